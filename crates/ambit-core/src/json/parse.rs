@@ -1,0 +1,401 @@
+//! The reader: RFC 8259, nothing more, with the rules of our profile on top.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::tape::{Document, Tag};
+use crate::limits::JSON_DEPTH;
+
+/// Which rules a text must keep beyond RFC 8259.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Requests: numbers may have fraction and exponent (money is written so); who uses a number
+    /// checks its text.
+    Request,
+    /// Signed data: integers only, so that no two readers can disagree about a value.
+    Signed,
+}
+
+/// Why a text is not JSON of our profile, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// What is wrong.
+    pub kind: JsonErrorKind,
+    /// Offset of the offending byte.
+    pub at: usize,
+}
+
+/// The rules that a text can break. All but `Syntax` and `Utf8` are rules of our profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JsonErrorKind {
+    /// Not RFC 8259.
+    Syntax,
+    /// Not UTF-8 (RFC 8259 section 8.1), or a byte order mark.
+    Utf8,
+    /// An escaped surrogate without its other half: such a string has no UTF-8 form.
+    Surrogate,
+    /// Two members of one object have the same name.
+    DuplicateMember,
+    /// More than [`JSON_DEPTH`] levels.
+    Depth,
+    /// A fraction or an exponent in signed data.
+    Float,
+    /// Larger than the reader's fields can say (256 MiB).
+    Size,
+}
+
+impl JsonErrorKind {
+    /// The rule's stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Syntax => "syntax",
+            Self::Utf8 => "utf8",
+            Self::Surrogate => "surrogate",
+            Self::DuplicateMember => "duplicate_member",
+            Self::Depth => "depth",
+            Self::Float => "float",
+            Self::Size => "size",
+        }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            JsonErrorKind::Syntax => "not valid JSON",
+            JsonErrorKind::Utf8 => "not valid UTF-8",
+            JsonErrorKind::Surrogate => "an escaped surrogate stands alone",
+            JsonErrorKind::DuplicateMember => "two members of one object have the same name",
+            JsonErrorKind::Depth => "nested more than 32 levels deep",
+            JsonErrorKind::Float => "a number with fraction or exponent where only integers may be",
+            JsonErrorKind::Size => "too large",
+        };
+        write!(f, "{what} (at byte {})", self.at)
+    }
+}
+
+impl core::error::Error for JsonError {}
+
+pub(super) fn parse(text: &[u8], profile: Profile) -> Result<Document<'_>, JsonError> {
+    if let Err(error) = core::str::from_utf8(text) {
+        return Err(JsonError {
+            kind: JsonErrorKind::Utf8,
+            at: error.valid_up_to(),
+        });
+    }
+    let mut reader = Reader {
+        text,
+        at: 0,
+        profile,
+        document: Document {
+            // A request has about one value in twelve bytes.
+            nodes: Vec::with_capacity(text.len()),
+            text,
+            ..Document::default()
+        },
+    };
+    reader.space();
+    reader.value(0)?;
+    reader.space();
+    if reader.at < text.len() {
+        return Err(reader.error(JsonErrorKind::Syntax));
+    }
+    Ok(reader.document)
+}
+
+struct Reader<'t> {
+    text: &'t [u8],
+    at: usize,
+    profile: Profile,
+    document: Document<'t>,
+}
+
+impl Reader<'_> {
+    const fn error(&self, kind: JsonErrorKind) -> JsonError {
+        JsonError { kind, at: self.at }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    const fn advance(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.advance();
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+        if self.peek() == Some(byte) {
+            self.advance();
+            return Ok(());
+        }
+        Err(self.error(JsonErrorKind::Syntax))
+    }
+
+    fn push(&mut self, tag: Tag, length: usize, offset: usize) -> Result<(), JsonError> {
+        self.document.push(tag, length, offset).ok_or(JsonError {
+            kind: JsonErrorKind::Size,
+            at: self.at,
+        })
+    }
+
+    fn value(&mut self, depth: usize) -> Result<(), JsonError> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'{') => self.container(depth, Tag::Object, b'}'),
+            Some(b'[') => self.container(depth, Tag::Array, b']'),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word(b"true", Tag::True),
+            Some(b'f') => self.word(b"false", Tag::False),
+            Some(b'n') => self.word(b"null", Tag::Null),
+            _ => Err(self.error(JsonErrorKind::Syntax)),
+        }
+    }
+
+    fn word(&mut self, word: &[u8], tag: Tag) -> Result<(), JsonError> {
+        for byte in word {
+            self.expect(*byte)?;
+        }
+        self.push(tag, 0, 0)
+    }
+
+    fn container(&mut self, depth: usize, tag: Tag, close: u8) -> Result<(), JsonError> {
+        if depth >= JSON_DEPTH {
+            return Err(self.error(JsonErrorKind::Depth));
+        }
+        let start = self.at;
+        self.advance();
+        let node = self.document.next_index();
+        self.push(tag, 0, 0)?;
+        let mut count = 0_usize;
+        self.space();
+        if self.peek() == Some(close) {
+            self.advance();
+        } else {
+            loop {
+                if tag == Tag::Object {
+                    self.string()?;
+                    self.space();
+                    self.expect(b':')?;
+                    self.space();
+                }
+                self.value(depth.saturating_add(1))?;
+                count = count.saturating_add(1);
+                self.space();
+                if self.peek() == Some(close) {
+                    self.advance();
+                    break;
+                }
+                self.expect(b',')?;
+                self.space();
+            }
+        }
+        let sized = self.document.close(node, tag, count);
+        sized.ok_or(JsonError {
+            kind: JsonErrorKind::Size,
+            at: start,
+        })?;
+        if tag == Tag::Object && self.has_duplicate(node, count) {
+            return Err(JsonError {
+                kind: JsonErrorKind::DuplicateMember,
+                at: start,
+            });
+        }
+        Ok(())
+    }
+
+    fn has_duplicate(&self, node: usize, count: usize) -> bool {
+        // Comparing every pair is fastest for the sizes that honest texts have; sorting keeps a
+        // hostile object of 50,000 members from costing its square.
+        const PAIRWISE: usize = 12;
+        let object = self.document.tape().value_at(node);
+        if count <= PAIRWISE {
+            let mut names = object.members();
+            while let Some((name, _)) = names.next() {
+                if names.clone().any(|(other, _)| other == name) {
+                    return true;
+                }
+            }
+            return false;
+        }
+        let mut names: Vec<&str> = object.members().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+            .iter()
+            .zip(names.iter().skip(1))
+            .any(|(left, right)| left == right)
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return Err(self.error(JsonErrorKind::Syntax));
+        }
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.advance();
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        let mut integer = true;
+        if self.peek() == Some(b'-') {
+            self.advance();
+        }
+        if self.peek() == Some(b'0') {
+            self.advance();
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            integer = false;
+            self.advance();
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            integer = false;
+            self.advance();
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.advance();
+            }
+            self.digits()?;
+        }
+        if !integer && self.profile == Profile::Signed {
+            return Err(JsonError {
+                kind: JsonErrorKind::Float,
+                at: start,
+            });
+        }
+        self.push(Tag::Number, self.at.saturating_sub(start), start)
+    }
+
+    fn string(&mut self) -> Result<(), JsonError> {
+        self.expect(b'"')?;
+        let start = self.at;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' => {
+                    let length = self.at.saturating_sub(start);
+                    self.advance();
+                    return self.push(Tag::Text, length, start);
+                }
+                b'\\' => return self.escaped(start),
+                0..=0x1f => break,
+                _ => self.advance(),
+            }
+        }
+        Err(self.error(JsonErrorKind::Syntax))
+    }
+
+    /// The rest of a string in which the reader has met a backslash.
+    fn escaped(&mut self, start: usize) -> Result<(), JsonError> {
+        let offset = self.document.side.len();
+        self.copy(start)?;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.advance();
+                    let length = self.document.side.len().saturating_sub(offset);
+                    return self.push(Tag::Side, length, offset);
+                }
+                Some(b'\\') => {
+                    let character = self.escape()?;
+                    self.document.side.push(character);
+                }
+                Some(0x20..) => {
+                    let from = self.at;
+                    while matches!(self.peek(), Some(0x20..))
+                        && !matches!(self.peek(), Some(b'"' | b'\\'))
+                    {
+                        self.advance();
+                    }
+                    self.copy(from)?;
+                }
+                _ => return Err(self.error(JsonErrorKind::Syntax)),
+            }
+        }
+    }
+
+    /// Copies the text from `from` up to here into the side buffer. Both ends stand beside an
+    /// ASCII byte, so the piece is UTF-8 as the whole is.
+    fn copy(&mut self, from: usize) -> Result<(), JsonError> {
+        let piece = self
+            .text
+            .get(from..self.at)
+            .and_then(|piece| core::str::from_utf8(piece).ok());
+        let piece = piece.ok_or(JsonError {
+            kind: JsonErrorKind::Utf8,
+            at: from,
+        })?;
+        self.document.side.push_str(piece);
+        Ok(())
+    }
+
+    fn escape(&mut self) -> Result<char, JsonError> {
+        let start = self.at;
+        self.advance();
+        let plain = match self.peek() {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                self.advance();
+                return self.unicode(start);
+            }
+            _ => return Err(self.error(JsonErrorKind::Syntax)),
+        };
+        self.advance();
+        Ok(plain)
+    }
+
+    fn unicode(&mut self, start: usize) -> Result<char, JsonError> {
+        let alone = JsonError {
+            kind: JsonErrorKind::Surrogate,
+            at: start,
+        };
+        let first = self.hex4()?;
+        if !(0xd800..=0xdfff).contains(&first) {
+            return char::from_u32(first).ok_or(alone);
+        }
+        if first >= 0xdc00 || self.peek() != Some(b'\\') {
+            return Err(alone);
+        }
+        self.advance();
+        if self.peek() != Some(b'u') {
+            return Err(alone);
+        }
+        self.advance();
+        let second = self.hex4()?;
+        if !(0xdc00..=0xdfff).contains(&second) {
+            return Err(alone);
+        }
+        // RFC 8259 section 7: ten bits of each half above 0x10000.
+        let bits = ((first & 0x3ff) << 10) | (second & 0x3ff);
+        char::from_u32(bits.saturating_add(0x1_0000)).ok_or(alone)
+    }
+
+    fn hex4(&mut self) -> Result<u32, JsonError> {
+        let mut value = 0_u32;
+        for _ in 0..4 {
+            let digit = self
+                .peek()
+                .and_then(|byte| char::from(byte).to_digit(16))
+                .ok_or_else(|| self.error(JsonErrorKind::Syntax))?;
+            value = (value << 4) | digit;
+            self.advance();
+        }
+        Ok(value)
+    }
+}

@@ -1,0 +1,150 @@
+//! The writer: members in the order they are written, one form for every value.
+
+use alloc::string::String;
+use core::fmt::Write as _;
+
+use super::tape::{Json, Kind};
+
+/// Builds one JSON text. Commas are placed by the writer; the caller opens and closes.
+///
+/// Strings are escaped as RFC 8785 section 3.2.2.2 says, so that every engine writes the same
+/// bytes.
+#[derive(Debug, Default)]
+pub struct Writer {
+    out: String,
+}
+
+impl Writer {
+    /// An empty text with room for `capacity` bytes.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            out: String::with_capacity(capacity),
+        }
+    }
+
+    /// The text written so far.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.out
+    }
+
+    /// The text written so far, to look at.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.out
+    }
+
+    fn separate(&mut self) {
+        if !matches!(self.out.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
+            self.out.push(',');
+        }
+    }
+
+    /// Writes an object whose members `body` writes.
+    pub fn object(&mut self, body: impl FnOnce(&mut Self)) -> &mut Self {
+        self.separate();
+        self.out.push('{');
+        body(self);
+        self.out.push('}');
+        self
+    }
+
+    /// Writes an array whose elements `body` writes.
+    pub fn array(&mut self, body: impl FnOnce(&mut Self)) -> &mut Self {
+        self.separate();
+        self.out.push('[');
+        body(self);
+        self.out.push(']');
+        self
+    }
+
+    /// Writes a member's name; its value must follow.
+    pub fn name(&mut self, name: &str) -> &mut Self {
+        self.string(name);
+        self.out.push(':');
+        self
+    }
+
+    /// Writes a string.
+    pub fn string(&mut self, text: &str) -> &mut Self {
+        self.separate();
+        self.out.push('"');
+        let mut plain = 0_usize;
+        for (at, byte) in text.bytes().enumerate() {
+            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+                continue;
+            }
+            self.out.push_str(text.get(plain..at).unwrap_or_default());
+            plain = at.saturating_add(1);
+            self.escape(byte);
+        }
+        self.out.push_str(text.get(plain..).unwrap_or_default());
+        self.out.push('"');
+        self
+    }
+
+    fn escape(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.out.push_str("\\\""),
+            b'\\' => self.out.push_str("\\\\"),
+            0x08 => self.out.push_str("\\b"),
+            b'\t' => self.out.push_str("\\t"),
+            b'\n' => self.out.push_str("\\n"),
+            0x0c => self.out.push_str("\\f"),
+            b'\r' => self.out.push_str("\\r"),
+            // Writing into a `String` cannot fail.
+            _ => write!(self.out, "\\u{byte:04x}").unwrap_or_default(),
+        }
+    }
+
+    /// Writes an integer.
+    pub fn integer(&mut self, value: i64) -> &mut Self {
+        self.separate();
+        // Writing into a `String` cannot fail.
+        write!(self.out, "{value}").unwrap_or_default();
+        self
+    }
+
+    /// Writes `true` or `false`.
+    pub fn boolean(&mut self, value: bool) -> &mut Self {
+        self.separate();
+        self.out.push_str(if value { "true" } else { "false" });
+        self
+    }
+
+    /// Writes `null`.
+    pub fn null(&mut self) -> &mut Self {
+        self.separate();
+        self.out.push_str("null");
+        self
+    }
+
+    /// Writes a text that is already JSON.
+    pub fn raw(&mut self, json: &str) -> &mut Self {
+        self.separate();
+        self.out.push_str(json);
+        self
+    }
+
+    /// Writes a parsed value with its members in their own order and its numbers as they were
+    /// written.
+    pub fn json(&mut self, value: Json<'_>) -> &mut Self {
+        match value.kind() {
+            Kind::Null => self.null(),
+            Kind::Bool => self.boolean(value.as_bool().unwrap_or_default()),
+            Kind::Number => self.raw(value.number_text().unwrap_or("0")),
+            Kind::String => self.string(value.as_str().unwrap_or_default()),
+            Kind::Array => self.array(|out| {
+                for element in value.elements() {
+                    out.json(element);
+                }
+            }),
+            Kind::Object => self.object(|out| {
+                for (name, member) in value.members() {
+                    out.name(name).json(member);
+                }
+            }),
+        }
+    }
+}

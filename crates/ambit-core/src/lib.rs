@@ -1,0 +1,37 @@
+//! The domain of Ambit: capabilities, constraints, powers, reasons, limits and the JSON they are
+//! written in.
+//!
+//! Everything here is a pure function of its arguments: no clock, no randomness, no I/O. The crate
+//! is `no_std`, has no `unsafe`, and every loop over input that an attacker can grow is bounded by
+//! a number in [`limits`] or by [`Steps`].
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::panic_in_result_fn
+)]
+
+extern crate alloc;
+
+pub mod constraint;
+pub mod json;
+pub mod limits;
+mod money;
+mod power;
+mod reason;
+mod steps;
+
+pub use money::{decimal_text, minor_units};
+pub use power::{Power, Powers};
+pub use reason::Reason;
+pub use steps::Steps;

@@ -1,0 +1,61 @@
+//! Every bound on what an attacker can grow, with its unit and where the number comes from.
+//!
+//! `ambit.toml` may lower the ones listed in [`Limits`], never raise them.
+
+/// Bytes of a whole token chain (TOKEN.md, step 1).
+pub const TOKEN_BYTES: usize = 16 * 1024;
+/// Blocks in a chain (TOKEN.md, step 1).
+pub const TOKEN_BLOCKS: usize = 5;
+/// Bytes of a request (DESIGN section 8).
+pub const REQUEST_BYTES: usize = 256 * 1024;
+/// Nesting of arrays and objects (DESIGN section 8).
+pub const JSON_DEPTH: usize = 32;
+/// Capabilities in one block (DESIGN section 8).
+pub const CAPABILITIES: usize = 64;
+/// Constraints in one capability (DESIGN section 8).
+pub const CONSTRAINTS: usize = 32;
+/// Seconds that a root may live: 24 h (TOKEN.md, `iat nbf exp jti`).
+pub const ROOT_LIFE_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds by which a clock may run ahead (TOKEN.md, step 5).
+pub const CLOCK_SKEW_SECONDS: i64 = 30;
+/// Bytes of a bundle (DESIGN section 8).
+pub const BUNDLE_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a module before it is read: a bundle twice (data segment and custom section), the
+/// guest's code and the signature.
+pub const MODULE_BYTES: usize = 2 * BUNDLE_BYTES + 2 * 1024 * 1024;
+/// Largest integer that every JSON reader keeps exactly: 2^53 - 1 (RFC 8259 section 6).
+pub const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+/// Digits after the point that `@unit("money:N")` may name: 2^53 still holds 9 millions of units.
+pub const MONEY_DECIMALS: u32 = 9;
+/// Matching steps in one decision. A full-size pattern against a full-size text would need
+/// 16 Ki x 256 Ki; honest requests need a few thousand. 5 million steps are about 10 ms.
+pub const STEPS: u32 = 5_000_000;
+/// Deepest delegation that a root may allow (TOKEN.md, `del_max_depth`).
+pub const DELEGATION_DEPTH: i64 = 4;
+
+/// The bounds that a project may lower in `[limits]` of `ambit.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a whole token chain; at most [`TOKEN_BYTES`].
+    pub token_bytes: usize,
+    /// Blocks in a chain; at most [`TOKEN_BLOCKS`].
+    pub token_blocks: usize,
+    /// Bytes of a request; at most [`REQUEST_BYTES`].
+    pub request_bytes: usize,
+    /// Seconds that a root may live; at most [`ROOT_LIFE_SECONDS`].
+    pub root_life_seconds: i64,
+    /// Seconds by which a clock may run ahead; at most [`CLOCK_SKEW_SECONDS`].
+    pub clock_skew_seconds: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            token_bytes: TOKEN_BYTES,
+            token_blocks: TOKEN_BLOCKS,
+            request_bytes: REQUEST_BYTES,
+            root_life_seconds: ROOT_LIFE_SECONDS,
+            clock_skew_seconds: CLOCK_SKEW_SECONDS,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Arguments against the vocabulary: declared, of the right type, money in minor units.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use ambit_core::json::{Json, Kind, Writer, canonical};
+use ambit_core::minor_units;
+
+use crate::vocabulary::{Action, Argument};
+
+/// What is wrong with the arguments of a request, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgumentFault {
+    /// Which rule is broken.
+    pub kind: FaultKind,
+    /// The path of the offending value, for example `args.lines[2].amount`.
+    pub path: String,
+    /// What is wanted there, in words.
+    pub wanted: String,
+}
+
+/// The rules that arguments can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The schema does not declare it.
+    Unknown,
+    /// The schema requires it.
+    Missing,
+    /// It has another type.
+    Type,
+    /// A number cannot be read exactly.
+    Number,
+}
+
+/// Writes the arguments in RFC 8785 form with money as minor units: what constraints see and what
+/// the action digest covers. An absent argument stays absent, a `null` stays `null`.
+///
+/// # Errors
+///
+/// The first [`ArgumentFault`] in the order of the names.
+pub fn normalise(
+    arguments: Json<'_>,
+    action: Action<'_>,
+    out: &mut Writer,
+) -> Result<(), ArgumentFault> {
+    for (name, argument) in action.arguments() {
+        if argument.required() && arguments.get(name).is_none() {
+            return Err(fault(
+                FaultKind::Missing,
+                &format!("args.{name}"),
+                &wanted(argument.type_of(), argument.money()),
+            ));
+        }
+    }
+    write_members(arguments, &mut |name| action.argument(name), "args", out)
+}
+
+type Attributes<'f, 'a> = &'f mut dyn FnMut(&str) -> Option<Argument<'a>>;
+
+fn write_members(
+    object: Json<'_>,
+    declared: Attributes<'_, '_>,
+    path: &str,
+    out: &mut Writer,
+) -> Result<(), ArgumentFault> {
+    let mut members: Vec<(&str, Json<'_>)> = object.members().collect();
+    members.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
+    let mut result = Ok(());
+    out.object(|out| {
+        for (name, value) in members {
+            let path = format!("{path}.{name}");
+            result = match declared(name) {
+                Some(attribute) => write_argument(value, attribute, &path, out.name(name)),
+                None => Err(fault(
+                    FaultKind::Unknown,
+                    &path,
+                    "nothing: the schema does not declare it",
+                )),
+            };
+            if result.is_err() {
+                return;
+            }
+        }
+    });
+    result
+}
+
+fn write_argument(
+    value: Json<'_>,
+    argument: Argument<'_>,
+    path: &str,
+    out: &mut Writer,
+) -> Result<(), ArgumentFault> {
+    if value.is_null() && !argument.required() {
+        out.null();
+        return Ok(());
+    }
+    write_typed(value, argument.type_of(), argument.money(), path, out)
+}
+
+fn write_typed(
+    value: Json<'_>,
+    type_of: Option<Json<'_>>,
+    money: Option<u32>,
+    path: &str,
+    out: &mut Writer,
+) -> Result<(), ArgumentFault> {
+    let wrong = || fault(FaultKind::Type, path, &wanted(type_of, money));
+    let number = || fault(FaultKind::Number, path, &wanted(type_of, money));
+    let tag = tag(type_of);
+    match (tag, value.kind()) {
+        ("long", Kind::Number) => {
+            let integer = match money {
+                Some(decimals) => value
+                    .number_text()
+                    .and_then(|text| minor_units(text, decimals)),
+                None => value.as_int(),
+            };
+            out.integer(integer.ok_or_else(number)?);
+            Ok(())
+        }
+        ("bool", Kind::Bool) | ("string" | "ext" | "entity", Kind::String) => {
+            out.json(value);
+            Ok(())
+        }
+        ("json", _) => canonical(value, out).then_some(()).ok_or_else(number),
+        ("set", Kind::Array) => {
+            let element_type = type_of.and_then(|set| set.get("of"));
+            let mut result = Ok(());
+            out.array(|out| {
+                for (at, element) in value.elements().enumerate() {
+                    let path = format!("{path}[{at}]");
+                    result = write_typed(element, element_type, money, &path, out);
+                    if result.is_err() {
+                        return;
+                    }
+                }
+            });
+            result
+        }
+        ("record", Kind::Object) => {
+            let attributes = type_of.and_then(|record| record.get("attrs"));
+            for (name, attribute) in attributes.into_iter().flat_map(Json::members) {
+                if Argument(attribute).required() && value.get(name).is_none() {
+                    let path = format!("{path}.{name}");
+                    return Err(fault(
+                        FaultKind::Missing,
+                        &path,
+                        &wanted(attribute.get("type"), Argument(attribute).money()),
+                    ));
+                }
+            }
+            write_members(
+                value,
+                &mut |name| attributes?.get(name).map(Argument),
+                path,
+                out,
+            )
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn tag(type_of: Option<Json<'_>>) -> &str {
+    type_of
+        .and_then(|type_of| type_of.get("t"))
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+}
+
+fn wanted(type_of: Option<Json<'_>>, money: Option<u32>) -> String {
+    match (tag(type_of), money) {
+        ("long", Some(decimals)) => {
+            format!("a number with at most {decimals} digits after the point, without exponent")
+        }
+        ("long", None) => "an integer within 2^53 - 1".to_string(),
+        ("bool", _) => "true or false".to_string(),
+        ("string", _) => "a string".to_string(),
+        ("entity", _) => "the identifier of an entity, a string".to_string(),
+        ("ext", _) => "a string in the form of its extension type".to_string(),
+        ("json", _) => "a value whose numbers are integers within 2^53 - 1".to_string(),
+        ("set", _) => {
+            let element = wanted(type_of.and_then(|set| set.get("of")), money);
+            format!("an array, each element {element}")
+        }
+        ("record", _) => "an object".to_string(),
+        _ => "a type that this version knows".to_string(),
+    }
+}
+
+fn fault(kind: FaultKind, path: &str, wanted: &str) -> ArgumentFault {
+    ArgumentFault {
+        kind,
+        path: path.to_string(),
+        wanted: wanted.to_string(),
+    }
+}

@@ -1,0 +1,315 @@
+//! The bundle and what it says about itself, its keys and its manifests.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use ambit_core::json::{Elements, Json};
+use ambit_core::limits::{BUNDLE_BYTES, Limits};
+use sha2::{Digest as _, Sha256};
+
+use crate::content;
+use crate::format::{self, Sections, Table};
+use crate::vocabulary::Action;
+
+/// Why bytes are not a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// Larger than [`BUNDLE_BYTES`].
+    Size,
+    /// Not the header, format version or section layout of a bundle.
+    Header,
+    /// An offset, length, tag or text in the tape is out of bounds.
+    Tape,
+    /// A table of the index does not belong to the document.
+    Index,
+    /// The document lacks a member, or has one of the wrong form.
+    Content(&'static str),
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size => f.write_str("larger than 8 MiB"),
+            Self::Header => f.write_str("not a bundle of format 1"),
+            Self::Tape => f.write_str("the data is out of bounds"),
+            Self::Index => f.write_str("the index does not belong to the data"),
+            Self::Content(member) => write!(f, "`{member}` is missing or malformed"),
+        }
+    }
+}
+
+impl core::error::Error for BundleError {}
+
+/// A compiled policy, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundle<'a> {
+    bytes: &'a [u8],
+    digest: [u8; 32],
+    sections: Sections<'a>,
+}
+
+impl<'a> Bundle<'a> {
+    /// Checks the whole bundle once, in time linear in its size.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] says which part is not sound.
+    pub fn verify(bytes: &'a [u8]) -> Result<Self, BundleError> {
+        let bundle = Self::open(bytes, Sha256::digest(bytes).into())?;
+        if !bundle.sections.tape.verify() {
+            return Err(BundleError::Tape);
+        }
+        content::check(bundle.root()).map_err(BundleError::Content)?;
+        if !bundle.sections.index_is_sound() {
+            return Err(BundleError::Index);
+        }
+        Ok(bundle)
+    }
+
+    /// Opens a bundle that was verified before, with the SHA-256 of its bytes, in constant time:
+    /// for a module instance that lives for one decision.
+    ///
+    /// Nothing unsafe follows from opening bytes that were not verified: every accessor is total,
+    /// and what cannot be read denies.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Size`] and [`BundleError::Header`].
+    pub fn open(bytes: &'a [u8], digest: [u8; 32]) -> Result<Self, BundleError> {
+        if bytes.len() > BUNDLE_BYTES {
+            return Err(BundleError::Size);
+        }
+        let sections = format::open(bytes).ok_or(BundleError::Header)?;
+        Ok(Self {
+            bytes,
+            digest,
+            sections,
+        })
+    }
+
+    /// Writes a bundle around a document of the compiler. `None` when it is too large, or lacks
+    /// one of `actions`, `manifests`, `resources`, `keys`.
+    #[must_use]
+    pub fn encode(document: Json<'_>) -> Option<Vec<u8>> {
+        format::encode(document).filter(|bytes| bytes.len() <= BUNDLE_BYTES)
+    }
+
+    /// The bytes themselves.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// SHA-256 of the bytes: what a token's `policy.s256` names.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// The whole document.
+    #[must_use]
+    pub const fn root(&self) -> Json<'a> {
+        self.sections.tape.root()
+    }
+
+    fn text(&self, member: &str) -> &'a str {
+        self.root()
+            .get(member)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+    }
+
+    fn integer(&self, member: &str) -> i64 {
+        self.root()
+            .get(member)
+            .and_then(Json::as_int)
+            .unwrap_or_default()
+    }
+
+    /// The policy's name, for example `acme/agents`.
+    #[must_use]
+    pub fn uid(&self) -> &'a str {
+        self.text("uid")
+    }
+
+    /// The policy's version, at least 1.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.integer("version")
+    }
+
+    /// The lowest policy version for which a token may have been made.
+    #[must_use]
+    pub fn tokens_from_version(&self) -> i64 {
+        self.integer("tokens_from_version")
+    }
+
+    /// When the policy was issued (seconds since 1970, UTC).
+    #[must_use]
+    pub fn issued(&self) -> i64 {
+        self.integer("issued")
+    }
+
+    /// When the policy ends (seconds since 1970, UTC). A bundle that does not say has ended.
+    #[must_use]
+    pub fn expires(&self) -> i64 {
+        self.integer("expires")
+    }
+
+    /// `none`: capabilities alone decide.
+    #[must_use]
+    pub fn guard_rails(&self) -> &'a str {
+        self.text("guard_rails")
+    }
+
+    /// `required` or `off`. Everything but `off` requires proof of possession.
+    #[must_use]
+    pub fn possession(&self) -> &'a str {
+        self.text("possession")
+    }
+
+    /// The bounds, as far as the project lowered them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let defaults = Limits::default();
+        let given = self.root().get("limits");
+        let number = |member: &str| {
+            given
+                .and_then(|limits| limits.get(member))
+                .and_then(Json::as_int)
+        };
+        let size = |member: &str, most: usize| {
+            let given = number(member).and_then(|value| usize::try_from(value).ok());
+            given.map_or(most, |value| value.min(most))
+        };
+        let seconds =
+            |member: &str, most: i64| number(member).map_or(most, |value| value.min(most));
+        Limits {
+            token_bytes: size("token_bytes", defaults.token_bytes),
+            token_blocks: size("token_blocks", defaults.token_blocks),
+            request_bytes: size("request_bytes", defaults.request_bytes),
+            root_life_seconds: seconds("root_life_seconds", defaults.root_life_seconds),
+            clock_skew_seconds: seconds("clock_skew_seconds", defaults.clock_skew_seconds),
+        }
+    }
+
+    /// What the vocabulary says about an action.
+    #[must_use]
+    pub fn action(&self, name: &str) -> Option<Action<'a>> {
+        self.sections.named(Table::Actions, name).map(Action)
+    }
+
+    /// The label of a resource type, where the vocabulary has one.
+    #[must_use]
+    pub fn resource_label(&self, name: &str) -> Option<&'a str> {
+        self.sections
+            .named(Table::Resources, name)?
+            .get("label")?
+            .as_str()
+    }
+
+    /// The manifest of an agent class.
+    #[must_use]
+    pub fn manifest(&self, agent: &str) -> Option<Manifest<'a>> {
+        self.sections.named(Table::Manifests, agent).map(Manifest)
+    }
+
+    /// The keys with this `kid`, of whatever issuer and role.
+    pub fn keys(&self, kid: &str) -> impl Iterator<Item = Key<'a>> {
+        self.sections.keys(kid).map(Key)
+    }
+}
+
+/// A key that may sign one type of statement.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a>(Json<'a>);
+
+impl<'a> Key<'a> {
+    fn text(self, member: &str) -> &'a str {
+        self.0
+            .get(member)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The issuer for whom the key signs.
+    #[must_use]
+    pub fn iss(self) -> &'a str {
+        self.text("iss")
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn kid(self) -> &'a str {
+        self.text("kid")
+    }
+
+    /// The header `alg` that goes with the key: `Ed25519`, or `EdDSA` where the issuer still says so.
+    #[must_use]
+    pub fn alg(self) -> &'a str {
+        self.text("alg")
+    }
+
+    /// The one `typ` that the key may sign.
+    #[must_use]
+    pub fn signs(self) -> &'a str {
+        self.text("signs")
+    }
+
+    /// The public key, base64url.
+    #[must_use]
+    pub fn x(self) -> &'a str {
+        self.text("x")
+    }
+
+    /// A list that narrows the key: `tenants`, `audiences` or `agents`. `None`: not narrowed.
+    #[must_use]
+    pub fn only(self, list: &str) -> Option<Json<'a>> {
+        self.0.get(list)
+    }
+}
+
+/// What one agent class may ever be granted.
+#[derive(Clone, Copy, Debug)]
+pub struct Manifest<'a>(Json<'a>);
+
+impl<'a> Manifest<'a> {
+    /// Whether a list of the manifest (`models`, `environments`, `versions`) admits `value`. An
+    /// absent list admits everything; a list admits no absent value.
+    #[must_use]
+    pub fn admits(self, list: &str, value: Option<&str>) -> bool {
+        self.list(list)
+            .is_none_or(|mut list| value.is_some() && list.any(|item| item.as_str() == value))
+    }
+
+    /// The elements of such a list, where the manifest has it.
+    #[must_use]
+    pub fn list(self, list: &str) -> Option<Elements<'a>> {
+        self.0
+            .get(list)
+            .filter(|list| !list.is_null())
+            .map(Json::elements)
+    }
+
+    /// Seconds that a token for this agent may live, where the manifest bounds it.
+    #[must_use]
+    pub fn max_life_seconds(self) -> Option<i64> {
+        self.0.get("max_life_seconds").and_then(Json::as_int)
+    }
+
+    /// How often a token may be passed on; 0 unless the manifest says otherwise.
+    #[must_use]
+    pub fn max_depth(self) -> i64 {
+        self.0
+            .get("max_depth")
+            .and_then(Json::as_int)
+            .unwrap_or_default()
+    }
+
+    /// The capabilities, in their order.
+    #[must_use]
+    pub fn capabilities(self) -> Elements<'a> {
+        self.0.get("capabilities").unwrap_or(self.0).elements()
+    }
+}

@@ -1,0 +1,119 @@
+//! The vocabulary: what actions there are, on what, with which arguments.
+
+use ambit_core::json::Json;
+use ambit_core::{Power, Powers};
+
+/// What the schema says about one action.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a>(pub(crate) Json<'a>);
+
+impl<'a> Action<'a> {
+    /// The words for people (`@label`).
+    #[must_use]
+    pub fn label(self) -> Option<&'a str> {
+        self.0.get("label")?.as_str()
+    }
+
+    /// The powers in which the action can be used (`@powers`).
+    #[must_use]
+    pub fn powers(self) -> Powers {
+        let names = self.0.get("powers").map(Json::elements);
+        names
+            .into_iter()
+            .flatten()
+            .filter_map(|name| Power::from_name(name.as_str()?))
+            .collect()
+    }
+
+    /// The risk tier of a power: `low`, `medium`, `high` or `critical`. Unknown is `critical`.
+    #[must_use]
+    pub fn risk(self, power: Power) -> &'a str {
+        self.0
+            .get("risk")
+            .and_then(|risk| risk.get(power.name()))
+            .and_then(Json::as_str)
+            .unwrap_or("critical")
+    }
+
+    /// Whether an effect is declared: `irreversible`, `external` or `financial`.
+    #[must_use]
+    pub fn effect(self, name: &str) -> bool {
+        self.0.get(name).and_then(Json::as_bool).unwrap_or_default()
+    }
+
+    /// Whether the action applies to this resource type.
+    #[must_use]
+    pub fn applies_to(self, resource: &str) -> bool {
+        self.resources().any(|name| name == resource)
+    }
+
+    /// The resource types to which the action applies.
+    pub fn resources(self) -> impl Iterator<Item = &'a str> {
+        let types = self.0.get("resources").map(Json::elements);
+        types.into_iter().flatten().filter_map(Json::as_str)
+    }
+
+    /// The argument with this name.
+    #[must_use]
+    pub fn argument(self, name: &str) -> Option<Argument<'a>> {
+        self.0.get("args")?.get(name).map(Argument)
+    }
+
+    /// All arguments, sorted by name.
+    pub fn arguments(self) -> impl Iterator<Item = (&'a str, Argument<'a>)> {
+        let arguments = self.0.get("args").map(Json::members);
+        arguments
+            .into_iter()
+            .flatten()
+            .map(|(name, argument)| (name, Argument(argument)))
+    }
+}
+
+/// What the schema says about one argument (or one attribute of a record argument).
+#[derive(Clone, Copy, Debug)]
+pub struct Argument<'a>(pub(crate) Json<'a>);
+
+impl<'a> Argument<'a> {
+    /// The words for people (`@label`).
+    #[must_use]
+    pub fn label(self) -> Option<&'a str> {
+        self.0.get("label")?.as_str()
+    }
+
+    /// The unit as written (`@unit`).
+    #[must_use]
+    pub fn unit(self) -> Option<&'a str> {
+        self.0.get("unit")?.as_str()
+    }
+
+    /// Digits after the point where the argument is money (`@unit("money:N")`).
+    #[must_use]
+    pub fn money(self) -> Option<u32> {
+        self.0
+            .get("money")?
+            .as_int()
+            .and_then(|digits| u32::try_from(digits).ok())
+    }
+
+    /// Whether a request must give it.
+    #[must_use]
+    pub fn required(self) -> bool {
+        self.0
+            .get("required")
+            .and_then(Json::as_bool)
+            .unwrap_or(true)
+    }
+
+    /// Whether it names whom or what the call reaches (`@target`).
+    #[must_use]
+    pub fn target(self) -> bool {
+        self.0
+            .get("target")
+            .and_then(Json::as_bool)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn type_of(self) -> Option<Json<'a>> {
+        self.0.get("type")
+    }
+}
