@@ -1,0 +1,189 @@
+//! Steps 3 and 5: does this token belong to this place, person, agent and policy, and is it still
+//! in force?
+
+use alloc::format;
+
+use ambit_core::Reason;
+use ambit_core::json::Json;
+use ambit_token::base64url;
+
+use crate::Case;
+use crate::denial::Denial;
+
+/// Audience, tenant, subject, policy version, posture.
+pub(crate) fn check(case: &Case<'_>) -> Result<(), Denial> {
+    let facts = &case.request.facts;
+    if !case.token.audience_allowed(facts.audience) {
+        let admin = format!("`{}` is not in every `aud` of the chain", facts.audience);
+        return Err(Denial::new(Reason::TokenAudience, admin));
+    }
+    if case.token.tenant() != facts.tenant {
+        return Err(Denial::new(
+            Reason::TokenTenant,
+            "the token's `tenant` is not the resource's",
+        ));
+    }
+    if !case.token.role_allows(facts.audience) {
+        let admin = "the issuer key may not sign for this tenant, audience or agent class";
+        return Err(Denial::new(Reason::KeyRole, admin));
+    }
+    check_subject(case)?;
+    check_policy(case)?;
+    check_agent(case)?;
+    check_manifest_posture(case)
+}
+
+fn check_subject(case: &Case<'_>) -> Result<(), Denial> {
+    let Some((kind, id)) = case.request.subject else {
+        return Ok(());
+    };
+    let same = case
+        .token
+        .sub()
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .is_some_and(|rest| rest == id);
+    if same {
+        return Ok(());
+    }
+    let admin = "`evaluation.subject` (`type:id`) is not the token's `sub`";
+    Err(Denial::new(Reason::TokenSubject, admin))
+}
+
+/// The token's `policy` claim, and the versions below which nothing counts any more.
+fn check_policy(case: &Case<'_>) -> Result<(), Denial> {
+    let bundle = case.bundle;
+    let version = bundle.version();
+    if case
+        .request
+        .facts
+        .min_policy_version
+        .is_some_and(|lowest| version < lowest)
+    {
+        let admin = format!("this is version {version}, and `facts.min_versions.policy` is higher");
+        return Err(Denial::new(Reason::PolicyRollback, admin));
+    }
+    let Some(policy) = case.token.root().get("policy") else {
+        return Ok(());
+    };
+    if policy.get("uid").and_then(Json::as_str) != Some(bundle.uid()) {
+        let admin = format!(
+            "the token was made for another policy than `{}`",
+            bundle.uid()
+        );
+        return Err(Denial::new(Reason::PolicyUid, admin));
+    }
+    let made_for = policy
+        .get("version")
+        .and_then(Json::as_int)
+        .unwrap_or_default();
+    let oldest = bundle.tokens_from_version();
+    if made_for < oldest || made_for > version {
+        let admin = format!(
+            "the token was made for version {made_for}; accepted are {oldest} to {version}"
+        );
+        return Err(Denial::new(Reason::PolicyVersion, admin));
+    }
+    let exact = policy
+        .get("exact")
+        .and_then(Json::as_bool)
+        .unwrap_or_default();
+    if made_for != version && !exact {
+        return Ok(());
+    }
+    let digest = policy.get("s256").and_then(Json::as_str);
+    let same = digest.is_none_or(|digest| digest == base64url::encode(bundle.digest()));
+    if same && (digest.is_some() || !exact) {
+        return Ok(());
+    }
+    let admin = "the token's `policy.s256` is not the digest of this policy";
+    Err(Denial::new(Reason::PolicyDigest, admin))
+}
+
+/// What the host attests, member by member against the token's `agent`. A member that the host
+/// does not attest stands as the issuer signed it.
+fn check_agent(case: &Case<'_>) -> Result<(), Denial> {
+    let (Some(attested), Some(signed)) = (case.request.facts.agent, case.token.root().get("agent"))
+    else {
+        return Ok(());
+    };
+    let checks = [
+        (&["uid"][..], Reason::AgentClass),
+        (&["instance_uid"], Reason::AgentInstance),
+        (&["version"], Reason::AgentVersion),
+        (&["ai_model", "ai_provider"], Reason::AgentModel),
+        (&["ai_model", "name"], Reason::AgentModel),
+        (&["ai_model", "version"], Reason::AgentModel),
+        (&["env"], Reason::AgentEnvironment),
+    ];
+    for (path, reason) in checks {
+        let attested = text_at(attested, path);
+        if attested.is_some() && attested != text_at(signed, path) {
+            let admin = format!(
+                "`facts.agent.{}` is not what the token says",
+                path.join(".")
+            );
+            return Err(Denial::new(reason, admin));
+        }
+    }
+    Ok(())
+}
+
+fn text_at<'a>(value: Json<'a>, path: &[&str]) -> Option<&'a str> {
+    path.iter()
+        .try_fold(value, |value, member| value.get(member))
+        .and_then(Json::as_str)
+}
+
+/// The model, environment and version in which the manifest lets the agent run. An agent without a
+/// manifest is refused in step 6.
+fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
+    let Some(manifest) = case.bundle.manifest(case.token.agent_uid()) else {
+        return Ok(());
+    };
+    let root = case.token.root();
+    let checks = [
+        (
+            "models",
+            &["agent", "ai_model", "name"][..],
+            Reason::AgentModel,
+        ),
+        ("environments", &["agent", "env"], Reason::AgentEnvironment),
+        ("versions", &["agent", "version"], Reason::AgentVersion),
+    ];
+    for (list, path, reason) in checks {
+        if !manifest.admits(list, text_at(root, path)) {
+            let admin = format!("`{}` is not in the manifest's `{list}`", path.join("."));
+            return Err(Denial::new(reason, admin));
+        }
+    }
+    Ok(())
+}
+
+/// Step 5, as far as a fact is given: it must be this token's, and say "valid". Freshness is the
+/// host's duty by the `status` obligation.
+pub(crate) fn check_status(case: &Case<'_>) -> Result<(), Denial> {
+    let Some(fact) = case.request.facts.status else {
+        return Ok(());
+    };
+    let claim = case
+        .token
+        .root()
+        .get("status")
+        .and_then(|status| status.get("status_list"));
+    let same = claim.is_some_and(|claim| {
+        claim.get("uri").and_then(Json::as_str) == fact.get("uri").and_then(Json::as_str)
+            && claim.get("idx").and_then(Json::as_int) == fact.get("idx").and_then(Json::as_int)
+    });
+    if !same {
+        let admin = "`facts.status` does not have the token's `uri` and `idx`";
+        return Err(Denial::new(Reason::StatusMismatch, admin));
+    }
+    match fact.get("value").and_then(Json::as_int) {
+        Some(0) => Ok(()),
+        value => {
+            let admin = format!("the status list says {}", value.unwrap_or_default());
+            Err(Denial::new(Reason::StatusRevoked, admin))
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Step 2: the token chain, with the bundle's keys.
+
+use ambit_policy::{Bundle, Key};
+use ambit_token::{ChainCache, IssuerKey, Keys, UnverifiedToken, VerifiedToken, base64url};
+
+use crate::denial::Denial;
+
+/// The bundle as the place where issuer keys are looked up.
+struct BundleKeys<'b>(Bundle<'b>);
+
+impl Keys for BundleKeys<'_> {
+    fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
+        for key in self.0.keys(kid) {
+            if issuer_key(key).is_some_and(&mut *visit) {
+                return;
+            }
+        }
+    }
+}
+
+fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
+    let public = base64url::decode(key.x().as_bytes())?;
+    Some(IssuerKey {
+        iss: Some(key.iss()),
+        kid: key.kid(),
+        eddsa_name: key.alg() == "EdDSA",
+        public: public.try_into().ok()?,
+        signs: key.signs(),
+        tenants: key.only("tenants"),
+        audiences: key.only("audiences"),
+        agents: key.only("agents"),
+    })
+}
+
+/// TOKEN.md, steps 1 to 5.
+pub(crate) fn verify<'t>(
+    bundle: &Bundle<'t>,
+    token: &'t UnverifiedToken<'t>,
+    now: i64,
+    cache: &mut ChainCache,
+) -> Result<VerifiedToken<'t>, Denial> {
+    cache.for_bundle(bundle.digest());
+    Ok(token.verify(&BundleKeys(*bundle), now, &bundle.limits(), Some(cache))?)
+}

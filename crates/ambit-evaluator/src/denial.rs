@@ -1,0 +1,55 @@
+//! A denial while it is on its way to the answer.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
+use ambit_core::Reason;
+use ambit_policy::{ArgumentFault, FaultKind};
+use ambit_token::TokenError;
+
+use crate::remedy::Remedy;
+
+/// Why not, with the details for an administrator and what would help.
+#[derive(Debug)]
+pub(crate) struct Denial {
+    pub(crate) reason: Reason,
+    pub(crate) admin: String,
+    pub(crate) remedy: Option<Remedy>,
+}
+
+impl Denial {
+    pub(crate) fn new(reason: Reason, admin: impl Into<String>) -> Self {
+        Self {
+            reason,
+            admin: admin.into(),
+            remedy: None,
+        }
+    }
+
+    pub(crate) fn with_remedy(self, remedy: Option<Remedy>) -> Self {
+        Self { remedy, ..self }
+    }
+}
+
+impl From<TokenError> for Denial {
+    fn from(error: TokenError) -> Self {
+        let detail = error.detail.to_string();
+        let admin = match (error.block, detail.is_empty()) {
+            (block, true) => format!("token block {block}"),
+            (block, false) => format!("token block {block}: {detail}"),
+        };
+        Self::new(error.reason, admin)
+    }
+}
+
+impl From<ArgumentFault> for Denial {
+    fn from(fault: ArgumentFault) -> Self {
+        let reason = match fault.kind {
+            FaultKind::Unknown => Reason::RequestArgumentUnknown,
+            FaultKind::Missing => Reason::RequestArgumentMissing,
+            FaultKind::Type => Reason::RequestArgumentType,
+            FaultKind::Number => Reason::RequestNumber,
+        };
+        Self::new(reason, format!("`{}`: wanted {}", fault.path, fault.wanted))
+    }
+}

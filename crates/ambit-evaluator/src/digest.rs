@@ -1,0 +1,56 @@
+//! Digests over RFC 8785 forms.
+
+use alloc::string::String;
+
+use ambit_core::json::{Json, Writer, canonical};
+use ambit_token::base64url;
+use sha2::{Digest as _, Sha256};
+
+use crate::Case;
+
+/// base64url of the SHA-256 of `bytes`.
+pub(crate) fn s256(bytes: &[u8]) -> String {
+    base64url::encode(&Sha256::digest(bytes))
+}
+
+/// The action digest of TOKEN.md: the identity of exactly this call, which people approve.
+pub(crate) fn action(case: &Case<'_>) -> String {
+    let root = case.token.root();
+    let mut out = Writer::with_capacity(1024);
+    out.object(|out| {
+        out.name("act").object(|out| {
+            let act = root.get("act");
+            optional(out.name("iss"), act.and_then(|act| act.get("iss")));
+            optional(out.name("sub"), act.and_then(|act| act.get("sub")));
+        });
+        out.name("action").string(case.request.action);
+        out.name("agent");
+        if !root.get("agent").is_some_and(|agent| canonical(agent, out)) {
+            out.null();
+        }
+        out.name("args").raw(case.arguments_text);
+        out.name("aud").string(case.request.facts.audience);
+        out.name("power").string("execute");
+        out.name("purpose").string(case.request.purpose);
+        out.name("resource").object(|out| {
+            out.name("id").string(case.request.resource_id);
+            out.name("type").string(case.request.resource_type);
+        });
+        out.name("root").object(|out| {
+            optional(out.name("iss"), root.get("iss"));
+            optional(out.name("jti"), root.get("jti"));
+        });
+        out.name("sub").string(case.token.sub());
+        optional(out.name("tenant"), root.get("tenant"));
+        out.name("v").string("ambit-action-1");
+    });
+    s256(out.as_str().as_bytes())
+}
+
+/// A string claim, or `null`.
+fn optional(out: &mut Writer, claim: Option<Json<'_>>) {
+    match claim.and_then(Json::as_str) {
+        Some(text) => out.string(text),
+        None => out.null(),
+    };
+}

@@ -1,0 +1,135 @@
+//! Step 9: what the host must do before it acts, in the shape of AuthZEN's obligations draft
+//! (`id`, `type`, and the type's own members in `ext`).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::Power;
+use ambit_core::json::{Json, Writer};
+use ambit_token::base64url;
+
+use crate::Case;
+use crate::authority::{Grant, Source};
+
+/// One amount to be taken from one budget.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    /// SHA-256 of the signing input of the block that states the limit, entry index, limit index.
+    pub(crate) key: String,
+    kind: &'static str,
+    amount: i64,
+    max: i64,
+    currency: Option<(String, i64)>,
+}
+
+/// All limits of all selected entries of the token, to be charged in one atomic step.
+pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>) -> Vec<Charge> {
+    let mut charges = Vec::new();
+    for selected in &grant.selected {
+        let Source::Block(block) = selected.source else {
+            continue;
+        };
+        let limits = selected
+            .entry
+            .get("limits")
+            .map(Json::elements)
+            .into_iter()
+            .flatten();
+        for (number, limit) in limits.enumerate() {
+            let digest = base64url::encode(&case.token.signing_input_s256(block));
+            let key = format!("{digest}:{}:{number}", selected.index);
+            charges.extend(charge(case, limit, key));
+        }
+    }
+    charges
+}
+
+fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
+    let max = limit.get("max").and_then(Json::as_int)?;
+    if limit.get("type").and_then(Json::as_str) == Some("use_limit") {
+        return Some(Charge {
+            key,
+            kind: "use_limit",
+            amount: 1,
+            max,
+            currency: None,
+        });
+    }
+    // `spend` applies to `execute` only; the entry was selected because its amount can be read.
+    if case.request.power != Power::Execute {
+        return None;
+    }
+    let argument = limit
+        .get("argument")
+        .and_then(Json::as_str)
+        .unwrap_or("amount");
+    let currency = limit.get("currency").and_then(Json::as_str)?;
+    let decimals = limit.get("decimals").and_then(Json::as_int)?;
+    Some(Charge {
+        key,
+        kind: "spend",
+        amount: case.arguments.get(argument).and_then(Json::as_int)?,
+        max,
+        currency: Some((String::from(currency), decimals)),
+    })
+}
+
+/// Writes the array of obligations.
+pub(crate) fn write(case: &Case<'_>, charges: &[Charge], out: &mut Writer) {
+    out.array(|out| {
+        if !charges.is_empty() {
+            obligation(out, "consume", |out| {
+                out.name("charges").array(|out| {
+                    for charge in charges {
+                        write_charge(charge, out);
+                    }
+                });
+            });
+        }
+        let status = case
+            .token
+            .root()
+            .get("status")
+            .and_then(|status| status.get("status_list"));
+        if let Some(list) = status {
+            obligation(out, "status", |out| {
+                out.name("uri")
+                    .string(list.get("uri").and_then(Json::as_str).unwrap_or_default());
+                out.name("idx")
+                    .integer(list.get("idx").and_then(Json::as_int).unwrap_or_default());
+                out.name("max_age").integer(status_max_age(case));
+            });
+        }
+    });
+}
+
+fn obligation(out: &mut Writer, kind: &str, ext: impl FnOnce(&mut Writer)) {
+    out.object(|out| {
+        out.name("id").string(kind);
+        out.name("type").string(kind);
+        out.name("ext").object(ext);
+    });
+}
+
+fn write_charge(charge: &Charge, out: &mut Writer) {
+    out.object(|out| {
+        out.name("key").string(&charge.key);
+        out.name("type").string(charge.kind);
+        out.name("amount").integer(charge.amount);
+        out.name("max").integer(charge.max);
+        if let Some((currency, decimals)) = &charge.currency {
+            out.name("currency").string(currency);
+            out.name("decimals").integer(*decimals);
+        }
+    });
+}
+
+/// Seconds that a status may be old (TOKEN.md): 300 for high and critical risk, 3600 otherwise.
+fn status_max_age(case: &Case<'_>) -> i64 {
+    let action = case.bundle.action(case.request.action);
+    match action.map_or("critical", |action| action.risk(case.request.power)) {
+        "low" | "medium" => 3600,
+        _ => 300,
+    }
+}

@@ -1,0 +1,343 @@
+//! The counterfactual: the smallest change that would allow the request.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use ambit_core::capability::{Ask, Mismatch, Place, broken, powers_for, purposes_for, unnamed};
+use ambit_core::constraint;
+use ambit_core::json::Writer;
+
+use crate::Case;
+use crate::authority::{Cause, Layer, Selected, Source};
+use crate::requires::{self, Needs};
+
+/// What would help, in the order in which it must be done.
+#[derive(Debug)]
+pub(crate) struct Remedy {
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Ask again with other arguments.
+    ChangeRequest(Vec<Change>),
+    /// Get a token that holds what this one lacks.
+    RequestCapability { missing: Missing, held: Held },
+    /// A person must log in again, or more strongly (RFC 9470).
+    Login {
+        acr_values: Vec<String>,
+        max_age: Option<i64>,
+    },
+    /// People must approve exactly this call.
+    Approval {
+        approvers: Vec<String>,
+        count: i64,
+        /// The action digest, where the call itself need not change first.
+        binding_s256: Option<String>,
+    },
+}
+
+/// An argument, what was asked and what would be allowed.
+#[derive(Debug)]
+pub(crate) struct Change {
+    argument: String,
+    asked: String,
+    allowed: String,
+}
+
+/// The capability that is asked for.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    action: String,
+    power: &'static str,
+    resource: String,
+    purpose: String,
+}
+
+/// What the token holds instead.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Nothing,
+    Powers(Vec<&'static str>),
+    Purposes(Vec<String>),
+}
+
+/// The remedy for a denial of step 6. Offered only if every layer and step 7 would be content: a
+/// change of arguments must satisfy all layers at once, and what a person must do on top is named.
+pub(crate) fn for_authority<'s>(
+    case: &Case<'s>,
+    layers: &[Layer<'s>],
+    failed: Source,
+    cause: &Mismatch<'s>,
+    ask: &Ask<'s>,
+) -> Option<Remedy> {
+    match (failed, cause) {
+        (_, Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) => {
+            change_request(case, layers, ask)
+        }
+        // What the manifest does not hold, no token of this agent can.
+        (Source::Manifest, _) => None,
+        (Source::Block(_), Mismatch::Power) => {
+            let held = held_powers(layers, ask);
+            Some(request_capability(ask, Held::Powers(held)))
+        }
+        (Source::Block(_), Mismatch::Purpose) => {
+            let held = held_purposes(layers, ask);
+            Some(request_capability(ask, Held::Purposes(held)))
+        }
+        (Source::Block(_), _) => Some(request_capability(ask, Held::Nothing)),
+    }
+}
+
+/// The powers that every block holds for what is asked.
+fn held_powers(layers: &[Layer<'_>], ask: &Ask<'_>) -> Vec<&'static str> {
+    let blocks = layers
+        .iter()
+        .filter(|layer| layer.source != Source::Manifest);
+    let held = blocks
+        .map(|layer| powers_for(layer.entries(), layer.place(), ask))
+        .reduce(ambit_core::Powers::intersection)
+        .unwrap_or_default();
+    held.iter().map(ambit_core::Power::name).collect()
+}
+
+/// The purposes that the root holds for what is asked.
+fn held_purposes(layers: &[Layer<'_>], ask: &Ask<'_>) -> Vec<String> {
+    let root = layers.iter().find(|layer| layer.source == Source::Block(0));
+    let held = root.map(|layer| purposes_for(layer.entries(), layer.place(), ask));
+    held.unwrap_or_default()
+        .into_iter()
+        .map(String::from)
+        .collect()
+}
+
+fn request_capability(ask: &Ask<'_>, held: Held) -> Remedy {
+    let resource = match (ask.datatype, ask.identifier) {
+        (Some(datatype), Some(identifier)) => format!("{datatype}:{identifier}"),
+        (one, other) => one.or(other).unwrap_or_default().to_string(),
+    };
+    let missing = Missing {
+        action: ask.action.to_string(),
+        power: ask.power.name(),
+        resource,
+        purpose: ask.purpose.to_string(),
+    };
+    Remedy {
+        steps: alloc::vec![Step::RequestCapability { missing, held }],
+    }
+}
+
+fn change_request<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
+    let mut chosen: Vec<Selected<'s>> = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
+    for layer in layers {
+        match layer.select(case.steps, ask) {
+            Ok(entry) => chosen.push(entry),
+            Err(miss) => {
+                let nearest = miss.nearest?;
+                let Cause::Mismatch(Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) =
+                    miss.cause
+                else {
+                    return None;
+                };
+                collect_changes(case, nearest, layer.place(), ask, &mut changes);
+                chosen.push(nearest);
+            }
+        }
+    }
+    let mut steps = alloc::vec![Step::ChangeRequest(changes)];
+    steps.extend(requires::steps(&Needs::of(case, &chosen), None));
+    Some(Remedy { steps })
+}
+
+/// Everything in this entry that would have to change: broken bounds, and arguments that it does
+/// not cover.
+fn collect_changes<'s>(
+    case: &Case<'s>,
+    nearest: Selected<'s>,
+    place: Place,
+    ask: &Ask<'s>,
+    changes: &mut Vec<Change>,
+) {
+    for (argument, spec, value) in broken(nearest.entry, ask, case.steps) {
+        let unit = case.unit(argument);
+        let asked = constraint::value_text(value, unit);
+        add_change(changes, argument, asked, constraint::describe(spec, unit));
+    }
+    if place == Place::Derived {
+        return;
+    }
+    for argument in unnamed(nearest.entry, ask) {
+        let asked = constraint::value_text(ask.args.get(argument), case.unit(argument));
+        add_change(changes, argument, asked, String::from("left out"));
+    }
+}
+
+/// One change an argument: the bounds of several layers hold together.
+fn add_change(changes: &mut Vec<Change>, argument: &str, asked: String, allowed: String) {
+    let known = changes
+        .iter_mut()
+        .find(|change| change.argument == argument);
+    match known {
+        Some(change) if change.allowed == allowed => {}
+        Some(change) => change.allowed = format!("{} and {allowed}", change.allowed),
+        None => changes.push(Change {
+            argument: argument.to_string(),
+            asked,
+            allowed,
+        }),
+    }
+}
+
+impl Remedy {
+    /// Whether a person's step is all that is needed.
+    pub(crate) fn is_step_up(&self) -> bool {
+        self.steps
+            .iter()
+            .all(|step| matches!(step, Step::Login { .. } | Step::Approval { .. }))
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        let texts: Vec<String> = self.steps.iter().map(Step::text).collect();
+        out.object(|out| {
+            out.name("type").string(if self.is_step_up() {
+                "step_up"
+            } else {
+                self.steps.first().map_or("none", Step::kind)
+            });
+            out.name("text").string(&texts.join("; then "));
+            out.name("steps").array(|out| {
+                for step in &self.steps {
+                    step.write(out);
+                }
+            });
+        });
+    }
+}
+
+impl Step {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::ChangeRequest(_) => "change_request",
+            Self::RequestCapability { .. } => "request_capability",
+            Self::Login { .. } | Self::Approval { .. } => "step_up",
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::ChangeRequest(changes) => {
+                let changes: Vec<String> = changes
+                    .iter()
+                    .map(|change| {
+                        format!("{} {}, {}", change.argument, change.asked, change.allowed)
+                    })
+                    .collect();
+                changes.join("; ")
+            }
+            Self::RequestCapability { missing, held } => {
+                let held = match held {
+                    Held::Nothing => String::from("the token holds nothing for it"),
+                    Held::Powers(powers) if powers.is_empty() => {
+                        String::from("the token holds no power for it")
+                    }
+                    Held::Powers(powers) => format!("the token holds {}", powers.join(", ")),
+                    Held::Purposes(purposes) => {
+                        format!("the token holds it for {}", purposes.join(", "))
+                    }
+                };
+                format!(
+                    "a token is needed that may {} {} on {} for {}; {held}",
+                    missing.power, missing.action, missing.resource, missing.purpose
+                )
+            }
+            Self::Login {
+                max_age: Some(age), ..
+            } => {
+                format!("the person must log in again, at most {age} s before")
+            }
+            Self::Login { .. } => String::from("the person must log in with a stronger method"),
+            Self::Approval {
+                approvers, count, ..
+            } => {
+                format!(
+                    "{count} of {} must approve exactly this call",
+                    approvers.join(", ")
+                )
+            }
+        }
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.object(|out| {
+            out.name("type").string(self.kind());
+            match self {
+                Self::ChangeRequest(changes) => write_changes(changes, out),
+                Self::RequestCapability { missing, held } => write_missing(missing, held, out),
+                Self::Login {
+                    acr_values,
+                    max_age,
+                } => {
+                    out.name("step_up").string("login");
+                    out.name("acr_values")
+                        .array(|out| write_strings(acr_values, out));
+                    if let Some(age) = max_age {
+                        out.name("max_age").integer(*age);
+                    }
+                }
+                Self::Approval {
+                    approvers,
+                    count,
+                    binding_s256,
+                } => {
+                    out.name("step_up").string("approval");
+                    out.name("approvers")
+                        .array(|out| write_strings(approvers, out));
+                    out.name("count").integer(*count);
+                    if let Some(digest) = binding_s256 {
+                        out.name("binding_s256").string(digest);
+                    }
+                }
+            }
+        });
+    }
+}
+
+fn write_changes(changes: &[Change], out: &mut Writer) {
+    out.name("changes").array(|out| {
+        for change in changes {
+            out.object(|out| {
+                out.name("argument").string(&change.argument);
+                out.name("asked").string(&change.asked);
+                out.name("allowed").string(&change.allowed);
+            });
+        }
+    });
+}
+
+fn write_missing(missing: &Missing, held: &Held, out: &mut Writer) {
+    out.name("missing").object(|out| {
+        out.name("action").string(&missing.action);
+        out.name("power").string(missing.power);
+        out.name("resource").string(&missing.resource);
+        out.name("purpose").string(&missing.purpose);
+    });
+    out.name("held").object(|out| match held {
+        Held::Nothing => {}
+        Held::Powers(powers) => {
+            out.name("powers").array(|out| write_strings(powers, out));
+        }
+        Held::Purposes(purposes) => {
+            out.name("purposes")
+                .array(|out| write_strings(purposes, out));
+        }
+    });
+}
+
+fn write_strings<S: AsRef<str>>(strings: &[S], out: &mut Writer) {
+    for text in strings {
+        out.string(text.as_ref());
+    }
+}
