@@ -23,7 +23,9 @@
 
 extern crate alloc;
 
+pub mod capability;
 pub mod constraint;
+pub mod describe;
 pub mod json;
 pub mod limits;
 mod money;

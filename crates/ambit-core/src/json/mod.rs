@@ -20,5 +20,5 @@ mod write;
 
 pub use canonical::canonical;
 pub use parse::{JsonError, JsonErrorKind, Profile};
-pub use tape::{Document, Elements, Json, Kind, Members, Tape, same_value};
+pub use tape::{Document, Elements, Json, Kind, Members, same_value};
 pub use write::Writer;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::tape::{Document, Tag};
+use super::tape::{Builder, Document, Tag};
 use crate::limits::JSON_DEPTH;
 
 /// Which rules a text must keep beyond RFC 8259.
@@ -89,12 +89,8 @@ pub(super) fn parse(text: &[u8], profile: Profile) -> Result<Document<'_>, JsonE
         text,
         at: 0,
         profile,
-        document: Document {
-            // A request has about one value in twelve bytes.
-            nodes: Vec::with_capacity(text.len()),
-            text,
-            ..Document::default()
-        },
+        // A request has about one value in twelve bytes, and a node has eight.
+        out: Builder::with_capacity(text.len()),
     };
     reader.space();
     reader.value(0)?;
@@ -102,14 +98,14 @@ pub(super) fn parse(text: &[u8], profile: Profile) -> Result<Document<'_>, JsonE
     if reader.at < text.len() {
         return Err(reader.error(JsonErrorKind::Syntax));
     }
-    Ok(reader.document)
+    Ok(reader.out.finish(text))
 }
 
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     profile: Profile,
-    document: Document<'t>,
+    out: Builder,
 }
 
 impl Reader<'_> {
@@ -140,7 +136,7 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, tag: Tag, length: usize, offset: usize) -> Result<(), JsonError> {
-        self.document.push(tag, length, offset).ok_or(JsonError {
+        self.out.push(tag, length, offset).ok_or(JsonError {
             kind: JsonErrorKind::Size,
             at: self.at,
         })
@@ -172,7 +168,7 @@ impl Reader<'_> {
         }
         let start = self.at;
         self.advance();
-        let node = self.document.next_index();
+        let node = self.out.next_index();
         self.push(tag, 0, 0)?;
         let mut count = 0_usize;
         self.space();
@@ -197,7 +193,7 @@ impl Reader<'_> {
                 self.space();
             }
         }
-        let sized = self.document.close(node, tag, count);
+        let sized = self.out.close(node, tag, count);
         sized.ok_or(JsonError {
             kind: JsonErrorKind::Size,
             at: start,
@@ -215,17 +211,16 @@ impl Reader<'_> {
         // Comparing every pair is fastest for the sizes that honest texts have; sorting keeps a
         // hostile object of 50,000 members from costing its square.
         const PAIRWISE: usize = 12;
-        let object = self.document.tape().value_at(node);
+        let mut names = self.out.names(node, self.text);
         if count <= PAIRWISE {
-            let mut names = object.members();
-            while let Some((name, _)) = names.next() {
-                if names.clone().any(|(other, _)| other == name) {
+            while let Some(name) = names.next() {
+                if names.clone().any(|other| other == name) {
                     return true;
                 }
             }
             return false;
         }
-        let mut names: Vec<&str> = object.members().map(|(name, _)| name).collect();
+        let mut names: Vec<&[u8]> = names.collect();
         names.sort_unstable();
         names
             .iter()
@@ -296,18 +291,18 @@ impl Reader<'_> {
 
     /// The rest of a string in which the reader has met a backslash.
     fn escaped(&mut self, start: usize) -> Result<(), JsonError> {
-        let offset = self.document.side.len();
+        let offset = self.out.side.len();
         self.copy(start)?;
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.advance();
-                    let length = self.document.side.len().saturating_sub(offset);
+                    let length = self.out.side.len().saturating_sub(offset);
                     return self.push(Tag::Side, length, offset);
                 }
                 Some(b'\\') => {
                     let character = self.escape()?;
-                    self.document.side.push(character);
+                    self.out.side.push(character);
                 }
                 Some(0x20..) => {
                     let from = self.at;
@@ -334,7 +329,7 @@ impl Reader<'_> {
             kind: JsonErrorKind::Utf8,
             at: from,
         })?;
-        self.document.side.push_str(piece);
+        self.out.side.push_str(piece);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! the last node of the subtree. An object is followed by its members: a string node for the name,
 //! then the value's subtree.
 
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -65,40 +66,35 @@ struct Node {
     offset: usize,
 }
 
-/// The borrowed buffers that a [`Json`] value points into.
-#[derive(Clone, Copy, Debug)]
-pub struct Tape<'a> {
-    nodes: &'a [u8],
-    text: &'a [u8],
-    side: &'a [u8],
+/// A JSON text with its tape: parsed by [`Document::parse`], or kept in a bundle and used where it
+/// lies.
+#[derive(Clone, Debug, Default)]
+pub struct Document<'t> {
+    nodes: Cow<'t, [u8]>,
+    text: &'t [u8],
+    side: String,
 }
 
-impl<'a> Tape<'a> {
-    /// A tape kept outside a [`Document`]: inside a bundle. Nothing is checked here; call
-    /// [`Tape::verify`] once before trusting it. Unverified bytes can give wrong values, never a
-    /// panic.
+impl<'t> Document<'t> {
+    /// Reads a whole text. At most [`crate::limits::JSON_DEPTH`] levels, no duplicate members, no
+    /// byte order mark, nothing after the value.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] says what is wrong and at which byte.
+    pub fn parse(text: &'t [u8], profile: Profile) -> Result<Self, JsonError> {
+        parse(text, profile)
+    }
+
+    /// A tape and its text that lie elsewhere, as [`Document::flatten`] made them. Nothing is
+    /// checked here; call [`Document::verify`] once before trusting it. Unverified bytes can give
+    /// wrong values, never a panic.
     #[must_use]
-    pub const fn new(nodes: &'a [u8], text: &'a [u8]) -> Self {
+    pub const fn in_place(nodes: &'t [u8], text: &'t [u8]) -> Self {
         Self {
-            nodes,
+            nodes: Cow::Borrowed(nodes),
             text,
-            side: &[],
-        }
-    }
-
-    /// The value that the tape holds.
-    #[must_use]
-    pub const fn root(self) -> Json<'a> {
-        Json { tape: self, at: 0 }
-    }
-
-    /// The value whose node has this index, or `null` when there is none. For index tables kept
-    /// beside a tape.
-    #[must_use]
-    pub const fn value_at(self, index: usize) -> Json<'a> {
-        Json {
-            tape: self,
-            at: index,
+            side: String::new(),
         }
     }
 
@@ -107,7 +103,7 @@ impl<'a> Tape<'a> {
     #[must_use]
     pub fn flatten(value: Json<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut flat = Flattener {
-            out: Document::default(),
+            out: Builder::default(),
             text: Vec::new(),
             known: BTreeMap::new(),
         };
@@ -115,10 +111,26 @@ impl<'a> Tape<'a> {
         Some((flat.out.nodes, flat.text))
     }
 
+    /// The value of the document.
+    #[must_use]
+    pub const fn root(&self) -> Json<'_> {
+        self.value_at(0)
+    }
+
+    /// The value whose node has this index, or `null` when there is none. For index tables kept
+    /// beside a tape.
+    #[must_use]
+    pub const fn value_at(&self, index: usize) -> Json<'_> {
+        Json {
+            document: self,
+            at: index,
+        }
+    }
+
     /// Checks every tag, length, offset and subtree end once, in time linear in the size, so that
     /// the accessors can rely on them.
     #[must_use]
-    pub fn verify(self) -> bool {
+    pub fn verify(&self) -> bool {
         if !self.nodes.len().is_multiple_of(NODE_BYTES) {
             return false;
         }
@@ -126,13 +138,12 @@ impl<'a> Tape<'a> {
         self.verify_value(0, 0, count) == Some(count)
     }
 
-    fn verify_value(self, at: usize, depth: usize, count: usize) -> Option<usize> {
+    fn verify_value(&self, at: usize, depth: usize, count: usize) -> Option<usize> {
         let node = self.node(at)?;
         match node.tag {
             Tag::Null | Tag::False | Tag::True => at.checked_add(1),
             Tag::Number | Tag::Text | Tag::Side => {
-                self.bytes(node)
-                    .and_then(|bytes| core::str::from_utf8(bytes).ok())?;
+                self.utf8(node)?;
                 at.checked_add(1)
             }
             Tag::Array | Tag::Object => {
@@ -155,37 +166,32 @@ impl<'a> Tape<'a> {
         }
     }
 
-    fn node(self, at: usize) -> Option<Node> {
-        let start = at.checked_mul(NODE_BYTES)?;
-        let bytes = self.nodes.get(start..)?.first_chunk::<NODE_BYTES>()?;
-        let [a0, a1, a2, a3, b0, b1, b2, b3] = *bytes;
-        let a = u32::from_le_bytes([a0, a1, a2, a3]);
-        let b = u32::from_le_bytes([b0, b1, b2, b3]);
-        Some(Node {
-            tag: Tag::from_bits(a & 15)?,
-            length: usize::try_from(a >> 4).ok()?,
-            offset: usize::try_from(b).ok()?,
-        })
+    fn node(&self, at: usize) -> Option<Node> {
+        unpack(
+            self.nodes
+                .get(at.checked_mul(NODE_BYTES)?..)?
+                .first_chunk::<NODE_BYTES>()?,
+        )
     }
 
-    fn bytes(self, node: Node) -> Option<&'a [u8]> {
+    fn utf8(&self, node: Node) -> Option<&str> {
         let from = if node.tag == Tag::Side {
-            self.side
+            self.side.as_bytes()
         } else {
             self.text
         };
-        from.get(node.offset..node.offset.checked_add(node.length)?)
+        let bytes = from.get(node.offset..node.offset.checked_add(node.length)?)?;
+        core::str::from_utf8(bytes).ok()
     }
 
-    fn string(self, node: Node) -> Option<&'a str> {
+    fn string(&self, node: Node) -> Option<&str> {
         matches!(node.tag, Tag::Text | Tag::Side)
-            .then(|| self.bytes(node))
+            .then(|| self.utf8(node))
             .flatten()
-            .and_then(|bytes| core::str::from_utf8(bytes).ok())
     }
 
     /// The index one past the subtree that starts at `at`.
-    fn end(self, at: usize) -> Option<usize> {
+    fn end(&self, at: usize) -> Option<usize> {
         let node = self.node(at)?;
         match node.tag {
             // A corrupt tape must not send an iterator backwards.
@@ -196,38 +202,26 @@ impl<'a> Tape<'a> {
     }
 }
 
-/// A parsed JSON text with the buffers it needs.
-#[derive(Clone, Debug, Default)]
-pub struct Document<'t> {
-    pub(super) nodes: Vec<u8>,
-    pub(super) text: &'t [u8],
+/// A tape under construction.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    nodes: Vec<u8>,
     pub(super) side: String,
 }
 
-impl<'t> Document<'t> {
-    /// Reads a whole text. At most [`crate::limits::JSON_DEPTH`] levels, no duplicate members, no
-    /// byte order mark, nothing after the value.
-    ///
-    /// # Errors
-    ///
-    /// [`JsonError`] says what is wrong and at which byte.
-    pub fn parse(text: &'t [u8], profile: Profile) -> Result<Self, JsonError> {
-        parse(text, profile)
+impl Builder {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(bytes),
+            side: String::new(),
+        }
     }
 
-    /// The value of the document.
-    #[must_use]
-    pub fn root(&self) -> Json<'_> {
-        self.tape().root()
-    }
-
-    /// The buffers, for code that keeps them beside its own tables.
-    #[must_use]
-    pub fn tape(&self) -> Tape<'_> {
-        Tape {
-            nodes: &self.nodes,
-            text: self.text,
-            side: self.side.as_bytes(),
+    pub(super) fn finish(self, text: &[u8]) -> Document<'_> {
+        Document {
+            nodes: Cow::Owned(self.nodes),
+            text,
+            side: self.side,
         }
     }
 
@@ -237,36 +231,82 @@ impl<'t> Document<'t> {
 
     /// Appends a node; `None` when a length or offset does not fit its field.
     pub(super) fn push(&mut self, tag: Tag, length: usize, offset: usize) -> Option<()> {
-        let (a, b) = pack(tag, length, offset)?;
-        self.nodes.extend_from_slice(&a);
-        self.nodes.extend_from_slice(&b);
+        self.nodes.extend_from_slice(&pack(tag, length, offset)?);
         Some(())
     }
 
     /// Fills in count and end of the container at `at`, now that they are known.
     pub(super) fn close(&mut self, at: usize, tag: Tag, length: usize) -> Option<()> {
-        let (a, b) = pack(tag, length, self.next_index())?;
+        let node = pack(tag, length, self.next_index())?;
         let start = at.checked_mul(NODE_BYTES)?;
-        let node = self.nodes.get_mut(start..start.checked_add(NODE_BYTES)?)?;
-        for (to, from) in node.iter_mut().zip(a.into_iter().chain(b)) {
-            *to = from;
-        }
+        let place = self
+            .nodes
+            .get_mut(start..)?
+            .first_chunk_mut::<NODE_BYTES>()?;
+        *place = node;
         Some(())
+    }
+
+    /// The names of the object at `at`, as slices of `text` or of the side buffer.
+    pub(super) fn names<'b>(
+        &'b self,
+        at: usize,
+        text: &'b [u8],
+    ) -> impl Iterator<Item = &'b [u8]> + Clone {
+        let mut next = at.saturating_add(1);
+        let end = self.next_index();
+        core::iter::from_fn(move || {
+            let name = self.node(next).filter(|_| next < end)?;
+            next = self.after(next.checked_add(1)?)?;
+            let from = if name.tag == Tag::Side {
+                self.side.as_bytes()
+            } else {
+                text
+            };
+            from.get(name.offset..name.offset.checked_add(name.length)?)
+        })
+    }
+
+    fn node(&self, at: usize) -> Option<Node> {
+        unpack(
+            self.nodes
+                .get(at.checked_mul(NODE_BYTES)?..)?
+                .first_chunk::<NODE_BYTES>()?,
+        )
+    }
+
+    fn after(&self, at: usize) -> Option<usize> {
+        let node = self.node(at)?;
+        match node.tag {
+            Tag::Array | Tag::Object => Some(node.offset),
+            _ => at.checked_add(1),
+        }
     }
 }
 
-fn pack(tag: Tag, length: usize, offset: usize) -> Option<([u8; 4], [u8; 4])> {
+fn pack(tag: Tag, length: usize, offset: usize) -> Option<[u8; NODE_BYTES]> {
     let length = u32::try_from(length)
         .ok()
         .filter(|length| *length < 1 << 28)?;
-    let a = length.checked_shl(4)? | tag.bits();
-    let b = u32::try_from(offset).ok()?;
-    Some((a.to_le_bytes(), b.to_le_bytes()))
+    let [a0, a1, a2, a3] = (length.checked_shl(4)? | tag.bits()).to_le_bytes();
+    let [b0, b1, b2, b3] = u32::try_from(offset).ok()?.to_le_bytes();
+    Some([a0, a1, a2, a3, b0, b1, b2, b3])
 }
 
-/// Builds the tape of [`Tape::flatten`].
+fn unpack(bytes: &[u8; NODE_BYTES]) -> Option<Node> {
+    let [a0, a1, a2, a3, b0, b1, b2, b3] = *bytes;
+    let a = u32::from_le_bytes([a0, a1, a2, a3]);
+    let b = u32::from_le_bytes([b0, b1, b2, b3]);
+    Some(Node {
+        tag: Tag::from_bits(a & 15)?,
+        length: usize::try_from(a >> 4).ok()?,
+        offset: usize::try_from(b).ok()?,
+    })
+}
+
+/// Builds the tape of [`Document::flatten`].
 struct Flattener<'a> {
-    out: Document<'static>,
+    out: Builder,
     text: Vec<u8>,
     known: BTreeMap<&'a str, usize>,
 }
@@ -327,15 +367,22 @@ pub enum Kind {
 /// One value in a [`Document`] or bundle. Copying it is cheap.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a> {
-    tape: Tape<'a>,
+    document: &'a Document<'a>,
     at: usize,
 }
 
 impl<'a> Json<'a> {
+    /// A `null` that belongs to no text.
+    #[must_use]
+    pub const fn null() -> Self {
+        const NOTHING: &Document<'static> = &Document::in_place(&[], &[]);
+        NOTHING.root()
+    }
+
     /// What the value is.
     #[must_use]
     pub fn kind(self) -> Kind {
-        match self.tape.node(self.at).map(|node| node.tag) {
+        match self.document.node(self.at).map(|node| node.tag) {
             None | Some(Tag::Null) => Kind::Null,
             Some(Tag::False | Tag::True) => Kind::Bool,
             Some(Tag::Number) => Kind::Number,
@@ -354,7 +401,7 @@ impl<'a> Json<'a> {
     /// The truth value, if it is one.
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {
-        match self.tape.node(self.at)?.tag {
+        match self.document.node(self.at)?.tag {
             Tag::False => Some(false),
             Tag::True => Some(true),
             _ => None,
@@ -364,17 +411,16 @@ impl<'a> Json<'a> {
     /// The string, unescaped, if it is one.
     #[must_use]
     pub fn as_str(self) -> Option<&'a str> {
-        self.tape.string(self.tape.node(self.at)?)
+        self.document.string(self.document.node(self.at)?)
     }
 
     /// The number exactly as it was written, if it is one.
     #[must_use]
     pub fn number_text(self) -> Option<&'a str> {
-        let node = self.tape.node(self.at)?;
+        let node = self.document.node(self.at)?;
         (node.tag == Tag::Number)
-            .then(|| self.tape.bytes(node))
+            .then(|| self.document.utf8(node))
             .flatten()
-            .and_then(|bytes| core::str::from_utf8(bytes).ok())
     }
 
     /// The integer, if the value is a number without fraction and exponent within
@@ -391,7 +437,7 @@ impl<'a> Json<'a> {
     /// How many elements or members an array or object has; 0 for everything else.
     #[must_use]
     pub fn len(self) -> usize {
-        self.tape
+        self.document
             .node(self.at)
             .filter(|node| matches!(node.tag, Tag::Array | Tag::Object))
             .map_or(0, |node| node.length)
@@ -423,7 +469,7 @@ impl<'a> Json<'a> {
         Elements(self.children(Tag::Array))
     }
 
-    /// The index of the value's node, for tables kept beside a tape ([`Tape::value_at`]).
+    /// The index of the value's node, for tables kept beside a tape ([`Document::value_at`]).
     #[must_use]
     pub const fn index(self) -> usize {
         self.at
@@ -431,12 +477,12 @@ impl<'a> Json<'a> {
 
     fn children(self, tag: Tag) -> Children<'a> {
         let left = self
-            .tape
+            .document
             .node(self.at)
             .filter(|node| node.tag == tag)
             .map_or(0, |node| node.length);
         Children {
-            tape: self.tape,
+            document: self.document,
             at: self.at.saturating_add(1),
             left,
         }
@@ -445,7 +491,7 @@ impl<'a> Json<'a> {
 
 #[derive(Clone, Debug)]
 struct Children<'a> {
-    tape: Tape<'a>,
+    document: &'a Document<'a>,
     at: usize,
     left: usize,
 }
@@ -453,10 +499,10 @@ struct Children<'a> {
 impl<'a> Children<'a> {
     fn step(&mut self) -> Option<Json<'a>> {
         let value = Json {
-            tape: self.tape,
+            document: self.document,
             at: self.at,
         };
-        self.at = self.tape.end(self.at)?;
+        self.at = self.document.end(self.at)?;
         Some(value)
     }
 }

@@ -1,0 +1,58 @@
+//! `email_domain`: one bare address in a domain.
+
+use super::host;
+use crate::Steps;
+use crate::json::Json;
+
+/// Whether a constraint may list `domain`: the domain of an address, without `@`, dot at an end or
+/// anything that is not ASCII.
+pub(super) fn is_domain(domain: &str) -> bool {
+    host::is_name(domain, |_| false)
+}
+
+/// Whether `address` is one bare address whose domain is listed, without regard to case.
+pub(super) fn in_domains(domains: Json<'_>, address: &str, steps: &Steps) -> bool {
+    let domain = steps.take(address.len()).then(|| domain_of(address));
+    domain.flatten().is_some_and(|domain| {
+        domains.elements().filter_map(Json::as_str).any(|listed| {
+            listed.len() == domain.len()
+                && steps.take(listed.len())
+                && listed.eq_ignore_ascii_case(domain)
+        })
+    })
+}
+
+/// The domain of `dot-atom@domain` (RFC 5322 section 3.2.3), the only form in which no two mail
+/// programs can see different recipients.
+fn domain_of(address: &str) -> Option<&str> {
+    let (local, domain) = address.split_once('@')?;
+    let dot_atom = local
+        .split('.')
+        .all(|atom| !atom.is_empty() && atom.bytes().all(is_atext));
+    (dot_atom && is_domain(domain)).then_some(domain)
+}
+
+const fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'/'
+                | b'='
+                | b'?'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'{'
+                | b'|'
+                | b'}'
+                | b'~'
+        )
+}

@@ -1,0 +1,110 @@
+//! Bounds on arguments: the table "Constraints" of TOKEN.md.
+//!
+//! A constraint is matched where it stands, in the token's or the bundle's JSON, against the
+//! argument where it stands in the request's: no intermediate form, so nothing to get out of step.
+//! What is malformed at any depth never matches.
+//!
+//! ```
+//! use ambit_core::{Steps, constraint};
+//! use ambit_core::json::{Document, Profile};
+//!
+//! let spec = Document::parse(br#"{"constraint_type":"range","max":50000}"#, Profile::Signed)?;
+//! let asked = Document::parse(b"75000", Profile::Request)?;
+//! assert!(!constraint::matches(spec.root(), Some(asked.root()), &Steps::new()));
+//!
+//! let unit = constraint::Unit::Money { decimals: 2 };
+//! assert_eq!(constraint::describe(spec.root(), unit), "at most 500.00");
+//! assert_eq!(constraint::value_text(Some(asked.root()), unit), "750.00");
+//! # Ok::<(), ambit_core::json::JsonError>(())
+//! ```
+
+mod cidr;
+mod email;
+mod form;
+mod host;
+mod kind;
+mod like;
+mod spec;
+mod subpath;
+pub(crate) mod text;
+mod url;
+mod values;
+mod words;
+
+use alloc::string::String;
+
+use crate::json::Json;
+use crate::{Reason, Steps};
+use spec::Spec;
+pub(crate) use words::clause;
+
+/// How an argument's integers are shown to people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit<'a> {
+    /// As they are.
+    #[default]
+    None,
+    /// Minor units of money: with two decimals 20000 is shown as `200.00`.
+    Money {
+        /// Digits after the point.
+        decimals: u32,
+    },
+    /// With this word behind them.
+    Named(&'a str),
+}
+
+/// Whether `spec` is a constraint as TOKEN.md writes them, at every depth: known kind and members,
+/// right types, no empty list, ends in order, root and ranges in normal form.
+///
+/// ```
+/// use ambit_core::{constraint, json::{Document, Profile}};
+/// let spec = Document::parse(br#"{"constraint_type":"range","min":9,"max":1}"#, Profile::Signed)?;
+/// assert!(!constraint::well_formed(spec.root()));
+/// # Ok::<(), ambit_core::json::JsonError>(())
+/// ```
+#[must_use]
+pub fn well_formed(spec: Json<'_>) -> bool {
+    form::well_formed(spec)
+}
+
+/// Whether the constraint `spec` matches `argument`; `None` is an absent one.
+///
+/// Assumes nothing about `spec`: a malformed one matches nothing. An empty step budget matches
+/// nothing either.
+#[must_use]
+pub fn matches(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> bool {
+    well_formed(spec) && holds(spec, argument, steps)
+}
+
+/// [`matches`] for a constraint that is known to be well-formed.
+pub(crate) fn holds(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> bool {
+    Spec::read(spec).is_some_and(|spec| spec.holds(argument, steps))
+}
+
+/// Why a value that `spec` does not match is refused. A constraint of no known kind spoils its
+/// entry, so its reason is [`Reason::CapabilityNone`].
+#[must_use]
+pub fn reason(spec: Json<'_>) -> Reason {
+    Spec::read(spec).map_or(Reason::CapabilityNone, |spec| spec.kind.reason())
+}
+
+/// One clause for people that says which values match: "at most 500.00", "one of `a`, `b`". It
+/// fits behind "must be".
+#[must_use]
+pub fn describe(spec: Json<'_>, unit: Unit<'_>) -> String {
+    let mut out = String::new();
+    clause(&mut out, spec, unit, '`');
+    out
+}
+
+/// The value that was asked, for people: "750.00", "`bob@x.example`", "absent". At most 120
+/// characters; what could disturb the text around it is shown as an escape.
+#[must_use]
+pub fn value_text(value: Option<Json<'_>>, unit: Unit<'_>) -> String {
+    let mut out = String::new();
+    match value {
+        Some(value) => text::value(&mut out, value, unit, '`'),
+        None => out.push_str("absent"),
+    }
+    out
+}

@@ -1,0 +1,224 @@
+//! Foreign text inside our sentences: quoted, shortened, and unable to pass for ours.
+
+use alloc::string::String;
+use core::fmt::Write as _;
+
+use super::Unit;
+use crate::decimal_text;
+use crate::json::{Json, Kind, Writer};
+use crate::limits::MONEY_DECIMALS;
+
+/// Characters of one shown value, quotes included: about a line and a half.
+const LONGEST: usize = 120;
+/// Characters of a name that may stand without quotes.
+const LONGEST_BARE: usize = 80;
+
+/// Shows a value: integers in their unit, strings in `quote`, arrays and objects as JSON.
+pub(crate) fn value(out: &mut String, value: Json<'_>, unit: Unit<'_>, quote: char) {
+    match value.kind() {
+        Kind::Null => out.push_str("null"),
+        Kind::Bool if value.as_bool() == Some(true) => out.push_str("true"),
+        Kind::Bool => out.push_str("false"),
+        Kind::Number => match value.as_int() {
+            Some(integer) => self::integer(out, integer, unit),
+            None => cut(out, value.number_text().unwrap_or_default()),
+        },
+        Kind::String => quoted(out, value.as_str().unwrap_or_default(), quote),
+        Kind::Array | Kind::Object => {
+            let mut json = Writer::default();
+            json.json(value);
+            quoted(out, json.as_str(), '`');
+        }
+    }
+}
+
+/// Shows an integer in its unit.
+pub(crate) fn integer(out: &mut String, value: i64, unit: Unit<'_>) {
+    match unit {
+        Unit::None => write(out, format_args!("{value}")),
+        Unit::Named(name) => {
+            write(out, format_args!("{value} "));
+            self::name(out, name, '"');
+        }
+        Unit::Money { decimals } => {
+            out.push_str(&decimal_text(value, decimals.min(MONEY_DECIMALS)));
+        }
+    }
+}
+
+/// Shows a name: as it is when it is one plain word, else in quotes.
+pub(crate) fn name(out: &mut String, name: &str, quote: char) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let bare = name.len() <= LONGEST_BARE
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|byte| plain(byte) || byte == b'/')
+        && name.bytes().next_back().is_some_and(plain)
+        && name
+            .bytes()
+            .all(|byte| plain(byte) || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@'));
+    if bare {
+        out.push_str(name);
+    } else {
+        quoted(out, name, quote);
+    }
+}
+
+/// Shows a text between `quote`s, at most [`LONGEST`] characters with them.
+pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
+    out.push(quote);
+    escaped(out, text, Some(quote), LONGEST.saturating_sub(2));
+    out.push(quote);
+}
+
+/// Shows a text that needs no quotes, shortened.
+fn cut(out: &mut String, text: &str) {
+    escaped(out, text, None, LONGEST);
+}
+
+/// Writes at most `room` characters, the last of them `…` when the text is longer.
+fn escaped(out: &mut String, text: &str, quote: Option<char>, room: usize) {
+    let mut used = 0_usize;
+    let mut shortest = out.len();
+    for character in text.chars() {
+        let before = out.len();
+        escape(out, character, quote);
+        let written = out.get(before..).unwrap_or_default();
+        used = used.saturating_add(written.chars().count());
+        if used < room {
+            shortest = out.len();
+        }
+        if used > room {
+            out.truncate(shortest);
+            out.push('…');
+            return;
+        }
+    }
+}
+
+fn escape(out: &mut String, character: char, quote: Option<char>) {
+    if character == '\\' || Some(character) == quote {
+        out.push('\\');
+        out.push(character);
+    } else if disturbs(character) {
+        write(out, format_args!("\\u{{{:x}}}", u32::from(character)));
+    } else {
+        out.push(character);
+    }
+}
+
+/// Whether a character does something other than being seen: controls, line and paragraph ends,
+/// direction (Unicode TR 36 section 2.5), and what takes no room at all.
+fn disturbs(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Writing into a `String` cannot fail.
+pub(crate) fn write(out: &mut String, words: core::fmt::Arguments<'_>) {
+    out.write_fmt(words).unwrap_or_default();
+}
+
+/// Writes what `one` shows of every item, `between` them, `last` before the last.
+pub(crate) fn series<T>(
+    out: &mut String,
+    items: impl Iterator<Item = T>,
+    (between, last): (&str, &str),
+    mut one: impl FnMut(&mut String, T),
+) {
+    let mut items = items.peekable();
+    let mut first = true;
+    while let Some(item) = items.next() {
+        if !first {
+            out.push_str(if items.peek().is_some() {
+                between
+            } else {
+                last
+            });
+        }
+        first = false;
+        one(out, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{String, Unit, integer, name, quoted};
+
+    fn shown(value: i64, unit: Unit<'_>) -> String {
+        let mut out = String::new();
+        integer(&mut out, value, unit);
+        out
+    }
+
+    #[test]
+    fn money_is_shown_in_units() {
+        let money = |value, decimals| shown(value, Unit::Money { decimals });
+        assert_eq!(money(20_000, 2), "200.00");
+        assert_eq!(money(5, 2), "0.05");
+        assert_eq!(money(0, 2), "0.00");
+        assert_eq!(money(-5, 2), "-0.05");
+        assert_eq!(money(-12_345, 3), "-12.345");
+        assert_eq!(money(7, 0), "7");
+        assert_eq!(money(9_007_199_254_740_991, 9), "9007199.254740991");
+        assert_eq!(shown(5, Unit::Named("GB")), "5 GB");
+        assert_eq!(shown(5, Unit::Named("GB. It may")), "5 \"GB. It may\"");
+    }
+
+    #[test]
+    fn foreign_text_cannot_pass_for_ours() {
+        let shown = |text: &str| {
+            let mut out = String::new();
+            quoted(&mut out, text, '"');
+            out
+        };
+        assert_eq!(shown("a\"b\\c"), r#""a\"b\\c""#);
+        assert_eq!(
+            shown("a\nb\u{202e}c\u{200b}"),
+            r#""a\u{a}b\u{202e}c\u{200b}""#
+        );
+        assert_eq!(shown("Zoë 日本"), "\"Zoë 日本\"");
+        assert_eq!(shown(&"x".repeat(118)).chars().count(), 120);
+        for long in ["x".repeat(119), "\u{202e}".repeat(90), "日".repeat(500)] {
+            let text = shown(&long);
+            assert!(
+                text.chars().count() <= 120 && text.ends_with("…\""),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_plain_names_stand_bare() {
+        for (plain, shown) in [
+            ("https://mail.acme.example", "https://mail.acme.example"),
+            ("c-7", "c-7"),
+            ("/data/team", "/data/team"),
+            ("x, for y", "\"x, for y\""),
+            ("x.", "\"x.\""),
+            ("", "\"\""),
+        ] {
+            let mut out = String::new();
+            name(&mut out, plain, '"');
+            assert_eq!(out, shown);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `url`: one absolute URL at a listed host.
+//!
+//! Clients and servers read unusual URLs differently, and every difference is a way past a bound.
+//! So the form is narrow: what is unusual does not match.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use super::host;
+use crate::Steps;
+use crate::json::Json;
+
+pub(super) fn matches(
+    schemes: Json<'_>,
+    hosts: Json<'_>,
+    prefix: Option<Json<'_>>,
+    value: Json<'_>,
+    steps: &Steps,
+) -> bool {
+    let Some(text) = value.as_str().filter(|text| steps.take(text.len())) else {
+        return false;
+    };
+    let Some(url) = Url::parse(text) else {
+        return false;
+    };
+    url.scheme_in(schemes, steps)
+        && url.host_in(hosts, steps)
+        && prefix.is_none_or(|prefix| prefix.as_str().is_some_and(|prefix| url.under(prefix)))
+}
+
+/// RFC 3986 section 3.1.
+pub(super) fn is_scheme(scheme: &str) -> bool {
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+/// Whether a constraint may list `host`: `host` or `host:port`.
+pub(super) fn is_listed_host(host: &str) -> bool {
+    split_port(host).is_some()
+}
+
+/// Whether a constraint may ask for this prefix: a path from `/` that a URL could have.
+pub(super) fn is_prefix(prefix: &str) -> bool {
+    prefix.starts_with('/')
+        && is_visible(prefix)
+        && !prefix.contains(['?', '#'])
+        && is_clean_path(prefix)
+}
+
+struct Url<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+    path: &'a str,
+}
+
+impl<'a> Url<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at_checked(end)?;
+        let path = tail.split(['?', '#']).next()?;
+        let (host, port) = split_port(authority)?;
+        // Query and fragment are allowed after a path only.
+        let whole = tail.is_empty() || tail.starts_with('/');
+        (is_visible(text) && is_scheme(scheme) && whole && is_clean_path(path)).then_some(Self {
+            scheme,
+            host,
+            port: port.filter(|port| Some(*port) != own_port(scheme)),
+            path,
+        })
+    }
+
+    fn scheme_in(&self, schemes: Json<'_>, steps: &Steps) -> bool {
+        schemes
+            .elements()
+            .filter_map(Json::as_str)
+            .any(|scheme| steps.take(scheme.len()) && scheme.eq_ignore_ascii_case(self.scheme))
+    }
+
+    fn host_in(&self, hosts: Json<'_>, steps: &Steps) -> bool {
+        hosts.elements().filter_map(Json::as_str).any(|listed| {
+            steps.take(listed.len())
+                && split_port(listed).is_some_and(|(host, port)| {
+                    port == self.port && host.eq_ignore_ascii_case(self.host)
+                })
+        })
+    }
+
+    /// By whole segments. A URL without a path asks for `/` (RFC 9110 section 4.2.3).
+    fn under(&self, prefix: &str) -> bool {
+        let path = if self.path.is_empty() { "/" } else { self.path };
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'))
+    }
+}
+
+/// Visible ASCII without backslash: browsers read `\` as `/`, others do not.
+fn is_visible(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, 0x21..=0x7e) && byte != b'\\')
+}
+
+/// The port that a scheme means when none is written (the special schemes of the URL standard).
+fn own_port(scheme: &str) -> Option<u16> {
+    const OWN: [(&str, u16); 5] = [
+        ("https", 443),
+        ("http", 80),
+        ("wss", 443),
+        ("ws", 80),
+        ("ftp", 21),
+    ];
+    OWN.into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
+        .map(|(_, port)| port)
+}
+
+/// `host` or `host:port`; user-info, empty ports and unusual hosts have no place in either.
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let colon = match authority.strip_prefix('[') {
+        Some(literal) => literal.find(']')?.checked_add(2)?,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, port) = authority.split_at_checked(colon)?;
+    let port = match port.strip_prefix(':') {
+        Some(port) => Some(host::decimal(port).filter(|port| *port != 0)?),
+        None if port.is_empty() => None,
+        None => return None,
+    };
+    is_host(host).then_some((host, port))
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(literal) = host.strip_prefix('[') {
+        let address = literal.strip_suffix(']');
+        return address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    // A name whose last label is a number is read as an IPv4 address by browsers, in octal and
+    // hexadecimal too: only the plain form may stand.
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.starts_with("0x") || last.starts_with("0X");
+    if hexadecimal || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())) {
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    // Names inside an organisation do have underscores.
+    host::is_name(host, |byte| byte == b'_')
+}
+
+/// No `.` or `..` segment, no encoded `/ \ . NUL`, no percent sign that encodes nothing. A segment
+/// may carry `;parameters` that some servers cut off before they read the dots.
+fn is_clean_path(path: &str) -> bool {
+    let dots = path
+        .split('/')
+        .any(|segment| matches!(segment.split(';').next(), Some("." | "..")));
+    !dots
+        && path.split('%').skip(1).all(|after| {
+            after.get(..2).is_some_and(|code| {
+                code.bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && !["2f", "5c", "2e", "00"]
+                        .into_iter()
+                        .any(|refused| refused.eq_ignore_ascii_case(code))
+            })
+        })
+}

@@ -1,0 +1,52 @@
+//! Kinds that compare whole JSON values.
+
+use crate::Steps;
+use crate::json::{Json, Kind, same_value};
+
+pub(super) fn same(bound: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+    same_value(bound, value, steps)
+}
+
+/// `one_of`: one of the list is the same value.
+pub(super) fn listed(values: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+    values
+        .elements()
+        .any(|listed| steps.take(1) && same_value(listed, value, steps))
+}
+
+/// `not_one_of`: of the excluded values' type, and none of them.
+pub(super) fn not_listed(excluded: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+    is_scalar(value)
+        && excluded.elements().all(|excluded| {
+            // An empty budget makes `same_value` false, which here would mean a match: so the
+            // budget is asked last, after the comparison that it paid for.
+            excluded.kind() == value.kind()
+                && !same_value(excluded, value, steps)
+                && !steps.exhausted()
+        })
+}
+
+/// `subset`: every element is listed.
+pub(super) fn subset(values: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+    value.kind() == Kind::Array
+        && value
+            .elements()
+            .all(|element| steps.take(1) && listed(values, element, steps))
+}
+
+/// `contains`: every listed value occurs.
+pub(super) fn contains(values: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+    value.kind() == Kind::Array
+        && values
+            .elements()
+            .all(|wanted| steps.take(1) && listed(value, wanted, steps))
+}
+
+/// A string, an integer or a boolean.
+pub(super) fn is_scalar(value: Json<'_>) -> bool {
+    match value.kind() {
+        Kind::String | Kind::Bool => true,
+        Kind::Number => value.as_int().is_some(),
+        Kind::Null | Kind::Array | Kind::Object => false,
+    }
+}
