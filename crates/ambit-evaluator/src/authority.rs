@@ -149,10 +149,6 @@ impl<'a> Layer<'a> {
     }
 
     /// The first matching entry whose every limit has room for this charge (TOKEN.md, step 7).
-    #[expect(
-        clippy::result_large_err,
-        reason = "views only, moved a few times in a decision; a box would need the heap"
-    )]
     pub(crate) fn select<'s>(&self, steps: &Steps, ask: &Ask<'s>) -> Result<Selected<'a>, Miss<'s>>
     where
         'a: 's,

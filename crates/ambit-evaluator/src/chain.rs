@@ -6,7 +6,7 @@ use ambit_token::{ChainCache, IssuerKey, Keys, UnverifiedToken, VerifiedToken, b
 use crate::denial::Denial;
 
 /// The bundle as the place where issuer keys are looked up.
-struct BundleKeys<'b>(Bundle<'b>);
+struct BundleKeys<'b>(&'b Bundle<'b>);
 
 impl Keys for BundleKeys<'_> {
     fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
@@ -40,5 +40,5 @@ pub(crate) fn verify<'t>(
     cache: &mut ChainCache,
 ) -> Result<VerifiedToken<'t>, Denial> {
     cache.for_bundle(bundle.digest());
-    Ok(token.verify(&BundleKeys(*bundle), now, &bundle.limits(), Some(cache))?)
+    Ok(token.verify(&BundleKeys(bundle), now, &bundle.limits(), Some(cache))?)
 }

@@ -35,7 +35,7 @@ impl Vocabulary for Words<'_> {
 }
 
 /// In which unit people read an argument.
-fn unit<'b>(bundle: &Bundle<'b>, action: &str, argument: &str) -> Unit<'b> {
+fn unit<'b>(bundle: &'b Bundle<'b>, action: &str, argument: &str) -> Unit<'b> {
     let Some(argument) = bundle
         .action(action)
         .and_then(|action| action.argument(argument))

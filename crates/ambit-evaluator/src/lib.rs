@@ -26,6 +26,7 @@ mod answer;
 mod authority;
 mod binding;
 mod chain;
+mod claims;
 mod denial;
 mod describe;
 mod digest;
@@ -45,6 +46,7 @@ use ambit_policy::{Bundle, normalise};
 use ambit_token::{UnverifiedToken, VerifiedToken};
 
 pub use ambit_token::ChainCache;
+pub use claims::bundle_claims;
 pub use describe::describe;
 pub use info::{ABI, info};
 

@@ -169,7 +169,7 @@ fn collect_changes<'s>(
     if place == Place::Derived {
         return;
     }
-    for argument in unnamed(nearest.entry, ask, case.steps) {
+    for argument in unnamed(nearest.entry, ask) {
         let asked = constraint::value_text(ask.args.get(argument), case.unit(argument));
         add_change(changes, argument, asked, String::from("left out"));
     }

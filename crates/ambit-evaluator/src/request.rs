@@ -62,7 +62,7 @@ impl<'a> Request<'a> {
     }
 
     /// The action in the vocabulary, if power and resource fit it.
-    pub(crate) fn known_action<'b>(&self, bundle: &Bundle<'b>) -> Result<Action<'b>, Denial> {
+    pub(crate) fn known_action<'b>(&self, bundle: &'b Bundle<'b>) -> Result<Action<'b>, Denial> {
         let action = bundle.action(self.action).ok_or_else(|| {
             Denial::new(
                 Reason::RequestAction,

@@ -42,7 +42,7 @@ impl fmt::Display for BundleError {
 impl core::error::Error for BundleError {}
 
 /// A compiled policy, read in place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bundle<'a> {
     bytes: &'a [u8],
     digest: [u8; 32],
@@ -57,7 +57,7 @@ impl<'a> Bundle<'a> {
     /// [`BundleError`] says which part is not sound.
     pub fn verify(bytes: &'a [u8]) -> Result<Self, BundleError> {
         let bundle = Self::open(bytes, Sha256::digest(bytes).into())?;
-        if !bundle.sections.tape.verify() {
+        if !bundle.sections.document.verify() {
             return Err(BundleError::Tape);
         }
         content::check(bundle.root()).map_err(BundleError::Content)?;
@@ -109,11 +109,11 @@ impl<'a> Bundle<'a> {
 
     /// The whole document.
     #[must_use]
-    pub const fn root(&self) -> Json<'a> {
-        self.sections.tape.root()
+    pub const fn root(&self) -> Json<'_> {
+        self.sections.document.root()
     }
 
-    fn text(&self, member: &str) -> &'a str {
+    fn text(&self, member: &str) -> &str {
         self.root()
             .get(member)
             .and_then(Json::as_str)
@@ -129,7 +129,7 @@ impl<'a> Bundle<'a> {
 
     /// The policy's name, for example `acme/agents`.
     #[must_use]
-    pub fn uid(&self) -> &'a str {
+    pub fn uid(&self) -> &str {
         self.text("uid")
     }
 
@@ -159,13 +159,13 @@ impl<'a> Bundle<'a> {
 
     /// `none`: capabilities alone decide.
     #[must_use]
-    pub fn guard_rails(&self) -> &'a str {
+    pub fn guard_rails(&self) -> &str {
         self.text("guard_rails")
     }
 
     /// `required` or `off`. Everything but `off` requires proof of possession.
     #[must_use]
-    pub fn possession(&self) -> &'a str {
+    pub fn possession(&self) -> &str {
         self.text("possession")
     }
 
@@ -196,13 +196,13 @@ impl<'a> Bundle<'a> {
 
     /// What the vocabulary says about an action.
     #[must_use]
-    pub fn action(&self, name: &str) -> Option<Action<'a>> {
+    pub fn action(&self, name: &str) -> Option<Action<'_>> {
         self.sections.named(Table::Actions, name).map(Action)
     }
 
     /// The label of a resource type, where the vocabulary has one.
     #[must_use]
-    pub fn resource_label(&self, name: &str) -> Option<&'a str> {
+    pub fn resource_label(&self, name: &str) -> Option<&str> {
         self.sections
             .named(Table::Resources, name)?
             .get("label")?
@@ -211,12 +211,12 @@ impl<'a> Bundle<'a> {
 
     /// The manifest of an agent class.
     #[must_use]
-    pub fn manifest(&self, agent: &str) -> Option<Manifest<'a>> {
+    pub fn manifest(&self, agent: &str) -> Option<Manifest<'_>> {
         self.sections.named(Table::Manifests, agent).map(Manifest)
     }
 
     /// The keys with this `kid`, of whatever issuer and role.
-    pub fn keys(&self, kid: &str) -> impl Iterator<Item = Key<'a>> {
+    pub fn keys(&self, kid: &str) -> impl Iterator<Item = Key<'_>> {
         self.sections.keys(kid).map(Key)
     }
 }

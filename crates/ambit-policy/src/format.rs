@@ -13,7 +13,7 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::json::{Json, Tape};
+use ambit_core::json::{Document, Json};
 
 pub(crate) const MAGIC: &[u8; 8] = b"AMBITBDL";
 pub(crate) const FORMAT: u32 = 1;
@@ -43,9 +43,9 @@ impl Table {
 }
 
 /// The sections of a bundle whose header is sound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sections<'a> {
-    pub(crate) tape: Tape<'a>,
+    pub(crate) document: Document<'a>,
     index: &'a [u8],
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn open(bytes: &[u8]) -> Option<Sections<'_>> {
     }
     let [nodes, text, index, program] = sections;
     (end == bytes.len() && program.is_empty()).then_some(Sections {
-        tape: Tape::new(nodes, text),
+        document: Document::in_place(nodes, text),
         index,
     })
 }
@@ -79,10 +79,11 @@ pub(crate) fn open(bytes: &[u8]) -> Option<Sections<'_>> {
 /// Writes a bundle around a document. `None` when a size does not fit its field, or a table's
 /// member is missing.
 pub(crate) fn encode(document: Json<'_>) -> Option<Vec<u8>> {
-    let (nodes, text) = Tape::flatten(document)?;
+    let (nodes, text) = Document::flatten(document)?;
+    let flat = Document::in_place(&nodes, &text);
     let mut index = Vec::new();
     for table in Table::ALL {
-        let rows = rows(Tape::new(&nodes, &text).root(), table)?;
+        let rows = rows(flat.root(), table)?;
         push(&mut index, rows.len())?;
         for (_, node) in rows {
             push(&mut index, node)?;
@@ -128,7 +129,7 @@ fn rows<'a>(root: Json<'a>, table: Table) -> Option<Vec<(&'a str, usize)>> {
 
 impl<'a> Sections<'a> {
     /// The node indices of a table, as bytes.
-    fn table(self, table: Table) -> Option<&'a [u8]> {
+    fn table(&self, table: Table) -> Option<&'a [u8]> {
         let mut rest = self.index;
         for candidate in Table::ALL {
             let count = usize::try_from(word(rest, 0)?).ok()?;
@@ -144,15 +145,15 @@ impl<'a> Sections<'a> {
     }
 
     /// The value with this name in a table of names.
-    pub(crate) fn named(self, table: Table, name: &str) -> Option<Json<'a>> {
+    pub(crate) fn named(&self, table: Table, name: &str) -> Option<Json<'_>> {
         let rows = self.table(table)?;
         let at = self.first(rows, |node| node.as_str().unwrap_or_default(), name);
         let node = self.row(rows, at)?;
-        (node.as_str()? == name).then(|| self.tape.value_at(node.index().saturating_add(1)))
+        (node.as_str()? == name).then(|| self.document.value_at(node.index().saturating_add(1)))
     }
 
     /// The keys with this `kid`.
-    pub(crate) fn keys(self, kid: &str) -> impl Iterator<Item = Json<'a>> {
+    pub(crate) fn keys(&self, kid: &str) -> impl Iterator<Item = Json<'_>> {
         let rows = self.table(Table::Keys).unwrap_or_default();
         let first = self.first(rows, key_id, kid);
         (first..)
@@ -160,13 +161,18 @@ impl<'a> Sections<'a> {
             .take_while(move |key| key_id(*key) == kid)
     }
 
-    fn row(self, rows: &[u8], at: usize) -> Option<Json<'a>> {
+    fn row(&self, rows: &[u8], at: usize) -> Option<Json<'_>> {
         let node = word(rows, at.checked_mul(4)?)?;
-        Some(self.tape.value_at(usize::try_from(node).ok()?))
+        Some(self.document.value_at(usize::try_from(node).ok()?))
     }
 
     /// The first row whose name is not below `name`.
-    fn first(self, rows: &[u8], name_of: impl Fn(Json<'a>) -> &'a str, name: &str) -> usize {
+    fn first<'s>(
+        &'s self,
+        rows: &[u8],
+        name_of: impl Fn(Json<'s>) -> &'s str,
+        name: &str,
+    ) -> usize {
         let (mut low, mut high) = (0_usize, rows.len() / 4);
         while low < high {
             let middle = low.midpoint(high);
@@ -183,10 +189,10 @@ impl<'a> Sections<'a> {
     }
 
     /// Whether the index is exactly the one that [`encode`] would write for this document.
-    pub(crate) fn index_is_sound(self) -> bool {
+    pub(crate) fn index_is_sound(&self) -> bool {
         let mut rest = self.index;
         for table in Table::ALL {
-            let (Some(rows), Some(stored)) = (rows(self.tape.root(), table), self.table(table))
+            let (Some(rows), Some(stored)) = (rows(self.document.root(), table), self.table(table))
             else {
                 return false;
             };
