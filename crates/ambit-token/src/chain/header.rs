@@ -1,0 +1,96 @@
+//! Step 2: the header, and the keys that it leads to.
+
+use alloc::vec::Vec;
+
+use ambit_core::Reason;
+use ambit_core::json::{Document, Json, Kind, Profile};
+
+use super::Fault;
+use super::verify::json_fault;
+use crate::keys::{IssuerKey, Keys};
+
+/// The `typ` of a chain's blocks.
+const TYP: &str = "cap+jwt";
+/// Keys of one `kid` that a signature is tried with. Each costs a verification (about 0.1 ms in
+/// wasm) for whoever sends a bad chain; issuers that share a `kid` are few.
+const SAME_KID: usize = 16;
+
+/// The keys that may have signed a root with this header.
+pub(super) fn root_keys<'k>(
+    header: &[u8],
+    keys: &'k dyn Keys,
+) -> Result<Vec<IssuerKey<'k>>, Fault> {
+    let document = read(header, &["alg", "typ", "kid"])?;
+    let header = document.root();
+    let kid = member(header, "kid").unwrap_or_default();
+    let mut named = Vec::new();
+    if !kid.is_empty() {
+        keys.by_kid(kid, &mut |key| {
+            named.push(key);
+            named.len() >= SAME_KID
+        });
+    }
+    check_root_alg(header, &named)?;
+    check_typ(header)?;
+    if named.is_empty() {
+        return Err(Fault::new(Reason::TokenUnknownKey, "no key has this `kid`"));
+    }
+    let alg = member(header, "alg");
+    named.retain(|key| Some(key.alg()) == alg && key.signs == TYP);
+    if named.is_empty() {
+        let detail = "the key may not sign capability tokens";
+        return Err(Fault::new(Reason::KeyRole, detail));
+    }
+    Ok(named)
+}
+
+/// The header of a derived block, whose key is the holder of the block before.
+pub(super) fn check_derived(header: &[u8]) -> Result<(), Fault> {
+    let document = read(header, &["alg", "typ"])?;
+    if member(document.root(), "alg") != Some("Ed25519") {
+        return Err(wrong_alg());
+    }
+    check_typ(document.root())
+}
+
+/// The header as JSON with no other members than `allowed`.
+fn read<'h>(header: &'h [u8], allowed: &[&str]) -> Result<Document<'h>, Fault> {
+    let document = Document::parse(header, Profile::Signed).map_err(|error| json_fault(&error))?;
+    if document.root().kind() != Kind::Object {
+        return Err(Fault::new(Reason::TokenJson, "the header is not an object"));
+    }
+    let foreign = document
+        .root()
+        .members()
+        .any(|(name, _)| !allowed.contains(&name));
+    if foreign {
+        let detail = "the header has a member that does not belong there";
+        return Err(Fault::new(Reason::TokenHeaderMember, detail));
+    }
+    Ok(document)
+}
+
+/// `alg` is the name configured for the key. Where no key is found, `Ed25519` may stand (the key is
+/// then the fault) and the old name `EdDSA` may not, because no issuer is configured so.
+fn check_root_alg(header: Json<'_>, named: &[IssuerKey<'_>]) -> Result<(), Fault> {
+    let alg = member(header, "alg").unwrap_or_default();
+    if named.iter().any(|key| key.alg() == alg) || (named.is_empty() && alg == "Ed25519") {
+        return Ok(());
+    }
+    Err(wrong_alg())
+}
+
+const fn wrong_alg() -> Fault {
+    Fault::new(Reason::TokenAlg, "`alg` is not the one of the key")
+}
+
+fn check_typ(header: Json<'_>) -> Result<(), Fault> {
+    if member(header, "typ") == Some(TYP) {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::TokenTyp, "`typ` is not `cap+jwt`"))
+}
+
+fn member<'a>(header: Json<'a>, name: &str) -> Option<&'a str> {
+    header.get(name).and_then(Json::as_str)
+}

@@ -1,0 +1,252 @@
+//! A chain that was verified, and what may be read from it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::json::Json;
+
+use super::claims::{AGENT, AUD, Claims, DEL_MAX_DEPTH, DETAILS, EXP, IAT, ISS, JTI, SUB, TENANT};
+use crate::keys::IssuerKey;
+use crate::sha256;
+
+/// A chain that passed TOKEN.md's steps 1 to 5. Made only by
+/// [`UnverifiedToken::verify`](crate::UnverifiedToken::verify).
+#[derive(Debug)]
+pub struct VerifiedToken<'a> {
+    blocks: Vec<Block<'a>>,
+    signer: Signer,
+}
+
+/// A verified block.
+#[derive(Clone, Debug)]
+pub struct Block<'a> {
+    claims: Claims<'a>,
+    signing_input: &'a [u8],
+    holder: [u8; 32],
+}
+
+/// The issuer key that signed the root, as far as anybody asks for it later.
+#[derive(Clone, Debug)]
+pub(super) struct Signer {
+    kid: String,
+    public: [u8; 32],
+    /// Whether its lists of tenants and agents cover the root's.
+    covers: bool,
+    /// The audiences it may sign for, if it has such a list.
+    audiences: Option<Vec<String>>,
+}
+
+impl<'a> VerifiedToken<'a> {
+    pub(super) const fn new(blocks: Vec<Block<'a>>, signer: Signer) -> Self {
+        Self { blocks, signer }
+    }
+
+    /// The blocks: the root, then each derived one.
+    #[must_use]
+    pub fn blocks(&self) -> &[Block<'a>] {
+        &self.blocks
+    }
+
+    /// The claims of the root.
+    #[must_use]
+    pub fn root(&self) -> Json<'_> {
+        // There is always a root: `verify` refuses a chain without blocks.
+        self.blocks.first().map_or_else(absent, Block::claims)
+    }
+
+    /// The `kid` of the issuer key that signed the root.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.signer.kid
+    }
+
+    /// The issuer key that signed the root.
+    #[must_use]
+    pub const fn issuer_key(&self) -> &[u8; 32] {
+        &self.signer.public
+    }
+
+    /// The root's `iss`.
+    #[must_use]
+    pub fn iss(&self) -> &str {
+        self.text(ISS)
+    }
+
+    /// The root's `sub`: for whom the agent acts.
+    #[must_use]
+    pub fn sub(&self) -> &str {
+        self.text(SUB)
+    }
+
+    /// The root's `jti`.
+    #[must_use]
+    pub fn jti(&self) -> &str {
+        self.text(JTI)
+    }
+
+    /// The root's `tenant`, if it names one.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.blocks.first()?.claims.get(TENANT)?.as_str()
+    }
+
+    /// The class of the agent: the root's `agent.uid`.
+    #[must_use]
+    pub fn agent_uid(&self) -> &str {
+        let agent = self.blocks.first().and_then(|root| root.claims.get(AGENT));
+        agent
+            .and_then(|agent| agent.get("uid"))
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The root's `iat`, in seconds since 1970.
+    #[must_use]
+    pub fn iat(&self) -> i64 {
+        self.blocks.first().map_or(i64::MIN, Block::iat)
+    }
+
+    /// The root's `exp`, in seconds since 1970. No block lives longer.
+    #[must_use]
+    pub fn exp(&self) -> i64 {
+        self.blocks.first().map_or(i64::MIN, Block::exp)
+    }
+
+    /// When the whole chain ends: the `exp` of its last block.
+    #[must_use]
+    pub fn ends(&self) -> i64 {
+        self.blocks.last().map_or(i64::MIN, Block::exp)
+    }
+
+    /// How often the root was passed on.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.blocks.len().saturating_sub(1)
+    }
+
+    /// How often the root may be passed on: its `del_max_depth`.
+    #[must_use]
+    pub fn del_max_depth(&self) -> i64 {
+        self.blocks.first().map_or(0, Block::del_max_depth)
+    }
+
+    /// The key of who holds the chain now: `cnf.jwk` of the last block.
+    #[must_use]
+    pub fn holder(&self) -> Option<&[u8; 32]> {
+        self.blocks.last().map(Block::holder)
+    }
+
+    /// Whether every `aud` in the chain has this audience.
+    #[must_use]
+    pub fn audience_allowed(&self, audience: &str) -> bool {
+        let mut audiences = self.blocks.iter().filter_map(|block| block.claims.get(AUD));
+        audiences.all(|list| list.elements().any(|one| one.as_str() == Some(audience)))
+    }
+
+    /// Whether the issuer key may sign for this audience, and for the root's tenant and agent
+    /// class (TOKEN.md, step 2; else `key.role`).
+    #[must_use]
+    pub fn role_allows(&self, audience: &str) -> bool {
+        let listed = |list: &Vec<String>| list.iter().any(|one| one == audience);
+        self.signer.covers && self.signer.audiences.as_ref().is_none_or(listed)
+    }
+
+    /// The capabilities of a block, in their order; none for a block that is not there.
+    pub fn entries(&self, block: usize) -> impl Iterator<Item = Json<'_>> {
+        let block = self.blocks.get(block);
+        block.into_iter().flat_map(Block::entries)
+    }
+
+    /// SHA-256 of a block's signing input: its identity, by which limits are counted. Zeroes for
+    /// a block that is not there.
+    #[must_use]
+    pub fn signing_input_s256(&self, block: usize) -> [u8; 32] {
+        let block = self.blocks.get(block);
+        block.map_or_else(Default::default, Block::signing_input_s256)
+    }
+
+    fn text(&self, row: usize) -> &str {
+        self.blocks.first().map_or("", |root| root.claims.text(row))
+    }
+}
+
+impl<'a> Block<'a> {
+    pub(super) const fn new(claims: Claims<'a>, signing_input: &'a [u8], holder: [u8; 32]) -> Self {
+        Self {
+            claims,
+            signing_input,
+            holder,
+        }
+    }
+
+    /// All claims of the block.
+    #[must_use]
+    pub fn claims(&self) -> Json<'_> {
+        self.claims.root()
+    }
+
+    /// The block's `jti`.
+    #[must_use]
+    pub fn jti(&self) -> &str {
+        self.claims.text(JTI)
+    }
+
+    /// The block's `iat`, in seconds since 1970.
+    #[must_use]
+    pub fn iat(&self) -> i64 {
+        self.claims.integer(IAT).unwrap_or(i64::MIN)
+    }
+
+    /// The block's `exp`, in seconds since 1970.
+    #[must_use]
+    pub fn exp(&self) -> i64 {
+        self.claims.integer(EXP).unwrap_or(i64::MIN)
+    }
+
+    /// The key to which the block is bound: its `cnf.jwk`.
+    #[must_use]
+    pub const fn holder(&self) -> &[u8; 32] {
+        &self.holder
+    }
+
+    /// The block's capabilities, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = Json<'_>> {
+        let entries = self.claims.get(DETAILS);
+        entries.into_iter().flat_map(Json::elements)
+    }
+
+    /// SHA-256 of the block's signing input, computed on each call.
+    #[must_use]
+    pub fn signing_input_s256(&self) -> [u8; 32] {
+        sha256(self.signing_input)
+    }
+
+    pub(super) fn del_max_depth(&self) -> i64 {
+        self.claims.integer(DEL_MAX_DEPTH).unwrap_or(0)
+    }
+}
+
+impl Signer {
+    /// What stays of `key` beside a root.
+    pub(super) fn of(key: &IssuerKey<'_>, root: &Block<'_>) -> Self {
+        let tenant = root.claims.get(TENANT).and_then(Json::as_str);
+        let agent = root.claims.get(AGENT).and_then(|agent| agent.get("uid"));
+        let agent = agent.and_then(Json::as_str).unwrap_or_default();
+        let owned = |list: Json<'_>| {
+            list.elements()
+                .filter_map(|one| one.as_str().map(String::from))
+                .collect()
+        };
+        Self {
+            kid: key.kid.into(),
+            public: key.public,
+            covers: key.role_covers(tenant, agent),
+            audiences: key.audiences.map(owned),
+        }
+    }
+}
+
+/// `null`.
+fn absent<'a>() -> Json<'a> {
+    Json::null()
+}

@@ -1,0 +1,193 @@
+//! TOKEN.md, "Verification, in order", steps 1 to 5.
+
+use alloc::vec::Vec;
+
+use ambit_core::Reason;
+use ambit_core::json::{Document, Json, JsonError, JsonErrorKind, Profile};
+use ambit_core::limits::Limits;
+
+use super::cache::ChainCache;
+use super::claims::{CNF, Claims};
+use super::verified::{Block, Signer, VerifiedToken};
+use super::{Fault, Parts, UnverifiedToken, header, links};
+use crate::error::TokenError;
+use crate::keys::{IssuerKey, Keys};
+use crate::{base64url, ed25519, jwk};
+
+impl UnverifiedToken<'_> {
+    /// Verifies the chain at the time `now` (seconds since 1970).
+    ///
+    /// `cache` remembers chains that were verified; what depends on the time is judged anew each
+    /// time, so that a cache never changes an answer. Bind it to the bundle
+    /// that `keys` come from first ([`ChainCache::for_bundle`]).
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] with the first fault in TOKEN.md's order.
+    pub fn verify<'a>(
+        &'a self,
+        keys: &dyn Keys,
+        now: i64,
+        limits: &Limits,
+        cache: Option<&mut ChainCache>,
+    ) -> Result<VerifiedToken<'a>, TokenError> {
+        let known = cache.as_deref().and_then(|cache| cache.find(self.chain));
+        let mut check = Check {
+            token: self,
+            keys,
+            now,
+            limits,
+            known,
+            blocks: Vec::with_capacity(self.blocks.len()),
+            signer: None,
+        };
+        for (at, parts) in self.blocks.iter().enumerate() {
+            let parts = parts.as_ref().map_err(|fault| fault.in_block(at))?;
+            check.block(parts).map_err(|fault| fault.in_block(at))?;
+        }
+        let Some(signer) = check.signer else {
+            let detail = "the chain has no blocks";
+            return Err(TokenError::new(Reason::TokenFormat, 0, detail));
+        };
+        let token = VerifiedToken::new(check.blocks, signer);
+        if let (None, Some(cache)) = (known, cache) {
+            cache.insert(self.chain, token.issuer_key());
+        }
+        Ok(token)
+    }
+}
+
+/// A verification under way.
+struct Check<'a, 'k> {
+    token: &'a UnverifiedToken<'a>,
+    keys: &'k dyn Keys,
+    now: i64,
+    limits: &'k Limits,
+    /// The issuer key under which exactly this chain was verified before.
+    known: Option<[u8; 32]>,
+    /// The blocks verified so far.
+    blocks: Vec<Block<'a>>,
+    /// Who signed the root.
+    signer: Option<Signer>,
+}
+
+impl<'a> Check<'a, '_> {
+    fn block(&mut self, parts: &'a Parts<'a>) -> Result<(), Fault> {
+        let Encoded { header, signature } = Encoded::decode(parts)?;
+        if self.blocks.is_empty() {
+            let keys = header::root_keys(&header, self.keys)?;
+            return self.root(parts, keys, &signature);
+        }
+        header::check_derived(&header)?;
+        self.derived(parts, &signature)
+    }
+
+    fn root(
+        &mut self,
+        parts: &'a Parts<'a>,
+        mut keys: Vec<IssuerKey<'_>>,
+        signature: &[u8],
+    ) -> Result<(), Fault> {
+        let public = self.signing_key(&keys, parts, signature)?;
+        keys.retain(|key| key.public == public);
+        let document = self.payload(parts)?;
+        let iss = document.root().get("iss").and_then(Json::as_str);
+        let iss = iss.filter(|iss| !iss.is_empty());
+        let of_issuer = |key: &&IssuerKey<'_>| key.iss.is_none() || key.iss == iss;
+        let key = keys.iter().find(of_issuer);
+        if iss.is_some() && key.is_none() {
+            let detail = "the key that signed belongs to another `iss`";
+            return Err(Fault::new(Reason::TokenUnknownKey, detail));
+        }
+        let claims = Claims::check(document, true, self.known.is_some())?;
+        let holder = self.holder(&claims)?;
+        links::check_times(&claims, true, self.now, self.limits)?;
+        links::check_root(&claims)?;
+        let root = Block::new(claims, parts.signing_input, holder);
+        self.signer = key.map(|key| Signer::of(key, &root));
+        self.blocks.push(root);
+        Ok(())
+    }
+
+    fn derived(&mut self, parts: &'a Parts<'a>, signature: &[u8]) -> Result<(), Fault> {
+        let Some(parent) = self.blocks.last() else {
+            return Err(wrong_signature());
+        };
+        let known = self.known.is_some();
+        if !known && !ed25519::verify_strict(parent.holder(), parts.signing_input, signature) {
+            return Err(wrong_signature());
+        }
+        let claims = Claims::check(self.payload(parts)?, false, known)?;
+        let holder = self.holder(&claims)?;
+        links::check_times(&claims, false, self.now, self.limits)?;
+        links::check_derived(&claims, &self.blocks, parent, known)?;
+        self.blocks
+            .push(Block::new(claims, parts.signing_input, holder));
+        Ok(())
+    }
+
+    /// Which of the keys made the signature of the root.
+    fn signing_key(
+        &self,
+        keys: &[IssuerKey<'_>],
+        parts: &Parts<'_>,
+        signature: &[u8],
+    ) -> Result<[u8; 32], Fault> {
+        let signed = |public: &[u8; 32]| match &self.known {
+            Some(known) => known == public,
+            None => ed25519::verify_strict(public, parts.signing_input, signature),
+        };
+        let mut publics = keys.iter().map(|key| key.public);
+        publics.find(signed).ok_or_else(wrong_signature)
+    }
+
+    /// Step 4, as far as it is about JSON.
+    fn payload(&self, parts: &Parts<'_>) -> Result<Document<'a>, Fault> {
+        let bytes = self.token.payloads.get(parts.payload.clone());
+        Document::parse(bytes.unwrap_or_default(), Profile::Signed)
+            .map_err(|error| json_fault(&error))
+    }
+
+    /// The key in `cnf`, which must be somebody's.
+    fn holder(&self, claims: &Claims<'_>) -> Result<[u8; 32], Fault> {
+        let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
+        key.and_then(jwk::ed25519_bytes)
+            .filter(|key| self.known.is_some() || ed25519::usable(key))
+            .ok_or(Fault::new(
+                Reason::TokenCnf,
+                "the holder's key is not usable",
+            ))
+    }
+}
+
+/// The parts of a block that are needed only while it is verified.
+struct Encoded {
+    header: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Encoded {
+    fn decode(parts: &Parts<'_>) -> Result<Self, Fault> {
+        let decode = |text| base64url::decode(text).ok_or_else(Fault::base64);
+        Ok(Self {
+            header: decode(parts.header)?,
+            signature: decode(parts.signature)?,
+        })
+    }
+}
+
+const fn wrong_signature() -> Fault {
+    Fault::new(Reason::TokenSignature, "the signature does not verify")
+}
+
+pub(super) fn json_fault(error: &JsonError) -> Fault {
+    match error.kind {
+        JsonErrorKind::DuplicateMember => Fault::new(
+            Reason::TokenDuplicateMember,
+            "two members of one object have the same name",
+        ),
+        JsonErrorKind::Float => Fault::new(Reason::TokenFloat, "a number is not an integer"),
+        JsonErrorKind::Depth => Fault::new(Reason::TokenJson, "nested too deep"),
+        _ => Fault::new(Reason::TokenJson, "not valid JSON"),
+    }
+}

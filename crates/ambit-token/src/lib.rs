@@ -1,0 +1,47 @@
+//! Signed statements: capability chains (`cap+jwt`) and policy modules.
+//!
+//! Everything that decides whether a signature counts is here and nowhere else, so that every
+//! engine refuses the same bytes. What was not verified and what was are different types:
+//! [`UnverifiedToken`] becomes a [`VerifiedToken`] only in [`UnverifiedToken::verify`], and a
+//! [`module::VerifiedModule`] is made only by [`module::verify`].
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::panic_in_result_fn
+)]
+
+extern crate alloc;
+
+mod base64;
+pub mod base64url;
+mod chain;
+pub mod dsse;
+pub mod ed25519;
+mod error;
+pub mod jwk;
+mod keys;
+pub mod module;
+mod vector_names;
+
+pub use chain::{Block, ChainCache, UnverifiedToken, VerifiedToken};
+pub use error::TokenError;
+pub use jwk::thumbprint;
+pub use keys::{IssuerKey, Keys};
+pub use vector_names::{VECTOR_NAMES, vector_name_means};
+
+/// SHA-256 (FIPS 180-4).
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}

@@ -1,0 +1,474 @@
+//! DESIGN section 7: what a host refuses, and with which code.
+
+use ambit_token::dsse::Envelope;
+use ambit_token::module::ModuleErrorCode::{self, *};
+use ambit_token::module::{
+    self, BUNDLE_SECTION, BundleClaims, Expect, SIGNATURE_SECTION, TrustedKeys,
+};
+use serde_json::{Value, json};
+
+use crate::making::{NOW, jwk};
+use crate::module_making::*;
+
+#[track_caller]
+fn refused(file: &[u8], code: ModuleErrorCode) {
+    let error = verify(file, None).unwrap_err();
+    assert_eq!(error.code, code, "{error}");
+}
+
+#[track_caller]
+fn refused_detached(file: &[u8], detached: &[u8], code: ModuleErrorCode) {
+    let error = verify(file, Some(detached)).unwrap_err();
+    assert_eq!(error.code, code, "{error}");
+}
+
+/// The envelope of a statement that `change` has changed, as JSON values.
+fn resigned(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let file = unsigned();
+    let mut value: Value = serde_json::from_str(&statement(&file).write()).unwrap();
+    change(&mut value);
+    carrying(&file, &envelope_of(value.to_string().as_bytes(), &[7]))
+}
+
+#[test]
+fn carried_and_detached_signatures_verify() {
+    let file = signed();
+    let module = verify(&file, None).unwrap();
+    assert_eq!(module.bundle, BUNDLE);
+    assert_eq!(module.bundle_digest, sha256(BUNDLE));
+    assert_eq!(module.statement, statement(&unsigned()));
+    assert_eq!(module.signers, ["key-7"]);
+    let bare = unsigned();
+    let detached = envelope(&bare, &[7]).write();
+    let module = verify(&bare, Some(detached.as_bytes())).unwrap();
+    assert_eq!(module.bundle, BUNDLE);
+    // Pretty-printed, url-safe, without a key name: DSSE allows it where it changes no file.
+    let mut loose: Value = serde_json::from_str(&detached).unwrap();
+    loose["signatures"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("keyid");
+    loose["note"] = json!("a later member");
+    let loose = serde_json::to_string_pretty(&loose).unwrap();
+    verify(&bare, Some(loose.as_bytes())).unwrap();
+}
+
+#[test]
+fn what_is_not_signed_is_refused() {
+    refused(&unsigned(), Unsigned);
+    let file = unsigned();
+    refused(&carrying(&file, &envelope(&file, &[])), Unsigned);
+    refused_detached(
+        &file,
+        br#"{"payload":"","payloadType":"t","signatures":[]}"#,
+        Signature,
+    );
+    refused_detached(&file, b"", Signature);
+    refused_detached(&file, b"{}", Signature);
+}
+
+#[test]
+fn never_both_signatures() {
+    let file = unsigned();
+    let detached = envelope(&file, &[7]).write();
+    refused_detached(&signed(), detached.as_bytes(), Signature);
+    let detached = envelope(&signed(), &[7]).write();
+    refused_detached(&signed(), detached.as_bytes(), Signature);
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let file = signed();
+    let bare = unsigned().len();
+    for end in 0..file.len() {
+        let error = verify(&file[..end], None).unwrap_err();
+        let whole_sections = [8, 13, bare - (2 + 13 + BUNDLE.len()), bare];
+        let code = if whole_sections.contains(&end) {
+            Unsigned
+        } else {
+            Truncated
+        };
+        assert_eq!(error.code, code, "cut at {end}");
+    }
+    let bare = unsigned();
+    let detached = envelope(&bare, &[7]).write();
+    for end in 0..bare.len() {
+        let error = verify(&bare[..end], Some(detached.as_bytes())).unwrap_err();
+        assert!(
+            [Truncated, Altered].contains(&error.code),
+            "cut at {end}: {error}"
+        );
+    }
+}
+
+#[test]
+fn nothing_stands_after_the_signature() {
+    for more in [&b"\0"[..], b"\0\x02\x01x", b"junk"] {
+        refused(&[&signed()[..], more].concat(), Altered);
+    }
+    let mut twice = signed();
+    module::append_section(&mut twice, SIGNATURE_SECTION, b"{}");
+    refused(&twice, Altered);
+    let mut after = signed();
+    module::append_section(&mut after, BUNDLE_SECTION, BUNDLE);
+    refused(&after, Altered);
+}
+
+#[test]
+fn another_file_is_refused() {
+    let file = unsigned();
+    let envelope = envelope(&file, &[7]);
+    let mut other = file.clone();
+    other[12] = 2;
+    refused(&carrying(&other, &envelope), Altered);
+    refused_detached(&other, envelope.write().as_bytes(), Altered);
+    let mut longer = file;
+    module::append_section(&mut longer, BUNDLE_SECTION, b"another");
+    refused(&carrying(&longer, &envelope), Altered);
+}
+
+#[test]
+fn exactly_one_bundle_section() {
+    let mut none = b"\0asm\x01\0\0\0".to_vec();
+    module::append_section(&mut none, "ambit.bundles", BUNDLE);
+    refused(&carrying(&none, &envelope(&none, &[7])), Bundle);
+    let mut two = unsigned();
+    module::append_section(&mut two, BUNDLE_SECTION, BUNDLE);
+    refused(&carrying(&two, &envelope(&two, &[7])), Bundle);
+}
+
+#[test]
+fn lengths_are_32_bit_leb128_inside_the_file() {
+    let with = |bytes: &[u8]| [&b"\0asm\x01\0\0\0"[..], bytes].concat();
+    let cases = [
+        (&b"\x05"[..], Truncated),
+        (b"\x05\x80", Truncated),
+        (b"\x05\x04\x01\0\x01", Truncated),
+        (b"\x05\xff\xff\xff\xff\x0f", Truncated),
+        (b"\x05\xff\xff\xff\xff\x1f", Format),
+        (b"\x05\x80\x80\x80\x80\x10", Format),
+        (b"\x05\x80\x80\x80\x80\x80\x00", Format),
+        (b"\x00\x00", Format),
+        (b"\x00\x02\x02x", Format),
+        (b"\x00\x01\x80", Format),
+        (b"\x0e\x00", Format),
+        (b"\x02\x01\x01", Format),
+        (b"\x08\x01\x00", Format),
+    ];
+    for (bytes, code) in cases {
+        refused(&with(bytes), code);
+    }
+    // Longer than needed but within five bytes is WebAssembly, and signed like any other byte …
+    let mut long = with(&[5, 0x83, 0x80, 0x80, 0x80, 0, 1, 0, 1]);
+    module::append_section(&mut long, BUNDLE_SECTION, BUNDLE);
+    verify(&carrying(&long, &envelope(&long, &[7])), None).unwrap();
+    // … but the signature's own section is not covered, so it has one spelling.
+    let file = signed();
+    let start = unsigned().len();
+    let [low, high] = [file[start + 1], file[start + 2]];
+    assert!(low >= 0x80 && high < 0x80, "a length of two bytes");
+    let mut longer = file[..start].to_vec();
+    longer.extend_from_slice(&[0, low, high | 0x80, 0]);
+    longer.extend_from_slice(&file[start + 3..]);
+    refused(&longer, Format);
+}
+
+#[test]
+fn other_files_are_not_modules() {
+    refused(b"", Truncated);
+    refused(b"\0as", Truncated);
+    refused(b"#!/bin/sh", Format);
+    refused(b"\0asm\x0d\0\x01\0", Format);
+    let imports_nothing = [&b"\0asm\x01\0\0\0\x02\x01\0"[..], &unsigned()[8..]].concat();
+    verify(
+        &carrying(&imports_nothing, &envelope(&imports_nothing, &[7])),
+        None,
+    )
+    .unwrap();
+}
+
+#[test]
+fn signatures_of_others_and_of_other_things() {
+    let file = unsigned();
+    refused(&carrying(&file, &envelope(&file, &[8])), Threshold);
+    let mut named = envelope(&file, &[8]);
+    named.signatures[0].keyid = "key-7".into();
+    refused(&carrying(&file, &named), Signature);
+    let mut nameless = envelope(&file, &[8]);
+    nameless.signatures[0].keyid.clear();
+    refused(&carrying(&file, &nameless), Threshold);
+    let mut other = envelope(&file, &[7]);
+    other.payload_type = "application/json".into();
+    refused(&carrying(&file, &other), Signature);
+    let mut changed = envelope(&file, &[7]);
+    changed.payload.push(b' ');
+    refused(&carrying(&file, &changed), Signature);
+    let mut many = envelope(&file, &[7]);
+    many.signatures = vec![many.signatures[0].clone(); 33];
+    refused(&carrying(&file, &many), Signature);
+}
+
+#[test]
+fn a_carried_envelope_has_one_spelling() {
+    let file = unsigned();
+    let text = envelope(&file, &[7]).write();
+    for spelling in [
+        format!("{text} "),
+        text.replace(":[", ": ["),
+        text.replace("==", ""),
+    ] {
+        let mut other = file.clone();
+        module::append_section(&mut other, SIGNATURE_SECTION, spelling.as_bytes());
+        refused(&other, Signature);
+    }
+}
+
+#[test]
+fn a_threshold_counts_distinct_keys() {
+    let file = unsigned();
+    let verify = |trust: &TrustedKeys, envelope: &Envelope| {
+        let file = carrying(&file, envelope);
+        module::verify(&file, None, trust, &EXPECT, claims).map(|module| module.signers)
+    };
+    let two = trusting(2, &[7, 8, 9]);
+    assert_eq!(
+        verify(&two, &envelope(&file, &[9, 7])).unwrap(),
+        ["key-7", "key-9"]
+    );
+    assert_eq!(
+        verify(&two, &envelope(&file, &[7, 8, 9, 10]))
+            .unwrap()
+            .len(),
+        3
+    );
+    for seeds in [&[7][..], &[7, 7], &[7, 10], &[10, 11]] {
+        let error = verify(&two, &envelope(&file, seeds)).unwrap_err();
+        assert_eq!(error.code, Threshold, "{seeds:?}");
+    }
+    // One key under two names is one key.
+    let twice = vec![
+        ("key-7".into(), crate::making::public(7)),
+        ("also-7".into(), crate::making::public(7)),
+        ("key-8".into(), crate::making::public(8)),
+    ];
+    let twice = TrustedKeys::new(2, twice).unwrap();
+    let mut both = envelope(&file, &[7, 7]);
+    both.signatures[1].keyid = "also-7".into();
+    assert_eq!(verify(&twice, &both).unwrap_err().code, Threshold);
+    // A wrong signature beside enough right ones changes nothing; without them it is the reason.
+    let mut spoilt = envelope(&file, &[7, 8, 9]);
+    spoilt.signatures[0].sig[5] ^= 1;
+    assert_eq!(verify(&two, &spoilt).unwrap(), ["key-8", "key-9"]);
+    spoilt.signatures.pop();
+    assert_eq!(verify(&two, &spoilt).unwrap_err().code, Signature);
+}
+
+#[test]
+fn statements_have_one_form() {
+    let changes: [fn(&mut Value); 24] = [
+        |s| s["_type"] = json!("https://in-toto.io/Statement/v0.1"),
+        |s| s["predicateType"] = json!("https://slsa.dev/provenance/v1"),
+        |s| s["extra"] = json!(1),
+        |s| s["predicate"]["extra"] = json!(1),
+        |s| s["subject"][0]["extra"] = json!(1),
+        |s| s["subject"][0]["digest"]["sha512"] = json!("00"),
+        |s| s["subject"][0]["name"] = json!("other.wasm"),
+        |s| s["subject"] = json!([s["subject"][0], s["subject"][0]]),
+        |s| s["subject"] = json!([]),
+        |s| s["subject"] = s["subject"][0].clone(),
+        |s| s["subject"][0]["digest"]["sha256"] = json!("AB".repeat(32)),
+        |s| s["subject"][0]["digest"]["sha256"] = json!("ab".repeat(31)),
+        |s| s["predicate"]["uid"] = json!(""),
+        |s| s["predicate"]["version"] = json!(0),
+        |s| s["predicate"]["version"] = json!("42"),
+        |s| s["predicate"]["version"] = json!(9_007_199_254_740_992_u64),
+        |s| s["predicate"]["issued"] = s["predicate"]["expires"].clone(),
+        |s| s["predicate"]["abi"] = json!(-1),
+        |s| s["predicate"]["bundle_s256"] = json!("AA"),
+        |s| s["predicate"]["tests_s256"] = json!(""),
+        |s| s["predicate"]["expires"] = json!(null),
+        |s| drop(s["predicate"].as_object_mut().unwrap().remove("tests_s256")),
+        |s| drop(s.as_object_mut().unwrap().remove("subject")),
+        |s| *s = json!([]),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let error = verify(&resigned(change), None).unwrap_err();
+        assert_eq!(error.code, Format, "change {at}");
+    }
+    let tested = resigned(|s| s["predicate"]["tests_s256"] = s["predicate"]["bundle_s256"].clone());
+    let module = verify(&tested, None).unwrap();
+    assert_eq!(module.statement.tests_s256, Some(sha256(BUNDLE)));
+}
+
+#[test]
+fn statement_bundle_and_expectation_agree() {
+    refused(
+        &resigned(|s| s["predicate"]["uid"] = json!("acme/other")),
+        Uid,
+    );
+    refused(&resigned(|s| s["predicate"]["abi"] = json!(2)), Abi);
+    refused(
+        &resigned(|s| s["predicate"]["version"] = json!(43)),
+        Mismatch,
+    );
+    refused(
+        &resigned(|s| s["predicate"]["issued"] = json!(NOW - 99)),
+        Mismatch,
+    );
+    refused(
+        &resigned(|s| s["predicate"]["expires"] = json!(NOW + 101)),
+        Mismatch,
+    );
+    let zeroes = ambit_token::base64url::encode(&[0; 32]);
+    refused(
+        &resigned(|s| s["predicate"]["bundle_s256"] = json!(zeroes)),
+        Mismatch,
+    );
+    let file = signed();
+    let trust = trusting(1, &[7]);
+    let any = Expect {
+        uid: None,
+        ..EXPECT
+    };
+    module::verify(&file, None, &trust, &any, claims).unwrap();
+    let error = module::verify(&file, None, &trust, &EXPECT, |_| None).unwrap_err();
+    assert_eq!(error.code, Bundle);
+    let other = |bundle: &[u8]| {
+        Some(BundleClaims {
+            uid: "acme/other".into(),
+            ..claims(bundle)?
+        })
+    };
+    let error = module::verify(&file, None, &trust, &any, other).unwrap_err();
+    assert_eq!(error.code, Mismatch);
+}
+
+#[test]
+fn expired_modules_are_refused() {
+    let (file, trust) = (signed(), trusting(1, &[7]));
+    let at = |now| module::verify(&file, None, &trust, &Expect { now, ..EXPECT }, claims);
+    at(NOW + 99).unwrap();
+    assert_eq!(at(NOW + 100).unwrap_err().code, Expired);
+    assert_eq!(at(i64::MAX).unwrap_err().code, Expired);
+}
+
+#[test]
+fn sizes_are_bounded_first() {
+    let huge = vec![0; ambit_core::limits::MODULE_BYTES + 1];
+    refused(&huge, Size);
+    let detached = vec![b' '; module::ENVELOPE_BYTES + 1];
+    refused_detached(&unsigned(), &detached, Size);
+}
+
+#[test]
+fn versions_never_go_back() {
+    let (one, other) = ([1; 32], [2; 32]);
+    module::check_seen(None, 1, &one).unwrap();
+    module::check_seen(Some((42, one)), 42, &one).unwrap();
+    module::check_seen(Some((42, one)), 43, &other).unwrap();
+    let code = |seen, version, digest| module::check_seen(seen, version, digest).unwrap_err().code;
+    assert_eq!(code(Some((42, one)), 41, &one), Rollback);
+    assert_eq!(code(Some((42, one)), 42, &other), SameVersion);
+}
+
+fn parse(value: &Value) -> Result<TrustedKeys, module::ModuleError> {
+    TrustedKeys::parse(value.to_string().as_bytes())
+}
+
+/// Keys as a trust file lists them.
+fn keys(seeds: &[u8]) -> Vec<Value> {
+    let key = |seed: &u8| json!({"kid": format!("key-{seed}"), "jwk": jwk(*seed)});
+    seeds.iter().map(key).collect()
+}
+
+#[test]
+fn trust_files() {
+    let trust = parse(&json!({"threshold": 2, "keys": keys(&[7, 8])})).unwrap();
+    assert_eq!((trust.threshold(), trust.iter().count()), (2, 2));
+    let mut described = keys(&[7]);
+    described[0]["jwk"]["use"] = json!("sig");
+    described[0]["jwk"]["alg"] = json!("Ed25519");
+    described[0]["jwk"]["kid"] = json!("key-7");
+    parse(&json!({"threshold": 1, "keys": described})).unwrap();
+    for text in [
+        &b""[..],
+        b"{",
+        b"{\"threshold\":1.0,\"keys\":[]}",
+        &[b' '; 40_000],
+    ] {
+        assert_eq!(TrustedKeys::parse(text).unwrap_err().code, Trust);
+    }
+}
+
+#[test]
+fn trust_files_have_one_form() {
+    let bad = [
+        json!([]),
+        json!({"keys": keys(&[7])}),
+        json!({"threshold": 1, "keys": keys(&[7]), "extra": 1}),
+        json!({"threshold": 0, "keys": keys(&[7])}),
+        json!({"threshold": -1, "keys": keys(&[7])}),
+        json!({"threshold": "1", "keys": keys(&[7])}),
+        json!({"threshold": 2, "keys": keys(&[7])}),
+        json!({"threshold": 1, "keys": []}),
+        json!({"threshold": 1, "keys": keys(&[7])[0]}),
+        json!({"threshold": 1, "keys": keys(&[7, 7])}),
+        json!({"threshold": 1, "keys": keys(&(0..33).collect::<Vec<u8>>())}),
+        json!({"threshold": 2, "keys": [
+            {"kid": "a", "jwk": jwk(7)}, {"kid": "b", "jwk": jwk(7)}]}),
+    ];
+    for value in bad {
+        assert_eq!(parse(&value).unwrap_err().code, Trust, "{value}");
+    }
+}
+
+#[test]
+fn trusted_keys_are_public_ed25519_keys() {
+    let mut bad = Vec::new();
+    let zeroes = ambit_token::base64url::encode(&[0; 32]);
+    let members = [
+        ("d", json!("AA")),
+        ("kty", json!("EC")),
+        ("crv", json!("X25519")),
+        ("x", json!("AA")),
+        ("x", json!(zeroes)),
+        ("x", json!(1)),
+        ("kid", json!("other")),
+        ("use", json!("enc")),
+    ];
+    for (name, value) in members {
+        let mut key = keys(&[7]);
+        key[0]["jwk"][name] = value;
+        bad.push(json!({"threshold": 1, "keys": key}));
+    }
+    for (name, value) in [
+        ("kid", json!("")),
+        ("kid", json!(1)),
+        ("jwk", json!("x")),
+        ("d", json!(1)),
+    ] {
+        let mut key = keys(&[7]);
+        key[0][name] = value;
+        bad.push(json!({"threshold": 1, "keys": key}));
+    }
+    for value in bad {
+        assert_eq!(parse(&value).unwrap_err().code, Trust, "{value}");
+    }
+    for text in [
+        &b""[..],
+        b"{",
+        b"{\"threshold\":1.0,\"keys\":[]}",
+        &[b' '; 40_000],
+    ] {
+        assert_eq!(TrustedKeys::parse(text).unwrap_err().code, Trust);
+    }
+}
+
+#[test]
+fn codes_are_stable() {
+    assert_eq!(
+        verify(&unsigned(), None).unwrap_err().code(),
+        "module.unsigned"
+    );
+    assert_eq!(SameVersion.to_string(), "module.same_version");
+}
