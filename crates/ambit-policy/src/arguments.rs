@@ -2,9 +2,8 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
-use ambit_core::json::{Json, Kind, Writer, canonical};
+use ambit_core::json::{Json, Kind, Writer, canonical, sorted_members};
 use ambit_core::minor_units;
 
 use crate::vocabulary::{Action, Argument};
@@ -64,11 +63,9 @@ fn write_members(
     path: &str,
     out: &mut Writer,
 ) -> Result<(), ArgumentFault> {
-    let mut members: Vec<(&str, Json<'_>)> = object.members().collect();
-    members.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
     let mut result = Ok(());
     out.object(|out| {
-        for (name, value) in members {
+        for (name, value) in sorted_members(object) {
             let path = format!("{path}.{name}");
             result = match declared(name) {
                 Some(attribute) => write_argument(value, attribute, &path, out.name(name)),

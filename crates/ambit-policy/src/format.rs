@@ -11,6 +11,7 @@
 //! The index holds four tables, each a count and that many node indices: the names of the actions,
 //! manifests and resources (sorted by name), and the keys (sorted by `kid`).
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Json};
@@ -113,7 +114,7 @@ pub(crate) fn encode(document: Json<'_>) -> Option<Vec<u8>> {
 /// elsewhere the member's name.
 fn rows<'a>(root: Json<'a>, table: Table) -> Option<Vec<(&'a str, usize)>> {
     let value = root.get(table.member())?;
-    let mut rows: Vec<(&str, usize)> = match table {
+    let rows: BinaryHeap<(&str, usize)> = match table {
         Table::Keys => value
             .elements()
             .map(|key| Some((key.get("kid")?.as_str()?, key.index())))
@@ -123,8 +124,8 @@ fn rows<'a>(root: Json<'a>, table: Table) -> Option<Vec<(&'a str, usize)>> {
             .map(|(name, member)| Some((name, member.index().checked_sub(1)?)))
             .collect::<Option<_>>()?,
     };
-    rows.sort_unstable();
-    Some(rows)
+    // A heap sort, because it is small.
+    Some(rows.into_sorted_vec())
 }
 
 impl<'a> Sections<'a> {

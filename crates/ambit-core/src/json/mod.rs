@@ -18,7 +18,7 @@ mod parse;
 mod tape;
 mod write;
 
-pub use canonical::canonical;
+pub use canonical::{canonical, sorted_members};
 pub use parse::{JsonError, JsonErrorKind, Profile};
 pub use tape::{Document, Elements, Json, Kind, Members, same_value};
 pub use write::Writer;

@@ -1,6 +1,6 @@
 //! The reader: RFC 8259, nothing more, with the rules of our profile on top.
 
-use alloc::vec::Vec;
+use alloc::collections::BinaryHeap;
 use core::fmt;
 
 use super::tape::{Builder, Document, Tag};
@@ -220,8 +220,8 @@ impl Reader<'_> {
             }
             return false;
         }
-        let mut names: Vec<&[u8]> = names.collect();
-        names.sort_unstable();
+        // A heap sort, because it is small.
+        let names = names.collect::<BinaryHeap<&[u8]>>().into_sorted_vec();
         names
             .iter()
             .zip(names.iter().skip(1))

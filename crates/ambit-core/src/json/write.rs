@@ -41,22 +41,31 @@ impl Writer {
         }
     }
 
+    // Not generic and not inlined: `object` and `array` are there once for every closure.
+    #[inline(never)]
+    fn open(&mut self, bracket: u8) {
+        self.separate();
+        self.out.push(char::from(bracket));
+    }
+
+    #[inline(never)]
+    fn close(&mut self, bracket: u8) -> &mut Self {
+        self.out.push(char::from(bracket));
+        self
+    }
+
     /// Writes an object whose members `body` writes.
     pub fn object(&mut self, body: impl FnOnce(&mut Self)) -> &mut Self {
-        self.separate();
-        self.out.push('{');
+        self.open(b'{');
         body(self);
-        self.out.push('}');
-        self
+        self.close(b'}')
     }
 
     /// Writes an array whose elements `body` writes.
     pub fn array(&mut self, body: impl FnOnce(&mut Self)) -> &mut Self {
-        self.separate();
-        self.out.push('[');
+        self.open(b'[');
         body(self);
-        self.out.push(']');
-        self
+        self.close(b']')
     }
 
     /// Writes a member's name; its value must follow.
