@@ -1,0 +1,189 @@
+//! A project as a bundle. The same sources and the same time of issue give the same bytes.
+
+use std::collections::BTreeMap;
+
+use ambit_core::Power;
+use ambit_core::json::{Document, Profile};
+use ambit_core::limits::{INTEGER_MAX, Limits};
+use ambit_policy::Bundle;
+use serde_json::{Map, Value as Json, json};
+
+use crate::error::CompileError;
+use crate::project::{IssuerKey, Manifest, Project};
+use crate::schema::{Action, Argument, Attribute, Type};
+
+const DAY: i64 = 86_400;
+
+/// When the bundle is issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// The time asked for on the command line; before everything else.
+    pub issued: Option<i64>,
+    /// The time when neither that nor `ambit.toml` names one: `SOURCE_DATE_EPOCH`, or today at
+    /// 00:00 UTC.
+    pub default_issued: i64,
+}
+
+impl BuildOptions {
+    /// The time of issue of a project (seconds since 1970).
+    #[must_use]
+    pub fn issued(&self, project: &Project) -> i64 {
+        self.issued
+            .or_else(|| project.issued())
+            .unwrap_or(self.default_issued)
+    }
+}
+
+/// The bundle of a project, issued at `issued` (seconds since 1970).
+///
+/// # Errors
+///
+/// `build.issued` for a time before 1970 or after the year 285 million; `build.size` for a bundle
+/// beyond 8 MiB; `build.bundle` when the evaluator would not accept it.
+pub fn bundle(project: &Project, issued: i64) -> Result<Vec<u8>, CompileError> {
+    let text = document(project, issued)?.to_string();
+    let document = Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|error| CompileError::new("build.bundle", error.to_string()))?;
+    let bytes = Bundle::encode(document.root())
+        .ok_or_else(|| CompileError::new("build.size", "the bundle would be larger than 8 MiB"))?;
+    Bundle::verify(&bytes).map_err(|error| CompileError::new("build.bundle", error.to_string()))?;
+    Ok(bytes)
+}
+
+/// The bundle's content before it is encoded, all members sorted.
+fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
+    let policy = &project.policy;
+    let expires = policy
+        .valid_days
+        .checked_mul(DAY)
+        .and_then(|life| issued.checked_add(life));
+    let expires = expires.filter(|expires| issued >= 0 && *expires <= INTEGER_MAX);
+    let expires = expires.ok_or_else(|| {
+        CompileError::new("build.issued", format!("`{issued}` is not a time of issue"))
+    })?;
+    let vocabulary = &project.vocabulary;
+    let actions = vocabulary.actions.iter();
+    let resources = vocabulary.resources.iter();
+    let manifests = project.manifests.iter();
+    let mut document = json!({
+        "v": "ambit-bundle-1",
+        "uid": policy.uid,
+        "version": policy.version,
+        "tokens_from_version": policy.tokens_from_version,
+        "issued": issued,
+        "expires": expires,
+        "guard_rails": "none",
+        "possession": "off",
+        "limits": limits(&project.limits),
+        "keys": keys(&project.keys),
+        "actions": actions.map(|(name, one)| (name.clone(), action(one))).collect::<Map<_, _>>(),
+        "resources": resources.map(|(name, label)| (name.clone(), json!({"label": label}))).collect::<Map<_, _>>(),
+        "manifests": manifests.map(|(name, one)| (name.clone(), manifest(one))).collect::<Map<_, _>>(),
+    });
+    document.sort_all_objects();
+    Ok(document)
+}
+
+fn limits(limits: &Limits) -> Json {
+    json!({
+        "token_bytes": limits.token_bytes,
+        "token_blocks": limits.token_blocks,
+        "request_bytes": limits.request_bytes,
+        "root_life_seconds": limits.root_life_seconds,
+        "clock_skew_seconds": limits.clock_skew_seconds,
+    })
+}
+
+fn keys(keys: &[IssuerKey]) -> Json {
+    let mut keys: Vec<&IssuerKey> = keys.iter().collect();
+    keys.sort_by(|left, right| {
+        (&left.kid, &left.iss, left.signs).cmp(&(&right.kid, &right.iss, right.signs))
+    });
+    keys.into_iter().map(key).collect()
+}
+
+fn key(key: &IssuerKey) -> Json {
+    let mut json = json!({
+        "iss": key.iss,
+        "kid": key.kid,
+        "alg": key.alg,
+        "signs": key.signs,
+        "x": key.x,
+    });
+    let lists = [
+        ("tenants", &key.tenants),
+        ("audiences", &key.audiences),
+        ("agents", &key.agents),
+    ];
+    for (name, list) in lists {
+        if let Some(list) = list {
+            json[name] = json!(list);
+        }
+    }
+    json
+}
+
+fn action(action: &Action) -> Json {
+    let powers: Vec<&str> = action.powers.iter().map(Power::name).collect();
+    let args = action.args.iter();
+    json!({
+        "label": action.label,
+        "powers": powers,
+        "risk": action.risk,
+        "irreversible": action.irreversible,
+        "external": action.external,
+        "financial": action.financial,
+        "oauth": action.oauth,
+        "mcp": action.mcp,
+        "resources": action.resources,
+        "args": args.map(|(name, one)| (name.clone(), argument(one))).collect::<Map<_, _>>(),
+    })
+}
+
+fn argument(argument: &Argument) -> Json {
+    let mut json = attribute(&argument.attribute);
+    json["label"] = json!(argument.label);
+    json["unit"] = json!(argument.unit);
+    json["target"] = json!(argument.target);
+    json["unverified"] = json!(argument.unverified);
+    json
+}
+
+fn attribute(attribute: &Attribute) -> Json {
+    json!({
+        "type": type_of(&attribute.kind),
+        "required": attribute.required,
+        "money": attribute.money,
+    })
+}
+
+fn type_of(kind: &Type) -> Json {
+    match kind {
+        Type::String => json!({"t": "string"}),
+        Type::Long => json!({"t": "long"}),
+        Type::Bool => json!({"t": "bool"}),
+        Type::Json => json!({"t": "json"}),
+        Type::Set(element) => json!({"t": "set", "of": type_of(element)}),
+        Type::Record(attributes) => {
+            let attributes: BTreeMap<&String, Json> = attributes
+                .iter()
+                .map(|(name, one)| (name, attribute(one)))
+                .collect();
+            json!({"t": "record", "attrs": attributes})
+        }
+        Type::Entity(name) => json!({"t": "entity", "of": name}),
+        Type::Extension(name) => json!({"t": "ext", "of": name}),
+    }
+}
+
+fn manifest(manifest: &Manifest) -> Json {
+    json!({
+        "label": manifest.label,
+        "models": manifest.models,
+        "environments": manifest.environments,
+        "versions": manifest.versions,
+        "max_life_seconds": manifest.max_life_seconds,
+        "max_depth": manifest.max_depth,
+        "capabilities": manifest.capabilities,
+    })
+}

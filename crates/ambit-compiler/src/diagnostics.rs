@@ -1,0 +1,227 @@
+//! Faults in a project's files, shown with the offending text underlined.
+
+use core::fmt;
+use core::ops::Range;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// Whether a diagnostic stops the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The project cannot be built.
+    Error,
+    /// The project can be built, but does not do what it seems to say.
+    Warning,
+}
+
+/// One fault in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops the build.
+    pub severity: Severity,
+    /// The stable code, for example `project.unknown_key`.
+    pub code: &'static str,
+    /// The file, relative to the project, with `/` between the parts.
+    pub file: String,
+    /// The bytes of the file that are wrong. `None`: the file as a whole.
+    pub span: Option<Range<usize>>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Diagnostic {
+    pub(crate) fn error(
+        code: &'static str,
+        file: &str,
+        span: impl Into<Option<Range<usize>>>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            file: file.to_owned(),
+            span: span.into(),
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    pub(crate) fn warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
+    }
+}
+
+/// All faults of a project, with the texts that they point into. Sorted by file and place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    sources: BTreeMap<String, String>,
+}
+
+impl Diagnostics {
+    /// The faults, by file and place.
+    #[must_use]
+    pub fn list(&self) -> &[Diagnostic] {
+        &self.list
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The faults for people: message, place, the text underlined, what to write instead; at the
+    /// end a line that counts them. With `color`, ANSI escape sequences are used.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let mut out = String::new();
+        for diagnostic in &self.list {
+            out.push_str(&renderer.render(&[self.group(diagnostic)]));
+            out.push_str("\n\n");
+        }
+        out.push_str(&self.summary());
+        out
+    }
+
+    fn group<'a>(&'a self, diagnostic: &'a Diagnostic) -> Group<'a> {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level
+            .primary_title(diagnostic.message.as_str())
+            .id(diagnostic.code);
+        let source = self
+            .sources
+            .get(&diagnostic.file)
+            .map_or("", String::as_str);
+        let group = match &diagnostic.span {
+            Some(span) => title.element(
+                Snippet::source(source)
+                    .path(diagnostic.file.as_str())
+                    .annotation(AnnotationKind::Primary.span(clamp(span, source))),
+            ),
+            None => title.element(annotate_snippets::Origin::path(diagnostic.file.as_str())),
+        };
+        if diagnostic.help.is_empty() {
+            group
+        } else {
+            group.element(Level::HELP.message(diagnostic.help.as_str()))
+        }
+    }
+
+    fn summary(&self) -> String {
+        let mut files: Vec<&str> = self.list.iter().map(|one| one.file.as_str()).collect();
+        files.dedup();
+        let errors = self.list.iter().any(|one| one.severity == Severity::Error);
+        let (one, many) = if errors {
+            ("fault", "faults")
+        } else {
+            ("warning", "warnings")
+        };
+        format!(
+            "{} in {}\n",
+            count(self.list.len(), one, many),
+            count(files.len(), "file", "files")
+        )
+    }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A span that lies within the text, on character boundaries, at least one character wide where
+/// there is one: an underline of nothing is hard to see.
+fn clamp(span: &Range<usize>, text: &str) -> Range<usize> {
+    let mut start = span.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = span.end.clamp(start, text.len());
+    if end == start {
+        end = (start + 1).min(text.len());
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl core::error::Error for Diagnostics {}
+
+/// Collects faults and source texts while a project is read.
+#[derive(Debug, Default)]
+pub(crate) struct Sink(RefCell<Diagnostics>);
+
+impl Sink {
+    pub(crate) fn source(&self, file: &str, text: &str) {
+        let sources = &mut self.0.borrow_mut().sources;
+        sources.insert(file.to_owned(), text.to_owned());
+    }
+
+    pub(crate) fn push(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().list.push(diagnostic);
+    }
+
+    /// How many errors there are so far, to see whether a step added one.
+    pub(crate) fn errors(&self) -> usize {
+        let inner = self.0.borrow();
+        let errors = inner.list.iter();
+        errors.filter(|one| one.severity == Severity::Error).count()
+    }
+
+    /// Shows stars instead of a secret: a terminal or a build log must not keep it.
+    pub(crate) fn redact(&self, file: &str, secret: &Range<usize>) {
+        if let Some(text) = self.0.borrow_mut().sources.get_mut(file)
+            && let Some(found) = text.get(secret.clone())
+        {
+            let stars: String = found
+                .chars()
+                .map(|c| if c.is_ascii_control() { c } else { '*' })
+                .collect();
+            // Characters beyond ASCII would move the spans behind them.
+            let stars = if stars.len() == secret.len() {
+                stars
+            } else {
+                "*".repeat(secret.len())
+            };
+            text.replace_range(secret.clone(), &stars);
+        }
+    }
+
+    pub(crate) fn finish(self) -> Diagnostics {
+        let mut all = self.0.into_inner();
+        // A warning beside an error is often its consequence.
+        if all.list.iter().any(|one| one.severity == Severity::Error) {
+            all.list.retain(|one| one.severity == Severity::Error);
+        }
+        all.list.sort_by(|left, right| {
+            let place = |one: &Diagnostic| one.span.as_ref().map(|span| (span.start, span.end));
+            let order = |one: &Diagnostic| (one.file.clone(), place(one), one.message.clone());
+            order(left).cmp(&order(right))
+        });
+        all.list.dedup();
+        all
+    }
+}

@@ -1,0 +1,160 @@
+//! Makes tokens: a root signed by an issuer, and further blocks signed by a holder.
+//!
+//! Claims come as JSON. What is missing and may be filled in is filled in and said
+//! ([`Draft::filled`]); a person can read the [`Draft`] before [`Draft::sign`] makes a chain of it,
+//! and no chain comes out that a verifier would refuse.
+
+mod attenuate;
+mod check;
+mod root;
+
+use ambit_core::json::{Document, Profile};
+use ambit_policy::Bundle;
+use serde_json::{Map, Value, json};
+
+pub use attenuate::{AttenuateOptions, attenuate};
+pub use root::{RootOptions, root};
+
+use crate::encoding::base64url;
+use crate::error::CompileError;
+use crate::keys::{SecretKey, random};
+
+/// A block before it is signed.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    claims: Map<String, Value>,
+    filled: Vec<&'static str>,
+    exceeds: Vec<String>,
+    key: &'a SecretKey,
+    /// The `kid` of a root's header.
+    kid: Option<&'a str>,
+    /// The chain that the block is joined to.
+    parent: Option<&'a str>,
+    bundle: Option<&'a Bundle<'a>>,
+    now: i64,
+}
+
+impl Draft<'_> {
+    /// The claims as JSON.
+    #[must_use]
+    pub fn claims(&self) -> String {
+        Value::Object(self.claims.clone()).to_string()
+    }
+
+    /// The claims that were filled in, by name.
+    #[must_use]
+    pub fn filled(&self) -> &[&'static str] {
+        &self.filled
+    }
+
+    /// What the token claims beyond the agent's manifest, in words: it will be refused when used.
+    #[must_use]
+    pub fn exceeds(&self) -> &[String] {
+        &self.exceeds
+    }
+
+    /// Signs the block and verifies the chain as the evaluator would.
+    ///
+    /// # Errors
+    ///
+    /// The evaluator's reason code and detail when it would refuse the chain.
+    pub fn sign(&self) -> Result<String, CompileError> {
+        let header = match self.kid {
+            Some(kid) => json!({"alg": self.key.alg(), "typ": "cap+jwt", "kid": kid}),
+            None => json!({"alg": "Ed25519", "typ": "cap+jwt"}),
+        };
+        let block = sign_block(self.key, &header, &self.claims);
+        let chain = match self.parent {
+            Some(parent) => format!("{parent}~{block}"),
+            None => block,
+        };
+        match self.bundle {
+            Some(bundle) => check::chain(&chain, bundle, self.now)?,
+            None => check::block(&chain, self.key, &self.claims, self.now)?,
+        }
+        Ok(chain)
+    }
+}
+
+/// One JWS in compact form.
+fn sign_block(key: &SecretKey, header: &Value, claims: &Map<String, Value>) -> String {
+    let claims = Value::Object(claims.clone()).to_string();
+    let mut block = base64url(header.to_string().as_bytes());
+    block.push('.');
+    block.push_str(&base64url(claims.as_bytes()));
+    let signature = key.sign(block.as_bytes());
+    block.push('.');
+    block.push_str(&base64url(&signature));
+    block
+}
+
+/// Claims as they were written. Numbers keep their text; a duplicate member or a fraction is an
+/// error here, not a surprise at the verifier's.
+fn read_claims(text: &str) -> Result<Map<String, Value>, CompileError> {
+    Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|error| CompileError::new("mint.claims", format!("claims: {error}")))?;
+    serde_json::from_str(text)
+        .map_err(|_| CompileError::new("mint.claims", "claims: not a JSON object"))
+}
+
+/// Fills claims in, and remembers which.
+struct Filler {
+    claims: Map<String, Value>,
+    filled: Vec<&'static str>,
+}
+
+impl Filler {
+    fn fill(&mut self, name: &'static str, value: impl FnOnce() -> Value) {
+        if !self.claims.contains_key(name) {
+            self.claims.insert(name.to_owned(), value());
+            self.filled.push(name);
+        }
+    }
+
+    fn integer(&self, name: &str) -> Option<i64> {
+        self.claims.get(name).and_then(Value::as_i64)
+    }
+
+    /// `jti` from the system's randomness, 128 bits.
+    fn fill_jti(&mut self) -> Result<(), CompileError> {
+        let mut id = [0_u8; 16];
+        random(&mut id)?;
+        self.fill("jti", || Value::from(base64url(&id)));
+        Ok(())
+    }
+
+    /// `cnf` of a given public key, which the claims must not name as well.
+    fn fill_holder(&mut self, holder: Option<[u8; 32]>) -> Result<(), CompileError> {
+        match (holder, self.claims.contains_key("cnf")) {
+            (Some(_), true) => Err(CompileError::new(
+                "mint.holder",
+                "the holder's key is given twice: in `cnf` and as an option",
+            )),
+            (Some(holder), false) => {
+                let x = base64url(&holder);
+                self.fill(
+                    "cnf",
+                    || json!({"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}),
+                );
+                Ok(())
+            }
+            (None, true) => Ok(()),
+            (None, false) => Err(CompileError::new(
+                "mint.holder",
+                "who will hold the token? give the holder's public key, or `cnf` in the claims",
+            )),
+        }
+    }
+
+    /// `exp` out of a life, when the claims do not say it.
+    fn fill_exp(&mut self, now: i64, life: Option<i64>) -> Result<(), CompileError> {
+        let Some(life) = life else { return Ok(()) };
+        let from = self.integer("iat").unwrap_or(now);
+        let end = from.checked_add(life).filter(|_| life > 0);
+        let end = end.ok_or_else(|| {
+            CompileError::new("mint.life", format!("`{life}` seconds is not a life"))
+        })?;
+        self.fill("exp", || Value::from(end));
+        Ok(())
+    }
+}

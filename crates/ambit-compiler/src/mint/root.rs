@@ -1,0 +1,236 @@
+//! A root: what an issuer grants.
+
+use ambit_core::capability::{Place, well_formed};
+use ambit_core::json::{Document, Json, Profile};
+use ambit_policy::{Bundle, Manifest};
+use serde_json::{Value, json};
+
+use super::{Draft, Filler, read_claims};
+use crate::encoding::base64url;
+use crate::error::CompileError;
+use crate::keys::SecretKey;
+
+/// What is filled into the claims of a root.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RootOptions<'a> {
+    /// Seconds since 1970.
+    pub now: i64,
+    /// Seconds that the token lives, when the claims have no `exp`.
+    pub life: Option<i64>,
+    /// The public key of who will hold the token, when the claims have no `cnf`.
+    pub holder: Option<[u8; 32]>,
+    /// The `kid` of the header; else the key's own.
+    pub kid: Option<&'a str>,
+    /// Whether to bind the token to this policy, when the claims have no `policy`.
+    pub bind_policy: bool,
+}
+
+/// Prepares a root out of claims as JSON.
+///
+/// Filled in where missing: `iss` (of the policy's key), `iat`, `exp` (from `life`), `jti`, `cnf`
+/// (from `holder`), `policy` (if asked), `del_depth` and `del_max_depth` (0).
+///
+/// # Errors
+///
+/// `mint.claims` for what is not a JSON object of our profile; `mint.exp`, `mint.life`,
+/// `mint.holder`; `policy.expired`; `mint.entry` for a capability that could never match;
+/// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
+/// `manifest.life`, `manifest.depth` when the agent may not have such a token.
+pub fn root<'a>(
+    claims: &str,
+    key: &'a SecretKey,
+    bundle: &'a Bundle<'a>,
+    options: &RootOptions<'a>,
+) -> Result<Draft<'a>, CompileError> {
+    if options.now >= bundle.expires() {
+        return Err(CompileError::new(
+            "policy.expired",
+            "the policy has expired",
+        ));
+    }
+    let kid = options.kid.unwrap_or_else(|| key.kid());
+    let filled = fill(claims, key, kid, bundle, options)?;
+    let text = Value::Object(filled.claims.clone()).to_string();
+    let document = Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|error| CompileError::new("mint.claims", format!("claims: {error}")))?;
+    check_policy(document.root(), bundle)?;
+    let exceeds = check_entries(document.root(), bundle)?;
+    Ok(Draft {
+        claims: filled.claims,
+        filled: filled.filled,
+        exceeds,
+        key,
+        kid: Some(kid),
+        parent: None,
+        bundle: Some(bundle),
+        now: options.now,
+    })
+}
+
+fn fill(
+    claims: &str,
+    key: &SecretKey,
+    kid: &str,
+    bundle: &Bundle<'_>,
+    options: &RootOptions<'_>,
+) -> Result<Filler, CompileError> {
+    let mut filler = Filler {
+        claims: read_claims(claims)?,
+        filled: Vec::new(),
+    };
+    let x = key.x();
+    let known = bundle.keys(kid).filter(|known| known.x() == x);
+    let issuers: Vec<&str> = known.map(|known| known.iss()).collect();
+    if let [issuer] = issuers.as_slice() {
+        filler.fill("iss", || Value::from(*issuer));
+    }
+    filler.fill("iat", || Value::from(options.now));
+    filler.fill_exp(options.now, options.life)?;
+    if !filler.claims.contains_key("exp") {
+        let message =
+            "how long may the token live? give its life in seconds, or `exp` in the claims";
+        return Err(CompileError::new("mint.exp", message));
+    }
+    filler.fill_jti()?;
+    filler.fill_holder(options.holder)?;
+    if options.bind_policy {
+        filler.fill("policy", || {
+            json!({
+                "uid": bundle.uid(),
+                "version": bundle.version(),
+                "s256": base64url(bundle.digest()),
+            })
+        });
+    }
+    filler.fill("del_depth", || Value::from(0));
+    filler.fill("del_max_depth", || Value::from(0));
+    Ok(filler)
+}
+
+/// A binding that this policy would refuse.
+fn check_policy(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<(), CompileError> {
+    let Some(policy) = claims.get("policy") else {
+        return Ok(());
+    };
+    let uid = policy.get("uid").and_then(Json::as_str);
+    if uid.is_some_and(|uid| uid != bundle.uid()) {
+        let message = format!("`policy.uid` is not `{}`", bundle.uid());
+        return Err(CompileError::new("policy.uid", message));
+    }
+    let accepted = bundle.tokens_from_version()..=bundle.version();
+    let version = policy.get("version").and_then(Json::as_int);
+    if version.is_some_and(|version| !accepted.contains(&version)) {
+        let message = format!(
+            "`policy.version` is not between {} and {}",
+            accepted.start(),
+            accepted.end()
+        );
+        return Err(CompileError::new("policy.version", message));
+    }
+    let digest = policy.get("s256").and_then(Json::as_str);
+    let exact = policy.get("exact").and_then(Json::as_bool) == Some(true);
+    let compared = exact || version == Some(bundle.version());
+    if compared && digest.is_some_and(|digest| digest != base64url(bundle.digest())) {
+        let message = "`policy.s256` is not the digest of this policy";
+        return Err(CompileError::new("policy.digest", message));
+    }
+    Ok(())
+}
+
+/// Every capability must be able to match; what exceeds the manifest is said in words.
+fn check_entries(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<Vec<String>, CompileError> {
+    let agent = claims.get("agent").and_then(|agent| agent.get("uid"));
+    let agent = agent.and_then(Json::as_str).unwrap_or_default();
+    let manifest = bundle.manifest(agent).ok_or_else(|| {
+        let message = format!("the policy has no manifest for the agent `{agent}`");
+        CompileError::new("manifest.none", message)
+    })?;
+    check_bounds(claims, manifest)?;
+    let entries = claims.get("authorization_details");
+    let mut exceeds = Vec::new();
+    for (at, entry) in entries.into_iter().flat_map(Json::elements).enumerate() {
+        check_form(entry, at, Place::Root)?;
+        beyond(entry, manifest, &mut exceeds);
+    }
+    exceeds.dedup();
+    Ok(exceeds)
+}
+
+pub(super) fn check_form(entry: Json<'_>, at: usize, place: Place) -> Result<(), CompileError> {
+    if well_formed(entry, place) {
+        return Ok(());
+    }
+    let message = format!(
+        "capability {} is malformed, so it would never match: look at its members, at its constraints, and for empty lists",
+        at + 1
+    );
+    Err(CompileError::new("mint.entry", message))
+}
+
+fn check_bounds(claims: Json<'_>, manifest: Manifest<'_>) -> Result<(), CompileError> {
+    let integer = |name: &str| claims.get(name).and_then(Json::as_int);
+    let life = integer("exp").zip(integer("iat"));
+    let life = life.and_then(|(exp, iat)| exp.checked_sub(iat));
+    if let (Some(life), Some(most)) = (life, manifest.max_life_seconds())
+        && life > most
+    {
+        let message =
+            format!("the token would live {life} s; this agent may have one for {most} s");
+        return Err(CompileError::new("manifest.life", message));
+    }
+    let depth = integer("del_max_depth").unwrap_or(0);
+    if depth > manifest.max_depth() {
+        let most = manifest.max_depth();
+        let message =
+            format!("`del_max_depth` is {depth}; this agent may pass a token on {most} times");
+        return Err(CompileError::new("manifest.depth", message));
+    }
+    Ok(())
+}
+
+/// Says which uses of an entry no capability of the manifest covers. Bounds on arguments are not
+/// compared: the evaluator applies both.
+fn beyond(entry: Json<'_>, manifest: Manifest<'_>, out: &mut Vec<String>) {
+    let purpose = entry
+        .get("purpose")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    for action in texts(entry, "actions") {
+        for power in texts(entry, "privileges") {
+            let covered = manifest.capabilities().any(|known| {
+                texts(known, "actions").any(|one| one == action)
+                    && texts(known, "privileges").any(|one| one == power)
+                    && known.get("purpose").and_then(Json::as_str) == Some(purpose)
+                    && overlaps(known, entry)
+            });
+            if !covered {
+                out.push(format!(
+                    "the manifest lets this agent never `{power}` `{action}` for `{purpose}` on what the token names"
+                ));
+            }
+        }
+    }
+}
+
+fn texts<'a>(entry: Json<'a>, list: &str) -> impl Iterator<Item = &'a str> {
+    let list = entry.get(list).map(Json::elements);
+    list.into_iter().flatten().filter_map(Json::as_str)
+}
+
+/// Whether there is something that both entries reach.
+fn overlaps(known: Json<'_>, entry: Json<'_>) -> bool {
+    let lists = ["locations", "datatypes"].iter().all(|list| {
+        let both = known.get(list).is_some() && entry.get(list).is_some();
+        !both || texts(known, list).any(|one| texts(entry, list).any(|other| other == one))
+    });
+    let identifier = |entry: Json<'_>| {
+        entry
+            .get("identifier")
+            .map(|one| one.as_str().map(str::to_owned))
+    };
+    let same = match (identifier(known), identifier(entry)) {
+        (Some(known), Some(entry)) => known == entry,
+        _ => true,
+    };
+    lists && same
+}

@@ -1,0 +1,196 @@
+//! `[[keys]]` of `ambit.toml`: who may sign what.
+
+use std::collections::BTreeMap;
+
+use crate::encoding;
+use crate::reader::{File, Reader, Text, Value};
+use crate::suggest;
+
+/// A public key of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IssuerKey {
+    pub(crate) iss: String,
+    pub(crate) kid: String,
+    pub(crate) alg: &'static str,
+    pub(crate) signs: &'static str,
+    pub(crate) x: String,
+    pub(crate) tenants: Option<Vec<String>>,
+    pub(crate) audiences: Option<Vec<String>>,
+    pub(crate) agents: Option<Vec<String>>,
+}
+
+const ALGORITHMS: &[&str] = &["Ed25519", "EdDSA"];
+const TYPES: &[&str] = &[
+    "cap+jwt",
+    "approval-receipt+jwt",
+    "revocation-epochs+jwt",
+    "statuslist+jwt",
+];
+/// Keys that may share a `kid`: the evaluator tries each of them, so their number bounds its work.
+const SAME_KID: usize = 4;
+
+/// An `agents` list of a key, to be compared with the manifests.
+#[derive(Debug)]
+pub(crate) struct AgentName<'a>(pub(crate) Text<'a>);
+
+pub(super) fn read<'a>(
+    file: File<'a>,
+    value: Option<&'a Value<'_>>,
+) -> (Vec<IssuerKey>, Vec<AgentName<'a>>) {
+    let (mut keys, mut agents) = (Vec::new(), Vec::new());
+    let before = file.sink.errors();
+    let tables = value
+        .and_then(|value| file.tables(value, "keys", "[[keys]]"))
+        .unwrap_or_default();
+    for (table, span) in tables {
+        let mut reader = Reader::new(file, table, "`[[keys]]`", span);
+        refuse_private(&mut reader);
+        let key = key(&mut reader, &mut agents);
+        let place = reader.place.clone();
+        reader.finish();
+        if let Some((key, kid)) = key {
+            compare(file, &keys, &key, kid, place);
+            keys.push(key);
+        }
+    }
+    if file.sink.errors() == before && !keys.iter().any(|key| key.signs == "cap+jwt") {
+        file.error(
+            "project.no_key",
+            value.map(|value| value.span()),
+            "no key may sign tokens",
+            "add a `[[keys]]` with `signs = \"cap+jwt\"`; `ambit keygen` makes one",
+        );
+    }
+    (keys, agents)
+}
+
+/// A private member is never shown.
+fn refuse_private(reader: &mut Reader<'_, '_>) {
+    if let Some(private) = reader.get("d") {
+        let file = reader.file;
+        file.sink.redact(file.name, &private.span());
+        file.error(
+            "project.private_key",
+            private.span(),
+            "this is a private key",
+            "remove it here, and replace the key wherever it is used: whoever read this file has it",
+        );
+    }
+}
+
+fn key<'a>(
+    reader: &mut Reader<'a, '_>,
+    agents: &mut Vec<AgentName<'a>>,
+) -> Option<(IssuerKey, Text<'a>)> {
+    let file = reader.file;
+    let iss = reader.required_string("iss", "iss = \"https://broker.acme.example\"");
+    let kid = reader.required_string("kid", "kid = \"broker-1\"");
+    let alg = reader
+        .require("alg", "alg = \"Ed25519\"")
+        .and_then(|value| file.word(value, "alg", ALGORITHMS));
+    let signs = reader
+        .require("signs", "signs = \"cap+jwt\"")
+        .and_then(|value| file.word(value, "signs", TYPES));
+    let x = reader
+        .required_string("x", "x = \"…\", the public key of `ambit keygen`")
+        .and_then(|text| public(file, text));
+    let tenants = names(reader.optional_strings("tenants", "tenants = [\"acme\"]"));
+    let audiences =
+        names(reader.optional_strings("audiences", "audiences = [\"https://mail.acme.example\"]"));
+    let classes = reader.optional_strings("agents", "agents = [\"renewal-bot\"]");
+    agents.extend(classes.iter().flatten().cloned().map(AgentName));
+    let kid = kid?;
+    let key = IssuerKey {
+        iss: iss?.text.to_owned(),
+        kid: kid.text.to_owned(),
+        alg: alg?,
+        signs: signs?,
+        x: x?,
+        tenants,
+        audiences,
+        agents: names(classes),
+    };
+    Some((key, kid))
+}
+
+fn names(texts: Option<Vec<Text<'_>>>) -> Option<Vec<String>> {
+    texts.map(|texts| texts.iter().map(|text| text.text.to_owned()).collect())
+}
+
+fn public(file: File<'_>, x: Text<'_>) -> Option<String> {
+    let bytes = encoding::from_base64url(x.text);
+    let (message, help) = match bytes.map(|bytes| <[u8; 32]>::try_from(bytes.as_slice())) {
+        None => (
+            "`x` is not canonical base64url",
+            "write the `x` of the public key as `ambit keygen` prints it: letters, digits, `-`, `_`, no `=`",
+        ),
+        Some(Err(_)) => (
+            "`x` does not hold 32 bytes",
+            "write the `x` of an Ed25519 public key: 43 characters",
+        ),
+        Some(Ok(public)) if !ambit_token::ed25519::usable(&public) => (
+            "`x` is not a usable Ed25519 key: it is no point on the curve, or of small order",
+            "make a key with `ambit keygen`",
+        ),
+        Some(Ok(_)) => return Some(x.text.to_owned()),
+    };
+    file.error("project.key", x.span, message, help);
+    None
+}
+
+fn compare(
+    file: File<'_>,
+    known: &[IssuerKey],
+    key: &IssuerKey,
+    kid: Text<'_>,
+    place: core::ops::Range<usize>,
+) {
+    if known
+        .iter()
+        .any(|other| (&other.kid, &other.iss) == (&key.kid, &key.iss))
+    {
+        file.error(
+            "project.duplicate",
+            kid.span.clone(),
+            format!("`{}` has two keys with the kid `{}`", key.iss, key.kid),
+            "give each key of an issuer a `kid` of its own; a key signs one type of statement",
+        );
+    }
+    if known
+        .iter()
+        .any(|other| other.x == key.x && other.signs != key.signs)
+    {
+        file.error(
+            "project.key_role",
+            place,
+            "the same key is to sign two types of statements",
+            "make a key for each type, so that none can pass for another",
+        );
+    }
+    if known.iter().filter(|other| other.kid == key.kid).count() == SAME_KID {
+        file.error(
+            "project.kid",
+            kid.span,
+            format!("more than {SAME_KID} keys have the kid `{}`", key.kid),
+            "give some of them another `kid`: a `kid` must lead to a key without much trying",
+        );
+    }
+}
+
+/// Names in `agents` lists that no manifest has: such a key could sign for nobody.
+pub(super) fn check_agents(
+    file: File<'_>,
+    named: &[AgentName<'_>],
+    manifests: &BTreeMap<String, super::Manifest>,
+) {
+    for AgentName(text) in named {
+        if !manifests.contains_key(text.text) {
+            file.error(
+                "project.unknown_agent",
+                text.span.clone(),
+                format!("there is no manifest for the agent `{}`", text.text),
+                suggest::help(text.text, manifests.keys().map(String::as_str)),
+            );
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `agents/*.toml`: what an agent class may ever be granted.
+
+use ambit_core::limits;
+use serde_json::Value as Json;
+
+use super::capability;
+use crate::reader::{File, Reader, Text};
+use crate::schema::Vocabulary;
+
+/// One manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    pub(crate) label: Option<String>,
+    pub(crate) models: Option<Vec<String>>,
+    pub(crate) environments: Option<Vec<String>>,
+    pub(crate) versions: Option<Vec<String>>,
+    pub(crate) max_life_seconds: Option<i64>,
+    pub(crate) max_depth: i64,
+    /// In TOKEN's entry form, with `consent`.
+    pub(crate) capabilities: Vec<Json>,
+}
+
+/// A manifest with the name of its agent class and the place of that name.
+pub(super) struct Named {
+    pub(super) agent: String,
+    pub(super) span: core::ops::Range<usize>,
+    pub(super) manifest: Manifest,
+}
+
+pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) -> Option<Named> {
+    let document = file.parse(text)?;
+    let mut reader = Reader::new(file, document.get_ref(), "a manifest", 0..0);
+    let agent = reader.required_string("agent", "agent = \"renewal-bot\"");
+    let agent = agent.and_then(|text| agent_uid(file, text));
+    let label = reader
+        .get("label")
+        .and_then(|value| file.string(value, "label", "label = \"Renewal assistant\""));
+    let models = reader.optional_strings("models", "models = [\"example-large\"]");
+    let environments = reader.optional_strings("environments", "environments = [\"prod\"]");
+    let versions = reader.optional_strings("versions", "versions = [\"1.4.0\"]");
+    let life = reader.optional_integer("max_life_seconds", 1..=limits::ROOT_LIFE_SECONDS);
+    let depth = reader.optional_integer("max_depth", 0..=limits::DELEGATION_DEPTH);
+    let capabilities = capabilities(&mut reader, vocabulary);
+    reader.finish();
+    let agent = agent?;
+    Some(Named {
+        agent: agent.text.to_owned(),
+        span: agent.span,
+        manifest: Manifest {
+            label: label.map(|label| label.text.to_owned()),
+            models: owned(models),
+            environments: owned(environments),
+            versions: owned(versions),
+            max_life_seconds: life,
+            max_depth: depth.unwrap_or(0),
+            capabilities,
+        },
+    })
+}
+
+fn owned(texts: Option<Vec<Text<'_>>>) -> Option<Vec<String>> {
+    texts.map(|texts| texts.iter().map(|text| text.text.to_owned()).collect())
+}
+
+fn agent_uid<'a>(file: File<'_>, agent: Text<'a>) -> Option<Text<'a>> {
+    let visible = agent.text.chars().all(|c| c.is_ascii_graphic());
+    if visible && agent.text.len() <= 256 {
+        return Some(agent);
+    }
+    file.error(
+        "project.agent",
+        agent.span,
+        "the name of an agent class is visible ASCII without spaces, at most 256 characters",
+        "write for example `agent = \"renewal-bot\"`; put words for people in `label`",
+    );
+    None
+}
+
+fn capabilities(reader: &mut Reader<'_, '_>, vocabulary: Option<&Vocabulary>) -> Vec<Json> {
+    const EXAMPLE: &str = "[[capabilities]]";
+    let file = reader.file;
+    let Some(value) = reader.require("capabilities", EXAMPLE) else {
+        return Vec::new();
+    };
+    let tables = file
+        .tables(value, "capabilities", EXAMPLE)
+        .unwrap_or_default();
+    if tables.len() > limits::CAPABILITIES {
+        file.error(
+            "project.bounds",
+            tables
+                .get(limits::CAPABILITIES)
+                .map(|(_, span)| span.clone()),
+            format!("more than {} capabilities", limits::CAPABILITIES),
+            "join those that differ only in their actions or datatypes",
+        );
+    }
+    tables
+        .into_iter()
+        .filter_map(|(table, span)| {
+            let reader = Reader::new(file, table, "`[[capabilities]]`", span);
+            capability::read(reader, table, vocabulary)
+        })
+        .collect()
+}

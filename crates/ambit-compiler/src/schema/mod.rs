@@ -1,0 +1,198 @@
+//! `schema.cedarschema`: read and checked by Cedar, its annotations read as the vocabulary.
+
+mod annotations;
+mod source;
+mod token;
+mod types;
+mod vocabulary;
+
+use core::ops::Range;
+
+use cedar_policy::{Schema, SchemaFragment};
+
+use crate::reader::File;
+use crate::suggest;
+use source::Source;
+use types::Types;
+pub(crate) use types::{Argument, Attribute, Type};
+pub(crate) use vocabulary::{Action, Vocabulary};
+
+/// What the compiler adds to every schema.
+const AMBIT: &str = "
+namespace Ambit {
+  entity User = { tenant?: __cedar::String };
+  entity AgentClass;
+  entity Agent in [AgentClass] = {
+    version?: __cedar::String,
+    model?: __cedar::String,
+    environment?: __cedar::String,
+    tenant?: __cedar::String
+  };
+}
+";
+
+/// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.
+pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
+    let fragment = match SchemaFragment::from_cedarschema_str(text) {
+        Ok((fragment, _)) => fragment,
+        Err(error) => {
+            syntax_errors(file, &error);
+            return None;
+        }
+    };
+    let source = Source::read(text);
+    let json = fragment.to_json_string().ok()?;
+    let json = serde_json::from_str(&json).ok()?;
+    let before = file.sink.errors();
+    check_declarations(file, &source);
+    let sound = file.sink.errors() == before && cedar_accepts(file, text, &source, &json, fragment);
+    annotations::check(file, &source);
+    let mut vocabulary = vocabulary::read(file, &source, &json, sound);
+    vocabulary.faulty = file.sink.errors() > before;
+    Some(vocabulary)
+}
+
+fn check_declarations(file: File<'_>, source: &Source) {
+    for (name, span) in &source.namespaces {
+        if name == "Ambit" || name.starts_with("Ambit::") {
+            file.error(
+                "project.namespace",
+                span.clone(),
+                "the namespace `Ambit` is added by the compiler",
+                "use another name; `Ambit::User`, `Ambit::Agent` and `Ambit::AgentClass` are already there",
+            );
+        }
+    }
+    for (name, span) in &source.twice {
+        file.error(
+            "project.duplicate",
+            span.clone(),
+            format!("`{name}` is declared twice in this record"),
+            "remove one of the two, or rename it",
+        );
+    }
+}
+
+fn cedar_accepts(
+    file: File<'_>,
+    text: &str,
+    source: &Source,
+    json: &serde_json::Value,
+    fragment: SchemaFragment,
+) -> bool {
+    let Ok((ambit, _)) = SchemaFragment::from_cedarschema_str(AMBIT) else {
+        return false;
+    };
+    match Schema::from_schema_fragments([fragment, ambit]) {
+        Ok(_) => true,
+        Err(error) => {
+            let message = error.to_string();
+            match unresolved(&message) {
+                Some(mut names) => {
+                    let more = Types::new(file, source, json, false).undeclared();
+                    names.extend(more.iter().map(String::as_str));
+                    undeclared(file, text, source, &names);
+                }
+                None => report(file, &error),
+            }
+            false
+        }
+    }
+}
+
+/// The names that Cedar could not resolve. It labels only the first of them.
+fn unresolved(message: &str) -> Option<Vec<&str>> {
+    let names = message
+        .strip_prefix("failed to resolve type: ")
+        .or_else(|| message.strip_prefix("failed to resolve types: "))?;
+    Some(names.split(", ").collect())
+}
+
+fn undeclared(file: File<'_>, text: &str, source: &Source, names: &[&str]) {
+    const BUILT_IN: &[&str] = &[
+        "String",
+        "Long",
+        "Bool",
+        "ipaddr",
+        "decimal",
+        "datetime",
+        "duration",
+        "Ambit::User",
+        "Ambit::Agent",
+        "Ambit::AgentClass",
+    ];
+    let declared = source.declarations.keys();
+    let declared = declared
+        .filter(|(what, ..)| *what != source::What::Action)
+        .map(|(_, namespace, name)| types::qualified(namespace, name));
+    let declared: Vec<String> = declared.collect();
+    let known = declared
+        .iter()
+        .map(String::as_str)
+        .chain(BUILT_IN.iter().copied());
+    for name in names {
+        let likely = suggest::closest(name, known.clone());
+        let help = likely.map_or_else(
+            || format!("declare it: `entity {name};` or `type {name} = …;`"),
+            |likely| format!("did you mean `{likely}`?"),
+        );
+        file.error(
+            "project.schema",
+            find_name(text, name),
+            format!("the type `{name}` is not declared"),
+            help,
+        );
+    }
+}
+
+/// The first place where a name, with its namespaces, stands as a word, and not as an attribute's.
+fn find_name(text: &str, name: &str) -> Option<Range<usize>> {
+    let attribute = |end: usize| text[end..].trim_start().starts_with([':', '?']);
+    let words = token::tokens(text);
+    let wanted: Vec<String> = token::tokens(name)
+        .into_iter()
+        .map(|one| one.text)
+        .collect();
+    let found = words.windows(wanted.len().max(1)).find(|window| {
+        let same = window
+            .iter()
+            .zip(&wanted)
+            .all(|(word, wanted)| word.text == *wanted);
+        let end = window.last().map_or(0, |word| word.span.end);
+        same && !attribute(end) && window.iter().all(|word| word.kind != token::Kind::Text)
+    })?;
+    Some(found.first()?.span.start..found.last()?.span.end)
+}
+
+/// Every error of Cedar's parser, each at its label.
+fn syntax_errors(file: File<'_>, error: &dyn miette::Diagnostic) {
+    report(file, error);
+    for related in error.related().into_iter().flatten() {
+        report(file, related);
+    }
+}
+
+fn report(file: File<'_>, error: &dyn miette::Diagnostic) {
+    // The last label is the offending one: a duplicate declaration has its first place before it.
+    let label = error.labels().and_then(Iterator::last);
+    let span = label
+        .as_ref()
+        .map(|label| label.offset()..label.offset() + label.len());
+    let expected = label.as_ref().and_then(|label| label.label());
+    let help = error.help().map(|help| help.to_string());
+    let message = error.to_string();
+    let message = message
+        .strip_prefix("error parsing schema: ")
+        .unwrap_or(&message);
+    let twice = message.contains("declared twice") || message.contains("duplicate");
+    file.error(
+        "project.schema",
+        span,
+        message,
+        help.or_else(|| expected.map(str::to_owned))
+            .or_else(|| twice.then(|| "remove one of the two, or rename it".to_owned()))
+            .unwrap_or_else(|| {
+                "see https://docs.cedarpolicy.com/schema/human-readable-schema.html".to_owned()
+            }),
+    );
+}

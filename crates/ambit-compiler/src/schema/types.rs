@@ -1,0 +1,357 @@
+//! Argument types, from Cedar's JSON form with common types resolved.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::annotations;
+use super::source::{Item, Key, Source, What};
+use crate::reader::File;
+
+/// The type of an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    String,
+    Long,
+    Bool,
+    /// Any JSON value: `@format("json")` on a String.
+    Json,
+    Set(Box<Self>),
+    Record(BTreeMap<String, Attribute>),
+    Entity(String),
+    Extension(&'static str),
+}
+
+/// An attribute of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    pub(crate) kind: Type,
+    pub(crate) required: bool,
+    pub(crate) money: Option<u32>,
+}
+
+/// An argument of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Argument {
+    pub(crate) attribute: Attribute,
+    pub(crate) label: Option<String>,
+    pub(crate) unit: Option<String>,
+    pub(crate) target: bool,
+    pub(crate) unverified: bool,
+}
+
+const EXTENSIONS: &[&str] = &["decimal", "ipaddr", "datetime", "duration"];
+/// Records and sets within each other. With the members around them the bundle's JSON then stays
+/// within its 32 levels.
+const NESTING: usize = 6;
+
+/// Where a type is written: the declaration, and the path of the attribute in it.
+#[derive(Clone)]
+struct Place {
+    key: Key,
+    path: Vec<String>,
+    nested: usize,
+}
+
+impl Place {
+    fn attribute(&self, name: &str) -> Self {
+        let mut inner = self.clone();
+        inner.path.push(name.to_owned());
+        inner
+    }
+
+    fn deeper(mut self) -> Self {
+        self.nested += 1;
+        self
+    }
+}
+
+/// Looks types up.
+pub(super) struct Types<'a> {
+    file: File<'a>,
+    source: &'a Source,
+    json: &'a Value,
+    /// Whether Cedar accepts the schema; what it refuses is not reported a second time.
+    sound: bool,
+}
+
+impl<'a> Types<'a> {
+    pub(super) const fn new(
+        file: File<'a>,
+        source: &'a Source,
+        json: &'a Value,
+        sound: bool,
+    ) -> Self {
+        Self {
+            file,
+            source,
+            json,
+            sound,
+        }
+    }
+
+    /// The arguments of an action: the attributes of its context, each with its place.
+    pub(super) fn arguments(
+        &self,
+        namespace: &str,
+        action: &Key,
+        context: &Value,
+    ) -> BTreeMap<String, (Argument, Item)> {
+        let place = Place {
+            key: action.clone(),
+            path: vec!["context".to_owned()],
+            nested: 0,
+        };
+        let Some((record, place)) = self.record(namespace, context, place) else {
+            return BTreeMap::new();
+        };
+        let mut arguments = BTreeMap::new();
+        for (name, json) in record {
+            let place = place.attribute(name);
+            let item = self.item(&place);
+            let Some(attribute) = self.attribute(&place.key.1.clone(), json, place) else {
+                continue;
+            };
+            let note = |note: &str| item.annotation(note);
+            let argument = Argument {
+                attribute,
+                label: note("label").map(|one| one.value.clone()),
+                unit: note("unit").map(|one| one.value.clone()),
+                target: note("target").is_some(),
+                unverified: note("unverified").is_some(),
+            };
+            arguments.insert(name.clone(), (argument, item));
+        }
+        arguments
+    }
+
+    /// The attributes of a record type, common types followed.
+    fn record(
+        &self,
+        namespace: &str,
+        json: &'a Value,
+        place: Place,
+    ) -> Option<(&'a serde_json::Map<String, Value>, Place)> {
+        if place.nested > NESTING {
+            return None;
+        }
+        if let Some(attributes) = json.get("attributes").and_then(Value::as_object) {
+            return Some((attributes, place));
+        }
+        let (json, key) = self.common(namespace, name_of(json)?)?;
+        let namespace = key.1.clone();
+        let place = Place {
+            key,
+            path: Vec::new(),
+            nested: place.nested + 1,
+        };
+        self.record(&namespace, json, place)
+    }
+
+    fn item(&self, place: &Place) -> Item {
+        let key = (place.key.clone(), place.path.clone());
+        self.source
+            .attributes
+            .get(&key)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn attribute(&self, namespace: &str, json: &'a Value, place: Place) -> Option<Attribute> {
+        let item = self.item(&place);
+        let mut kind = self.kind(namespace, json, place)?;
+        let money = self.money(&item, &kind)?;
+        if let Some(format) = item.annotation("format") {
+            if format.value != "json" || kind != Type::String {
+                self.file.error(
+                    "project.format",
+                    format.value_span.clone(),
+                    "`@format(\"json\")` on a String is the only format",
+                    "declare the argument as `@format(\"json\") name: String`, or remove `@format`",
+                );
+                return None;
+            }
+            kind = Type::Json;
+        }
+        Some(Attribute {
+            kind,
+            required: json
+                .get("required")
+                .and_then(Value::as_bool)
+                .unwrap_or(true),
+            money,
+        })
+    }
+
+    fn money(&self, item: &Item, kind: &Type) -> Option<Option<u32>> {
+        let Some(unit) = item.annotation("unit") else {
+            return Some(None);
+        };
+        let digits = annotations::money(self.file, unit)?;
+        let mut innermost = kind;
+        while let Type::Set(element) = innermost {
+            innermost = element;
+        }
+        if digits.is_some() && *innermost != Type::Long {
+            self.file.error(
+                "project.unit",
+                item.span.clone(),
+                "money is kept in minor units, which are a Long",
+                "declare the argument as a `Long` (or `Set<Long>`)",
+            );
+            return None;
+        }
+        Some(digits)
+    }
+
+    fn kind(&self, namespace: &str, json: &'a Value, place: Place) -> Option<Type> {
+        if place.nested > NESTING {
+            self.too_deep(&place);
+            return None;
+        }
+        if let Some(element) = json.get("element") {
+            let element = self.kind(namespace, element, place.deeper())?;
+            return Some(Type::Set(Box::new(element)));
+        }
+        if let Some(attributes) = json.get("attributes").and_then(Value::as_object) {
+            return self.attributes(namespace, attributes, &place.deeper());
+        }
+        let name = name_of(json)?;
+        if let Some((json, key)) = self.common(namespace, name) {
+            let namespace = key.1.clone();
+            let place = Place {
+                key,
+                path: Vec::new(),
+                nested: place.nested + 1,
+            };
+            return self.kind(&namespace, json, place);
+        }
+        if let Some(entity) = self.entity(namespace, name) {
+            return Some(Type::Entity(qualified(&entity.1, &entity.2)));
+        }
+        builtin(name)
+    }
+
+    fn attributes(
+        &self,
+        namespace: &str,
+        attributes: &'a serde_json::Map<String, Value>,
+        place: &Place,
+    ) -> Option<Type> {
+        let mut record = BTreeMap::new();
+        for (name, json) in attributes {
+            let place = place.attribute(name);
+            self.refuse_nested(&self.item(&place));
+            record.insert(name.clone(), self.attribute(namespace, json, place)?);
+        }
+        Some(Type::Record(record))
+    }
+
+    fn refuse_nested(&self, item: &Item) {
+        for name in ["target", "unverified"] {
+            if let Some(annotation) = item.annotation(name) {
+                self.file.error(
+                    "project.annotation_place",
+                    annotation.name_span.clone(),
+                    format!("`@{name}` has no meaning inside a record"),
+                    "put it before the argument that holds the record",
+                );
+            }
+        }
+    }
+
+    fn too_deep(&self, place: &Place) {
+        if self.sound {
+            let item = self.item(place);
+            self.file.error(
+                "project.nesting",
+                item.span,
+                format!("records and sets may stand at most {NESTING} deep in each other"),
+                "declare the argument as `@format(\"json\") name: String`",
+            );
+        }
+    }
+
+    /// Every name in the schema that is no declared type, sorted. Cedar stops at the first one of
+    /// an action.
+    pub(super) fn undeclared(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (namespace, content) in self.json.as_object().into_iter().flatten() {
+            self.collect(namespace, content, &mut names);
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn collect(&self, namespace: &str, json: &Value, names: &mut Vec<String>) {
+        const LISTS: &[&str] = &["resourceTypes", "principalTypes", "memberOfTypes"];
+        for (key, value) in json.as_object().into_iter().flatten() {
+            let entities = value.as_array().filter(|_| LISTS.contains(&key.as_str()));
+            for name in entities.into_iter().flatten().filter_map(Value::as_str) {
+                if self.entity(namespace, name).is_none() {
+                    names.push(name.to_owned());
+                }
+            }
+            self.collect(namespace, value, names);
+        }
+        let refers = json.get("type").and_then(Value::as_str) == Some("EntityOrCommon");
+        let name = json.get("name").and_then(Value::as_str).filter(|_| refers);
+        let known = |name: &str| {
+            self.common(namespace, name).is_some()
+                || self.entity(namespace, name).is_some()
+                || builtin(name).is_some()
+        };
+        names.extend(name.filter(|name| !known(name)).map(str::to_owned));
+    }
+
+    /// A common type and where it is declared. Cedar looks in the namespace first.
+    fn common(&self, namespace: &str, name: &str) -> Option<(&'a Value, Key)> {
+        let (namespace, base) = self.find("commonTypes", namespace, name)?;
+        let json = self.json.get(&namespace)?.get("commonTypes")?.get(&base)?;
+        Some((json, (What::Type, namespace, base)))
+    }
+
+    /// An entity type, declared here or by the compiler.
+    pub(super) fn entity(&self, namespace: &str, name: &str) -> Option<Key> {
+        if let Some(ours) = name.strip_prefix("Ambit::") {
+            let known = ["User", "AgentClass", "Agent"].contains(&ours);
+            return known.then(|| (What::Entity, "Ambit".to_owned(), ours.to_owned()));
+        }
+        let (namespace, base) = self.find("entityTypes", namespace, name)?;
+        Some((What::Entity, namespace, base))
+    }
+
+    fn find(&self, section: &str, namespace: &str, name: &str) -> Option<(String, String)> {
+        let inner = qualified(namespace, name);
+        [inner.as_str(), name].into_iter().find_map(|full| {
+            let (namespace, base) = full.rsplit_once("::").unwrap_or(("", full));
+            self.json.get(namespace)?.get(section)?.get(base)?;
+            Some((namespace.to_owned(), base.to_owned()))
+        })
+    }
+}
+
+/// `A::B`, or `B` alone in the empty namespace.
+pub(super) fn qualified(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{namespace}::{name}")
+    }
+}
+
+/// The name that a type refers to: `{"type": "EntityOrCommon", "name": N}` or `{"type": N}`.
+fn name_of(json: &Value) -> Option<&str> {
+    json.get("name").or_else(|| json.get("type"))?.as_str()
+}
+
+fn builtin(name: &str) -> Option<Type> {
+    let name = name.strip_prefix("__cedar::").unwrap_or(name);
+    Some(match name {
+        "String" => Type::String,
+        "Long" => Type::Long,
+        "Bool" | "Boolean" => Type::Bool,
+        other => Type::Extension(EXTENSIONS.iter().find(|known| **known == other)?),
+    })
+}

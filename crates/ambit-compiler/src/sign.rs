@@ -1,0 +1,156 @@
+//! Signs a module: a DSSE envelope around an in-toto statement about the file and its bundle.
+
+use ambit_policy::Bundle;
+use ambit_token::dsse::{self, Envelope, Signature};
+use ambit_token::module::{
+    BundleClaims, Expect, PAYLOAD_TYPE, SIGNATURE_SECTION, Statement, TrustedKeys, append_section,
+    layout, verify,
+};
+
+use crate::encoding::sha256;
+use crate::error::CompileError;
+use crate::keys::SecretKey;
+
+/// The raw ABI that the guest speaks.
+pub const ABI: u32 = 1;
+
+/// How a module is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignOptions {
+    /// Whether the file carries its envelope as its last section; else the envelope is a file of
+    /// its own.
+    pub carried: bool,
+    /// SHA-256 of the results of the policy's tests, if they were run.
+    pub tests_s256: Option<[u8; 32]>,
+}
+
+/// A signed module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// The file with its envelope as the last section.
+    Carried {
+        /// The bytes of `policy.wasm`.
+        module: Vec<u8>,
+    },
+    /// The envelope beside the file, which is as it was.
+    Detached {
+        /// The bytes of `policy.wasm.dsse.json`.
+        envelope: Vec<u8>,
+    },
+}
+
+/// Signs a module with all of `keys`, and verifies the result as a host would before giving it out.
+///
+/// # Errors
+///
+/// `sign.already_signed` when the file carries a signature; `sign.file` when it is no module with
+/// one sound bundle; `sign.keys` when there are no keys or two with one name; `sign.key_role` when a
+/// key may also sign tokens; `sign.verify` when a host would refuse the result.
+pub fn module(
+    file: &[u8],
+    keys: &[SecretKey],
+    options: SignOptions,
+) -> Result<Signed, CompileError> {
+    let statement = statement(file, keys, options.tests_s256)?;
+    let payload = statement.write().into_bytes();
+    let message = dsse::pae(PAYLOAD_TYPE, &payload);
+    let signature = |key: &SecretKey| Signature {
+        keyid: key.kid().to_owned(),
+        sig: key.sign(&message).to_vec(),
+    };
+    let envelope = Envelope {
+        payload_type: PAYLOAD_TYPE.to_owned(),
+        payload,
+        signatures: keys.iter().map(signature).collect(),
+    };
+    let envelope = envelope.write().into_bytes();
+    if options.carried {
+        let mut module = file.to_vec();
+        append_section(&mut module, SIGNATURE_SECTION, &envelope);
+        check(&module, None, keys, &statement)?;
+        Ok(Signed::Carried { module })
+    } else {
+        check(file, Some(&envelope), keys, &statement)?;
+        Ok(Signed::Detached { envelope })
+    }
+}
+
+/// What a bundle claims, as [`ambit_token::module::verify`] asks for it. `None` when it is not sound.
+#[must_use]
+pub fn bundle_claims(bundle: &[u8]) -> Option<BundleClaims> {
+    let bundle = Bundle::verify(bundle).ok()?;
+    Some(BundleClaims {
+        uid: bundle.uid().to_owned(),
+        version: u64::try_from(bundle.version()).ok()?,
+        issued: bundle.issued(),
+        expires: bundle.expires(),
+    })
+}
+
+fn statement(
+    file: &[u8],
+    keys: &[SecretKey],
+    tests_s256: Option<[u8; 32]>,
+) -> Result<Statement, CompileError> {
+    let unusable = |detail: &str| CompileError::new("sign.file", detail);
+    let layout = layout(file).map_err(|error| unusable(&error.detail))?;
+    if layout.signature.is_some() {
+        let message = "the module carries a signature already; sign the file that `ambit build` wrote, with all keys at once";
+        return Err(CompileError::new("sign.already_signed", message));
+    }
+    let bundle = layout.bundle.filter(|_| layout.bundles == 1);
+    let bundle = bundle.ok_or_else(|| unusable("the file is not a module with one bundle"))?;
+    let claims = bundle_claims(bundle).ok_or_else(|| unusable("the bundle is not sound"))?;
+    check_roles(bundle, keys)?;
+    Ok(Statement {
+        uid: claims.uid,
+        version: claims.version,
+        issued: claims.issued,
+        expires: claims.expires,
+        abi: ABI,
+        file_s256: sha256(file),
+        bundle_s256: sha256(bundle),
+        tests_s256,
+    })
+}
+
+/// A key that signs modules must not be able to sign tokens too.
+fn check_roles(bundle: &[u8], keys: &[SecretKey]) -> Result<(), CompileError> {
+    let bundle = Bundle::verify(bundle)
+        .map_err(|error| CompileError::new("sign.file", error.to_string()))?;
+    let listed = bundle.root().get("keys");
+    for known in listed
+        .into_iter()
+        .flat_map(ambit_core::json::Json::elements)
+    {
+        let x = known.get("x").and_then(ambit_core::json::Json::as_str);
+        if let Some(key) = keys.iter().find(|key| x == Some(key.x().as_str())) {
+            let message = format!(
+                "the key `{}` is listed in the policy as an issuer's; modules are signed with a key of their own",
+                key.kid()
+            );
+            return Err(CompileError::new("sign.key_role", message));
+        }
+    }
+    Ok(())
+}
+
+/// Verifies what was made with all keys needed.
+fn check(
+    file: &[u8],
+    detached: Option<&[u8]>,
+    keys: &[SecretKey],
+    statement: &Statement,
+) -> Result<(), CompileError> {
+    let trusted = keys.iter().map(|key| (key.kid().to_owned(), key.public()));
+    let trusted = TrustedKeys::new(keys.len(), trusted.collect())
+        .map_err(|error| CompileError::new("sign.keys", error.detail))?;
+    let expect = Expect {
+        uid: Some(&statement.uid),
+        now: statement.issued,
+        abi: ABI,
+    };
+    verify(file, detached, &trusted, &expect, bundle_claims)
+        .map(drop)
+        .map_err(|error| CompileError::new("sign.verify", error.detail))
+}
