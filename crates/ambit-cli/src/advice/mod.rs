@@ -1,0 +1,136 @@
+//! What the codes mean and what to do about them: the texts behind `ambit explain`.
+//!
+//! The sentence for people stands with the code in `ambit-core`; here stands what an operator or
+//! a developer needs beyond it.
+
+mod authority;
+mod modules;
+mod requests;
+mod tokens;
+
+use ambit_core::Reason;
+
+/// A code, explained.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Advice {
+    pub(crate) code: &'static str,
+    /// The sentence for people.
+    pub(crate) sentence: &'static str,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+    /// What to do.
+    pub(crate) action: &'static str,
+}
+
+/// Code, meaning, what to do.
+type Row = (&'static str, &'static str, &'static str);
+
+/// The advice for a code; `None` for one that does not exist.
+pub(crate) fn find(code: &str) -> Option<Advice> {
+    all().find(|advice| advice.code == code)
+}
+
+/// All codes, those of denials first.
+pub(crate) fn all() -> impl Iterator<Item = Advice> {
+    denials().chain(modules())
+}
+
+/// The codes that an answer can carry, in the order in which the evaluator checks.
+pub(crate) fn denials() -> impl Iterator<Item = Advice> {
+    let allowed = Advice {
+        code: "allowed",
+        sentence: "Allowed.",
+        meaning: "every block of the token, the agent's manifest and the policy allow this",
+        action: "discharge every obligation of the answer, then act with exactly the arguments that were asked",
+    };
+    let denials = Reason::ALL.iter().map(|reason| {
+        let row = rows().find(|(code, _, _)| *code == reason.code());
+        let (meaning, action) = row.map_or(("", ""), |(_, meaning, action)| (meaning, action));
+        Advice {
+            code: reason.code(),
+            sentence: reason.sentence(),
+            meaning,
+            action,
+        }
+    });
+    std::iter::once(allowed).chain(denials)
+}
+
+/// The codes with which a policy module is refused before anything is evaluated.
+pub(crate) fn modules() -> impl Iterator<Item = Advice> {
+    modules::ROWS.iter().map(|&(code, meaning, action)| Advice {
+        code,
+        sentence: "The policy module is refused.",
+        meaning,
+        action,
+    })
+}
+
+/// Codes that resemble one that does not exist: a few letters away, or else with the same area or
+/// the same last part. The nearest stand first.
+pub(crate) fn similar(code: &str) -> Vec<&'static str> {
+    /// Letters that may differ in a slip of the fingers.
+    const SLIP: usize = 3;
+    /// Codes that a person reads through.
+    const SHOWN: usize = 6;
+    let distance = |known: &str| strsim::damerau_levenshtein(code, known);
+    let mut codes: Vec<&str> = all().map(|advice| advice.code).collect();
+    codes.sort_by_key(|known| distance(known));
+    if codes
+        .first()
+        .is_some_and(|nearest| distance(nearest) <= SLIP)
+    {
+        codes.retain(|known| distance(known) <= SLIP);
+    } else {
+        let area = code.split_once('.').map_or(code, |(area, _)| area);
+        codes.retain(|known| known.split('.').any(|part| part == area));
+    }
+    codes.truncate(SHOWN);
+    codes
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    let tables = [requests::ROWS, tokens::ROWS, authority::ROWS];
+    tables.into_iter().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_advice() {
+        let missing: Vec<&str> = Reason::ALL
+            .iter()
+            .map(|reason| reason.code())
+            .filter(|code| !rows().any(|(known, _, _)| known == *code))
+            .collect();
+        assert!(missing.is_empty(), "without advice: {missing:?}");
+    }
+
+    #[test]
+    fn every_advice_has_its_reason_and_only_one() {
+        for (code, meaning, action) in rows() {
+            assert!(
+                Reason::ALL.iter().any(|reason| reason.code() == code),
+                "no reason `{code}`"
+            );
+            assert_eq!(
+                rows().filter(|(other, _, _)| *other == code).count(),
+                1,
+                "`{code}` twice"
+            );
+            assert!(
+                !meaning.is_empty() && !action.is_empty(),
+                "`{code}` says nothing"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_code_leads_to_near_ones() {
+        assert!(similar("token.expird").contains(&"token.expired"));
+        assert!(similar("expired").contains(&"policy.expired"));
+        assert!(similar("nonsense").is_empty());
+    }
+}

@@ -1,0 +1,183 @@
+//! `ambit evaluate`
+
+mod batch;
+mod request;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use ambit_core::Reason;
+use ambit_core::json::{Document, Json, Profile};
+use ambit_core::limits::REQUEST_BYTES;
+use ambit_host::{Evaluator, Instances, NativeEngine, PolicyModule, Runtime, WasmEngine};
+use clap::{Args, ValueEnum};
+
+use crate::failure::{Exit, Failure};
+use crate::files::Input;
+use crate::module::{Refused, Trusting};
+use crate::say;
+use request::Supply;
+
+/// Decide whether an agent may do something
+///
+/// Reads one request (JSON) from standard input and writes the answer (JSON, one line) to standard
+/// output. The module is verified first; an unsigned or altered one is never run.
+///
+/// A request is `{"evaluation": …, "token": …, "facts": …}`. What the agent asks is `evaluation`;
+/// the enforcement point adds the token and the facts. The options `--token` and `--audience` do
+/// that here, for requests that do not have them yet.
+#[derive(Debug, Args)]
+#[command(after_long_help = NOTES)]
+pub(crate) struct Evaluate {
+    /// The policy module
+    #[arg(long, value_name = "FILE")]
+    module: PathBuf,
+    #[command(flatten)]
+    trusting: Trusting,
+    /// What runs the policy: the module's own code, or the evaluator in this command. Both give
+    /// the same bytes
+    #[arg(long, value_enum, default_value_t = Engine::Wasmtime)]
+    engine: Engine,
+    /// Answer every line of this file (JSON lines; `-` is standard input)
+    #[arg(long, value_name = "FILE", value_parser = Input::parse)]
+    batch: Option<Input>,
+    #[command(flatten)]
+    supply: Supply,
+}
+
+const NOTES: &str = "\
+Exit codes: 0 allowed, 2 denied (a malformed request is a denial), 4 denied but a login or an \
+approval would help, 3 the command line or a file it names is unusable (a module that is not \
+trusted included), 1 the tool failed. With --batch: 0 when every line was answered.
+
+Obligations are printed in the answer. They are not discharged: that is for the enforcement \
+point, and until it has, an allow is none.
+
+With --batch, the n-th answer belongs to the n-th line. An empty line is a malformed request, and \
+so is a line above 256 KiB, of which the rest is skipped.
+
+Examples:
+  ambit evaluate --module policy.wasm --trust keys.json < request.json
+  ambit evaluate --module policy.wasm --trust keys.json \\
+      --token token.jwt --audience https://mail.example < evaluation.json
+  ambit evaluate --module policy.wasm --trust keys.json --batch requests.jsonl > answers.jsonl";
+
+/// What runs the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// The module's own code, in wasmtime
+    Wasmtime,
+    /// The evaluator in this command, on the module's bundle
+    Native,
+}
+
+impl Engine {
+    fn start(self, module: &PolicyModule) -> Result<Box<dyn Evaluator>, Failure> {
+        if self == Self::Native {
+            return Ok(Box::new(NativeEngine::new(module)));
+        }
+        let runtime =
+            Runtime::new().map_err(|error| Failure::tool("engine.start", error.to_string()))?;
+        let engine = WasmEngine::new(&runtime, module, Instances::Pooled)
+            .map_err(|error| Failure::unusable(error.code(), error.to_string()))?;
+        Ok(Box::new(engine))
+    }
+}
+
+impl Evaluate {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        if self.supply.reads_stdin() && !matches!(self.batch, Some(Input::File(_))) {
+            return Err(Failure::unusable(
+                "usage.stdin",
+                "standard input cannot hold both the token and the requests",
+            )
+            .help("name a file for one of them"));
+        }
+        let supplied = self.supply.read(self.trusting.now())?;
+        let module = self
+            .trusting
+            .load(&self.module)
+            .map_err(Refused::into_unusable)?;
+        let engine = self.engine.start(&module)?;
+        let answerer = Answerer {
+            engine: &*engine,
+            supplied,
+        };
+        match &self.batch {
+            Some(input) => batch::run(&answerer, input),
+            None => one(&answerer),
+        }
+    }
+}
+
+/// Answers requests with one engine.
+struct Answerer<'e> {
+    engine: &'e dyn Evaluator,
+    supplied: request::Supplied,
+}
+
+impl Answerer<'_> {
+    /// Always an answer. `None` stands for a request beyond what is read at all.
+    fn answer(&self, request: Option<&[u8]>) -> String {
+        match request {
+            Some(request) => self.engine.evaluate(&self.supplied.complete(request)),
+            None => {
+                let admin = format!("larger than {REQUEST_BYTES} bytes; it was not read");
+                ambit_evaluator::refuse(Reason::RequestSize, &admin)
+            }
+        }
+    }
+}
+
+fn one(answerer: &Answerer<'_>) -> Result<Exit, Failure> {
+    if std::io::stdin().is_terminal() {
+        say::note("reading one request from standard input");
+    }
+    let mut stdin = std::io::stdin().lock();
+    let request =
+        batch::whole(&mut stdin).map_err(|error| Failure::tool("input.read", error.to_string()))?;
+    let answer = answerer.answer(request.as_deref());
+    say::data(format!("{answer}\n"))?;
+    let outcome = Outcome::of(&answer)?;
+    if outcome.obligations > 0 {
+        say::note(
+            "note: the answer's obligations were not discharged; until they are, this allow is none",
+        );
+    }
+    Ok(outcome.exit)
+}
+
+/// What an answer comes to.
+#[derive(Clone, Copy, Debug)]
+struct Outcome {
+    exit: Exit,
+    obligations: usize,
+}
+
+impl Outcome {
+    fn of(answer: &str) -> Result<Self, Failure> {
+        let document =
+            Document::parse(answer.as_bytes(), Profile::Request).map_err(|_| no_answer())?;
+        let root = document.root();
+        let context = root.get("context").ok_or_else(no_answer)?;
+        let remedy = context
+            .get("remedy")
+            .and_then(|remedy| remedy.get("type"))
+            .and_then(Json::as_str);
+        let exit = match root.get("decision").and_then(Json::as_bool) {
+            Some(true) => Exit::Done,
+            Some(false) if remedy == Some("step_up") => Exit::StepUp,
+            Some(false) => Exit::Denied,
+            None => return Err(no_answer()),
+        };
+        let obligations = context.get("obligations").map_or(0, Json::len);
+        Ok(Self { exit, obligations })
+    }
+}
+
+fn no_answer() -> Failure {
+    Failure::tool(
+        "engine.answer",
+        "the engine gave something that is not an answer",
+    )
+}

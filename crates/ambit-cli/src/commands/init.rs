@@ -1,0 +1,212 @@
+//! `ambit init`
+
+use std::path::{Path, PathBuf};
+
+use ambit_compiler::keys::{self, SecretKey};
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
+use crate::keys::{compile, named};
+use crate::say::{BOLD, DIM};
+use crate::{files, say, time};
+
+/// Start a project that builds at once
+///
+/// Writes a small project: a policy with two actions and one agent, the keys that it needs, the
+/// claims of a first token and a first request. Nothing that exists is overwritten.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Init {
+    /// The folder to write to; it is made if missing
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The policy's name, which hosts pin
+    #[arg(long, value_name = "UID", default_value = "example/assistant", value_parser = uid)]
+    uid: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ambit init my-project
+  ambit init . --uid acme/agents";
+
+/// The compiler's rule for `uid`, so that the project builds.
+fn uid(text: &str) -> Result<String, String> {
+    let segment = |segment: &str| {
+        segment.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && segment
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    if text.len() <= 128 && text.split('/').all(segment) {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "wanted names joined by `/`, of letters, digits, `.`, `_` and `-`: acme/agents"
+                .to_owned(),
+        )
+    }
+}
+
+const AMBIT: &str = include_str!("../../templates/ambit.toml");
+const SCHEMA: &str = include_str!("../../templates/schema.cedarschema");
+const AGENT: &str = include_str!("../../templates/assistant.toml");
+const GRANT: &str = include_str!("../../templates/grant.json");
+const NARROWER: &str = include_str!("../../templates/narrower.json");
+const REQUEST: &str = include_str!("../../templates/request.json");
+const IGNORED: &str = include_str!("../../templates/gitignore");
+
+/// The private keys: who signs tokens, who signs modules, who holds the token.
+const ISSUER: &str = "keys/issuer.jwk";
+const MODULE: &str = "keys/module.jwk";
+const HOLDER: &str = "keys/agent.jwk";
+
+struct Keys {
+    issuer: SecretKey,
+    module: SecretKey,
+    holder: SecretKey,
+}
+
+impl Init {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let make = |kid| keys::generate(Some(kid)).map_err(|error| compile(&error));
+        let keys = Keys {
+            issuer: make("issuer-1")?,
+            module: make("module-1")?,
+            holder: make("agent-1")?,
+        };
+        let texts = self.texts(&keys);
+        let names = texts.iter().map(|(name, _)| *name);
+        self.refuse_existing(names.chain([ISSUER, MODULE, HOLDER]))?;
+        for folder in ["agents", "keys"] {
+            files::create_folder(&self.dir.join(folder))?;
+        }
+        for (name, key) in [
+            (ISSUER, &keys.issuer),
+            (MODULE, &keys.module),
+            (HOLDER, &keys.holder),
+        ] {
+            key.save(&self.dir.join(name))
+                .map_err(|error| compile(&error))?;
+        }
+        for (name, text) in &texts {
+            files::create(&self.dir.join(name), text.as_bytes())?;
+        }
+        self.tell();
+        Ok(Exit::Done)
+    }
+
+    fn texts(&self, keys: &Keys) -> Vec<(&'static str, String)> {
+        let today = time::show(time::now());
+        let midnight = format!("{}T00:00:00Z", today.get(..10).unwrap_or("2026-01-01"));
+        let ambit = AMBIT
+            .replace("{{uid}}", &self.uid)
+            .replace("{{issued}}", &midnight)
+            .replace("{{issuer_x}}", &keys.issuer.x());
+        let trusted = json!({"kid": keys.module.kid(), "jwk": keys.module.public_jwk()});
+        let trust = json!({"threshold": 1, "keys": [trusted]});
+        vec![
+            ("ambit.toml", ambit),
+            ("schema.cedarschema", SCHEMA.to_owned()),
+            ("agents/assistant.toml", AGENT.to_owned()),
+            ("keys.json", format!("{trust:#}\n")),
+            ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
+            ("grant.json", GRANT.to_owned()),
+            ("narrower.json", NARROWER.to_owned()),
+            ("request.json", REQUEST.to_owned()),
+            ("keys/.gitignore", IGNORED.to_owned()),
+        ]
+    }
+
+    /// All names are looked at before the first file is written.
+    fn refuse_existing(&self, names: impl Iterator<Item = &'static str>) -> Result<(), Failure> {
+        for name in names {
+            let path = self.dir.join(name);
+            if path.symlink_metadata().is_ok() {
+                return Err(Failure::unusable(
+                    "init.exists",
+                    "the file exists already, and is never overwritten",
+                )
+                .at(&path)
+                .help("name a folder that has no project yet"));
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self) {
+        say::note(format!(
+            "wrote a project to {}; its parts are explained in ambit.toml",
+            self.dir.display()
+        ));
+        say::note(format!("\n{BOLD}A first decision:{BOLD:#}"));
+        if self.dir != Path::new(".") {
+            say::note(format!("  cd {}", shell(&self.dir)));
+        }
+        for (command, what) in NEXT {
+            say::note(format!("  {command}"));
+            say::note(format!("      {DIM}# {what}{DIM:#}"));
+        }
+    }
+}
+
+/// What to type next, in the project's folder.
+const NEXT: [(&str, &str); 4] = [
+    (
+        "ambit build . -o policy.wasm",
+        "check the project and make the policy module",
+    ),
+    (
+        "ambit sign policy.wasm --key keys/module.jwk",
+        "without a signature, nobody loads it",
+    ),
+    (
+        "ambit mint --module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk --claims grant.json > token.jwt",
+        "grant one run of the agent a few capabilities, for 15 minutes",
+    ),
+    (
+        "ambit evaluate --module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example < request.json",
+        "allowed; write \"execute\" for \"draft\" in request.json, and see why not and what would help",
+    ),
+];
+
+/// A path that a shell reads as one word.
+fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,@%".contains(&byte);
+    if !text.starts_with('-') && text.bytes().all(plain) {
+        return text;
+    }
+    let text = text.replace('\'', r"'\''");
+    if text.starts_with('-') {
+        format!("'./{text}'")
+    } else {
+        format!("'{text}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_for_a_shell() {
+        assert_eq!(shell(Path::new("my-project")), "my-project");
+        assert_eq!(shell(Path::new("my project")), "'my project'");
+        assert_eq!(shell(Path::new("it's")), r"'it'\''s'");
+        assert_eq!(shell(Path::new("-rf")), "'./-rf'");
+    }
+
+    #[test]
+    fn no_placeholder_is_left() {
+        let left = ["{{uid}}", "{{issued}}", "{{issuer_x}}"].iter().fold(
+            AMBIT.to_owned(),
+            |text, name| {
+                assert_eq!(text.matches(name).count(), 1, "{name}");
+                text.replace(name, "")
+            },
+        );
+        assert!(!left.contains("{{"));
+    }
+}

@@ -1,0 +1,226 @@
+//! A policy module, for people.
+
+use ambit_core::json::{Json, Writer};
+use ambit_policy::Bundle;
+use ambit_token::base64url;
+
+use super::View;
+use crate::bundle;
+use crate::failure::Failure;
+use crate::say::{BOLD, Page, foreign};
+use crate::time;
+use crate::words::{self, list, mark};
+
+/// Everything that a module says. `beside`: whether a detached signature lies next to it.
+pub(super) fn show(module: &[u8], beside: bool, json: bool) -> Result<View, Failure> {
+    let bundle = bundle::of_module(module)?;
+    let signature = match (bundle::carries_signature(module), beside) {
+        (true, _) => "carried",
+        (false, true) => "detached",
+        (false, false) => "none",
+    };
+    if json {
+        return Ok(View::Json(as_json(&bundle, signature)));
+    }
+    let mut page = Page::new();
+    identity(&mut page, &bundle, module.len(), signature);
+    keys(&mut page, bundle.root());
+    actions(&mut page, bundle.root());
+    manifests(&mut page, &bundle);
+    Ok(View::Page(page))
+}
+
+fn as_json(bundle: &Bundle<'_>, signature: &str) -> String {
+    let mut out = Writer::default();
+    out.object(|out| {
+        out.name("kind").string("module");
+        out.name("verified").boolean(false);
+        out.name("signature").string(signature);
+        out.name("info").raw(&ambit_evaluator::info(bundle));
+        out.name("bundle").json(bundle.root());
+    });
+    let mut text = out.finish();
+    text.push('\n');
+    text
+}
+
+fn identity(page: &mut Page, bundle: &Bundle<'_>, size: usize, signature: &str) {
+    page.heading("Policy (not verified)");
+    page.field("uid", foreign(bundle.uid(), 128));
+    page.field("version", bundle.version().to_string());
+    page.field(
+        "tokens from",
+        format!("version {}", bundle.tokens_from_version()),
+    );
+    page.field("issued", time::show(bundle.issued()));
+    page.field("expires", time::show(bundle.expires()));
+    page.field("bundle s256", base64url::encode(bundle.digest()));
+    page.field("size", format!("{size} bytes"));
+    match signature {
+        "none" => page.warning(
+            "signature",
+            "none: no host loads this module; `ambit sign` signs it",
+        ),
+        other => page.field("signature", format!("{other}; `ambit verify` checks it")),
+    };
+    match bundle.guard_rails() {
+        "none" => page.warning(
+            "guard rails",
+            "none: capabilities and manifests alone decide",
+        ),
+        other => page.field("guard rails", foreign(other, 40)),
+    };
+    match bundle.possession() {
+        "off" => page.warning("possession", "off: whoever has a token may use it"),
+        other => page.field("possession", foreign(other, 40)),
+    };
+    let limits = bundle.limits();
+    page.field(
+        "limits",
+        format!(
+            "token {} bytes, {} blocks, {}; request {} bytes; clock skew {} s",
+            limits.token_bytes,
+            limits.token_blocks,
+            time::show_life(limits.root_life_seconds),
+            limits.request_bytes,
+            limits.clock_skew_seconds,
+        ),
+    );
+}
+
+fn text(value: Json<'_>, member: &str) -> String {
+    foreign(
+        value.get(member).and_then(Json::as_str).unwrap_or_default(),
+        200,
+    )
+}
+
+fn keys(page: &mut Page, root: Json<'_>) {
+    page.heading("Keys");
+    for key in root.get("keys").map(Json::elements).into_iter().flatten() {
+        page.line(format!(
+            "{BOLD}{}{BOLD:#} of {} signs {}",
+            text(key, "kid"),
+            text(key, "iss"),
+            text(key, "signs")
+        ));
+        page.field("  key", format!("{} {}", text(key, "alg"), text(key, "x")));
+        for only in ["tenants", "audiences", "agents"] {
+            if key.get(only).is_some_and(|list| !list.is_null()) {
+                page.field(&format!("  {only}"), foreign(&list(key.get(only)), 400));
+            }
+        }
+    }
+}
+
+fn actions(page: &mut Page, root: Json<'_>) {
+    page.heading("Actions");
+    for (name, action) in root.get("actions").map(Json::members).into_iter().flatten() {
+        let label = text(action, "label");
+        let label = if label.is_empty() {
+            label
+        } else {
+            format!(": {label}")
+        };
+        page.line(format!("{BOLD}{}{BOLD:#}{label}", foreign(name, 128)));
+        page.field("  powers", powers(action));
+        page.field("  on", foreign(&list(action.get("resources")), 400));
+        let effects = ["irreversible", "external", "financial"];
+        let effects = effects.into_iter().filter(|effect| is(action, effect));
+        let effects = effects.collect::<Vec<_>>().join(", ");
+        if !effects.is_empty() {
+            page.field("  effects", effects);
+        }
+        let arguments = action.get("args").map(Json::members).into_iter().flatten();
+        for (name, argument) in arguments {
+            page.field("  argument", argument_text(name, argument));
+        }
+    }
+}
+
+fn is(value: Json<'_>, member: &str) -> bool {
+    value
+        .get(member)
+        .and_then(Json::as_bool)
+        .unwrap_or_default()
+}
+
+/// `draft (medium), execute (high)`
+fn powers(action: Json<'_>) -> String {
+    let powers = action
+        .get("powers")
+        .map(Json::elements)
+        .into_iter()
+        .flatten();
+    let powers = powers.filter_map(Json::as_str).map(|power| {
+        let risk = action
+            .get("risk")
+            .and_then(|risk| risk.get(power))
+            .and_then(Json::as_str);
+        format!("{power} ({} risk)", risk.unwrap_or("critical"))
+    });
+    powers.collect::<Vec<_>>().join(", ")
+}
+
+fn argument_text(name: &str, argument: Json<'_>) -> String {
+    let mut out = format!(
+        "{}{}: {}",
+        foreign(name, 128),
+        mark(argument),
+        words::type_text(argument.get("type"))
+    );
+    for member in ["label", "unit"] {
+        let text = text(argument, member);
+        if !text.is_empty() {
+            out = format!("{out}, {member} \"{text}\"");
+        }
+    }
+    for (member, meaning) in [
+        ("target", "names the target"),
+        ("unverified", "only somebody's claim"),
+    ] {
+        if is(argument, member) {
+            out = format!("{out}, {meaning}");
+        }
+    }
+    out
+}
+
+fn manifests(page: &mut Page, bundle: &Bundle<'_>) {
+    page.heading("Manifests: what each agent may ever be granted");
+    let manifests = bundle.root().get("manifests").map(Json::members);
+    for (agent, manifest) in manifests.into_iter().flatten() {
+        let label = text(manifest, "label");
+        let label = if label.is_empty() {
+            label
+        } else {
+            format!(": {label}")
+        };
+        page.line(format!("{BOLD}{}{BOLD:#}{label}", foreign(agent, 128)));
+        for name in ["models", "environments", "versions"] {
+            let names = list(manifest.get(name));
+            if !names.is_empty() {
+                page.field(&format!("  {name}"), foreign(&names, 400));
+            }
+        }
+        if let Some(life) = manifest.get("max_life_seconds").and_then(Json::as_int) {
+            page.field("  token life", format!("at most {}", time::show_life(life)));
+        }
+        let depth = manifest
+            .get("max_depth")
+            .and_then(Json::as_int)
+            .unwrap_or_default();
+        page.field(
+            "  passed on",
+            match depth {
+                0 => "never".to_owned(),
+                1 => "at most once".to_owned(),
+                depth => format!("at most {depth} times"),
+            },
+        );
+        let entries = manifest.get("capabilities").map(Json::elements);
+        for entry in entries.into_iter().flatten() {
+            page.field("  may", words::capability(Some(bundle), entry));
+        }
+    }
+}

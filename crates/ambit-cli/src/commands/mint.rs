@@ -1,0 +1,262 @@
+//! `ambit mint`
+
+use std::path::{Path, PathBuf};
+
+use ambit_compiler::Project;
+use ambit_compiler::build::{self, BuildOptions};
+use ambit_compiler::keys::SecretKey;
+use ambit_compiler::mint::{self, RootOptions};
+use ambit_core::limits::MODULE_BYTES;
+use ambit_policy::Bundle;
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
+use crate::files::{self, Input};
+use crate::keys::{self, compile};
+use crate::module::{Refused, Trusting};
+use crate::signing::{self, Claims, Consent};
+use crate::{bundle, time};
+
+/// Grant an agent a token
+///
+/// Shows in words what the token will allow, asks when a person is at the terminal, and writes the
+/// signed token to standard output. A token that the evaluator would refuse is not signed.
+///
+/// The claims come as JSON, from options, or both. Filled in where missing: `iss` (the issuer of
+/// the key), `iat`, `exp`, `jti`, `cnf`, `policy`, `del_depth`, `del_max_depth`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Mint {
+    /// The policy module that will judge the token
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "project",
+        conflicts_with = "project"
+    )]
+    module: Option<PathBuf>,
+    /// Check first that a key of this trust file (`keys.json`) signed the module
+    #[arg(long, value_name = "FILE", conflicts_with = "project")]
+    trust: Option<PathBuf>,
+    /// The project of the policy, instead of a module
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// The issuer's private key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The claims as a JSON object (`-` is standard input)
+    #[arg(long, value_name = "FILE", value_parser = Input::parse)]
+    claims: Option<Input>,
+    #[command(flatten)]
+    options: ClaimOptions,
+    /// How long the token lives: 900, 15m, 2h [default: 15m, or the manifest's most if that is less]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_life)]
+    life: Option<i64>,
+    /// The public key of the agent that will hold the token (a JWK)
+    #[arg(long, value_name = "FILE")]
+    holder: Option<PathBuf>,
+    /// The key's name in the policy, where the key file says another
+    #[arg(long, value_name = "NAME")]
+    kid: Option<String>,
+    /// Do not bind the token to the policy
+    #[arg(long)]
+    unbound: bool,
+    /// Take this for the present time
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    now: Option<i64>,
+    /// Sign without asking
+    #[arg(short, long)]
+    yes: bool,
+}
+
+const EXAMPLES: &str = r#"Examples:
+  ambit mint --module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk \
+      --claims grant.json > token.jwt
+  ambit mint --module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk \
+      --sub user:ann --aud https://mail.example --agent assistant --act https://agents.example/1 \
+      --capability '{"actions":["email"],"privileges":["draft"],"datatypes":["Contact"],
+        "purpose":"customer-care","constraints":{"to":{"constraint_type":"email_domain",
+        "values":["customer.example"]}}}'"#;
+
+/// Claims as options.
+#[derive(Debug, Args)]
+struct ClaimOptions {
+    /// Who issues it, if the key signs for several issuers
+    #[arg(long, value_name = "URL", help_heading = "Claims")]
+    iss: Option<String>,
+    /// For whom the agent acts, for example `user:ann`
+    #[arg(long, value_name = "SUBJECT", help_heading = "Claims")]
+    sub: Option<String>,
+    /// The service it is for; may be given several times
+    #[arg(long, value_name = "URL", help_heading = "Claims")]
+    aud: Vec<String>,
+    /// To whose data it gives access
+    #[arg(long, value_name = "NAME", help_heading = "Claims")]
+    tenant: Option<String>,
+    /// The agent class: the `agent` of a manifest
+    #[arg(long, value_name = "NAME", help_heading = "Claims")]
+    agent: Option<String>,
+    /// The agent instance (a URL or SPIFFE id)
+    #[arg(long, value_name = "URL", help_heading = "Claims")]
+    act: Option<String>,
+    /// How often it may be passed on, narrower
+    #[arg(long, value_name = "N", help_heading = "Claims")]
+    depth: Option<u8>,
+    /// One capability as JSON; may be given several times
+    #[arg(long, value_name = "JSON", help_heading = "Claims")]
+    capability: Vec<String>,
+}
+
+/// Claims that nobody can fill in, and the options that state them.
+const REQUIRED: [(&str, &str); 5] = [
+    ("sub", "--sub"),
+    ("aud", "--aud"),
+    ("agent", "--agent"),
+    ("act", "--act"),
+    ("authorization_details", "--capability"),
+];
+
+/// Seconds that a token lives when nobody says how long.
+const LIFE: i64 = 900;
+
+impl Mint {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let now = self.now.unwrap_or_else(time::now);
+        let policy = self.policy(now)?;
+        let bundle = policy.bundle()?;
+        let key = keys::private(&self.key)?;
+        let kid = self.kid.as_deref().unwrap_or_else(|| key.kid());
+        let claims = self.claims(&bundle, &key, kid)?;
+        let options = RootOptions {
+            now,
+            life: self.life(&claims, &bundle)?,
+            holder: self.holder.as_deref().map(keys::public).transpose()?,
+            kid: Some(kid),
+            bind_policy: !self.unbound,
+        };
+        let claims = claims.finish();
+        let draft =
+            mint::root(&claims, &key, &bundle, &options).map_err(|error| compile(&error))?;
+        let consent = Consent {
+            bundle: Some(&bundle),
+            now,
+            yes: self.yes,
+        };
+        signing::sign(&draft, "The token", &consent)?;
+        Ok(Exit::Done)
+    }
+
+    fn policy(&self, now: i64) -> Result<Policy, Failure> {
+        match (&self.module, &self.project) {
+            (Some(path), _) => {
+                let Some(trust) = &self.trust else {
+                    return Ok(Policy::Module(
+                        path.clone(),
+                        files::read(path, MODULE_BYTES)?,
+                    ));
+                };
+                let module = Trusting::by(trust.clone(), now)
+                    .load(path)
+                    .map_err(Refused::into_unusable)?;
+                Ok(Policy::Bundle(module.bundle().to_vec()))
+            }
+            (None, Some(dir)) => Policy::of_project(dir),
+            // clap asks for one of them.
+            (None, None) => Err(Failure::unusable("usage", "give --module or --project")),
+        }
+    }
+
+    fn claims(&self, bundle: &Bundle<'_>, key: &SecretKey, kid: &str) -> Result<Claims, Failure> {
+        let options = &self.options;
+        let mut claims = Claims::read(self.claims.as_ref())?;
+        claims.add("iss", "--iss", options.iss.as_ref().map(|iss| json!(iss)))?;
+        claims.add("sub", "--sub", options.sub.as_ref().map(|sub| json!(sub)))?;
+        claims.add(
+            "aud",
+            "--aud",
+            Some(json!(options.aud)).filter(|_| !options.aud.is_empty()),
+        )?;
+        claims.add(
+            "tenant",
+            "--tenant",
+            options.tenant.as_ref().map(|tenant| json!(tenant)),
+        )?;
+        claims.add(
+            "agent",
+            "--agent",
+            options.agent.as_ref().map(|uid| json!({"uid": uid})),
+        )?;
+        if let Some(sub) = &options.act {
+            let x = key.x();
+            let known = bundle
+                .keys(kid)
+                .find(|known| known.x() == x)
+                .map(|known| known.iss().to_owned());
+            let iss = claims.text("iss").map(str::to_owned).or(known);
+            claims.add(
+                "act",
+                "--act",
+                Some(json!({"sub": sub, "iss": iss, "sub_profile": "ai_agent"})),
+            )?;
+        }
+        claims.add(
+            "del_max_depth",
+            "--depth",
+            options.depth.map(|depth| json!(depth)),
+        )?;
+        claims.add_capabilities(&options.capability)?;
+        claims.require(&REQUIRED)?;
+        Ok(claims)
+    }
+
+    fn life(&self, claims: &Claims, bundle: &Bundle<'_>) -> Result<Option<i64>, Failure> {
+        match (self.life, claims.has("exp")) {
+            (Some(_), true) => Err(Failure::unusable(
+                "mint.twice",
+                "`exp` and --life both say how long the token lives",
+            )
+            .help("leave one of them out")),
+            (Some(life), false) => Ok(Some(life)),
+            (None, true) => Ok(None),
+            (None, false) => {
+                let manifest = claims
+                    .text_in("agent", "uid")
+                    .and_then(|agent| bundle.manifest(agent));
+                let most = manifest
+                    .and_then(|manifest| manifest.max_life_seconds())
+                    .unwrap_or(LIFE);
+                Ok(Some(LIFE.min(most).min(bundle.limits().root_life_seconds)))
+            }
+        }
+    }
+}
+
+/// The policy for which a token is made.
+enum Policy {
+    Module(PathBuf, Vec<u8>),
+    Bundle(Vec<u8>),
+}
+
+impl Policy {
+    fn of_project(dir: &Path) -> Result<Self, Failure> {
+        let project = Project::load(dir).map_err(|faults| Failure::report(faults.render(true)))?;
+        let options = BuildOptions {
+            issued: None,
+            default_issued: time::default_issued()?,
+        };
+        let bundle =
+            build::bundle(&project, options.issued(&project)).map_err(|error| compile(&error))?;
+        Ok(Self::Bundle(bundle))
+    }
+
+    fn bundle(&self) -> Result<Bundle<'_>, Failure> {
+        match self {
+            Self::Module(path, bytes) => {
+                bundle::of_module(bytes).map_err(|failure| failure.at(path))
+            }
+            Self::Bundle(bytes) => Bundle::verify(bytes)
+                .map_err(|error| Failure::tool("build.bundle", error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The commands, one a file.
+
+pub(crate) mod attenuate;
+pub(crate) mod build;
+pub(crate) mod evaluate;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod mint;
+pub(crate) mod sign;
+pub(crate) mod verify;

@@ -1,0 +1,104 @@
+//! `ambit sign`
+
+use std::path::{Path, PathBuf};
+
+use ambit_compiler::sign::{self, SignOptions, Signed};
+use ambit_core::limits::MODULE_BYTES;
+use ambit_host::detached_path;
+use clap::Args;
+
+use crate::failure::{Exit, Failure};
+use crate::keys::{self, compile};
+use crate::{files, say};
+
+/// Sign a policy module
+///
+/// Hosts load no module without a signature. The signature is a file of its own beside the module
+/// (MODULE.dsse.json), or the module carries it. Signing is the last step: whatever changes the
+/// file afterwards breaks it.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Sign {
+    /// The module that `ambit build` wrote
+    #[arg(value_name = "MODULE")]
+    module: PathBuf,
+    /// A private key to sign with; given several times, all of them sign
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+    /// Write the signature to a file of its own (the default)
+    #[arg(long, conflicts_with = "carried")]
+    detached: bool,
+    /// Write a module that carries its signature
+    #[arg(long)]
+    carried: bool,
+    /// Where to write: MODULE.dsse.json by default, with --carried MODULE itself
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ambit sign policy.wasm --key keys/module.jwk
+  ambit sign policy.wasm --key alice.jwk --key bob.jwk
+  ambit sign policy.wasm --key keys/module.jwk --carried -o signed.wasm";
+
+impl Sign {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let module = files::read(&self.module, MODULE_BYTES)?;
+        let keys = self
+            .key
+            .iter()
+            .map(|path| keys::private(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = SignOptions {
+            carried: self.carried,
+            tests_s256: None,
+        };
+        let signed = sign::module(&module, &keys, options)
+            .map_err(|error| compile(&error).at(&self.module))?;
+        let (output, bytes) = match &signed {
+            Signed::Detached { envelope } => (
+                self.output
+                    .clone()
+                    .unwrap_or_else(|| detached_path(&self.module)),
+                envelope,
+            ),
+            Signed::Carried { module } => (
+                self.output.clone().unwrap_or_else(|| self.module.clone()),
+                module,
+            ),
+        };
+        self.refuse_second(&output)?;
+        files::write(&output, bytes)?;
+        let names: Vec<&str> = keys.iter().map(|key| key.kid()).collect();
+        say::note(format!(
+            "signed {} with {} into {}",
+            self.module.display(),
+            names.join(", "),
+            output.display()
+        ));
+        Ok(Exit::Done)
+    }
+
+    /// A module with both kinds of signature is refused by every host, so it is not made.
+    fn refuse_second(&self, output: &Path) -> Result<(), Failure> {
+        let detached = detached_path(output);
+        if self.carried && detached.exists() {
+            return Err(Failure::unusable(
+                "sign.both",
+                "a detached signature lies beside the module to be written",
+            )
+            .at(&detached)
+            .help("remove it: a module carries its signature or has it beside it, never both"));
+        }
+        if !self.carried && output == self.module {
+            return Err(Failure::unusable(
+                "sign.output",
+                "the signature would overwrite the module",
+            )
+            .at(output)
+            .help("name another file, or use --carried"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! Keys on the command line.
+
+use std::path::Path;
+
+use ambit_compiler::CompileError;
+use ambit_compiler::keys::{self, SecretKey};
+use serde_json::{Map, Value, json};
+
+use crate::advice;
+use crate::failure::Failure;
+use crate::files;
+
+/// A private key from a file that only its owner can read.
+pub(crate) fn private(path: &Path) -> Result<SecretKey, Failure> {
+    keys::load(path).map_err(|error| compile(&error))
+}
+
+/// The public Ed25519 key of a JWK file. Of a private key, where its owner alone can read it, the
+/// public half.
+pub(crate) fn public(path: &Path) -> Result<[u8; 32], Failure> {
+    let text = files::read(path, files::SMALL)?;
+    let jwk: Map<String, Value> = serde_json::from_slice(&text).map_err(|_| not_a_key(path))?;
+    if jwk.contains_key("d") {
+        return Ok(private(path)?.public());
+    }
+    let member = |name: &str| jwk.get(name).and_then(Value::as_str);
+    member("x")
+        .filter(|_| member("kty") == Some("OKP") && member("crv") == Some("Ed25519"))
+        .and_then(|x| ambit_token::base64url::decode_array(x.as_bytes()))
+        .filter(ambit_token::ed25519::usable)
+        .ok_or_else(|| not_a_key(path))
+}
+
+fn not_a_key(path: &Path) -> Failure {
+    Failure::unusable("key.format", "this is not an Ed25519 public key")
+        .at(path)
+        .help("wanted a JWK like {\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"…\"}, as `ambit keygen` prints it")
+}
+
+/// A public key under the name by which it is found.
+pub(crate) fn named(key: &SecretKey) -> Value {
+    let mut jwk = key.public_jwk();
+    jwk["kid"] = json!(key.kid());
+    jwk
+}
+
+/// What the compiler refused. Its sentence names the file.
+pub(crate) fn compile(error: &CompileError) -> Failure {
+    // The system's fault, not the command line's.
+    if error.code == "key.random" {
+        return Failure::tool(error.code, &error.message);
+    }
+    let failure = Failure::unusable(error.code, &error.message);
+    match error.code {
+        "key.exists" => failure.help("keys are never overwritten: name another file"),
+        "key.file" => failure.help("check the path; `ambit keygen -o FILE` makes a key"),
+        "mint.holder" => failure.help(
+            "--holder names the public key of who will hold the token; --key, when passing on, the private key that holds it",
+        ),
+        "key.format" => failure.help("`ambit keygen -o FILE` makes a private key"),
+        code => match advice::find(code) {
+            Some(advice) => failure.help(advice.action),
+            None => failure,
+        },
+    }
+}

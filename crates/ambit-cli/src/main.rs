@@ -1,0 +1,107 @@
+//! The `ambit` command. One file a command under `commands/`; data goes to standard output, words
+//! to standard error.
+#![forbid(unsafe_code)]
+
+mod advice;
+mod bundle;
+mod claims;
+mod commands;
+mod failure;
+mod files;
+mod keys;
+mod module;
+mod say;
+mod signing;
+mod time;
+mod tokens;
+mod words;
+
+use std::panic;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use commands::{attenuate, build, evaluate, explain, init, inspect, keygen, mint, sign, verify};
+use failure::{Exit, Failure};
+
+/// Bounds what AI agents may do: signed policy, capability tokens, explained decisions.
+#[derive(Debug, Parser)]
+#[command(name = "ambit", version, after_help = AFTER, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Start with `ambit init my-project`: it writes a project that builds, and says what to type next.
+
+Exit codes: 0 done or allowed, 1 the tool failed, 2 denied, 3 the command line or a file it names \
+is unusable, 4 denied but a login or an approval would help.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    Keygen(keygen::Keygen),
+    Build(build::Build),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
+    Inspect(inspect::Inspect),
+    Mint(mint::Mint),
+    Attenuate(attenuate::Attenuate),
+    Evaluate(evaluate::Evaluate),
+    Explain(explain::Explain),
+}
+
+impl Command {
+    fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Init(command) => command.run(),
+            Self::Keygen(command) => command.run(),
+            Self::Build(command) => command.run(),
+            Self::Sign(command) => command.run(),
+            Self::Verify(command) => command.run(),
+            Self::Inspect(command) => command.run(),
+            Self::Mint(command) => command.run(),
+            Self::Attenuate(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
+            Self::Explain(command) => command.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    // A panic has already said what it is; here it only gets the exit code of a failed tool.
+    match panic::catch_unwind(|| cli.command.run()) {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) => {
+            failure.show();
+            failure.exit().into()
+        }
+        Err(_) => Exit::Failed.into(),
+    }
+}
+
+/// Help asked for is an answer; a wrong command line is not, and 2 means "denied" here.
+fn usage(error: &clap::Error) -> ExitCode {
+    let written = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if written.is_ok() => Exit::Done.into(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Failed.into(),
+        _ => Exit::Unusable.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

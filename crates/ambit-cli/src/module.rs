@@ -1,0 +1,131 @@
+//! Loading a policy module that a trusted key signed.
+
+use std::path::{Path, PathBuf};
+
+use ambit_host::{
+    FileVersions, LoadError, LoadOptions, MemoryVersions, PolicyModule, Trust, VersionError,
+    VersionStore, detached_path,
+};
+use clap::Args;
+
+use crate::advice;
+use crate::failure::Failure;
+use crate::{files, time};
+
+/// Whom to trust, and for what.
+#[derive(Debug, Args)]
+pub(crate) struct Trusting {
+    /// The public keys whose signatures count (`keys.json`)
+    #[arg(long, value_name = "FILE")]
+    trust: PathBuf,
+    /// The detached signature; by default MODULE.dsse.json, if it is there
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Refuse a module of any other policy than this
+    #[arg(long, value_name = "UID")]
+    uid: Option<String>,
+    /// Remember the highest version in this file, and refuse older ones
+    #[arg(long, value_name = "FILE")]
+    seen: Option<PathBuf>,
+    /// Check at this time (2026-02-25T09:00:00Z, or seconds since 1970) instead of now
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    now: Option<i64>,
+}
+
+/// A module that is not loaded, and why.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A file cannot be used at all.
+    File(Failure),
+    /// The module was looked at and does not pass.
+    Module(PathBuf, LoadError),
+}
+
+impl Refused {
+    /// For a command that only needs the module: it cannot work with this one.
+    pub(crate) fn into_unusable(self) -> Failure {
+        self.failure(Failure::unusable)
+    }
+
+    /// For the command whose question this is: the answer is no.
+    pub(crate) fn into_denied(self) -> Failure {
+        self.failure(Failure::denied)
+    }
+
+    fn failure(self, make: fn(&'static str, String) -> Failure) -> Failure {
+        let (path, error) = match self {
+            Self::File(failure) => return failure,
+            Self::Module(path, error) => (path, error),
+        };
+        let code = error.code();
+        let failure = match &error {
+            LoadError::Read(_) | LoadError::Version(VersionError::Store(_)) => {
+                Failure::unusable(code, error.to_string())
+            }
+            _ => make(code, error.to_string()),
+        };
+        let failure = failure.at(&path);
+        match advice::find(code) {
+            Some(advice) => failure.help(advice.action),
+            None => failure,
+        }
+    }
+}
+
+impl Trusting {
+    /// A trust file, a time, and nothing else.
+    pub(crate) const fn by(trust: PathBuf, now: i64) -> Self {
+        Self {
+            trust,
+            signature: None,
+            uid: None,
+            seen: None,
+            now: Some(now),
+        }
+    }
+
+    /// The time of the check.
+    pub(crate) fn now(&self) -> i64 {
+        self.now.unwrap_or_else(time::now)
+    }
+
+    /// Verifies and loads a module.
+    pub(crate) fn load(&self, module: &Path) -> Result<PolicyModule, Refused> {
+        let trust = self.trusted().map_err(Refused::File)?;
+        let seen: Box<dyn VersionStore> = match &self.seen {
+            Some(file) => Box::new(FileVersions::new(file)),
+            None => Box::new(MemoryVersions::new()),
+        };
+        let options = LoadOptions {
+            uid: self.uid.as_deref(),
+            now: self.now(),
+            seen: &*seen,
+        };
+        // A signature that is named must be there; the usual one may be carried instead.
+        let usual = Some(detached_path(module)).filter(|path| path.exists());
+        let signature = self.signature.clone().or(usual);
+        PolicyModule::read(module, signature.as_deref(), &trust, &options)
+            .map_err(|error| self.refused(module, signature, error))
+    }
+
+    /// Says which file is meant: of two that are read, and the memory of versions.
+    fn refused(&self, module: &Path, signature: Option<PathBuf>, error: LoadError) -> Refused {
+        let place = match &error {
+            LoadError::Version(VersionError::Store(_)) => self.seen.clone(),
+            LoadError::Read(_) if module.is_file() => signature,
+            _ => None,
+        };
+        Refused::Module(place.unwrap_or_else(|| module.to_owned()), error)
+    }
+
+    fn trusted(&self) -> Result<Trust, Failure> {
+        let text = files::read(&self.trust, files::SMALL)?;
+        Trust::parse(&text).map_err(|error| {
+            let failure = Failure::unusable(error.code(), error.to_string()).at(&self.trust);
+            match advice::find("module.trust") {
+                Some(advice) => failure.help(advice.action),
+                None => failure,
+            }
+        })
+    }
+}

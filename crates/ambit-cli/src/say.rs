@@ -1,0 +1,120 @@
+//! Words for people, on the terminal.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::failure::Failure;
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Says something on standard error. Words that nobody can hear stop nothing.
+pub(crate) fn note(text: impl AsRef<str>) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = writeln!(stderr, "{}", text.as_ref());
+}
+
+/// Writes data for programs to standard output, byte for byte.
+pub(crate) fn data(text: impl AsRef<str>) -> Result<(), Failure> {
+    write(std::io::stdout().lock(), text.as_ref())
+}
+
+fn write(mut out: impl std::io::Write, text: &str) -> Result<(), Failure> {
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::output(&error))
+}
+
+/// Foreign text, made harmless: controls and marks that turn the direction of writing are shown as
+/// escapes, and it is cut after `most` characters.
+pub(crate) fn foreign(text: &str, most: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, character) in text.chars().enumerate() {
+        if at == most {
+            out.push('…');
+            break;
+        }
+        let hidden = matches!(character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if character.is_control() || hidden {
+            // Writing into a `String` cannot fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// A page of headings, lines and aligned fields.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    text: String,
+}
+
+/// Columns of a field's name.
+const NAME: usize = 12;
+
+impl Page {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn heading(&mut self, text: &str) -> &mut Self {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let _ = writeln!(self.text, "{BOLD}{text}{BOLD:#}");
+        self
+    }
+
+    /// `name` and its value, in two columns.
+    pub(crate) fn field(&mut self, name: &str, value: impl AsRef<str>) -> &mut Self {
+        let _ = writeln!(self.text, "  {DIM}{name:<NAME$}{DIM:#} {}", value.as_ref());
+        self
+    }
+
+    /// A field that must be seen.
+    pub(crate) fn warning(&mut self, name: &str, value: impl AsRef<str>) -> &mut Self {
+        let _ = writeln!(
+            self.text,
+            "  {WARN}{name:<NAME$} {}{WARN:#}",
+            value.as_ref()
+        );
+        self
+    }
+
+    /// A line of its own.
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> &mut Self {
+        let _ = writeln!(self.text, "  {}", text.as_ref());
+        self
+    }
+
+    /// Writes the page to standard output; styles only where a terminal shows them.
+    pub(crate) fn show(&self) -> Result<(), Failure> {
+        write(anstream::stdout().lock(), &self.text)
+    }
+
+    /// Says the page on standard error.
+    pub(crate) fn say(&self) {
+        anstream::eprint!("{}", self.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_move_the_cursor() {
+        assert_eq!(foreign("a\u{1b}[2Jb\nc", 40), "a\\u{1b}[2Jb\\u{a}c");
+        assert_eq!(foreign("evil\u{202e}txt", 40), "evil\\u{202e}txt");
+        assert_eq!(foreign("abcdef", 3), "abc…");
+        assert_eq!(foreign("abc", 3), "abc");
+    }
+}

@@ -1,0 +1,166 @@
+//! What `mint` and `attenuate` share: claims from a file and options, the words before the
+//! signature, and a person's yes.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use ambit_compiler::mint::Draft;
+use ambit_core::json::{Document, Profile};
+use ambit_policy::Bundle;
+use serde_json::{Map, Value};
+
+use crate::claims;
+use crate::failure::Failure;
+use crate::files::{self, Input};
+use crate::keys::compile;
+use crate::say::{self, BOLD, Page, foreign};
+
+/// Claims that are put together from a file and from options.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    members: Map<String, Value>,
+}
+
+impl Claims {
+    /// Those of the file, or none. Strict JSON: what a verifier would refuse is refused here.
+    pub(crate) fn read(input: Option<&Input>) -> Result<Self, Failure> {
+        let Some(input) = input else {
+            return Ok(Self {
+                members: Map::new(),
+            });
+        };
+        let text = input.read(files::SMALL)?;
+        let malformed =
+            |message: String| Failure::unusable("mint.claims", message).at_place(input.name());
+        Document::parse(&text, Profile::Signed)
+            .map_err(|error| malformed(format!("the claims are not strict JSON: {error}")))?;
+        let members = serde_json::from_slice(&text)
+            .map_err(|_| malformed("the claims are not a JSON object".to_owned()))?;
+        Ok(Self { members })
+    }
+
+    /// Adds what an option says. A claim that both name is a contradiction, even if they agree.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        option: &str,
+        value: Option<Value>,
+    ) -> Result<(), Failure> {
+        let Some(value) = value else {
+            return Ok(());
+        };
+        if self.members.contains_key(name) {
+            let message = format!("`{name}` is given twice: in the claims and with {option}");
+            return Err(Failure::unusable("mint.twice", message).help("leave one of them out"));
+        }
+        self.members.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    /// Adds capabilities, each one JSON object.
+    pub(crate) fn add_capabilities(&mut self, capabilities: &[String]) -> Result<(), Failure> {
+        if capabilities.is_empty() {
+            return Ok(());
+        }
+        let entries = capabilities
+            .iter()
+            .map(|text| capability(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.add(
+            "authorization_details",
+            "--capability",
+            Some(Value::Array(entries)),
+        )
+    }
+
+    /// Says which claims are missing, all at once.
+    pub(crate) fn require(&self, required: &[(&str, &str)]) -> Result<(), Failure> {
+        let missing = required.iter().filter(|(name, _)| !self.has(name));
+        let (names, options): (Vec<&str>, Vec<&str>) = missing.copied().unzip();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the claims lack `{}`", names.join("`, `"));
+        let help = format!("write them into the claims, or give {}", options.join(", "));
+        Err(Failure::unusable("mint.missing", message).help(help))
+    }
+
+    /// A string claim.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name)?.as_str()
+    }
+
+    /// A member of an object claim that is a string.
+    pub(crate) fn text_in(&self, name: &str, member: &str) -> Option<&str> {
+        self.members.get(name)?.get(member)?.as_str()
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    pub(crate) fn finish(self) -> String {
+        Value::Object(self.members).to_string()
+    }
+}
+
+/// `type` is always the same, so it need not be typed.
+fn capability(text: &str) -> Result<Value, Failure> {
+    let malformed = |message: String| Failure::unusable("mint.capability", message).help(EXAMPLE);
+    Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|error| malformed(format!("a --capability is not strict JSON: {error}")))?;
+    let mut members: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|_| malformed("a --capability is not a JSON object".to_owned()))?;
+    if !members.contains_key("type") {
+        members.insert("type".to_owned(), "ambit_capability".into());
+    }
+    Ok(Value::Object(members))
+}
+
+const EXAMPLE: &str = r#"for example --capability '{"actions":["email"],"privileges":["draft"],"datatypes":["Contact"],"purpose":"customer-care"}'"#;
+
+/// Shows what the block will say, asks where a person can answer, signs, and writes the chain.
+pub(crate) fn sign(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Result<(), Failure> {
+    let text = draft.claims();
+    let document = Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|error| Failure::tool("mint.claims", error.to_string()))?;
+    let mut page = Page::new();
+    page.heading(heading);
+    claims::describe(&mut page, document.root(), consent.bundle, consent.now);
+    for words in draft.exceeds() {
+        page.warning("no effect", foreign(words, 400));
+    }
+    page.field("filled in", draft.filled().join(", "));
+    page.say();
+    // Signed, and verified as the evaluator would, before anybody is asked: a question whose yes
+    // leads to an error is none.
+    let chain = draft.sign().map_err(|error| compile(&error))?;
+    consent.ask()?;
+    say::data(format!("{chain}\n"))
+}
+
+/// How a person agrees to a token.
+#[derive(Debug)]
+pub(crate) struct Consent<'a> {
+    /// Where the words come from.
+    pub(crate) bundle: Option<&'a Bundle<'a>>,
+    pub(crate) now: i64,
+    /// Do not ask.
+    pub(crate) yes: bool,
+}
+
+impl Consent<'_> {
+    fn ask(&self) -> Result<(), Failure> {
+        let stdin = std::io::stdin();
+        if self.yes || !stdin.is_terminal() {
+            return Ok(());
+        }
+        anstream::eprint!("{BOLD}Sign this?{BOLD:#} [y/N] ");
+        let mut answer = String::new();
+        // No answer is a no.
+        let read = stdin.lock().read_line(&mut answer);
+        if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+            return Ok(());
+        }
+        Err(Failure::denied("mint.declined", "not signed, as you wish"))
+    }
+}

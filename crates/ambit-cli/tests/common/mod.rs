@@ -1,0 +1,178 @@
+//! Runs the built command in a folder of its own.
+#![expect(dead_code, reason = "each test file uses its part of the helpers")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// The run, which must have ended so.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        assert!(self.err.contains(words), "`{words}` is not in {self:#?}");
+        self
+    }
+}
+
+/// Runs `ambit` in a folder, with this on its standard input.
+pub(crate) fn ambit_in(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("SOURCE_DATE_EPOCH")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    let input = input.to_owned();
+    // On a thread: a command that answers while it reads must not wait for us.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().expect("the command ends");
+    writer.join().expect("the input is written");
+    Run {
+        code: output.status.code().expect("the command is not killed"),
+        out: String::from_utf8(output.stdout).expect("the output is UTF-8"),
+        err: String::from_utf8(output.stderr).expect("the words are UTF-8"),
+    }
+}
+
+/// The project of `ambit init`, in a temporary folder.
+pub(crate) struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    pub(crate) fn fresh() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let project = Self { folder };
+        project.ambit(&["init", "."]).expect(0);
+        project
+    }
+
+    pub(crate) fn built() -> Self {
+        let project = Self::fresh();
+        project
+            .ambit(&["build", ".", "-o", "policy.wasm"])
+            .expect(0);
+        project
+    }
+
+    pub(crate) fn signed() -> Self {
+        let project = Self::built();
+        project
+            .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+            .expect(0);
+        project
+    }
+
+    /// Signed, with `token.jwt`.
+    pub(crate) fn granted() -> Self {
+        let project = Self::signed();
+        let token = project.mint(&[]);
+        project.write("token.jwt", &token);
+        project
+    }
+
+    pub(crate) fn mint(&self, more: &[&str]) -> String {
+        let mut arguments = vec![
+            "mint",
+            "--module",
+            "policy.wasm",
+            "--key",
+            "keys/issuer.jwk",
+        ];
+        arguments.extend(["--holder", "keys/agent.pub.jwk", "--claims", "grant.json"]);
+        arguments.extend(more);
+        self.ambit(&arguments).expect(0).out
+    }
+
+    pub(crate) fn ambit(&self, arguments: &[&str]) -> Run {
+        self.ambit_with(arguments, b"")
+    }
+
+    pub(crate) fn ambit_with(&self, arguments: &[&str], input: &[u8]) -> Run {
+        ambit_in(self.folder.path(), arguments, input)
+    }
+
+    /// `ambit evaluate` with the project's module and token.
+    pub(crate) fn evaluate(&self, more: &[&str], input: &str) -> Run {
+        let mut arguments = vec![
+            "evaluate",
+            "--module",
+            "policy.wasm",
+            "--trust",
+            "keys.json",
+        ];
+        arguments.extend(["--token", "token.jwt", "--audience", "https://mail.example"]);
+        arguments.extend(more);
+        self.ambit_with(&arguments, input.as_bytes())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("the file can be read")
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).expect("the file can be read")
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), text).expect("the file can be written");
+    }
+
+    /// Replaces a part of a file that must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "`{from}` is not in {name}");
+        self.write(name, text.replace(from, to));
+    }
+
+    /// The names in the project's folder.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder can be read");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<String> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// `request.json` as one line, with another power.
+pub(crate) fn email(power: &str, to: &str) -> String {
+    format!(
+        r#"{{"evaluation":{{"subject":{{"type":"user","id":"ann"}},"action":{{"name":"email","properties":{{"power":"{power}","args":{{"to":"{to}"}}}}}},"resource":{{"type":"Contact","id":"c-7"}},"context":{{"purpose":"customer-care"}}}}}}"#
+    )
+}
+
+/// A request to pay.
+pub(crate) fn pay(power: &str, amount: &str) -> String {
+    format!(
+        r#"{{"evaluation":{{"action":{{"name":"pay","properties":{{"power":"{power}","args":{{"amount":{amount},"currency":"EUR"}}}}}},"resource":{{"type":"Invoice","id":"i-1"}},"context":{{"purpose":"customer-care"}}}}}}"#
+    )
+}

@@ -1,0 +1,240 @@
+//! Modules: built the same each time, signed, refused when they should be.
+
+mod common;
+
+use common::{Project, email};
+
+const VERIFY: [&str; 4] = ["verify", "policy.wasm", "--trust", "keys.json"];
+
+#[test]
+fn the_same_project_gives_the_same_bytes() {
+    let project = Project::built();
+    project.ambit(&["build", ".", "-o", "again.wasm"]).expect(0);
+    assert_eq!(project.bytes("policy.wasm"), project.bytes("again.wasm"));
+    project
+        .ambit(&[
+            "build",
+            ".",
+            "-o",
+            "other.wasm",
+            "--issued",
+            "2026-02-25T00:00:00Z",
+        ])
+        .expect(0);
+    assert_ne!(project.bytes("policy.wasm"), project.bytes("other.wasm"));
+}
+
+#[test]
+fn a_signed_module_is_verified() {
+    let project = Project::signed();
+    let run = project.ambit(&VERIFY).expect(0);
+    for words in ["verified", "example/assistant version 1", "module-1"] {
+        assert!(run.out.contains(words), "{}", run.out);
+    }
+    let facts = project
+        .ambit(&[&VERIFY[..], &["--json"]].concat())
+        .expect(0)
+        .out;
+    let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+    assert_eq!(facts["signers"], serde_json::json!(["module-1"]));
+}
+
+#[test]
+fn a_module_can_carry_its_signature() {
+    let project = Project::built();
+    let sign = [
+        "sign",
+        "policy.wasm",
+        "--key",
+        "keys/module.jwk",
+        "--carried",
+        "-o",
+        "signed.wasm",
+    ];
+    project.ambit(&sign).expect(0);
+    project
+        .ambit(&["verify", "signed.wasm", "--trust", "keys.json"])
+        .expect(0);
+    assert!(!project.path("signed.wasm.dsse.json").exists());
+}
+
+#[test]
+fn modules_that_are_not_trusted_are_refused_with_their_codes() {
+    let project = Project::signed();
+    let verify = |more: &[&str]| project.ambit(&[&VERIFY[..], more].concat());
+    verify(&["--uid", "other/policy"])
+        .expect(2)
+        .says("module.uid");
+    verify(&["--now", "2100-01-01T00:00:00Z"])
+        .expect(2)
+        .says("module.expired");
+    verify(&["--signature", "missing.json"]).expect(3);
+    project
+        .ambit(&["verify", "missing.wasm", "--trust", "keys.json"])
+        .expect(3);
+    project
+        .ambit(&["verify", "policy.wasm", "--trust", "grant.json"])
+        .expect(3)
+        .says("module.trust");
+
+    let whole = project.bytes("policy.wasm");
+    let mut altered = whole.clone();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    project.write("policy.wasm", &altered);
+    verify(&[]).expect(2).says("module.altered");
+    project.write("policy.wasm", &whole[..whole.len() - 10]);
+    verify(&[]).expect(2).says("module.truncated");
+    project.write("policy.wasm", &whole);
+    std::fs::remove_file(project.path("policy.wasm.dsse.json")).unwrap();
+    verify(&[]).expect(2).says("module.unsigned");
+    // Where a decision is asked for, such a module is an unusable file.
+    let run = project.ambit_with(
+        &[
+            "evaluate",
+            "--module",
+            "policy.wasm",
+            "--trust",
+            "keys.json",
+        ],
+        b"{}",
+    );
+    assert_eq!(run.expect(3).says("module.unsigned").out, "");
+}
+
+#[test]
+fn a_stranger_s_signature_does_not_count() {
+    let project = Project::built();
+    project
+        .ambit(&["sign", "policy.wasm", "--key", "keys/agent.jwk"])
+        .expect(0);
+    project.ambit(&VERIFY).expect(2).says("module.threshold");
+}
+
+#[test]
+fn a_key_for_tokens_does_not_sign_modules() {
+    let project = Project::built();
+    let before = project.names();
+    project
+        .ambit(&["sign", "policy.wasm", "--key", "keys/issuer.jwk"])
+        .expect(3)
+        .says("sign.key_role");
+    assert_eq!(project.names(), before);
+}
+
+#[test]
+fn an_older_version_is_refused_once_a_newer_was_seen() {
+    let project = Project::signed();
+    let seen = [&VERIFY[..], &["--seen", "seen.json"]].concat();
+    project.ambit(&seen).expect(0);
+    let older = (
+        project.bytes("policy.wasm"),
+        project.bytes("policy.wasm.dsse.json"),
+    );
+    project.edit(
+        "ambit.toml",
+        "version = 1\n# Tokens",
+        "version = 2\n# Tokens",
+    );
+    project
+        .ambit(&["build", ".", "-o", "policy.wasm"])
+        .expect(0);
+    project
+        .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+        .expect(0);
+    project.ambit(&seen).expect(0);
+    project.write("policy.wasm", older.0);
+    project.write("policy.wasm.dsse.json", older.1);
+    project.ambit(&seen).expect(2).says("module.rollback");
+    let evaluate = [
+        "evaluate",
+        "--module",
+        "policy.wasm",
+        "--trust",
+        "keys.json",
+        "--seen",
+        "seen.json",
+    ];
+    project
+        .ambit_with(&evaluate, b"{}")
+        .expect(3)
+        .says("module.rollback");
+}
+
+#[test]
+fn faults_are_reported_together_and_nothing_is_written() {
+    let project = Project::fresh();
+    project.edit("ambit.toml", "valid_days", "valid_dais");
+    project.edit(
+        "agents/assistant.toml",
+        "\"draft\", \"propose\"",
+        "\"drft\", \"propose\"",
+    );
+    project.edit("schema.cedarschema", "@financial", "@finacial");
+    let before = project.names();
+    let run = project
+        .ambit(&["build", ".", "-o", "policy.wasm"])
+        .expect(3);
+    for words in [
+        "ambit.toml",
+        "valid_dais",
+        "agents/assistant.toml",
+        "drft",
+        "schema.cedarschema",
+        "finacial",
+    ] {
+        assert!(run.err.contains(words), "`{words}` is not in {}", run.err);
+    }
+    assert_eq!(run.out, "");
+    assert_eq!(project.names(), before);
+}
+
+#[test]
+fn a_failed_build_leaves_the_module_of_before() {
+    let project = Project::built();
+    let before = project.bytes("policy.wasm");
+    project.edit("ambit.toml", "guard_rails = \"none\"\n", "");
+    project
+        .ambit(&["build", ".", "-o", "policy.wasm"])
+        .expect(3);
+    assert_eq!(project.bytes("policy.wasm"), before);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_said() {
+    let project = Project::fresh();
+    project
+        .ambit(&["build", ".", "-o", "no/such/folder/policy.wasm"])
+        .expect(3)
+        .says("folder");
+    project
+        .ambit(&["build", "no-such-project", "-o", "policy.wasm"])
+        .expect(3)
+        .says("ambit init");
+}
+
+#[test]
+fn inspect_shows_a_module_in_words() {
+    let project = Project::built();
+    let page = project.ambit(&["inspect", "policy.wasm"]).expect(0).out;
+    for words in [
+        "example/assistant",
+        "guard rails  none",
+        "possession   off",
+        "issuer-1",
+        "send e-mail",
+        "customer.example",
+        "not verified",
+    ] {
+        assert!(page.contains(words), "`{words}` is not in {page}");
+    }
+    let facts = project
+        .ambit(&["inspect", "policy.wasm", "--json"])
+        .expect(0)
+        .out;
+    let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+    assert_eq!(facts["bundle"]["uid"], "example/assistant");
+    assert_eq!(facts["signature"], "none");
+    project.ambit(&["inspect", "ambit.toml"]).expect(3);
+    assert!(email("draft", "x").starts_with('{'));
+}
