@@ -1,0 +1,258 @@
+//! The layering of the workspace: a crate imports only what stands to its left in
+//!
+//! `core -> token, policy -> evaluator -> guest, web, compiler -> host, broker -> cli`
+//!
+//! and not its neighbours between two arrows; `host` does not import the compiler. The rule holds
+//! for normal, build and development dependencies alike. Suites in `tests/` and `xtask` stand
+//! outside: they may import all, and nothing may import them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+/// Crates with the place of each between the arrows.
+const LAYERS: [(&str, u32); 10] = [
+    ("ambit-core", 0),
+    ("ambit-token", 1),
+    ("ambit-policy", 1),
+    ("ambit-evaluator", 2),
+    ("ambit-guest", 3),
+    ("ambit-web", 3),
+    ("ambit-compiler", 3),
+    ("ambit-host", 4),
+    ("ambit-broker", 4),
+    ("ambit-cli", 5),
+];
+
+/// Imports that the order would allow and the design does not.
+const FORBIDDEN: [(&str, &str); 1] = [("ambit-host", "ambit-compiler")];
+
+fn layer(name: &str) -> Option<u32> {
+    LAYERS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, layer)| *layer)
+}
+
+/// What is wrong with an import, if anything. `outside`: whether the importer is a suite or `xtask`.
+fn fault(importer: &str, imported: &str, outside: bool) -> Option<String> {
+    if outside {
+        return None;
+    }
+    let Some(from) = layer(importer) else {
+        return Some(format!("`{importer}` has no place in the layering"));
+    };
+    let Some(to) = layer(imported) else {
+        return Some(format!(
+            "`{importer}` imports `{imported}`, which has no place in the layering"
+        ));
+    };
+    if to >= from || FORBIDDEN.contains(&(importer, imported)) {
+        return Some(format!("`{importer}` may not import `{imported}`"));
+    }
+    None
+}
+
+/// A crate of the workspace: its folder below the root, and its manifest.
+struct Crate {
+    folder: String,
+    manifest: Table,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(folder: &Path) -> Table {
+    let file = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    text.parse()
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The members of the workspace; `crates/*` stands for every folder with a manifest.
+fn members() -> Vec<Crate> {
+    let workspace = read(&root());
+    let patterns = workspace["workspace"]["members"]
+        .as_array()
+        .expect("members");
+    let mut folders = Vec::new();
+    for pattern in patterns.iter().filter_map(Value::as_str) {
+        match pattern.strip_suffix("/*") {
+            None => folders.push(pattern.to_owned()),
+            Some(parent) => {
+                let entries = std::fs::read_dir(root().join(parent)).expect("a folder of crates");
+                for entry in entries.map(|entry| entry.expect("a readable folder")) {
+                    if entry.path().join("Cargo.toml").is_file() {
+                        folders.push(format!("{parent}/{}", entry.file_name().to_string_lossy()));
+                    }
+                }
+            }
+        }
+    }
+    let open = |folder: String| Crate {
+        manifest: read(&root().join(&folder)),
+        folder,
+    };
+    folders.into_iter().map(open).collect()
+}
+
+impl Crate {
+    fn name(&self) -> &str {
+        self.manifest["package"]["name"].as_str().expect("a name")
+    }
+
+    fn is_outside(&self) -> bool {
+        self.folder == "tests" || self.folder.starts_with("tests/") || self.folder == "xtask"
+    }
+
+    /// The names of all packages that the manifest asks for, in whichever table, renamed or not.
+    fn imports(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        dependencies(&self.manifest, &mut found);
+        let targets = self.manifest.get("target").and_then(Value::as_table);
+        for target in targets
+            .into_iter()
+            .flat_map(Table::values)
+            .filter_map(Value::as_table)
+        {
+            dependencies(target, &mut found);
+        }
+        found
+    }
+}
+
+fn dependencies<'a>(table: &'a Table, found: &mut Vec<&'a str>) {
+    for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
+        let Some(kind) = table.get(kind).and_then(Value::as_table) else {
+            continue;
+        };
+        for (key, dependency) in kind {
+            let renamed = dependency.get("package").and_then(Value::as_str);
+            found.push(renamed.unwrap_or(key));
+        }
+    }
+}
+
+#[test]
+fn every_import_points_left() {
+    let members = members();
+    let ours: BTreeMap<&str, &Crate> = members
+        .iter()
+        .map(|member| (member.name(), member))
+        .collect();
+    let mut faults = Vec::new();
+    let mut edges = 0;
+    for member in &members {
+        for imported in member
+            .imports()
+            .into_iter()
+            .filter(|name| ours.contains_key(name))
+        {
+            edges += 1;
+            faults.extend(fault(member.name(), imported, member.is_outside()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(
+        edges > 10,
+        "only {edges} imports were found: the manifests are not read"
+    );
+}
+
+#[test]
+fn every_crate_has_its_place_and_its_name() {
+    for member in members().iter().filter(|member| !member.is_outside()) {
+        let name = member.name();
+        assert!(
+            layer(name).is_some(),
+            "`{name}` has no place in the layering"
+        );
+        let folder = member.folder.rsplit('/').next().expect("a folder");
+        let expected = if folder == "host" {
+            "ambit-host"
+        } else {
+            folder
+        };
+        assert_eq!(name, expected, "folder name = crate name");
+    }
+}
+
+#[test]
+fn workspace_dependencies_are_not_renamed() {
+    // A rename in the root would hide an import from this test.
+    let workspace = read(&root());
+    let shared = workspace["workspace"]["dependencies"]
+        .as_table()
+        .expect("shared dependencies");
+    for (key, dependency) in shared {
+        assert!(dependency.get("package").is_none(), "`{key}` is a rename");
+    }
+}
+
+#[test]
+fn forbidden_imports_are_found() {
+    let forbidden = [
+        ("ambit-core", "ambit-token"),
+        ("ambit-token", "ambit-policy"),
+        ("ambit-policy", "ambit-token"),
+        ("ambit-evaluator", "ambit-guest"),
+        ("ambit-web", "ambit-compiler"),
+        ("ambit-host", "ambit-compiler"),
+        ("ambit-host", "ambit-broker"),
+        ("ambit-compiler", "ambit-cli"),
+        ("ambit-core", "xtask"),
+        ("ambit-core", "ambit-tests"),
+        ("ambit-new", "ambit-core"),
+        ("ambit-core", "ambit-core"),
+    ];
+    for (importer, imported) in forbidden {
+        assert!(
+            fault(importer, imported, false).is_some(),
+            "{importer} -> {imported}"
+        );
+    }
+}
+
+#[test]
+fn allowed_imports_are_allowed() {
+    let allowed = [
+        ("ambit-token", "ambit-core", false),
+        ("ambit-cli", "ambit-host", false),
+        ("ambit-cli", "ambit-compiler", false),
+        ("ambit-guest", "ambit-core", false),
+        ("ambit-broker", "ambit-compiler", false),
+        ("xtask", "ambit-compiler", true),
+        ("ambit-tests", "ambit-host", true),
+    ];
+    for (importer, imported, outside) in allowed {
+        assert_eq!(
+            fault(importer, imported, outside),
+            None,
+            "{importer} -> {imported}"
+        );
+    }
+}
+
+#[test]
+fn imports_are_read_from_every_table() {
+    let text = r#"
+        [package]
+        name = "ambit-core"
+        [dependencies]
+        a = "1"
+        [build-dependencies]
+        b = { workspace = true }
+        [dev-dependencies]
+        c = { package = "ambit-cli", path = "x" }
+        [target.'cfg(unix)'.dev-dependencies]
+        d = "1"
+    "#;
+    let made = Crate {
+        folder: "crates/ambit-core".to_owned(),
+        manifest: text.parse().expect("a manifest"),
+    };
+    assert_eq!(made.imports(), ["a", "b", "ambit-cli", "d"]);
+}

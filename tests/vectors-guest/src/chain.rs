@@ -1,0 +1,152 @@
+//! Token chains: verification (TOKEN steps 1-5), audience and entry matching (step 6).
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
+use ambit_core::capability::{Ask, Place, select};
+use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_core::limits::Limits;
+use ambit_core::{Power, Steps};
+use ambit_token::{IssuerKey, Keys, TokenError, UnverifiedToken, VerifiedToken, base64url};
+
+/// Writes `{"chain": "ok", "decision"?, "why"?}` or `{"chain": "reject", "error", "block"}`.
+pub(crate) fn run(trust: &[u8], chain: &str, now: i64, request: Option<&[u8]>, out: &mut Writer) {
+    let Ok(trust) = Document::parse(trust, Profile::Request) else {
+        return fault("`trust` is not JSON", out);
+    };
+    let limits = Limits::default();
+    let keys = Trust(trust.root());
+    let unverified = match UnverifiedToken::parse(chain, &limits) {
+        Ok(unverified) => unverified,
+        Err(error) => return rejected(&error, out),
+    };
+    let token = match unverified.verify(&keys, now, &limits, None) {
+        Ok(token) => token,
+        Err(error) => return rejected(&error, out),
+    };
+    let why = request.map(|request| decide(&token, request));
+    out.object(|out| {
+        out.name("chain").string("ok");
+        if let Some(why) = why {
+            out.name("decision").boolean(why.is_none());
+            if let Some(why) = why {
+                out.name("why").string(&why);
+            }
+        }
+    });
+}
+
+fn rejected(error: &TokenError, out: &mut Writer) {
+    out.object(|out| {
+        out.name("chain").string("reject");
+        out.name("error").string(error.reason.code());
+        out.name("block")
+            .integer(i64::try_from(error.block).unwrap_or(-1));
+    });
+}
+
+fn fault(what: &str, out: &mut Writer) {
+    out.object(|out| {
+        out.name("fault").string(what);
+    });
+}
+
+/// `None`: every block grants the request. Else what is in the way.
+fn decide(token: &VerifiedToken<'_>, request: &[u8]) -> Option<String> {
+    let document = match Document::parse(request, Profile::Request) {
+        Ok(document) => document,
+        Err(error) => return Some(format!("request: {error}")),
+    };
+    let request = document.root();
+    let text = |name: &str| request.get(name).and_then(Json::as_str);
+    let unknown = request
+        .members()
+        .find(|(name, _)| !MEMBERS.contains(name))
+        .map(|(name, _)| format!("request: member `{name}` is not known"));
+    if unknown.is_some() {
+        return unknown;
+    }
+    let (Some(aud), Some(action), Some(privilege), Some(purpose), Some(args)) = (
+        text("aud"),
+        text("action"),
+        text("privilege"),
+        text("purpose"),
+        request.get("args"),
+    ) else {
+        return Some("request: a member is missing".to_string());
+    };
+    if !token.audience_allowed(aud) {
+        return Some("aud".to_string());
+    }
+    // A power that nobody knows is in no entry.
+    let Some(power) = Power::from_name(privilege) else {
+        return Some(no_entry(0));
+    };
+    let ask = Ask {
+        action,
+        power,
+        location: text("location"),
+        datatype: text("datatype"),
+        identifier: text("identifier"),
+        purpose,
+        args,
+        // These vectors come without a schema.
+        declared: &|_| true,
+    };
+    let steps = Steps::new();
+    (0..token.blocks().len())
+        .find(|block| {
+            let place = if *block == 0 {
+                Place::Root
+            } else {
+                Place::Derived
+            };
+            select(token.entries(*block).enumerate(), place, &ask, &steps).is_err()
+        })
+        .map(no_entry)
+}
+
+const MEMBERS: [&str; 8] = [
+    "aud",
+    "action",
+    "privilege",
+    "location",
+    "datatype",
+    "identifier",
+    "purpose",
+    "args",
+];
+
+fn no_entry(block: usize) -> String {
+    format!("no_matching_entry_block_{block}")
+}
+
+/// The vectors' trust: `{kid: jwk}`.
+struct Trust<'a>(Json<'a>);
+
+impl Keys for Trust<'_> {
+    fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
+        for (name, jwk) in self.0.members().filter(|(name, _)| *name == kid) {
+            let member = |name: &str| jwk.get(name).and_then(Json::as_str);
+            let public = (member("kty") == Some("OKP") && member("crv") == Some("Ed25519"))
+                .then(|| member("x"))
+                .flatten()
+                .and_then(|x| base64url::decode(x.as_bytes()))
+                .and_then(|x| <[u8; 32]>::try_from(x).ok());
+            let Some(public) = public else { continue };
+            let key = IssuerKey {
+                iss: None,
+                kid: name,
+                eddsa_name: false,
+                public,
+                signs: "cap+jwt",
+                tenants: None,
+                audiences: None,
+                agents: None,
+            };
+            if visit(key) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask check`: format, lints, documentation, and that the pure crates need no `std`.
+
+use std::path::Path;
+
+use crate::cargo::{self, cargo};
+use crate::guest;
+use crate::ui::{self, Tally};
+
+/// The crates that decide; they must build where there is no operating system.
+const PURE: [&str; 4] = [
+    "ambit-core",
+    "ambit-token",
+    "ambit-policy",
+    "ambit-evaluator",
+];
+
+/// What is checked, and the cargo command that does it.
+const STEPS: [(&str, &str); 6] = [
+    ("format", "fmt --all --check"),
+    (
+        "lints, native",
+        "clippy --quiet --workspace --all-targets -- -D warnings",
+    ),
+    (
+        "lints, wasm guests",
+        "clippy --quiet -p ambit-guest -p vectors-guest --target wasm32v1-none -- -D warnings",
+    ),
+    (
+        "lints, npm evaluator",
+        "clippy --quiet -p ambit-web --target wasm32-unknown-unknown -- -D warnings",
+    ),
+    (
+        "documentation",
+        "doc --quiet --workspace --no-deps --document-private-items",
+    ),
+    ("layering", "test --quiet -p ambit-tests --test layering"),
+];
+
+/// Runs every check, also after one that failed.
+pub(crate) fn run(root: &Path) -> Result<Tally, String> {
+    guest::add_targets(root)?;
+    // The CLI embeds the guest, so linting the workspace needs it.
+    guest::build(root)?;
+    let pure = PURE.map(|name| format!("-p {name}")).join(" ");
+    let pure = format!("build --quiet {pure} --target wasm32v1-none");
+    let steps = STEPS
+        .into_iter()
+        .chain([("the pure crates without `std`", pure.as_str())]);
+    let mut tally = Tally::default();
+    for (name, arguments) in steps {
+        ui::heading(name);
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let mut command = cargo(root, &arguments);
+        let passed = cargo::succeeds(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+        ui::outcome(passed, name);
+        tally += Tally::one(passed);
+    }
+    Ok(tally)
+}

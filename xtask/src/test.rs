@@ -1,0 +1,198 @@
+//! `cargo xtask test`: builds what tests need, then runs all of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cargo::{self, cargo};
+use crate::guest;
+use crate::ui::{self, Tally};
+use crate::{agentdojo, vectors};
+
+/// Names the folder with third-party data.
+const EXTERNAL: &str = "AMBIT_EXTERNAL";
+
+/// The project's own vectors.
+const OWN: [&str; 1] = ["tests/constraints/cases.json"];
+/// The vector files of that folder, in the forms that exist so far.
+const VECTORS: [&str; 5] = [
+    "vectors/capability-chain/cases.json",
+    "vectors/constraints/cases.json",
+    "vectors/wycheproof/ed25519_test.json",
+    "vectors/ed25519-speccheck",
+    "vectors/json-test-suite",
+];
+const SUITES: &str = "bench/agentdojo";
+
+/// Runs everything and sums it up.
+pub(crate) fn run(root: &Path) -> Result<Tally, String> {
+    guest::add_targets(root)?;
+    ui::heading("Building the guest and the npm evaluator");
+    ui::note(guest::build(root)?.display());
+    let node = program(root, "node")?;
+    if node {
+        ui::note(crate::web::build(root)?.display());
+    }
+    let mut parts = Parts::default();
+    ui::heading("Tests of the workspace");
+    parts.add("workspace", workspace(root));
+    if node {
+        ui::heading("Tests of the npm package");
+        parts.add("npm package", package(root));
+    }
+    let own = OWN.iter().map(|file| root.join(file)).collect();
+    parts.add("own vectors", vectors::run(&vectors::Args::all(own), root));
+    external(root, &mut parts)?;
+    ui::heading("Summary");
+    for (name, tally) in &parts.0 {
+        ui::outcome(tally.failed == 0, format_args!("{name}: {tally}"));
+    }
+    Ok(parts.0.into_iter().map(|(_, tally)| tally).sum())
+}
+
+/// What ran. A part that stops with an error counts as one failure and does not stop the others.
+#[derive(Default)]
+struct Parts(Vec<(String, Tally)>);
+
+impl Parts {
+    fn add(&mut self, name: impl Into<String>, outcome: Result<Tally, String>) {
+        let tally = outcome.unwrap_or_else(|why| {
+            ui::bad(why);
+            Tally::one(false)
+        });
+        self.0.push((name.into(), tally));
+    }
+}
+
+/// Whether a program that some tests need is there. Without it those are skipped, but not in CI.
+fn program(root: &Path, name: &str) -> Result<bool, String> {
+    if cargo::is_there(name) {
+        return Ok(true);
+    }
+    if std::env::var_os("CI").is_some() {
+        return Err(format!("`{name}` is needed in CI and cannot be started"));
+    }
+    let package = root.join("pkg");
+    ui::skipped(format_args!(
+        "`{name}` is not installed: the tests of {} do not run",
+        package.display()
+    ));
+    Ok(false)
+}
+
+fn workspace(root: &Path) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    let mut command = cargo(root, &["test", "--workspace", "--no-fail-fast"]);
+    let passed = cargo::watch(&mut command, |line| tally += counted(line))?;
+    Ok(with_failure(tally, passed))
+}
+
+/// The counts in a line `test result: ok. 12 passed; 0 failed; …`.
+fn counted(line: &str) -> Tally {
+    let Some(rest) = line.strip_prefix("test result: ") else {
+        return Tally::default();
+    };
+    let number = |word: &str| {
+        let (before, _) = rest.split_once(word)?;
+        before.trim_end().rsplit(' ').next()?.parse().ok()
+    };
+    Tally {
+        passed: number("passed").unwrap_or_default(),
+        failed: number("failed;").unwrap_or_default(),
+    }
+}
+
+/// A run that failed without a failed test (it did not build) counts as one failure.
+fn with_failure(mut tally: Tally, passed: bool) -> Tally {
+    if !passed && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    tally
+}
+
+/// Runs `pkg/tests/*.test.mjs` with node's own runner.
+fn package(root: &Path) -> Result<Tally, String> {
+    let folder = root.join("pkg/tests");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .map_err(|error| format!("`{}`: {error}", folder.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    let mut node = Command::new("node");
+    node.current_dir(root.join("pkg"));
+    node.args(["--test", "--test-reporter=tap"]).args(&files);
+    let mut tally = Tally::default();
+    let passed = cargo::watch(&mut node, |line| {
+        let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
+        tally.passed += number("# pass ").unwrap_or(0_usize);
+        tally.failed += number("# fail ").unwrap_or(0_usize);
+    })?;
+    Ok(with_failure(tally, passed && !files.is_empty()))
+}
+
+/// Vectors and suites that the repository does not carry.
+fn external(root: &Path, parts: &mut Parts) -> Result<(), String> {
+    let Some(folder) = std::env::var_os(EXTERNAL).map(PathBuf::from) else {
+        ui::skipped(format_args!(
+            "{EXTERNAL} is not set: third-party vectors and AgentDojo suites do not run"
+        ));
+        return Ok(());
+    };
+    let files = VECTORS.iter().map(|file| folder.join(file)).collect();
+    let vectors = vectors::run(&vectors::Args::all(files), root);
+    parts.add("third-party vectors", vectors);
+    for folder in suites(&folder.join(SUITES))? {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("AgentDojo {name}");
+        parts.add(name, agentdojo::run(&agentdojo::Args { folder }, root));
+    }
+    Ok(())
+}
+
+/// The folders that hold a suite.
+fn suites(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries =
+        fs::read_dir(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
+    let mut suites: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.join("verdicts.jsonl").is_file())
+        .collect();
+    suites.sort();
+    if suites.is_empty() {
+        return Err(format!("`{}` holds no suite", folder.display()));
+    }
+    Ok(suites)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tally, counted, with_failure};
+
+    #[test]
+    fn cargo_results_are_counted() {
+        let line =
+            "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(
+            counted(line),
+            Tally {
+                passed: 12,
+                failed: 3
+            }
+        );
+        assert_eq!(counted("test json::tests ... ok"), Tally::default());
+    }
+
+    #[test]
+    fn a_build_that_fails_is_a_failure() {
+        let none = Tally::default();
+        assert_eq!(with_failure(none, true), none);
+        assert_eq!(
+            with_failure(none, false),
+            Tally {
+                passed: 0,
+                failed: 1
+            }
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! Which form a vector file has, by its content.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::value::RawValue;
+
+/// The forms that can be run.
+#[derive(Debug)]
+pub(crate) enum Form<'a> {
+    /// Token chains with a `trust` of their own.
+    Chains(&'a str),
+    /// `ambit-constraints-1`
+    Constraints(&'a str),
+    /// Project Wycheproof, `EDDSA` over edwards25519
+    Wycheproof(&'a str),
+    /// ed25519-speccheck, `cases.json`
+    Speccheck(&'a str),
+    /// ed25519-speccheck, `cases.txt`
+    SpeccheckText(&'a str),
+    /// JSONTestSuite; here the bytes are arbitrary, and the file's name says what is expected.
+    Json(JsonExpectation),
+}
+
+/// What JSONTestSuite expects of a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonExpectation {
+    /// `y_`: is JSON.
+    Accept,
+    /// `n_`: is no JSON.
+    Refuse,
+    /// `i_` and `test_transform`: either, without harm.
+    Either,
+}
+
+impl Form<'_> {
+    /// The form's name for people.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Form::Chains(_) => "capability chains",
+            Form::Constraints(_) => "constraints",
+            Form::Wycheproof(_) => "Wycheproof Ed25519",
+            Form::Speccheck(_) | Form::SpeccheckText(_) => "ed25519-speccheck",
+            Form::Json(_) => "JSONTestSuite",
+        }
+    }
+}
+
+/// Finds the form of a file. Content decides; only the files of JSONTestSuite, which are arbitrary
+/// bytes, are known by their names.
+pub(crate) fn find<'a>(file: &Path, bytes: &'a [u8]) -> Result<Form<'a>, String> {
+    let by_content = std::str::from_utf8(bytes).map_err(|_| UNKNOWN.to_owned());
+    match by_content.and_then(of_text) {
+        Ok(form) => Ok(form),
+        Err(why) => json_suite(file).map(Form::Json).ok_or(why),
+    }
+}
+
+const UNKNOWN: &str = "unknown form: not capability chains, `ambit-constraints-1`, Wycheproof \
+     Ed25519, ed25519-speccheck or JSONTestSuite";
+
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
+fn of_text(text: &str) -> Result<Form<'_>, String> {
+    if let Ok(object) = serde_json::from_str::<Object<'_>>(text) {
+        return of_object(text, &object);
+    }
+    if let Ok(cases) = serde_json::from_str::<Vec<Object<'_>>>(text) {
+        let has = |name| cases.iter().all(|case| case.contains_key(name));
+        let speccheck = has("message") && has("pub_key") && has("signature");
+        if speccheck && !cases.is_empty() {
+            return Ok(Form::Speccheck(text));
+        }
+        return Err(UNKNOWN.to_owned());
+    }
+    let mut lines = text.lines().map(str::trim);
+    let counted = lines.next().is_some_and(|line| line.parse::<u32>().is_ok());
+    if counted && lines.next().is_some_and(|line| line.starts_with("msg=")) {
+        return Ok(Form::SpeccheckText(text));
+    }
+    Err(UNKNOWN.to_owned())
+}
+
+fn of_object<'a>(text: &'a str, object: &Object<'_>) -> Result<Form<'a>, String> {
+    let string = |name: &str| {
+        let value = object.get(name)?;
+        serde_json::from_str::<String>(value.get()).ok()
+    };
+    if let Some(form) = string("form") {
+        return match form.as_str() {
+            "ambit-constraints-1" => Ok(Form::Constraints(text)),
+            other => Err(format!("unknown form `{other}`")),
+        };
+    }
+    if object.contains_key("testGroups") {
+        return match string("algorithm").as_deref() {
+            Some("EDDSA") => Ok(Form::Wycheproof(text)),
+            Some(other) => Err(format!(
+                "unknown form: Wycheproof for `{other}`, not `EDDSA`"
+            )),
+            None => Err("unknown form: test groups without an `algorithm`".to_owned()),
+        };
+    }
+    if object.contains_key("trust") && object.contains_key("cases") {
+        return Ok(Form::Chains(text));
+    }
+    if object.contains_key("chain") && object.contains_key("leaf_jkt") {
+        return Err(
+            "unknown form: proofs of possession (DPoP) for one chain are not supported yet"
+                .to_owned(),
+        );
+    }
+    Err(UNKNOWN.to_owned())
+}
+
+/// What JSONTestSuite's names say: `test_parsing/{y,n,i}_*.json` and `test_transform/*.json`.
+fn json_suite(file: &Path) -> Option<JsonExpectation> {
+    if file.extension().is_none_or(|extension| extension != "json") {
+        return None;
+    }
+    let file = file.canonicalize().ok()?;
+    if file.parent()?.ends_with("test_transform") {
+        return Some(JsonExpectation::Either);
+    }
+    match file.file_name()?.to_string_lossy().split_once('_')?.0 {
+        "y" => Some(JsonExpectation::Accept),
+        "n" => Some(JsonExpectation::Refuse),
+        "i" => Some(JsonExpectation::Either),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Form, find};
+
+    #[test]
+    fn content_decides() {
+        let cases = [
+            (r#"{"trust": {}, "cases": []}"#, "capability chains"),
+            (
+                r#"{"form": "ambit-constraints-1", "groups": []}"#,
+                "constraints",
+            ),
+            (
+                r#"{"algorithm": "EDDSA", "testGroups": []}"#,
+                "Wycheproof Ed25519",
+            ),
+            (
+                r#"[{"message": "", "pub_key": "", "signature": ""}]"#,
+                "ed25519-speccheck",
+            ),
+            ("1\nmsg=\npbk=\nsig=\n", "ed25519-speccheck"),
+        ];
+        for (text, name) in cases {
+            let form = find(Path::new("n_misnamed.json"), text.as_bytes());
+            assert_eq!(form.map(|form| form.name()), Ok(name), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error() {
+        let texts = [
+            "",
+            "[]",
+            "{}",
+            "3",
+            r#"{"form": "ambit-constraints-2"}"#,
+            r#"{"algorithm": "ECDSA", "testGroups": []}"#,
+            r#"{"testGroups": []}"#,
+            r#"{"chain": "", "leaf_jkt": "", "cases": []}"#,
+            r#"[{"message": ""}]"#,
+        ];
+        for text in texts {
+            assert!(
+                find(Path::new("cases.json"), text.as_bytes()).is_err(),
+                "{text}"
+            );
+        }
+        assert!(find(Path::new("cases.json"), b"\xff").is_err());
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_known_by_name() {
+        // The name counts only for a file that is there.
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, known) in [("n_x.json", true), ("n_x.txt", false), ("x.json", false)] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, b"\xff").expect("a file");
+            let form = find(&file, b"\xff");
+            assert_eq!(matches!(form, Ok(Form::Json(_))), known, "{name}");
+        }
+    }
+}
