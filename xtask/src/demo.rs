@@ -18,7 +18,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// Columns of a line, for terminals, mails and recordings.
 const WIDTH: usize = 98;
-/// Columns of the words in front of a paragraph.
+/// Columns of the words in front of what is asked and answered.
 const LABEL: usize = 12;
 
 /// Builds the guest and plays every scene.
@@ -26,7 +26,7 @@ const LABEL: usize = 12;
 /// # Errors
 ///
 /// What could not be built or played; an answer that differs from its scene is counted instead.
-pub fn run(root: &Path) -> Result<Tally, String> {
+pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     anstream::eprintln!("{DIM}building the guest …{DIM:#}");
     let guest = guest::build(root)?;
     let guest = std::fs::read(&guest).map_err(|error| format!("{}: {error}", guest.display()))?;
@@ -36,11 +36,13 @@ pub fn run(root: &Path) -> Result<Tally, String> {
         let title = format!("{}/{}  {} ", at + 1, scenes.len(), scene.title);
         let rule = "─".repeat(WIDTH.saturating_sub(title.chars().count()));
         anstream::println!("\n{TITLE}{title}{rule}{TITLE:#}");
-        paragraph("", Style::new(), &scene.story);
+        plain(Style::new(), &scene.story);
         let (passed, failed) = scene.play(&guest, &mut |event| show(&event))?;
         tally += Tally { passed, failed };
     }
-    anstream::println!("\n{DIM}To add a scene, add a `scene.json` to a project: see tests/README.md.{DIM:#}");
+    anstream::println!(
+        "\n{DIM}To add a scene, add a `scene.json` to a project: see tests/README.md.{DIM:#}"
+    );
     Ok(tally)
 }
 
@@ -48,27 +50,41 @@ fn show(event: &Event) {
     match event {
         Event::Policy { facts } => {
             heading("Policy module", "compiled, signed and loaded just now");
-            facts.iter().for_each(|fact| paragraph("", DIM, fact));
+            facts.iter().for_each(|fact| plain(DIM, fact));
         }
-        Event::Manifest { agent, facts, lines } => {
+        Event::Manifest {
+            agent,
+            facts,
+            lines,
+        } => {
             heading("Manifest", &format!("what `{agent}` may ever be granted"));
-            paragraph("", DIM, &facts.join("; "));
-            lines.iter().for_each(|line| paragraph("  •", Style::new(), line));
+            plain(DIM, &facts.join("; "));
+            lines.iter().for_each(|line| bullet(line));
         }
         Event::Token { say, facts, lines } => {
             heading("Token", say);
-            facts.iter().for_each(|fact| paragraph("", DIM, fact));
-            lines.iter().for_each(|line| paragraph("  •", Style::new(), line));
+            facts.iter().for_each(|fact| plain(DIM, fact));
+            lines.iter().for_each(|line| bullet(line));
         }
-        Event::Answer { say, holder, asked, answer, fault } => {
-            heading("Request", say);
+        Event::Answer {
+            say,
+            holder,
+            asked,
+            answer,
+            fault,
+        } => {
+            heading(&format!("Request of {holder}"), say);
             for (at, line) in asked.iter().enumerate() {
-                let label = if at == 0 { holder.as_str() } else { "" };
-                paragraph(label, Style::new(), line);
+                labelled(
+                    if at == 0 { "asks to" } else { "" },
+                    HEAD,
+                    Style::new(),
+                    line,
+                );
             }
             show_answer(answer);
             if let Some(fault) = fault {
-                paragraph("UNEXPECTED", NO, fault);
+                labelled("UNEXPECTED", NO, NO, fault);
             }
         }
     }
@@ -78,22 +94,37 @@ fn show_answer(answer: &Value) {
     let context = &answer["context"];
     let reason = &context["reason"];
     if answer["decision"] == true {
-        paragraph_in("ALLOWED", YES, Style::new(), &first_duties(&context["obligations"]));
+        labelled(
+            "ALLOWED",
+            YES,
+            Style::new(),
+            &duties(&context["obligations"]),
+        );
         return;
     }
-    paragraph_in("DENIED", NO, Style::new(), &format!("{} ({})", text(&reason["user"]), text(&reason["code"])));
-    paragraph("", DIM, text(&reason["admin"]));
+    labelled(
+        "DENIED",
+        NO,
+        Style::new(),
+        &format!("{} ({})", text(&reason["user"]), text(&reason["code"])),
+    );
+    labelled("why", DIM, DIM, text(&reason["admin"]));
     let remedy = text(&context["remedy"]["text"]);
     if !remedy.is_empty() {
-        paragraph_in("would help", HELP, HELP, remedy);
+        labelled("would help", HELP, HELP, remedy);
     }
 }
 
 /// What must be done before acting.
-fn first_duties(obligations: &Value) -> String {
-    let duties: Vec<String> = obligations.as_array().into_iter().flatten().map(duty).collect();
+fn duties(obligations: &Value) -> String {
+    let duties: Vec<String> = obligations
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(duty)
+        .collect();
     if duties.is_empty() {
-        return "nothing to do first".to_owned();
+        return "without obligations".to_owned();
     }
     format!("but first, or not at all: {}", duties.join("; "))
 }
@@ -110,11 +141,17 @@ fn duty(obligation: &Value) -> String {
 fn charge(charge: &Value) -> String {
     let amount = |member: &str| {
         let units = charge[member].as_i64().unwrap_or_default();
-        let decimals = charge["decimals"].as_u64().and_then(|decimals| u32::try_from(decimals).ok());
+        let decimals = charge["decimals"]
+            .as_u64()
+            .and_then(|decimals| u32::try_from(decimals).ok());
         ambit_core::decimal_text(units, decimals.unwrap_or_default())
     };
     match charge["currency"].as_str() {
-        Some(currency) => format!("charge {} {currency} to the budget of {}", amount("amount"), amount("max")),
+        Some(currency) => format!(
+            "charge {} {currency} to the budget of {}",
+            amount("amount"),
+            amount("max")
+        ),
         None => format!("count one of {} uses", amount("max")),
     }
 }
@@ -124,20 +161,34 @@ fn text(value: &Value) -> &str {
 }
 
 fn heading(what: &str, about: &str) {
-    anstream::println!("\n{HEAD}{what}{HEAD:#}: {about}");
+    let whole = format!("{what}: {about}");
+    for (at, line) in wrap(&whole, WIDTH).iter().enumerate() {
+        match line.strip_prefix(what).filter(|_| at == 0) {
+            Some(rest) => anstream::println!("\n{HEAD}{what}{HEAD:#}{rest}"),
+            None => anstream::println!("{line}"),
+        }
+    }
 }
 
-fn paragraph(label: &str, style: Style, words: &str) {
-    paragraph_in(label, HEAD, style, words);
+/// Words on their own.
+fn plain(style: Style, words: &str) {
+    beside("", Style::new(), 0, style, words);
+}
+
+fn bullet(words: &str) {
+    beside("•", Style::new(), 2, Style::new(), words);
+}
+
+fn labelled(label: &str, label_style: Style, style: Style, words: &str) {
+    beside(label, label_style, LABEL, style, words);
 }
 
 /// A label and words beside it, wrapped.
-fn paragraph_in(label: &str, label_style: Style, style: Style, words: &str) {
-    let indent = if label == "  •" { 2 } else { LABEL };
-    let width = WIDTH.saturating_sub(indent + 2);
+fn beside(label: &str, label_style: Style, columns: usize, style: Style, words: &str) {
+    let width = WIDTH.saturating_sub(columns + 2);
     for (at, line) in wrap(words, width).iter().enumerate() {
-        let label = if at == 0 { label.trim() } else { "" };
-        let space = " ".repeat(indent.saturating_sub(label.chars().count()));
+        let label = if at == 0 { label } else { "" };
+        let space = " ".repeat(columns.saturating_sub(label.chars().count()));
         anstream::println!("  {label_style}{label}{label_style:#}{space}{style}{line}{style:#}");
     }
 }

@@ -39,6 +39,23 @@ pub(crate) fn build_into(root: &Path, target_dir: &Path) -> Result<PathBuf, Stri
     Ok(build.run()?.join("ambit_guest.wasm"))
 }
 
+/// Builds `vectors_guest.wasm`, the pure crates as vectors test them, and says where it is.
+///
+/// # Errors
+///
+/// As [`build`].
+pub(crate) fn build_vectors(root: &Path) -> Result<PathBuf, String> {
+    let build = WasmBuild {
+        root,
+        target_dir: &root.join("target/vectors-guest"),
+        package: "vectors-guest",
+        target: TARGET,
+        flags: &[],
+        profile: &[],
+    };
+    Ok(build.run()?.join("vectors_guest.wasm"))
+}
+
 /// One crate built for a wasm target with the profile `wasm`; the same sources give the same bytes
 /// wherever they lie.
 #[derive(Debug)]

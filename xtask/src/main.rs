@@ -1,6 +1,7 @@
 //! The developer's commands: `cargo xtask --help` lists them.
 
 mod agentdojo;
+mod bench;
 mod cargo;
 mod check;
 mod ci;
@@ -44,6 +45,8 @@ enum Task {
     Ci,
     /// Build guest and module in two folders and compare the digests
     Repro,
+    /// Measure signatures, decisions and sizes in every engine
+    Bench,
 }
 
 /// What a command says at its end: a count of checks, or nothing to count.
@@ -62,6 +65,7 @@ impl Task {
             Self::Test => test::run(&root).map(Some),
             Self::Ci => ci::run(&root).map(Some),
             Self::Repro => repro::run(&root).map(Some),
+            Self::Bench => bench::run(&root).map(|()| None),
         }
     }
 }

@@ -144,9 +144,14 @@ impl SecretKey {
             CompileError::new(code, format!("`{}`: {error}", path.display()))
         };
         let mut file = create_private(path).map_err(error)?;
-        file.write_all(self.private_jwk().as_bytes())
-            .map_err(error)?;
-        file.sync_all().map_err(error)
+        let written = file
+            .write_all(self.private_jwk().as_bytes())
+            .and_then(|()| file.sync_all());
+        written.map_err(|why| {
+            // A part of a key is of no use to anybody. The file is ours: it was made just now.
+            let _ = fs::remove_file(path);
+            error(why)
+        })
     }
 
     /// Written by hand, so that no copy of the secret stays behind in a JSON value.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::capability::{self, Ask, Mismatch, Place, match_entry};
+use ambit_core::capability::{self, Ask, Mismatch, Place};
 use ambit_core::constraint;
 use ambit_core::json::Json;
 use ambit_core::{Power, Reason, Steps};
@@ -163,30 +163,27 @@ impl<'a> Layer<'a> {
         };
         let entries = || self.entries.iter().copied().enumerate();
         let chargeable = entries().filter(|(_, entry)| limit_fault(*entry, ask).is_none());
-        let (index, mismatch) = match capability::select(chargeable, self.place(), ask, steps) {
-            Ok(index) => {
-                return at(index).ok_or(Miss {
-                    nearest: None,
-                    cause: Cause::Mismatch(Mismatch::Action),
-                });
-            }
-            Err(miss) => miss,
-        };
-        let over_limit = entries().find_map(|(index, entry)| {
-            let fault = limit_fault(entry, ask)?;
-            match_entry(entry, self.place(), ask, steps).ok()?;
-            Some((index, fault))
-        });
-        Err(match over_limit {
-            Some((index, fault)) => Miss {
-                nearest: at(index),
-                cause: Cause::Limit(fault),
+        if let Ok(index) = capability::select(chargeable, self.place(), ask, steps) {
+            return at(index).ok_or(Miss {
+                nearest: None,
+                cause: Cause::Mismatch(Mismatch::Action),
+            });
+        }
+        // Why not is judged over all entries: what still matches has no room for the charge.
+        Err(
+            match capability::select(entries(), self.place(), ask, steps) {
+                Ok(index) => Miss {
+                    nearest: at(index),
+                    cause: at(index)
+                        .and_then(|selected| limit_fault(selected.entry, ask))
+                        .map_or(Cause::Mismatch(Mismatch::Action), Cause::Limit),
+                },
+                Err((index, mismatch)) => Miss {
+                    nearest: at(index),
+                    cause: Cause::Mismatch(mismatch),
+                },
             },
-            None => Miss {
-                nearest: at(index),
-                cause: Cause::Mismatch(mismatch),
-            },
-        })
+        )
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = Json<'a>> + '_ {

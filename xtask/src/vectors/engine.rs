@@ -5,7 +5,7 @@ use std::path::Path;
 use vectors_guest::Case;
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 
-use crate::guest::WasmBuild;
+use crate::guest;
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EngineChoice {
@@ -109,16 +109,7 @@ struct Loaded {
 
 impl Wasm {
     fn start(root: &Path) -> Result<Self, String> {
-        let target = root.join("target/vectors-guest");
-        let build = WasmBuild {
-            root,
-            target_dir: &target,
-            package: "vectors-guest",
-            target: "wasm32v1-none",
-            flags: &[],
-            profile: &[],
-        };
-        let file = build.run()?.join("vectors_guest.wasm");
+        let file = guest::build_vectors(root)?;
         let engine = Engine::default();
         let module = Module::from_file(&engine, &file)
             .map_err(|error| format!("{}: {error:#}", file.display()))?;

@@ -1,0 +1,84 @@
+// Measures the npm evaluator in Node on files that `cargo xtask bench` has prepared, beside Node's own
+// Ed25519. One JSON line a measurement. Usage: node node.mjs FOLDER FOLDER_OF_THE_PACKAGE
+
+import { createPublicKey, verify } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { performance } from "node:perf_hooks";
+import { pathToFileURL } from "node:url";
+
+const [folder, npm] = process.argv.slice(2).map((path) => resolve(path));
+const SAMPLES = 101;
+const SAMPLE_MS = 8;
+
+function time(work, runs) {
+  const start = performance.now();
+  for (let run = 0; run < runs; run += 1) work();
+  return performance.now() - start;
+}
+
+function measure(what, work) {
+  const warm = performance.now();
+  while (performance.now() - warm < 300) work();
+  let runs = 1;
+  while (time(work, runs) < SAMPLE_MS) runs *= 2;
+  const samples = Array.from({ length: SAMPLES }, () => (time(work, runs) * 1e6) / runs);
+  samples.sort((left, right) => left - right);
+  const at = (percent) => Math.round(samples[Math.floor(((SAMPLES - 1) * percent) / 100)]);
+  const line = { engine: "node", what, unit: "ns", median: at(50), p10: at(10), p90: at(90), samples: SAMPLES, runs };
+  console.log(JSON.stringify(line));
+}
+
+async function signature() {
+  const bytes = await readFile(join(folder, "signature.case"));
+  const { instance } = await WebAssembly.instantiate(await readFile(join(folder, "vectors_guest.wasm")));
+  const { memory, vectors_alloc, vectors_run, vectors_free } = instance.exports;
+  const run = () => {
+    const at = vectors_alloc(bytes.length);
+    new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
+    const packed = BigInt.asUintN(64, vectors_run(at, bytes.length));
+    const [where, length] = [Number(packed >> 32n), Number(packed & 0xffffffffn)];
+    const verified = Buffer.from(memory.buffer, where, length).includes("true");
+    vectors_free(where, length);
+    return verified;
+  };
+  if (!run()) throw new Error("the signature to be measured does not verify");
+  measure("strict Ed25519 verification", run);
+
+  const [key, message, made] = fields(bytes);
+  const jwk = { kty: "OKP", crv: "Ed25519", x: key.toString("base64url") };
+  const publicKey = createPublicKey({ key: jwk, format: "jwk" });
+  if (!verify(null, message, publicKey, made)) throw new Error("node:crypto does not verify");
+  measure("Ed25519 of node:crypto, to compare", () => verify(null, message, publicKey, made));
+}
+
+// A tag byte, then each field with its length (little-endian u32) before it.
+function fields(bytes) {
+  const found = [];
+  for (let at = 1; at < bytes.length; ) {
+    const length = bytes.readUInt32LE(at);
+    found.push(bytes.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return found;
+}
+
+async function decisions() {
+  const { init, PolicyModule } = await import(pathToFileURL(join(npm, "node.js")));
+  await init();
+  const file = new Uint8Array(await readFile(join(folder, "policy.wasm")));
+  const trust = await readFile(join(folder, "keys.json"), "utf8");
+  const now = Number(await readFile(join(folder, "now"), "utf8"));
+  const policy = PolicyModule.load(file, undefined, trust, { now });
+  const requests = (await readFile(join(folder, "requests.jsonl"), "utf8")).trimEnd().split("\n");
+  for (const request of requests) {
+    const answer = policy.evaluateText(request);
+    if (!answer.startsWith('{"decision":true,')) throw new Error(`not allowed: ${answer}`);
+  }
+  let next = 0;
+  measure("decision, new token", () => policy.evaluateText(requests[next++ % requests.length]));
+  measure("decision, token seen before", () => policy.evaluateText(requests[0]));
+}
+
+await signature();
+await decisions();

@@ -1,0 +1,44 @@
+// The npm evaluator behind a line protocol: one JSON command a line in, one line out.
+//
+//   {"op": "load", "policy": ID, "module": FILE, "trust": TEXT, "now": SECONDS}   ok
+//   {"op": "evaluate" | "describe" | "info", "policy": ID, "input": BASE64}       the output in base64
+//
+// A line that starts with "error: " says what failed. Usage: node node.mjs FOLDER_OF_THE_PACKAGE
+
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+const { init, PolicyModule } = await import(pathToFileURL(join(resolve(process.argv[2]), "node.js")));
+await init();
+
+const policies = new Map();
+const text = new TextDecoder("utf-8", { ignoreBOM: true });
+const operations = {
+  async load({ policy, module, trust, now }) {
+    const file = new Uint8Array(await readFile(module));
+    policies.set(policy, PolicyModule.load(file, undefined, trust, { now }));
+    return "ok";
+  },
+  evaluate: ({ policy, input }) => base64(policies.get(policy).evaluateBytes(bytes(input))),
+  describe: ({ policy, input }) => base64(policies.get(policy).describeText(text.decode(bytes(input)))),
+  info: ({ policy }) => base64(policies.get(policy).infoText()),
+};
+
+function bytes(input) {
+  return new Uint8Array(Buffer.from(input, "base64"));
+}
+
+function base64(output) {
+  return Buffer.from(output).toString("base64");
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    const command = JSON.parse(line);
+    console.log(await operations[command.op](command));
+  } catch (error) {
+    console.log(`error: ${error.code ?? ""} ${error.message}`);
+  }
+}

@@ -1,0 +1,296 @@
+//! The engines that must agree, byte for byte.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use ambit_host::{Evaluator, Instances, NativeEngine, Runtime, WasmEngine};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+
+use crate::project::{NOW, SignedPolicy};
+use crate::{suites, workspace};
+
+/// What an engine is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question<'a> {
+    /// To answer a request.
+    Evaluate(&'a [u8]),
+    /// To put capabilities into words.
+    Describe(&'a [u8]),
+    /// To say which policy it has.
+    Info,
+}
+
+/// One way to run a policy.
+pub trait Engine {
+    /// Its name, for people.
+    fn name(&self) -> &'static str;
+
+    /// Gets a policy ready.
+    ///
+    /// # Errors
+    ///
+    /// Why the engine refuses it.
+    fn load(&mut self, policy: &SignedPolicy) -> Result<(), String>;
+
+    /// Asks about a policy that was loaded.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no output at all; a denial is output.
+    fn ask(&mut self, policy: &SignedPolicy, question: Question<'_>) -> Result<Vec<u8>, String>;
+}
+
+/// The engines of this machine.
+#[derive(Default)]
+pub struct Engines {
+    /// Those that are there.
+    pub list: Vec<Box<dyn Engine>>,
+    /// A line about each that is not.
+    pub lacking: Vec<String>,
+}
+
+/// Starts every engine.
+///
+/// # Errors
+///
+/// An engine that must be there and is not: what to run.
+pub fn start() -> Result<Engines, String> {
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    let wasmtime: Make = |runtime, module| wasm(runtime, module, Instances::Pooled);
+    let fresh: Make = |runtime, module| wasm(runtime, module, Instances::Fresh);
+    let native: Make = |_, module| Ok(Box::new(NativeEngine::new(module)));
+    let mut engines = Engines {
+        list: vec![
+            Box::new(Local::new("native", native, &runtime)),
+            Box::new(Local::new("wasmtime", wasmtime, &runtime)),
+            Box::new(Local::new("wasmtime, fresh", fresh, &runtime)),
+        ],
+        lacking: Vec::new(),
+    };
+    match Node::start()? {
+        Some(node) => engines.list.push(Box::new(node)),
+        None if env::var_os("CI").is_some() => {
+            return Err("`node` is not there, and CI needs it".to_owned());
+        }
+        None => engines
+            .lacking
+            .push("SKIPPED: the npm evaluator, because `node` is not there".to_owned()),
+    }
+    Ok(engines)
+}
+
+impl Engines {
+    /// Has every engine load a policy.
+    ///
+    /// # Errors
+    ///
+    /// Which engine refuses it, and why.
+    pub fn load(&mut self, policy: &SignedPolicy) -> Result<(), String> {
+        self.list.iter_mut().try_for_each(|engine| {
+            let loaded = engine.load(policy);
+            loaded.map_err(|why| format!("{}: {why}", engine.name()))
+        })
+    }
+
+    /// Asks every engine, and compares the bytes with those of the first.
+    ///
+    /// # Errors
+    ///
+    /// Which two engines differ, and how.
+    pub fn ask(
+        &mut self,
+        policy: &SignedPolicy,
+        question: Question<'_>,
+    ) -> Result<Vec<u8>, String> {
+        let mut first: Option<(&str, Vec<u8>)> = None;
+        for engine in &mut self.list {
+            let output = engine
+                .ask(policy, question)
+                .map_err(|why| format!("{}: {why}", engine.name()))?;
+            match &first {
+                None => first = Some((engine.name(), output)),
+                Some((_, known)) if *known == output => {}
+                Some((name, known)) => {
+                    return Err(difference((name, known), (engine.name(), &output)));
+                }
+            }
+        }
+        first
+            .map(|(_, output)| output)
+            .ok_or_else(|| "there is no engine".to_owned())
+    }
+}
+
+/// Where two outputs part, with some text around it.
+fn difference((one, left): (&str, &[u8]), (other, right): (&str, &[u8])) -> String {
+    let at = left
+        .iter()
+        .zip(right)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let around = |bytes: &[u8]| {
+        let piece = &bytes[at.saturating_sub(60).min(bytes.len())..(at + 60).min(bytes.len())];
+        String::from_utf8_lossy(piece).into_owned()
+    };
+    format!(
+        "from byte {at} on the outputs differ (is an engine older than the sources? `cargo xtask test` builds them)\n    \
+         {one}: … {} …\n    {other}: … {} …",
+        around(left),
+        around(right)
+    )
+}
+
+impl std::fmt::Debug for Engines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.list.iter().map(|engine| engine.name()))
+            .finish()
+    }
+}
+
+type Made = Result<Box<dyn Evaluator>, String>;
+type Make = fn(&Runtime, &ambit_host::PolicyModule) -> Made;
+
+fn wasm(runtime: &Runtime, module: &ambit_host::PolicyModule, instances: Instances) -> Made {
+    let engine = WasmEngine::new(runtime, module, instances).map_err(|error| error.to_string())?;
+    Ok(Box::new(engine))
+}
+
+/// An engine of `ambit-host`.
+struct Local {
+    name: &'static str,
+    make: Make,
+    runtime: Runtime,
+    policies: BTreeMap<String, Box<dyn Evaluator>>,
+}
+
+impl Local {
+    fn new(name: &'static str, make: Make, runtime: &Runtime) -> Self {
+        Self {
+            name,
+            make,
+            runtime: runtime.clone(),
+            policies: BTreeMap::new(),
+        }
+    }
+}
+
+impl Engine for Local {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn load(&mut self, policy: &SignedPolicy) -> Result<(), String> {
+        let evaluator = (self.make)(&self.runtime, &policy.load()?)?;
+        self.policies.insert(policy.id().to_owned(), evaluator);
+        Ok(())
+    }
+
+    fn ask(&mut self, policy: &SignedPolicy, question: Question<'_>) -> Result<Vec<u8>, String> {
+        let evaluator = self
+            .policies
+            .get(policy.id())
+            .ok_or("the policy is not loaded")?;
+        let output = match question {
+            Question::Evaluate(request) => evaluator.evaluate(request),
+            Question::Describe(request) => evaluator.describe(request),
+            Question::Info => evaluator.info(),
+        };
+        Ok(output.into_bytes())
+    }
+}
+
+/// The npm package in one Node process, fed with lines.
+struct Node {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Node {
+    /// `None` where there is no `node`.
+    fn start() -> Result<Option<Self>, String> {
+        let package = package()?;
+        let started = Command::new("node")
+            .arg(suites().join("engines/node.mjs"))
+            .arg(package)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut child) = started else {
+            return Ok(None);
+        };
+        let input = child.stdin.take().ok_or("node has no standard input")?;
+        let output = child.stdout.take().ok_or("node has no standard output")?;
+        Ok(Some(Self {
+            child,
+            input,
+            output: BufReader::new(output),
+        }))
+    }
+
+    fn command(&mut self, command: &serde_json::Value) -> Result<String, String> {
+        let lost = |error: std::io::Error| format!("node: {error}");
+        writeln!(self.input, "{command}").map_err(lost)?;
+        self.input.flush().map_err(lost)?;
+        let mut line = String::new();
+        self.output.read_line(&mut line).map_err(lost)?;
+        match line.trim_end().strip_prefix("error: ") {
+            Some(error) => Err(format!("node: {error}")),
+            None if line.is_empty() => Err("node stopped".to_owned()),
+            None => Ok(line.trim_end().to_owned()),
+        }
+    }
+}
+
+/// The built package.
+fn package() -> Result<PathBuf, String> {
+    let package = workspace().join("target/npm");
+    if package.join("ambit_web_bg.wasm").is_file() {
+        return Ok(package);
+    }
+    Err(
+        "the npm package is not built: run `cargo xtask web` first (`cargo xtask test` does)"
+            .to_owned(),
+    )
+}
+
+impl Engine for Node {
+    fn name(&self) -> &'static str {
+        "node"
+    }
+
+    fn load(&mut self, policy: &SignedPolicy) -> Result<(), String> {
+        let command = json!({
+            "op": "load", "policy": policy.id(), "module": policy.file(), "trust": policy.trust(), "now": NOW,
+        });
+        self.command(&command).map(drop)
+    }
+
+    fn ask(&mut self, policy: &SignedPolicy, question: Question<'_>) -> Result<Vec<u8>, String> {
+        let (op, input) = match question {
+            Question::Evaluate(request) => ("evaluate", request),
+            Question::Describe(request) => ("describe", request),
+            Question::Info => ("info", &[][..]),
+        };
+        let command =
+            json!({"op": op, "policy": policy.id(), "input": BASE64_STANDARD.encode(input)});
+        let line = self.command(&command)?;
+        BASE64_STANDARD
+            .decode(line)
+            .map_err(|error| format!("node: {error}"))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Its input ends with this, and so does it; nothing is left to do if that fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

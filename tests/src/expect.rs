@@ -1,0 +1,197 @@
+//! What a case expects of its answer, and what every answer must be.
+
+use ambit_core::Reason;
+use ambit_token::base64url;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::data::holds;
+
+/// The code of an allow.
+const ALLOWED: &str = "allowed";
+/// The members of an answer's context, in their order.
+const CONTEXT: [&str; 5] = ["reason", "obligations", "remedy", "policies", "record"];
+
+/// The expectation of one case: its code, and whatever else it names.
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// The stable reason code, or `allowed`.
+    pub code: String,
+    admin_contains: Option<String>,
+    remedy_says: Option<String>,
+    remedy: Option<Value>,
+    obligations: Option<Value>,
+    record: Option<Value>,
+}
+
+impl Expect {
+    /// Reads `"CODE"`, or an object with `code` and more.
+    ///
+    /// # Errors
+    ///
+    /// Names the member that is not understood, or a code that does not exist.
+    pub fn read(value: &Value) -> Result<Self, String> {
+        let text = |value: &Value, name| {
+            value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| format!("`{name}` wants a text"))
+        };
+        let mut expect = Self {
+            code: String::new(),
+            admin_contains: None,
+            remedy_says: None,
+            remedy: None,
+            obligations: None,
+            record: None,
+        };
+        if let Some(code) = value.as_str() {
+            code.clone_into(&mut expect.code);
+        }
+        for (name, value) in value.as_object().into_iter().flatten() {
+            match name.as_str() {
+                "code" => expect.code = text(value, name)?,
+                "decision" if value.is_boolean() => {}
+                "admin_contains" => expect.admin_contains = Some(text(value, name)?),
+                "remedy_says" => expect.remedy_says = Some(text(value, name)?),
+                "remedy" => expect.remedy = Some(value.clone()),
+                "obligations" => expect.obligations = Some(value.clone()),
+                "record" => expect.record = Some(value.clone()),
+                _ => return Err(format!("`expect` does not know `{name}` in this form")),
+            }
+        }
+        let decision = value.get("decision").and_then(Value::as_bool);
+        if decision.is_some_and(|decision| decision != (expect.code == ALLOWED)) {
+            return Err("`decision` and `code` contradict each other".to_owned());
+        }
+        if expect.code != ALLOWED && sentence(&expect.code).is_none() {
+            return Err(format!("there is no reason code `{}`", expect.code));
+        }
+        Ok(expect)
+    }
+
+    /// Compares an answer with what is expected.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn check(&self, answer: &[u8], request: &[u8]) -> Result<(), String> {
+        let answer: Value = serde_json::from_slice(answer)
+            .map_err(|error| format!("the answer is not JSON: {error}"))?;
+        check_form(&answer, request)?;
+        let context = &answer["context"];
+        let code = text(context, &["reason", "code"]);
+        let admin = text(context, &["reason", "admin"]);
+        if code != self.code {
+            return Err(format!(
+                "the code is {code} ({admin}), expected {}",
+                self.code
+            ));
+        }
+        let says = |part: &Option<String>, whole: &str, what: &str| match part {
+            Some(part) if !whole.contains(part.as_str()) => {
+                Err(format!("{what} is `{whole}`, expected to contain `{part}`"))
+            }
+            _ => Ok(()),
+        };
+        says(&self.admin_contains, admin, "`admin`")?;
+        says(
+            &self.remedy_says,
+            text(context, &["remedy", "text"]),
+            "the remedy's text",
+        )?;
+        for (wanted, member) in [
+            (&self.remedy, "remedy"),
+            (&self.obligations, "obligations"),
+            (&self.record, "record"),
+        ] {
+            if let Some(wanted) = wanted {
+                holds(wanted, &context[member], member)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What holds of every answer, whatever was asked.
+///
+/// # Errors
+///
+/// What does not hold.
+pub fn check_form(answer: &Value, request: &[u8]) -> Result<(), String> {
+    let names = |value: &Value| {
+        value
+            .as_object()
+            .map(|members| members.keys().cloned().collect::<Vec<_>>())
+    };
+    if names(answer).as_deref() != Some(&["decision".to_owned(), "context".to_owned()]) {
+        return Err(format!("an answer has `decision` and `context`: {answer}"));
+    }
+    let context = &answer["context"];
+    if names(context) != Some(CONTEXT.map(str::to_owned).to_vec()) {
+        return Err(format!("the members of `context` are {:?}", names(context)));
+    }
+    let code = text(context, &["reason", "code"]);
+    let user = text(context, &["reason", "user"]);
+    let decision = answer["decision"].as_bool();
+    if decision != Some(code == ALLOWED) {
+        return Err(format!("decision {decision:?} with the code {code}"));
+    }
+    if code != ALLOWED && sentence(code) != Some(user) {
+        return Err(format!("the sentence of {code} is not `{user}`"));
+    }
+    if decision == Some(false) && !context["obligations"].as_array().is_some_and(Vec::is_empty) {
+        return Err("a denial has obligations".to_owned());
+    }
+    check_record(&context["record"], code, request)
+}
+
+fn check_record(record: &Value, code: &str, request: &[u8]) -> Result<(), String> {
+    let verdict = if code == ALLOWED { "allow" } else { "deny" };
+    let expected = [
+        ("verdict", verdict),
+        ("reason", code),
+        ("input_s256", &base64url::encode(&Sha256::digest(request))),
+        ("v", "ambit-record-1"),
+    ];
+    for (name, value) in expected {
+        if record[name] != value {
+            return Err(format!(
+                "the record's `{name}` is {}, expected {value}",
+                record[name]
+            ));
+        }
+    }
+    // RFC 8785 form: members sorted by name, at every depth.
+    if sorted(record) {
+        Ok(())
+    } else {
+        Err(format!("the record is not in RFC 8785 form: {record}"))
+    }
+}
+
+fn sorted(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => {
+            let names: Vec<Vec<u16>> = members
+                .keys()
+                .map(|name| name.encode_utf16().collect())
+                .collect();
+            names.is_sorted() && members.values().all(sorted)
+        }
+        Value::Array(items) => items.iter().all(sorted),
+        _ => true,
+    }
+}
+
+fn sentence(code: &str) -> Option<&'static str> {
+    let reason = Reason::ALL.iter().find(|reason| reason.code() == code);
+    reason.map(|reason| reason.sentence())
+}
+
+fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    path.iter()
+        .try_fold(value, |value, member| value.get(member))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}

@@ -1,0 +1,476 @@
+//! Scenes: short stories told by a signed module. `cargo xtask demo` shows them, a test plays them.
+//!
+//! A scene is the file `scene.json` in a project; `tests/README.md` describes its members.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use ambit_compiler::keys::{SecretKey, generate};
+use ambit_compiler::mint::{self, AttenuateOptions, RootOptions};
+use ambit_core::json::{Json, Writer};
+use ambit_host::{
+    Evaluator as _, Instances, LoadOptions, MemoryVersions, PolicyModule, Runtime, Trust,
+    WasmEngine,
+};
+use ambit_policy::Bundle;
+use serde_json::{Value, json};
+
+use crate::data::merge;
+use crate::expect::Expect;
+use crate::{project, suites};
+
+/// A scene as its file tells it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The project's name.
+    pub project: String,
+    /// What it is about, in one line.
+    pub title: String,
+    /// What it is about, in a few.
+    pub story: String,
+    order: i64,
+    now: i64,
+    issuer: String,
+    audience: String,
+    steps: Vec<Value>,
+}
+
+/// What happens in a scene, in words.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The module is loaded.
+    Policy {
+        /// What it is and how it got here.
+        facts: Vec<String>,
+    },
+    /// What an agent may ever be granted.
+    Manifest {
+        /// The agent class.
+        agent: String,
+        /// What holds for all of it.
+        facts: Vec<String>,
+        /// Its capabilities.
+        lines: Vec<String>,
+    },
+    /// A token was minted or narrowed.
+    Token {
+        /// Why.
+        say: String,
+        /// What it is and who holds it.
+        facts: Vec<String>,
+        /// What its newest block says.
+        lines: Vec<String>,
+    },
+    /// A request and its answer.
+    Answer {
+        /// Why.
+        say: String,
+        /// Whose token.
+        holder: String,
+        /// What is asked, and with which details.
+        asked: Vec<String>,
+        /// The answer.
+        answer: Value,
+        /// How it differs from what the scene expects.
+        fault: Option<String>,
+    },
+}
+
+/// The scenes of all projects, in their order.
+///
+/// # Errors
+///
+/// The file, and what in it is not understood.
+pub fn read_all() -> Result<Vec<Scene>, String> {
+    let folder = suites().join("projects");
+    let list = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut scenes = Vec::new();
+    for entry in list.filter_map(Result::ok) {
+        let file = entry.path().join("scene.json");
+        if file.is_file() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            scenes.push(
+                Scene::read(&file, name).map_err(|error| format!("{}: {error}", file.display()))?,
+            );
+        }
+    }
+    scenes.sort_by_key(|scene| scene.order);
+    Ok(scenes)
+}
+
+impl Scene {
+    fn read(file: &Path, project: String) -> Result<Self, String> {
+        let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        Ok(Self {
+            project,
+            title: text_of(&value, "title")?,
+            story: text_of(&value, "story")?,
+            order: value["order"].as_i64().unwrap_or(i64::MAX),
+            now: value["now"]
+                .as_i64()
+                .ok_or("`now` wants seconds since 1970")?,
+            issuer: text_of(&value, "issuer")?,
+            audience: text_of(&value, "audience")?,
+            steps: value["steps"]
+                .as_array()
+                .ok_or("`steps` wants a list")?
+                .clone(),
+        })
+    }
+
+    /// Plays the scene on a module made with `guest` and fresh keys, in wasmtime, and shows what
+    /// happens. Gives the number of answers that were as expected and of those that were not.
+    ///
+    /// # Errors
+    ///
+    /// What could not be built, minted or understood.
+    pub fn play(
+        &self,
+        guest: &[u8],
+        show: &mut dyn FnMut(Event),
+    ) -> Result<(usize, usize), String> {
+        let mut stage = Stage::set(self, guest, show)?;
+        let (mut passed, mut failed) = (0, 0);
+        for step in &self.steps {
+            let event = stage
+                .play(step)
+                .map_err(|error| format!("{}: {}: {error}", self.project, step["say"]))?;
+            match &event {
+                Event::Answer { fault: None, .. } => passed += 1,
+                Event::Answer { .. } => failed += 1,
+                _ => {}
+            }
+            show(event);
+        }
+        Ok((passed, failed))
+    }
+}
+
+/// Everything that the steps of a scene act upon.
+struct Stage<'s> {
+    scene: &'s Scene,
+    bundle: Vec<u8>,
+    engine: WasmEngine,
+    issuer: SecretKey,
+    holders: BTreeMap<String, SecretKey>,
+    /// Chains by name, each with its holder.
+    tokens: BTreeMap<String, (String, String)>,
+}
+
+impl<'s> Stage<'s> {
+    /// Compiles, signs, verifies and loads, then says who may ever do what.
+    fn set(scene: &'s Scene, guest: &[u8], show: &mut dyn FnMut(Event)) -> Result<Self, String> {
+        let issuer = fresh("broker-1")?;
+        let table = json!({
+            "iss": scene.issuer, "kid": issuer.kid(), "alg": "Ed25519", "signs": "cap+jwt", "x": issuer.x(),
+        });
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let bundle = project::compile(&scene.project, &[table], folder.path())?;
+        let signer = fresh("policy-team")?;
+        let file = project::signed_module(guest, &bundle, &signer)?;
+        let trust =
+            Trust::parse(project::trust(&signer).as_bytes()).map_err(|error| error.to_string())?;
+        let seen = MemoryVersions::new();
+        let options = LoadOptions {
+            uid: None,
+            now: scene.now,
+            seen: &seen,
+        };
+        let module =
+            PolicyModule::load(&file, None, &trust, &options).map_err(|error| error.to_string())?;
+        let runtime = Runtime::new().map_err(|error| error.to_string())?;
+        let engine = WasmEngine::new(&runtime, &module, Instances::Fresh)
+            .map_err(|error| error.to_string())?;
+        let stage = Self {
+            scene,
+            bundle,
+            engine,
+            issuer,
+            holders: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        };
+        show(Event::Policy {
+            facts: stage.policy(&module, file.len())?,
+        });
+        for manifest in stage.manifests()? {
+            show(manifest);
+        }
+        Ok(stage)
+    }
+
+    fn bundle(&self) -> Result<Bundle<'_>, String> {
+        Bundle::verify(&self.bundle).map_err(|error| error.to_string())
+    }
+
+    fn policy(&self, module: &PolicyModule, size: usize) -> Result<Vec<String>, String> {
+        let bundle = self.bundle()?;
+        let signers = module.signers().join(", ");
+        let guard_rails = match bundle.guard_rails() {
+            "none" => "none, capabilities decide alone",
+            other => other,
+        };
+        let possession = match bundle.possession() {
+            "off" => "off, whoever has the token can use it",
+            other => other,
+        };
+        Ok(vec![
+            format!(
+                "{} version {}, from tests/projects/{}",
+                module.uid(),
+                module.version(),
+                self.scene.project
+            ),
+            format!(
+                "policy.wasm: {} KiB, signed by {signers}, verified, running in wasmtime",
+                size.div_ceil(1024)
+            ),
+            format!("guard rails: {guard_rails}; proof of possession: {possession}"),
+        ])
+    }
+
+    fn manifests(&self) -> Result<Vec<Event>, String> {
+        let bundle = self.bundle()?;
+        let agents = bundle
+            .root()
+            .get("manifests")
+            .into_iter()
+            .flat_map(Json::members)
+            .map(|(agent, _)| agent);
+        let event = |agent: &str| {
+            let manifest = bundle.manifest(agent).ok_or("the manifest is not there")?;
+            let mut facts = Vec::new();
+            for list in ["models", "environments", "versions"] {
+                let names: Vec<&str> = manifest
+                    .list(list)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Json::as_str)
+                    .collect();
+                if !names.is_empty() {
+                    facts.push(format!("{list}: {}", names.join(", ")));
+                }
+            }
+            facts.extend(
+                manifest
+                    .max_life_seconds()
+                    .map(|life| format!("a token lives at most {}", minutes(life))),
+            );
+            facts.push(match manifest.max_depth() {
+                0 => "no token is passed on".to_owned(),
+                times => format!("a token is passed on at most {times} times"),
+            });
+            let mut entries = Writer::default();
+            entries.array(|out| {
+                for entry in manifest.capabilities() {
+                    out.json(entry);
+                }
+            });
+            let lines = self.words(entries.as_str())?;
+            Ok(Event::Manifest {
+                agent: agent.to_owned(),
+                facts,
+                lines,
+            })
+        };
+        agents.map(event).collect()
+    }
+
+    /// Capabilities in the words of the module itself.
+    fn words(&self, entries: &str) -> Result<Vec<String>, String> {
+        let answer = self
+            .engine
+            .describe(format!("{{\"authorization_details\":{entries}}}").as_bytes());
+        let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
+        let lines = answer["lines"]
+            .as_array()
+            .ok_or_else(|| answer.to_string())?;
+        Ok(lines
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn play(&mut self, step: &Value) -> Result<Event, String> {
+        if step.get("mint").is_some() {
+            self.mint(step)
+        } else if step.get("attenuate").is_some() {
+            self.attenuate(step)
+        } else {
+            self.ask(step)
+        }
+    }
+
+    fn mint(&mut self, step: &Value) -> Result<Event, String> {
+        let holder = self.holder(step)?;
+        let bundle = self.bundle()?;
+        let options = RootOptions {
+            now: self.scene.now,
+            life: step["life"].as_i64(),
+            holder: Some(self.holders[&holder].public()),
+            kid: None,
+            bind_policy: true,
+        };
+        let draft = mint::root(&step["claims"].to_string(), &self.issuer, &bundle, &options);
+        let draft = draft.map_err(|error| error.to_string())?;
+        if let [first, ..] = draft.exceeds() {
+            return Err(first.clone());
+        }
+        let chain = draft.sign().map_err(|error| error.to_string())?;
+        let subject = text_of(&step["claims"], "sub")?;
+        let life = step["life"].as_i64().map(minutes).unwrap_or_default();
+        let facts = vec![
+            format!(
+                "for {subject}, signed by {}, held by the key of `{holder}`, {life}",
+                self.scene.issuer
+            ),
+            size(&chain),
+        ];
+        let lines = self.words(&step["claims"]["authorization_details"].to_string())?;
+        self.tokens.insert(text_of(step, "mint")?, (chain, holder));
+        Ok(Event::Token {
+            say: text_of(step, "say")?,
+            facts,
+            lines,
+        })
+    }
+
+    fn attenuate(&mut self, step: &Value) -> Result<Event, String> {
+        let next = self.holder(step)?;
+        let (parent, holder) = self.token(step, "attenuate")?.clone();
+        let bundle = self.bundle()?;
+        let options = AttenuateOptions {
+            now: self.scene.now,
+            life: step["life"].as_i64(),
+            holder: Some(self.holders[&next].public()),
+            bundle: Some(&bundle),
+        };
+        let key = &self.holders[&holder];
+        let draft = mint::attenuate(&parent, key, &step["claims"].to_string(), &options);
+        let chain = draft
+            .and_then(|draft| draft.sign())
+            .map_err(|error| error.to_string())?;
+        let facts = vec![
+            format!(
+                "block {} of the chain, signed by `{holder}`, held by the key of `{next}`",
+                chain.matches('~').count()
+            ),
+            size(&chain),
+        ];
+        let lines = self.words(&step["claims"]["authorization_details"].to_string())?;
+        self.tokens.insert(text_of(step, "as")?, (chain, next));
+        Ok(Event::Token {
+            say: text_of(step, "say")?,
+            facts,
+            lines,
+        })
+    }
+
+    fn ask(&self, step: &Value) -> Result<Event, String> {
+        let (chain, holder) = self.token(step, "ask")?;
+        let mut request = json!({
+            "evaluation": {
+                "action": {"name": step["action"], "properties": {"power": step["power"], "args": step["args"]}},
+                "resource": step["resource"],
+                "context": {"purpose": step["purpose"]},
+            },
+            "token": chain,
+            "facts": {"now": self.scene.now, "audience": self.scene.audience, "location": self.scene.audience},
+        });
+        let extra = step.get("request");
+        if let Some(patch) = extra {
+            merge(&mut request, patch);
+        }
+        let request = request.to_string();
+        let answer = self.engine.evaluate(request.as_bytes());
+        let expect = Expect::read(&step["expect"])?;
+        let fault = expect.check(answer.as_bytes(), request.as_bytes()).err();
+        Ok(Event::Answer {
+            say: text_of(step, "say")?,
+            holder: holder.clone(),
+            asked: self.asked(step, extra)?,
+            answer: serde_json::from_str(&answer).map_err(|error| error.to_string())?,
+            fault,
+        })
+    }
+
+    /// What is asked, and with which details.
+    fn asked(&self, step: &Value, extra: Option<&Value>) -> Result<Vec<String>, String> {
+        let action = text_of(step, "action")?;
+        let bundle = self.bundle()?;
+        let label = bundle
+            .action(&action)
+            .and_then(ambit_policy::Action::label)
+            .unwrap_or(&action);
+        let resource = &step["resource"];
+        let mut asked = vec![format!(
+            "{} \"{label}\" on {} {}, for {}",
+            text_of(step, "power")?,
+            text_of(resource, "type")?,
+            text_of(resource, "id")?,
+            text_of(step, "purpose")?
+        )];
+        let args = step["args"].as_object().ok_or("`args` wants an object")?;
+        let args: Vec<String> = args
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", spaced(value)))
+            .collect();
+        if !args.is_empty() {
+            asked.push(args.join("; "));
+        }
+        asked.extend(extra.map(|extra| format!("and in the request, besides: {extra}")));
+        Ok(asked)
+    }
+
+    fn token(&self, step: &Value, member: &str) -> Result<&(String, String), String> {
+        let name = text_of(step, member)?;
+        self.tokens
+            .get(&name)
+            .ok_or_else(|| format!("no token is called `{name}` yet"))
+    }
+
+    /// The name of the holder, who gets a fresh key when met for the first time.
+    fn holder(&mut self, step: &Value) -> Result<String, String> {
+        let name = text_of(step, "holder")?;
+        if !self.holders.contains_key(&name) {
+            self.holders.insert(name.clone(), fresh(&name)?);
+        }
+        Ok(name)
+    }
+}
+
+fn fresh(kid: &str) -> Result<SecretKey, String> {
+    generate(Some(kid)).map_err(|error| error.to_string())
+}
+
+fn text_of(value: &Value, member: &str) -> Result<String, String> {
+    let text = value.get(member).and_then(Value::as_str);
+    text.map(str::to_owned)
+        .ok_or_else(|| format!("`{member}` wants a text"))
+}
+
+/// JSON of one line, with a space after each comma.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(spaced).collect::<Vec<_>>().join(", ")
+        ),
+        _ => value.to_string(),
+    }
+}
+
+fn minutes(seconds: i64) -> String {
+    match seconds {
+        3600.. if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        60.. if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
+}
+
+fn size(chain: &str) -> String {
+    let start: String = chain.chars().take(40).collect();
+    format!("{} bytes: {start}…", chain.len())
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask bench`: prepares files, has the engines measure themselves, and makes a table.
+//!
+//! Nothing here asserts a time: machines are shared. What is measured is checked to be right, and
+//! everything of one table comes from one run.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use ambit_tests::case::PolicySpec;
+use ambit_tests::chain::{BlockSpec, Chain};
+use ambit_tests::project::{NOW, SignedPolicy};
+use ambit_tests::{keys, suites};
+use anstream::println;
+use serde_json::{Value, json};
+use vectors_guest::Case;
+
+use crate::cargo::cargo;
+use crate::{guest, ui, web};
+
+/// Different tokens: more than the cache of verified chains holds, so that each is new.
+const TOKENS: usize = 512;
+
+/// Builds what is needed, measures, prints the table and writes `target/bench/results.json`.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    ui::heading("preparing");
+    let folder = root.join("target/bench");
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let guest = guest::build(root)?;
+    let npm = web::build(root)?;
+    fs::copy(
+        guest::build_vectors(root)?,
+        folder.join("vectors_guest.wasm"),
+    )
+    .map_err(|error| error.to_string())?;
+    prepare(&folder)?;
+
+    ui::heading("measuring (a release build of the host comes first)");
+    let mut results = lines(
+        cargo(root, &["run", "--release", "--quiet", "--package", "ambit-bench", "--",])
+            .arg(&folder),
+    )?;
+    results.extend(lines(
+        Command::new("node")
+            .arg(suites().join("bench/node.mjs"))
+            .args([&folder, &npm]),
+    )?);
+    results.extend(size("guest template", &guest)?);
+    results.extend(size("npm evaluator", &npm.join("ambit_web_bg.wasm"))?);
+    print_table(&results);
+
+    let file = folder.join("results.json");
+    let text = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
+    fs::write(&file, text + "\n").map_err(|error| error.to_string())?;
+    println!("\nas JSON: {}", file.display());
+    Ok(())
+}
+
+/// A signed module, requests with a token each, and one signature: the worked example of TOKEN.md.
+fn prepare(folder: &Path) -> Result<(), String> {
+    let template = suites().join("conformance/templates/renewal.json");
+    let template = fs::read_to_string(&template)
+        .map_err(|error| format!("{}: {error}", template.display()))?;
+    let template: Value = serde_json::from_str(&template).map_err(|error| error.to_string())?;
+    let spec = PolicySpec {
+        project: "acme".to_owned(),
+        keys: template["keys"].as_array().cloned().unwrap_or_default(),
+        bundle: None,
+    };
+    let policy = SignedPolicy::make(&spec)?;
+    let digest = policy.bundle_s256();
+    let mut requests = String::new();
+    for number in 0..TOKENS {
+        let mut claims = template["token"].clone();
+        claims["jti"] = json!(format!("bench-{number}"));
+        let chain = Chain::build(
+            &claims,
+            &BlockSpec::default(),
+            &[],
+            &[("bundle_s256", &digest)],
+        )?
+        .text(None);
+        if number == 0 {
+            fs::write(folder.join("signature.case"), signature(&chain)?)
+                .map_err(|error| error.to_string())?;
+        }
+        let mut request = template["request"].clone();
+        request["token"] = json!(chain);
+        requests += &format!("{request}\n");
+    }
+    let write = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).map_err(|error| error.to_string())
+    };
+    write("requests.jsonl", &requests)?;
+    write("keys.json", policy.trust())?;
+    write("now", &NOW.to_string())?;
+    fs::copy(policy.file(), folder.join("policy.wasm")).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// The root's signature of a chain as a vector.
+fn signature(chain: &str) -> Result<Vec<u8>, String> {
+    let (message, signature) = chain.rsplit_once('.').ok_or("the chain has no signature")?;
+    let decode =
+        |text: &str| ambit_token::base64url::decode(text.as_bytes()).ok_or("not base64url");
+    let public = decode(&keys::named("broker-1")?.x())?;
+    let signature = decode(signature)?;
+    Ok(Case::Ed25519 {
+        public: &public,
+        message: message.as_bytes(),
+        signature: &signature,
+    }
+    .encode())
+}
+
+/// The JSON lines that a command prints.
+fn lines(command: &mut Command) -> Result<Vec<Value>, String> {
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status));
+    }
+    let text = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{line}: {error}")))
+        .collect()
+}
+
+/// Bytes of a file, raw and as a web server would send it.
+fn size(what: &str, file: &Path) -> Result<[Value; 2], String> {
+    let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let row = |form: &str, bytes: usize| json!({"engine": "size", "what": format!("{what}, {form}"), "unit": "bytes", "median": bytes});
+    Ok([row("raw", bytes.len()), row("gzip -9", gzip(&bytes)?)])
+}
+
+fn gzip(bytes: &[u8]) -> Result<usize, String> {
+    let mut child = Command::new("gzip")
+        .args(["-9", "-n", "-c"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("gzip: {error}"))?;
+    let mut input = child.stdin.take().ok_or("gzip has no standard input")?;
+    let bytes = bytes.to_vec();
+    // From a thread of its own: gzip writes before it has read everything.
+    let feed = std::thread::spawn(move || input.write_all(&bytes));
+    let output = child
+        .wait_with_output()
+        .map_err(|error| format!("gzip: {error}"))?;
+    feed.join()
+        .map_err(|_| "gzip: the feeding thread stopped")?
+        .map_err(|error| format!("gzip: {error}"))?;
+    Ok(output.stdout.len())
+}
+
+fn print_table(results: &[Value]) {
+    println!(
+        "\n{:<16} {:<34} {:>11}   {}",
+        "engine", "what", "median", "p10 to p90"
+    );
+    for row in results {
+        let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
+        let number = |member: &str| row[member].as_f64().unwrap_or_default();
+        let (value, spread) = if text("unit") == "ns" {
+            let micro = |member: &str| number(member) / 1000.0;
+            (
+                format!("{:.2} µs", micro("median")),
+                format!("{:.2} to {:.2} µs", micro("p10"), micro("p90")),
+            )
+        } else {
+            (
+                format!("{:.1} KB", number("median") / 1000.0),
+                String::new(),
+            )
+        };
+        println!(
+            "{:<16} {:<34} {value:>11}   {spread}",
+            text("engine"),
+            text("what")
+        );
+    }
+}
