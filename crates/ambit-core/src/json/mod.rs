@@ -15,6 +15,7 @@
 
 mod canonical;
 mod parse;
+mod scan;
 mod tape;
 mod write;
 

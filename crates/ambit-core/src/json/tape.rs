@@ -71,8 +71,33 @@ struct Node {
 #[derive(Clone, Debug, Default)]
 pub struct Document<'t> {
     nodes: Cow<'t, [u8]>,
-    text: &'t [u8],
+    text: Text<'t>,
     side: String,
+}
+
+/// The text that nodes point into.
+#[derive(Clone, Copy, Debug)]
+enum Text<'t> {
+    /// Known to be UTF-8 since it was parsed.
+    Parsed(&'t str),
+    /// Part of a bundle, which may be opened without reading it all: each string is looked at when
+    /// it is used.
+    InPlace(&'t [u8]),
+}
+
+impl<'t> Text<'t> {
+    const fn bytes(self) -> &'t [u8] {
+        match self {
+            Self::Parsed(text) => text.as_bytes(),
+            Self::InPlace(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Self::Parsed("")
+    }
 }
 
 impl<'t> Document<'t> {
@@ -93,7 +118,7 @@ impl<'t> Document<'t> {
     pub const fn in_place(nodes: &'t [u8], text: &'t [u8]) -> Self {
         Self {
             nodes: Cow::Borrowed(nodes),
-            text,
+            text: Text::InPlace(text),
             side: String::new(),
         }
     }
@@ -174,14 +199,21 @@ impl<'t> Document<'t> {
         )
     }
 
-    fn utf8(&self, node: Node) -> Option<&str> {
-        let from = if node.tag == Tag::Side {
-            self.side.as_bytes()
-        } else {
-            self.text
+    fn bytes(&self, node: Node) -> Option<&[u8]> {
+        let from = match node.tag {
+            Tag::Side => self.side.as_bytes(),
+            _ => self.text.bytes(),
         };
-        let bytes = from.get(node.offset..node.offset.checked_add(node.length)?)?;
-        core::str::from_utf8(bytes).ok()
+        from.get(node.offset..node.offset.checked_add(node.length)?)
+    }
+
+    fn utf8(&self, node: Node) -> Option<&str> {
+        let place = node.offset..node.offset.checked_add(node.length)?;
+        match (node.tag, self.text) {
+            (Tag::Side, _) => self.side.get(place),
+            (_, Text::Parsed(text)) => text.get(place),
+            (_, Text::InPlace(bytes)) => core::str::from_utf8(bytes.get(place)?).ok(),
+        }
     }
 
     fn string(&self, node: Node) -> Option<&str> {
@@ -217,10 +249,10 @@ impl Builder {
         }
     }
 
-    pub(super) fn finish(self, text: &[u8]) -> Document<'_> {
+    pub(super) fn finish(self, text: &str) -> Document<'_> {
         Document {
             nodes: Cow::Owned(self.nodes),
-            text,
+            text: Text::Parsed(text),
             side: self.side,
         }
     }
@@ -452,9 +484,18 @@ impl<'a> Json<'a> {
     /// The member with this name, if the value is an object that has it.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
-        self.members()
-            .find(|(member, _)| *member == name)
-            .map(|(_, value)| value)
+        // Names are compared as bytes: most looked at are not the one.
+        let mut children = self.children(Tag::Object);
+        for _ in 0..children.left {
+            let member = self.document.node(children.at)?;
+            children.at = children.at.checked_add(1)?;
+            let found = self.document.bytes(member) == Some(name.as_bytes());
+            let value = children.step()?;
+            if found {
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// The members of an object in their written order; none for everything else.

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
+use super::scan::plain_length;
 use super::tape::{Json, Kind};
 
 /// Builds one JSON text. Commas are placed by the writer; the caller opens and closes.
@@ -79,31 +80,35 @@ impl Writer {
     pub fn string(&mut self, text: &str) -> &mut Self {
         self.separate();
         self.out.push('"');
-        let mut plain = 0_usize;
-        for (at, byte) in text.bytes().enumerate() {
-            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-                continue;
-            }
-            self.out.push_str(text.get(plain..at).unwrap_or_default());
-            plain = at.saturating_add(1);
-            self.escape(byte);
+        let mut rest = text;
+        loop {
+            // Plain bytes end at an ASCII byte or the end: at the border of a character.
+            let (plain, special) = rest
+                .split_at_checked(plain_length(rest.as_bytes()))
+                .unwrap_or((rest, ""));
+            self.out.push_str(plain);
+            let mut characters = special.chars();
+            let Some(character) = characters.next() else {
+                break;
+            };
+            self.escape(character);
+            rest = characters.as_str();
         }
-        self.out.push_str(text.get(plain..).unwrap_or_default());
         self.out.push('"');
         self
     }
 
-    fn escape(&mut self, byte: u8) {
-        match byte {
-            b'"' => self.out.push_str("\\\""),
-            b'\\' => self.out.push_str("\\\\"),
-            0x08 => self.out.push_str("\\b"),
-            b'\t' => self.out.push_str("\\t"),
-            b'\n' => self.out.push_str("\\n"),
-            0x0c => self.out.push_str("\\f"),
-            b'\r' => self.out.push_str("\\r"),
+    fn escape(&mut self, character: char) {
+        match character {
+            '"' => self.out.push_str("\\\""),
+            '\\' => self.out.push_str("\\\\"),
+            '\u{8}' => self.out.push_str("\\b"),
+            '\t' => self.out.push_str("\\t"),
+            '\n' => self.out.push_str("\\n"),
+            '\u{c}' => self.out.push_str("\\f"),
+            '\r' => self.out.push_str("\\r"),
             // Writing into a `String` cannot fail.
-            _ => write!(self.out, "\\u{byte:04x}").unwrap_or_default(),
+            _ => write!(self.out, "\\u{:04x}", u32::from(character)).unwrap_or_default(),
         }
     }
 

@@ -1,0 +1,168 @@
+//! The evaluator for JavaScript: browsers, extensions, edge workers, Node.
+//!
+//! Many of those may not compile code that they fetched, so a policy module's own code is not run
+//! here. The same signed file is verified by the same function as everywhere, and the bundle in it
+//! runs in this evaluator; the answers are the same bytes.
+//!
+//! `pkg/` wraps what is here: its `index.js` is what users import.
+
+mod js;
+mod load;
+
+use std::cell::RefCell;
+
+use ambit_core::Reason;
+use ambit_evaluator as evaluator;
+use ambit_policy::Bundle;
+use ambit_token::ChainCache;
+use js_sys::{JsString, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use load::Loaded;
+
+/// Bytes of a request that are copied in at all. The evaluator's own limit is far lower and gives
+/// the same answer everywhere; this one only keeps memory from growing without end.
+const REQUEST_BYTES: u32 = 32 * 1024 * 1024;
+
+/// A policy module whose signature, bundle and version were verified.
+#[wasm_bindgen]
+pub struct PolicyModule {
+    loaded: Loaded,
+    /// Lent for one evaluation, during which no JavaScript runs.
+    cache: RefCell<Box<ChainCache>>,
+}
+
+#[wasm_bindgen]
+impl PolicyModule {
+    /// Verifies a module (`Uint8Array`), with its detached signature if it carries none, against
+    /// trusted keys (text or object of `keys.json`) and `{uid?, now, seen?: {version, digest}}`.
+    ///
+    /// # Errors
+    ///
+    /// A JavaScript `Error` with a stable `code`.
+    pub fn load(
+        file: &JsValue,
+        detached: &JsValue,
+        trust: &JsValue,
+        options: &JsValue,
+    ) -> Result<Self, JsValue> {
+        Ok(Self {
+            loaded: load::load(file, detached, trust, options)?,
+            cache: RefCell::new(Box::new(ChainCache::new())),
+        })
+    }
+
+    /// Answers a request given as JSON text, in exactly the bytes of every other engine.
+    #[wasm_bindgen(js_name = evaluateText)]
+    #[must_use]
+    pub fn evaluate_text(&self, request: &JsValue) -> String {
+        if request
+            .dyn_ref::<JsString>()
+            .is_some_and(|text| text.length() > REQUEST_BYTES)
+        {
+            return too_long();
+        }
+        match js::text(request) {
+            Some(text) => self.answer(text.as_bytes()),
+            None => evaluator::refuse(Reason::RequestSyntax, "the request is not a text"),
+        }
+    }
+
+    /// The same for the bytes of a JSON text.
+    #[wasm_bindgen(js_name = evaluateBytes)]
+    #[must_use]
+    pub fn evaluate_bytes(&self, request: &JsValue) -> Vec<u8> {
+        let answer = match request.dyn_ref::<Uint8Array>() {
+            Some(bytes) if bytes.length() > REQUEST_BYTES => too_long(),
+            Some(bytes) => self.answer(&bytes.to_vec()),
+            None => evaluator::refuse(Reason::RequestSyntax, "the request is not a `Uint8Array`"),
+        };
+        answer.into_bytes()
+    }
+
+    /// Answers a request given as an object: its `JSON.stringify` is what is evaluated.
+    #[must_use]
+    pub fn evaluate(&self, request: &JsValue) -> JsValue {
+        let answer = match js_sys::JSON::stringify(request) {
+            Ok(text) => self.evaluate_text(&text),
+            Err(_) => evaluator::refuse(
+                Reason::RequestSyntax,
+                "the request cannot be written as JSON",
+            ),
+        };
+        js::parse(&answer)
+    }
+
+    /// Puts capabilities into words: the text of `{"authorization_details": […]}`.
+    #[wasm_bindgen(js_name = describeText)]
+    #[must_use]
+    pub fn describe_text(&self, request: &JsValue) -> String {
+        match (js::text(request), self.bundle()) {
+            (Some(text), Some(bundle)) => evaluator::describe(&bundle, text.as_bytes()),
+            _ => evaluator::refuse(Reason::RequestSyntax, "the request is not a text"),
+        }
+    }
+
+    /// The same for an object.
+    #[must_use]
+    pub fn describe(&self, request: &JsValue) -> JsValue {
+        let text = js_sys::JSON::stringify(request).map_or(JsValue::UNDEFINED, JsValue::from);
+        js::parse(&self.describe_text(&text))
+    }
+
+    /// Says which policy this is, as JSON text.
+    #[wasm_bindgen(js_name = infoText)]
+    #[must_use]
+    pub fn info_text(&self) -> String {
+        self.bundle()
+            .as_ref()
+            .map_or_else(no_bundle, evaluator::info)
+    }
+
+    /// The same as an object.
+    #[must_use]
+    pub fn info(&self) -> JsValue {
+        js::parse(&self.info_text())
+    }
+
+    /// What a host keeps, and gives as `options.seen` the next time: `{version, digest}`.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn seen(&self) -> JsValue {
+        serde_wasm_bindgen::to_value(&self.loaded.seen).unwrap_or(JsValue::NULL)
+    }
+
+    fn answer(&self, request: &[u8]) -> String {
+        match (self.bundle(), self.cache.try_borrow_mut()) {
+            (Some(bundle), Ok(mut cache)) => evaluator::evaluate(&bundle, request, &mut cache),
+            _ => no_bundle(),
+        }
+    }
+
+    /// The bundle was verified by `load`, so opening it is enough.
+    fn bundle(&self) -> Option<Bundle<'_>> {
+        Bundle::open(&self.loaded.bundle, self.loaded.bundle_digest).ok()
+    }
+}
+
+impl std::fmt::Debug for PolicyModule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicyModule").finish_non_exhaustive()
+    }
+}
+
+/// The denial that stands for a fault of the evaluator itself: `index.js` keeps it, to answer when
+/// nothing in here can run any more.
+#[wasm_bindgen(js_name = trapDenial)]
+#[must_use]
+pub fn trap_denial() -> String {
+    evaluator::refuse(Reason::EngineTrap, "the evaluator stopped")
+}
+
+fn no_bundle() -> String {
+    evaluator::refuse(Reason::PolicyMalformed, "the bundle cannot be opened")
+}
+
+fn too_long() -> String {
+    evaluator::refuse(Reason::RequestSize, "the request is too long to be read")
+}

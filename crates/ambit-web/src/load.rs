@@ -1,0 +1,142 @@
+//! Verifying a module.
+
+use ambit_core::limits::MODULE_BYTES;
+use ambit_evaluator::{ABI, bundle_claims};
+use ambit_token::base64url;
+use ambit_token::module::{self, ENVELOPE_BYTES, Expect, ModuleError, TrustedKeys};
+use js_sys::{JSON, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::{JsCast as _, JsValue};
+
+use crate::js;
+
+/// What is kept of a verified module.
+pub(crate) struct Loaded {
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) bundle_digest: [u8; 32],
+    pub(crate) seen: Seen,
+}
+
+/// What a host keeps of a module and gives back as `seen` the next time.
+#[derive(Serialize)]
+pub(crate) struct Seen {
+    version: u64,
+    /// What the signature covers (SHA-256, base64url).
+    digest: String,
+}
+
+/// The fourth argument of `PolicyModule.load`: `{uid?, now, seen?: {version, digest}}`.
+struct Options {
+    uid: Option<String>,
+    now: i64,
+    seen: Option<(u64, [u8; 32])>,
+}
+
+impl Options {
+    /// Read by hand: a derived reader would bring 25 KB, most of it to print floats in messages.
+    fn read(value: &JsValue) -> Result<Self, JsValue> {
+        js::known_members(value, &["uid", "now", "seen"])?;
+        let uid = js::member(value, "uid");
+        let now = js::integer(&js::member(value, "now"));
+        let seen = js::member(value, "seen");
+        Ok(Self {
+            uid: match uid.is_undefined() {
+                true => None,
+                false => Some(js::text(&uid).ok_or_else(|| js::unusable("`uid` is not a text"))?),
+            },
+            now: now.ok_or_else(|| js::unusable("`now` is not a number of seconds"))?,
+            seen: match seen.is_undefined() || seen.is_null() {
+                true => None,
+                false => Some(read_seen(&seen)?),
+            },
+        })
+    }
+}
+
+pub(crate) fn load(
+    file: &JsValue,
+    detached: &JsValue,
+    trust: &JsValue,
+    options: &JsValue,
+) -> Result<Loaded, JsValue> {
+    let file = bytes(file, MODULE_BYTES, "module")?;
+    let detached = if detached.is_null() || detached.is_undefined() {
+        None
+    } else {
+        Some(bytes(detached, ENVELOPE_BYTES, "signature")?)
+    };
+    let options = Options::read(options)?;
+    let trust = trusted_keys(trust)?;
+    let expect = Expect {
+        uid: options.uid.as_deref(),
+        now: options.now,
+        abi: ABI.unsigned_abs(),
+    };
+    verify(&file, detached.as_deref(), &trust, &expect, options.seen)
+        .map_err(|error| refused(&error))
+}
+
+fn verify(
+    file: &[u8],
+    detached: Option<&[u8]>,
+    trust: &TrustedKeys,
+    expect: &Expect<'_>,
+    seen: Option<(u64, [u8; 32])>,
+) -> Result<Loaded, ModuleError> {
+    let verified = module::verify(file, detached, trust, expect, bundle_claims)?;
+    let statement = &verified.statement;
+    module::check_seen(seen, statement.version, &statement.file_s256)?;
+    Ok(Loaded {
+        bundle: verified.bundle.to_vec(),
+        bundle_digest: verified.bundle_digest,
+        seen: Seen {
+            version: statement.version,
+            digest: base64url::encode(&statement.file_s256),
+        },
+    })
+}
+
+/// Copies bytes in; their size is looked at before.
+fn bytes(value: &JsValue, limit: usize, what: &str) -> Result<Vec<u8>, JsValue> {
+    let Some(array) = value.dyn_ref::<Uint8Array>() else {
+        return Err(js::error(
+            "module.options",
+            &["the ", what, " is not a `Uint8Array`"].concat(),
+        ));
+    };
+    if usize::try_from(array.length()).is_ok_and(|length| length <= limit) {
+        Ok(array.to_vec())
+    } else {
+        Err(js::error(
+            "module.size",
+            &["the ", what, " is too large"].concat(),
+        ))
+    }
+}
+
+/// `keys.json` as text, or the object that it holds.
+fn trusted_keys(trust: &JsValue) -> Result<TrustedKeys, JsValue> {
+    let text = if trust.is_string() {
+        js::text(trust)
+    } else {
+        JSON::stringify(trust).ok().and_then(|text| js::text(&text))
+    };
+    TrustedKeys::parse(text.unwrap_or_default().as_bytes()).map_err(|error| refused(&error))
+}
+
+/// What the host kept of the last module that it accepted.
+fn read_seen(seen: &JsValue) -> Result<(u64, [u8; 32]), JsValue> {
+    js::known_members(seen, &["version", "digest"])?;
+    let version = js::integer(&js::member(seen, "version"));
+    let digest = js::text(&js::member(seen, "digest"))
+        .and_then(|digest| base64url::decode(digest.as_bytes()))
+        .and_then(|digest| digest.try_into().ok());
+    version
+        .and_then(|version| u64::try_from(version).ok())
+        .zip(digest)
+        .ok_or_else(|| js::unusable("`seen` is not `{version, digest}`"))
+}
+
+fn refused(error: &ModuleError) -> JsValue {
+    js::error(error.code(), &error.detail)
+}

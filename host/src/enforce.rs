@@ -1,0 +1,167 @@
+//! Obeying an answer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ambit_core::Reason;
+use ambit_core::json::{Document, Json, Kind, Profile};
+use ambit_evaluator::refuse;
+
+/// Something that must be done with an allow, or the allow is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Obligation<'a> {
+    /// Its name within the answer.
+    pub id: &'a str,
+    /// What kind it is: `consume`, `log`, …
+    pub kind: &'a str,
+    /// Its details.
+    pub ext: Json<'a>,
+}
+
+/// Does obligations of one kind.
+pub trait Discharge: Send + Sync {
+    /// Does it, completely, before the action. `consume` is one atomic check-and-add.
+    ///
+    /// # Errors
+    ///
+    /// [`NotDischarged`] when it cannot be done: the action must not happen then.
+    fn discharge(&self, obligation: &Obligation<'_>) -> Result<(), NotDischarged>;
+}
+
+/// Why an obligation was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotDischarged(pub String);
+
+impl fmt::Display for NotDischarged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotDischarged {}
+
+/// What the enforcement point does now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Act: every obligation was discharged.
+    Permitted {
+        /// The obligations done, by `id`, in order: for the second record of the audit log.
+        discharged: Vec<String>,
+    },
+    /// Do not act. The answer says why; it is the evaluator's, or stands in its place.
+    Refused {
+        /// An answer whose decision is false.
+        answer: String,
+        /// The obligations done before one failed. What they consumed stays consumed.
+        discharged: Vec<String>,
+    },
+}
+
+impl Verdict {
+    /// Whether to act.
+    #[must_use]
+    pub const fn is_permitted(&self) -> bool {
+        matches!(self, Self::Permitted { .. })
+    }
+}
+
+/// Turns answers into verdicts. A new one knows no obligation, so it permits only what has none.
+#[derive(Default)]
+pub struct Enforcer {
+    handlers: BTreeMap<String, Box<dyn Discharge>>,
+}
+
+impl Enforcer {
+    /// An enforcer that knows no obligation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Teaches it one kind of obligation.
+    #[must_use]
+    pub fn with(mut self, kind: &str, handler: impl Discharge + 'static) -> Self {
+        self.handlers.insert(kind.to_owned(), Box::new(handler));
+        self
+    }
+
+    /// Judges an answer and discharges its obligations, in their order. All kinds are looked up
+    /// before the first is done, so that an unknown one costs nobody a charge.
+    pub fn enforce(&self, answer: &str) -> Verdict {
+        let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
+            return refused(Reason::EngineTrap, "the answer is not JSON");
+        };
+        match document.root().get("decision").and_then(Json::as_bool) {
+            Some(true) => self.obey(document.root()),
+            Some(false) => Verdict::Refused {
+                answer: answer.to_owned(),
+                discharged: Vec::new(),
+            },
+            None => refused(Reason::EngineTrap, "the answer has no decision"),
+        }
+    }
+
+    fn obey(&self, answer: Json<'_>) -> Verdict {
+        let Some(obligations) = read_obligations(answer) else {
+            return refused(
+                Reason::EngineTrap,
+                "the answer's obligations cannot be read",
+            );
+        };
+        let mut work = Vec::with_capacity(obligations.len());
+        for obligation in &obligations {
+            let Some(handler) = self.handlers.get(obligation.kind) else {
+                let admin = said("an obligation is not known here", obligation.kind);
+                return refused(Reason::ObligationUnknown, &admin);
+            };
+            work.push((handler, obligation));
+        }
+        let mut discharged = Vec::with_capacity(work.len());
+        for (handler, obligation) in work {
+            if let Err(error) = handler.discharge(obligation) {
+                let answer = refuse(
+                    Reason::ObligationFailed,
+                    &said("an obligation was not done", &error.0),
+                );
+                return Verdict::Refused { answer, discharged };
+            }
+            discharged.push(obligation.id.to_owned());
+        }
+        Verdict::Permitted { discharged }
+    }
+}
+
+impl fmt::Debug for Enforcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+fn refused(reason: Reason, admin: &str) -> Verdict {
+    Verdict::Refused {
+        answer: refuse(reason, admin),
+        discharged: Vec::new(),
+    }
+}
+
+/// An allow must have the list, even an empty one: without it nobody knows what was owed.
+fn read_obligations(answer: Json<'_>) -> Option<Vec<Obligation<'_>>> {
+    let list = answer.get("context")?.get("obligations")?;
+    if list.kind() != Kind::Array {
+        return None;
+    }
+    list.elements().map(read_obligation).collect()
+}
+
+fn read_obligation(obligation: Json<'_>) -> Option<Obligation<'_>> {
+    Some(Obligation {
+        id: obligation.get("id")?.as_str()?,
+        kind: obligation.get("type")?.as_str()?,
+        ext: obligation.get("ext")?,
+    })
+}
+
+fn said(what: &str, detail: &str) -> String {
+    format!("{what}: `{detail}`")
+}

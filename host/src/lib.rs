@@ -1,0 +1,44 @@
+//! Loads signed policy modules, answers requests, and enforces the answers.
+//!
+//! - [`PolicyModule`]: a module whose signature, policy and version were verified; the only way to
+//!   an engine. There is no way around a signature.
+//! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
+//!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
+//! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations.
+//!
+//! ```no_run
+//! use ambit_host::{
+//!     Evaluator as _, Instances, LoadOptions, MemoryVersions, PolicyModule, Runtime, Trust, WasmEngine,
+//! };
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let trust = Trust::parse(&std::fs::read("keys.json")?)?;
+//! let seen = MemoryVersions::new();
+//! let options = LoadOptions { uid: Some("acme/agents"), now: 1_772_000_400, seen: &seen };
+//! let module = PolicyModule::read("policy.wasm".as_ref(), None, &trust, &options)?;
+//! let engine = WasmEngine::new(&Runtime::new()?, &module, Instances::Pooled)?;
+//! println!("{}", engine.evaluate(br#"{"evaluation": {}}"#));
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod enforce;
+mod error;
+mod evaluator;
+mod files;
+mod module;
+mod native;
+mod runtime;
+mod versions;
+mod wasm;
+
+pub use ambit_token::module::TrustedKeys as Trust;
+pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Verdict};
+pub use error::LoadError;
+pub use evaluator::{Evaluator, Fault};
+pub use files::detached_path;
+pub use module::{LoadOptions, PolicyModule};
+pub use native::NativeEngine;
+pub use runtime::{Runtime, RuntimeOptions};
+pub use versions::{FileVersions, MemoryVersions, Seen, VersionError, VersionStore};
+pub use wasm::{Instances, WasmEngine};

@@ -1,0 +1,73 @@
+//! The evaluator compiled into this crate, on the bundle of a verified module.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ambit_evaluator as evaluator;
+use ambit_policy::Bundle;
+use ambit_token::ChainCache;
+
+use crate::evaluator::{Evaluator, Fault};
+use crate::module::PolicyModule;
+
+/// Chain caches kept for later calls: one for each call that ran at the same time.
+const CACHES: usize = 16;
+
+/// Runs a module's bundle without its code: the same source, compiled natively.
+pub struct NativeEngine {
+    bundle: Arc<[u8]>,
+    digest: [u8; 32],
+    caches: Mutex<Vec<Box<ChainCache>>>,
+}
+
+impl NativeEngine {
+    /// An engine for this module's bundle.
+    #[must_use]
+    pub fn new(module: &PolicyModule) -> Self {
+        Self {
+            bundle: module.shared_bundle(),
+            digest: *module.bundle_digest(),
+            caches: Mutex::default(),
+        }
+    }
+
+    /// The bundle was verified when the module was loaded, so opening it is enough.
+    fn with_bundle(&self, run: impl FnOnce(&Bundle<'_>) -> String) -> String {
+        match Bundle::open(&self.bundle, self.digest) {
+            Ok(bundle) => run(&bundle),
+            Err(_) => Fault::Trap("the bundle cannot be opened").denial(),
+        }
+    }
+
+    fn with_cache<R>(&self, run: impl FnOnce(&mut ChainCache) -> R) -> R {
+        let lock = || self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = lock().pop().unwrap_or_else(|| Box::new(ChainCache::new()));
+        let result = run(&mut cache);
+        let mut caches = lock();
+        if caches.len() < CACHES {
+            caches.push(cache);
+        }
+        result
+    }
+}
+
+impl std::fmt::Debug for NativeEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NativeEngine").finish_non_exhaustive()
+    }
+}
+
+impl Evaluator for NativeEngine {
+    fn evaluate(&self, request: &[u8]) -> String {
+        self.with_bundle(|bundle| {
+            self.with_cache(|cache| evaluator::evaluate(bundle, request, cache))
+        })
+    }
+
+    fn describe(&self, request: &[u8]) -> String {
+        self.with_bundle(|bundle| evaluator::describe(bundle, request))
+    }
+
+    fn info(&self) -> String {
+        self.with_bundle(evaluator::info)
+    }
+}

@@ -1,0 +1,2 @@
+;; load module.format
+(import "env" "now" (func (result i64)))

@@ -1,0 +1,3 @@
+;; load module.abi
+(memory 2)
+(func (export "memory"))

@@ -1,0 +1,2 @@
+;; load module.abi
+;; without ambit_describe

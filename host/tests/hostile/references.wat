@@ -1,0 +1,2 @@
+;; load module.compile
+(table 1 externref)

@@ -1,0 +1,2 @@
+;; load module.compile
+(memory 1)

@@ -1,0 +1,3 @@
+;; load module.format
+(func $start (loop $again (br $again)))
+(start $start)

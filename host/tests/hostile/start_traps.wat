@@ -1,0 +1,3 @@
+;; load module.format
+(func $start unreachable)
+(start $start)

@@ -1,0 +1,2 @@
+;; load module.compile
+(func $f (return_call $f))

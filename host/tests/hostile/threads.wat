@@ -1,0 +1,2 @@
+;; load module.compile
+(memory $shared 1 1 shared)

@@ -1,0 +1,2 @@
+;; load module.compile
+(memory (export "memory") i64 2)

@@ -1,0 +1,132 @@
+//! What is not loaded, each with its own code, and what is remembered of what is.
+
+mod support;
+
+use std::fs;
+
+use ambit_host::{
+    Evaluator as _, FileVersions, LoadError, LoadOptions, MemoryVersions, NativeEngine,
+    PolicyModule, VersionStore, detached_path,
+};
+use support::{NOW, UID, signed, trust, wasm};
+
+fn code(result: Result<PolicyModule, LoadError>) -> &'static str {
+    result.map_or_else(|error| error.code(), |_| "loaded")
+}
+
+fn load(file: &[u8], detached: Option<&[u8]>, seen: &dyn VersionStore) -> &'static str {
+    load_at(file, detached, seen, UID, NOW)
+}
+
+fn load_at(
+    file: &[u8],
+    detached: Option<&[u8]>,
+    seen: &dyn VersionStore,
+    uid: &str,
+    now: i64,
+) -> &'static str {
+    let options = LoadOptions {
+        uid: Some(uid),
+        now,
+        seen,
+    };
+    code(PolicyModule::load(file, detached, &trust(), &options))
+}
+
+#[test]
+fn every_fault_has_its_own_code() {
+    let (file, signature) = signed(&wasm(""), 1);
+    let signature = Some(signature.as_slice());
+    let fresh = MemoryVersions::new;
+    assert_eq!(load(&file, signature, &fresh()), "loaded");
+    assert_eq!(load(&file, None, &fresh()), "module.unsigned");
+    let cut = file.get(..file.len() - 1).unwrap();
+    assert_eq!(load(cut, signature, &fresh()), "module.truncated");
+    let mut altered = file.clone();
+    let last = altered.last_mut().unwrap();
+    *last ^= 1;
+    assert_eq!(load(&altered, signature, &fresh()), "module.altered");
+    assert_eq!(
+        load_at(&file, signature, &fresh(), "acme/other", NOW),
+        "module.uid"
+    );
+    assert_eq!(
+        load_at(&file, signature, &fresh(), UID, NOW + 1000),
+        "module.expired"
+    );
+    assert_eq!(load(b"not wasm", signature, &fresh()), "module.format");
+}
+
+#[test]
+fn a_version_is_remembered_only_when_the_module_is_accepted() {
+    let (first, first_signature) = signed(&wasm(""), 1);
+    let (second, second_signature) = signed(&wasm(""), 2);
+    let (other, other_signature) = signed(&wasm("(func (result i32) (i32.const 7))"), 2);
+    let seen = MemoryVersions::new();
+    assert_eq!(
+        load_at(&second, Some(&second_signature), &seen, UID, NOW + 1000),
+        "module.expired"
+    );
+    assert_eq!(load(&first, Some(&first_signature), &seen), "loaded");
+    assert_eq!(load(&second, Some(&second_signature), &seen), "loaded");
+    assert_eq!(load(&second, Some(&second_signature), &seen), "loaded");
+    assert_eq!(
+        load(&first, Some(&first_signature), &seen),
+        "module.rollback"
+    );
+    assert_eq!(
+        load(&other, Some(&other_signature), &seen),
+        "module.same_version"
+    );
+}
+
+#[test]
+fn files_are_bounded_before_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.wasm");
+    let (file, signature) = signed(&wasm(""), 1);
+    fs::write(&path, file).unwrap();
+    fs::write(detached_path(&path), signature).unwrap();
+    let store = FileVersions::new(folder.path().join("seen.json"));
+    let options = LoadOptions {
+        uid: Some(UID),
+        now: NOW,
+        seen: &store,
+    };
+    let read = || PolicyModule::read(&path, Some(&detached_path(&path)), &trust(), &options);
+    let module = read().unwrap();
+    assert_eq!((module.uid(), module.version()), (UID, 1));
+    assert_eq!(module.signers(), ["release-1"]);
+    assert!(NativeEngine::new(&module).info().contains(UID));
+
+    // A sparse file of a terabyte: reading it would not end.
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    assert_eq!(code(read()), "module.size");
+    assert_eq!(
+        code(PolicyModule::read(folder.path(), None, &trust(), &options)),
+        "module.read"
+    );
+    let missing = folder.path().join("missing.wasm");
+    assert_eq!(
+        code(PolicyModule::read(&missing, None, &trust(), &options)),
+        "module.read"
+    );
+}
+
+#[test]
+fn the_native_engine_answers_whatever_it_is_asked() {
+    let module = support::module("").unwrap();
+    let engine = NativeEngine::new(&module);
+    for request in [b"".as_slice(), b"{}", b"\xff", b"[[[["] {
+        let answer = engine.evaluate(request);
+        assert!(
+            answer.starts_with(r#"{"decision":false,"context":{"#),
+            "{answer}"
+        );
+    }
+}

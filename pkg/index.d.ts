@@ -1,0 +1,83 @@
+/** Starts the evaluator, once. Call it before anything else. */
+export function init(
+  input?: BufferSource | WebAssembly.Module | Response | URL | string | Promise<Response>,
+): Promise<void>;
+
+/** A number that a host keeps between two loads, so that no older module comes back. */
+export interface Seen {
+  version: number;
+  /** base64url */
+  digest: string;
+}
+
+export interface LoadOptions {
+  /** The policy that is expected. Leave it out only to look at a module. */
+  uid?: string;
+  /** Seconds since 1970, UTC: `Math.floor(Date.now() / 1000)`. */
+  now: number;
+  /** `module.seen` of the last module that was accepted. */
+  seen?: Seen;
+}
+
+/** What `keys.json` holds. */
+export interface TrustedKeys {
+  threshold: number;
+  keys: { kid: string; jwk: { kty: "OKP"; crv: "Ed25519"; x: string } }[];
+}
+
+export interface Obligation {
+  id: string;
+  type: string;
+  ext: Record<string, unknown>;
+}
+
+export interface Answer {
+  decision: boolean;
+  context: {
+    reason: { code: string; user: string; admin: string };
+    /** Discharge every one before acting. One that you do not know makes the answer a no. */
+    obligations: Obligation[];
+    /** What would help; empty when nothing is known. */
+    remedy: Record<string, unknown>;
+    policies: string[];
+    record: Record<string, unknown>;
+  };
+}
+
+/** What `PolicyModule.load` throws. */
+export interface LoadError extends Error {
+  /** Stable, for example `module.signature`. */
+  code: string;
+}
+
+/** A policy module whose signature, bundle and version were verified. */
+export class PolicyModule {
+  private constructor();
+
+  /** @throws {LoadError} */
+  static load(
+    file: Uint8Array,
+    detached: Uint8Array | undefined,
+    trust: TrustedKeys | string,
+    options: LoadOptions,
+  ): PolicyModule;
+
+  /** Answers a request object: what is evaluated is its `JSON.stringify`. Never throws. */
+  evaluate(request: object): Answer;
+  /** Answers a request text, in exactly the bytes of every other engine. Never throws. */
+  evaluateText(request: string): string;
+  /** The same for UTF-8 bytes. */
+  evaluateBytes(request: Uint8Array): Uint8Array;
+
+  /** Puts capabilities into words. */
+  describe(request: { authorization_details: object[]; locale?: string }): { text: string; lines: string[] };
+  describeText(request: string): string;
+
+  /** Says which policy this is. */
+  info(): Record<string, unknown>;
+  infoText(): string;
+
+  readonly seen: Seen;
+  /** Gives the memory back; nothing else may be called afterwards. */
+  free(): void;
+}
