@@ -76,7 +76,7 @@ pub fn matches(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> boo
     well_formed(spec) && holds(spec, argument, steps)
 }
 
-/// [`matches`] for a constraint that is known to be well-formed.
+/// [`matches()`] for a constraint that is known to be well-formed.
 pub(crate) fn holds(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> bool {
     Spec::read(spec).is_some_and(|spec| spec.holds(argument, steps))
 }

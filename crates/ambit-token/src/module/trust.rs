@@ -84,10 +84,13 @@ impl TrustedKeys {
             }
             trusted.push(TrustedKey { kid, public });
         }
-        let mut distinct: Vec<&[u8; 32]> = trusted.iter().map(|key| &key.public).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        if threshold == 0 || threshold > distinct.len() {
+        let first = |at: usize, public: &[u8; 32]| {
+            let mut before = trusted.iter().take(at);
+            !before.any(|known| known.public == *public)
+        };
+        let distinct = trusted.iter().enumerate();
+        let distinct = distinct.filter(|(at, key)| first(*at, &key.public)).count();
+        if threshold == 0 || threshold > distinct {
             let detail = "`threshold` is 0 or more than there are distinct keys";
             return Err(unusable(detail));
         }
