@@ -42,3 +42,8 @@ pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
 pub use versions::{FileVersions, MemoryVersions, Seen, VersionError, VersionStore};
 pub use wasm::{Instances, WasmEngine};
+
+/// The example of the README, compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -38,8 +38,18 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
 
     ui::heading("measuring (a release build of the host comes first)");
     let mut results = lines(
-        cargo(root, &["run", "--release", "--quiet", "--package", "ambit-bench", "--",])
-            .arg(&folder),
+        cargo(
+            root,
+            &[
+                "run",
+                "--release",
+                "--quiet",
+                "--package",
+                "ambit-bench",
+                "--",
+            ],
+        )
+        .arg(&folder),
     )?;
     results.extend(lines(
         Command::new("node")

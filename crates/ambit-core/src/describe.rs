@@ -189,12 +189,9 @@ impl<'a> Sentence<'a> {
             }
             return;
         };
-        for (at, (name, spec)) in constraints.members().enumerate() {
+        let named = constraints.members().filter(|(name, _)| *name != "*");
+        for (at, (name, spec)) in named.enumerate() {
             self.say(if at == 0 { ": " } else { "; " });
-            if name == "*" {
-                self.say("every other detail may be anything");
-                continue;
-            }
             let (label, unit) = self.argument(name);
             self.name(label.unwrap_or(name));
             if constraint::reason(spec) == crate::Reason::ConstraintWildcard {
@@ -203,6 +200,14 @@ impl<'a> Sentence<'a> {
                 self.say(" must be ");
                 constraint::clause(self.out, spec, unit, QUOTE);
             }
+        }
+        // "Every other" is said last, wherever it stands.
+        if constraints.get("*").is_some() {
+            self.say(if constraints.len() == 1 {
+                ": every detail may be anything"
+            } else {
+                "; every other detail may be anything"
+            });
         }
     }
 

@@ -242,10 +242,13 @@ fn explain<'s>(
     ask: &Ask<'s>,
 ) -> Denial {
     let place = match (source, miss.nearest) {
-        (Source::Manifest, Some(nearest)) => format!("manifest, capability {}", nearest.index),
+        (Source::Manifest, Some(nearest)) => format!("manifest, `capabilities[{}]`", nearest.index),
         (Source::Manifest, None) => String::from("manifest"),
         (Source::Block(block), Some(nearest)) => {
-            format!("token block {block}, capability {}", nearest.index)
+            format!(
+                "token block {block}, `authorization_details[{}]`",
+                nearest.index
+            )
         }
         (Source::Block(block), None) => format!("token block {block}"),
     };
