@@ -26,6 +26,8 @@ pub const VECTOR_NAMES: &[(&str, Reason)] = &[
     ("claim_unknown", Reason::TokenClaimUnknown),
     ("unknown_claim", Reason::TokenClaimUnknown),
     ("unknown_member", Reason::TokenClaimUnknown),
+    ("root_member", Reason::TokenClaimUnknown),
+    ("claim_member", Reason::TokenClaimUnknown),
     ("claim_iss", Reason::TokenClaimIss),
     ("claim_iss", Reason::ChainIss),
     ("claim_sub", Reason::TokenClaimSub),
@@ -58,6 +60,8 @@ pub const VECTOR_NAMES: &[(&str, Reason)] = &[
     ("expired", Reason::TokenExpired),
     ("lifetime", Reason::TokenLifetime),
     ("derived_member", Reason::ChainDerivedMember),
+    // A claim that no block has is no claim of a derived block either.
+    ("derived_member", Reason::TokenClaimUnknown),
     ("depth", Reason::ChainDepth),
     ("del_depth", Reason::ChainDepth),
     ("del_max_depth", Reason::ChainDepth),

@@ -13,7 +13,7 @@ pub enum Case<'a> {
         chain: &'a str,
         /// Seconds since 1970, UTC.
         now: i64,
-        /// JSON object: `aud action privilege location? datatype? identifier? purpose args`.
+        /// JSON object: `aud action privilege location? datatype? identifier? purpose args?`.
         request: Option<&'a [u8]>,
     },
     /// A constraint against an argument.

@@ -66,20 +66,21 @@ fn decide(token: &VerifiedToken<'_>, request: &[u8]) -> Option<String> {
     if unknown.is_some() {
         return unknown;
     }
-    let (Some(aud), Some(action), Some(privilege), Some(purpose), Some(args)) = (
-        text("aud"),
-        text("action"),
-        text("privilege"),
-        text("purpose"),
-        request.get("args"),
-    ) else {
-        return Some("request: a member is missing".to_string());
-    };
-    if !token.audience_allowed(aud) {
+    if !text("aud").is_some_and(|aud| token.audience_allowed(aud)) {
         return Some("aud".to_string());
     }
-    // A power that nobody knows is in no entry.
-    let Some(power) = Power::from_name(privilege) else {
+    // Every root entry names actions, powers and a purpose, so it matches no request without them;
+    // a power that nobody knows is in no entry.
+    let power = text("privilege").and_then(Power::from_name);
+    let (Some(action), Some(power), Some(purpose)) = (text("action"), power, text("purpose"))
+    else {
+        return Some(no_entry(0));
+    };
+    let none = Document::parse(b"{}", Profile::Request).ok();
+    let Some(args) = request
+        .get("args")
+        .or_else(|| none.as_ref().map(Document::root))
+    else {
         return Some(no_entry(0));
     };
     let ask = Ask {

@@ -49,7 +49,9 @@ impl Form<'_> {
 /// Finds the form of a file. Content decides; only the files of JSONTestSuite, which are arbitrary
 /// bytes, are known by their names.
 pub(crate) fn find<'a>(file: &Path, bytes: &'a [u8]) -> Result<Form<'a>, String> {
-    let by_content = std::str::from_utf8(bytes).map_err(|_| UNKNOWN.to_owned());
+    // Some editors begin a file with a byte order mark, which is no part of the JSON in it.
+    let marked = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let by_content = std::str::from_utf8(marked).map_err(|_| UNKNOWN.to_owned());
     match by_content.and_then(of_text) {
         Ok(form) => Ok(form),
         Err(why) => json_suite(file).map(Form::Json).ok_or(why),
@@ -153,6 +155,10 @@ mod tests {
                 "ed25519-speccheck",
             ),
             ("1\nmsg=\npbk=\nsig=\n", "ed25519-speccheck"),
+            (
+                "\u{feff}{\"trust\": {}, \"cases\": []}",
+                "capability chains",
+            ),
         ];
         for (text, name) in cases {
             let form = find(Path::new("n_misnamed.json"), text.as_bytes());

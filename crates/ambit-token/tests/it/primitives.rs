@@ -144,5 +144,12 @@ fn vector_names_are_unambiguous_where_it_matters() {
         assert!(!VECTOR_NAMES[..at].contains(row), "{row:?} stands twice");
     }
     assert!(vector_name_means("claim_iss", ambit_core::Reason::ChainIss));
+    // A derived block with `foo` and one with `sub`: both carry what a derived block may not.
+    for reason in [
+        ambit_core::Reason::ChainDerivedMember,
+        ambit_core::Reason::TokenClaimUnknown,
+    ] {
+        assert!(vector_name_means("derived_member", reason));
+    }
     assert!(!vector_name_means("nothing", ambit_core::Reason::ChainIss));
 }
