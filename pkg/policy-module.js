@@ -59,48 +59,55 @@ export class PolicyModule {
     }
   }
 
+  // A module that was given back answers nothing; that is its caller's slip, not a fault inside.
+  #ask(body, onFault) {
+    const core = this.#core;
+    return core === undefined ? onFault() : guarded(() => body(core), onFault);
+  }
+
   /** Answers a request object. */
   evaluate(request) {
-    return guarded(() => this.#core.evaluate(request), () => JSON.parse(denial));
+    return this.#ask((core) => core.evaluate(request), () => JSON.parse(denial));
   }
 
   /** Answers a request text in exactly the bytes of every other engine. */
   evaluateText(request) {
-    return guarded(() => this.#core.evaluateText(request), () => denial);
+    return this.#ask((core) => core.evaluateText(request), () => denial);
   }
 
   /** The same for UTF-8 bytes. */
   evaluateBytes(request) {
-    return guarded(() => this.#core.evaluateBytes(request), () => new TextEncoder().encode(denial));
+    return this.#ask((core) => core.evaluateBytes(request), () => new TextEncoder().encode(denial));
   }
 
   /** Puts capabilities into words. */
   describe(request) {
-    return guarded(() => this.#core.describe(request), () => JSON.parse(denial));
+    return this.#ask((core) => core.describe(request), () => JSON.parse(denial));
   }
 
   /** The same for a text. */
   describeText(request) {
-    return guarded(() => this.#core.describeText(request), () => denial);
+    return this.#ask((core) => core.describeText(request), () => denial);
   }
 
   /** Says which policy this is. */
   info() {
-    return guarded(() => this.#core.info(), () => JSON.parse(denial));
+    return this.#ask((core) => core.info(), () => JSON.parse(denial));
   }
 
   /** The same as text. */
   infoText() {
-    return guarded(() => this.#core.infoText(), () => denial);
+    return this.#ask((core) => core.infoText(), () => denial);
   }
 
   /** What to keep, and to give as `options.seen` the next time. */
   get seen() {
-    return this.#core.seen;
+    return this.#core?.seen;
   }
 
-  /** Gives the memory back. */
+  /** Gives the memory back. From then on every answer is a denial. */
   free() {
-    this.#core.free();
+    this.#core?.free();
+    this.#core = undefined;
   }
 }

@@ -123,5 +123,11 @@ test("a real module answers as the native engine does", { skip: !fixture && "no 
   const altered = Uint8Array.from(file);
   altered[altered.length - 1] ^= 1;
   assert.equal(code(() => PolicyModule.load(altered, detached, keys, { now: NOW })), "module.altered");
+  // Using what was given back is denied, and harms no other module.
+  const other = load();
   policy.free();
+  policy.free();
+  assert.equal(reason(policy.evaluate({})), "engine.trap");
+  assert.equal(reason(other.evaluate({})), "request.member");
+  other.free();
 });

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::say;
+
 /// The exit codes of every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -119,22 +121,21 @@ impl Failure {
     /// Tells the person at the terminal.
     pub(crate) fn show(&self) {
         if self.report {
-            anstream::eprint!("{}", self.message);
+            say::raw(&self.message);
             return;
         }
         let red = AnsiColor::Red.on_default().bold();
         let bold = Style::new().bold();
-        anstream::eprintln!(
+        say::note(format!(
             "{red}error[{}]{red:#}{bold}: {}{bold:#}",
-            self.code,
-            self.message
-        );
+            self.code, self.message
+        ));
         let blue = AnsiColor::Blue.on_default().bold();
         if let Some(place) = &self.place {
-            anstream::eprintln!("  {blue}-->{blue:#} {place}");
+            say::note(format!("  {blue}-->{blue:#} {place}"));
         }
         if let Some(help) = &self.help {
-            anstream::eprintln!("   {blue}={blue:#} {bold}help{bold:#}: {help}");
+            say::note(format!("   {blue}={blue:#} {bold}help{bold:#}: {help}"));
         }
     }
 }

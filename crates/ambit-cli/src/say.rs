@@ -15,8 +15,12 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Says something on standard error. Words that nobody can hear stop nothing.
 pub(crate) fn note(text: impl AsRef<str>) {
-    let mut stderr = anstream::stderr().lock();
-    let _ = writeln!(stderr, "{}", text.as_ref());
+    raw(&format!("{}\n", text.as_ref()));
+}
+
+/// Says something on standard error as it stands. `eprint!` would panic where the reader went away.
+pub(crate) fn raw(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Writes data for programs to standard output, byte for byte.
@@ -102,7 +106,7 @@ impl Page {
 
     /// Says the page on standard error.
     pub(crate) fn say(&self) {
-        anstream::eprint!("{}", self.text);
+        raw(&self.text);
     }
 }
 

@@ -154,7 +154,7 @@ impl Consent<'_> {
         if self.yes || !stdin.is_terminal() {
             return Ok(());
         }
-        anstream::eprint!("{BOLD}Sign this?{BOLD:#} [y/N] ");
+        say::raw(&format!("{BOLD}Sign this?{BOLD:#} [y/N] "));
         let mut answer = String::new();
         // No answer is a no.
         let read = stdin.lock().read_line(&mut answer);

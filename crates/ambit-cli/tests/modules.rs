@@ -102,6 +102,50 @@ fn modules_that_are_not_trusted_are_refused_with_their_codes() {
     assert_eq!(run.expect(3).says("module.unsigned").out, "");
 }
 
+/// The section that people and other hosts read is sound and signed; the code holds another policy.
+#[test]
+fn code_that_holds_another_policy_than_the_section_is_refused() {
+    let project = Project::built();
+    let mut module = project.bytes("policy.wasm");
+    let purpose = b"customer-care";
+    let first = module
+        .windows(purpose.len())
+        .position(|window| window == purpose)
+        .unwrap();
+    module[first + purpose.len() - 1] = b'd';
+    project.write("policy.wasm", &module);
+    project
+        .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+        .expect(0);
+    let run = project.ambit(&VERIFY).expect(2).says("module.mismatch");
+    assert_eq!(run.out, "");
+    project
+        .ambit_with(&[&["evaluate", "--module"], &VERIFY[1..]].concat(), b"{}")
+        .expect(3)
+        .says("module.mismatch");
+}
+
+/// Words that cannot be written change no exit code.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_error_is_no_panic() {
+    let project = Project::fresh();
+    project.edit("ambit.toml", "version = 1", "version = \"one\"");
+    let run = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        std::process::Command::new(env!("CARGO_BIN_EXE_ambit"))
+            .args(arguments)
+            .current_dir(project.path("."))
+            .stderr(full.unwrap())
+            .status()
+            .unwrap()
+            .code()
+    };
+    assert_eq!(run(&["build", ".", "-o", "policy.wasm"]), Some(3));
+    assert_eq!(run(&VERIFY), Some(3));
+    assert!(!project.path("policy.wasm").exists());
+}
+
 #[test]
 fn a_stranger_s_signature_does_not_count() {
     let project = Project::built();

@@ -54,6 +54,11 @@ pub fn generate(kid: Option<&str>) -> Result<SecretKey, CompileError> {
 pub fn load(path: &Path) -> Result<SecretKey, CompileError> {
     let error =
         |error: &io::Error| CompileError::new("key.file", format!("`{}`: {error}", path.display()));
+    // Asked before it is opened: opening a pipe waits.
+    if !fs::metadata(path).map_err(|one| error(&one))?.is_file() {
+        let message = format!("`{}` is not a file", path.display());
+        return Err(CompileError::new("key.file", message));
+    }
     let mut file = fs::File::open(path).map_err(|one| error(&one))?;
     check_mode(&file, path)?;
     let mut text = Zeroizing::new(Vec::new());

@@ -40,7 +40,7 @@ impl<'a> File<'a> {
     pub(crate) fn warning(
         self,
         code: &'static str,
-        span: Range<usize>,
+        span: impl Into<Option<Range<usize>>>,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {

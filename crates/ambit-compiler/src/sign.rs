@@ -51,6 +51,7 @@ pub fn module(
     keys: &[SecretKey],
     options: SignOptions,
 ) -> Result<Signed, CompileError> {
+    check_names(keys)?;
     let statement = statement(file, keys, options.tests_s256)?;
     let payload = statement.write().into_bytes();
     let message = dsse::pae(PAYLOAD_TYPE, &payload);
@@ -85,6 +86,24 @@ pub fn bundle_claims(bundle: &[u8]) -> Option<BundleClaims> {
         issued: bundle.issued(),
         expires: bundle.expires(),
     })
+}
+
+/// A signer counts once, and is found by its name.
+fn check_names(keys: &[SecretKey]) -> Result<(), CompileError> {
+    for (at, key) in keys.iter().enumerate() {
+        let before = keys.iter().take(at);
+        if before
+            .clone()
+            .any(|other| other.public() == key.public() || other.kid() == key.kid())
+        {
+            let message = format!(
+                "the key `{}` is given twice, or two keys have this name",
+                key.kid()
+            );
+            return Err(CompileError::new("sign.keys", message));
+        }
+    }
+    Ok(())
 }
 
 fn statement(

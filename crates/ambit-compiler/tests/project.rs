@@ -29,7 +29,12 @@ fn complete(faulty: &Path, into: &Path) {
         .unwrap_or_default()
         .lines()
     {
-        fs::remove_file(into.join(removed)).unwrap();
+        let removed = into.join(removed);
+        if removed.is_dir() {
+            fs::remove_dir(removed).unwrap();
+        } else {
+            fs::remove_file(removed).unwrap();
+        }
     }
     copy(faulty, into);
 }
@@ -135,6 +140,51 @@ fn the_same_sources_give_the_same_bytes() {
     assert_eq!((bundle.uid(), bundle.version()), ("acme/agents", 42));
     assert_eq!(bundle.expires() - bundle.issued(), 30 * 86_400);
     assert_eq!(bundle.limits().token_bytes, 8192);
+}
+
+/// Nesting that would overflow the stack of a parser is a fault like any other.
+#[test]
+fn deep_nesting_is_reported() {
+    let temporary = tempfile::tempdir().unwrap();
+    copy(&folder("good/acme"), temporary.path());
+    let schema = temporary.path().join("schema.cedarschema");
+    for (open, close) in [("{ a: ", " }"), ("Set<", ">"), ("{", ""), ("[", "")] {
+        let (open, close) = (open.repeat(100_000), close.repeat(100_000));
+        fs::write(&schema, format!("entity R = {{ a: {open}Long{close} }};\n")).unwrap();
+        let report = Project::load(temporary.path()).unwrap_err().render(false);
+        assert!(report.contains("error[project.nesting]"), "{report}");
+        assert!(report.contains("--> schema.cedarschema:1:"), "{report}");
+    }
+}
+
+/// What is no file is neither waited for nor read to its end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let temporary = tempfile::tempdir().unwrap();
+    copy(&folder("good/acme"), temporary.path());
+    let manifest = |name: &str| temporary.path().join("agents").join(name);
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(manifest("a-pipe.toml"))
+        .status();
+    assert!(fifo.unwrap().success());
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, manifest(name)).unwrap();
+    link("/dev/zero", "b-device.toml");
+    link("nowhere", "c-link.toml");
+    fs::create_dir(manifest("d-folder.toml")).unwrap();
+    let large = fs::File::create(manifest("e-large.toml")).unwrap();
+    large.set_len(9 * 1024 * 1024).unwrap();
+    let report = Project::load(temporary.path()).unwrap_err().render(false);
+    for words in [
+        "a device or pipe, not a file\n--> agents/a-pipe.toml",
+        "a device or pipe, not a file\n--> agents/b-device.toml",
+        "this link leads to no file\n--> agents/c-link.toml",
+        "this is a folder, not a file\n--> agents/d-folder.toml",
+        "larger than 8388608 bytes\n--> agents/e-large.toml",
+        "5 faults in 5 files",
+    ] {
+        assert!(report.contains(words), "`{words}` is not in\n{report}");
+    }
 }
 
 /// Every line left out, cut in the middle, and written twice: a report or a project, no panic, and

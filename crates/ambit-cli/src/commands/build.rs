@@ -56,7 +56,7 @@ impl Build {
         let project =
             Project::load(&self.dir).map_err(|faults| Failure::report(render(&faults)))?;
         if !project.warnings().is_empty() {
-            anstream::eprint!("{}", render(project.warnings()));
+            say::raw(&render(project.warnings()));
         }
         let options = BuildOptions {
             issued: self.issued,

@@ -1,11 +1,13 @@
 //! `ambit verify`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ambit_host::{Instances, LoadError, PolicyModule, Runtime, WasmEngine};
 use ambit_token::base64url;
 use clap::Args;
 use serde_json::json;
 
+use crate::advice;
 use crate::failure::{Exit, Failure};
 use crate::module::{Refused, Trusting};
 use crate::say::{self, GOOD, Page, foreign};
@@ -15,7 +17,7 @@ use crate::words::hex;
 /// Check who signed a policy module
 ///
 /// Checks the signature, what it says, and the policy inside, as every host does before it loads a
-/// module. With --seen, the version is remembered as a host would.
+/// module, and that the module's own code holds the policy that its bundle section shows. With --seen, the version is remembered as a host would.
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
 pub(crate) struct Verify {
@@ -43,6 +45,7 @@ impl Verify {
             .trusting
             .load(&self.module)
             .map_err(Refused::into_denied)?;
+        check_code(&module, &self.module)?;
         let seen = module.seen();
         if self.json {
             let facts = json!({
@@ -84,4 +87,22 @@ impl Verify {
         page.show()?;
         Ok(Exit::Done)
     }
+}
+
+/// The code is asked which policy it holds, as a host in wasmtime asks: a signature over two
+/// different policies is none.
+fn check_code(module: &PolicyModule, path: &Path) -> Result<(), Failure> {
+    let refused = |error: LoadError| {
+        let code = error.code();
+        let failure = Failure::denied(code, error.to_string()).at(path);
+        match advice::find(code) {
+            Some(advice) => failure.help(advice.action),
+            None => failure,
+        }
+    };
+    let runtime =
+        Runtime::new().map_err(|error| Failure::tool("engine.start", error.to_string()))?;
+    WasmEngine::new(&runtime, module, Instances::Fresh)
+        .map(drop)
+        .map_err(refused)
 }

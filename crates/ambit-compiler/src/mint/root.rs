@@ -9,6 +9,7 @@ use super::{Draft, Filler, read_claims};
 use crate::encoding::base64url;
 use crate::error::CompileError;
 use crate::keys::SecretKey;
+use crate::suggest;
 
 /// What is filled into the claims of a root.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,7 +148,7 @@ fn check_entries(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<Vec<String>, C
     })?;
     check_bounds(claims, manifest)?;
     let entries = claims.get("authorization_details");
-    let mut exceeds = Vec::new();
+    let mut exceeds = posture(claims, manifest);
     for (at, entry) in entries.into_iter().flat_map(Json::elements).enumerate() {
         check_form(entry, at, Place::Root)?;
         beyond(entry, manifest, &mut exceeds);
@@ -186,6 +187,31 @@ fn check_bounds(claims: Json<'_>, manifest: Manifest<'_>) -> Result<(), CompileE
         return Err(CompileError::new("manifest.depth", message));
     }
     Ok(())
+}
+
+/// The model, environment and version in which the manifest lets the agent run. With another one, or
+/// none, every request is denied.
+fn posture(claims: Json<'_>, manifest: Manifest<'_>) -> Vec<String> {
+    let mut words = Vec::new();
+    let agent = claims.get("agent");
+    let member = |name| agent.and_then(|agent| agent.get(name));
+    let model = member("ai_model").and_then(|model| model.get("name"));
+    for (list, name, given) in [
+        ("models", "agent.ai_model.name", model),
+        ("environments", "agent.env", member("env")),
+        ("versions", "agent.version", member("version")),
+    ] {
+        let given = given.and_then(Json::as_str);
+        if !manifest.admits(list, given) {
+            let known = manifest.list(list).into_iter().flatten();
+            words.push(format!(
+                "`{name}` is {}, and the manifest wants {}: every request is denied",
+                given.map_or_else(|| "missing".to_owned(), |given| format!("`{given}`")),
+                suggest::one_of(known.filter_map(Json::as_str)),
+            ));
+        }
+    }
+    words
 }
 
 /// Says which uses of an entry no capability of the manifest covers. Bounds on arguments are not

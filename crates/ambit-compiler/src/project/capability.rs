@@ -219,7 +219,10 @@ fn check_datatypes(
         } else {
             (
                 format!("the schema declares no resource type `{}`", name.text),
-                suggest::help(name.text, known),
+                format!(
+                    "{}; an entity type can have another name in tokens: write `@datatype(\"…\")` before it in the schema",
+                    suggest::help(name.text, known)
+                ),
             )
         };
         file.error("project.unknown_datatype", name.span.clone(), message, help);

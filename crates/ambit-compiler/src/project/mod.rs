@@ -2,6 +2,7 @@
 
 mod capability;
 mod constraint;
+mod files;
 mod fit;
 mod keys;
 mod kinds;
@@ -12,7 +13,6 @@ mod policy;
 mod requires;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use ambit_core::limits::Limits;
@@ -84,8 +84,9 @@ impl Project {
 }
 
 fn read(dir: &Path, sink: &Sink) -> Option<Project> {
-    refuse_policies(dir, sink);
-    let schema = text(dir, "schema.cedarschema", sink);
+    files::refuse_policies(dir, sink);
+    warn_of_tests(dir, sink);
+    let schema = files::text(dir, "schema.cedarschema", sink);
     let vocabulary = schema.and_then(|text| schema::read(file("schema.cedarschema", sink), &text));
     let before = sink.errors();
     let manifests = manifests(dir, sink, vocabulary.as_ref());
@@ -106,44 +107,13 @@ const fn file<'a>(name: &'a str, sink: &'a Sink) -> File<'a> {
     File { name, sink }
 }
 
-/// The text of a file that must be there.
-fn text(dir: &Path, name: &str, sink: &Sink) -> Option<String> {
-    let (message, help) = match fs::read(dir.join(name)) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => {
-                // A byte order mark is not part of the text; editors add it unasked.
-                let text = text
-                    .strip_prefix('\u{feff}')
-                    .map(str::to_owned)
-                    .unwrap_or(text);
-                sink.source(name, &text);
-                return Some(text);
-            }
-            Err(_) => (
-                "the file is not UTF-8".to_owned(),
-                "save it as UTF-8".to_owned(),
-            ),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (
-            "the file is missing".to_owned(),
-            "`ambit init` writes a project to start from".to_owned(),
-        ),
-        Err(error) => (
-            format!("the file cannot be read: {error}"),
-            "make it a file that you can read".to_owned(),
-        ),
-    };
-    file(name, sink).error("project.file", None, message, help);
-    None
-}
-
 fn settings(
     dir: &Path,
     sink: &Sink,
     manifests: Option<&BTreeMap<String, Manifest>>,
 ) -> Option<Settings> {
     let file = file("ambit.toml", sink);
-    let text = text(dir, file.name, sink)?;
+    let text = files::text(dir, file.name, sink)?;
     let document = file.parse(&text)?;
     let mut reader = Reader::new(file, document.get_ref(), "`ambit.toml`", 0..0);
     let policy = reader.get("policy");
@@ -174,9 +144,12 @@ fn manifests(
 ) -> BTreeMap<String, Manifest> {
     let mut manifests = BTreeMap::new();
     let mut places: BTreeMap<String, String> = BTreeMap::new();
-    for name in names(&dir.join("agents"), "toml") {
-        let name = format!("agents/{name}");
-        let Some(text) = text(dir, &name, sink) else {
+    let names = files::list(dir, "agents", "toml", sink);
+    if names.is_empty() {
+        no_manifest(sink);
+    }
+    for name in names {
+        let Some(text) = files::text(dir, &name, sink) else {
             continue;
         };
         let file = file(&name, sink);
@@ -198,31 +171,24 @@ fn manifests(
     manifests
 }
 
-/// The names of the files in a folder that end in `.ext`, sorted; none if there is no folder.
-fn names(dir: &Path, ext: &str) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .filter(|name| {
-            Path::new(name)
-                .extension()
-                .is_some_and(|found| found == ext)
-        })
-        .collect();
-    names.sort();
-    names
+/// Valid, for a policy that stops everything, and more often a folder by another name.
+fn no_manifest(sink: &Sink) {
+    file("agents", sink).warning(
+        "project.no_manifest",
+        None,
+        "there is no manifest, so no agent is ever allowed anything",
+        "write one for each agent class, for example `agents/renewal-bot.toml`",
+    );
 }
 
-/// Cedar policies must not be left out of a decision in silence.
-fn refuse_policies(dir: &Path, sink: &Sink) {
-    for name in names(&dir.join("policies"), "cedar") {
-        let name = format!("policies/{name}");
-        file(&name, sink).error(
-            "project.policies",
+/// Nobody must believe that a test was passed which was not run.
+fn warn_of_tests(dir: &Path, sink: &Sink) {
+    for name in files::list(dir, "tests", "toml", sink) {
+        file(&name, sink).warning(
+            "project.tests",
             None,
-            "this version does not compile Cedar policies yet, and will not ignore one",
-            "move the file out of `policies/` and say `guard_rails = \"none\"` in `ambit.toml`",
+            "this version does not run the tests of a policy yet",
+            "try its cases with `ambit evaluate --batch`",
         );
     }
 }

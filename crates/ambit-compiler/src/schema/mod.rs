@@ -33,10 +33,19 @@ namespace Ambit {
 
 /// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.
 pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
+    if let Some(place) = too_deep(text) {
+        file.error(
+            "project.nesting",
+            place,
+            format!("brackets may stand at most {BRACKETS} deep in each other"),
+            "declare what lies deeper as `@format(\"json\") name: String`",
+        );
+        return None;
+    }
     let fragment = match SchemaFragment::from_cedarschema_str(text) {
         Ok((fragment, _)) => fragment,
         Err(error) => {
-            syntax_errors(file, &error);
+            syntax_errors(file, text, &error);
             return None;
         }
     };
@@ -50,6 +59,24 @@ pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
     let mut vocabulary = vocabulary::read(file, &source, &json, sound);
     vocabulary.faulty = file.sink.errors() > before;
     Some(vocabulary)
+}
+
+/// Brackets within each other. Cedar's parser recurses into each, and thousands overflow its stack.
+const BRACKETS: usize = 64;
+
+/// The first bracket that stands too deep.
+fn too_deep(text: &str) -> Option<Range<usize>> {
+    let mut open = 0_usize;
+    let deep = token::tokens(text).into_iter().find(|word| {
+        let sign = |signs: &[&str]| signs.iter().any(|sign| word.is(sign));
+        if sign(&["{", "[", "(", "<"]) {
+            open += 1;
+        } else if sign(&["}", "]", ")", ">"]) {
+            open = open.saturating_sub(1);
+        }
+        open > BRACKETS
+    })?;
+    Some(deep.span)
 }
 
 fn check_declarations(file: File<'_>, source: &Source) {
@@ -93,7 +120,7 @@ fn cedar_accepts(
                     names.extend(more.iter().map(String::as_str));
                     undeclared(file, text, source, &names);
                 }
-                None => report(file, &error),
+                None => report(file, text, &error),
             }
             false
         }
@@ -165,14 +192,22 @@ fn find_name(text: &str, name: &str) -> Option<Range<usize>> {
 }
 
 /// Every error of Cedar's parser, each at its label.
-fn syntax_errors(file: File<'_>, error: &dyn miette::Diagnostic) {
-    report(file, error);
+fn syntax_errors(file: File<'_>, text: &str, error: &dyn miette::Diagnostic) {
+    report(file, text, error);
     for related in error.related().into_iter().flatten() {
-        report(file, related);
+        report(file, text, related);
     }
 }
 
-fn report(file: File<'_>, error: &dyn miette::Diagnostic) {
+/// Where the first thing stands that a message quotes: some of Cedar's errors have no place.
+fn quoted(text: &str, message: &str) -> Option<Range<usize>> {
+    let words = token::tokens(text);
+    let mut pieces = message.split(['`', '"']).filter(|piece| !piece.is_empty());
+    let found = pieces.find_map(|piece| words.iter().find(|word| word.text == piece))?;
+    Some(found.span.clone())
+}
+
+fn report(file: File<'_>, text: &str, error: &dyn miette::Diagnostic) {
     // The last label is the offending one: a duplicate declaration has its first place before it.
     let label = error.labels().and_then(Iterator::last);
     let span = label
@@ -187,7 +222,7 @@ fn report(file: File<'_>, error: &dyn miette::Diagnostic) {
     let twice = message.contains("declared twice") || message.contains("duplicate");
     file.error(
         "project.schema",
-        span,
+        span.or_else(|| quoted(text, message)),
         message,
         help.or_else(|| expected.map(str::to_owned))
             .or_else(|| twice.then(|| "remove one of the two, or rename it".to_owned()))

@@ -154,16 +154,20 @@ impl Builder<'_> {
     }
 
     fn check_principals(&self, namespace: &str, key: &Key, principals: &[&str]) {
+        // People may be principals of it too; Ambit judges what agents do.
+        if principals.contains(&AGENT) {
+            return;
+        }
         let place = (key.clone(), vec!["principal".to_owned()]);
         let place = self.source.attributes.get(&place);
         let span = place.map_or_else(|| self.source.declared(key), |item| item.span.clone());
         for principal in principals {
-            if *principal != AGENT && self.types.entity(namespace, principal).is_some() {
+            if self.types.entity(namespace, principal).is_some() {
                 self.file.error(
                     "project.principal",
                     span.clone(),
-                    format!("`{principal}` cannot be the principal of an action: agents act"),
-                    format!("write `principal: {AGENT}`"),
+                    format!("`{principal}` alone cannot be the principal of an action: agents act"),
+                    format!("write `principal: {AGENT}`, or add it to the list"),
                 );
             }
         }

@@ -13,7 +13,7 @@ fn claims() -> Value {
         "sub": "user:8f1c2d",
         "aud": ["https://mail.acme.example"],
         "act": {"sub": "spiffe://acme.example/agent/7", "iss": "https://spiffe.acme.example", "sub_profile": "ai_agent"},
-        "agent": {"uid": "renewal-bot"},
+        "agent": {"uid": "renewal-bot", "ai_model": {"name": "example-large"}, "env": "prod"},
         "authorization_details": [{
             "type": "ambit_capability",
             "actions": ["email"],
@@ -142,6 +142,7 @@ fn what_exceeds_the_manifest_is_said() {
     let bundle = Bundle::verify(&bytes).unwrap();
     let mut claims = claims();
     claims["authorization_details"][0]["privileges"] = json!(["draft", "execute"]);
+    claims["agent"] = json!({"uid": "renewal-bot", "env": "dev"});
     let options = RootOptions {
         now: NOW,
         life: Some(600),
@@ -149,8 +150,12 @@ fn what_exceeds_the_manifest_is_said() {
         ..RootOptions::default()
     };
     let draft = root(&claims.to_string(), &key, &bundle, &options).unwrap();
-    assert_eq!(draft.exceeds().len(), 1);
-    assert!(draft.exceeds()[0].contains("`execute` `email`"));
+    let [model, environment, power] = draft.exceeds() else {
+        panic!("{:?}", draft.exceeds());
+    };
+    assert!(model.contains("`agent.ai_model.name` is missing"));
+    assert!(environment.contains("`agent.env` is `dev`, and the manifest wants `prod`"));
+    assert!(power.contains("`execute` `email`"));
 }
 
 fn narrowed() -> Value {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use ambit_core::json::Writer;
+use ambit_core::json::{Document, Profile, Writer};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -78,12 +78,16 @@ pub(super) struct Supplied {
 }
 
 impl Supplied {
-    /// The request with the members. What is no object stays as it is, and is denied for it.
+    /// The request with the members. What is no JSON object stays as it is, and is denied for it:
+    /// the places in the answer are then those of the text that came in.
     pub(super) fn complete<'r>(&self, request: &'r [u8]) -> Cow<'r, [u8]> {
         let open = request.iter().position(|byte| !is_space(*byte));
         let Some(open) = open.filter(|at| request[*at] == b'{' && !self.members.is_empty()) else {
             return Cow::Borrowed(request);
         };
+        if Document::parse(request, Profile::Request).is_err() {
+            return Cow::Borrowed(request);
+        }
         let (head, rest) = request.split_at(open + 1);
         let empty = rest.iter().find(|byte| !is_space(**byte)) == Some(&b'}');
         let comma: &[u8] = if empty { b"" } else { b"," };
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_stays_as_it_is() {
-        for request in ["", "[]", "nonsense", "\"{\""] {
+        for request in ["", "[]", "nonsense", "\"{\"", "{bad", r#"{"a":1,"a":2}"#] {
             assert_eq!(complete(r#""token":"t""#, request), request);
         }
         assert_eq!(complete("", r#"{"a":1}"#), r#"{"a":1}"#);
