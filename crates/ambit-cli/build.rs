@@ -4,6 +4,7 @@
 //! `AMBIT_GUEST_WASM`.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const VARIABLE: &str = "AMBIT_GUEST_WASM";
 /// Where `cargo xtask guest` leaves it, seen from the workspace.
@@ -16,7 +17,14 @@ fn main() {
     let file = named.clone().unwrap_or_else(|| workspace().join(BUILT));
     println!("cargo::rerun-if-changed={}", file.display());
     match (std::path::absolute(&file), is_wasm(&file)) {
-        (Ok(file), true) => println!("cargo::rustc-env={VARIABLE}={}", file.display()),
+        (Ok(file), true) => {
+            println!("cargo::rustc-env={VARIABLE}={}", file.display());
+            if named.is_none() && is_stale(&file) {
+                println!(
+                    "cargo::warning=the guest is older than its sources: run `cargo xtask guest`"
+                );
+            }
+        }
         _ if named.is_some() => {
             println!(
                 "cargo::error={VARIABLE} names `{}`, which is not a WebAssembly file",
@@ -25,6 +33,46 @@ fn main() {
         }
         _ => println!("cargo::error=the guest is not built: run `cargo xtask guest` first"),
     }
+}
+
+/// What the guest is made of.
+const SOURCES: [&str; 5] = [
+    "ambit-core",
+    "ambit-token",
+    "ambit-policy",
+    "ambit-evaluator",
+    "ambit-guest",
+];
+
+/// Whether a source of the guest changed after it was built: then the engine in the modules that
+/// this command makes would not be the one that it evaluates with itself.
+fn is_stale(guest: &Path) -> bool {
+    let built = modified(guest);
+    SOURCES.iter().any(|name| {
+        let folder = workspace().join("crates").join(name).join("src");
+        println!("cargo::rerun-if-changed={}", folder.display());
+        newest(&folder) > built
+    })
+}
+
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter_map(|path| {
+            if path.is_dir() {
+                newest(&path)
+            } else {
+                modified(&path)
+            }
+        })
+        .max()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path)
+        .and_then(|data| data.modified())
+        .ok()
 }
 
 fn workspace() -> PathBuf {

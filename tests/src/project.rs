@@ -88,6 +88,23 @@ impl SignedPolicy {
         base64url::encode(&sha2::Sha256::digest(&self.bundle))
     }
 
+    /// The same policy as a module without a signature, and its detached envelope.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be assembled or signed.
+    pub fn detached(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let module =
+            module::assemble(&guest()?, &self.bundle).map_err(|error| error.to_string())?;
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let key = secret_key(folder.path())?;
+        let signed = sign::module(&module, &[key], SignOptions::default());
+        match signed.map_err(|error| error.to_string())? {
+            Signed::Detached { envelope } => Ok((module, envelope)),
+            Signed::Carried { .. } => Err("the signature is not detached".to_owned()),
+        }
+    }
+
     /// Verifies the module as every host does.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ const LAST_SECTION: u8 = 13;
 const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 2;
 const START: u8 = 8;
+const DATA: u8 = 11;
 
 /// Where the parts of a module stand that a signature is about.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub struct Layout<'a> {
     pub signature: Option<&'a [u8]>,
     /// The bytes that a signature covers: those before the signature section, else all.
     pub signed: &'a [u8],
+    /// The content of the data section.
+    data: Option<&'a [u8]>,
 }
 
 /// Reads the sections of a module.
@@ -43,6 +46,7 @@ pub fn layout(file: &[u8]) -> Result<Layout<'_>, ModuleError> {
         bundles: 0,
         signature: None,
         signed: file,
+        data: None,
     };
     while !reader.left.is_empty() {
         if layout.signature.is_some() {
@@ -55,6 +59,7 @@ pub fn layout(file: &[u8]) -> Result<Layout<'_>, ModuleError> {
             CUSTOM => layout.note_custom(section, file.get(..before).unwrap_or_default())?,
             IMPORTS if section.content != [0] => return Err(format("the module has imports")),
             START => return Err(format("the module has a start function")),
+            DATA => layout.data = Some(section.content),
             id if id > LAST_SECTION => return Err(format("a section is not known")),
             _ => {}
         }
@@ -86,6 +91,28 @@ fn push_leb(out: &mut Vec<u8>, mut value: usize) {
 }
 
 impl<'a> Layout<'a> {
+    /// Whether the code's memory holds no other bundle than this one: every data segment that
+    /// begins like it is it. Hosts that run the code and hosts that read the section then decide
+    /// by the same policy.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleErrorCode::Format`] when the data section cannot be read.
+    pub(super) fn holds_no_other(&self, bundle: &[u8]) -> Result<bool, ModuleError> {
+        const MARK: usize = 8;
+        let mark = bundle.get(..MARK).unwrap_or(bundle);
+        let mut reader = Reader {
+            left: self.data.unwrap_or(&[0]),
+        };
+        for _ in 0..reader.leb()?.value {
+            let segment = reader.segment()?;
+            if segment.starts_with(mark) && segment != bundle {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn note_custom(&mut self, section: Section<'a>, before: &'a [u8]) -> Result<(), ModuleError> {
         let inner = |_| format("the name of a section is longer than the section");
         let mut reader = Reader {
@@ -137,6 +164,34 @@ impl<'a> Reader<'a> {
             content: self.take(length.value)?,
             shortest: length.shortest,
         })
+    }
+
+    /// The bytes of a data segment: active (0, or 2 with a memory's index) or passive (1).
+    fn segment(&mut self) -> Result<&'a [u8], ModuleError> {
+        let kind = self.leb()?.value;
+        if kind > 2 {
+            return Err(format("a data segment is of no known kind"));
+        }
+        if kind == 2 {
+            self.leb()?;
+        }
+        if kind != 1 {
+            self.constant()?;
+        }
+        let length = self.leb()?.value;
+        self.take(length)
+    }
+
+    /// Passes over `i32.const N end` or `i64.const N end`.
+    fn constant(&mut self) -> Result<(), ModuleError> {
+        if !matches!(self.byte()?, 0x41 | 0x42) {
+            return Err(format("a data segment's place is no constant"));
+        }
+        while self.byte()? & 0x80 != 0 {}
+        match self.byte()? {
+            0x0b => Ok(()),
+            _ => Err(format("a data segment's place is no constant")),
+        }
     }
 
     fn byte(&mut self) -> Result<u8, ModuleError> {

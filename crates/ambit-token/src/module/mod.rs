@@ -211,6 +211,10 @@ fn sole_bundle<'a>(
         let detail = "the bundle is not the one that the statement names";
         return Err(fail(ModuleErrorCode::Mismatch, detail));
     }
+    if !layout.holds_no_other(bundle)? {
+        let detail = "the code holds another bundle than the bundle section";
+        return Err(fail(ModuleErrorCode::Mismatch, detail));
+    }
     Ok((bundle, digest))
 }
 

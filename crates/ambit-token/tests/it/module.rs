@@ -53,6 +53,20 @@ fn carried_and_detached_signatures_verify() {
     verify(&bare, Some(loose.as_bytes())).unwrap();
 }
 
+/// Signed by a trusted key, and yet two policies in one file: one for hosts that run the code, one
+/// for hosts that read the section.
+#[test]
+fn code_that_holds_another_bundle_is_refused() {
+    let other = b"AMBITBDL acme/agents 43";
+    let file = unsigned_with_code_holding(other);
+    refused(&carrying(&file, &envelope(&file, &[7])), Mismatch);
+    let longer = [BUNDLE, b"!"].concat();
+    let file = unsigned_with_code_holding(&longer);
+    refused(&carrying(&file, &envelope(&file, &[7])), Mismatch);
+    let file = unsigned_with_code_holding(b"data of the evaluator");
+    assert!(verify(&carrying(&file, &envelope(&file, &[7])), None).is_ok());
+}
+
 #[test]
 fn what_is_not_signed_is_refused() {
     refused(&unsigned(), Unsigned);
@@ -82,7 +96,9 @@ fn every_truncation_is_refused() {
     let bare = unsigned().len();
     for end in 0..file.len() {
         let error = verify(&file[..end], None).unwrap_err();
-        let whole_sections = [8, 13, bare - (2 + 13 + BUNDLE.len()), bare];
+        // Behind the preamble, the memory, the data, `producers`, and the bundle.
+        let data = 13 + 8 + BUNDLE.len();
+        let whole_sections = [8, 13, data, bare - (2 + 13 + BUNDLE.len()), bare];
         let code = if whole_sections.contains(&end) {
             Unsigned
         } else {

@@ -21,11 +21,20 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// A module with one code-like section and the bundle, unsigned.
+/// A module with a memory, a data segment and the bundle, unsigned.
 pub(crate) fn unsigned() -> Vec<u8> {
+    unsigned_with_code_holding(BUNDLE)
+}
+
+/// The same, whose code would find another bundle in its memory than the section shows.
+pub(crate) fn unsigned_with_code_holding(bundle: &[u8]) -> Vec<u8> {
     let mut file = b"\0asm\x01\0\0\0".to_vec();
     // A memory section: one memory of one page.
     file.extend_from_slice(&[5, 3, 1, 0, 1]);
+    // A data section: one active segment at address 0.
+    let length = u8::try_from(bundle.len()).unwrap();
+    file.extend_from_slice(&[11, length + 6, 1, 0, 0x41, 0, 0x0b, length]);
+    file.extend_from_slice(bundle);
     module::append_section(&mut file, "producers", b"ours");
     module::append_section(&mut file, BUNDLE_SECTION, BUNDLE);
     file
