@@ -49,7 +49,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
 }
 
 /// The npm package is fetched by browsers, so it is built for size where the guest is built for
-/// speed: the rolled-up hash functions, and `z` for everything but the curve.
+/// speed: the rolled-up hash functions, and `s` for the cryptography, whose loops `z` slows down.
 fn build_wasm(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
     let build = WasmBuild {
         root,
@@ -62,6 +62,8 @@ fn build_wasm(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
             "strip=false",
             "opt-level=\"z\"",
             "package.sha2.opt-level=\"s\"",
+            "package.curve25519-dalek.opt-level=\"s\"",
+            "package.ed25519-dalek.opt-level=\"s\"",
         ],
     };
     build.run()
@@ -86,7 +88,8 @@ fn bind(wasm: &Path, folder: &Path) -> Result<(), String> {
 /// Optimises for size. Stripping comes with it, after the passes that use what is stripped.
 fn optimise(root: &Path, from: &Path, to: &Path) -> Result<(), String> {
     let mut tool = Command::new(wasm_opt(root)?);
-    tool.arg("-Os")
+    // A function with one caller stays one: inlined it gives fewer bytes, but more once compressed.
+    tool.args(["-Os", "--one-caller-inline-max-function-size=0"])
         .args([
             "--enable-bulk-memory",
             "--enable-bulk-memory-opt",

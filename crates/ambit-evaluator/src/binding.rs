@@ -9,6 +9,7 @@ use ambit_token::base64url;
 
 use crate::Case;
 use crate::denial::Denial;
+use crate::text::joined;
 
 /// Audience, tenant, subject, policy version, posture.
 pub(crate) fn check(case: &Case<'_>) -> Result<(), Denial> {
@@ -121,7 +122,7 @@ fn check_agent(case: &Case<'_>) -> Result<(), Denial> {
         if attested.is_some() && attested != text_at(signed, path) {
             let admin = format!(
                 "`facts.agent.{}` is not what the token says",
-                path.join(".")
+                joined(&mut path.iter().copied(), ".")
             );
             return Err(Denial::new(reason, admin));
         }
@@ -153,7 +154,10 @@ fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
     ];
     for (list, path, reason) in checks {
         if !manifest.admits(list, text_at(root, path)) {
-            let admin = format!("`{}` is not in the manifest's `{list}`", path.join("."));
+            let admin = format!(
+                "`{}` is not in the manifest's `{list}`",
+                joined(&mut path.iter().copied(), ".")
+            );
             return Err(Denial::new(reason, admin));
         }
     }

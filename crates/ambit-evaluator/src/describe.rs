@@ -11,6 +11,7 @@ use ambit_core::limits::CAPABILITIES;
 use ambit_policy::Bundle;
 
 use crate::Case;
+use crate::text::joined;
 
 /// A bundle as the source of words.
 struct Words<'b>(&'b Bundle<'b>);
@@ -64,7 +65,8 @@ pub fn describe(bundle: &Bundle<'_>, request: &[u8]) -> String {
     let mut out = Writer::default();
     match lines(bundle, request) {
         Ok(lines) => out.object(|out| {
-            out.name("text").string(&lines.join("\n"));
+            out.name("text")
+                .string(&joined(&mut lines.iter().map(String::as_str), "\n"));
             out.name("lines").array(|out| {
                 for line in &lines {
                     out.string(line);

@@ -37,6 +37,7 @@ mod record;
 mod remedy;
 mod request;
 mod requires;
+mod text;
 
 use alloc::string::String;
 

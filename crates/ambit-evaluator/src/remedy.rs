@@ -11,6 +11,7 @@ use ambit_core::json::Writer;
 use crate::Case;
 use crate::authority::{Cause, Layer, Selected, Source};
 use crate::requires::{self, Needs};
+use crate::text::joined;
 
 /// What would help, in the order in which it must be done.
 #[derive(Debug)]
@@ -207,7 +208,8 @@ impl Remedy {
             } else {
                 self.steps.first().map_or("none", Step::kind)
             });
-            out.name("text").string(&texts.join("; then "));
+            out.name("text")
+                .string(&joined(&mut texts.iter().map(String::as_str), "; then "));
             out.name("steps").array(|out| {
                 for step in &self.steps {
                     step.write(out);
@@ -235,7 +237,7 @@ impl Step {
                         format!("{} {}, {}", change.argument, change.asked, change.allowed)
                     })
                     .collect();
-                changes.join("; ")
+                joined(&mut changes.iter().map(String::as_str), "; ")
             }
             Self::RequestCapability { missing, held } => {
                 let held = match held {
@@ -243,9 +245,15 @@ impl Step {
                     Held::Powers(powers) if powers.is_empty() => {
                         String::from("the token holds no power for it")
                     }
-                    Held::Powers(powers) => format!("the token holds {}", powers.join(", ")),
+                    Held::Powers(powers) => format!(
+                        "the token holds {}",
+                        joined(&mut powers.iter().copied(), ", ")
+                    ),
                     Held::Purposes(purposes) => {
-                        format!("the token holds it for {}", purposes.join(", "))
+                        format!(
+                            "the token holds it for {}",
+                            joined(&mut purposes.iter().map(String::as_str), ", ")
+                        )
                     }
                 };
                 format!(
@@ -264,7 +272,7 @@ impl Step {
             } => {
                 format!(
                     "{count} of {} must approve exactly this call",
-                    approvers.join(", ")
+                    joined(&mut approvers.iter().map(String::as_str), ", ")
                 )
             }
         }

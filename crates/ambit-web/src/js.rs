@@ -8,7 +8,9 @@ use wasm_bindgen::{JsCast as _, JsValue};
 pub(crate) fn text(value: &JsValue) -> Option<String> {
     let text = value.dyn_ref::<JsString>()?;
     let copy = String::from(text);
-    let replaced = copy.contains(char::REPLACEMENT_CHARACTER) && !text.is_valid_utf16();
+    // Not `contains`: the search in a text that it brings is several KB large.
+    let has_replacement = copy.chars().any(|char| char == char::REPLACEMENT_CHARACTER);
+    let replaced = has_replacement && !text.is_valid_utf16();
     (!replaced).then_some(copy)
 }
 

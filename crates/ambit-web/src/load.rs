@@ -101,7 +101,7 @@ fn bytes(value: &JsValue, limit: usize, what: &str) -> Result<Vec<u8>, JsValue> 
     let Some(array) = value.dyn_ref::<Uint8Array>() else {
         return Err(js::error(
             "module.options",
-            &["the ", what, " is not a `Uint8Array`"].concat(),
+            &format!("the {what} is not a `Uint8Array`"),
         ));
     };
     if usize::try_from(array.length()).is_ok_and(|length| length <= limit) {
@@ -109,7 +109,7 @@ fn bytes(value: &JsValue, limit: usize, what: &str) -> Result<Vec<u8>, JsValue> 
     } else {
         Err(js::error(
             "module.size",
-            &["the ", what, " is too large"].concat(),
+            &format!("the {what} is too large"),
         ))
     }
 }

@@ -167,7 +167,10 @@ fn members(value: Json<'_>, needed: &[&str], known: &[(&str, Shape)]) -> bool {
 
 /// `scheme://…` without spaces and controls.
 fn address(value: Json<'_>) -> bool {
-    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else {
+    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once(':')) else {
+        return false;
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
         return false;
     };
     let scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
