@@ -49,7 +49,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
 }
 
 /// The npm package is fetched by browsers, so it is built for size where the guest is built for
-/// speed: the rolled-up hash functions, and `s` for the cryptography, whose loops `z` slows down.
+/// speed: the rolled-up hash functions, and `s` for the curve, which `z` makes larger.
 fn build_wasm(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
     let build = WasmBuild {
         root,

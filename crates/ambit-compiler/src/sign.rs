@@ -1,10 +1,10 @@
 //! Signs a module: a DSSE envelope around an in-toto statement about the file and its bundle.
 
+pub use ambit_evaluator::bundle_claims;
 use ambit_policy::Bundle;
 use ambit_token::dsse::{self, Envelope, Signature};
 use ambit_token::module::{
-    BundleClaims, Expect, PAYLOAD_TYPE, SIGNATURE_SECTION, Statement, TrustedKeys, append_section,
-    layout, verify,
+    Expect, PAYLOAD_TYPE, SIGNATURE_SECTION, Statement, TrustedKeys, append_section, layout, verify,
 };
 
 use crate::encoding::sha256;
@@ -74,18 +74,6 @@ pub fn module(
         check(file, Some(&envelope), keys, &statement)?;
         Ok(Signed::Detached { envelope })
     }
-}
-
-/// What a bundle claims, as [`ambit_token::module::verify`] asks for it. `None` when it is not sound.
-#[must_use]
-pub fn bundle_claims(bundle: &[u8]) -> Option<BundleClaims> {
-    let bundle = Bundle::verify(bundle).ok()?;
-    Some(BundleClaims {
-        uid: bundle.uid().to_owned(),
-        version: u64::try_from(bundle.version()).ok()?,
-        issued: bundle.issued(),
-        expires: bundle.expires(),
-    })
 }
 
 /// A signer counts once, and is found by its name.

@@ -6,8 +6,8 @@ use alloc::string::String;
 /// `slice` is there once for each, a kilobyte each in wasm.
 pub(crate) fn joined(parts: &mut dyn Iterator<Item = &str>, separator: &str) -> String {
     let mut out = String::new();
-    for part in parts {
-        if !out.is_empty() {
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
             out.push_str(separator);
         }
         out.push_str(part);

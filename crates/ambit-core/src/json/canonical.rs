@@ -4,7 +4,7 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::tape::{Json, Kind};
+use super::value::{Json, Kind};
 use super::write::Writer;
 
 /// Writes `value` in RFC 8785 form: members sorted by the UTF-16 code units of their names.

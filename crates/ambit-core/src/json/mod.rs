@@ -13,13 +13,16 @@
 //! # Ok::<(), ambit_core::json::JsonError>(())
 //! ```
 
+mod build;
 mod canonical;
 mod parse;
 mod scan;
 mod tape;
+mod value;
 mod write;
 
 pub use canonical::{canonical, sorted_members};
 pub use parse::{JsonError, JsonErrorKind, Profile};
-pub use tape::{Document, Elements, Json, Kind, Members, same_value};
+pub use tape::Document;
+pub use value::{Elements, Json, Kind, Members, same_value};
 pub use write::Writer;

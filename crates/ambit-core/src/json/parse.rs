@@ -3,8 +3,9 @@
 use alloc::collections::BinaryHeap;
 use core::fmt;
 
+use super::build::Builder;
 use super::scan::plain_length;
-use super::tape::{Builder, Document, Tag};
+use super::tape::{Document, Tag};
 use crate::limits::JSON_DEPTH;
 
 /// Which rules a text must keep beyond RFC 8259.

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt::Write as _;
 
 use super::scan::plain_length;
-use super::tape::{Json, Kind};
+use super::value::{Json, Kind};
 
 /// Builds one JSON text. Commas are placed by the writer; the caller opens and closes.
 ///

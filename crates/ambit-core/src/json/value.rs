@@ -1,0 +1,244 @@
+//! Values: views into a tape.
+
+use super::tape::{Document, Tag};
+use crate::Steps;
+use crate::limits::INTEGER_MAX;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number; its text is kept, see [`Json::number_text`].
+    Number,
+    /// A string
+    String,
+    /// An array
+    Array,
+    /// An object
+    Object,
+}
+
+/// One value in a [`Document`] or bundle. Copying it is cheap.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a> {
+    document: &'a Document<'a>,
+    at: usize,
+}
+
+impl<'a> Json<'a> {
+    pub(super) const fn at(document: &'a Document<'a>, at: usize) -> Self {
+        Self { document, at }
+    }
+
+    /// A `null` that belongs to no text.
+    #[must_use]
+    pub const fn null() -> Self {
+        const NOTHING: &Document<'static> = &Document::in_place(&[], &[]);
+        NOTHING.root()
+    }
+
+    /// What the value is.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.document.node(self.at).map(|node| node.tag) {
+            None | Some(Tag::Null) => Kind::Null,
+            Some(Tag::False | Tag::True) => Kind::Bool,
+            Some(Tag::Number) => Kind::Number,
+            Some(Tag::Text | Tag::Side) => Kind::String,
+            Some(Tag::Array) => Kind::Array,
+            Some(Tag::Object) => Kind::Object,
+        }
+    }
+
+    /// Whether the value is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// The truth value, if it is one.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        match self.document.node(self.at)?.tag {
+            Tag::False => Some(false),
+            Tag::True => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The string, unescaped, if it is one.
+    #[must_use]
+    pub fn as_str(self) -> Option<&'a str> {
+        self.document.string(self.document.node(self.at)?)
+    }
+
+    /// The number exactly as it was written, if it is one.
+    #[must_use]
+    pub fn number_text(self) -> Option<&'a str> {
+        let node = self.document.node(self.at)?;
+        (node.tag == Tag::Number)
+            .then(|| self.document.utf8(node))
+            .flatten()
+    }
+
+    /// The integer, if the value is a number without fraction and exponent within
+    /// +-(2^53 - 1).
+    #[must_use]
+    pub fn as_int(self) -> Option<i64> {
+        // `i64::from_str` refuses `.` and `e`, and the JSON grammar has refused `+` and `01`.
+        let value = self.number_text()?.parse::<i64>().ok()?;
+        (-INTEGER_MAX..=INTEGER_MAX)
+            .contains(&value)
+            .then_some(value)
+    }
+
+    /// How many elements or members an array or object has; 0 for everything else.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.document
+            .node(self.at)
+            .filter(|node| matches!(node.tag, Tag::Array | Tag::Object))
+            .map_or(0, |node| node.length)
+    }
+
+    /// Whether [`Json::len`] is 0.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The member with this name, if the value is an object that has it.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Self> {
+        // Names are compared as bytes: most looked at are not the one.
+        let mut children = self.children(Tag::Object);
+        for _ in 0..children.left {
+            let member = self.document.node(children.at)?;
+            children.at = children.at.checked_add(1)?;
+            let found = self.document.bytes(member) == Some(name.as_bytes());
+            let value = children.step()?;
+            if found {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// The members of an object in their written order; none for everything else.
+    #[must_use]
+    pub fn members(self) -> Members<'a> {
+        Members(self.children(Tag::Object))
+    }
+
+    /// The elements of an array; none for everything else.
+    #[must_use]
+    pub fn elements(self) -> Elements<'a> {
+        Elements(self.children(Tag::Array))
+    }
+
+    /// The index of the value's node, for tables kept beside a tape ([`Document::value_at`]).
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.at
+    }
+
+    fn children(self, tag: Tag) -> Children<'a> {
+        let left = self
+            .document
+            .node(self.at)
+            .filter(|node| node.tag == tag)
+            .map_or(0, |node| node.length);
+        Children {
+            document: self.document,
+            at: self.at.saturating_add(1),
+            left,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Children<'a> {
+    document: &'a Document<'a>,
+    at: usize,
+    left: usize,
+}
+
+impl<'a> Children<'a> {
+    fn step(&mut self) -> Option<Json<'a>> {
+        let value = Json {
+            document: self.document,
+            at: self.at,
+        };
+        self.at = self.document.end(self.at)?;
+        Some(value)
+    }
+}
+
+/// Iterates over the members of an object.
+#[derive(Clone, Debug)]
+pub struct Members<'a>(Children<'a>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.left = self.0.left.checked_sub(1)?;
+        let name = self.0.step()?.as_str()?;
+        Some((name, self.0.step()?))
+    }
+}
+
+/// Iterates over the elements of an array.
+#[derive(Clone, Debug)]
+pub struct Elements<'a>(Children<'a>);
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Json<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.left = self.0.left.checked_sub(1)?;
+        self.0.step()
+    }
+}
+
+/// Whether two values are the same JSON value: arrays in order, objects member by member in any
+/// order, strings code point by code point without normalisation, numbers by their integer value.
+/// A number that is no integer within +-(2^53 - 1) is the same as nothing.
+///
+/// Spends one step a value and byte; an empty budget answers `false`.
+#[must_use]
+pub fn same_value(left: Json<'_>, right: Json<'_>, steps: &Steps) -> bool {
+    if left.kind() != right.kind() || !steps.take(1) {
+        return false;
+    }
+    match left.kind() {
+        Kind::Null => true,
+        Kind::Bool => left.as_bool() == right.as_bool(),
+        Kind::Number => left.as_int().is_some() && left.as_int() == right.as_int(),
+        Kind::String => match (left.as_str(), right.as_str()) {
+            (Some(left), Some(right)) => {
+                left.len() == right.len() && steps.take(left.len()) && left == right
+            }
+            _ => false,
+        },
+        Kind::Array => {
+            left.len() == right.len()
+                && left
+                    .elements()
+                    .zip(right.elements())
+                    .all(|(left, right)| same_value(left, right, steps))
+        }
+        Kind::Object => {
+            left.len() == right.len()
+                && left.members().all(|(name, left)| {
+                    steps.take(right.len())
+                        && right
+                            .get(name)
+                            .is_some_and(|right| same_value(left, right, steps))
+                })
+        }
+    }
+}
