@@ -7,7 +7,7 @@
 //! - `arena`: which bytes of the heap are in use (safe code, no pointers)
 //! - `buffers`: what the host holds: requests it wrote, answers it has not returned
 //! - `slot`: where the compiler says the bundle lies, and whether that can be true
-//! - `abi`: the exports, the allocator and the panic handler: all `unsafe` of the project
+//! - `abi`: the exports, the allocator and the panic handler: all `unsafe` of this crate
 //!
 //! `pkg/abi.md` describes the ABI for those who call it.
 #![cfg_attr(target_arch = "wasm32", no_std)]
