@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod cedar;
 mod diagnostics;
 mod encoding;
 mod error;

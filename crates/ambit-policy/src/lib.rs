@@ -24,6 +24,7 @@ extern crate alloc;
 
 mod arguments;
 mod bundle;
+pub mod cedar;
 mod content;
 mod format;
 mod vocabulary;

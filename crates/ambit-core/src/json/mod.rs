@@ -24,5 +24,5 @@ mod write;
 pub use canonical::{canonical, sorted_members};
 pub use parse::{JsonError, JsonErrorKind, Profile};
 pub use tape::Document;
-pub use value::{Elements, Json, Kind, Members, same_value};
+pub use value::{ByteMembers, Elements, Json, Kind, Members, same_value};
 pub use write::Writer;

@@ -75,6 +75,16 @@ impl<'a> Json<'a> {
         self.document.string(self.document.node(self.at)?)
     }
 
+    /// The bytes of the string, unescaped, if it is one. In a bundle that was not verified they need
+    /// not be UTF-8; for comparing that does not matter, and it saves looking at every byte.
+    #[must_use]
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        let node = self.document.node(self.at)?;
+        matches!(node.tag, Tag::Text | Tag::Side)
+            .then(|| self.document.bytes(node))
+            .flatten()
+    }
+
     /// The number exactly as it was written, if it is one.
     #[must_use]
     pub fn number_text(self) -> Option<&'a str> {
@@ -113,12 +123,18 @@ impl<'a> Json<'a> {
     /// The member with this name, if the value is an object that has it.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
+        self.get_bytes(name.as_bytes())
+    }
+
+    /// [`Json::get`] with a name that is not known to be UTF-8.
+    #[must_use]
+    pub fn get_bytes(self, name: &[u8]) -> Option<Self> {
         // Names are compared as bytes: most looked at are not the one.
         let mut children = self.children(Tag::Object);
         for _ in 0..children.left {
             let member = self.document.node(children.at)?;
             children.at = children.at.checked_add(1)?;
-            let found = self.document.bytes(member) == Some(name.as_bytes());
+            let found = self.document.bytes(member) == Some(name);
             let value = children.step()?;
             if found {
                 return Some(value);
@@ -133,10 +149,30 @@ impl<'a> Json<'a> {
         Members(self.children(Tag::Object))
     }
 
+    /// The members of an object with their names as bytes; none for everything else.
+    #[must_use]
+    pub fn byte_members(self) -> ByteMembers<'a> {
+        ByteMembers(self.children(Tag::Object))
+    }
+
     /// The elements of an array; none for everything else.
     #[must_use]
     pub fn elements(self) -> Elements<'a> {
         Elements(self.children(Tag::Array))
+    }
+
+    /// What looking at the whole value costs, in steps: one a node, and one for 16 bytes of text.
+    #[must_use]
+    pub fn weight(self) -> usize {
+        let end = self.document.end(self.at).unwrap_or(self.at);
+        (self.at..end).fold(0, |sum: usize, at| {
+            let node = self.document.node(at);
+            let bytes = match node.map(|node| (node.tag, node.length)) {
+                Some((Tag::Number | Tag::Text | Tag::Side, length)) => length,
+                _ => 0,
+            };
+            sum.saturating_add(1).saturating_add(bytes / 16)
+        })
     }
 
     /// The index of the value's node, for tables kept beside a tape ([`Document::value_at`]).
@@ -187,6 +223,20 @@ impl<'a> Iterator for Members<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.0.left = self.0.left.checked_sub(1)?;
         let name = self.0.step()?.as_str()?;
+        Some((name, self.0.step()?))
+    }
+}
+
+/// Iterates over the members of an object, their names as bytes.
+#[derive(Clone, Debug)]
+pub struct ByteMembers<'a>(Children<'a>);
+
+impl<'a> Iterator for ByteMembers<'a> {
+    type Item = (&'a [u8], Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.left = self.0.left.checked_sub(1)?;
+        let name = self.0.step()?.as_bytes()?;
         Some((name, self.0.step()?))
     }
 }

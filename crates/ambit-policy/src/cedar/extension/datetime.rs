@@ -1,0 +1,231 @@
+//! `datetime` and `duration`: signed 64-bit milliseconds.
+
+/// Milliseconds of a day.
+pub(super) const DAY: i64 = 86_400_000;
+
+/// Midnight (UTC) of the same day; `None` when it lies before the first datetime.
+pub(super) const fn to_date(datetime: i64) -> Option<i64> {
+    datetime.checked_sub(datetime.rem_euclid(DAY))
+}
+
+/// The time since midnight (UTC).
+pub(super) const fn to_time(datetime: i64) -> i64 {
+    datetime.rem_euclid(DAY)
+}
+
+/// Takes things off the front of a text.
+struct Cursor<'t>(&'t [u8]);
+
+impl Cursor<'_> {
+    fn accept(&mut self, prefix: &[u8]) -> bool {
+        let rest = self.0.strip_prefix(prefix);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    /// Exactly `count` digits.
+    fn digits(&mut self, count: usize) -> Option<i64> {
+        let (digits, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        number(digits)
+    }
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |value, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        value.checked_mul(10)?.checked_add(i64::from(digit))
+    })
+}
+
+/// Reads `YYYY-MM-DD`, alone or with `THH:MM:SS`, then `Z` or `±hhmm`, before which `.SSS` may
+/// stand.
+pub(super) fn parse(text: &[u8]) -> Option<i64> {
+    let mut text = Cursor(text);
+    let year = text.digits(4)?;
+    let month = text.accept(b"-").then(|| text.digits(2))??;
+    let day = text.accept(b"-").then(|| text.digits(2))??;
+    let midnight = days(year, month, day)?.checked_mul(DAY)?;
+    if text.0.is_empty() {
+        return Some(midnight);
+    }
+    let hour = text.accept(b"T").then(|| text.digits(2))??;
+    let minute = text.accept(b":").then(|| text.digits(2))??;
+    let second = text.accept(b":").then(|| text.digits(2))??;
+    let millisecond = if text.accept(b".") { text.digits(3)? } else { 0 };
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let time = milliseconds(hour, minute, second)?.checked_add(millisecond)?;
+    midnight.checked_add(time)?.checked_sub(offset(&mut text)?)
+}
+
+/// `Z` or `±hhmm` at the end of the text.
+fn offset(text: &mut Cursor<'_>) -> Option<i64> {
+    let sign = if text.accept(b"Z") {
+        return text.0.is_empty().then_some(0);
+    } else if text.accept(b"+") {
+        1
+    } else {
+        text.accept(b"-").then_some(-1)?
+    };
+    let (hours, minutes) = (text.digits(2)?, text.digits(2)?);
+    if hours > 23 || minutes > 59 || !text.0.is_empty() {
+        return None;
+    }
+    milliseconds(hours, minutes, 0)?.checked_mul(sign)
+}
+
+fn milliseconds(hours: i64, minutes: i64, seconds: i64) -> Option<i64> {
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    minutes
+        .checked_mul(60)?
+        .checked_add(seconds)?
+        .checked_mul(1000)
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, years 0 to 9999 (Hinnant,
+/// "chrono-compatible low-level date algorithms": years start in March, so that the leap day is the
+/// last).
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
+    let last = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let month = month.checked_add(9)?.rem_euclid(12);
+    let of_year = month
+        .checked_mul(153)?
+        .checked_add(2)?
+        .div_euclid(5)
+        .checked_add(day)?
+        .checked_sub(1)?;
+    let leaps = of_era.div_euclid(4).checked_sub(of_era.div_euclid(100))?;
+    let of_era = of_era
+        .checked_mul(365)?
+        .checked_add(leaps)?
+        .checked_add(of_year)?;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01; an era has 146,097.
+    era.checked_mul(146_097)?
+        .checked_add(of_era)?
+        .checked_sub(719_468)
+}
+
+/// Reads `-?(Nd)?(Nh)?(Nm)?(Ns)?(Nms)?` with at least one part.
+pub(super) fn parse_duration(text: &[u8]) -> Option<i64> {
+    const UNITS: [(&[u8], i64); 5] = [
+        (b"d", DAY),
+        (b"h", 3_600_000),
+        (b"m", 60_000),
+        (b"s", 1000),
+        (b"ms", 1),
+    ];
+    let mut text = Cursor(text);
+    let sign = if text.accept(b"-") { -1 } else { 1 };
+    if text.0.is_empty() {
+        return None;
+    }
+    let mut units = UNITS.iter();
+    // The sum in 128 bits: Cedar adds from the smallest unit on, and a sum of numbers of one sign
+    // fits 64 bits at the end exactly when it does so all along.
+    let mut total = 0_i128;
+    while !text.0.is_empty() {
+        let count = text.0.iter().take_while(|byte| byte.is_ascii_digit());
+        let (digits, rest) = text.0.split_at_checked(count.count())?;
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic());
+        let (unit, rest) = rest.split_at_checked(letters.count())?;
+        text.0 = rest;
+        if digits.is_empty() {
+            return None;
+        }
+        let (_, scale) = units.find(|(name, _)| *name == unit)?;
+        // Written one after another a minus sign or a larger number overflows on its own.
+        let part = quantity(digits, sign)?.checked_mul(*scale)?;
+        total = total.checked_add(i128::from(part))?;
+    }
+    i64::try_from(total).ok()
+}
+
+/// The digits with the sign: the smallest number has no positive counterpart.
+fn quantity(digits: &[u8], sign: i64) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |value, byte| {
+        let digit = i64::from(byte.checked_sub(b'0')?);
+        value.checked_mul(10)?.checked_add(digit.checked_mul(sign)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY, parse, parse_duration, to_date, to_time};
+
+    #[test]
+    fn what_is_a_datetime() {
+        let good = [
+            ("1970-01-01", 0),
+            ("2024-02-29", 19_782 * DAY),
+            ("0000-01-01", -719_528 * DAY),
+            ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01T00:00:00.001+0000", 1),
+            ("1970-01-01T01:00:00+0100", 0),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("1970-01-01T00:00:00-2359", 86_340_000),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse(text.as_bytes()), Some(value), "{text}");
+        }
+        let bad = [
+            "", "1970", "1970-1-1", "1970-01-01T", "1970-01-01T00:00:00", "1970-01-01 00:00:00Z",
+            "1970-00-01", "1970-13-01", "1970-01-00", "1970-01-32", "2023-02-29", "1900-02-29",
+            "1970-01-01T24:00:00Z", "1970-01-01T00:60:00Z", "1970-01-01T00:00:60Z",
+            "1970-01-01T00:00:00.1Z", "1970-01-01T00:00:00.0001Z", "1970-01-01T00:00:00+24:00",
+            "1970-01-01T00:00:00+2400", "1970-01-01T00:00:00+0060", "1970-01-01T00:00:00Zx",
+            "1970-01-01T00:00:00z", "-970-01-01", "1970-01-01Z", "197٠-01-01",
+        ];
+        for text in bad {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_duration() {
+        let good = [
+            ("0ms", 0),
+            ("1d2h3m4s5ms", 93_784_005),
+            ("-1d", -DAY),
+            ("9223372036854775807ms", i64::MAX),
+            ("-9223372036854775808ms", i64::MIN),
+            ("106751991167d", 106_751_991_167 * DAY),
+            ("5m5ms", 300_005),
+            ("000001s", 1000),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_duration(text.as_bytes()), Some(value), "{text}");
+        }
+        let bad = [
+            "", "-", "1", "d", "1h1d", "1d1d", "1ms1s", "1 d", "+1d", "--1d", "1d-1h", "1D",
+            "9223372036854775808ms", "-9223372036854775809ms", "106751991168d",
+            "99999999999999999999s", "1md",
+        ];
+        for text in bad {
+            assert_eq!(parse_duration(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_and_times_before_1970() {
+        assert_eq!((to_date(-1), to_time(-1)), (Some(-DAY), DAY - 1));
+        assert_eq!((to_date(DAY), to_time(DAY)), (Some(DAY), 0));
+        assert_eq!(to_date(i64::MIN), None);
+        assert_eq!(to_time(i64::MIN), i64::MIN.rem_euclid(DAY));
+    }
+}

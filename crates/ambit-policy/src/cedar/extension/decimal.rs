@@ -1,0 +1,57 @@
+//! `decimal`: a signed 64-bit number of ten-thousandths.
+
+/// Digits after the point.
+const DIGITS: usize = 4;
+
+/// Reads `-?[0-9]+\.[0-9]{1,4}`; `None` for anything else, and beyond 64 bits.
+pub(super) fn parse(text: &[u8]) -> Option<i64> {
+    let point = text.iter().position(|byte| *byte == b'.')?;
+    let (whole, fraction) = text.split_at_checked(point)?;
+    let fraction = fraction.get(1..)?;
+    let (negative, whole) = match whole.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, whole),
+    };
+    if whole.is_empty() || fraction.is_empty() || fraction.len() > DIGITS {
+        return None;
+    }
+    let padding = core::iter::repeat_n(&b'0', DIGITS.saturating_sub(fraction.len()));
+    let digits = whole.iter().chain(fraction).chain(padding);
+    digits.into_iter().try_fold(0_i64, |value, byte| {
+        let digit = i64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
+        // Counted downwards when negative: the smallest number has no positive counterpart.
+        let digit = if negative {
+            digit.checked_neg()?
+        } else {
+            digit
+        };
+        value.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn what_is_a_decimal() {
+        let good = [
+            ("0.0", 0),
+            ("-0.5", -5000),
+            ("1.2345", 12345),
+            ("00012.10", 121_000),
+            ("922337203685477.5807", i64::MAX),
+            ("-922337203685477.5808", i64::MIN),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse(text.as_bytes()), Some(value), "{text}");
+        }
+        let bad = [
+            "", ".", "1", "1.", ".1", "-.1", "+1.0", "1.23456", "1.0.0", "1,0", " 1.0", "1.0 ",
+            "--1.0", "922337203685477.5808", "-922337203685477.5809", "٣.٠", "1.-1",
+        ];
+        for text in bad {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! The evaluator: one node after another, as Cedar's own evaluator does.
+//!
+//! The order in which operands are evaluated and looked at is Cedar's to the letter, because it
+//! decides which error a policy gives. `truth` is for the operations that give a boolean, `value`
+//! for all others.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use ambit_core::Steps;
+
+use super::code::{DEPTH, Header, Op, operands};
+use super::entities::Found;
+use super::extension::{Function, Ip};
+use super::fault::{ErrorKind, Halt, Stop};
+use super::like;
+use super::program::Program;
+use super::request::Input;
+use super::value::{Record, Set, Uid, Value};
+
+type Outcome<T> = Result<T, Stop>;
+
+/// The ancestors of an entity, sorted.
+type Ancestors<'a> = Rc<[Uid<'a>]>;
+
+/// Evaluates conditions of one program for one request.
+#[derive(Debug)]
+pub(super) struct Machine<'m, 'a> {
+    pub(super) program: &'a Program<'a>,
+    pub(super) input: &'m Input<'a>,
+    steps: &'m Steps,
+    ancestors: RefCell<Vec<(Uid<'a>, Ancestors<'a>)>>,
+}
+
+fn sound<T>(part: Option<T>) -> Outcome<T> {
+    match part {
+        Some(part) => Ok(part),
+        None => Err(Stop::Halt(Halt::Program)),
+    }
+}
+
+const fn error<T>(kind: ErrorKind) -> Outcome<T> {
+    Err(Stop::Error(kind))
+}
+
+/// A node: where its operands and its children stand.
+#[derive(Clone, Copy)]
+struct Node {
+    op: Op,
+    operand: usize,
+    child: usize,
+    end: usize,
+}
+
+impl<'m, 'a> Machine<'m, 'a> {
+    pub(super) const fn new(
+        program: &'a Program<'a>,
+        input: &'m Input<'a>,
+        steps: &'m Steps,
+    ) -> Self {
+        Self {
+            program,
+            input,
+            steps,
+            ancestors: RefCell::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn spend(&self, steps: usize) -> Outcome<()> {
+        if self.steps.take(steps) {
+            Ok(())
+        } else {
+            Err(Stop::Halt(Halt::Steps))
+        }
+    }
+
+    fn node(&self, at: usize, depth: usize) -> Outcome<Node> {
+        self.spend(1)?;
+        if depth > DEPTH {
+            return sound(None);
+        }
+        let code = self.program.code;
+        let header = sound(code.get(at).and_then(Header::unpack))?;
+        let operand = at.saturating_add(1);
+        let count = sound(operands(header.op, code.get(operand)))?;
+        Ok(Node {
+            op: header.op,
+            operand,
+            child: operand.saturating_add(count),
+            end: at.saturating_add(header.words),
+        })
+    }
+
+    /// The node behind the one at `at`.
+    fn next(&self, at: usize) -> Outcome<usize> {
+        let header = sound(self.program.code.get(at).and_then(Header::unpack))?;
+        sound(at.checked_add(header.words).filter(|next| *next > at))
+    }
+
+    fn operand(&self, at: usize) -> Outcome<usize> {
+        sound(self.program.code.index(at))
+    }
+
+    fn name(&self, at: usize) -> Outcome<&'a [u8]> {
+        sound(self.program.bytes(self.operand(at)?))
+    }
+
+    /// Calls `visit` with the place of each child until it gives something.
+    fn children<T>(
+        &self,
+        node: Node,
+        mut visit: impl FnMut(usize) -> Outcome<Option<T>>,
+    ) -> Outcome<Option<T>> {
+        let mut at = node.child;
+        while at < node.end {
+            if let Some(found) = visit(at)? {
+                return Ok(Some(found));
+            }
+            at = self.next(at)?;
+        }
+        Ok(None)
+    }
+
+    fn two(&self, node: Node, depth: usize) -> Outcome<(Value<'a>, Value<'a>)> {
+        let left = self.value(node.child, depth)?;
+        let right = self.value(self.next(node.child)?, depth)?;
+        Ok((left, right))
+    }
+
+    /// The boolean that the node at `at` has as its value; anything else is a type error.
+    pub(super) fn truth(&self, at: usize, depth: usize) -> Outcome<bool> {
+        let node = self.node(at, depth)?;
+        match self.boolean(node, depth.saturating_add(1)) {
+            Some(truth) => truth,
+            None => match self.computed(node, depth.saturating_add(1))? {
+                Value::Bool(truth) => Ok(truth),
+                _ => error(ErrorKind::TypeError),
+            },
+        }
+    }
+
+    /// The value of the node at `at`.
+    pub(super) fn value(&self, at: usize, depth: usize) -> Outcome<Value<'a>> {
+        let node = self.node(at, depth)?;
+        match self.boolean(node, depth.saturating_add(1)) {
+            Some(truth) => Ok(Value::Bool(truth?)),
+            None => self.computed(node, depth.saturating_add(1)),
+        }
+    }
+
+    /// Operations that give a boolean or an error; `None` for all others.
+    fn boolean(&self, node: Node, depth: usize) -> Option<Outcome<bool>> {
+        Some(match node.op {
+            Op::False => Ok(false),
+            Op::True => Ok(true),
+            Op::And | Op::Or => self.junction(node, depth),
+            Op::Not => self.truth(node.child, depth).map(|truth| !truth),
+            Op::Eq => self.equal(node, depth),
+            Op::Less | Op::LessEq => self.compare(node, depth),
+            Op::In => self.is_in(node, depth),
+            Op::Contains => self.contains(node, depth),
+            Op::ContainsAll | Op::ContainsAny => self.contains_many(node, depth),
+            Op::IsEmpty => match self.value(node.child, depth) {
+                Ok(Value::Set(set)) => Ok(set.len() == 0),
+                Ok(_) => error(ErrorKind::TypeError),
+                Err(stop) => Err(stop),
+            },
+            Op::HasTag => self.has_tag(node, depth),
+            Op::Has => self.has(node, depth),
+            Op::Like => self.like(node, depth),
+            Op::Is => self.is(node, depth),
+            _ => return None,
+        })
+    }
+
+    fn computed(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
+        let long = || sound(self.program.code.long(node.operand));
+        Ok(match node.op {
+            Op::Long => Value::Long(long()?),
+            Op::Decimal => Value::Decimal(long()?),
+            Op::Datetime => Value::Datetime(long()?),
+            Op::Duration => Value::Duration(long()?),
+            Op::Str => Value::Str(self.name(node.operand)?),
+            Op::Entity => Value::Entity(sound(self.program.uid(self.operand(node.operand)?))?),
+            Op::Principal => Value::Entity(self.input.principal),
+            Op::Action => Value::Entity(self.input.action),
+            Op::Resource => Value::Entity(self.input.resource),
+            Op::Context => Value::Record(self.input.context.clone()),
+            Op::Ip => Value::Ip(sound(self.ip(node.operand))?),
+            Op::If => {
+                let then = self.next(node.child)?;
+                if self.truth(node.child, depth)? {
+                    return self.value(then, depth);
+                }
+                return self.value(self.next(then)?, depth);
+            }
+            Op::Neg => match self.value(node.child, depth)? {
+                Value::Long(value) => return overflow(value.checked_neg()),
+                _ => return error(ErrorKind::TypeError),
+            },
+            Op::Add | Op::Sub | Op::Mul => return self.arithmetic(node, depth),
+            Op::GetAttr => return self.attribute(node, depth),
+            Op::GetTag => return self.tag(node, depth),
+            Op::Set => Value::set(self.values(node, depth)?),
+            Op::Record => Value::Record(self.record(node, depth)?),
+            Op::Call => return self.call(node, depth),
+            _ => return sound(None),
+        })
+    }
+
+    fn values(&self, node: Node, depth: usize) -> Outcome<Vec<Value<'a>>> {
+        let mut values = Vec::new();
+        self.children(node, |at| {
+            values.push(self.value(at, depth)?);
+            Ok(None::<()>)
+        })?;
+        Ok(values)
+    }
+
+    fn junction(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let ends = node.op == Op::Or;
+        let found = self.children(node, |at| {
+            let truth = self.truth(at, depth)?;
+            Ok((truth == ends).then_some(ends))
+        })?;
+        Ok(found.unwrap_or(!ends))
+    }
+
+    fn equal(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let (left, right) = self.two(node, depth)?;
+        self.spend(left.weight().min(right.weight()))?;
+        if let (Value::Set(_) | Value::Record(_), Value::Set(_) | Value::Record(_)) =
+            (&left, &right)
+        {
+            // Sorting looks at an element more than once.
+            let whole = left.weight().saturating_add(right.weight());
+            self.spend(whole.saturating_mul(4))?;
+        }
+        Ok(left == right)
+    }
+
+    fn compare(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let (left, right) = match self.two(node, depth)? {
+            (Value::Long(left), Value::Long(right))
+            | (Value::Datetime(left), Value::Datetime(right))
+            | (Value::Duration(left), Value::Duration(right)) => (left, right),
+            _ => return error(ErrorKind::TypeError),
+        };
+        Ok(match node.op {
+            Op::Less => left < right,
+            _ => left <= right,
+        })
+    }
+
+    fn arithmetic(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
+        let (Value::Long(left), Value::Long(right)) = self.two(node, depth)? else {
+            return error(ErrorKind::TypeError);
+        };
+        overflow(match node.op {
+            Op::Add => left.checked_add(right),
+            Op::Sub => left.checked_sub(right),
+            _ => left.checked_mul(right),
+        })
+    }
+
+    fn is_in(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let (left, right) = self.two(node, depth)?;
+        let Value::Entity(entity) = left else {
+            return error(ErrorKind::TypeError);
+        };
+        match right {
+            Value::Entity(target) => self.descends(entity, target),
+            Value::Set(targets) => {
+                // All of them must be entities before any is looked for.
+                let targets = self.elements(&targets)?;
+                let targets: Option<Vec<Uid<'a>>> = targets.iter().map(as_uid).collect();
+                let Some(targets) = targets else {
+                    return error(ErrorKind::TypeError);
+                };
+                for target in targets {
+                    if self.descends(entity, target)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            _ => error(ErrorKind::TypeError),
+        }
+    }
+
+    fn elements(&self, set: &Set<'a>) -> Outcome<Vec<Value<'a>>> {
+        self.spend(set.len())?;
+        Ok(set.elements())
+    }
+
+    /// Whether an entity is the target or has it as an ancestor.
+    fn descends(&self, entity: Uid<'a>, target: Uid<'a>) -> Outcome<bool> {
+        if entity == target {
+            return Ok(true);
+        }
+        let ancestors = self.ancestors(entity)?;
+        self.spend(1)?;
+        Ok(ancestors.binary_search(&target).is_ok())
+    }
+
+    /// The ancestors of an entity, found once.
+    pub(super) fn ancestors(&self, uid: Uid<'a>) -> Outcome<Ancestors<'a>> {
+        let known = |(known, ancestors): &(Uid<'a>, Ancestors<'a>)| {
+            (*known == uid).then(|| Rc::clone(ancestors))
+        };
+        if let Some(found) = self.ancestors.borrow().iter().find_map(known) {
+            return Ok(found);
+        }
+        let found: Ancestors<'a> = self.input.entities.ancestors(self.program, uid).into();
+        self.spend(found.len().saturating_mul(4))?;
+        let mut memory = self.ancestors.borrow_mut();
+        // A list, looked through: a policy asks for few entities. One that asks for many does not
+        // make the list slow.
+        if memory.len() < 16 {
+            memory.push((uid, Rc::clone(&found)));
+        }
+        Ok(found)
+    }
+
+    fn contains(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let (left, right) = self.two(node, depth)?;
+        let Value::Set(set) = left else {
+            return error(ErrorKind::TypeError);
+        };
+        let each = right.weight().saturating_add(1);
+        self.spend(set.len().saturating_mul(each))?;
+        Ok(set.contains(&right))
+    }
+
+    fn contains_many(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let (Value::Set(left), Value::Set(right)) = self.two(node, depth)? else {
+            return error(ErrorKind::TypeError);
+        };
+        let weight = |set: &Set<'a>| Value::Set(set.clone()).weight();
+        let whole = weight(&left).saturating_add(weight(&right));
+        self.spend(whole.saturating_mul(4))?;
+        let (left, right) = (left.sorted(), right.sorted());
+        let mut found = right.iter().map(|value| left.binary_search(value).is_ok());
+        Ok(match node.op {
+            Op::ContainsAll => found.all(|found| found),
+            _ => found.any(|found| found),
+        })
+    }
+
+    fn attribute(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
+        let name = self.name(node.operand)?;
+        match self.value(node.child, depth)? {
+            Value::Record(record) => {
+                let value = record.get(name);
+                value.ok_or(Stop::Error(ErrorKind::RecordAttrDoesNotExist))
+            }
+            Value::Entity(uid) => match self.input.entities.find(self.program, uid) {
+                None => error(ErrorKind::EntityDoesNotExist),
+                Some(found) => {
+                    let value = self.own_attribute(found, name, depth)?;
+                    value.ok_or(Stop::Error(ErrorKind::EntityAttrDoesNotExist))
+                }
+            },
+            _ => error(ErrorKind::TypeError),
+        }
+    }
+
+    fn own_attribute(
+        &self,
+        found: Found<'_, 'a>,
+        name: &[u8],
+        depth: usize,
+    ) -> Outcome<Option<Value<'a>>> {
+        match found {
+            Found::Request(attributes, _) => Ok(attributes.get(name)),
+            Found::Policy(attributes, _) => self.own_member(attributes, name, depth),
+        }
+    }
+
+    /// A member of a record in the code.
+    fn own_member(
+        &self,
+        at: Option<usize>,
+        name: &[u8],
+        depth: usize,
+    ) -> Outcome<Option<Value<'a>>> {
+        let Some(at) = at else { return Ok(None) };
+        match self.value(at, depth)? {
+            Value::Record(record) => Ok(record.get(name)),
+            _ => sound(None),
+        }
+    }
+
+    fn tag(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
+        let (Value::Entity(uid), Value::Str(name)) = self.two(node, depth)? else {
+            return error(ErrorKind::TypeError);
+        };
+        match self.input.entities.find(self.program, uid) {
+            None => error(ErrorKind::EntityDoesNotExist),
+            Some(found) => {
+                let value = self.own_tag(found, name, depth)?;
+                value.ok_or(Stop::Error(ErrorKind::EntityAttrDoesNotExist))
+            }
+        }
+    }
+
+    fn own_tag(
+        &self,
+        found: Found<'_, 'a>,
+        name: &[u8],
+        depth: usize,
+    ) -> Outcome<Option<Value<'a>>> {
+        match found {
+            Found::Request(_, tags) => Ok(tags.and_then(|tags| tags.member(name))),
+            Found::Policy(_, tags) => self.own_member(tags, name, depth),
+        }
+    }
+
+    fn has_tag(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let (Value::Entity(uid), Value::Str(name)) = self.two(node, depth)? else {
+            return error(ErrorKind::TypeError);
+        };
+        match self.input.entities.find(self.program, uid) {
+            None => Ok(false),
+            Some(found) => Ok(self.own_tag(found, name, depth)?.is_some()),
+        }
+    }
+
+    /// `has` with a path: each name in turn, as long as there is a value to look into.
+    fn has(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let count = self.operand(node.operand)?;
+        let mut value = self.value(node.child, depth)?;
+        for number in 1..=count {
+            let name = self.name(node.operand.saturating_add(number))?;
+            let found = match &value {
+                Value::Record(record) if number == count => return Ok(record.has(name)),
+                Value::Record(record) => record.get(name),
+                Value::Entity(uid) => match self.input.entities.find(self.program, *uid) {
+                    None => None,
+                    Some(found) => self.own_attribute(found, name, depth)?,
+                },
+                _ => return error(ErrorKind::TypeError),
+            };
+            match found {
+                Some(found) => value = found,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn like(&self, node: Node, depth: usize) -> Outcome<bool> {
+        let Value::Str(text) = self.value(node.child, depth)? else {
+            return error(ErrorKind::TypeError);
+        };
+        let count = self.operand(node.operand)?;
+        let pieces = (1..=count).map(|number| {
+            let at = node.operand.saturating_add(number);
+            like::Piece::read(self.program, self.program.code.get(at)?)
+        });
+        let pieces: Vec<like::Piece<'_>> = sound(pieces.collect())?;
+        self.spend(like::cost(&pieces, text))?;
+        Ok(like::matches(&pieces, text))
+    }
+
+    fn is(&self, node: Node, depth: usize) -> Outcome<bool> {
+        match self.value(node.child, depth)? {
+            Value::Entity(uid) => Ok(uid.kind == self.name(node.operand)?),
+            _ => error(ErrorKind::TypeError),
+        }
+    }
+
+    fn record(&self, node: Node, depth: usize) -> Outcome<Record<'a>> {
+        let mut names = node.operand;
+        let mut attributes = Vec::new();
+        self.children(node, |at| {
+            names = names.saturating_add(1);
+            attributes.push((self.name(names)?, self.value(at, depth)?));
+            Ok(None::<()>)
+        })?;
+        Ok(Record::Made(attributes.into()))
+    }
+
+    fn call(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
+        let function = sound(self.program.code.get(node.operand).and_then(Function::from_code))?;
+        let arguments = self.values(node, depth)?;
+        function.call(&arguments).map_err(Stop::Error)
+    }
+
+    fn ip(&self, at: usize) -> Option<Ip> {
+        let word = |number: usize| self.program.code.get(at.checked_add(number)?);
+        let mut bits = 0_u128;
+        for number in 2..6 {
+            bits = bits.checked_shl(32)? | u128::from(word(number)?);
+        }
+        Ip::new(word(0)? == 6, bits, word(1)?)
+    }
+}
+
+fn overflow<'a>(value: Option<i64>) -> Outcome<Value<'a>> {
+    match value {
+        Some(value) => Ok(Value::Long(value)),
+        None => error(ErrorKind::IntegerOverflow),
+    }
+}
+
+const fn as_uid<'a>(value: &Value<'a>) -> Option<Uid<'a>> {
+    match value {
+        Value::Entity(uid) => Some(*uid),
+        _ => None,
+    }
+}
