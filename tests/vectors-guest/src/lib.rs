@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(target_arch = "wasm32")]
 mod abi;
 mod case;
+pub mod cedar;
 mod chain;
 
 use alloc::string::{String, ToString as _};
