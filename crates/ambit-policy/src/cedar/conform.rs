@@ -12,6 +12,7 @@ use super::kind::{Kind, Shape};
 use super::program::Program;
 use super::read::{self, Escape, escape, is_type_name};
 use super::value::{Uid, Value};
+use super::verify::TYPE_DEPTH;
 
 impl<'a> Program<'a> {
     /// Checks JSON against a shape, everything inside included.
@@ -121,6 +122,11 @@ impl<'a> Program<'a> {
 
     /// A type in words.
     fn wanted(&self, kind: Kind) -> String {
+        self.wanted_within(kind, TYPE_DEPTH)
+    }
+
+    /// [`Self::wanted`] to a depth: in a program that nobody verified a type may hold itself.
+    fn wanted_within(&self, kind: Kind, depth: u8) -> String {
         match kind {
             Kind::Any => "any value".to_string(),
             Kind::Bool => "true or false".to_string(),
@@ -131,8 +137,10 @@ impl<'a> Program<'a> {
                 format!("an entity of type `{name}`, as {{\"type\", \"id\"}}")
             }
             Kind::Set(element) => {
-                let element = self.kind(Shape::Of(element));
-                let element = element.map_or_else(String::new, |kind| self.wanted(kind));
+                let below = depth.checked_sub(1);
+                let element = below.zip(self.kind(Shape::Of(element)));
+                let element = element
+                    .map_or_else(String::new, |(depth, kind)| self.wanted_within(kind, depth));
                 format!("an array, each element {element}")
             }
             Kind::Record(_) => "an object".to_string(),

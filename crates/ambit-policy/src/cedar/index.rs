@@ -245,6 +245,9 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
         let keys = if all { Keys::All } else { self.keys(dimension)? };
         match keys {
             Keys::All => {
+                // Before anything is kept: an index that nobody verified can lead to the same
+                // long row again and again.
+                self.machine.spend(count).map_err(halted)?;
                 for number in 0..count {
                     let child = sound(tree.index(edge(number).saturating_add(1)))?;
                     self.open.push((child, true));

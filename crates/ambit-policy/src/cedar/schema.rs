@@ -111,7 +111,8 @@ impl<'a> Program<'a> {
     pub(super) fn missing(&self, record: usize, has: impl Fn(&[u8]) -> bool) -> Option<&'a str> {
         let count = self.types.index(record.checked_add(2)?)?;
         let first = record.checked_add(RECORD_HEAD)?;
-        (0..count).find_map(|at| {
+        // Only as far as there are words: a forged count must not be counted to.
+        (0..count.min(self.types.len())).find_map(|at| {
             let row = first.checked_add(at.checked_mul(ATTRIBUTE_WORDS)?)?;
             let name = self.types.index(row)?;
             let required = self.types.get(row.checked_add(1)?)? == 1;

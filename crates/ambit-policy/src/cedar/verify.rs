@@ -18,7 +18,7 @@ use super::schema::{
 use super::words::Words;
 
 /// Deepest nesting of types: that of JSON, which their values come in, with some to spare.
-const TYPE_DEPTH: u8 = 64;
+pub(super) const TYPE_DEPTH: u8 = 64;
 
 /// Goes over a program; each cursor is the first word of a section that nothing has referred to yet.
 struct Verifier<'v, 'a> {

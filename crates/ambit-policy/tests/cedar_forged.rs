@@ -1,0 +1,263 @@
+//! Programs that no compiler writes: verification names what is unsound, and what was not verified
+//! still ends.
+
+use ambit_core::Steps;
+use ambit_core::json::{Document, Profile};
+use ambit_policy::cedar::code::{NONE, OP_BITS, Op};
+use ambit_policy::cedar::{FORMAT, Halt, Input, MAGIC, Program, Selection, TypeTag};
+
+/// The sections in their order, as words; the text apart.
+#[derive(Clone)]
+struct Parts {
+    typed: bool,
+    sections: [Vec<u32>; 10],
+    text: &'static str,
+}
+
+const STRINGS: usize = 0;
+const UIDS: usize = 1;
+const CODE: usize = 2;
+const POLICIES: usize = 3;
+const KEYS: usize = 4;
+const TREE: usize = 6;
+const TYPES: usize = 7;
+const LISTS: usize = 9;
+
+fn node(op: Op, words: u32) -> u32 {
+    op.code() | words << OP_BITS
+}
+
+/// One policy `permit (principal, action, resource)` named `p`, without a schema.
+fn sound() -> Parts {
+    let sections = [
+        vec![0, 1, 1, 1],
+        vec![0, 1],
+        vec![node(Op::And, 2), node(Op::True, 1)],
+        vec![0, 0, 0, NONE, 1, NONE, NONE, NONE],
+        vec![],
+        vec![],
+        vec![0, 1, 0, 0],
+        vec![0, 0],
+        vec![],
+        vec![],
+    ];
+    Parts {
+        typed: false,
+        sections,
+        text: "pq",
+    }
+}
+
+impl Parts {
+    fn bytes(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.extend(FORMAT.to_le_bytes());
+        out.extend(u32::from(self.typed).to_le_bytes());
+        let lengths = self.sections.iter().map(|section| section.len() * 4);
+        for length in lengths.chain([self.text.len()]) {
+            out.extend(u32::try_from(length).unwrap().to_le_bytes());
+        }
+        for word in self.sections.iter().flatten() {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(self.text.as_bytes());
+        out
+    }
+
+    fn verified(&self) -> Result<(), &'static str> {
+        Program::open(&self.bytes())
+            .expect("the header is sound")
+            .verify()
+    }
+
+    fn with(section: usize, words: Vec<u32>) -> Self {
+        let mut parts = sound();
+        parts.sections[section] = words;
+        parts
+    }
+}
+
+/// Evaluates both ways; the first halt, if any.
+fn ends(bytes: &[u8], request: &str) -> Option<Halt> {
+    let program = Program::open(bytes)?;
+    let document = Document::parse(request.as_bytes(), Profile::Request).unwrap();
+    let input = Input::read(&program, document.root()).ok()?;
+    [Selection::Scan, Selection::Index]
+        .into_iter()
+        .find_map(|selection| program.authorize(&input, &Steps::new(), selection).err())
+}
+
+const REQUEST: &str = r#"{"principal":{"type":"p","id":"q"},"action":{"type":"p","id":"q"},
+    "resource":{"type":"p","id":"q"}}"#;
+
+#[test]
+fn the_sound_program_is_sound() {
+    assert_eq!(sound().verified(), Ok(()));
+    assert_eq!(ends(&sound().bytes(), REQUEST), None);
+}
+
+#[test]
+fn unsound_parts_are_named() {
+    let deep = |depth: u32| {
+        let mut code: Vec<u32> = (0..depth).map(|at| node(Op::Not, depth + 1 - at)).collect();
+        code.push(node(Op::True, 1));
+        code
+    };
+    assert_eq!(Parts::with(CODE, deep(127)).verified(), Ok(()));
+    let row = |condition| vec![0, condition, 0, NONE, 1, NONE, NONE, NONE];
+    let cases = [
+        ("overlapping strings", STRINGS, vec![0, 2, 1, 1], "strings"),
+        (
+            "a gap between strings",
+            STRINGS,
+            vec![0, 1, 2, 0],
+            "strings",
+        ),
+        ("an entity of no string", UIDS, vec![0, 2], "uids"),
+        (
+            "a node past the end",
+            CODE,
+            vec![node(Op::And, 3), node(Op::True, 1)],
+            "policies",
+        ),
+        (
+            "a node of no words",
+            CODE,
+            vec![node(Op::And, 0), node(Op::True, 1)],
+            "policies",
+        ),
+        (
+            "a child too few",
+            CODE,
+            vec![node(Op::Eq, 2), node(Op::True, 1)],
+            "policies",
+        ),
+        ("129 levels", CODE, deep(128), "policies"),
+        (
+            "code nobody uses",
+            CODE,
+            vec![node(Op::True, 1), node(Op::True, 1)],
+            "code",
+        ),
+        ("the middle of a node", POLICIES, row(1), "policies"),
+        (
+            "no name",
+            POLICIES,
+            vec![0, 0, 9, NONE, 1, NONE, NONE, NONE],
+            "policies",
+        ),
+        ("a key nobody finds", KEYS, vec![4, 1, 0], "keys"),
+        (
+            "an edge to its own node",
+            TREE,
+            vec![0, 1, 0, 1, 0, 1, 0, 1],
+            "tree",
+        ),
+        ("a policy in no node", TREE, vec![0, 0, 0], "tree"),
+        ("a policy that is not there", TREE, vec![0, 1, 1, 0], "tree"),
+        (
+            "an unfinished type",
+            TYPES,
+            vec![0, 0, TypeTag::Set.code()],
+            "types",
+        ),
+        (
+            "a type that holds itself",
+            TYPES,
+            vec![0, 0, TypeTag::Set.code(), 2],
+            "types",
+        ),
+        (
+            "a required attribute too many",
+            TYPES,
+            vec![0, 0, TypeTag::Record.code(), 1, 0],
+            "types",
+        ),
+        ("a list nobody uses", LISTS, vec![0], "code"),
+    ];
+    for (name, section, words, expected) in cases {
+        assert_eq!(
+            Parts::with(section, words).verified(),
+            Err(expected),
+            "{name}"
+        );
+    }
+    let mut text = sound();
+    text.text = "é";
+    assert_eq!(
+        text.verified(),
+        Err("strings"),
+        "a string that ends inside a character"
+    );
+}
+
+#[test]
+fn every_changed_byte_and_every_cut_ends() {
+    let bytes = sound().bytes();
+    for at in 0..bytes.len() {
+        assert!(Program::open(&bytes[..at]).is_none(), "cut at {at}");
+        for value in 0..=u8::MAX {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            let verified = Program::open(&changed).is_some_and(|program| program.verify().is_ok());
+            let halt = ends(&changed, REQUEST);
+            assert!(
+                !verified || halt.is_none(),
+                "byte {at} as {value}: {halt:?}"
+            );
+        }
+    }
+}
+
+/// Nodes whose edges all lead back: what is still to be looked at must not outgrow the steps.
+#[test]
+fn a_cyclic_index_ends() {
+    let edges = 1_000_u32;
+    // One path, `context.q`, which errs, so that every edge is followed.
+    let mut tree = vec![1, 2, 0, 0, 1, 8, edges];
+    tree.extend((0..edges).flat_map(|key| [key, 3]));
+    let mut parts = Parts::with(TREE, tree);
+    parts.sections[CODE] = vec![
+        node(Op::And, 2),
+        node(Op::True, 1),
+        node(Op::GetAttr, 3),
+        1,
+        node(Op::Context, 1),
+    ];
+    assert_eq!(parts.verified(), Err("tree"));
+    assert_eq!(ends(&parts.bytes(), REQUEST), Some(Halt::Steps));
+}
+
+/// A set of itself is described, and a record of four billion attributes is not counted through,
+/// when a request does not conform to them.
+#[test]
+fn forged_types_end() {
+    let set = TypeTag::Set.code();
+    let record = TypeTag::Record.code();
+    // One entity type, `p`, one action; context: `q`, a set of itself. The record claims 2^32 - 1
+    // required attributes.
+    let rows = [0, 11, NONE, 0, NONE, 0, 11, 1, 1];
+    let mut types = vec![1, 1];
+    types.extend(rows);
+    for (count, attributes, context) in [
+        (1, vec![1, 1, 17, set, 17], r#"{"q":7}"#),
+        (u32::MAX, vec![], "{}"),
+    ] {
+        let mut types = types.clone();
+        types.extend([record, u32::MAX, count]);
+        types.extend(attributes);
+        let mut parts = Parts::with(TYPES, types);
+        parts.typed = true;
+        parts.sections[LISTS] = vec![0, 1, 0];
+        assert!(parts.verified().is_err());
+        let bytes = parts.bytes();
+        let program = Program::open(&bytes).unwrap();
+        let request = REQUEST.replace(
+            "\"resource\"",
+            &format!("\"context\":{context},\"resource\""),
+        );
+        let document = Document::parse(request.as_bytes(), Profile::Request).unwrap();
+        let fault = Input::read(&program, document.root()).unwrap_err();
+        assert!(fault.path.contains("context"), "{fault:?}");
+    }
+}
