@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::error::CompileError;
 use crate::project::{IssuerKey, Manifest, Project};
-use crate::schema::{Action, Argument, Attribute, Type};
+use crate::schema::{Action, Argument, Attribute, Resource, Type};
 
 const DAY: i64 = 86_400;
 
@@ -77,7 +77,7 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
         "limits": limits(&project.limits),
         "keys": keys(&project.keys),
         "actions": actions.map(|(name, one)| (name.clone(), action(one))).collect::<Map<_, _>>(),
-        "resources": resources.map(|(name, label)| (name.clone(), json!({"label": label}))).collect::<Map<_, _>>(),
+        "resources": resources.map(|(name, one)| (name.clone(), resource(one))).collect::<Map<_, _>>(),
         "manifests": manifests.map(|(name, one)| (name.clone(), manifest(one))).collect::<Map<_, _>>(),
     });
     document.sort_all_objects();
@@ -123,11 +123,16 @@ fn key(key: &IssuerKey) -> Json {
     json
 }
 
+fn resource(resource: &Resource) -> Json {
+    json!({"label": resource.label, "cedar": resource.cedar})
+}
+
 fn action(action: &Action) -> Json {
     let powers: Vec<&str> = action.powers.iter().map(Power::name).collect();
     let args = action.args.iter();
     json!({
         "label": action.label,
+        "cedar": action.cedar,
         "powers": powers,
         "risk": action.risk,
         "irreversible": action.irreversible,

@@ -119,7 +119,8 @@ impl Emitter<'_> {
                 self.code.extend([if v6 { 6 } else { 4 }, prefix]);
                 let bytes = bits.to_be_bytes();
                 let (words, _) = bytes.as_chunks::<4>();
-                self.code.extend(words.iter().map(|word| u32::from_be_bytes(*word)));
+                self.code
+                    .extend(words.iter().map(|word| u32::from_be_bytes(*word)));
                 Op::Ip
             }
             _ => Op::False,

@@ -135,7 +135,10 @@ impl Expr {
                 Ok(Self::and(vec![left, right]))
             }
             "||" => reader.two().map(|(left, right)| Self::or(left, right)),
-            "." => Ok(Self::GetAttr(Box::new(reader.left()?), reader.text("attr")?)),
+            "." => Ok(Self::GetAttr(
+                Box::new(reader.left()?),
+                reader.text("attr")?,
+            )),
             "has" => reader.has(),
             "like" => reader.like(),
             "is" => reader.is(),
@@ -299,9 +302,7 @@ impl Reader<'_> {
 pub(crate) fn value(json: &Json) -> Result<Expr, CompileError> {
     Ok(match json {
         Json::Bool(truth) => Expr::Bool(*truth),
-        Json::Number(number) => {
-            Expr::Long(number.to_string().parse().map_err(|_| strange(json))?)
-        }
+        Json::Number(number) => Expr::Long(number.to_string().parse().map_err(|_| strange(json))?),
         Json::String(text) => Expr::Str(text.clone()),
         Json::Array(list) => Expr::Set(list.iter().map(value).collect::<Result<_, _>>()?),
         Json::Object(members) => object(json, members)?,
@@ -322,7 +323,10 @@ fn object(json: &Json, members: &Map<String, Json>) -> Result<Expr, CompileError
                 (None, None) => return Err(strange(json)),
             };
             let function = name.and_then(Function::from_name);
-            return Ok(Expr::Call(function.ok_or_else(|| strange(json))?, arguments));
+            return Ok(Expr::Call(
+                function.ok_or_else(|| strange(json))?,
+                arguments,
+            ));
         }
     }
     let members = members

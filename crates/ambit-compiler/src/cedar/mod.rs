@@ -13,17 +13,27 @@ use cedar_policy::{PolicySet, Schema};
 
 use crate::error::CompileError;
 
-/// Compiles a policy set, its templates linked. With a schema, requests are checked against it; the
-/// set is taken to have passed Cedar's strict validation. Without one, any set compiles, validated
-/// or not, and requests are read as Cedar reads them without a schema: for tests.
+/// What a set is compiled for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'s> {
+    /// Requests are checked against it. Without one they are read as Cedar reads them without a
+    /// schema.
+    pub schema: Option<&'s Schema>,
+    /// Whether the set passed Cedar's strict validation against the schema; the index then knows more
+    /// about what cannot err.
+    pub validated: bool,
+}
+
+/// Compiles a policy set, its templates linked. Any set compiles, validated or not: a project's
+/// policies are validated before they come here, tests also need those that are not.
 ///
 /// Policies are numbered in the order of their identifiers, numbers in them counted as numbers.
 ///
 /// # Errors
 ///
-/// `cedar.form` for an expression that this version does not know, `cedar.depth` for one that is
-/// nested too deeply, `cedar.schema` for a type that is not known, `build.size` for a set that is too
-/// large.
-pub fn compile(policies: &PolicySet, schema: Option<&Schema>) -> Result<Vec<u8>, CompileError> {
-    program::write(&source::of_set(policies)?, schema, &[])
+/// `cedar.form` and `cedar.function` for an expression that this version does not know, `cedar.depth`
+/// for one that is nested too deeply, `cedar.schema` for a type that is not known, `build.size` for a
+/// set that is too large.
+pub fn compile(policies: &PolicySet, options: Options<'_>) -> Result<Vec<u8>, CompileError> {
+    program::write(&source::of_set(policies)?, options, &[])
 }

@@ -7,6 +7,7 @@ use ambit_policy::cedar::code::NONE;
 use ambit_policy::cedar::{FORMAT, MAGIC, Program};
 use cedar_policy::Schema;
 
+use super::Options;
 use super::code;
 use super::expr::{Expr, Uid};
 use super::pool::Pool;
@@ -29,13 +30,14 @@ pub(crate) struct OwnEntity {
 /// Compiles policies. The actions of the schema come to the entities by themselves.
 pub(crate) fn write(
     policies: &[Source],
-    schema: Option<&Schema>,
+    options: Options<'_>,
     entities: &[OwnEntity],
 ) -> Result<Vec<u8>, CompileError> {
+    let schema = options.schema;
     let mut pool = Pool::default();
     let mut code = Vec::new();
     let policies_rows = policy_rows(policies, &mut code, &mut pool)?;
-    let index = Index::build(policies, schema.is_some());
+    let index = Index::build(policies, options.validated && schema.is_some());
     let mut paths = Vec::new();
     for (path, _) in index.paths() {
         paths.push(code::emit(path, &mut code, &mut pool)?);
@@ -101,7 +103,10 @@ fn policy_rows(
     let mut rows = Vec::new();
     for policy in policies {
         let condition = code::emit(&policy.condition(), code, pool).map_err(|error| {
-            CompileError::new(error.code, format!("policy `{}`: {}", policy.id, error.message))
+            CompileError::new(
+                error.code,
+                format!("policy `{}`: {}", policy.id, error.message),
+            )
         })?;
         let notes = &policy.notes;
         let mut text = |text: &Option<String>| text.as_ref().map_or(NONE, |text| pool.string(text));

@@ -72,9 +72,7 @@ impl Known {
                 Expr::Var(_) => self.typed || names.len() == 1,
                 other => self.typed && self.is_safe(other),
             },
-            Expr::Is(inner, _) => {
-                is_entity(inner) || self.typed && self.is_safe(inner)
-            }
+            Expr::Is(inner, _) => is_entity(inner) || self.typed && self.is_safe(inner),
             Expr::Binary(Binary::In, sides) => {
                 let [left, right] = &**sides;
                 is_entity(left) && is_entities(right) || self.typed && self.are_safe(&**sides)

@@ -96,7 +96,10 @@ impl Index {
         let (dimension, keys) = match scope {
             Scope::Any => return,
             Scope::Eq(uid) => (sides.eq, vec![Key::Entity(uid.clone())]),
-            Scope::In(list) => (sides.within, list.iter().cloned().map(Key::Entity).collect()),
+            Scope::In(list) => (
+                sides.within,
+                list.iter().cloned().map(Key::Entity).collect(),
+            ),
             Scope::IsIn(_, uid) => (sides.within, vec![Key::Entity(uid.clone())]),
             Scope::Is(kind) => match sides.is {
                 Some(is) => (is, vec![Key::Type(kind.clone())]),

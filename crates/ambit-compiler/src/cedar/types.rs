@@ -7,7 +7,9 @@ use ambit_policy::cedar::{ACTION_WORDS, ENTITY_TYPE_WORDS, TYPES_HEAD, TypeTag};
 use cedar_policy::Schema;
 use cedar_policy_core::ast::EntityUID;
 use cedar_policy_core::validator::types::{Attributes, EntityKind, Type};
-use cedar_policy_core::validator::{ValidatorEntityTypeKind, ValidatorSchema};
+use cedar_policy_core::validator::{
+    ValidatorActionId, ValidatorEntityType, ValidatorEntityTypeKind, ValidatorSchema,
+};
 
 use super::expr::Uid;
 use super::pool::{Pool, number};
@@ -73,40 +75,66 @@ impl Tables {
         tables.types[1] = number(actions.len());
         let mut row = TYPES_HEAD;
         for (name, kind) in &kinds {
-            tables.types[row] = pool.string(name);
-            tables.types[row + 1] = tables.record(kind.attributes(), pool)?;
-            if let Some(tags) = kind.tag_type() {
-                tables.types[row + 2] = tables.kind(tags, pool)?;
-            }
             let ancestors = kinds
                 .iter()
                 .filter(|(_, other)| other.has_descendant_entity_type(kind.name()));
             let ancestors: Vec<u32> = ancestors.map(|(name, _)| pool.string(name)).collect();
-            tables.types[row + 3] = tables.list(&ancestors);
-            if let ValidatorEntityTypeKind::Enum(choices) = &kind.kind {
-                let ids = choices.iter().map(|id| pool.string(id.as_ref()));
-                let ids: Vec<u32> = ids.collect();
-                tables.types[row + 4] = tables.list(&ids);
-            }
+            let cells = tables.entity_type(name, kind, &ancestors, pool)?;
+            tables.types[row..row + ENTITY_TYPE_WORDS].copy_from_slice(&cells);
             row += ENTITY_TYPE_WORDS;
         }
         for (uid, action) in &actions {
-            tables.types[row] = pool.uid(uid);
-            tables.types[row + 1] = match action.context_type() {
-                Some(Type::Record { attrs, .. }) => tables.record(attrs, pool)?,
-                _ => tables.record(&Attributes::with_attributes([]), pool)?,
-            };
-            for (column, mut names) in [
-                (2, action.applies_to_principals().map(ToString::to_string).collect::<Vec<_>>()),
-                (3, action.applies_to_resources().map(ToString::to_string).collect()),
-            ] {
-                names.sort();
-                let names: Vec<u32> = names.iter().map(|name| pool.string(name)).collect();
-                tables.types[row + column] = tables.list(&names);
-            }
+            let cells = tables.action(uid, action, pool)?;
+            tables.types[row..row + ACTION_WORDS].copy_from_slice(&cells);
             row += ACTION_WORDS;
         }
         Ok(tables)
+    }
+
+    fn entity_type(
+        &mut self,
+        name: &str,
+        kind: &ValidatorEntityType,
+        ancestors: &[u32],
+        pool: &mut Pool,
+    ) -> Result<[u32; ENTITY_TYPE_WORDS], CompileError> {
+        let attributes = self.record(kind.attributes(), pool)?;
+        let tags = match kind.tag_type() {
+            Some(tags) => self.kind(tags, pool)?,
+            None => NONE,
+        };
+        let ancestors = self.list(ancestors);
+        let choices = match &kind.kind {
+            ValidatorEntityTypeKind::Enum(choices) => {
+                let ids: Vec<u32> = choices.iter().map(|id| pool.string(id.as_ref())).collect();
+                self.list(&ids)
+            }
+            _ => NONE,
+        };
+        Ok([pool.string(name), attributes, tags, ancestors, choices])
+    }
+
+    fn action(
+        &mut self,
+        uid: &Uid,
+        action: &ValidatorActionId,
+        pool: &mut Pool,
+    ) -> Result<[u32; ACTION_WORDS], CompileError> {
+        let context = match action.context_type() {
+            Some(Type::Record { attrs, .. }) => self.record(attrs, pool)?,
+            _ => self.record(&Attributes::with_attributes([]), pool)?,
+        };
+        let principals = action.applies_to_principals().map(ToString::to_string);
+        let principals = self.names(principals.collect(), pool);
+        let resources = action.applies_to_resources().map(ToString::to_string);
+        let resources = self.names(resources.collect(), pool);
+        Ok([pool.uid(uid), context, principals, resources])
+    }
+
+    fn names(&mut self, mut names: Vec<String>, pool: &mut Pool) -> u32 {
+        names.sort();
+        let names: Vec<u32> = names.iter().map(|name| pool.string(name)).collect();
+        self.list(&names)
     }
 
     pub(super) fn list(&mut self, words: &[u32]) -> u32 {

@@ -1,6 +1,7 @@
 //! `schema.cedarschema`: read and checked by Cedar, its annotations read as the vocabulary.
 
 mod annotations;
+mod context;
 mod source;
 mod token;
 mod types;
@@ -12,24 +13,12 @@ use cedar_policy::{Schema, SchemaFragment};
 
 use crate::reader::File;
 use crate::suggest;
+use context::AMBIT;
 use source::Source;
 use types::Types;
 pub(crate) use types::{Argument, Attribute, Type};
+pub(crate) use vocabulary::Resource;
 pub(crate) use vocabulary::{Action, Vocabulary};
-
-/// What the compiler adds to every schema.
-const AMBIT: &str = "
-namespace Ambit {
-  entity User = { tenant?: __cedar::String };
-  entity AgentClass;
-  entity Agent in [AgentClass] = {
-    version?: __cedar::String,
-    model?: __cedar::String,
-    environment?: __cedar::String,
-    tenant?: __cedar::String
-  };
-}
-";
 
 /// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.
 pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
@@ -58,7 +47,23 @@ pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
     annotations::check(file, &source);
     let mut vocabulary = vocabulary::read(file, &source, &json, sound);
     vocabulary.faulty = file.sink.errors() > before;
+    if !vocabulary.faulty {
+        vocabulary.cedar = completed(file, text);
+    }
     Some(vocabulary)
+}
+
+fn completed(file: File<'_>, text: &str) -> Option<Schema> {
+    let completed = context::complete(text);
+    let report = |message: String| {
+        file.error(
+            "project.schema",
+            None::<Range<usize>>,
+            message,
+            "rename what collides with the names that the compiler adds",
+        );
+    };
+    completed.map_err(report).ok()
 }
 
 /// Brackets within each other. Cedar's parser recurses into each, and thousands overflow its stack.
@@ -192,7 +197,7 @@ fn find_name(text: &str, name: &str) -> Option<Range<usize>> {
 }
 
 /// Every error of Cedar's parser, each at its label.
-fn syntax_errors(file: File<'_>, text: &str, error: &dyn miette::Diagnostic) {
+pub(crate) fn syntax_errors(file: File<'_>, text: &str, error: &dyn miette::Diagnostic) {
     report(file, text, error);
     for related in error.related().into_iter().flatten() {
         report(file, text, related);

@@ -3,27 +3,41 @@
 use std::collections::BTreeMap;
 
 use ambit_core::Powers;
+use cedar_policy::Schema;
 use serde_json::Value;
 
 use super::annotations;
+use super::context::STANDARD;
 use super::source::{Item, Key, Source, What};
 use super::types::{Argument, Types};
 use crate::reader::File;
 use crate::suggest;
 
 /// What the schema says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Vocabulary {
     pub(crate) actions: BTreeMap<String, Action>,
-    /// Labels of the resource types that some action applies to.
-    pub(crate) resources: BTreeMap<String, Option<String>>,
+    /// The resource types that some action applies to, by datatype.
+    pub(crate) resources: BTreeMap<String, Resource>,
+    /// The schema as policies see it; `None` if it has faults.
+    pub(crate) cedar: Option<Schema>,
     /// Whether the schema has faults: what it seems to lack may then be only misspelt.
     pub(crate) faulty: bool,
+}
+
+/// A type of resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resource {
+    pub(crate) label: Option<String>,
+    /// The full name of the entity type.
+    pub(crate) cedar: String,
 }
 
 /// One action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Action {
+    /// The full name of the entity type of the action.
+    pub(crate) cedar: String,
     pub(crate) label: Option<String>,
     pub(crate) powers: Powers,
     pub(crate) risk: BTreeMap<&'static str, &'static str>,
@@ -36,8 +50,6 @@ pub(crate) struct Action {
     pub(crate) args: BTreeMap<String, Argument>,
 }
 
-/// Context attributes that the compiler adds to every action.
-const STANDARD: &[&str] = &["power", "purpose", "now", "approvals", "posture"];
 const AGENT: &str = "Ambit::Agent";
 
 pub(super) fn read(file: File<'_>, source: &Source, json: &Value, sound: bool) -> Vocabulary {
@@ -45,7 +57,6 @@ pub(super) fn read(file: File<'_>, source: &Source, json: &Value, sound: bool) -
         file,
         source,
         types: Types::new(file, source, json, sound),
-        datatypes: BTreeMap::new(),
         found: Vocabulary::default(),
     };
     let before = file.sink.errors();
@@ -70,8 +81,6 @@ struct Builder<'a> {
     file: File<'a>,
     source: &'a Source,
     types: Types<'a>,
-    /// The entity type behind each datatype.
-    datatypes: BTreeMap<String, String>,
     found: Vocabulary,
 }
 
@@ -106,6 +115,7 @@ impl Builder<'_> {
         let notes = annotations::action(self.file, &key, &item);
         let holds = |note: &str| item.annotation(note).is_some();
         let action = Action {
+            cedar: super::types::qualified(namespace, "Action"),
             label: label(&item),
             powers: notes.powers,
             risk: notes.risk,
@@ -211,8 +221,13 @@ impl Builder<'_> {
             let datatype = item
                 .annotation("datatype")
                 .map_or_else(|| cedar.clone(), |note| note.value.clone());
-            let other = self.datatypes.insert(datatype.clone(), cedar.clone());
-            if other.is_some_and(|other| other != cedar) {
+            let label = label(&item);
+            let resource = Resource {
+                label,
+                cedar: cedar.clone(),
+            };
+            let other = self.found.resources.insert(datatype.clone(), resource);
+            if other.is_some_and(|other| other.cedar != cedar) {
                 let span = item
                     .annotation("datatype")
                     .map(|one| one.value_span.clone());
@@ -223,8 +238,6 @@ impl Builder<'_> {
                     "give each a datatype of its own",
                 );
             }
-            let label = label(&item);
-            self.found.resources.insert(datatype.clone(), label);
             if !names.contains(&datatype) {
                 names.push(datatype);
             }

@@ -131,7 +131,10 @@ impl<'a> Entities<'a> {
         if let Some(entity) = self.position(uid).and_then(|at| self.list.get(at)) {
             entity.parents.each(visit);
         } else if let Some(parents) = program.own_parents(uid) {
-            parents.iter().filter_map(|uid| program.uid(uid)).for_each(visit);
+            parents
+                .iter()
+                .filter_map(|uid| program.uid(uid))
+                .for_each(visit);
         }
     }
 
@@ -193,13 +196,19 @@ impl<'a> Entity<'a> {
             }
         }
         let object = |name: &str| {
-            let value = json.get(name).filter(|json| json.kind() == JsonKind::Object);
+            let value = json
+                .get(name)
+                .filter(|json| json.kind() == JsonKind::Object);
             value.ok_or_else(|| InputFault::new("an object").member(name))
         };
         let uid = read::uid(object("uid")?);
         let uid = uid.ok_or_else(|| InputFault::new("{\"type\", \"id\"}").member("uid"))?;
-        program.check_uid(uid).map_err(|fault| fault.member("uid"))?;
-        let parents = json.get("parents").filter(|json| json.kind() == JsonKind::Array);
+        program
+            .check_uid(uid)
+            .map_err(|fault| fault.member("uid"))?;
+        let parents = json
+            .get("parents")
+            .filter(|json| json.kind() == JsonKind::Array);
         let parents = parents.ok_or_else(|| InputFault::new("an array").member("parents"))?;
         let attributes = object("attrs")?;
         let tags = json.get("tags").map(|_| object("tags")).transpose()?;
@@ -338,7 +347,9 @@ impl<'a> Program<'a> {
         let row = |at: usize| at.checked_mul(ENTITY_WORDS);
         let uid_at = |at: usize| self.uid(self.entities.index(row(at)?)?);
         let at = lower_bound(count, |at| uid_at(at).is_some_and(|known| known < uid));
-        (at < count && uid_at(at)? == uid).then(|| row(at)).flatten()
+        (at < count && uid_at(at)? == uid)
+            .then(|| row(at))
+            .flatten()
     }
 
     fn own_code(&self, row: usize, column: usize) -> Option<usize> {

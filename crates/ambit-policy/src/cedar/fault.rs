@@ -1,7 +1,7 @@
 //! What goes wrong while a policy is evaluated, and with what is evaluated.
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 
 /// Why a policy has no value for a request: the kinds of Cedar's own evaluation errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,7 +102,7 @@ impl InputFault {
         } else {
             "."
         };
-        self.path = format!("[{}]{dot}{}", at.to_string(), self.path);
+        self.path = format!("[{at}]{dot}{}", self.path);
         self
     }
 }

@@ -242,7 +242,11 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
     fn group(&mut self, dimension: usize, at: usize, count: usize, all: bool) -> Result<(), Halt> {
         let tree = self.machine.program.tree;
         let edge = |number: usize| at.saturating_add(number.saturating_mul(2));
-        let keys = if all { Keys::All } else { self.keys(dimension)? };
+        let keys = if all {
+            Keys::All
+        } else {
+            self.keys(dimension)?
+        };
         match keys {
             Keys::All => {
                 // Before anything is kept: an index that nobody verified can lead to the same

@@ -21,13 +21,15 @@ impl<'a> Piece<'a> {
 
 /// The steps that matching may take: each piece is looked for in what is left of the text.
 pub(super) fn cost(pieces: &[Piece<'_>], text: &[u8]) -> usize {
-    pieces.iter().fold(text.len() / 16, |sum, piece| match piece {
-        Piece::Wildcard => sum,
-        Piece::Text(piece) => {
-            let each = (piece.len() / 8).saturating_add(1);
-            sum.saturating_add(text.len().saturating_mul(each) / 8)
-        }
-    })
+    pieces
+        .iter()
+        .fold(text.len() / 16, |sum, piece| match piece {
+            Piece::Wildcard => sum,
+            Piece::Text(piece) => {
+                let each = (piece.len() / 8).saturating_add(1);
+                sum.saturating_add(text.len().saturating_mul(each) / 8)
+            }
+        })
 }
 
 /// Whether the pattern covers the whole text. Bytes do: no character of UTF-8 begins inside another.

@@ -241,11 +241,11 @@ impl<'m, 'a> Machine<'m, 'a> {
     }
 
     fn compare(&self, node: Node, depth: usize) -> Outcome<bool> {
-        let (left, right) = match self.two(node, depth)? {
-            (Value::Long(left), Value::Long(right))
-            | (Value::Datetime(left), Value::Datetime(right))
-            | (Value::Duration(left), Value::Duration(right)) => (left, right),
-            _ => return error(ErrorKind::TypeError),
+        let ((Value::Long(left), Value::Long(right))
+        | (Value::Datetime(left), Value::Datetime(right))
+        | (Value::Duration(left), Value::Duration(right))) = self.two(node, depth)?
+        else {
+            return error(ErrorKind::TypeError);
         };
         Ok(match node.op {
             Op::Less => left < right,
@@ -483,7 +483,12 @@ impl<'m, 'a> Machine<'m, 'a> {
     }
 
     fn call(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
-        let function = sound(self.program.code.get(node.operand).and_then(Function::from_code))?;
+        let function = sound(
+            self.program
+                .code
+                .get(node.operand)
+                .and_then(Function::from_code),
+        )?;
         let arguments = self.values(node, depth)?;
         function.call(&arguments).map_err(Stop::Error)
     }

@@ -36,9 +36,7 @@ pub use extension::{Extension, Function, Ip};
 pub use fault::{ErrorKind, Halt, InputFault};
 pub use index::{Dimension, Key, PROBES};
 pub use kind::TypeTag;
-pub use program::{
-    ENTITY_WORDS, FORMAT, KEY_WORDS, MAGIC, POLICY_WORDS, Policy, Program,
-};
+pub use program::{ENTITY_WORDS, FORMAT, KEY_WORDS, MAGIC, POLICY_WORDS, Policy, Program};
 pub use request::Input;
 pub use schema::{ACTION_WORDS, ENTITY_TYPE_WORDS, TYPES_HEAD};
 pub use value::{InPlace, Record, Set, Uid, Value};

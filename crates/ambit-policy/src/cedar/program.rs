@@ -77,8 +77,19 @@ impl<'a> Program<'a> {
             let whole = length.is_multiple_of(4) || number.checked_add(1)? == SECTIONS;
             (*section, rest) = rest.split_at_checked(length).filter(|_| whole)?;
         }
-        let [strings, uids, code, policies, keys, hash, tree, types, entities, lists, text] =
-            sections;
+        let [
+            strings,
+            uids,
+            code,
+            policies,
+            keys,
+            hash,
+            tree,
+            types,
+            entities,
+            lists,
+            text,
+        ] = sections;
         rest.is_empty().then_some(Self {
             typed: head.get(3)? == 1,
             strings: Words::new(strings),

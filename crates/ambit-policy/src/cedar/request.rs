@@ -52,8 +52,9 @@ impl<'a> Input<'a> {
         let (principal, action, resource) = (uid("principal")?, uid("action")?, uid("resource")?);
         let shape = program.applies(principal, action, resource)?;
         let entities = match json.get("entities") {
-            Some(entities) => Entities::read(program, entities)
-                .map_err(|fault| fault.member("entities"))?,
+            Some(entities) => {
+                Entities::read(program, entities).map_err(|fault| fault.member("entities"))?
+            }
             None => Entities::default(),
         };
         let context = json.get("context").unwrap_or(EMPTY.root());

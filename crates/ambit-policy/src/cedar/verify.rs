@@ -12,9 +12,7 @@ use super::extension::{Function, Ip};
 use super::index::{Dimension, PROBES};
 use super::kind::TypeTag;
 use super::program::{ENTITY_WORDS, KEY_WORDS, POLICY_WORDS, Program};
-use super::schema::{
-    ACTION_WORDS, ATTRIBUTE_WORDS, ENTITY_TYPE_WORDS, RECORD_HEAD, TYPES_HEAD,
-};
+use super::schema::{ACTION_WORDS, ATTRIBUTE_WORDS, ENTITY_TYPE_WORDS, RECORD_HEAD, TYPES_HEAD};
 use super::words::Words;
 
 /// Deepest nesting of types: that of JSON, which their values come in, with some to spare.
@@ -210,7 +208,9 @@ impl Verifier<'_, '_> {
         for number in 0..count {
             require(self.program.find_key(self.program.key(number)?) == Some(number))?;
         }
-        let used = (0..hash.len()).filter(|at| hash.get(*at) != Some(0)).count();
+        let used = (0..hash.len())
+            .filter(|at| hash.get(*at) != Some(0))
+            .count();
         require(used == count)
     }
 
@@ -264,7 +264,10 @@ impl Verifier<'_, '_> {
             let keys = (0..count).map_while(|number| tree.index(edge(edges, number)));
             require(is_ascending(keys))?;
             let keys = self.program.keys.len() / KEY_WORDS;
-            let known = |number| tree.index(edge(edges, number)).is_some_and(|key| key < keys);
+            let known = |number| {
+                tree.index(edge(edges, number))
+                    .is_some_and(|key| key < keys)
+            };
             require((0..count).all(known))?;
         }
         Some(at)

@@ -52,7 +52,11 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let hour = text.accept(b"T").then(|| text.digits(2))??;
     let minute = text.accept(b":").then(|| text.digits(2))??;
     let second = text.accept(b":").then(|| text.digits(2))??;
-    let millisecond = if text.accept(b".") { text.digits(3)? } else { 0 };
+    let millisecond = if text.accept(b".") {
+        text.digits(3)?
+    } else {
+        0
+    };
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -99,7 +103,11 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=last).contains(&day) {
         return None;
     }
-    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let year = if month <= 2 {
+        year.checked_sub(1)?
+    } else {
+        year
+    };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
     let month = month.checked_add(9)?.rem_euclid(12);
@@ -184,12 +192,31 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), Some(value), "{text}");
         }
         let bad = [
-            "", "1970", "1970-1-1", "1970-01-01T", "1970-01-01T00:00:00", "1970-01-01 00:00:00Z",
-            "1970-00-01", "1970-13-01", "1970-01-00", "1970-01-32", "2023-02-29", "1900-02-29",
-            "1970-01-01T24:00:00Z", "1970-01-01T00:60:00Z", "1970-01-01T00:00:60Z",
-            "1970-01-01T00:00:00.1Z", "1970-01-01T00:00:00.0001Z", "1970-01-01T00:00:00+24:00",
-            "1970-01-01T00:00:00+2400", "1970-01-01T00:00:00+0060", "1970-01-01T00:00:00Zx",
-            "1970-01-01T00:00:00z", "-970-01-01", "1970-01-01Z", "197٠-01-01",
+            "",
+            "1970",
+            "1970-1-1",
+            "1970-01-01T",
+            "1970-01-01T00:00:00",
+            "1970-01-01 00:00:00Z",
+            "1970-00-01",
+            "1970-13-01",
+            "1970-01-00",
+            "1970-01-32",
+            "2023-02-29",
+            "1900-02-29",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:60:00Z",
+            "1970-01-01T00:00:60Z",
+            "1970-01-01T00:00:00.1Z",
+            "1970-01-01T00:00:00.0001Z",
+            "1970-01-01T00:00:00+24:00",
+            "1970-01-01T00:00:00+2400",
+            "1970-01-01T00:00:00+0060",
+            "1970-01-01T00:00:00Zx",
+            "1970-01-01T00:00:00z",
+            "-970-01-01",
+            "1970-01-01Z",
+            "197٠-01-01",
         ];
         for text in bad {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
@@ -212,9 +239,23 @@ mod tests {
             assert_eq!(parse_duration(text.as_bytes()), Some(value), "{text}");
         }
         let bad = [
-            "", "-", "1", "d", "1h1d", "1d1d", "1ms1s", "1 d", "+1d", "--1d", "1d-1h", "1D",
-            "9223372036854775808ms", "-9223372036854775809ms", "106751991168d",
-            "99999999999999999999s", "1md",
+            "",
+            "-",
+            "1",
+            "d",
+            "1h1d",
+            "1d1d",
+            "1ms1s",
+            "1 d",
+            "+1d",
+            "--1d",
+            "1d-1h",
+            "1D",
+            "9223372036854775808ms",
+            "-9223372036854775809ms",
+            "106751991168d",
+            "99999999999999999999s",
+            "1md",
         ];
         for text in bad {
             assert_eq!(parse_duration(text.as_bytes()), None, "{text}");
