@@ -1,17 +1,20 @@
 //! Conditions made of one operator, aimed so that true, false and nearly true are all common.
 
+use super::calc;
 use super::data::Val;
 use super::expr::Expr;
 use super::generate::{Generator, has_no_literal};
 use super::near;
 use super::paths::Path;
 use super::schema::Ty;
+use super::values;
 use super::world::TAGS;
 use crate::judge::Uid;
 
 type Make = fn(&mut Generator<'_>, usize) -> Option<Expr>;
 
-const KINDS: [(u32, Make); 12] = [
+const KINDS: [(u32, Make); 13] = [
+    (14, calc::comparison),
     (14, equality),
     (12, order),
     (6, decimal_order),
@@ -338,7 +341,14 @@ fn addresses(generator: &mut Generator<'_>, depth: usize) -> Option<Expr> {
     const TESTS: [&str; 4] = ["isIpv4", "isIpv6", "isLoopback", "isMulticast"];
     let ip = Ty::Ext("ip");
     if generator.dice.chance(40) {
-        let address = generator.of(&ip, depth);
+        let address = if generator.dice.chance(50) {
+            generator.of(&ip, depth)
+        } else {
+            {
+                let text = values::any_address(generator.dice);
+                generator.spell(Val::ext("ip", text))
+            }
+        };
         return Some(Expr::Call(generator.dice.of(&TESTS), vec![address]));
     }
     let known = generator.path(|ty| *ty == ip);

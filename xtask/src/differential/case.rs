@@ -8,9 +8,9 @@ use super::policy::{self, Policy};
 use super::world::{Environment, World};
 
 /// How many policy sets a case has.
-pub(crate) const SETS: usize = 5;
+pub(crate) const SETS: usize = 10;
 /// How many requests each of them is asked.
-pub(crate) const ASKS: usize = 64;
+pub(crate) const ASKS: usize = 48;
 /// How many decisions a case is.
 pub(crate) const DECISIONS: usize = SETS * ASKS;
 

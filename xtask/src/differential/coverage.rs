@@ -11,6 +11,13 @@ use super::prepare::{self, Asked, Expected, Stored};
 use crate::judge::ErrorKind;
 use crate::ui;
 
+/// The errors that a valid policy can have.
+const AFTER_CHECKS: [ErrorKind; 3] = [
+    ErrorKind::EntityDoesNotExist,
+    ErrorKind::IntegerOverflow,
+    ErrorKind::FailedExtensionFunctionExecution,
+];
+
 /// Counts of what happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Coverage {
@@ -51,8 +58,15 @@ impl Coverage {
         }
     }
 
-    /// Evaluates every part of every condition on its own, as a policy of one expression.
-    pub(crate) fn look_at(&mut self, policies: &[Policy], asked: &Asked, stored: &Stored) {
+    /// Evaluates every part of every condition on its own, as a policy of one expression. In a valid
+    /// policy a part that meets a wrong type or a missing attribute had a check before it.
+    pub(crate) fn look_at(
+        &mut self,
+        policies: &[Policy],
+        asked: &Asked,
+        stored: &Stored,
+        typed: bool,
+    ) {
         let mut parts = Vec::new();
         for (_, clause) in policies.iter().flat_map(|policy| &policy.clauses) {
             collect(clause, &mut parts);
@@ -66,10 +80,10 @@ impl Coverage {
         };
         for (index, part) in parts.iter().enumerate() {
             let id = format!("policy{index}");
-            let outcome = if answer.erroring.contains_key(&id) {
-                2
-            } else {
-                usize::from(!answer.determining.contains(&id))
+            let outcome = match answer.erroring.get(&id) {
+                Some(kind) if typed && !AFTER_CHECKS.contains(kind) => continue,
+                Some(_) => 2,
+                None => usize::from(!answer.determining.contains(&id)),
             };
             self.operators.entry(part.operator()).or_default()[outcome] += 1;
         }

@@ -6,6 +6,7 @@
 
 mod atoms;
 mod breakage;
+mod calc;
 mod case;
 mod coverage;
 mod data;

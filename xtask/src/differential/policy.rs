@@ -153,7 +153,7 @@ fn scope(dice: &mut Dice, witness: &Witness<'_>, own: &Uid, ty: usize) -> Scope 
         };
         world.model.name(index).to_owned()
     };
-    match dice.weighted(&[(40, 0), (12, 1), (16, 2), (18, 3), (14, 4)]) {
+    match dice.weighted(&[(50, 0), (7, 1), (15, 2), (16, 3), (12, 4)]) {
         0 => Scope::Any,
         1 => Scope::Eq(Name::Uid(named(dice))),
         2 => Scope::In(Name::Uid(group(dice))),

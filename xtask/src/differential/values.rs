@@ -369,3 +369,9 @@ pub(crate) fn far_date(dice: &mut Dice) -> Val {
     let duration = Val::ext("duration", dice.of(&FAR));
     Val::Call("offset", vec![Val::ext("datetime", "1970-01-01"), duration])
 }
+
+/// An address that need not be among the case's few: those at the edges of loopback and multicast
+/// are too many for that.
+pub(crate) fn any_address(dice: &mut Dice) -> &'static str {
+    dice.of(&IPS)
+}

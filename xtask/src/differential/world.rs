@@ -42,7 +42,7 @@ impl World {
         let model = Model::draw(dice);
         let pools = Pools::draw(dice);
         let askable = model.askable();
-        let environments = (0..dice.between(1, 3))
+        let environments = (0..dice.between(1, 2))
             .map(|_| {
                 let action = dice.of(&askable);
                 let about = &model.actions[action];
@@ -64,7 +64,7 @@ impl World {
     /// A random entity of a type.
     pub(crate) fn uid(&self, dice: &mut Dice, ty: usize) -> Uid {
         let entity_type = &self.model.types[ty];
-        let ghost = dice.chance(4) && !(entity_type.is_enum && self.typed);
+        let ghost = dice.chance(3) && !(entity_type.is_enum && self.typed);
         let id = if ghost {
             "ghost".to_owned()
         } else {
@@ -83,7 +83,7 @@ impl World {
         }
         let value = match ty {
             Ty::Set(element) => {
-                let count = dice.weighted(&[(2, 0), (3, 1), (4, 2), (3, 3), (1, 5)]);
+                let count = dice.weighted(&[(4, 0), (3, 1), (4, 2), (3, 3), (1, 5)]);
                 Val::Set((0..count).map(|_| self.value(dice, element)).collect())
             }
             Ty::Record(attrs) => Val::Record(self.record(dice, attrs)),
@@ -191,7 +191,7 @@ impl World {
         let mut entities = Vec::new();
         for (index, entity_type) in self.model.types.iter().enumerate() {
             for id in &entity_type.ids {
-                if dice.chance(12) || (entity_type.is_enum && dice.chance(40)) {
+                if dice.chance(7) || (entity_type.is_enum && dice.chance(40)) {
                     continue;
                 }
                 let uid = Uid {

@@ -1,6 +1,8 @@
 //! The reference as an engine under test: it shows that the judge itself works, since it agrees in
 //! everything but the faults that are planted in it.
 
+use std::collections::HashMap;
+
 use cedar_policy::{Entities, PolicySet, Schema};
 
 use super::{Answer, Compiled, Fault, Refusal, SchemaSource, Subject, Wire, reference};
@@ -30,7 +32,7 @@ impl Subject for Mirror {
             policies,
             schema: schema.map(|source| source.schema.clone()),
             fault: self.0,
-            entities: None,
+            seen: HashMap::new(),
         }))
     }
 }
@@ -39,8 +41,8 @@ struct Reflection {
     policies: PolicySet,
     schema: Option<Schema>,
     fault: Option<Fault>,
-    /// The last entities with their text: most requests to a policy set come with the same.
-    entities: Option<(String, Entities)>,
+    /// The entities seen, by their text: most requests to a policy set come with the same few.
+    seen: HashMap<String, Result<Entities, String>>,
 }
 
 impl Compiled for Reflection {
@@ -57,12 +59,17 @@ impl Compiled for Reflection {
             schema.filter(|_| !lax),
         )
         .map_err(Refusal::Conformance)?;
-        let entities = match self.entities.take() {
-            Some((text, entities)) if text == wire.entities.get() => (text, entities),
-            _ => self.read(wire.entities.get())?,
+        let text = wire.entities.get();
+        if !self.seen.contains_key(text) {
+            let entities = self.read(text);
+            self.seen.insert(text.to_owned(), entities);
+        }
+        let entities = match self.seen.get(text) {
+            Some(Ok(entities)) => entities,
+            Some(Err(why)) => return Err(Refusal::Conformance(why.clone())),
+            None => return Err(Refusal::Other("the entities were lost".to_owned())),
         };
-        let answer = reference::answer(&request, &self.policies, &entities.1);
-        self.entities = Some(entities);
+        let answer = reference::answer(&request, &self.policies, entities);
         Ok(match self.fault {
             Some(fault) => fault.change_answer(answer),
             None => answer,
@@ -71,13 +78,11 @@ impl Compiled for Reflection {
 }
 
 impl Reflection {
-    fn read(&self, text: &str) -> Result<(String, Entities), Refusal> {
+    fn read(&self, text: &str) -> Result<Entities, String> {
         let seen = match self.fault {
             Some(fault) => fault.change_entities(text),
             None => text.to_owned(),
         };
-        let entities = reference::entities(&seen, self.schema.as_ref());
-        let entities = entities.map_err(Refusal::Conformance)?;
-        Ok((text.to_owned(), entities))
+        reference::entities(&seen, self.schema.as_ref())
     }
 }
