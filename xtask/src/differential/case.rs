@@ -18,6 +18,9 @@ const STORES: usize = 3;
 /// In hundred: requests that are broken on purpose, where a schema says what is right.
 const BROKEN: u32 = 8;
 
+/// In hundred: requests whose JSON is written in an unusual way.
+const STYLED: u32 = 20;
+
 /// A request with its entities.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -29,6 +32,8 @@ pub(crate) struct Question {
     pub environment: Environment,
     /// Whether it was broken.
     pub broken: bool,
+    /// How the engines get its JSON, see [`super::style`].
+    pub style: Option<u64>,
 }
 
 /// What all policy sets of a case have in common.
@@ -63,6 +68,7 @@ impl Setting {
                 ask,
                 environment,
                 broken,
+                style: dice.chance(STYLED).then(|| dice.below(1 << 30) as u64),
             });
         }
         Self {
@@ -74,7 +80,8 @@ impl Setting {
 
     /// A random policy set, and whether it takes the way through Cedar's text.
     pub(crate) fn policies(&self, dice: &mut Dice) -> (Vec<Policy>, bool) {
-        let count = dice.weighted(&[(1, 1), (2, 2), (3, 4), (3, 7), (2, 12)]);
+        // The large ones are for whatever an engine does only when there are many policies.
+        let count = dice.weighted(&[(100, 1), (200, 2), (300, 4), (300, 7), (200, 12), (12, 150)]);
         // Sets of one effect show of each policy whether it is satisfied; in the others the
         // forbids hide the permits, which is what decides.
         let permits = dice.weighted(&[(4, 100), (4, 0), (2, 85), (2, 60)]);

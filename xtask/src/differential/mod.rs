@@ -20,6 +20,7 @@ mod prepare;
 mod run;
 mod schema;
 mod shrink;
+mod style;
 mod trial;
 mod values;
 mod wild;
@@ -69,7 +70,7 @@ pub(crate) fn command(args: &Args, root: &Path) -> Result<Tally, String> {
         mode: args.mode,
         threads: parallel::threads(args.threads),
         only: args.case,
-        coverage: true,
+        coverage: args.case.is_none(),
         shrink: !args.as_found,
         progress: true,
     };
@@ -80,7 +81,9 @@ pub(crate) fn command(args: &Args, root: &Path) -> Result<Tally, String> {
     let started = Instant::now();
     let report = run(&options, subject.as_ref());
     let seconds = started.elapsed().as_secs_f64();
-    report.coverage.print();
+    if options.coverage {
+        report.coverage.print();
+    }
     ui::outcome(
         report.failure.is_none(),
         format_args!("{} decisions agree, in {seconds:.1} s", report.passed),

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::data::{self, Ask, Store};
 use super::policy::{self, Policy as Model};
+use super::style;
 use crate::judge::reference::{self, with_causes};
 use crate::judge::{Answer, Compiled, Refusal, SchemaSource, Wire};
 
@@ -117,8 +118,13 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Reads a request.
-    pub(crate) fn new(ask: &Ask, stored: &Stored, schema: Option<&Schema>) -> Result<Self, String> {
+    /// Reads a request. With a `style` the engines get the same JSON written in another way.
+    pub(crate) fn new(
+        ask: &Ask,
+        style: Option<u64>,
+        stored: &Stored,
+        schema: Option<&Schema>,
+    ) -> Result<Self, String> {
         let context = RawValue::from_string(data::json(&ask.context));
         let context = context.map_err(|error| error.to_string())?;
         let (principal, action, resource) = (&ask.principal, &ask.action, &ask.resource);
@@ -130,10 +136,12 @@ impl Asked {
             context: &context,
             entities: &stored.json,
         };
-        Ok(Self {
-            bytes: wire.to_bytes(),
-            request,
-        })
+        let bytes = wire.to_bytes();
+        let bytes = match style {
+            Some(seed) => style::restyled(&bytes, seed)?,
+            None => bytes,
+        };
+        Ok(Self { bytes, request })
     }
 
     /// What the reference says.

@@ -60,7 +60,8 @@ enum Change {
 
 type Kind = fn(&mut Trial, usize) -> Change;
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
+    plain_style,
     drop_policy,
     drop_entity,
     drop_clause,
@@ -78,6 +79,10 @@ fn remove<T>(items: &mut Vec<T>, index: usize) -> Change {
     }
     items.remove(index);
     Change::Made
+}
+
+fn plain_style(trial: &mut Trial, _index: usize) -> Change {
+    trial.style.take().map_or(Change::None, |_| Change::Made)
 }
 
 fn drop_policy(trial: &mut Trial, index: usize) -> Change {

@@ -18,6 +18,8 @@ pub(crate) struct Trial {
     pub store: Store,
     /// The request.
     pub ask: Ask,
+    /// How the engines get the JSON, see [`super::style`].
+    pub style: Option<u64>,
 }
 
 /// Two answers that are not the same.
@@ -59,7 +61,7 @@ impl Trial {
         }
         let bare = schema.map(|source| &source.schema);
         let stored = Stored::new(&self.store, bare).ok()?;
-        let asked = Asked::new(&self.ask, &stored, bare).ok()?;
+        let asked = Asked::new(&self.ask, self.style, &stored, bare).ok()?;
         let expected = asked.expected(&policies, &stored);
         let found = match subject.compile(&policies, schema) {
             Ok(mut engine) => prepare::found(engine.as_mut(), &asked.bytes),

@@ -331,12 +331,16 @@ impl Pools {
             longs.extend([base, base.saturating_add(1), base.saturating_sub(1)]);
         }
         let size = |dice: &mut Dice| dice.between(3, 6);
+        let few = neighbours(dice, &STRINGS);
+        let mut strings: Vec<String> = few.into_iter().map(str::to_owned).collect();
+        if dice.chance(8) {
+            // Longer than any short form of a string, twice with the difference at the end.
+            let long = "é".repeat(dice.between(8, 200));
+            strings.extend([format!("{long}a"), format!("{long}b")]);
+        }
         Self {
             longs,
-            strings: neighbours(dice, &STRINGS)
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            strings,
             decimals: neighbours(dice, &DECIMALS),
             ips: neighbours(dice, &IPS),
             datetimes: (0..size(dice))

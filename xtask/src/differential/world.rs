@@ -83,7 +83,7 @@ impl World {
         }
         let value = match ty {
             Ty::Set(element) => {
-                let count = dice.weighted(&[(4, 0), (3, 1), (4, 2), (3, 3), (1, 5)]);
+                let count = dice.weighted(&[(40, 0), (30, 1), (40, 2), (30, 3), (10, 5), (2, 20)]);
                 Val::Set((0..count).map(|_| self.value(dice, element)).collect())
             }
             Ty::Record(attrs) => Val::Record(self.record(dice, attrs)),
