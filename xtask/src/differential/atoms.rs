@@ -167,13 +167,21 @@ fn action_test(generator: &mut Generator<'_>, _depth: usize) -> Option<Expr> {
         generator.dice.below(world.model.actions.len())
     };
     let uid = &world.model.actions[index].uid;
+    // Strict validation compares actions of one namespace only.
+    let comparable = uid.ty == world.model.actions[own].uid.ty || !world.typed;
     let literal = Expr::Lit(Val::entity(uid.clone()));
     let action = Expr::Var("action");
     Some(match generator.dice.below(5) {
-        0 => Expr::binary("==", action, literal),
+        0 if comparable => Expr::binary("==", action, literal),
         1 => Expr::Is(Box::new(action), uid.ty.clone(), None),
         2 => {
-            let other = Expr::Lit(Val::entity(world.action(generator.dice)));
+            let other = world.action(generator.dice);
+            let other = if other.ty == uid.ty || !world.typed {
+                other
+            } else {
+                uid.clone()
+            };
+            let other = Expr::Lit(Val::entity(other));
             Expr::binary("in", action, Expr::Set(vec![other, literal]))
         }
         _ => Expr::binary("in", action, literal),

@@ -78,7 +78,10 @@ fn break_entity(dice: &mut Dice, world: &World, entity: &mut Entity) {
         5 => {
             entity.tags.insert("tag".to_owned(), odd(dice, world));
         }
-        6 => entity.extra = Some(BTreeMap::from([("extra".to_owned(), Val::Long(1))])),
+        6 => entity.extra = Some("extra"),
+        7 if dice.chance(40) => {
+            entity.without = Some(dice.of(&["uid", "attrs", "parents", "tags"]));
+        }
         _ => break_members(dice, world, &mut entity.attrs),
     }
 }

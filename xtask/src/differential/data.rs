@@ -105,7 +105,7 @@ struct FunctionOf<'a> {
 }
 
 /// One entity of a store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entity {
     /// Its name.
     pub uid: Uid,
@@ -114,11 +114,38 @@ pub(crate) struct Entity {
     /// What it is directly in.
     pub parents: Vec<Uid>,
     /// Its tags.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, Val>,
-    /// A member that no entity has, to be refused.
-    #[serde(flatten)]
-    pub extra: Option<BTreeMap<String, Val>>,
+    /// Whether the names above are written with the mark of an entity.
+    pub form: Form,
+    /// A member that is left out, to be refused.
+    pub without: Option<&'static str>,
+    /// A member that no entity has.
+    pub extra: Option<&'static str>,
+}
+
+impl Serialize for Entity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = |uid: &Uid| Val::Entity(uid.clone(), self.form);
+        let has = |name| self.without != Some(name);
+        let mut map = serializer.serialize_map(None)?;
+        if has("uid") {
+            map.serialize_entry("uid", &names(&self.uid))?;
+        }
+        if has("attrs") {
+            map.serialize_entry("attrs", &self.attrs)?;
+        }
+        if has("parents") {
+            let parents: Vec<Val> = self.parents.iter().map(names).collect();
+            map.serialize_entry("parents", &parents)?;
+        }
+        if has("tags") && !self.tags.is_empty() {
+            map.serialize_entry("tags", &self.tags)?;
+        }
+        if let Some(extra) = self.extra {
+            map.serialize_entry(extra, &1)?;
+        }
+        map.end()
+    }
 }
 
 /// The entities that a request comes with.

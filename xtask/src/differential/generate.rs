@@ -96,6 +96,13 @@ impl<'a> Generator<'a> {
         if self.dice.chance(self.wildness) {
             return wild::operand(self, depth);
         }
+        if self.witness.world.typed && !ty.has_literal() {
+            // Only what the request carries has such a type.
+            return match self.path(|path| path == ty) {
+                Some(path) => self.read(path),
+                None => self.literal(ty),
+            };
+        }
         match self
             .dice
             .weighted(&[(50, 0), (25, 1), (if depth > 0 { 35 } else { 0 }, 2)])
@@ -265,7 +272,10 @@ impl<'a> Generator<'a> {
 
     /// A literal that may be what strict validation refuses is replaced.
     fn near_literal(&mut self, ty: &Ty, value: Val) -> Expr {
-        if self.witness.world.typed && has_no_literal(&value) {
+        if self.witness.world.typed && (has_no_literal(&value) || !ty.has_literal()) {
+            if let Some(path) = self.path(|path| path == ty) {
+                return self.read(path);
+            }
             return self.literal(ty);
         }
         self.spell(value)

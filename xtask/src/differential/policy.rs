@@ -10,6 +10,7 @@ use super::dice::Dice;
 use super::expr::Expr;
 use super::generate::Generator;
 use super::paths::Witness;
+use super::wild;
 use super::world::{Environment, World};
 use crate::judge::Uid;
 
@@ -195,7 +196,10 @@ fn clauses(dice: &mut Dice, witness: &Witness<'_>) -> Vec<(bool, Expr)> {
     let mut generator = Generator::new(dice, witness);
     (0..count)
         .map(|_| {
-            let condition = generator.condition(depth);
+            let mut condition = generator.condition(depth);
+            if generator.wildness > 0 {
+                wild::spoil(&mut generator, &mut condition);
+            }
             let when = generator.dice.chance(80);
             (when, condition)
         })

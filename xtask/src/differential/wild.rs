@@ -35,6 +35,28 @@ pub(crate) fn operand(generator: &mut Generator<'_>, depth: usize) -> Expr {
     }
 }
 
+/// Puts what does not fit into some places of an expression, whatever they are: an operand of `&&`,
+/// a condition of `if`, what `like` or `is` look at, an argument too many.
+pub(crate) fn spoil(generator: &mut Generator<'_>, expr: &mut Expr) {
+    if let Expr::Call(_, args) = expr
+        && generator.dice.chance(generator.wildness)
+    {
+        match args.last().cloned() {
+            Some(last) if generator.dice.chance(50) => args.push(last),
+            _ => {
+                args.pop();
+            }
+        }
+    }
+    for operand in expr.operands_mut() {
+        if generator.dice.chance(generator.wildness / 2) {
+            *operand = self::operand(generator, 1);
+        } else {
+            spoil(generator, operand);
+        }
+    }
+}
+
 /// An expression that errs, whatever the request.
 fn error(generator: &mut Generator<'_>) -> Expr {
     let long = |value| Expr::Lit(Val::Long(value));
@@ -57,7 +79,12 @@ fn error(generator: &mut Generator<'_>) -> Expr {
             Expr::Call(constructor, vec![text(values::no_value(generator.dice))])
         }
         7 => wrong_arity(generator),
-        _ => Expr::Var(generator.dice.of(&["principal", "resource", "context"])).get("missing"),
+        _ => {
+            let variable = generator
+                .dice
+                .of(&["principal", "resource", "context", "action"]);
+            Expr::Var(variable).get("missing")
+        }
     }
 }
 

@@ -205,6 +205,8 @@ impl World {
                     uid,
                     parents,
                     tags: tags.unwrap_or_default(),
+                    form: dice.of(&[Form::Object, Form::Object, Form::Object, Form::Marked]),
+                    without: None,
                     extra: None,
                 });
             }
@@ -261,6 +263,8 @@ impl World {
                     .map(|group| model.actions[*group].uid.clone())
                     .collect(),
                 tags: BTreeMap::new(),
+                form: Form::Object,
+                without: None,
                 extra: None,
             });
         }
