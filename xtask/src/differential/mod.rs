@@ -16,11 +16,15 @@ mod generate;
 mod near;
 mod paths;
 mod policy;
+mod policy_json;
 mod prepare;
 mod run;
 mod schema;
+mod schema_json;
 mod shrink;
 mod style;
+#[cfg(test)]
+mod tests;
 mod trial;
 mod values;
 mod wild;
@@ -65,14 +69,13 @@ pub(crate) struct Args {
 pub(crate) fn command(args: &Args, root: &Path) -> Result<Tally, String> {
     let subject = args.engine.subject(root)?;
     let options = Options {
-        decisions: args.decisions,
-        seed: args.seed,
         mode: args.mode,
         threads: parallel::threads(args.threads),
         only: args.case,
         coverage: args.case.is_none(),
         shrink: !args.as_found,
         progress: true,
+        ..Options::quiet(args.decisions, args.seed)
     };
     ui::heading(format_args!(
         "Differential ({:?}, {:?}, seed {}, {} threads)",
@@ -167,7 +170,7 @@ fn schema_text(source: &SchemaSource) -> String {
 }
 
 fn policies_text(trial: &Trial) -> String {
-    let json = policy::set_json(&trial.policies);
+    let json = policy_json::set_json(&trial.policies);
     let Ok(set) = prepare::policies(&trial.policies, trial.by_text) else {
         return json;
     };

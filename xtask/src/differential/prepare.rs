@@ -9,7 +9,8 @@ use cedar_policy::{
 use serde_json::value::RawValue;
 
 use super::data::{self, Ask, Store};
-use super::policy::{self, Policy as Model};
+use super::policy::Policy as Model;
+use super::policy_json;
 use super::style;
 use crate::judge::reference::{self, with_causes};
 use crate::judge::{Answer, Compiled, Refusal, SchemaSource, Wire};
@@ -44,7 +45,7 @@ pub(crate) fn schema(json: &serde_json::Value) -> Result<SchemaSource, String> {
 
 /// The policy set, directly from JSON or by way of Cedar's text.
 pub(crate) fn policies(models: &[Model], by_text: bool) -> Result<PolicySet, String> {
-    let json = policy::set_json(models);
+    let json = policy_json::set_json(models);
     let set = PolicySet::from_json_str(&json);
     let set = set.map_err(|error| format!("the policies: {}\n{json}", with_causes(&error)))?;
     // What the text cannot say, such as too many arguments, stays as it is.

@@ -50,6 +50,23 @@ pub(crate) struct Options {
     pub progress: bool,
 }
 
+impl Options {
+    /// Both modes on all processors, without output: for a caller that only wants to know whether
+    /// an engine is found to differ, such as a run over mutants.
+    pub(crate) fn quiet(decisions: usize, seed: u64) -> Self {
+        Self {
+            decisions,
+            seed,
+            mode: Mode::Both,
+            threads: parallel::threads(None),
+            only: None,
+            coverage: false,
+            shrink: false,
+            progress: false,
+        }
+    }
+}
+
 /// How a run came out.
 #[derive(Debug)]
 pub(crate) struct Report {

@@ -1,9 +1,6 @@
 //! Random schemas.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
 use crate::judge::Uid;
@@ -95,10 +92,11 @@ pub(crate) struct Model {
     /// The actions.
     pub actions: Vec<Action>,
     /// Types that have a name: written by that name wherever they occur.
-    commons: Vec<(String, Ty)>,
+    pub commons: Vec<(String, Ty)>,
 }
 
-const NAMESPACES: [&str; 4] = ["", "App", "App::Inner", "Zed"];
+/// The namespaces that a case may use.
+pub(crate) const NAMESPACES: [&str; 4] = ["", "App", "App::Inner", "Zed"];
 const TYPE_NAMES: [&str; 8] = [
     "User", "Team", "Doc", "Folder", "Device", "Color", "_x1", "Org",
 ];
@@ -182,124 +180,10 @@ impl Model {
         found
     }
 
-    /// The schema in Cedar's JSON.
-    pub(crate) fn to_json(&self) -> Value {
-        let mut namespaces: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-        let mut put = |namespace: &str, kind: &str, name: &str, value: Value| {
-            let known = NAMESPACES.iter().find(|known| **known == namespace);
-            let space = namespaces
-                .entry(known.copied().unwrap_or(""))
-                .or_insert_with(|| {
-                    let empty = json!({"entityTypes": {}, "actions": {}, "commonTypes": {}});
-                    empty.as_object().cloned().unwrap_or_default()
-                });
-            if let Some(Value::Object(members)) = space.get_mut(kind) {
-                members.insert(name.to_owned(), value);
-            }
-        };
-        for entity_type in &self.types {
-            let (namespace, name) = split(&entity_type.name);
-            put(
-                namespace,
-                "entityTypes",
-                name,
-                self.entity_type_json(entity_type),
-            );
-        }
-        for action in &self.actions {
-            let (namespace, _) = split(&action.uid.ty);
-            put(
-                namespace,
-                "actions",
-                &action.uid.id,
-                self.action_json(action),
-            );
-        }
-        for (name, ty) in &self.commons {
-            put("App", "commonTypes", name, self.inner_type_json(ty));
-        }
-        json!(namespaces)
-    }
-
-    fn entity_type_json(&self, entity_type: &EntityType) -> Value {
-        if entity_type.is_enum {
-            return json!({"enum": entity_type.ids});
-        }
-        let parents: Vec<&str> = entity_type
-            .parents
-            .iter()
-            .map(|index| self.name(*index))
-            .collect();
-        let mut json =
-            json!({"memberOfTypes": parents, "shape": self.record_json(&entity_type.attrs)});
-        if let Some(tags) = &entity_type.tags {
-            json["tags"] = self.type_json(tags);
-        }
-        json
-    }
-
-    fn action_json(&self, action: &Action) -> Value {
-        let names = |types: &[usize]| -> Vec<&str> {
-            types.iter().map(|index| self.name(*index)).collect()
-        };
-        let groups: Vec<&Uid> = action
-            .groups
-            .iter()
-            .map(|index| &self.actions[*index].uid)
-            .collect();
-        json!({
-            "memberOf": groups,
-            "appliesTo": {
-                "principalTypes": names(&action.principals),
-                "resourceTypes": names(&action.resources),
-                "context": self.record_json(&action.context),
-            },
-        })
-    }
-
     /// The name of an entity type.
     pub(crate) fn name(&self, index: usize) -> &str {
         &self.types[index].name
     }
-
-    fn record_json(&self, attrs: &[Attr]) -> Value {
-        let members: Map<String, Value> = attrs
-            .iter()
-            .map(|attr| {
-                let mut json = self.type_json(&attr.ty);
-                json["required"] = json!(attr.required);
-                (attr.name.clone(), json)
-            })
-            .collect();
-        json!({"type": "Record", "attributes": members})
-    }
-
-    fn type_json(&self, ty: &Ty) -> Value {
-        match self.commons.iter().find(|(_, common)| common == ty) {
-            Some((name, _)) => json!({"type": format!("App::{name}")}),
-            None => self.inner_type_json(ty),
-        }
-    }
-
-    fn inner_type_json(&self, ty: &Ty) -> Value {
-        match ty {
-            Ty::Bool => json!({"type": "Boolean"}),
-            Ty::Long => json!({"type": "Long"}),
-            Ty::Str => json!({"type": "String"}),
-            Ty::Ext("ip") => json!({"type": "Extension", "name": "ipaddr"}),
-            Ty::Ext(name) => json!({"type": "Extension", "name": name}),
-            Ty::Entity(index) => json!({"type": "Entity", "name": self.name(*index)}),
-            // No attribute has this type.
-            Ty::Action => json!({"type": "Entity", "name": "Action"}),
-            Ty::Set(element) => json!({"type": "Set", "element": self.type_json(element)}),
-            Ty::Record(attrs) => self.record_json(attrs),
-        }
-    }
-}
-
-/// `A::B::C` as `A::B` and `C`.
-fn split(name: &str) -> (&str, &str) {
-    name.rsplit_once("::").unwrap_or(("", name))
 }
 
 fn join(namespace: &str, name: &str) -> String {
