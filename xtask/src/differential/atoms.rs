@@ -353,7 +353,7 @@ fn addresses(generator: &mut Generator<'_>, depth: usize) -> Option<Expr> {
             generator.of(&ip, depth)
         } else {
             {
-                let text = values::any_address(generator.dice);
+                let text = values::edge_address(generator.dice);
                 generator.spell(Val::ext("ip", text))
             }
         };

@@ -11,32 +11,34 @@ use super::values;
 use super::world::World;
 use crate::judge::Uid;
 
-/// Breaks the request or its entities, or, now and then, changes something that breaks nothing.
-pub(crate) fn apply(dice: &mut Dice, world: &World, store: &mut Store, ask: &mut Ask) {
-    match dice.below(10) {
+/// Breaks the request, or, now and then, changes something that breaks nothing.
+pub(crate) fn ask(dice: &mut Dice, world: &World, ask: &mut Ask) {
+    match dice.below(6) {
         0 => break_names(dice, world, ask),
-        1..5 => {
+        1 => ask.context = odd(dice, world),
+        _ => {
             if let Val::Record(members) = &mut ask.context {
                 break_members(dice, world, members);
             }
         }
-        5 => ask.context = odd(dice, world),
-        _ => {
-            let index = dice.below(store.0.len());
-            if let Some(entity) = store.0.get_mut(index) {
-                break_entity(dice, world, entity);
-            }
-            if dice.chance(5) {
-                break_list(dice, store);
-            }
-        }
+    }
+}
+
+/// The same for the entities.
+pub(crate) fn store(dice: &mut Dice, world: &World, store: &mut Store) {
+    let index = dice.below(store.0.len());
+    if let Some(entity) = store.0.get_mut(index) {
+        break_entity(dice, world, entity);
+    }
+    if dice.chance(8) {
+        break_list(dice, store);
     }
 }
 
 fn break_names(dice: &mut Dice, world: &World, ask: &mut Ask) {
     let ty = dice.below(world.model.types.len());
     let other = match dice.below(4) {
-        0 => stranger(),
+        0 => stranger(dice),
         1 => Uid {
             id: "outside".to_owned(),
             ..world.uid(dice, ty)
@@ -56,9 +58,12 @@ fn break_names(dice: &mut Dice, world: &World, ask: &mut Ask) {
     }
 }
 
-fn stranger() -> Uid {
+/// An entity of a type that no schema has, or whose name is none.
+fn stranger(dice: &mut Dice) -> Uid {
     Uid {
-        ty: "Stranger".to_owned(),
+        ty: dice
+            .of(&["Stranger", "Stranger", "", "1x", "App::", "if"])
+            .to_owned(),
         id: "x".to_owned(),
     }
 }
@@ -66,10 +71,10 @@ fn stranger() -> Uid {
 fn break_entity(dice: &mut Dice, world: &World, entity: &mut Entity) {
     let ty = dice.below(world.model.types.len());
     match dice.below(9) {
-        0 => entity.uid = stranger(),
+        0 => entity.uid = stranger(dice),
         1 => entity.uid.id = "outside".to_owned(),
         2 => entity.parents.push(world.uid(dice, ty)),
-        3 => entity.parents.push(stranger()),
+        3 => entity.parents.push(stranger(dice)),
         4 => {
             let action = world.action(dice);
             entity.parents.push(action);
@@ -137,7 +142,7 @@ fn break_value(dice: &mut Dice, world: &World, value: &mut Val) {
         Val::Entity(uid, form) => {
             let ty = dice.below(world.model.types.len());
             *uid = match dice.below(3) {
-                0 => stranger(),
+                0 => stranger(dice),
                 1 => Uid {
                     id: "outside".to_owned(),
                     ..uid.clone()

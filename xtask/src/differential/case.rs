@@ -10,7 +10,7 @@ use super::world::{Environment, World};
 /// How many policy sets a case has.
 pub(crate) const SETS: usize = 10;
 /// How many requests each of them is asked.
-pub(crate) const ASKS: usize = 48;
+pub(crate) const ASKS: usize = 64;
 /// How many decisions a case is.
 pub(crate) const DECISIONS: usize = SETS * ASKS;
 
@@ -58,10 +58,15 @@ impl Setting {
             let mut store = dice.below(STORES);
             let broken = typed && dice.chance(BROKEN);
             if broken {
-                let mut entities = stores[store].clone();
-                breakage::apply(dice, &world, &mut entities, &mut ask);
-                store = stores.len();
-                stores.push(entities);
+                if dice.chance(60) {
+                    breakage::ask(dice, &world, &mut ask);
+                } else {
+                    // Few entities: most of the work is to read them.
+                    let mut entities = Store(stores[store].0.iter().take(6).cloned().collect());
+                    breakage::store(dice, &world, &mut entities);
+                    store = stores.len();
+                    stores.push(entities);
+                }
             }
             questions.push(Question {
                 store,

@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::PolicySet;
-
 use super::expr::Expr;
 use super::policy::{ActionScope, Policy, Scope};
 use super::prepare::{self, Asked, Expected, Stored};
-use crate::judge::ErrorKind;
+use crate::judge::{Answer, ErrorKind};
 use crate::ui;
 
 /// The errors that a valid policy can have.
@@ -60,24 +58,23 @@ impl Coverage {
 
     /// Evaluates every part of every condition on its own, as a policy of one expression. In a valid
     /// policy a part that meets a wrong type or a missing attribute had a check before it.
-    pub(crate) fn look_at(
-        &mut self,
-        policies: &[Policy],
-        asked: &Asked,
-        stored: &Stored,
-        typed: bool,
-    ) {
+    pub(crate) fn look_at(&mut self, policies: &[Policy], with: &[(&Asked, &Stored)], typed: bool) {
         let mut parts = Vec::new();
         for (_, clause) in policies.iter().flat_map(|policy| &policy.clauses) {
             collect(clause, &mut parts);
         }
         let set = parts.iter().map(|part| alone(part)).collect::<Vec<_>>();
-        let Ok(set): Result<PolicySet, _> = prepare::policies(&set, false) else {
+        let Ok(set) = prepare::policies(&set, false) else {
             return;
         };
-        let Expected::Answer(answer) = asked.expected(&set, stored) else {
-            return;
-        };
+        for (asked, stored) in with {
+            if let Expected::Answer(answer) = asked.expected(&set, stored) {
+                self.count_parts(&parts, &answer, typed);
+            }
+        }
+    }
+
+    fn count_parts(&mut self, parts: &[&Expr], answer: &Answer, typed: bool) {
         for (index, part) in parts.iter().enumerate() {
             let id = format!("policy{index}");
             let outcome = match answer.erroring.get(&id) {

@@ -253,14 +253,13 @@ impl<'a> Case<'a> {
         }
         self.ask_all(shared, &models, &set, by_text);
         if self.options.coverage && number == 0 {
-            for _ in 0..LOOKS {
+            let looks = (0..LOOKS).map(|_| {
                 let index = self.dice.below(ASKS);
-                let stored = &shared.stored[shared.setting.questions[index].store];
-                let asked = &shared.asked[index];
-                self.report
-                    .coverage
-                    .look_at(&models, asked, stored, self.typed);
-            }
+                let question = &shared.setting.questions[index];
+                (&shared.asked[index], &shared.stored[question.store])
+            });
+            let looks: Vec<_> = looks.collect();
+            self.report.coverage.look_at(&models, &looks, self.typed);
         }
         Ok(())
     }

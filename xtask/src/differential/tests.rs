@@ -49,10 +49,7 @@ fn a_difference_can_be_repeated_and_does_not_depend_on_threads() {
         ..Options::quiet(40_000, 3)
     };
     let first = judge(&many, fault).failure.expect("it is found").case;
-    let one = Options {
-        threads: 1,
-        ..many.clone()
-    };
+    let one = Options { threads: 1, ..many };
     assert_eq!(
         judge(&one, fault).failure.map(|failure| failure.case),
         Some(first)
