@@ -2,7 +2,7 @@
 //! ours and by the `cedar-policy` crate.
 //!
 //! The Cedar corpus has one policy a test and misses half of all faults that are planted; this
-//! judge knows what an answer depends on. [`run`] is the same as a function.
+//! judge knows what an answer depends on. [`run()`] is the same as a function.
 
 mod atoms;
 mod breakage;
