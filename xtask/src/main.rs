@@ -5,8 +5,11 @@ mod bench;
 mod cargo;
 mod check;
 mod ci;
+mod corpus;
 mod demo;
+mod differential;
 mod guest;
+mod judge;
 mod repro;
 mod test;
 mod ui;
@@ -35,6 +38,10 @@ enum Task {
     Demo,
     /// Run test vectors, whoever made them
     Vectors(vectors::Args),
+    /// Run the Cedar integration tests, or any folder in their format
+    Corpus(corpus::Args),
+    /// Compare random decisions with the `cedar-policy` crate
+    Differential(differential::Args),
     /// Replay an AgentDojo suite against minted tokens
     Agentdojo(agentdojo::Args),
     /// Run what needs no test: format, lints, documentation, `no_std` builds
@@ -60,6 +67,8 @@ impl Task {
             Self::Web => web::build(&root).map(built),
             Self::Demo => demo::run(&root).map(Some),
             Self::Vectors(args) => vectors::run(args, &root).map(Some),
+            Self::Corpus(args) => corpus::run(args, &root).map(Some),
+            Self::Differential(args) => differential::command(args, &root).map(Some),
             Self::Agentdojo(args) => agentdojo::run(args, &root).map(Some),
             Self::Check => check::run(&root).map(Some),
             Self::Test => test::run(&root).map(Some),
