@@ -219,12 +219,9 @@ fn patched(bundle: Vec<u8>, patch: Option<&Value>) -> Result<Vec<u8>, String> {
     let Some(patch) = patch else {
         return Ok(bundle);
     };
+    let before = Bundle::verify(&bundle).map_err(|error| error.to_string())?;
     let mut text = Writer::default();
-    text.json(
-        Bundle::verify(&bundle)
-            .map_err(|error| error.to_string())?
-            .root(),
-    );
+    text.json(before.root());
     let mut document: Value =
         serde_json::from_str(text.as_str()).map_err(|error| error.to_string())?;
     merge(&mut document, patch);
@@ -232,7 +229,8 @@ fn patched(bundle: Vec<u8>, patch: Option<&Value>) -> Result<Vec<u8>, String> {
     let text = document.to_string();
     let document =
         Document::parse(text.as_bytes(), Profile::Signed).map_err(|error| error.to_string())?;
-    Bundle::encode(document.root()).ok_or_else(|| "the changed bundle cannot be encoded".to_owned())
+    Bundle::encode(document.root(), before.program_bytes())
+        .ok_or_else(|| "the changed bundle cannot be encoded".to_owned())
 }
 
 /// The compiler reads private keys from files that only their owner can read.

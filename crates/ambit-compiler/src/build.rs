@@ -8,8 +8,9 @@ use ambit_core::limits::{INTEGER_MAX, Limits};
 use ambit_policy::Bundle;
 use serde_json::{Map, Value as Json, json};
 
+use crate::cedar;
 use crate::error::CompileError;
-use crate::project::{IssuerKey, Manifest, Project};
+use crate::project::{GuardRails, IssuerKey, Manifest, Project};
 use crate::schema::{Action, Argument, Attribute, Resource, Type};
 
 const DAY: i64 = 86_400;
@@ -44,10 +45,22 @@ pub fn bundle(project: &Project, issued: i64) -> Result<Vec<u8>, CompileError> {
     let text = document(project, issued)?.to_string();
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| CompileError::new("build.bundle", error.to_string()))?;
-    let bytes = Bundle::encode(document.root())
+    let bytes = Bundle::encode(document.root(), &program(project)?)
         .ok_or_else(|| CompileError::new("build.size", "the bundle would be larger than 8 MiB"))?;
     Bundle::verify(&bytes).map_err(|error| CompileError::new("build.bundle", error.to_string()))?;
     Ok(bytes)
+}
+
+/// The compiled guard rails; empty where the project has none.
+fn program(project: &Project) -> Result<Vec<u8>, CompileError> {
+    let Some(guard) = &project.guard else {
+        return Ok(Vec::new());
+    };
+    let options = cedar::Options {
+        schema: project.vocabulary.cedar.as_ref(),
+        validated: true,
+    };
+    cedar::write(&guard.policies, options, &guard.entities)
 }
 
 /// The bundle's content before it is encoded, all members sorted.
@@ -72,7 +85,10 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
         "tokens_from_version": policy.tokens_from_version,
         "issued": issued,
         "expires": expires,
-        "guard_rails": "none",
+        "guard_rails": match project.policy.guard_rails {
+            GuardRails::Cedar => "cedar",
+            GuardRails::None => "none",
+        },
         "possession": "off",
         "limits": limits(&project.limits),
         "keys": keys(&project.keys),

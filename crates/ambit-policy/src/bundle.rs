@@ -7,6 +7,7 @@ use ambit_core::json::{Elements, Json};
 use ambit_core::limits::{BUNDLE_BYTES, Limits};
 use sha2::{Digest as _, Sha256};
 
+use crate::cedar::Program;
 use crate::content;
 use crate::format::{self, Sections, Table};
 use crate::vocabulary::Action;
@@ -23,6 +24,8 @@ pub enum BundleError {
     Tape,
     /// A table of the index does not belong to the document.
     Index,
+    /// The compiled policies are not sound, or are there without being asked for.
+    Program(&'static str),
     /// The document lacks a member, or has one of the wrong form.
     Content(&'static str),
 }
@@ -34,6 +37,7 @@ impl fmt::Display for BundleError {
             Self::Header => f.write_str("not a bundle of format 1"),
             Self::Tape => f.write_str("the data is out of bounds"),
             Self::Index => f.write_str("the index does not belong to the data"),
+            Self::Program(section) => write!(f, "the policies are not sound (`{section}`)"),
             Self::Content(member) => write!(f, "`{member}` is missing or malformed"),
         }
     }
@@ -47,6 +51,7 @@ pub struct Bundle<'a> {
     bytes: &'a [u8],
     digest: [u8; 32],
     sections: Sections<'a>,
+    program: Option<Program<'a>>,
 }
 
 impl<'a> Bundle<'a> {
@@ -64,7 +69,17 @@ impl<'a> Bundle<'a> {
         if !bundle.sections.index_is_sound() {
             return Err(BundleError::Index);
         }
+        bundle.check_program().map_err(BundleError::Program)?;
         Ok(bundle)
+    }
+
+    /// A bundle with guard rails has a sound program with a schema, one without has none.
+    fn check_program(&self) -> Result<(), &'static str> {
+        match (&self.program, self.guard_rails()) {
+            (Some(program), "cedar") if program.typed() => program.verify(),
+            (None, "none") if self.sections.program.is_empty() => Ok(()),
+            _ => Err("header"),
+        }
     }
 
     /// Opens a bundle that was verified before, with the SHA-256 of its bytes, in constant time:
@@ -81,18 +96,20 @@ impl<'a> Bundle<'a> {
             return Err(BundleError::Size);
         }
         let sections = format::open(bytes).ok_or(BundleError::Header)?;
+        let program = Program::open(sections.program);
         Ok(Self {
             bytes,
             digest,
             sections,
+            program,
         })
     }
 
-    /// Writes a bundle around a document of the compiler. `None` when it is too large, or lacks
+    /// Writes a bundle around a document of the compiler and its program (empty without guard rails). `None` when it is too large, or lacks
     /// one of `actions`, `manifests`, `resources`, `keys`.
     #[must_use]
-    pub fn encode(document: Json<'_>) -> Option<Vec<u8>> {
-        format::encode(document).filter(|bytes| bytes.len() <= BUNDLE_BYTES)
+    pub fn encode(document: Json<'_>, program: &[u8]) -> Option<Vec<u8>> {
+        format::encode(document, program).filter(|bytes| bytes.len() <= BUNDLE_BYTES)
     }
 
     /// The bytes themselves.
@@ -157,7 +174,28 @@ impl<'a> Bundle<'a> {
         self.integer("expires")
     }
 
-    /// `none`: capabilities alone decide.
+    /// The bytes of the compiled policies; empty without guard rails.
+    #[must_use]
+    pub const fn program_bytes(&self) -> &'a [u8] {
+        self.sections.program
+    }
+
+    /// The compiled Cedar policies, where there are any.
+    #[must_use]
+    pub const fn program(&self) -> Option<&Program<'a>> {
+        self.program.as_ref()
+    }
+
+    /// The entity type in policies of a datatype of requests and tokens.
+    #[must_use]
+    pub fn resource_type(&self, datatype: &str) -> Option<&str> {
+        self.sections
+            .named(Table::Resources, datatype)?
+            .get("cedar")?
+            .as_str()
+    }
+
+    /// `cedar`: Cedar's own Allow is needed; `none`: capabilities alone decide.
     #[must_use]
     pub fn guard_rails(&self) -> &str {
         self.text("guard_rails")

@@ -29,7 +29,9 @@ pub(crate) fn check(root: Json<'_>) -> Result<(), &'static str> {
     require(all_elements(root.get("keys"), key), "keys")?;
     require(all_members(root.get("actions"), action), "actions")?;
     require(
-        all_members(root.get("resources"), |value| value.kind() == Kind::Object),
+        all_members(root.get("resources"), |value| {
+            text(value, "cedar").is_some()
+        }),
         "resources",
     )?;
     require(all_members(root.get("manifests"), manifest), "manifests")
@@ -73,7 +75,8 @@ fn key(key: Json<'_>) -> bool {
 fn action(action: Json<'_>) -> bool {
     all_elements(action.get("powers"), |power| {
         power.as_str().and_then(Power::from_name).is_some()
-    }) && all_members(action.get("risk"), |tier| tier.as_str().is_some())
+    }) && text(action, "cedar").is_some()
+        && all_members(action.get("risk"), |tier| tier.as_str().is_some())
         && all_strings(action.get("resources"))
         && all_members(action.get("args"), argument)
 }

@@ -4,7 +4,7 @@
 //!  0  magic "AMBITBDL"
 //!  8  format (1)
 //! 12  bytes of the whole bundle
-//! 16  offset, length of: nodes, text, index, program (reserved, empty)
+//! 16  offset, length of: nodes, text, index, program (compiled Cedar policies; may be empty)
 //! 48  the four sections, in that order, without gaps
 //! ```
 //!
@@ -48,6 +48,7 @@ impl Table {
 pub(crate) struct Sections<'a> {
     pub(crate) document: Document<'a>,
     index: &'a [u8],
+    pub(crate) program: &'a [u8],
 }
 
 /// Reads the header: constant time, whatever the size.
@@ -71,15 +72,16 @@ pub(crate) fn open(bytes: &[u8]) -> Option<Sections<'_>> {
         *section = bytes.get(offset..end)?;
     }
     let [nodes, text, index, program] = sections;
-    (end == bytes.len() && program.is_empty()).then_some(Sections {
+    (end == bytes.len()).then_some(Sections {
         document: Document::in_place(nodes, text),
         index,
+        program,
     })
 }
 
-/// Writes a bundle around a document. `None` when a size does not fit its field, or a table's
+/// Writes a bundle around a document and a program. `None` when a size does not fit its field, or a table's
 /// member is missing.
-pub(crate) fn encode(document: Json<'_>) -> Option<Vec<u8>> {
+pub(crate) fn encode(document: Json<'_>, program: &[u8]) -> Option<Vec<u8>> {
     let (nodes, text) = Document::flatten(document)?;
     let flat = Document::in_place(&nodes, &text);
     let mut index = Vec::new();
@@ -93,7 +95,7 @@ pub(crate) fn encode(document: Json<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&FORMAT.to_le_bytes());
-    let body = [&nodes[..], &text[..], &index[..], &[]];
+    let body = [&nodes[..], &text[..], &index[..], program];
     let total = body
         .iter()
         .try_fold(HEADER_BYTES, |sum, part| sum.checked_add(part.len()))?;

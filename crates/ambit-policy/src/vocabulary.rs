@@ -14,6 +14,12 @@ impl<'a> Action<'a> {
         self.0.get("label")?.as_str()
     }
 
+    /// The full name of the entity type of the action in policies.
+    #[must_use]
+    pub fn cedar(self) -> Option<&'a str> {
+        self.0.get("cedar")?.as_str()
+    }
+
     /// The powers in which the action can be used (`@powers`).
     #[must_use]
     pub fn powers(self) -> Powers {

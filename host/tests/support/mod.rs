@@ -55,7 +55,7 @@ pub(crate) fn bundle(version: i64) -> Vec<u8> {
     })
     .to_string();
     let document = Document::parse(text.as_bytes(), Profile::Signed).unwrap();
-    Bundle::encode(document.root()).unwrap()
+    Bundle::encode(document.root(), &[]).unwrap()
 }
 
 /// A module of the given text, completed with the parts that it lacks.

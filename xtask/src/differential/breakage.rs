@@ -83,8 +83,7 @@ fn break_entity(dice: &mut Dice, world: &World, entity: &mut Entity) {
         5 => {
             entity.tags.insert("tag".to_owned(), odd(dice, world));
         }
-        6 => entity.extra = Some("extra"),
-        7 if dice.chance(40) => {
+        6 if dice.chance(40) => {
             entity.without = Some(dice.of(&["uid", "attrs", "parents", "tags"]));
         }
         _ => break_members(dice, world, &mut entity.attrs),
@@ -166,7 +165,6 @@ fn odd(dice: &mut Dice, world: &World) -> Val {
         5 => Val::Json(json!({"__entity": {"type": "Stranger"}})),
         6 => Val::Json(json!({"__expr": "1"})),
         7 => Val::Json(json!({"__extn": {"fn": "isLoopback", "arg": "::1"}})),
-        8 => Val::Json(json!({"type": "Stranger", "id": "x", "more": 1})),
         _ => world.odd_value(dice),
     }
 }

@@ -119,8 +119,6 @@ pub(crate) struct Entity {
     pub form: Form,
     /// A member that is left out, to be refused.
     pub without: Option<&'static str>,
-    /// A member that no entity has.
-    pub extra: Option<&'static str>,
 }
 
 impl Serialize for Entity {
@@ -140,9 +138,6 @@ impl Serialize for Entity {
         }
         if has("tags") && !self.tags.is_empty() {
             map.serialize_entry("tags", &self.tags)?;
-        }
-        if let Some(extra) = self.extra {
-            map.serialize_entry(extra, &1)?;
         }
         map.end()
     }

@@ -207,7 +207,6 @@ impl World {
                     tags: tags.unwrap_or_default(),
                     form: dice.of(&[Form::Object, Form::Object, Form::Object, Form::Marked]),
                     without: None,
-                    extra: None,
                 });
             }
         }
@@ -265,7 +264,6 @@ impl World {
                 tags: BTreeMap::new(),
                 form: Form::Object,
                 without: None,
-                extra: None,
             });
         }
         entities

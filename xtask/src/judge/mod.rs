@@ -1,6 +1,7 @@
 //! What the two judges of the Cedar evaluator, `cargo xtask corpus` and `cargo xtask differential`,
 //! have in common: the engine under test behind a trait, and the `cedar-policy` crate as reference.
 
+mod engine;
 mod faults;
 mod mirror;
 pub(crate) mod parallel;
@@ -150,15 +151,8 @@ impl EngineArgs {
         }
         match self.engine {
             EngineChoice::Mirror => Ok(Box::new(mirror::Mirror::new(self.fault))),
-            EngineChoice::Native | EngineChoice::Wasmtime => engine(self.engine, root),
+            EngineChoice::Native => Ok(Box::new(engine::Native)),
+            EngineChoice::Wasmtime => Ok(Box::new(engine::Guest::start(root)?)),
         }
     }
-}
-
-/// THE PLACE WHERE THE ENGINE IS PLUGGED IN: return a [`Subject`] for the native evaluator, and one
-/// for the guest.
-fn engine(choice: EngineChoice, _root: &Path) -> Result<Box<dyn Subject>, String> {
-    Err(format!(
-        "the engine `{choice:?}` is not there yet: try `--engine mirror`"
-    ))
 }

@@ -31,7 +31,7 @@ impl Emitter<'_> {
         let at = self.code.len();
         self.code.push(0);
         let op = self.operands(expr);
-        for child in children(expr) {
+        for child in nodes(expr) {
             self.node(child, depth + 1)?;
         }
         let words = number(self.code.len() - at);
@@ -149,23 +149,12 @@ pub(super) fn constant(expr: &Expr) -> Option<Value<'static>> {
     }
 }
 
-/// The operands that are nodes of their own.
-fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::And(list) | Expr::Or(list) | Expr::Set(list) => list.iter().collect(),
-        Expr::Not(inner)
-        | Expr::Neg(inner)
-        | Expr::IsEmpty(inner)
-        | Expr::GetAttr(inner, _)
-        | Expr::Has(inner, _)
-        | Expr::Like(inner, _)
-        | Expr::Is(inner, _) => vec![inner],
-        Expr::If(parts) => parts.iter().collect(),
-        Expr::Binary(_, sides) => sides.iter().collect(),
-        Expr::Record(members) => members.values().collect(),
-        Expr::Call(_, arguments) if constant(expr).is_none() => arguments.iter().collect(),
-        _ => Vec::new(),
+/// The operands that are nodes of their own: a folded constant has none.
+fn nodes(expr: &Expr) -> Vec<&Expr> {
+    if constant(expr).is_some() {
+        return Vec::new();
     }
+    expr.children()
 }
 
 const fn binary(op: Binary) -> Op {

@@ -112,6 +112,28 @@ impl Expr {
         Self::Binary(op, Box::new([left, right]))
     }
 
+    /// The expressions inside it, in the order in which they are evaluated.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::And(list) | Self::Or(list) | Self::Set(list) | Self::Call(_, list) => {
+                list.iter().collect()
+            }
+            Self::Not(inner)
+            | Self::Neg(inner)
+            | Self::IsEmpty(inner)
+            | Self::GetAttr(inner, _)
+            | Self::Has(inner, _)
+            | Self::Like(inner, _)
+            | Self::Is(inner, _) => vec![inner],
+            Self::If(parts) => parts.iter().collect(),
+            Self::Binary(_, sides) => sides.iter().collect(),
+            Self::Record(members) => members.values().collect(),
+            Self::Bool(_) | Self::Long(_) | Self::Str(_) | Self::Entity(_) | Self::Var(_) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// Reads an expression of Cedar's JSON policy format.
     pub(crate) fn read(json: &Json, slots: &Slots) -> Result<Self, CompileError> {
         let object = json.as_object().filter(|object| object.len() == 1);

@@ -12,6 +12,10 @@ mod types;
 use cedar_policy::{PolicySet, Schema};
 
 use crate::error::CompileError;
+pub(crate) use expr::{Expr, Slots, Var, uid, value};
+pub(crate) use program::{OwnEntity, write};
+pub(crate) use source::Source;
+pub(crate) use types::uid_of;
 
 /// What a set is compiled for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,5 +39,5 @@ pub struct Options<'s> {
 /// for one that is nested too deeply, `cedar.schema` for a type that is not known, `build.size` for a
 /// set that is too large.
 pub fn compile(policies: &PolicySet, options: Options<'_>) -> Result<Vec<u8>, CompileError> {
-    program::write(&source::of_set(policies)?, options, &[])
+    write(&source::of_set(policies)?, options, &[])
 }

@@ -27,7 +27,7 @@ pub(super) struct Tables {
 /// The actions with all their ancestors, sorted.
 pub(super) type Actions = BTreeMap<Uid, Vec<Uid>>;
 
-pub(super) fn uid_of(uid: &EntityUID) -> Uid {
+pub(crate) fn uid_of(uid: &EntityUID) -> Uid {
     Uid {
         kind: uid.entity_type().to_string(),
         id: AsRef::<str>::as_ref(uid.eid()).to_owned(),

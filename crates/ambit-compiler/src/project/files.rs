@@ -108,18 +108,26 @@ pub(super) fn list(dir: &Path, folder: &str, ext: &str, sink: &Sink) -> Vec<Stri
     names
 }
 
-/// Cedar policies must not be left out of a decision in silence, wherever in the folder they lie.
+/// A project that says that it has no guard rails must have none.
 pub(super) fn refuse_policies(dir: &Path, sink: &Sink) {
     for name in entries(dir, "policies", sink) {
         if has_extension(&name, "cedar") || dir.join(&name).is_dir() {
             file(&name, sink).error(
                 "project.policies",
                 None,
-                "this version does not compile Cedar policies yet, and will not ignore one",
-                "move it out of `policies/` and say `guard_rails = \"none\"` in `ambit.toml`",
+                "`guard_rails = \"none\"` says that there are no policies, and this would be one",
+                "remove `guard_rails` from `ambit.toml`, or the file",
             );
         }
     }
+}
+
+/// The folders in a folder.
+pub(super) fn folders(dir: &Path, folder: &str, sink: &Sink) -> Vec<String> {
+    let mut names = entries(dir, folder, sink);
+    names.retain(|name| dir.join(name).is_dir());
+    names.sort();
+    names
 }
 
 fn has_extension(name: &str, wanted: &str) -> bool {

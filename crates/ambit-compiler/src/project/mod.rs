@@ -4,6 +4,7 @@ mod capability;
 mod constraint;
 mod files;
 mod fit;
+mod guard;
 mod keys;
 mod kinds;
 mod limit;
@@ -20,9 +21,10 @@ use ambit_core::limits::Limits;
 use crate::diagnostics::{Diagnostics, Sink};
 use crate::reader::{File, Reader};
 use crate::schema::{self, Vocabulary};
+pub(crate) use guard::Guard;
 pub(crate) use keys::IssuerKey;
 pub(crate) use manifest::Manifest;
-pub(crate) use policy::Policy;
+pub(crate) use policy::{GuardRails, Policy};
 
 /// A project without faults.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Project {
     pub(crate) keys: Vec<IssuerKey>,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) manifests: BTreeMap<String, Manifest>,
+    /// `None` where capabilities and manifests alone decide.
+    pub(crate) guard: Option<Guard>,
     warnings: Diagnostics,
 }
 
@@ -84,7 +88,6 @@ impl Project {
 }
 
 fn read(dir: &Path, sink: &Sink) -> Option<Project> {
-    files::refuse_policies(dir, sink);
     warn_of_tests(dir, sink);
     let schema = files::text(dir, "schema.cedarschema", sink);
     let vocabulary = schema.and_then(|text| schema::read(file("schema.cedarschema", sink), &text));
@@ -92,13 +95,30 @@ fn read(dir: &Path, sink: &Sink) -> Option<Project> {
     let manifests = manifests(dir, sink, vocabulary.as_ref());
     // A manifest that could not be read is not a missing one.
     let known = (sink.errors() == before).then_some(&manifests);
-    let (policy, limits, keys) = settings(dir, sink, known)?;
+    let settings = settings(dir, sink, known);
+    let rails = settings
+        .as_ref()
+        .and_then(|(policy, ..)| Some(policy.as_ref()?.guard_rails));
+    let cedar = vocabulary
+        .as_ref()
+        .and_then(|vocabulary| vocabulary.cedar.as_ref());
+    let guard = match rails {
+        Some(GuardRails::None) => {
+            files::refuse_policies(dir, sink);
+            None
+        }
+        Some(GuardRails::Cedar) => Some(guard::read(dir, sink, cedar)),
+        // What `ambit.toml` says is not known; it has been reported.
+        None => None,
+    };
+    let (policy, limits, keys) = settings?;
     Some(Project {
         policy: policy?,
         limits: limits?,
         keys,
         vocabulary: vocabulary?,
         manifests,
+        guard,
         warnings: Diagnostics::default(),
     })
 }

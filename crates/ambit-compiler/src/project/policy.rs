@@ -15,6 +15,16 @@ pub(crate) struct Policy {
     pub(crate) tokens_from_version: i64,
     pub(crate) valid_days: i64,
     pub(crate) issued: Option<i64>,
+    pub(crate) guard_rails: GuardRails,
+}
+
+/// What decides beside capabilities and manifests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GuardRails {
+    /// Cedar's own Allow is needed: the policies in `policies/`.
+    Cedar,
+    /// Nothing.
+    None,
 }
 
 /// The longest life of a policy: thirteen months, so that yearly renewal has some slack.
@@ -39,7 +49,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
     let tokens_from = tokens_from_version(&mut policy, version);
     let days = policy.required_integer("valid_days", 1..=VALID_DAYS, "valid_days = 30");
     possession(&mut policy);
-    guard_rails(&mut policy);
+    let guard_rails = guard_rails(&mut policy);
     let issued = policy
         .get("issued")
         .map(|value| issued(file, value).ok_or(()));
@@ -50,6 +60,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
         tokens_from_version: tokens_from?,
         valid_days: days?,
         issued: issued.transpose().ok()?,
+        guard_rails: guard_rails?,
     })
 }
 
@@ -109,22 +120,16 @@ fn possession(policy: &mut Reader<'_, '_>) {
     );
 }
 
-/// Cedar policies are not compiled yet; a project has to say that it knows.
-fn guard_rails(policy: &mut Reader<'_, '_>) {
-    let value = policy.get("guard_rails");
-    if let Some(value) = value {
-        policy.file.word(value, "guard_rails", &["none"]);
-        return;
+/// Cedar, unless the project says that it does without.
+fn guard_rails(policy: &mut Reader<'_, '_>) -> Option<GuardRails> {
+    let Some(value) = policy.get("guard_rails") else {
+        return (!policy.has_misspelt("guard_rails")).then_some(GuardRails::Cedar);
+    };
+    let words = &["none", "cedar"];
+    match policy.file.word(value, "guard_rails", words)? {
+        "none" => Some(GuardRails::None),
+        _ => Some(GuardRails::Cedar),
     }
-    if policy.has_misspelt("guard_rails") {
-        return;
-    }
-    policy.file.error(
-        "project.guard_rails",
-        policy.place.clone(),
-        "guard rails in Cedar are expected by default, and this version does not compile them yet",
-        "write `guard_rails = \"none\"`: capabilities and manifests alone then decide",
-    );
 }
 
 /// Seconds since 1970 of a TOML date-time or of a string in RFC 3339.

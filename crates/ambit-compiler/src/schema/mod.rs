@@ -70,7 +70,7 @@ fn completed(file: File<'_>, text: &str) -> Option<Schema> {
 const BRACKETS: usize = 64;
 
 /// The first bracket that stands too deep.
-fn too_deep(text: &str) -> Option<Range<usize>> {
+pub(crate) fn too_deep(text: &str) -> Option<Range<usize>> {
     let mut open = 0_usize;
     let deep = token::tokens(text).into_iter().find(|word| {
         let sign = |signs: &[&str]| signs.iter().any(|sign| word.is(sign));
@@ -212,7 +212,7 @@ fn quoted(text: &str, message: &str) -> Option<Range<usize>> {
     Some(found.span.clone())
 }
 
-fn report(file: File<'_>, text: &str, error: &dyn miette::Diagnostic) {
+pub(crate) fn report(file: File<'_>, text: &str, error: &dyn miette::Diagnostic) {
     // The last label is the offending one: a duplicate declaration has its first place before it.
     let label = error.labels().and_then(Iterator::last);
     let span = label

@@ -80,6 +80,11 @@ pub(super) fn uid(json: Json<'_>) -> Option<Uid<'_>> {
     })
 }
 
+/// Words that no part of a type's name may be.
+const RESERVED: [&str; 10] = [
+    "true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar",
+];
+
 /// Whether a text is the full name of a type: identifiers joined by `::`.
 pub(super) fn is_type_name(name: &[u8]) -> bool {
     let Ok(name) = core::str::from_utf8(name) else {
@@ -89,6 +94,7 @@ pub(super) fn is_type_name(name: &[u8]) -> bool {
         !part.starts_with(|first: char| first.is_ascii_digit())
             && !part.is_empty()
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !RESERVED.contains(&part)
     })
 }
 

@@ -1,0 +1,253 @@
+//! Guard rails: `policies/*.cedar`, their templates linked by `policies/*.toml`, and `entities.json`.
+
+mod entities;
+mod links;
+mod notes;
+mod step_up;
+
+use core::ops::Range;
+use std::path::Path;
+
+use cedar_policy::{Policy, PolicySet, Schema, Template, ValidationMode, Validator};
+use serde_json::Value as Json;
+
+use super::{file, files};
+use crate::cedar::{OwnEntity, Slots, Source};
+use crate::diagnostics::Sink;
+use crate::reader::File;
+use crate::schema::{report, syntax_errors};
+
+/// What decides beside capabilities and manifests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard {
+    /// Policies in the order of their files and of their places.
+    pub(crate) policies: Vec<Source>,
+    /// The entities of the policy itself.
+    pub(crate) entities: Vec<OwnEntity>,
+}
+
+/// One file of policies.
+struct Sheet {
+    name: String,
+    text: String,
+    set: PolicySet,
+}
+
+/// Reads the guard rails; whatever is wrong is reported. Without a sound schema only syntax can be
+/// judged.
+pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
+    let mut sheets: Vec<Sheet> = files::list(dir, "policies", "cedar", sink)
+        .into_iter()
+        .filter_map(|name| sheet(dir, name, sink))
+        .collect();
+    refuse_folders(dir, sink);
+    let links = files::list(dir, "policies", "toml", sink)
+        .into_iter()
+        .flat_map(|name| links::read(dir, &name, sink))
+        .collect();
+    links::apply(links, &mut sheets, sink);
+    if sheets.is_empty() && sink.errors() == 0 {
+        no_policy(sink);
+    }
+    let mut guard = Guard::default();
+    for sheet in &sheets {
+        let file = file(&sheet.name, sink);
+        if let Some(schema) = schema {
+            validate(file, sheet, schema);
+        }
+        guard.policies.extend(sources(file, sheet));
+    }
+    unique(&guard.policies, &sheets, sink);
+    if !guard.policies.is_empty() && guard.policies.iter().all(|policy| policy.forbids) {
+        no_permit(sink);
+    }
+    if let Some(schema) = schema {
+        guard.entities = entities::read(dir, sink, schema);
+    }
+    guard
+}
+
+/// Deeper folders would be left out in silence.
+fn refuse_folders(dir: &Path, sink: &Sink) {
+    for name in files::folders(dir, "policies", sink) {
+        file(&name, sink).error(
+            "project.policies",
+            None,
+            "policies are not looked for in folders inside `policies/`",
+            "move the files up, `policies/limits.cedar`",
+        );
+    }
+}
+
+fn no_policy(sink: &Sink) {
+    file("policies", sink).error(
+        "project.guard_rails",
+        None,
+        "there is no policy, so nothing would ever be allowed",
+        "write `policies/base.cedar` with `permit(principal, action, resource);` and forbid from there, or say `guard_rails = \"none\"` in `ambit.toml`: capabilities and manifests alone then decide",
+    );
+}
+
+fn no_permit(sink: &Sink) {
+    file("policies", sink).warning(
+        "project.no_permit",
+        None,
+        "no policy permits, so nothing is ever allowed",
+        "add `permit(principal, action, resource);` if capabilities bound everything already",
+    );
+}
+
+fn sheet(dir: &Path, name: String, sink: &Sink) -> Option<Sheet> {
+    let text = files::text(dir, &name, sink)?;
+    let file = file(&name, sink);
+    if let Some(place) = crate::schema::too_deep(&text) {
+        let message = "brackets stand too deep in each other";
+        let help = "split the condition into several policies";
+        file.error("project.nesting", place, message, help);
+        return None;
+    }
+    match text.parse::<PolicySet>() {
+        Ok(set) => Some(Sheet { name, text, set }),
+        Err(error) => {
+            syntax_errors(file, &text, &error);
+            None
+        }
+    }
+}
+
+fn validate(file: File<'_>, sheet: &Sheet, schema: &Schema) {
+    let validator = Validator::new(schema.clone());
+    let result = validator.validate(&sheet.set, ValidationMode::Strict);
+    for error in result.validation_errors() {
+        report(file, &sheet.text, error);
+    }
+    for warning in result.validation_warnings() {
+        let label = miette::Diagnostic::labels(warning).and_then(Iterator::last);
+        let span = label.map(|label| label.offset()..label.offset() + label.len());
+        let help = "see https://docs.cedarpolicy.com/policies/validation.html";
+        file.warning("project.policy", span, warning.to_string(), help);
+    }
+}
+
+/// A policy or template with its place in the file.
+enum Found<'s> {
+    Static(&'s Policy),
+    Linked(&'s Policy, &'s Template),
+}
+
+impl Found<'_> {
+    fn offset(&self) -> usize {
+        let location = match self {
+            Self::Static(policy) => AsRef::<cedar_policy_core::ast::Policy>::as_ref(*policy).loc(),
+            Self::Linked(_, template) => {
+                AsRef::<cedar_policy_core::ast::Template>::as_ref(*template).loc()
+            }
+        };
+        location.map_or(0, |location| location.span.offset())
+    }
+}
+
+/// The policies of a file in the order of their places; links in the order of their names.
+fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
+    let mut found: Vec<(usize, String, Found<'_>)> = sheet
+        .set
+        .policies()
+        .filter_map(|policy| {
+            let one = match policy.template_id() {
+                Some(template) => Found::Linked(policy, sheet.set.template(template)?),
+                None => Found::Static(policy),
+            };
+            Some((one.offset(), policy.id().to_string(), one))
+        })
+        .collect();
+    found.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
+    let stem = sheet.name.trim_start_matches("policies/");
+    let stem = stem.trim_end_matches(".cedar");
+    let mut sources = Vec::new();
+    for (number, (offset, id, one)) in found.into_iter().enumerate() {
+        let unnamed = format!("{stem}-{}", number + 1);
+        let read = match one {
+            Found::Static(policy) => read_static(policy, &unnamed),
+            Found::Linked(policy, template) => read_linked(policy, template, &id),
+        };
+        match read {
+            Ok(mut source) => {
+                source.notes.file = Some(sheet.name.clone());
+                source.notes.line = line(&sheet.text, offset);
+                let span = statement(&sheet.text, offset);
+                notes::check(file, &source, &span);
+                step_up::check(file, &source, &span);
+                sources.push(source);
+            }
+            Err(error) => {
+                let span = statement(&sheet.text, offset);
+                let help = "please report this with the policy";
+                file.error("project.policy", span, error.message, help);
+            }
+        }
+    }
+    sources
+}
+
+fn read_static(policy: &Policy, unnamed: &str) -> Result<Source, crate::CompileError> {
+    let id = policy.annotation("id").unwrap_or(unnamed);
+    Source::read(id, &json(policy.to_json())?, &Slots::new())
+}
+
+fn read_linked(
+    policy: &Policy,
+    template: &Template,
+    id: &str,
+) -> Result<Source, crate::CompileError> {
+    let slots = policy.template_links().unwrap_or_default();
+    let slots = slots
+        .into_iter()
+        .map(|(slot, uid)| (slot.to_string(), crate::cedar::uid_of(uid.as_ref())));
+    Source::read(id, &json(template.to_json())?, &slots.collect())
+}
+
+fn json<E: std::fmt::Display>(json: Result<Json, E>) -> Result<Json, crate::CompileError> {
+    json.map_err(|error| crate::CompileError::new("cedar.form", error.to_string()))
+}
+
+/// The line of an offset, from 1.
+fn line(text: &str, offset: usize) -> u32 {
+    let before = text.get(..offset).unwrap_or_default();
+    let lines = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    u32::try_from(lines).unwrap_or(u32::MAX)
+}
+
+/// The first line of the statement at an offset.
+fn statement(text: &str, offset: usize) -> Range<usize> {
+    let rest = text.get(offset..).unwrap_or_default();
+    offset..offset + rest.lines().next().unwrap_or_default().len()
+}
+
+/// Every policy is told apart by its name.
+fn unique(policies: &[Source], sheets: &[Sheet], sink: &Sink) {
+    let mut seen = std::collections::BTreeMap::new();
+    for policy in policies {
+        let Some(other) = seen.insert(&policy.id, policy) else {
+            continue;
+        };
+        let name = policy.notes.file.as_deref().unwrap_or_default();
+        let sheet = sheets.iter().find(|sheet| sheet.name == name);
+        let span = sheet.map(|sheet| {
+            let lines = sheet.text.split_inclusive('\n');
+            let before = usize::try_from(policy.notes.line).unwrap_or(1) - 1;
+            let start: usize = lines.take(before).map(str::len).sum();
+            statement(&sheet.text, start)
+        });
+        file(name, sink).error(
+            "project.duplicate",
+            span,
+            format!(
+                "`{}` is already the name of the policy in `{}` line {}",
+                policy.id,
+                other.notes.file.as_deref().unwrap_or_default(),
+                other.notes.line
+            ),
+            "give one of them another `@id`",
+        );
+    }
+}
