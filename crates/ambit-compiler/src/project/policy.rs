@@ -15,6 +15,8 @@ pub(crate) struct Policy {
     pub(crate) tokens_from_version: i64,
     pub(crate) valid_days: i64,
     pub(crate) issued: Option<i64>,
+    /// `required` or `off`.
+    pub(crate) possession: &'static str,
 }
 
 /// The longest life of a policy: thirteen months, so that yearly renewal has some slack.
@@ -38,7 +40,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
     let version = policy.required_integer("version", 1..=limits::INTEGER_MAX, "version = 1");
     let tokens_from = tokens_from_version(&mut policy, version);
     let days = policy.required_integer("valid_days", 1..=VALID_DAYS, "valid_days = 30");
-    possession(&mut policy);
+    let possession = possession(&mut policy);
     guard_rails(&mut policy);
     let issued = policy
         .get("issued")
@@ -50,6 +52,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
         tokens_from_version: tokens_from?,
         valid_days: days?,
         issued: issued.transpose().ok()?,
+        possession,
     })
 }
 
@@ -88,25 +91,14 @@ fn tokens_from_version(policy: &mut Reader<'_, '_>, version: Option<i64>) -> Opt
     Some(from)
 }
 
-/// Proof of possession is not checked yet; a project has to say that it knows.
-fn possession(policy: &mut Reader<'_, '_>) {
+/// Who shows a token must prove to hold it, unless a project says that it knows what it gives up.
+fn possession(policy: &mut Reader<'_, '_>) -> &'static str {
     let value = policy.get("possession");
-    let word = |value| {
-        let words = &["off", "required"];
+    let word = value.and_then(|value| {
+        let words = &["required", "off"];
         policy.file.word(value, "possession", words)
-    };
-    let span = match value.map(|value| (value.span(), word(value))) {
-        Some((_, Some("off") | None)) => return,
-        Some((span, Some(_))) => span,
-        None if policy.has_misspelt("possession") => return,
-        None => policy.place.clone(),
-    };
-    policy.file.error(
-        "project.possession",
-        span,
-        "proof of possession is required by default, and this version cannot check it yet",
-        "write `possession = \"off\"`: whoever has a token may then use it, so keep lives short",
-    );
+    });
+    word.unwrap_or("required")
 }
 
 /// Cedar policies are not compiled yet; a project has to say that it knows.
