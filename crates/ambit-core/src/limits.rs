@@ -38,7 +38,7 @@ pub const PROOF_AHEAD_SECONDS: i64 = 30;
 /// Seconds that a used proof is remembered. It could be shown again for 60 + 30 s; 30 s more for a
 /// ledger whose clock runs ahead (TOKEN.md asks for at least 90).
 pub const PROOF_KEPT_SECONDS: i64 = 120;
-/// Bytes of a receipt: its claims need about 1 KiB, a WebAuthn assertion as much again.
+/// Bytes of a receipt: its claims need about 1 KiB, a signature object as much again.
 pub const RECEIPT_BYTES: usize = 8 * 1024;
 /// Receipts in one request: more people than any `count` needs.
 pub const RECEIPTS: usize = 16;

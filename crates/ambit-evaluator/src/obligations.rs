@@ -153,7 +153,7 @@ fn write_proposal(case: &Case<'_>, grant: &Grant<'_>, out: &mut Writer) {
         out.name("locale").string(display::LOCALE);
         out.name("renderer").string(display::RENDERER);
     });
-    let asked = Needs::of(case, &grant.selected, Power::Execute).to_ask(case);
+    let asked = Needs::of(case, &grant.selected, Power::Execute).into_asked(case);
     out.name("approvals").array(|out| {
         for Approval { approvers, count } in &asked {
             out.object(|out| {

@@ -90,7 +90,7 @@ impl Needs {
     }
 
     /// Whose yes a proposal must get before it may be executed.
-    pub(crate) fn to_ask(mut self, case: &Case<'_>) -> Vec<Approval> {
+    pub(crate) fn into_asked(mut self, case: &Case<'_>) -> Vec<Approval> {
         if self.approvals.is_empty() {
             self.approvals.push(Approval::of_subject(case));
         }
