@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::chain::{BlockSpec, Chain};
 use crate::data::{expand, fill, merge};
 use crate::expect::Expect;
+use crate::statement::{Asked, s256};
 
 /// One request and what is expected of its answer.
 #[derive(Clone, Debug)]
@@ -54,6 +55,11 @@ struct Layers {
     request: Value,
     edit: Vec<(String, String)>,
     raw: Option<Value>,
+    proof: Option<BlockSpec>,
+    receipts: Vec<BlockSpec>,
+    epochs: Vec<BlockSpec>,
+    call_args: Option<Value>,
+    shown: Option<String>,
 }
 
 impl Case {
@@ -66,9 +72,19 @@ impl Case {
         let layers = &self.layers;
         let names = [("bundle_s256", bundle_s256)];
         let chain = Chain::build(&layers.token, &layers.root, &layers.derived, &names)?;
+        let (root, holder) = (chain.root(), chain.holder().to_owned());
         let chain = chain.text(layers.chain.as_deref());
         let token = [("token", chain.as_str()), ("bundle_s256", bundle_s256)];
-        let mut request = expand(&layers.request, &token)?.to_string();
+        let mut request = expand(&layers.request, &token)?;
+        let statements = layers.statements(&Asked {
+            root: &root,
+            chain: &chain,
+            holder: &holder,
+            request: &request,
+            call_args: layers.call_args.as_ref(),
+        })?;
+        merge(&mut request, &statements);
+        let mut request = request.to_string();
         for (from, to) in &layers.edit {
             if !request.contains(from.as_str()) {
                 return Err(format!("the request does not contain `{from}`"));
@@ -205,12 +221,16 @@ impl Layers {
                 "token" => merge(&mut self.token, value),
                 "capability" => merge(first_capability(&mut self.token)?, value),
                 "root" => self.root = block(value)?,
-                "derived" => {
-                    let blocks = value.as_array().ok_or("`derived` wants a list")?;
-                    self.derived = blocks.iter().map(block).collect::<Result<_, _>>()?;
-                }
+                "derived" => self.derived = blocks(value)?,
                 "chain" => {
                     self.chain = Some(value.as_str().ok_or("`chain` wants a text")?.to_owned());
+                }
+                "proof" => self.proof = Some(block(value)?),
+                "receipts" => self.receipts = blocks(value)?,
+                "epochs" => self.epochs = blocks(value)?,
+                "call_args" => self.call_args = Some(value.clone()),
+                "shown" => {
+                    self.shown = Some(value.as_str().ok_or("`shown` wants a text")?.to_owned());
                 }
                 "ask" => self.ask(value)?,
                 "facts" => merge(&mut self.request, &json!({"facts": value})),
@@ -222,6 +242,29 @@ impl Layers {
             }
         }
         Ok(())
+    }
+
+    /// The signed members that go with a request.
+    fn statements(&self, asked: &Asked<'_>) -> Result<Value, String> {
+        let mut members = json!({});
+        if let Some(proof) = &self.proof {
+            members["proof"] = asked.proof(proof)?.into();
+        }
+        if !self.receipts.is_empty() {
+            let call = asked.call();
+            let shown = fill(
+                self.shown.as_deref().unwrap_or_default(),
+                &[("call", &call)],
+            );
+            let shown = s256(shown.as_bytes());
+            let receipts = self.receipts.iter().map(|one| asked.receipt(one, &shown));
+            members["approvals"] = receipts.collect::<Result<Vec<_>, _>>()?.into();
+        }
+        if !self.epochs.is_empty() {
+            let lists = self.epochs.iter().map(|list| asked.epochs(list));
+            members["statements"] = lists.collect::<Result<Vec<_>, _>>()?.into();
+        }
+        Ok(members)
     }
 
     /// The usual parts of an evaluation by short names. `args` replaces all arguments.
@@ -268,6 +311,11 @@ fn block(value: &Value) -> Result<BlockSpec, String> {
         }
     }
     Ok(block)
+}
+
+fn blocks(value: &Value) -> Result<Vec<BlockSpec>, String> {
+    let blocks = value.as_array().ok_or("wanted a list of blocks")?;
+    blocks.iter().map(block).collect()
 }
 
 fn edits(value: &Value) -> Result<Vec<(String, String)>, String> {

@@ -26,7 +26,7 @@ pub struct BlockSpec {
 
 /// The three parts of each block.
 #[derive(Clone, Debug, Default)]
-pub struct Chain(Vec<[String; 3]>);
+pub struct Chain(Vec<[String; 3]>, String);
 
 impl Chain {
     /// Signs root and derived blocks. `names` fills placeholders in their claims.
@@ -50,7 +50,9 @@ impl Chain {
             &json!({"jwk": keys::named(&holder)?.jwk()}),
         );
         let mut claims = finished(claims, root, names)?;
-        let header = json!({"alg": "Ed25519", "typ": "cap+jwt", "kid": "broker-1"});
+        let signer = root.signer.as_deref().unwrap_or("broker-1");
+        let alg = keys::named(signer)?.alg();
+        let header = json!({"alg": alg, "typ": "cap+jwt", "kid": "broker-1"});
         chain.push(header, &claims, root, "broker-1")?;
         for (at, block) in derived.iter().enumerate() {
             let next = block
@@ -59,14 +61,29 @@ impl Chain {
                 .unwrap_or_else(|| HOLDERS[(at + 1) % HOLDERS.len()].to_owned());
             claims = finished(chain.derive(&claims, at + 1, &holder, &next)?, block, names)?;
             chain.push(
-                json!({"alg": "Ed25519", "typ": "cap+jwt"}),
+                json!({"alg": keys::named(block.signer.as_deref().unwrap_or(&holder))?.alg(), "typ": "cap+jwt"}),
                 &claims,
                 block,
                 &holder,
             )?;
             holder = next;
         }
+        chain.1 = holder;
         Ok(chain)
+    }
+
+    /// The name of the key that holds the chain.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        &self.1
+    }
+
+    /// The claims of the root.
+    #[must_use]
+    pub fn root(&self) -> Value {
+        let payload = self.0.first().map(|[_, payload, _]| payload.as_bytes());
+        let payload = payload.and_then(base64url::decode).unwrap_or_default();
+        serde_json::from_slice(&payload).unwrap_or_default()
     }
 
     /// The claims of a sound block that adds no bound.

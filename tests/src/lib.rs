@@ -12,6 +12,7 @@ pub mod expect;
 pub mod keys;
 pub mod project;
 pub mod scene;
+pub mod statement;
 
 use std::path::{Path, PathBuf};
 

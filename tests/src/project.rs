@@ -199,7 +199,11 @@ fn public(key: &Value) -> Result<Value, String> {
     let members = table.as_object_mut().ok_or("a key wants an object")?;
     if let Some(name) = members.shift_remove("key") {
         let name = name.as_str().unwrap_or_default();
-        members.insert("x".to_owned(), keys::named(name)?.x().into());
+        let key = keys::named(name)?;
+        members.insert("x".to_owned(), key.x().into());
+        if let Some(y) = key.y() {
+            members.insert("y".to_owned(), y.into());
+        }
     }
     Ok(table)
 }
@@ -238,7 +242,7 @@ fn secret_key(folder: &Path) -> Result<SecretKey, String> {
     let key = keys::named(MODULE_KEY)?;
     let mut jwk = key.jwk();
     jwk["kid"] = MODULE_KEY.into();
-    jwk["d"] = base64url::encode(key.seed()).into();
+    jwk["d"] = base64url::encode(&key.secret()).into();
     let file = folder.join("module-1.jwk");
     write_private(&file, &jwk.to_string())
         .map_err(|error| format!("{}: {error}", file.display()))?;

@@ -76,13 +76,14 @@ fn holder(page: &mut Page, claims: Json<'_>) {
     let Some(cnf) = claims.get("cnf") else {
         return;
     };
-    match cnf.get("jwk").and_then(ambit_token::jwk::ed25519_key) {
+    match cnf
+        .get("jwk")
+        .and_then(ambit_token::PublicKey::from_jwk)
+        .filter(ambit_token::PublicKey::is_usable)
+    {
         Some(public) => page.field(
             "held by",
-            format!(
-                "the key with thumbprint {}",
-                ambit_token::thumbprint(&public)
-            ),
+            format!("the key with thumbprint {}", public.thumbprint()),
         ),
         None => page.field("held by", foreign(&compact(cnf), 300)),
     };

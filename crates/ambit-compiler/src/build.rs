@@ -89,7 +89,7 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
             GuardRails::Cedar => "cedar",
             GuardRails::None => "none",
         },
-        "possession": "off",
+        "possession": policy.possession,
         "limits": limits(&project.limits),
         "keys": keys(&project.keys),
         "actions": actions.map(|(name, one)| (name.clone(), action(one))).collect::<Map<_, _>>(),
@@ -126,10 +126,15 @@ fn key(key: &IssuerKey) -> Json {
         "signs": key.signs,
         "x": key.x,
     });
+    if let Some(y) = &key.y {
+        json["y"] = json!(y);
+    }
     let lists = [
         ("tenants", &key.tenants),
         ("audiences", &key.audiences),
         ("agents", &key.agents),
+        ("tiers", &key.tiers),
+        ("actions", &key.actions),
     ];
     for (name, list) in lists {
         if let Some(list) = list {
@@ -203,6 +208,8 @@ fn manifest(manifest: &Manifest) -> Json {
         "models": manifest.models,
         "environments": manifest.environments,
         "versions": manifest.versions,
+        "attestation_max_age_seconds": manifest.attestation_max_age_seconds,
+        "drift_powers": manifest.drift_powers,
         "max_life_seconds": manifest.max_life_seconds,
         "max_depth": manifest.max_depth,
         "capabilities": manifest.capabilities,

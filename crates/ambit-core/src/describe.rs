@@ -76,6 +76,15 @@ pub fn entry(entry: Json<'_>, vocabulary: &dyn Vocabulary) -> String {
     entry_at(entry, place.unwrap_or(Place::Root), vocabulary)
 }
 
+/// A foreign name or text inside a sentence: as it is when it is one plain word, else in quotes with
+/// escapes, and cut when it is long, so that it cannot pass for a sentence of ours.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut out = String::new();
+    text::name(&mut out, text, QUOTE);
+    out
+}
+
 /// One capability in words, as it is read at this place: one that is malformed there allows
 /// nothing, and is said to.
 #[must_use]

@@ -27,6 +27,25 @@ pub const MODULE_BYTES: usize = 2 * BUNDLE_BYTES + 2 * 1024 * 1024;
 pub const INTEGER_MAX: i64 = 9_007_199_254_740_991;
 /// Digits after the point that `@unit("money:N")` may name: 2^53 still holds 9 millions of units.
 pub const MONEY_DECIMALS: u32 = 9;
+/// Bytes of a proof of possession. With a URL of 2 KiB, the longest that is common, it has 3.5 KiB.
+pub const PROOF_BYTES: usize = 8 * 1024;
+/// Bytes of a proof's or receipt's `jti`: a UUID has 36.
+pub const PROOF_ID_BYTES: usize = 128;
+/// Seconds that a proof may be old (TOKEN.md, `DPoP proof`).
+pub const PROOF_WINDOW_SECONDS: i64 = 60;
+/// Seconds that a proof may be ahead (TOKEN.md, `DPoP proof`).
+pub const PROOF_AHEAD_SECONDS: i64 = 30;
+/// Seconds that a used proof is remembered. It could be shown again for 60 + 30 s; 30 s more for a
+/// ledger whose clock runs ahead (TOKEN.md asks for at least 90).
+pub const PROOF_KEPT_SECONDS: i64 = 120;
+/// Bytes of a receipt: its claims need about 1 KiB, a signature object as much again.
+pub const RECEIPT_BYTES: usize = 8 * 1024;
+/// Receipts in one request: more people than any `count` needs.
+pub const RECEIPTS: usize = 16;
+/// Bytes of a list of revocation epochs: about 1,500 selectors.
+pub const EPOCHS_BYTES: usize = 192 * 1024;
+/// Signed statements in one request.
+pub const STATEMENTS: usize = 8;
 /// Matching steps in one decision. A full-size pattern against a full-size text would need
 /// 16 Ki x 256 Ki; honest requests need a few thousand. 5 million steps are about 10 ms.
 pub const STEPS: u32 = 5_000_000;

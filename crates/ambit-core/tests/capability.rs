@@ -54,6 +54,7 @@ fn ask(args: Json<'_>) -> Ask<'_> {
     Ask {
         action: "email",
         power: Power::Draft,
+        approved: false,
         location: Some("https://mail.acme.example"),
         datatype: Some("customer-contact"),
         identifier: Some("c-7"),

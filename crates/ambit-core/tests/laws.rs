@@ -149,6 +149,7 @@ fn entry_matches(entry: &Value, place: Place, args: &Value) -> bool {
             let ask = Ask {
                 action: "act",
                 power: Power::Execute,
+                approved: false,
                 location: None,
                 datatype: Some("thing"),
                 identifier: None,

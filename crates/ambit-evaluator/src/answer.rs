@@ -7,12 +7,12 @@ use ambit_core::json::Writer;
 use ambit_policy::Bundle;
 use ambit_token::VerifiedToken;
 
-use crate::Case;
 use crate::authority::Grant;
 use crate::denial::Denial;
 use crate::obligations;
 use crate::record;
 use crate::request::Request;
+use crate::{Case, Found};
 
 /// What has been established when the answer is written. Nothing of an unverified token is here.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(crate) struct Seen<'a> {
     /// The arguments in RFC 8785 form.
     pub(crate) arguments: Option<&'a str>,
     pub(crate) token: Option<&'a VerifiedToken<'a>>,
+    pub(crate) found: Option<&'a Found>,
 }
 
 impl<'a> Seen<'a> {
@@ -34,6 +35,7 @@ impl<'a> Seen<'a> {
             request: None,
             arguments: None,
             token: None,
+            found: None,
         }
     }
 
@@ -58,13 +60,13 @@ impl<'a> Seen<'a> {
     }
 
     pub(crate) fn allow(&self, case: &Case<'_>, grant: &Grant<'_>) -> String {
-        let charges = obligations::charges(case, grant);
+        let charges = obligations::charges(case, grant, self.found);
         let mut out = Writer::with_capacity(1536);
         write(
             &mut out,
             ALLOWED,
             ("Allowed.", ""),
-            |out| obligations::write(case, &charges, out),
+            |out| obligations::write(case, grant, &charges, out),
             |out| {
                 out.object(|_| ());
             },

@@ -95,6 +95,7 @@ fn with_ask<R>(case: &Case<'_>, body: impl FnOnce(&Ask<'_>) -> R) -> R {
     body(&Ask {
         action: case.request.action,
         power: case.request.power,
+        approved: !case.request.approvals.is_empty(),
         location: case.request.facts.location,
         datatype: Some(case.request.resource_type),
         identifier: Some(case.request.resource_id),

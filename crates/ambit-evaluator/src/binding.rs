@@ -5,10 +5,14 @@ use alloc::format;
 
 use ambit_core::Reason;
 use ambit_core::json::Json;
+use ambit_core::limits::CLOCK_SKEW_SECONDS;
+use ambit_policy::Manifest;
 use ambit_token::base64url;
 
 use crate::Case;
 use crate::denial::Denial;
+use crate::facts;
+use crate::obligations;
 use crate::text::joined;
 
 /// Audience, tenant, subject, policy version, posture.
@@ -119,7 +123,10 @@ fn check_agent(case: &Case<'_>) -> Result<(), Denial> {
     ];
     for (path, reason) in checks {
         let attested = text_at(attested, path);
-        if attested.is_some() && attested != text_at(signed, path) {
+        let drifted = attested.is_some() && attested != text_at(signed, path);
+        // Another class or instance is another agent, and no drift of this one.
+        let same_agent = !matches!(reason, Reason::AgentClass | Reason::AgentInstance);
+        if drifted && !(same_agent && drift_allows(case)) {
             let admin = format!(
                 "`facts.agent.{}` is not what the token says",
                 joined(&mut path.iter().copied(), ".")
@@ -128,6 +135,12 @@ fn check_agent(case: &Case<'_>) -> Result<(), Denial> {
         }
     }
     Ok(())
+}
+
+/// Whether the manifest leaves the asked power to an agent that no longer runs as it was granted.
+fn drift_allows(case: &Case<'_>) -> bool {
+    let manifest = case.bundle.manifest(case.token.agent_uid());
+    manifest.is_some_and(|manifest| manifest.keeps_on_drift(case.request.power))
 }
 
 fn text_at<'a>(value: Json<'a>, path: &[&str]) -> Option<&'a str> {
@@ -142,6 +155,7 @@ fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
     let Some(manifest) = case.bundle.manifest(case.token.agent_uid()) else {
         return Ok(());
     };
+    check_attestation(case, manifest)?;
     let root = case.token.root();
     let checks = [
         (
@@ -153,7 +167,12 @@ fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
         ("versions", &["agent", "version"], Reason::AgentVersion),
     ];
     for (list, path, reason) in checks {
-        if !manifest.admits(list, text_at(root, path)) {
+        // What the host attests is what runs; the token says what was granted.
+        let attested = case.request.facts.agent;
+        let attested = attested.and_then(|agent| text_at(agent, path.get(1..).unwrap_or_default()));
+        let runs = attested.is_none_or(|attested| manifest.admits(list, Some(attested)));
+        let drifted = !runs && !manifest.keeps_on_drift(case.request.power);
+        if drifted || !manifest.admits(list, text_at(root, path)) {
             let admin = format!(
                 "`{}` is not in the manifest's `{list}`",
                 joined(&mut path.iter().copied(), ".")
@@ -164,8 +183,26 @@ fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Step 5, as far as a fact is given: it must be this token's, and say "valid". Freshness is the
-/// host's duty by the `status` obligation.
+/// A manifest may ask for an attestation, not older than it says.
+fn check_attestation(case: &Case<'_>, manifest: Manifest<'_>) -> Result<(), Denial> {
+    let Some(most) = manifest.attestation_max_age_seconds() else {
+        return Ok(());
+    };
+    let agent = case.request.facts.agent;
+    let iat = agent
+        .and_then(|agent| agent.get("iat"))
+        .and_then(Json::as_int);
+    let iat = iat.ok_or_else(|| facts::missing("agent.iat"))?;
+    let age = case.request.facts.now.saturating_sub(iat);
+    if (-CLOCK_SKEW_SECONDS..=most).contains(&age) {
+        return Ok(());
+    }
+    let admin = format!("`facts.agent` is {age} s old, the manifest accepts {most} s");
+    Err(Denial::new(Reason::AgentAttestation, admin))
+}
+
+/// Step 5, as far as a fact is given: it must be this token's, say "valid", and be fresh. A stale
+/// "revoked" still counts. Without the fact it is the host's duty by the `status` obligation.
 pub(crate) fn check_status(case: &Case<'_>) -> Result<(), Denial> {
     let Some(fact) = case.request.facts.status else {
         return Ok(());
@@ -184,10 +221,21 @@ pub(crate) fn check_status(case: &Case<'_>) -> Result<(), Denial> {
         return Err(Denial::new(Reason::StatusMismatch, admin));
     }
     match fact.get("value").and_then(Json::as_int) {
-        Some(0) => Ok(()),
+        Some(0) => check_status_age(case, fact),
         value => {
             let admin = format!("the status list says {}", value.unwrap_or_default());
             Err(Denial::new(Reason::StatusRevoked, admin))
         }
     }
+}
+
+fn check_status_age(case: &Case<'_>, fact: Json<'_>) -> Result<(), Denial> {
+    let iat = fact.get("iat").and_then(Json::as_int).unwrap_or(i64::MIN);
+    let age = case.request.facts.now.saturating_sub(iat);
+    let most = obligations::status_max_age(case);
+    if (-CLOCK_SKEW_SECONDS..=most).contains(&age) {
+        return Ok(());
+    }
+    let admin = format!("`facts.status` is {age} s old, at most {most} s are accepted");
+    Err(Denial::new(Reason::StatusStale, admin))
 }

@@ -1,12 +1,12 @@
 //! Step 2: the token chain, with the bundle's keys.
 
 use ambit_policy::{Bundle, Key};
-use ambit_token::{ChainCache, IssuerKey, Keys, UnverifiedToken, VerifiedToken, base64url};
+use ambit_token::{ChainCache, IssuerKey, Keys, PublicKey, UnverifiedToken, VerifiedToken};
 
 use crate::denial::Denial;
 
 /// The bundle as the place where issuer keys are looked up.
-struct BundleKeys<'b>(&'b Bundle<'b>);
+pub(crate) struct BundleKeys<'b>(pub(crate) &'b Bundle<'b>);
 
 impl Keys for BundleKeys<'_> {
     fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
@@ -19,12 +19,11 @@ impl Keys for BundleKeys<'_> {
 }
 
 fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
-    let public = base64url::decode(key.x().as_bytes())?;
     Some(IssuerKey {
         iss: Some(key.iss()),
         kid: key.kid(),
         eddsa_name: key.alg() == "EdDSA",
-        public: public.try_into().ok()?,
+        public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
         tenants: key.only("tenants"),
         audiences: key.only("audiences"),

@@ -21,12 +21,19 @@ pub(crate) struct Facts<'a> {
     pub(crate) location: Option<&'a str>,
     /// The tenant to whom the resource belongs.
     pub(crate) tenant: Option<&'a str>,
+    /// The HTTP method and the URL of the request, which a proof of possession names.
+    pub(crate) method: Option<&'a str>,
+    pub(crate) url: Option<&'a str>,
+    /// The nonce that the host gave out, where it did.
+    pub(crate) nonce: Option<&'a str>,
     /// The attested agent: compared with the token's `agent`, member by member.
     pub(crate) agent: Option<Json<'a>>,
     /// The value of the token's status list entry, where the host has looked it up.
     pub(crate) status: Option<Json<'a>>,
     /// The lowest policy version that the host still accepts.
     pub(crate) min_policy_version: Option<i64>,
+    /// The highest version of revocation epochs that the host has seen, by issuer.
+    pub(crate) min_epochs: Option<Json<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -53,11 +60,17 @@ impl<'a> Facts<'a> {
             audience: text("audience").ok_or_else(|| missing("audience"))?,
             location: text("location"),
             tenant: text("tenant"),
+            method: text("method"),
+            url: text("url"),
+            nonce: text("nonce"),
             agent: facts.get("agent").map(agent).transpose()?,
             status: facts.get("status").map(status).transpose()?,
             min_policy_version: facts
                 .get("min_versions")
                 .map_or(Ok(None), min_policy_version)?,
+            min_epochs: facts
+                .get("min_versions")
+                .and_then(|versions| versions.get("epochs")),
         })
     }
 }
@@ -105,15 +118,23 @@ fn status(status: Json<'_>) -> Result<Json<'_>, Denial> {
 
 fn min_policy_version(versions: Json<'_>) -> Result<Option<i64>, Denial> {
     let mut lowest = None;
-    for (name, version) in versions.members() {
-        lowest = match (name, version.as_int()) {
+    for (name, version_of) in versions.members() {
+        lowest = match (name, version_of.as_int()) {
             ("policy", Some(version)) => Some(version),
+            ("epochs", None) if all_versions(version_of) => lowest,
             _ => {
                 return Err(malformed(
-                    "`facts.min_versions`: this version knows `policy`, an integer",
+                    "`facts.min_versions`: known are `policy`, an integer, and `epochs`, an integer for each issuer",
                 ));
             }
         };
     }
     Ok(lowest)
+}
+
+fn all_versions(versions: Json<'_>) -> bool {
+    versions.kind() == Kind::Object
+        && versions
+            .members()
+            .all(|(_, version)| version.as_int().is_some_and(|version| version >= 0))
 }

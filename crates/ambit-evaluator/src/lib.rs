@@ -23,6 +23,7 @@
 extern crate alloc;
 
 mod answer;
+mod approvals;
 mod authority;
 mod binding;
 mod chain;
@@ -30,21 +31,25 @@ mod claims;
 mod denial;
 mod describe;
 mod digest;
+mod display;
 mod facts;
 mod info;
 mod obligations;
+mod possession;
 mod record;
 mod remedy;
 mod request;
 mod requires;
+mod revocation;
 mod text;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Profile, Writer};
 use ambit_core::{Reason, Steps};
 use ambit_policy::{Bundle, normalise};
-use ambit_token::{UnverifiedToken, VerifiedToken};
+use ambit_token::{Receipt, UnverifiedToken, VerifiedProof, VerifiedToken};
 
 pub use ambit_token::ChainCache;
 pub use claims::bundle_claims;
@@ -55,6 +60,7 @@ use answer::Seen;
 use authority::Grant;
 use denial::Denial;
 use request::Request;
+use revocation::Epochs;
 
 /// Answers one request. Always an answer: whatever is malformed, missing or exhausted is a denial
 /// with its reason code.
@@ -98,7 +104,10 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
         token: &token,
         steps: &Steps::new(),
     };
-    match judge(&case) {
+    let mut found = Found::default();
+    let judged = judge(&case, &mut found);
+    seen.found = Some(&found);
+    match judged {
         Ok(grant) => seen.allow(&case, &grant),
         Err(denial) => seen.deny(&denial),
     }
@@ -151,21 +160,25 @@ fn arguments(bundle: &Bundle<'_>, request: &Request<'_>) -> Result<String, Denia
     Ok(out.finish())
 }
 
-/// Steps 3 to 9; the first that fails decides.
-fn judge<'a>(case: &'a Case<'a>) -> Result<Grant<'a>, Denial> {
+/// Steps 3 to 9; the first that fails decides. What was verified on the way goes into `found`, for
+/// the record also of a denial.
+fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial> {
     binding::check(case)?;
-    possession(case)?;
+    found.proof = possession::check(case)?;
     binding::check_status(case)?;
+    found.epochs = revocation::check(case)?;
     let grant = authority::check(case)?;
-    requires::check(case, &grant)?;
+    found.receipts = requires::check(case, &grant)?;
     Ok(grant)
 }
 
-/// Step 4. Proofs are not built yet, so only a policy that does without them can allow.
-fn possession(case: &Case<'_>) -> Result<(), Denial> {
-    if case.bundle.possession() == "off" {
-        return Ok(());
-    }
-    let admin = "the policy requires proof of possession, which this version cannot check";
-    Err(Denial::new(Reason::PossessionUnsupported, admin))
+/// What the request brought beside its token, verified.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The proof of possession.
+    pub(crate) proof: Option<VerifiedProof>,
+    /// The lists of revocation epochs, none of which names the token.
+    pub(crate) epochs: Vec<Epochs>,
+    /// The receipts, each for this call.
+    pub(crate) receipts: Vec<Receipt>,
 }

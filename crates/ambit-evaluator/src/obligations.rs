@@ -9,8 +9,10 @@ use ambit_core::Power;
 use ambit_core::json::{Json, Writer};
 use ambit_token::base64url;
 
-use crate::Case;
 use crate::authority::{Grant, Source};
+use crate::digest::s256;
+use crate::requires::{Approval, Needs};
+use crate::{Case, Found, approvals, digest, display, possession};
 
 /// One amount to be taken from one budget.
 #[derive(Debug)]
@@ -21,11 +23,40 @@ pub(crate) struct Charge {
     amount: i64,
     max: i64,
     currency: Option<(String, i64)>,
+    /// Seconds since 1970 until which the host remembers it; without an end where `None`.
+    until: Option<i64>,
 }
 
-/// All limits of all selected entries of the token, to be charged in one atomic step.
-pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>) -> Vec<Charge> {
-    let mut charges = Vec::new();
+impl Charge {
+    /// What may be used once: a proof of its holder, a receipt of its issuer. The digest keeps a
+    /// hostile identifier from looking like the key of another charge.
+    pub(crate) fn once(kind: &'static str, of: &str, id: &str, until: i64) -> Self {
+        let mut pair = Writer::default();
+        pair.array(|pair| {
+            pair.string(of);
+            pair.string(id);
+        });
+        Self {
+            key: format!("{kind}:{}", s256(pair.as_str().as_bytes())),
+            kind,
+            amount: 1,
+            max: 1,
+            currency: None,
+            until: Some(until),
+        }
+    }
+}
+
+/// What may be used once or so often, and all limits of all selected entries of the token, to be
+/// charged in one atomic step.
+pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>) -> Vec<Charge> {
+    let proof = found.and_then(|found| found.proof.as_ref());
+    let mut charges: Vec<Charge> = proof
+        .map(|proof| possession::charge(case, proof))
+        .into_iter()
+        .collect();
+    let receipts = found.map(|found| found.receipts.iter());
+    charges.extend(receipts.into_iter().flatten().map(approvals::charge));
     for selected in &grant.selected {
         let Source::Block(block) = selected.source else {
             continue;
@@ -54,6 +85,7 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
             amount: 1,
             max,
             currency: None,
+            until: None,
         });
     }
     // `spend` applies to `execute` only; the entry was selected because its amount can be read.
@@ -72,12 +104,16 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
         amount: case.arguments.get(argument).and_then(Json::as_int)?,
         max,
         currency: Some((String::from(currency), decimals)),
+        until: None,
     })
 }
 
 /// Writes the array of obligations.
-pub(crate) fn write(case: &Case<'_>, charges: &[Charge], out: &mut Writer) {
+pub(crate) fn write(case: &Case<'_>, grant: &Grant<'_>, charges: &[Charge], out: &mut Writer) {
     out.array(|out| {
+        if case.request.power == Power::Propose {
+            obligation(out, "approve", |out| write_proposal(case, grant, out));
+        }
         if !charges.is_empty() {
             obligation(out, "consume", |out| {
                 out.name("charges").array(|out| {
@@ -104,6 +140,34 @@ pub(crate) fn write(case: &Case<'_>, charges: &[Charge], out: &mut Writer) {
     });
 }
 
+/// A proposal: what is to be put before people, word for word, and who they are. The digest is the
+/// one that their receipts must be bound to.
+fn write_proposal(case: &Case<'_>, grant: &Grant<'_>, out: &mut Writer) {
+    let call = digest::action(case);
+    let text = display::text(case, &call);
+    out.name("binding_s256").string(&call);
+    out.name("risk_tier").string(display::risk(case));
+    out.name("display").object(|out| {
+        out.name("text").string(&text);
+        out.name("text_s256").string(&s256(text.as_bytes()));
+        out.name("locale").string(display::LOCALE);
+        out.name("renderer").string(display::RENDERER);
+    });
+    let asked = Needs::of(case, &grant.selected, Power::Execute).into_asked(case);
+    out.name("approvals").array(|out| {
+        for Approval { approvers, count } in &asked {
+            out.object(|out| {
+                out.name("approvers").array(|out| {
+                    for approver in approvers {
+                        out.string(approver);
+                    }
+                });
+                out.name("count").integer(*count);
+            });
+        }
+    });
+}
+
 fn obligation(out: &mut Writer, kind: &str, ext: impl FnOnce(&mut Writer)) {
     out.object(|out| {
         out.name("id").string(kind);
@@ -122,11 +186,14 @@ fn write_charge(charge: &Charge, out: &mut Writer) {
             out.name("currency").string(currency);
             out.name("decimals").integer(*decimals);
         }
+        if let Some(until) = charge.until {
+            out.name("until").integer(until);
+        }
     });
 }
 
 /// Seconds that a status may be old (TOKEN.md): 300 for high and critical risk, 3600 otherwise.
-fn status_max_age(case: &Case<'_>) -> i64 {
+pub(crate) fn status_max_age(case: &Case<'_>) -> i64 {
     let action = case.bundle.action(case.request.action);
     match action.map_or("critical", |action| action.risk(case.request.power)) {
         "low" | "medium" => 3600,

@@ -4,7 +4,7 @@
 //! nothing of an unverified token is here.
 
 use ambit_core::json::{Json, Writer, canonical};
-use ambit_token::{Block, VerifiedToken, base64url};
+use ambit_token::{Block, VerifiedProof, VerifiedToken, base64url};
 
 use crate::answer::{ALLOWED, Seen};
 use crate::digest::s256;
@@ -47,6 +47,14 @@ fn write_asked(seen: &Seen<'_>, out: &mut Writer, charges: &[Charge]) {
             out.string(&charge.key);
         }
     });
+    out.name("epochs").array(|out| {
+        for epochs in seen.found.into_iter().flat_map(|found| &found.epochs) {
+            out.object(|out| {
+                out.name("iss").string(&epochs.iss);
+                out.name("version").integer(epochs.version);
+            });
+        }
+    });
     out.name("input_s256").string(&s256(seen.input));
     match facts {
         Some(facts) => out.name("now").integer(facts.now),
@@ -67,8 +75,22 @@ fn write_decided(seen: &Seen<'_>, out: &mut Writer, reason: &str) {
         out.name("power"),
         request.map(|request| request.power.name()),
     );
+    let proof = seen.found.and_then(|found| found.proof.as_ref());
+    out.name("proof").object(|out| {
+        text(out.name("jkt"), proof.map(VerifiedProof::thumbprint));
+        text(out.name("jti"), proof.map(VerifiedProof::jti));
+    });
     text(out.name("purpose"), request.map(|request| request.purpose));
     out.name("reason").string(reason);
+    out.name("receipts").array(|out| {
+        for receipt in seen.found.into_iter().flat_map(|found| &found.receipts) {
+            out.object(|out| {
+                out.name("iss").string(&receipt.iss);
+                out.name("jti").string(&receipt.jti);
+                out.name("sub").string(&receipt.sub);
+            });
+        }
+    });
     out.name("resource").object(|out| {
         text(out.name("id"), request.map(|request| request.resource_id));
         text(

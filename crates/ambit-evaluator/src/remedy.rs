@@ -80,6 +80,9 @@ pub(crate) fn for_authority<'s>(
         }
         // What the manifest does not hold, no token of this agent can.
         (Source::Manifest, _) => None,
+        (Source::Block(_), Mismatch::Power) if proposed(case, layers, ask).is_some() => {
+            proposed(case, layers, ask)
+        }
         (Source::Block(_), Mismatch::Power) => {
             let held = held_powers(layers, ask);
             Some(request_capability(ask, Held::Powers(held)))
@@ -90,6 +93,22 @@ pub(crate) fn for_authority<'s>(
         }
         (Source::Block(_), _) => Some(request_capability(ask, Held::Nothing)),
     }
+}
+
+/// The smallest step where `propose` is held: people's yes to exactly this call.
+fn proposed<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
+    if ask.power != ambit_core::Power::Execute || ask.approved {
+        return None;
+    }
+    let ask = Ask {
+        approved: true,
+        ..*ask
+    };
+    let chosen: Result<Vec<Selected<'_>>, _> = layers
+        .iter()
+        .map(|layer| layer.select(case.steps, &ask))
+        .collect();
+    requires::remedy(case, &chosen.ok()?)
 }
 
 /// The powers that every block holds for what is asked.
@@ -149,7 +168,10 @@ fn change_request<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> O
         }
     }
     let mut steps = alloc::vec![Step::ChangeRequest(changes)];
-    steps.extend(requires::steps(&Needs::of(case, &chosen), None));
+    steps.extend(requires::steps(
+        &Needs::of(case, &chosen, case.request.power),
+        None,
+    ));
     Some(Remedy { steps })
 }
 

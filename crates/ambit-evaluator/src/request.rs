@@ -2,8 +2,10 @@
 //! around it.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
+use ambit_core::limits::{RECEIPTS, STATEMENTS};
 use ambit_core::{Power, Reason};
 use ambit_policy::{Action, Bundle};
 
@@ -23,6 +25,12 @@ pub(crate) struct Request<'a> {
     pub(crate) resource_id: &'a str,
     pub(crate) purpose: &'a str,
     pub(crate) token: &'a str,
+    /// A DPoP proof.
+    pub(crate) proof: Option<&'a str>,
+    /// Approval receipts.
+    pub(crate) approvals: Vec<&'a str>,
+    /// Signed statements of issuers: revocation epochs.
+    pub(crate) statements: Vec<&'a str>,
     pub(crate) facts: Facts<'a>,
 }
 
@@ -51,6 +59,9 @@ impl<'a> Request<'a> {
             resource_type: text(resource, "type", "evaluation.resource.type")?,
             resource_id: text(resource, "id", "evaluation.resource.id")?,
             purpose: text(context, "purpose", "evaluation.context.purpose")?,
+            proof: root.get("proof").and_then(Json::as_str),
+            approvals: texts(root, "approvals", RECEIPTS)?,
+            statements: texts(root, "statements", STATEMENTS)?,
             facts: Facts::parse(object(root, "facts", "facts")?)?,
             token: token.ok_or_else(|| {
                 Denial::new(
@@ -86,9 +97,11 @@ fn check_member(name: &str, value: Json<'_>) -> Result<(), Denial> {
     match name {
         "evaluation" | "token" | "facts" => Ok(()),
         "entities" => entities(value),
-        "approvals" | "statements" if value.kind() == Kind::Array && value.is_empty() => Ok(()),
-        "proof" if value.is_null() => Ok(()),
-        "approvals" | "statements" | "proof" | "evaluations" => {
+        "approvals" | "statements" if value.kind() == Kind::Array => Ok(()),
+        "approvals" | "statements" => Err(malformed(name, "an array of JWS")),
+        "proof" if value.is_null() || value.as_str().is_some() => Ok(()),
+        "proof" => Err(malformed(name, "a DPoP proof")),
+        "evaluations" => {
             let admin = format!("`{name}` is not supported by this version; leave it out");
             Err(Denial::new(Reason::RequestUnsupported, admin))
         }
@@ -160,6 +173,15 @@ fn object<'a>(value: Json<'a>, member: &str, path: &str) -> Result<Json<'a>, Den
         .get(member)
         .filter(|value| value.kind() == Kind::Object)
         .ok_or_else(|| malformed(path, "an object"))
+}
+
+/// The strings of an array, at most `most`.
+fn texts<'a>(root: Json<'a>, name: &str, most: usize) -> Result<Vec<&'a str>, Denial> {
+    let list = root.get(name).map(Json::elements).into_iter().flatten();
+    let texts: Option<Vec<&str>> = list.map(Json::as_str).collect();
+    texts
+        .filter(|texts| texts.len() <= most)
+        .ok_or_else(|| malformed(name, &format!("an array of at most {most} JWS")))
 }
 
 fn text<'a>(value: Json<'a>, member: &str, path: &str) -> Result<&'a str, Denial> {

@@ -1,15 +1,15 @@
-//! Step 7: what a person must have done.
-//!
-//! Logins and approvals cannot be checked by this version, so an entry that requires one denies,
-//! and the remedy says what it would take.
+//! Step 7: what a person must have done: logged in well and lately enough, said yes to this call.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
+use ambit_core::limits::CLOCK_SKEW_SECONDS;
 use ambit_core::{Power, Reason};
+use ambit_token::Receipt;
 
 use crate::Case;
+use crate::approvals;
 use crate::authority::{Grant, Selected, Source};
 use crate::denial::Denial;
 use crate::digest;
@@ -28,27 +28,35 @@ struct Login {
     max_age: Option<i64>,
 }
 
+/// `count` distinct people out of `approvers`.
 #[derive(Debug)]
-struct Approval {
-    approvers: Vec<String>,
-    count: i64,
+pub(crate) struct Approval {
+    pub(crate) approvers: Vec<String>,
+    pub(crate) count: i64,
 }
 
 impl Needs {
-    pub(crate) fn of(case: &Case<'_>, selected: &[Selected<'_>]) -> Self {
+    /// What these entries require of somebody who uses `power`.
+    pub(crate) fn of(case: &Case<'_>, selected: &[Selected<'_>], power: Power) -> Self {
         let mut needs = Self::default();
         for selected in selected {
             if let Some(requires) = selected.entry.get("requires") {
-                needs.add_requires(case, requires);
+                needs.add_requires(case, requires, power);
             }
             if selected.source == Source::Manifest {
-                needs.add_consent(case, selected.entry.get("consent"));
+                needs.add_consent(case, selected.entry.get("consent"), power);
             }
+        }
+        // An entry that holds only `propose` lets a call run that a person said yes to.
+        let proposed = power == Power::Execute && !selected.iter().all(holds_execute);
+        if proposed && needs.approvals.is_empty() {
+            needs.approvals.push(Approval::of_subject(case));
         }
         needs
     }
 
-    fn add_requires(&mut self, case: &Case<'_>, requires: Json<'_>) {
+    /// Approval binds every power but `propose`, which is how a person is asked.
+    fn add_requires(&mut self, case: &Case<'_>, requires: Json<'_>, power: Power) {
         let acr_values = requires.get("acr").map(strings).unwrap_or_default();
         let max_age = requires.get("max_age").and_then(Json::as_int);
         if !acr_values.is_empty() || max_age.is_some() {
@@ -57,23 +65,93 @@ impl Needs {
                 max_age,
             });
         }
-        if let Some(approval) = requires.get("approval") {
+        if let Some(approval) = requires.get("approval").filter(|_| power != Power::Propose) {
             self.approvals.push(approval_of(case, approval));
         }
     }
 
     /// A manifest's `consent`: `each` call, or an approver's word for each. Consent given `once` is
     /// given when the token is minted. Preparing a call needs no consent: only `execute` does.
-    fn add_consent(&mut self, case: &Case<'_>, consent: Option<Json<'_>>) {
+    fn add_consent(&mut self, case: &Case<'_>, consent: Option<Json<'_>>, power: Power) {
         let asks = match consent.map(|consent| (consent.kind(), consent.as_str())) {
             None | Some((_, Some("none" | "once"))) => false,
             // Anything else, known or not, asks a person.
-            Some(_) => case.request.power == Power::Execute,
+            Some(_) => power == Power::Execute,
         };
         if let Some(consent) = consent.filter(|_| asks) {
             self.approvals.push(approval_of(case, consent));
         }
     }
+
+    /// Whether an entry or the manifest names this person as an approver.
+    pub(crate) fn names_approver(&self, person: &str) -> bool {
+        let mut named = self.approvals.iter().flat_map(|need| &need.approvers);
+        named.any(|approver| approver == person)
+    }
+
+    /// Whose yes a proposal must get before it may be executed.
+    pub(crate) fn into_asked(mut self, case: &Case<'_>) -> Vec<Approval> {
+        if self.approvals.is_empty() {
+            self.approvals.push(Approval::of_subject(case));
+        }
+        self.approvals
+    }
+
+    fn remedy(&self, case: &Case<'_>) -> Remedy {
+        let digest = digest::action(case);
+        let steps = steps(self, Some(digest)).collect();
+        Remedy { steps }
+    }
+
+    /// What is still to be done: logins that are not there, and approvals by those who have not
+    /// approved yet.
+    fn unmet(&mut self, case: &Case<'_>, people: &[String]) {
+        self.login.retain(|login| !login.is_met(case));
+        for need in &mut self.approvals {
+            let before = need.approvers.len();
+            need.approvers.retain(|approver| !people.contains(approver));
+            let yes = before.saturating_sub(need.approvers.len());
+            let yes = i64::try_from(yes).unwrap_or(i64::MAX);
+            need.count = need.count.saturating_sub(yes);
+        }
+        self.approvals.retain(|need| need.count > 0);
+    }
+}
+
+impl Login {
+    /// The token says how and when the person logged in. A login in the future is none.
+    fn is_met(&self, case: &Case<'_>) -> bool {
+        let root = case.token.root();
+        let acr = root.get("acr").and_then(Json::as_str);
+        let strong = self.acr_values.is_empty()
+            || acr.is_some_and(|acr| self.acr_values.iter().any(|one| one == acr));
+        let now = case.request.facts.now;
+        let fresh = self.max_age.is_none_or(|max_age| {
+            let time = root.get("auth_time").and_then(Json::as_int);
+            time.is_some_and(|time| {
+                time <= now.saturating_add(CLOCK_SKEW_SECONDS)
+                    && now.saturating_sub(time) <= max_age
+            })
+        });
+        strong && fresh
+    }
+}
+
+impl Approval {
+    fn of_subject(case: &Case<'_>) -> Self {
+        Self {
+            approvers: alloc::vec![case.token.sub().to_string()],
+            count: 1,
+        }
+    }
+}
+
+fn holds_execute(selected: &Selected<'_>) -> bool {
+    let powers = selected.entry.get("privileges");
+    powers.is_none_or(|powers| {
+        let mut powers = powers.elements();
+        powers.any(|power| power.as_str() == Some(Power::Execute.name()))
+    })
 }
 
 /// One string, or the strings of an array.
@@ -92,31 +170,38 @@ fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
             count: approval.get("count").and_then(Json::as_int).unwrap_or(1),
         };
     }
-    Approval {
-        approvers: alloc::vec![case.token.sub().to_string()],
-        count: 1,
-    }
+    Approval::of_subject(case)
 }
 
-/// Denies with the first kind that is needed; the remedy names all.
-pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<(), Denial> {
-    let needs = Needs::of(case, &grant.selected);
+/// Denies with the first kind that is lacking; the remedy names all. Gives the receipts that count.
+pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, Denial> {
+    let mut needs = Needs::of(case, &grant.selected, case.request.power);
+    let receipts = approvals::check(case, &needs);
+    let people = receipts.as_deref().map(approvals::people);
+    needs.unmet(case, &people.unwrap_or_default());
     let (reason, admin) = if !needs.login.is_empty() {
         (
             Reason::LoginRequired,
-            "a matched capability requires a login, which this version cannot check",
+            "the token's `acr` and `auth_time` are not what a matched capability requires",
         )
+    } else if let Err(denial) = receipts {
+        return Err(denial);
     } else if !needs.approvals.is_empty() {
         (
             Reason::ApprovalRequired,
-            "a matched capability requires an approval, which this version cannot check",
+            "a matched capability requires approvals that were not given",
         )
     } else {
-        return Ok(());
+        return receipts;
     };
-    let digest = digest::action(case);
-    let steps = steps(&needs, Some(digest)).collect();
-    Err(Denial::new(reason, admin).with_remedy(Some(Remedy { steps })))
+    Err(Denial::new(reason, admin).with_remedy(Some(needs.remedy(case))))
+}
+
+/// What people must do where these entries were selected.
+pub(crate) fn remedy(case: &Case<'_>, selected: &[Selected<'_>]) -> Option<Remedy> {
+    let mut needs = Needs::of(case, selected, case.request.power);
+    needs.unmet(case, &[]);
+    Some(needs.remedy(case)).filter(|remedy| !remedy.steps.is_empty())
 }
 
 /// The steps that a person must take. `digest` is the action digest to approve; without it (the

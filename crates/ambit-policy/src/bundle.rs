@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use ambit_core::Power;
 use ambit_core::json::{Elements, Json};
 use ambit_core::limits::{BUNDLE_BYTES, Limits};
 use sha2::{Digest as _, Sha256};
@@ -283,7 +284,8 @@ impl<'a> Key<'a> {
         self.text("kid")
     }
 
-    /// The header `alg` that goes with the key: `Ed25519`, or `EdDSA` where the issuer still says so.
+    /// The header `alg` that goes with the key: `Ed25519`, `EdDSA` where the issuer still says so,
+    /// or `ES256`.
     #[must_use]
     pub fn alg(self) -> &'a str {
         self.text("alg")
@@ -295,13 +297,20 @@ impl<'a> Key<'a> {
         self.text("signs")
     }
 
-    /// The public key, base64url.
+    /// The public key, base64url; of a P-256 key the first coordinate.
     #[must_use]
     pub fn x(self) -> &'a str {
         self.text("x")
     }
 
-    /// A list that narrows the key: `tenants`, `audiences` or `agents`. `None`: not narrowed.
+    /// The second coordinate of a P-256 key, base64url.
+    #[must_use]
+    pub fn y(self) -> Option<&'a str> {
+        self.0.get("y").and_then(Json::as_str)
+    }
+
+    /// A list that narrows the key: `tenants`, `audiences` or `agents`; of an
+    /// approver's key `tiers` and `actions` too. `None`: not narrowed.
     #[must_use]
     pub fn only(self, list: &str) -> Option<Json<'a>> {
         self.0.get(list)
@@ -334,6 +343,23 @@ impl<'a> Manifest<'a> {
     #[must_use]
     pub fn max_life_seconds(self) -> Option<i64> {
         self.0.get("max_life_seconds").and_then(Json::as_int)
+    }
+
+    /// Seconds that the host's attestation of the agent may be old, where the manifest asks for one.
+    #[must_use]
+    pub fn attestation_max_age_seconds(self) -> Option<i64> {
+        self.0
+            .get("attestation_max_age_seconds")
+            .and_then(Json::as_int)
+    }
+
+    /// Whether an agent that no longer runs as it was granted (another model, version, environment)
+    /// keeps this power. None unless the manifest names it.
+    #[must_use]
+    pub fn keeps_on_drift(self, power: Power) -> bool {
+        let powers = self.0.get("drift_powers").map(Json::elements);
+        let mut powers = powers.into_iter().flatten();
+        powers.any(|name| name.as_str() == Some(power.name()))
     }
 
     /// How often a token may be passed on; 0 unless the manifest says otherwise.

@@ -67,7 +67,8 @@ fn key(key: Json<'_>) -> bool {
     ["iss", "kid", "alg", "signs", "x"]
         .iter()
         .all(|member| text(key, member).is_some())
-        && ["tenants", "audiences", "agents"]
+        && key.get("y").is_none_or(|y| y.as_str().is_some())
+        && ["tenants", "audiences", "agents", "tiers", "actions"]
             .iter()
             .all(|list| key.get(list).is_none() || all_strings(key.get(list)))
 }
@@ -100,9 +101,14 @@ fn manifest(manifest: Json<'_>) -> bool {
     all_elements(manifest.get("capabilities"), |entry| {
         entry.kind() == Kind::Object
     }) && integer(manifest, "max_depth").is_some_and(|depth| depth >= 0)
-        && ["models", "environments", "versions"].iter().all(|list| {
-            manifest.get(list).is_none_or(Json::is_null) || all_strings(manifest.get(list))
-        })
+        && manifest
+            .get("attestation_max_age_seconds")
+            .is_none_or(|age| age.is_null() || age.as_int().is_some_and(|age| age > 0))
+        && ["models", "environments", "versions", "drift_powers"]
+            .iter()
+            .all(|list| {
+                manifest.get(list).is_none_or(Json::is_null) || all_strings(manifest.get(list))
+            })
         && manifest
             .get("max_life_seconds")
             .is_none_or(|life| life.is_null() || life.as_int().is_some_and(|life| life > 0))

@@ -2,6 +2,8 @@
 
 use ambit_core::json::Json;
 
+use crate::key::PublicKey;
+
 /// Where issuer keys are looked up: a bundle, or the trust table of a test.
 pub trait Keys {
     /// Shows every key with this `kid` to `visit`, until `visit` answers `true`.
@@ -18,8 +20,8 @@ pub struct IssuerKey<'k> {
     /// Whether the key is configured under the old `alg` name `EdDSA`. A header must give exactly
     /// the configured name.
     pub eddsa_name: bool,
-    /// The Ed25519 public key.
-    pub public: [u8; 32],
+    /// The public key, which fixes the algorithm.
+    pub public: PublicKey,
     /// The one `typ` that it may sign.
     pub signs: &'k str,
     /// The tenants it may sign for; absent: all.
@@ -45,7 +47,11 @@ impl IssuerKey<'_> {
 
     /// The `alg` that a header signed by this key gives.
     pub(crate) const fn alg(&self) -> &'static str {
-        if self.eddsa_name { "EdDSA" } else { "Ed25519" }
+        if self.eddsa_name {
+            "EdDSA"
+        } else {
+            self.public.alg()
+        }
     }
 }
 

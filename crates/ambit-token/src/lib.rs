@@ -1,4 +1,5 @@
-//! Signed statements: capability chains (`cap+jwt`) and policy modules.
+//! Signed statements: capability chains (`cap+jwt`), proofs of possession, approval receipts,
+//! revocation epochs and policy modules.
 //!
 //! Everything that decides whether a signature counts is here and nowhere else, so that every
 //! engine refuses the same bytes. What was not verified and what was are different types:
@@ -29,15 +30,24 @@ mod chain;
 pub mod dsse;
 pub mod ed25519;
 mod error;
+pub mod es256;
 pub mod jwk;
+mod key;
 mod keys;
 pub mod module;
+mod proof;
+mod receipt;
+mod statement;
 mod vector_names;
 
 pub use chain::{Block, ChainCache, UnverifiedToken, VerifiedToken};
 pub use error::TokenError;
 pub use jwk::thumbprint;
+pub use key::PublicKey;
 pub use keys::{IssuerKey, Keys};
+pub use proof::{ProofOf, VerifiedProof};
+pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
+pub use statement::{Statement, StatementFault, UnverifiedStatement};
 pub use vector_names::{VECTOR_NAMES, vector_name_means};
 
 /// SHA-256 (FIPS 180-4).

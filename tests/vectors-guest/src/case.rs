@@ -32,6 +32,30 @@ pub enum Case<'a> {
         /// The signature.
         signature: &'a [u8],
     },
+    /// An ES256 signature.
+    Es256 {
+        /// The public key: `x`, then `y`.
+        public: &'a [u8],
+        /// What is signed.
+        message: &'a [u8],
+        /// The signature.
+        signature: &'a [u8],
+    },
+    /// A proof of possession for a chain.
+    Proof {
+        /// The proof.
+        proof: &'a str,
+        /// The chain.
+        chain: &'a str,
+        /// JSON: the JWK of the chain's holder.
+        holder: &'a [u8],
+        /// The HTTP method.
+        method: &'a str,
+        /// The URL.
+        url: &'a str,
+        /// Seconds since 1970, UTC.
+        now: i64,
+    },
     /// A text that may be JSON.
     Json {
         /// The text.
@@ -65,6 +89,24 @@ impl<'a> Case<'a> {
                 message,
                 signature,
             } => fields(b'e', &[Some(public), Some(message), Some(signature)]),
+            Case::Es256 {
+                public,
+                message,
+                signature,
+            } => fields(b's', &[Some(public), Some(message), Some(signature)]),
+            Case::Proof {
+                proof,
+                chain,
+                holder,
+                method,
+                url,
+                now,
+            } => {
+                let texts = [proof, chain, method, url].map(|text| Some(text.as_bytes()));
+                let now = now.to_le_bytes();
+                let [proof, chain, method, url] = texts;
+                fields(b'p', &[proof, chain, Some(holder), method, url, Some(&now)])
+            }
             Case::Json { text } => fields(b'j', &[Some(text)]),
         }
     }
@@ -100,6 +142,24 @@ impl<'a> Case<'a> {
                 message: field()??,
                 signature: field()??,
             },
+            b's' => Self::Es256 {
+                public: field()??,
+                message: field()??,
+                signature: field()??,
+            },
+            b'p' => {
+                let (proof, chain, holder) = (field()??, field()??, field()??);
+                let (method, url) = (field()??, field()??);
+                let text = |bytes| core::str::from_utf8(bytes).ok();
+                Self::Proof {
+                    proof: text(proof)?,
+                    chain: text(chain)?,
+                    holder,
+                    method: text(method)?,
+                    url: text(url)?,
+                    now: i64::from_le_bytes(field()??.try_into().ok()?),
+                }
+            }
             b'j' => Self::Json { text: field()?? },
             _ => return None,
         };
@@ -139,6 +199,19 @@ mod tests {
                 public: &[1; 32],
                 message: b"",
                 signature: &[2; 64],
+            },
+            Case::Es256 {
+                public: &[3; 64],
+                message: b"m",
+                signature: &[4; 64],
+            },
+            Case::Proof {
+                proof: "a.b.c",
+                chain: "d.e.f",
+                holder: b"{}",
+                method: "POST",
+                url: "https://a.example/",
+                now: 7,
             },
             Case::Json { text: b"[" },
         ];

@@ -7,7 +7,9 @@ use ambit_core::capability::{Ask, Place, select};
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::limits::Limits;
 use ambit_core::{Power, Steps};
-use ambit_token::{IssuerKey, Keys, TokenError, UnverifiedToken, VerifiedToken, base64url};
+use ambit_token::{
+    IssuerKey, Keys, ProofOf, PublicKey, TokenError, UnverifiedToken, VerifiedProof, VerifiedToken,
+};
 
 /// Writes `{"chain": "ok", "decision"?, "why"?}` or `{"chain": "reject", "error", "block"}`.
 pub(crate) fn run(trust: &[u8], chain: &str, now: i64, request: Option<&[u8]>, out: &mut Writer) {
@@ -32,6 +34,37 @@ pub(crate) fn run(trust: &[u8], chain: &str, now: i64, request: Option<&[u8]>, o
             if let Some(why) = why {
                 out.name("why").string(&why);
             }
+        }
+    });
+}
+
+/// Writes `{"valid": bool, "error"?}`: whether the holder of `chain` made this proof.
+pub(crate) fn prove(
+    proof: &str,
+    holder: &[u8],
+    (chain, method, url, now): (&str, &str, &str, i64),
+    out: &mut Writer,
+) {
+    let jwk = Document::parse(holder, Profile::Signed).ok();
+    let holder = jwk.and_then(|jwk| PublicKey::from_jwk(jwk.root()));
+    let Some(holder) = holder else {
+        return fault("`holder` is no public key", out);
+    };
+    let verified = VerifiedProof::verify(
+        proof,
+        &ProofOf {
+            chain,
+            holder: &holder,
+            method,
+            url,
+            nonce: None,
+            now,
+        },
+    );
+    out.object(|out| {
+        out.name("valid").boolean(verified.is_ok());
+        if let Err(error) = &verified {
+            out.name("error").string(error.reason.code());
         }
     });
 }
@@ -86,6 +119,7 @@ fn decide(token: &VerifiedToken<'_>, request: &[u8]) -> Option<String> {
     let ask = Ask {
         action,
         power,
+        approved: false,
         location: text("location"),
         datatype: text("datatype"),
         identifier: text("identifier"),
@@ -128,13 +162,9 @@ struct Trust<'a>(Json<'a>);
 impl Keys for Trust<'_> {
     fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
         for (name, jwk) in self.0.members().filter(|(name, _)| *name == kid) {
-            let member = |name: &str| jwk.get(name).and_then(Json::as_str);
-            let public = (member("kty") == Some("OKP") && member("crv") == Some("Ed25519"))
-                .then(|| member("x"))
-                .flatten()
-                .and_then(|x| base64url::decode(x.as_bytes()))
-                .and_then(|x| <[u8; 32]>::try_from(x).ok());
-            let Some(public) = public else { continue };
+            let Some(public) = PublicKey::from_jwk(jwk) else {
+                continue;
+            };
             let key = IssuerKey {
                 iss: None,
                 kid: name,

@@ -42,6 +42,25 @@ pub fn run(encoded: &[u8]) -> String {
             message,
             signature,
         } => verify(public, message, signature, &mut out),
+        Case::Es256 {
+            public,
+            message,
+            signature,
+        } => {
+            let valid = <&[u8; 64]>::try_from(public)
+                .is_ok_and(|public| ambit_token::es256::verify(public, message, signature));
+            out.object(|out| {
+                out.name("valid").boolean(valid);
+            });
+        }
+        Case::Proof {
+            proof,
+            chain,
+            holder,
+            method,
+            url,
+            now,
+        } => chain::prove(proof, holder, (chain, method, url, now), &mut out),
         Case::Json { text } => read(text, &mut out),
     }
     out.finish()

@@ -14,6 +14,10 @@ pub(crate) enum Form<'a> {
     Constraints(&'a str),
     /// Project Wycheproof, `EDDSA` over edwards25519
     Wycheproof(&'a str),
+    /// Project Wycheproof, `ECDSA` over secp256r1 in P1363 form
+    Es256(&'a str),
+    /// DPoP proofs for one chain
+    Proofs(&'a str),
     /// ed25519-speccheck, `cases.json`
     Speccheck(&'a str),
     /// ed25519-speccheck, `cases.txt`
@@ -40,6 +44,8 @@ impl Form<'_> {
             Form::Chains(_) => "capability chains",
             Form::Constraints(_) => "constraints",
             Form::Wycheproof(_) => "Wycheproof Ed25519",
+            Form::Es256(_) => "Wycheproof ES256",
+            Form::Proofs(_) => "proofs of possession",
             Form::Speccheck(_) | Form::SpeccheckText(_) => "ed25519-speccheck",
             Form::Json(_) => "JSONTestSuite",
         }
@@ -58,8 +64,8 @@ pub(crate) fn find<'a>(file: &Path, bytes: &'a [u8]) -> Result<Form<'a>, String>
     }
 }
 
-const UNKNOWN: &str = "unknown form: not capability chains, `ambit-constraints-1`, Wycheproof \
-     Ed25519, ed25519-speccheck or JSONTestSuite";
+const UNKNOWN: &str = "unknown form: not capability chains, proofs for one, `ambit-constraints-1`, \
+     Wycheproof Ed25519 or ES256, ed25519-speccheck or JSONTestSuite";
 
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -97,6 +103,9 @@ fn of_object<'a>(text: &'a str, object: &Object<'_>) -> Result<Form<'a>, String>
     if object.contains_key("testGroups") {
         return match string("algorithm").as_deref() {
             Some("EDDSA") => Ok(Form::Wycheproof(text)),
+            Some("ECDSA") if string("schema").is_some_and(|schema| schema.contains("p1363")) => {
+                Ok(Form::Es256(text))
+            }
             Some(other) => Err(format!(
                 "unknown form: Wycheproof for `{other}`, not `EDDSA`"
             )),
@@ -107,10 +116,7 @@ fn of_object<'a>(text: &'a str, object: &Object<'_>) -> Result<Form<'a>, String>
         return Ok(Form::Chains(text));
     }
     if object.contains_key("chain") && object.contains_key("leaf_jkt") {
-        return Err(
-            "unknown form: proofs of possession (DPoP) for one chain are not supported yet"
-                .to_owned(),
-        );
+        return Ok(Form::Proofs(text));
     }
     Err(UNKNOWN.to_owned())
 }
@@ -154,6 +160,14 @@ mod tests {
                 r#"[{"message": "", "pub_key": "", "signature": ""}]"#,
                 "ed25519-speccheck",
             ),
+            (
+                r#"{"algorithm": "ECDSA", "schema": "ecdsa_p1363_verify_schema_v1.json", "testGroups": []}"#,
+                "Wycheproof ES256",
+            ),
+            (
+                r#"{"chain": "", "leaf_jkt": "", "cases": []}"#,
+                "proofs of possession",
+            ),
             ("1\nmsg=\npbk=\nsig=\n", "ed25519-speccheck"),
             (
                 "\u{feff}{\"trust\": {}, \"cases\": []}",
@@ -176,7 +190,6 @@ mod tests {
             r#"{"form": "ambit-constraints-2"}"#,
             r#"{"algorithm": "ECDSA", "testGroups": []}"#,
             r#"{"testGroups": []}"#,
-            r#"{"chain": "", "leaf_jkt": "", "cases": []}"#,
             r#"[{"message": ""}]"#,
         ];
         for text in texts {

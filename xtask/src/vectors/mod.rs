@@ -4,8 +4,10 @@ mod chains;
 mod constraints;
 mod ed25519;
 mod engine;
+mod es256;
 mod form;
 mod json_suite;
+mod proofs;
 mod raw;
 
 use std::fs;
@@ -105,6 +107,8 @@ fn run_file(file: &Path, engines: &mut Engines, suite: &mut Suite) -> Tally {
         Ok(Form::Chains(text)) => chains::run(text, engines),
         Ok(Form::Constraints(text)) => constraints::run(text, engines),
         Ok(Form::Wycheproof(text)) => ed25519::wycheproof(text, engines),
+        Ok(Form::Es256(text)) => es256::wycheproof(text, engines),
+        Ok(Form::Proofs(text)) => proofs::run(text, engines),
         Ok(Form::Speccheck(text)) => ed25519::speccheck(text, engines),
         Ok(Form::SpeccheckText(text)) => ed25519::speccheck_text(text, engines),
         Err(why) => Err(why.clone()),

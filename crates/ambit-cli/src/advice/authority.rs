@@ -47,11 +47,6 @@ pub(super) const ROWS: &[Row] = &[
         "run it where it was granted, or allow this environment in the manifest",
     ),
     (
-        "possession.unsupported",
-        "the policy requires proof of possession, which this version cannot check",
-        "set `possession = \"off\"` in `ambit.toml`, knowing that whoever has a token may then use it",
-    ),
-    (
         "status.revoked",
         "the status list says that the token is revoked or suspended",
         "do not retry; if it was a mistake, mint a new token",

@@ -6,6 +6,7 @@
 mod authority;
 mod modules;
 mod requests;
+mod statements;
 mod tokens;
 
 use ambit_core::Reason;
@@ -90,7 +91,12 @@ pub(crate) fn similar(code: &str) -> Vec<&'static str> {
 }
 
 fn rows() -> impl Iterator<Item = Row> {
-    let tables = [requests::ROWS, tokens::ROWS, authority::ROWS];
+    let tables = [
+        requests::ROWS,
+        tokens::ROWS,
+        authority::ROWS,
+        statements::ROWS,
+    ];
     tables.into_iter().flatten().copied()
 }
 

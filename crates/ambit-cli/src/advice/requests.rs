@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "request.unsupported",
-        "the request carries `proof`, `approvals`, `statements` or `evaluations`, which this version refuses instead of ignoring",
+        "the request carries `evaluations`, which this version refuses instead of ignoring",
         "leave the member out",
     ),
     (

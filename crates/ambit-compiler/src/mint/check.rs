@@ -3,7 +3,7 @@
 use ambit_core::json::Json;
 use ambit_core::limits::Limits;
 use ambit_policy::{Bundle, Key};
-use ambit_token::{IssuerKey, Keys, TokenError, UnverifiedToken};
+use ambit_token::{IssuerKey, Keys, PublicKey, TokenError, UnverifiedToken};
 use serde_json::{Map, Value, json};
 
 use super::sign_block;
@@ -28,7 +28,7 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         iss: Some(key.iss()),
         kid: key.kid(),
         eddsa_name: key.alg() == "EdDSA",
-        public: ambit_token::base64url::decode_array(key.x().as_bytes())?,
+        public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
         tenants: key.only("tenants"),
         audiences: key.only("audiences"),
@@ -102,7 +102,7 @@ impl Keys for OneKey {
             iss: None,
             kid: "check",
             eddsa_name: false,
-            public: self.0,
+            public: self.0.into(),
             signs: "cap+jwt",
             tenants: None,
             audiences: None,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ambit_token::PublicKey;
+
 use crate::encoding;
 use crate::reader::{File, Reader, Text, Value};
 use crate::suggest;
@@ -14,12 +16,17 @@ pub(crate) struct IssuerKey {
     pub(crate) alg: &'static str,
     pub(crate) signs: &'static str,
     pub(crate) x: String,
+    /// The second coordinate of a P-256 key.
+    pub(crate) y: Option<String>,
     pub(crate) tenants: Option<Vec<String>>,
     pub(crate) audiences: Option<Vec<String>>,
     pub(crate) agents: Option<Vec<String>>,
+    /// Risk tiers and actions for which a key may sign receipts.
+    pub(crate) tiers: Option<Vec<String>>,
+    pub(crate) actions: Option<Vec<String>>,
 }
 
-const ALGORITHMS: &[&str] = &["Ed25519", "EdDSA"];
+const ALGORITHMS: &[&str] = &["Ed25519", "ES256", "EdDSA"];
 const TYPES: &[&str] = &[
     "cap+jwt",
     "approval-receipt+jwt",
@@ -91,26 +98,79 @@ fn key<'a>(
     let signs = reader
         .require("signs", "signs = \"cap+jwt\"")
         .and_then(|value| file.word(value, "signs", TYPES));
-    let x = reader
-        .required_string("x", "x = \"…\", the public key of `ambit keygen`")
-        .and_then(|text| public(file, text));
+    let point = point(reader, alg);
     let tenants = names(reader.optional_strings("tenants", "tenants = [\"acme\"]"));
     let audiences =
         names(reader.optional_strings("audiences", "audiences = [\"https://mail.acme.example\"]"));
     let classes = reader.optional_strings("agents", "agents = [\"renewal-bot\"]");
     agents.extend(classes.iter().flatten().cloned().map(AgentName));
+    let (tiers, actions) = narrowing(reader, signs);
     let kid = kid?;
+    let (x, y) = point?;
     let key = IssuerKey {
         iss: iss?.text.to_owned(),
         kid: kid.text.to_owned(),
         alg: alg?,
         signs: signs?,
-        x: x?,
+        x,
+        y,
         tenants,
         audiences,
         agents: names(classes),
+        tiers,
+        actions,
     };
     Some((key, kid))
+}
+
+/// For which risk tiers and actions a key may sign receipts. Other statements have no such bound,
+/// so there the members would promise what nobody keeps.
+fn narrowing(
+    reader: &mut Reader<'_, '_>,
+    signs: Option<&str>,
+) -> (Option<Vec<String>>, Option<Vec<String>>) {
+    let file = reader.file;
+    if signs.is_some_and(|signs| signs != "approval-receipt+jwt") {
+        return (None, None);
+    }
+    let tiers = reader.optional_strings("tiers", "tiers = [\"high\", \"critical\"]");
+    for tier in tiers.iter().flatten() {
+        if !matches!(tier.text, "low" | "medium" | "high" | "critical") {
+            file.error(
+                "project.value",
+                tier.span.clone(),
+                format!("`{}` is no risk tier", tier.text),
+                "write `low`, `medium`, `high` or `critical`",
+            );
+        }
+    }
+    let actions = reader.optional_strings("actions", "actions = [\"refund\"]");
+    (names(tiers), names(actions))
+}
+
+/// `x`, and `y` for ES256: the point that is the public key.
+fn point(
+    reader: &mut Reader<'_, '_>,
+    alg: Option<&'static str>,
+) -> Option<(String, Option<String>)> {
+    let file = reader.file;
+    let x = reader.required_string("x", "x = \"…\", the public key of `ambit keygen`");
+    if alg != Some("ES256") {
+        return Some((public(file, x?)?, None));
+    }
+    let y = reader.required_string("y", "y = \"…\", the second coordinate of the key's JWK");
+    let (x, y) = (x?, y?);
+    let key = PublicKey::from_parts("ES256", x.text, Some(y.text));
+    if key.is_some_and(|key| key.is_usable()) {
+        return Some((x.text.to_owned(), Some(y.text.to_owned())));
+    }
+    file.error(
+        "project.key",
+        x.span,
+        "`x` and `y` are not a P-256 key: not 32 bytes each in canonical base64url, or no point on the curve",
+        "write `x` and `y` of the public key's JWK as they stand there",
+    );
+    None
 }
 
 fn names(texts: Option<Vec<Text<'_>>>) -> Option<Vec<String>> {

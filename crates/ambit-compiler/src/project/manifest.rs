@@ -1,6 +1,6 @@
 //! `agents/*.toml`: what an agent class may ever be granted.
 
-use ambit_core::limits;
+use ambit_core::{Power, limits};
 use serde_json::Value as Json;
 
 use super::capability;
@@ -15,6 +15,10 @@ pub(crate) struct Manifest {
     pub(crate) environments: Option<Vec<String>>,
     pub(crate) versions: Option<Vec<String>>,
     pub(crate) max_life_seconds: Option<i64>,
+    /// How old the attestation of the agent may be; none is asked for where absent.
+    pub(crate) attestation_max_age_seconds: Option<i64>,
+    /// The powers of an agent that no longer runs as it was granted.
+    pub(crate) drift_powers: Option<Vec<String>>,
     pub(crate) max_depth: i64,
     /// In TOKEN's entry form, with `consent`.
     pub(crate) capabilities: Vec<Json>,
@@ -40,6 +44,9 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
     let versions = reader.optional_strings("versions", "versions = [\"1.4.0\"]");
     let life = reader.optional_integer("max_life_seconds", 1..=limits::ROOT_LIFE_SECONDS);
     let depth = reader.optional_integer("max_depth", 0..=limits::DELEGATION_DEPTH);
+    let attestation =
+        reader.optional_integer("attestation_max_age_seconds", 1..=limits::ROOT_LIFE_SECONDS);
+    let drift = drift(&mut reader);
     let capabilities = capabilities(&mut reader, vocabulary);
     reader.finish();
     let agent = agent?;
@@ -52,10 +59,33 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
             environments: owned(environments),
             versions: owned(versions),
             max_life_seconds: life,
+            attestation_max_age_seconds: attestation,
+            drift_powers: drift,
             max_depth: depth.unwrap_or(0),
             capabilities,
         },
     })
+}
+
+/// `[drift] powers`: what an agent may still do whose model, version or environment changed since
+/// its token was made.
+fn drift(reader: &mut Reader<'_, '_>) -> Option<Vec<String>> {
+    let value = reader.get("drift")?;
+    let table = reader.file.table(value, "drift", "[drift]")?;
+    let mut drift = Reader::new(reader.file, table, "`[drift]`", value.span());
+    let powers = drift.optional_strings("powers", "powers = [\"observe\", \"draft\"]");
+    for power in powers.iter().flatten() {
+        if Power::from_name(power.text).is_none() {
+            drift.file.error(
+                "project.value",
+                power.span.clone(),
+                format!("`{}` is no power", power.text),
+                "write `observe`, `draft`, `propose` or `execute`",
+            );
+        }
+    }
+    drift.finish();
+    owned(powers)
 }
 
 fn owned(texts: Option<Vec<Text<'_>>>) -> Option<Vec<String>> {

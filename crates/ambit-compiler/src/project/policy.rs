@@ -16,6 +16,8 @@ pub(crate) struct Policy {
     pub(crate) valid_days: i64,
     pub(crate) issued: Option<i64>,
     pub(crate) guard_rails: GuardRails,
+    /// `required` or `off`.
+    pub(crate) possession: &'static str,
 }
 
 /// What decides beside capabilities and manifests.
@@ -48,7 +50,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
     let version = policy.required_integer("version", 1..=limits::INTEGER_MAX, "version = 1");
     let tokens_from = tokens_from_version(&mut policy, version);
     let days = policy.required_integer("valid_days", 1..=VALID_DAYS, "valid_days = 30");
-    possession(&mut policy);
+    let possession = possession(&mut policy);
     let guard_rails = guard_rails(&mut policy);
     let issued = policy
         .get("issued")
@@ -61,6 +63,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
         valid_days: days?,
         issued: issued.transpose().ok()?,
         guard_rails: guard_rails?,
+        possession,
     })
 }
 
@@ -99,25 +102,14 @@ fn tokens_from_version(policy: &mut Reader<'_, '_>, version: Option<i64>) -> Opt
     Some(from)
 }
 
-/// Proof of possession is not checked yet; a project has to say that it knows.
-fn possession(policy: &mut Reader<'_, '_>) {
+/// Who shows a token must prove to hold it, unless a project says that it knows what it gives up.
+fn possession(policy: &mut Reader<'_, '_>) -> &'static str {
     let value = policy.get("possession");
-    let word = |value| {
-        let words = &["off", "required"];
+    let word = value.and_then(|value| {
+        let words = &["required", "off"];
         policy.file.word(value, "possession", words)
-    };
-    let span = match value.map(|value| (value.span(), word(value))) {
-        Some((_, Some("off") | None)) => return,
-        Some((span, Some(_))) => span,
-        None if policy.has_misspelt("possession") => return,
-        None => policy.place.clone(),
-    };
-    policy.file.error(
-        "project.possession",
-        span,
-        "proof of possession is required by default, and this version cannot check it yet",
-        "write `possession = \"off\"`: whoever has a token may then use it, so keep lives short",
-    );
+    });
+    word.unwrap_or("required")
 }
 
 /// Cedar, unless the project says that it does without.

@@ -25,6 +25,9 @@ pub struct Ask<'a> {
     pub action: &'a str,
     /// How far it is to go.
     pub power: Power,
+    /// Whether receipts are given with the request: then an entry that holds `propose` matches
+    /// `execute` too (TOKEN.md, "Draft, propose, execute"). The receipts are judged by step 7.
+    pub approved: bool,
     /// Where: the resource server's location.
     pub location: Option<&'a str>,
     /// To what kind of thing: the resource's type.
@@ -151,7 +154,7 @@ pub fn match_entry<'a>(
     {
         return Err(Mismatch::Purpose);
     }
-    if !entry.powers().contains(ask.power) {
+    if !holds(entry.powers(), ask) {
         return Err(Mismatch::Power);
     }
     entry.match_arguments(place, ask, steps)
@@ -268,6 +271,12 @@ fn in_scope<'a>(
         .filter(|entry| !names_other_actions(*entry, ask))
         .filter_map(move |entry| Entry::read(entry, place))
         .filter(|entry| entry.match_scope(ask).is_ok())
+}
+
+/// Whether the powers of an entry are enough, alone or with the receipts that are given.
+fn holds(powers: Powers, ask: &Ask<'_>) -> bool {
+    let proposed = ask.approved && ask.power == Power::Execute;
+    powers.contains(ask.power) || (proposed && powers.contains(Power::Propose))
 }
 
 fn names_other_actions(entry: Json<'_>, ask: &Ask<'_>) -> bool {

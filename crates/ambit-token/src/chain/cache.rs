@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::key::PublicKey;
+
 /// Bytes of chains kept: four of the longest, or about sixty of the usual kilobyte.
 const RING: usize = 64 * 1024;
 /// Chains kept.
@@ -31,14 +33,14 @@ struct Entry {
     length: usize,
     /// The end of the last signature, to pass over most other chains without comparing them.
     mark: [u8; 8],
-    public: [u8; 32],
+    public: PublicKey,
 }
 
 const EMPTY: Entry = Entry {
     start: 0,
     length: 0,
     mark: [0; 8],
-    public: [0; 32],
+    public: PublicKey::Ed25519([0; 32]),
 };
 
 impl ChainCache {
@@ -67,7 +69,7 @@ impl ChainCache {
     }
 
     /// The issuer key under which exactly this chain verified.
-    pub(super) fn find(&self, chain: &str) -> Option<[u8; 32]> {
+    pub(super) fn find(&self, chain: &str) -> Option<PublicKey> {
         let chain = chain.as_bytes();
         let mark = mark(chain)?;
         self.bundle?;
@@ -80,7 +82,7 @@ impl ChainCache {
     }
 
     /// Remembers a chain that has just verified. Does nothing while bound to no bundle.
-    pub(super) fn insert(&mut self, chain: &str, public: &[u8; 32]) {
+    pub(super) fn insert(&mut self, chain: &str, public: &PublicKey) {
         let chain = chain.as_bytes();
         let (Some(mark), Some(_)) = (mark(chain), self.bundle) else {
             return;

@@ -45,9 +45,9 @@ pub(super) fn root_keys<'k>(
 }
 
 /// The header of a derived block, whose key is the holder of the block before.
-pub(super) fn check_derived(header: &[u8]) -> Result<(), Fault> {
+pub(super) fn check_derived(header: &[u8], alg: Option<&str>) -> Result<(), Fault> {
     let document = read(header, &["alg", "typ"])?;
-    if member(document.root(), "alg") != Some("Ed25519") {
+    if alg.is_none() || member(document.root(), "alg") != alg {
         return Err(wrong_alg());
     }
     check_typ(document.root())
@@ -71,7 +71,7 @@ fn read<'h>(header: &'h [u8], allowed: &[&str]) -> Result<Document<'h>, Fault> {
 }
 
 /// `alg` is the name configured for the key. Where no key is found, `Ed25519` may stand (the key is
-/// then the fault) and the old name `EdDSA` may not, because no issuer is configured so.
+/// then the fault) and other names may not, because no issuer is configured so.
 fn check_root_alg(header: Json<'_>, named: &[IssuerKey<'_>]) -> Result<(), Fault> {
     let alg = member(header, "alg").unwrap_or_default();
     if named.iter().any(|key| key.alg() == alg) || (named.is_empty() && alg == "Ed25519") {

@@ -112,7 +112,7 @@ fn check_digests(claims: &Claims<'_>, parent: &Block<'_>) -> Result<(), Fault> {
         .text(ISS)
         .strip_prefix(jwk::THUMBPRINT_URN)
         .and_then(|text| base64url::decode_array(text.as_bytes()));
-    if holder != Some(jwk::thumbprint_bytes(parent.holder())) {
+    if holder != Some(parent.holder().thumbprint_bytes()) {
         let detail = "is not the thumbprint of the holder before";
         return Err(Fault::claim(Reason::ChainIss, "iss", detail));
     }

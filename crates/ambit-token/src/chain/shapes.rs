@@ -3,7 +3,8 @@
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::CAPABILITIES;
 
-use crate::{base64url, jwk};
+use crate::base64url;
+use crate::key::PublicKey;
 
 /// Whether a value has the form of a claim.
 pub(super) type Shape = fn(Json<'_>) -> bool;
@@ -69,13 +70,13 @@ fn model(value: Json<'_>) -> bool {
     )
 }
 
-/// `cnf`: exactly one public Ed25519 key. Whether it is a usable point is asked with the signature,
+/// `cnf`: exactly one public Ed25519 or P-256 key. Whether it is a usable point is asked with the signature,
 /// because a chain seen before need not pay for it again.
 pub(super) fn cnf(value: Json<'_>) -> bool {
     members(
         value,
         &["jwk"],
-        &[("jwk", |key| jwk::ed25519_bytes(key).is_some())],
+        &[("jwk", |key| PublicKey::from_jwk(key).is_some())],
     )
 }
 

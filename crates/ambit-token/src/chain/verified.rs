@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use ambit_core::json::Json;
 
 use super::claims::{AGENT, AUD, Claims, DEL_MAX_DEPTH, DETAILS, EXP, IAT, ISS, JTI, SUB, TENANT};
+use crate::key::PublicKey;
 use crate::keys::IssuerKey;
 use crate::sha256;
 
@@ -22,14 +23,14 @@ pub struct VerifiedToken<'a> {
 pub struct Block<'a> {
     claims: Claims<'a>,
     signing_input: &'a [u8],
-    holder: [u8; 32],
+    holder: PublicKey,
 }
 
 /// The issuer key that signed the root, as far as anybody asks for it later.
 #[derive(Clone, Debug)]
 pub(super) struct Signer {
     kid: String,
-    public: [u8; 32],
+    public: PublicKey,
     /// Whether its lists of tenants and agents cover the root's.
     covers: bool,
     /// The audiences it may sign for, if it has such a list.
@@ -62,7 +63,7 @@ impl<'a> VerifiedToken<'a> {
 
     /// The issuer key that signed the root.
     #[must_use]
-    pub const fn issuer_key(&self) -> &[u8; 32] {
+    pub const fn issuer_key(&self) -> &PublicKey {
         &self.signer.public
     }
 
@@ -132,7 +133,7 @@ impl<'a> VerifiedToken<'a> {
 
     /// The key of who holds the chain now: `cnf.jwk` of the last block.
     #[must_use]
-    pub fn holder(&self) -> Option<&[u8; 32]> {
+    pub fn holder(&self) -> Option<&PublicKey> {
         self.blocks.last().map(Block::holder)
     }
 
@@ -171,7 +172,11 @@ impl<'a> VerifiedToken<'a> {
 }
 
 impl<'a> Block<'a> {
-    pub(super) const fn new(claims: Claims<'a>, signing_input: &'a [u8], holder: [u8; 32]) -> Self {
+    pub(super) const fn new(
+        claims: Claims<'a>,
+        signing_input: &'a [u8],
+        holder: PublicKey,
+    ) -> Self {
         Self {
             claims,
             signing_input,
@@ -205,7 +210,7 @@ impl<'a> Block<'a> {
 
     /// The key to which the block is bound: its `cnf.jwk`.
     #[must_use]
-    pub const fn holder(&self) -> &[u8; 32] {
+    pub const fn holder(&self) -> &PublicKey {
         &self.holder
     }
 

@@ -10,9 +10,10 @@ use super::cache::ChainCache;
 use super::claims::{CNF, Claims};
 use super::verified::{Block, Signer, VerifiedToken};
 use super::{Fault, Parts, UnverifiedToken, header, links};
+use crate::base64url;
 use crate::error::TokenError;
+use crate::key::PublicKey;
 use crate::keys::{IssuerKey, Keys};
-use crate::{base64url, ed25519, jwk};
 
 impl UnverifiedToken<'_> {
     /// Verifies the chain at the time `now` (seconds since 1970).
@@ -64,7 +65,7 @@ struct Check<'a, 'k> {
     now: i64,
     limits: &'k Limits,
     /// The issuer key under which exactly this chain was verified before.
-    known: Option<[u8; 32]>,
+    known: Option<PublicKey>,
     /// The blocks verified so far.
     blocks: Vec<Block<'a>>,
     /// Who signed the root.
@@ -78,7 +79,8 @@ impl<'a> Check<'a, '_> {
             let keys = header::root_keys(&header, self.keys)?;
             return self.root(parts, keys, &signature);
         }
-        header::check_derived(&header)?;
+        let parent = self.blocks.last();
+        header::check_derived(&header, parent.map(|parent| parent.holder().alg()))?;
         self.derived(parts, &signature)
     }
 
@@ -114,7 +116,7 @@ impl<'a> Check<'a, '_> {
             return Err(wrong_signature());
         };
         let known = self.known.is_some();
-        if !known && !ed25519::verify_strict(parent.holder(), parts.signing_input, signature) {
+        if !known && !parent.holder().verify(parts.signing_input, signature) {
             return Err(wrong_signature());
         }
         let claims = Claims::check(self.payload(parts)?, false, known)?;
@@ -132,10 +134,10 @@ impl<'a> Check<'a, '_> {
         keys: &[IssuerKey<'_>],
         parts: &Parts<'_>,
         signature: &[u8],
-    ) -> Result<[u8; 32], Fault> {
-        let signed = |public: &[u8; 32]| match &self.known {
+    ) -> Result<PublicKey, Fault> {
+        let signed = |public: &PublicKey| match &self.known {
             Some(known) => known == public,
-            None => ed25519::verify_strict(public, parts.signing_input, signature),
+            None => public.verify(parts.signing_input, signature),
         };
         let mut publics = keys.iter().map(|key| key.public);
         publics.find(signed).ok_or_else(wrong_signature)
@@ -149,10 +151,10 @@ impl<'a> Check<'a, '_> {
     }
 
     /// The key in `cnf`, which must be somebody's.
-    fn holder(&self, claims: &Claims<'_>) -> Result<[u8; 32], Fault> {
+    fn holder(&self, claims: &Claims<'_>) -> Result<PublicKey, Fault> {
         let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
-        key.and_then(jwk::ed25519_bytes)
-            .filter(|key| self.known.is_some() || ed25519::usable(key))
+        key.and_then(PublicKey::from_jwk)
+            .filter(|key| self.known.is_some() || key.is_usable())
             .ok_or(Fault::new(
                 Reason::TokenCnf,
                 "the holder's key is not usable",

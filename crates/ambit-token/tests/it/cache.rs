@@ -102,7 +102,7 @@ fn it_stays_right_when_it_is_full() {
                 .verify(&trust, NOW, &limits, Some(&mut cache))
                 .unwrap();
             assert_eq!(token.jti(), format!("root-{at}"), "round {round}");
-            assert_eq!(token.issuer_key(), &public(BROKER));
+            assert_eq!(token.issuer_key(), &public(BROKER).into());
         }
     }
 }

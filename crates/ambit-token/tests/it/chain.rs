@@ -259,13 +259,13 @@ fn what_a_verified_token_says() {
     assert_eq!(token.sub(), "user:8f1c2d");
     assert_eq!(token.jti(), "root-1");
     assert_eq!(token.kid(), "broker-1");
-    assert_eq!(token.issuer_key(), &public(BROKER));
+    assert_eq!(token.issuer_key(), &public(BROKER).into());
     assert_eq!(token.tenant(), Some("acme"));
     assert_eq!(token.agent_uid(), "renewal-bot");
     assert_eq!((token.iat(), token.exp()), (1_772_000_000, 1_772_003_600));
     assert_eq!(token.ends(), 1_772_002_999);
     assert_eq!((token.depth(), token.del_max_depth()), (1, 3));
-    assert_eq!(token.holder(), Some(&public(WORKER)));
+    assert_eq!(token.holder(), Some(&public(WORKER).into()));
     assert_eq!(token.blocks().len(), 2);
     assert_eq!(token.blocks()[1].jti(), "derived-1");
     assert!(token.audience_allowed("https://mail.acme.example"));

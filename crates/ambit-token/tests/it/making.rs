@@ -139,7 +139,7 @@ impl Keys for Trust {
                 iss: key.iss,
                 kid: key.kid,
                 eddsa_name: key.eddsa,
-                public: public(key.seed),
+                public: public(key.seed).into(),
                 signs: key.signs,
                 tenants: tenants.as_ref().map(Document::root),
                 audiences: audiences.as_ref().map(Document::root),

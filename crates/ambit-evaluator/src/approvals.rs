@@ -1,0 +1,146 @@
+//! Receipts: which people said yes to exactly this call.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use ambit_core::Reason;
+use ambit_core::json::Json;
+use ambit_token::{RECEIPT_TYP, Receipt, ReceiptKind, base64url};
+
+use crate::Case;
+use crate::chain::BundleKeys;
+use crate::denial::Denial;
+use crate::digest::{self, s256};
+use crate::display;
+use crate::obligations::Charge;
+use crate::requires::Needs;
+
+/// Judges every receipt that is given: each must be for this call, by somebody who may approve it.
+/// One that is not is never passed over, for whoever sends it believes that it counts.
+///
+/// A `denied` receipt for the digest denies, whoever gave it.
+pub(crate) fn check(case: &Case<'_>, needs: &Needs) -> Result<Vec<Receipt>, Denial> {
+    let given = &case.request.approvals;
+    let mut receipts: Vec<Receipt> = Vec::with_capacity(given.len());
+    if given.is_empty() {
+        return Ok(receipts);
+    }
+    let call = digest::action(case);
+    let shown = s256(display::text(case, &call).as_bytes());
+    for text in given {
+        let receipt = Receipt::verify(text, &BundleKeys(case.bundle), case.request.facts.now)
+            .map_err(|error| Denial::new(error.reason, error.detail))?;
+        check_binding(case, &receipt, &call)?;
+        check_person(case, &receipt, needs)?;
+        check_key(case, &receipt)?;
+        check_display(case, &receipt, &shown)?;
+        let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
+        if receipts.iter().any(same) {
+            let admin = "two receipts have the same `iss` and `jti`";
+            return Err(Denial::new(Reason::ApprovalRepeated, admin));
+        }
+        receipts.push(receipt);
+    }
+    Ok(receipts)
+}
+
+/// Kind, audience, digest, and the answer that was given.
+fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), Denial> {
+    let audience = case.request.facts.audience;
+    let (reason, admin) = if receipt.kind != ReceiptKind::Action {
+        let admin = "a receipt of kind `grant` is for minting a token and approves no call";
+        (Reason::ApprovalKind, String::from(admin))
+    } else if receipt.aud != audience {
+        let admin = format!("the receipt's `aud` is not `{audience}`");
+        (Reason::ApprovalAudience, admin)
+    } else if base64url::encode(&receipt.binding) != call {
+        let admin = format!("`binding_s256` is not the digest of this call, which is `{call}`");
+        (Reason::ApprovalBinding, admin)
+    } else if !receipt.approved {
+        let admin = "a receipt for this call says `denied`";
+        (Reason::ApprovalDenied, String::from(admin))
+    } else {
+        return Ok(());
+    };
+    Err(Denial::new(reason, admin))
+}
+
+/// Never who acts, and only the token's subject or somebody whom entry or manifest names.
+fn check_person(case: &Case<'_>, receipt: &Receipt, needs: &Needs) -> Result<(), Denial> {
+    if is_actor(case, &receipt.sub) {
+        let admin = "the receipt's `sub` is who acts";
+        return Err(Denial::new(Reason::ApprovalActor, admin));
+    }
+    if receipt.sub == case.token.sub() || needs.names_approver(&receipt.sub) {
+        return Ok(());
+    }
+    let admin = "the receipt's `sub` is neither the token's `sub` nor a named approver";
+    Err(Denial::new(Reason::ApprovalApprover, admin))
+}
+
+/// The agent, its client, or one of those who passed the token on.
+fn is_actor(case: &Case<'_>, sub: &str) -> bool {
+    let client = case.token.root().get("client_id").and_then(Json::as_str);
+    let acts = |block: &ambit_token::Block<'_>| {
+        let act = block.claims().get("act");
+        act.and_then(|act| act.get("sub")).and_then(Json::as_str) == Some(sub)
+    };
+    client == Some(sub) || case.token.blocks().iter().any(acts)
+}
+
+/// What the bundle says of the key: its tenants, audiences, agents, risk tiers and actions.
+fn check_key(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
+    let mut keys = case.bundle.keys(&receipt.kid);
+    let key = keys.find(|key| key.iss() == receipt.iss && key.signs() == RECEIPT_TYP);
+    let lists = |list: &str, value: Option<&str>| {
+        let list = key.and_then(|key| key.only(list));
+        list.is_none_or(|list| value.is_some() && list.elements().any(|one| one.as_str() == value))
+    };
+    let allowed = key.is_some()
+        && lists("tenants", case.token.tenant())
+        && lists("audiences", Some(case.request.facts.audience))
+        && lists("agents", Some(case.token.agent_uid()))
+        && lists("tiers", Some(display::risk(case)))
+        && lists("actions", Some(case.request.action));
+    if allowed {
+        return Ok(());
+    }
+    let admin = "the key may not sign receipts for this tenant, audience, agent, risk or action";
+    Err(Denial::new(Reason::ApprovalKeyRole, admin))
+}
+
+/// The person saw this risk and this text.
+fn check_display(case: &Case<'_>, receipt: &Receipt, shown: &str) -> Result<(), Denial> {
+    let risk = display::risk(case);
+    if receipt.risk_tier != risk {
+        let admin = format!("the receipt's `risk_tier` is not `{risk}`");
+        return Err(Denial::new(Reason::ApprovalRisk, admin));
+    }
+    let ours = receipt.locale == display::LOCALE && receipt.renderer == display::RENDERER;
+    if ours && base64url::encode(&receipt.text) == shown {
+        return Ok(());
+    }
+    let admin = format!(
+        "`display` is not the text of this call in `{}` by `{}`, whose SHA-256 is `{shown}`",
+        display::LOCALE,
+        display::RENDERER
+    );
+    Err(Denial::new(Reason::ApprovalDisplay, admin))
+}
+
+/// The people who said yes, each once.
+pub(crate) fn people(receipts: &[Receipt]) -> Vec<String> {
+    let mut people: Vec<String> = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        if !people.contains(&receipt.sub) {
+            people.push(receipt.sub.to_string());
+        }
+    }
+    people
+}
+
+/// A receipt is good for one execution: what the host must remember until it ends.
+pub(crate) fn charge(receipt: &Receipt) -> Charge {
+    Charge::once("receipt", &receipt.iss, &receipt.jti, receipt.exp)
+}

@@ -1,0 +1,200 @@
+//! Step 5, the second half: revocation epochs (`revocation-epochs+jwt`), which end whole classes of
+//! tokens at once.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::Reason;
+use ambit_core::json::{Json, Kind};
+use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
+use ambit_token::{Statement, StatementFault, UnverifiedStatement};
+
+use crate::Case;
+use crate::chain::BundleKeys;
+use crate::denial::Denial;
+
+const TYP: &str = "revocation-epochs+jwt";
+
+/// A list that was heard: its issuer and version, for the record.
+#[derive(Debug)]
+pub(crate) struct Epochs {
+    pub(crate) iss: String,
+    pub(crate) version: i64,
+}
+
+/// Every list that is given must be usable, and none may name this token. A stale list still
+/// revokes what it names; what it does not name, it can no longer clear.
+pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Epochs>, Denial> {
+    let mut heard = Vec::with_capacity(case.request.statements.len());
+    for text in &case.request.statements {
+        let unverified = UnverifiedStatement::parse(text, EPOCHS_BYTES).map_err(fault)?;
+        let keys = BundleKeys(case.bundle);
+        let statement = unverified.verify(TYP, &keys).map_err(fault)?;
+        heard.push(judge(case, &statement)?);
+    }
+    check_heard(case, &heard)?;
+    Ok(heard)
+}
+
+fn judge(case: &Case<'_>, statement: &Statement<'_>) -> Result<Epochs, Denial> {
+    let claims = statement.claims();
+    let integer = |name| claims.get(name).and_then(Json::as_int);
+    let (Some(iat), Some(exp), Some(version)) =
+        (integer("iat"), integer("exp"), integer("version"))
+    else {
+        return Err(malformed());
+    };
+    let known =
+        |(name, _): (&str, Json<'_>)| matches!(name, "iss" | "iat" | "exp" | "version" | "entries");
+    let entries = claims
+        .get("entries")
+        .filter(|entries| entries.kind() == Kind::Array);
+    let Some(entries) = entries.filter(|_| claims.members().all(known) && version >= 0) else {
+        return Err(malformed());
+    };
+    // All are read before one is matched: a list with an unknown selector could mean more than we see.
+    if !entries.elements().all(well_formed) {
+        return Err(malformed());
+    }
+    if entries.elements().any(|entry| names_token(case, entry)) {
+        let admin = format!(
+            "version {version} of the epochs of `{}` names this token",
+            statement.iss()
+        );
+        return Err(Denial::new(Reason::RevocationRevoked, admin));
+    }
+    let now = case.request.facts.now;
+    if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
+        let admin = "the `iat` of revocation epochs is in the future";
+        return Err(Denial::new(Reason::RevocationIatFuture, admin));
+    }
+    if now >= exp || exp <= iat {
+        let admin = "the revocation epochs have ended; fetch newer ones";
+        return Err(Denial::new(Reason::RevocationStale, admin));
+    }
+    Ok(Epochs {
+        iss: statement.iss().into(),
+        version,
+    })
+}
+
+/// Versions never go back, and what the host has seen once must be heard every time: leaving a list
+/// out would be the simplest way round it.
+fn check_heard(case: &Case<'_>, heard: &[Epochs]) -> Result<(), Denial> {
+    let lowest = case.request.facts.min_epochs;
+    for (iss, lowest) in lowest.into_iter().flat_map(Json::members) {
+        let version = heard.iter().filter(|epochs| epochs.iss == iss);
+        let Some(version) = version.map(|epochs| epochs.version).min() else {
+            let admin = format!("`statements` lacks the revocation epochs of `{iss}`");
+            return Err(Denial::new(Reason::RevocationMissing, admin));
+        };
+        if Some(version) < lowest.as_int() {
+            let admin = format!(
+                "version {version} of the epochs of `{iss}` is below `facts.min_versions.epochs`"
+            );
+            return Err(Denial::new(Reason::RevocationRollback, admin));
+        }
+    }
+    Ok(())
+}
+
+/// `{selector, before}` or `{selector, all: true}`. A key that is revoked signed nothing that
+/// counts, whenever it says that it did: for `kid` only `all` is sound.
+fn well_formed(entry: Json<'_>) -> bool {
+    let Some(selector) = entry.get("selector") else {
+        return false;
+    };
+    let before = entry.get("before").is_some_and(|at| at.as_int().is_some());
+    let all = entry.get("all").and_then(Json::as_bool) == Some(true);
+    entry.len() == 2
+        && (before != all)
+        && (all || selector.get("kid").is_none())
+        && selector.kind() == Kind::Object
+        && !selector.is_empty()
+        && selector.members().all(known_selector)
+}
+
+fn known_selector((name, value): (&str, Json<'_>)) -> bool {
+    let text = |value: Json<'_>| value.as_str().is_some_and(|text| !text.is_empty());
+    match name {
+        "jti" | "sub" | "tenant" | "client_id" | "act.sub" | "jkt" | "kid" | "agent.uid" => {
+            text(value)
+        }
+        "agent.ai_model" => {
+            let model =
+                |(name, value)| matches!(name, "ai_provider" | "name" | "version") && text(value);
+            value.kind() == Kind::Object && !value.is_empty() && value.members().all(model)
+        }
+        "policy" => {
+            value.len() == 2
+                && value.get("uid").is_some_and(text)
+                && value.get("below").is_some_and(|at| at.as_int().is_some())
+        }
+        _ => false,
+    }
+}
+
+/// Whether an entry ends this token.
+fn names_token(case: &Case<'_>, entry: Json<'_>) -> bool {
+    let before = entry.get("before").and_then(Json::as_int);
+    // `before + 30`: an issuer's clock may have run ahead.
+    let old =
+        before.is_none_or(|before| case.token.iat() <= before.saturating_add(CLOCK_SKEW_SECONDS));
+    let selector = entry.get("selector");
+    let mut members = selector.into_iter().flat_map(Json::members);
+    old && members.all(|(name, value)| selects(case, name, value))
+}
+
+fn selects(case: &Case<'_>, name: &str, value: Json<'_>) -> bool {
+    let root = case.token.root();
+    let at = |path: &[&str]| {
+        path.iter()
+            .try_fold(root, |value, member| value.get(member))
+            .and_then(Json::as_str)
+    };
+    let text = value.as_str();
+    match name {
+        // Any block's: a passed-on token ends with the block that is named.
+        "jti" => {
+            let mut blocks = case.token.blocks().iter();
+            blocks.any(|block| Some(block.jti()) == text)
+        }
+        "jkt" => {
+            let mut blocks = case.token.blocks().iter();
+            blocks.any(|block| Some(block.holder().thumbprint().as_str()) == text)
+        }
+        "kid" => Some(case.token.kid()) == text,
+        "act.sub" => at(&["act", "sub"]) == text,
+        "agent.uid" => at(&["agent", "uid"]) == text,
+        "agent.ai_model" => value
+            .members()
+            .all(|(name, value)| at(&["agent", "ai_model", name]) == value.as_str()),
+        "policy" => {
+            let policy = root.get("policy");
+            let member = |name| policy.and_then(|policy| policy.get(name));
+            let version = member("version").and_then(Json::as_int);
+            let below = value.get("below").and_then(Json::as_int);
+            let uid = value.get("uid").and_then(Json::as_str);
+            member("uid").and_then(Json::as_str) == uid && version.is_some() && version < below
+        }
+        _ => at(&[name]) == text,
+    }
+}
+
+fn malformed() -> Denial {
+    let admin = "wanted exactly iss, iat, exp, version and entries of {selector, before} or {selector, all: true} with known selectors";
+    Denial::new(Reason::RevocationMalformed, admin)
+}
+
+fn fault(fault: StatementFault) -> Denial {
+    let reason = match fault {
+        StatementFault::Alg => Reason::RevocationAlg,
+        StatementFault::Typ => Reason::RevocationTyp,
+        StatementFault::UnknownKey => Reason::RevocationUnknownKey,
+        StatementFault::Role => Reason::RevocationKeyRole,
+        StatementFault::Signature => Reason::RevocationSignature,
+        _ => Reason::RevocationMalformed,
+    };
+    Denial::new(reason, fault.detail())
+}

@@ -1,0 +1,107 @@
+//! A public key, and the one algorithm that goes with it.
+
+use alloc::string::String;
+
+use ambit_core::json::Json;
+
+use crate::{base64url, ed25519, es256, jwk, sha256};
+
+/// A public key of an issuer or holder. Its type fixes the algorithm: no header chooses one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    /// Ed25519 (RFC 8037), header `alg` `Ed25519` (RFC 9864).
+    Ed25519([u8; 32]),
+    /// P-256, `x` then `y`, header `alg` `ES256`.
+    P256([u8; 64]),
+}
+
+impl PublicKey {
+    /// The key of a JWK that has exactly the members of its kind: `kty`, `crv`, `x`, and `y` on P-256.
+    ///
+    /// The bytes are only decoded: whether they are a usable point is for [`Self::is_usable`].
+    #[must_use]
+    pub fn from_jwk(jwk: Json<'_>) -> Option<Self> {
+        let member = |name| jwk.get(name).and_then(Json::as_str);
+        match (member("kty")?, member("crv")?, jwk.len()) {
+            ("OKP", "Ed25519", 3) => Self::from_parts("Ed25519", member("x")?, None),
+            ("EC", "P-256", 4) => Self::from_parts("ES256", member("x")?, Some(member("y")?)),
+            _ => None,
+        }
+    }
+
+    /// The key of a configured algorithm and its coordinates (base64url). `None` when they do not
+    /// belong together.
+    #[must_use]
+    pub fn from_parts(alg: &str, x: &str, y: Option<&str>) -> Option<Self> {
+        let x: [u8; 32] = base64url::decode_array(x.as_bytes())?;
+        match (alg, y) {
+            ("Ed25519" | "EdDSA", None) => Some(Self::Ed25519(x)),
+            ("ES256", Some(y)) => {
+                let y: [u8; 32] = base64url::decode_array(y.as_bytes())?;
+                let mut both = [0; 64];
+                let (first, second) = both.split_first_chunk_mut::<32>()?;
+                *first = x;
+                second.copy_from_slice(&y);
+                Some(Self::P256(both))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it can be anybody's key: a point of its curve that is not of small order.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        match self {
+            Self::Ed25519(public) => ed25519::usable(public),
+            Self::P256(public) => es256::usable(public),
+        }
+    }
+
+    /// The header `alg` of what this key signs.
+    #[must_use]
+    pub const fn alg(&self) -> &'static str {
+        match self {
+            Self::Ed25519(_) => "Ed25519",
+            Self::P256(_) => "ES256",
+        }
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Ed25519(public) => ed25519::verify_strict(public, message, signature),
+            Self::P256(public) => es256::verify(public, message, signature),
+        }
+    }
+
+    /// The RFC 7638 thumbprint, as base64url.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        base64url::encode(&self.thumbprint_bytes())
+    }
+
+    /// The thumbprint before it is written as text.
+    #[must_use]
+    pub fn thumbprint_bytes(&self) -> [u8; 32] {
+        match self {
+            Self::Ed25519(public) => jwk::thumbprint_bytes(public),
+            Self::P256(public) => {
+                let (x, y) = public.split_at(32);
+                let mut text = String::with_capacity(128);
+                text.push_str(r#"{"crv":"P-256","kty":"EC","x":""#);
+                text.push_str(&base64url::encode(x));
+                text.push_str(r#"","y":""#);
+                text.push_str(&base64url::encode(y));
+                text.push_str(r#""}"#);
+                sha256(text.as_bytes())
+            }
+        }
+    }
+}
+
+impl From<[u8; 32]> for PublicKey {
+    fn from(ed25519: [u8; 32]) -> Self {
+        Self::Ed25519(ed25519)
+    }
+}

@@ -1,0 +1,254 @@
+//! Proof of possession: a DPoP proof (RFC 9449) by the key of a chain's last block.
+//!
+//! DPoP covers neither body nor query, so a proof also names the digest of exactly the call
+//! (`ambit_call`), which only the evaluator can compare.
+
+use alloc::string::{String, ToString as _};
+
+use ambit_core::Reason;
+use ambit_core::json::{Document, Json};
+use ambit_core::limits::{PROOF_AHEAD_SECONDS, PROOF_BYTES, PROOF_ID_BYTES, PROOF_WINDOW_SECONDS};
+
+use crate::base64url;
+use crate::error::TokenError;
+use crate::key::PublicKey;
+use crate::sha256;
+use crate::statement::{StatementFault, UnverifiedStatement};
+
+/// The `typ` of a proof.
+const TYP: &str = "dpop+jwt";
+/// The claims that a proof may have. An unknown one would be a bound that nobody keeps.
+const CLAIMS: [&str; 7] = ["jti", "htm", "htu", "iat", "ath", "nonce", "ambit_call"];
+
+/// What a proof must be about.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofOf<'a> {
+    /// The chain as it was sent.
+    pub chain: &'a str,
+    /// The key of the chain's last block.
+    pub holder: &'a PublicKey,
+    /// The HTTP method, as the host saw it.
+    pub method: &'a str,
+    /// The URL that was called, as the host saw it. Query and fragment are not compared.
+    pub url: &'a str,
+    /// The nonce that the host set, if it did.
+    pub nonce: Option<&'a str>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// A proof that verified: made only by [`VerifiedProof::verify`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedProof {
+    jti: String,
+    thumbprint: String,
+    call: Option<String>,
+}
+
+impl VerifiedProof {
+    /// Verifies a proof.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] with a `possession.…` reason: form, type, algorithm and key of the header,
+    /// then the signature, then the claims.
+    pub fn verify(proof: &str, of: &ProofOf<'_>) -> Result<Self, TokenError> {
+        let jws = UnverifiedStatement::parse(proof, PROOF_BYTES).map_err(malformed)?;
+        check_header(&jws, of.holder)?;
+        if !of.holder.verify(jws.signing_input(), jws.signature()) {
+            let detail = "the proof's signature does not verify";
+            return Err(fault(Reason::PossessionSignature, detail));
+        }
+        let claims = jws.claims().map_err(malformed)?;
+        check_form(&claims)?;
+        check_call(&claims, of)?;
+        check_times(&claims, of.now)?;
+        let text = |name: &str| claims.root().get(name).and_then(Json::as_str);
+        Ok(Self {
+            jti: text("jti").unwrap_or_default().to_string(),
+            thumbprint: of.holder.thumbprint(),
+            call: text("ambit_call").map(String::from),
+        })
+    }
+
+    /// The proof's `jti`. With [`Self::thumbprint`] it may be used once.
+    #[must_use]
+    pub fn jti(&self) -> &str {
+        &self.jti
+    }
+
+    /// The RFC 7638 thumbprint of the holder.
+    #[must_use]
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+
+    /// The action digest for which the proof was made, where it names one.
+    #[must_use]
+    pub fn call(&self) -> Option<&str> {
+        self.call.as_deref()
+    }
+}
+
+/// Exactly `alg`, `typ` and `jwk`, which is the holder's public key.
+fn check_header(jws: &UnverifiedStatement<'_>, holder: &PublicKey) -> Result<(), TokenError> {
+    let header = jws.header(&["alg", "typ", "jwk"]).map_err(|_| {
+        let detail = "the proof's header does not have exactly `alg`, `typ`, `jwk`";
+        fault(Reason::PossessionMalformed, detail)
+    })?;
+    let member = |name: &str| header.root().get(name).and_then(Json::as_str);
+    if member("typ") != Some(TYP) {
+        return Err(fault(Reason::PossessionTyp, "`typ` is not `dpop+jwt`"));
+    }
+    let key = header.root().get("jwk").and_then(PublicKey::from_jwk);
+    let Some(key) = key else {
+        let detail = "`jwk` is not exactly one public Ed25519 or P-256 key";
+        return Err(fault(Reason::PossessionMalformed, detail));
+    };
+    if member("alg") != Some(key.alg()) {
+        let detail = "`alg` is not the one of the proof's key";
+        return Err(fault(Reason::PossessionAlg, detail));
+    }
+    if key != *holder {
+        let detail = "the proof is by another key than the one of the last block";
+        return Err(fault(Reason::PossessionKey, detail));
+    }
+    Ok(())
+}
+
+fn check_form(claims: &Document<'_>) -> Result<(), TokenError> {
+    let root = claims.root();
+    let text = |name: &str| root.get(name).and_then(Json::as_str);
+    let id = text("jti").is_some_and(|id| (1..=PROOF_ID_BYTES).contains(&id.len()));
+    let known = root
+        .members()
+        .all(|(name, value)| CLAIMS.contains(&name) && (name == "iat" || value.as_str().is_some()));
+    let whole = ["htm", "htu", "ath"]
+        .iter()
+        .all(|name| text(name).is_some());
+    if id && known && whole {
+        return Ok(());
+    }
+    let detail = "wanted strings `jti`, `htm`, `htu`, `ath`, an integer `iat`, and at most `nonce` and `ambit_call`";
+    Err(fault(Reason::PossessionMalformed, detail))
+}
+
+fn check_call(claims: &Document<'_>, of: &ProofOf<'_>) -> Result<(), TokenError> {
+    let text = |name: &str| claims.root().get(name).and_then(Json::as_str);
+    let ath = base64url::decode_array(text("ath").unwrap_or_default().as_bytes());
+    if ath != Some(sha256(of.chain.as_bytes())) {
+        let detail = "`ath` is not the digest of the whole chain";
+        return Err(fault(Reason::PossessionToken, detail));
+    }
+    if text("htm") != Some(of.method) {
+        let detail = "`htm` is not the method of this request";
+        return Err(fault(Reason::PossessionMethod, detail));
+    }
+    if !same_url(text("htu").unwrap_or_default(), of.url) {
+        let detail = "`htu` is not the URL of this request";
+        return Err(fault(Reason::PossessionUrl, detail));
+    }
+    if of.nonce.is_some() && text("nonce") != of.nonce {
+        let detail = "`nonce` is not the one that the service gave";
+        return Err(fault(Reason::PossessionNonce, detail));
+    }
+    Ok(())
+}
+
+fn check_times(claims: &Document<'_>, now: i64) -> Result<(), TokenError> {
+    let iat = claims.root().get("iat").and_then(Json::as_int);
+    let Some(iat) = iat else {
+        let detail = "`iat` is missing or no integer";
+        return Err(fault(Reason::PossessionMalformed, detail));
+    };
+    if iat < now.saturating_sub(PROOF_WINDOW_SECONDS) {
+        let detail = "`iat` is more than 60 s ago";
+        return Err(fault(Reason::PossessionExpired, detail));
+    }
+    if iat > now.saturating_add(PROOF_AHEAD_SECONDS) {
+        let detail = "`iat` is more than 30 s ahead";
+        return Err(fault(Reason::PossessionIatFuture, detail));
+    }
+    Ok(())
+}
+
+/// Equal without query and fragment, the scheme and authority without regard to case, the
+/// scheme's own port and an empty path as RFC 3986 section 6.2.3 reads them.
+fn same_url(left: &str, right: &str) -> bool {
+    match (Url::split(left), Url::split(right)) {
+        (Some(left), Some(right)) => {
+            left.scheme.eq_ignore_ascii_case(right.scheme)
+                && left.authority.eq_ignore_ascii_case(right.authority)
+                && left.path == right.path
+        }
+        _ => false,
+    }
+}
+
+struct Url<'a> {
+    scheme: &'a str,
+    authority: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Url<'a> {
+    fn split(text: &'a str) -> Option<Self> {
+        let text = text.split(['?', '#']).next()?;
+        let (scheme, rest) = text.split_once("://")?;
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let port = match scheme {
+            _ if scheme.eq_ignore_ascii_case("https") => ":443",
+            _ if scheme.eq_ignore_ascii_case("http") => ":80",
+            _ => return None,
+        };
+        let authority = authority.strip_suffix(port).unwrap_or(authority);
+        let plain = !authority.is_empty() && !authority.contains('@');
+        plain.then_some(Self {
+            scheme,
+            authority,
+            path: if path.is_empty() { "/" } else { path },
+        })
+    }
+}
+
+fn malformed(error: StatementFault) -> TokenError {
+    fault(Reason::PossessionMalformed, error.detail())
+}
+
+fn fault(reason: Reason, detail: &'static str) -> TokenError {
+    TokenError::new(reason, 0, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_url;
+
+    #[test]
+    fn urls_are_compared_without_what_dpop_leaves_out() {
+        let url = "https://mail.example/v1/drafts";
+        for same in [
+            url,
+            "https://mail.example/v1/drafts?x=1",
+            "https://mail.example/v1/drafts#top",
+            "HTTPS://MAIL.example:443/v1/drafts",
+        ] {
+            assert!(same_url(same, url), "{same}");
+        }
+        assert!(same_url("https://mail.example", "https://mail.example/"));
+        for other in [
+            "http://mail.example/v1/drafts",
+            "https://mail.example:8443/v1/drafts",
+            "https://mail.example/v1/drafts/",
+            "https://mail.example/V1/drafts",
+            "https://mail.example.evil.example/v1/drafts",
+            "https://mail.example@evil.example/v1/drafts",
+            "/v1/drafts",
+            "",
+        ] {
+            assert!(!same_url(other, url), "{other}");
+        }
+        // Two texts that are no URLs are not the same one.
+        assert!(!same_url("", ""));
+    }
+}

@@ -1,0 +1,197 @@
+//! One signed statement in JWS compact form (RFC 7515 section 7.1), apart from capability chains:
+//! approval receipts and revocation epochs.
+//!
+//! The rules are those of a chain's root: exactly `alg`, `typ` and `kid` in the header, the key
+//! found by `kid` among those that may sign this `typ`, the signature before any claim is read.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::json::{Document, Json, JsonErrorKind, Kind, Profile};
+
+use crate::base64url;
+use crate::keys::{IssuerKey, Keys};
+
+/// Keys of one `kid` that a signature is tried with, as in a chain's root.
+const SAME_KID: usize = 16;
+
+/// What is wrong with a statement. Each kind of statement has reasons of its own for these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatementFault {
+    /// Too long, not three parts, or not canonical base64url.
+    Format,
+    /// The header is not JSON, or has other members than `alg`, `typ`, `kid`.
+    Header,
+    /// `alg` is not the one of the key.
+    Alg,
+    /// `typ` is another kind of statement.
+    Typ,
+    /// No key has this `kid` for the statement's `iss`.
+    UnknownKey,
+    /// The key may not sign this `typ`.
+    Role,
+    /// The signature does not verify.
+    Signature,
+    /// The claims are not a JSON object, repeat a member, or have a number that is no integer.
+    Json,
+}
+
+impl StatementFault {
+    /// What is wrong, for administrators.
+    #[must_use]
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::Format => {
+                "too long, not three parts joined by points, or not canonical base64url"
+            }
+            Self::Header => "the header has other members than `alg`, `typ`, `kid`",
+            Self::Alg => "`alg` is not the one of the key",
+            Self::Typ => "`typ` is that of another kind of statement",
+            Self::UnknownKey => "no key has this `kid` for this `iss`",
+            Self::Role => "the key may not sign statements of this `typ`",
+            Self::Signature => "the signature does not verify",
+            Self::Json => "the claims are not a JSON object that can be read exactly",
+        }
+    }
+}
+
+/// The three parts of a JWS, decoded; nothing verified.
+#[derive(Debug)]
+pub struct UnverifiedStatement<'s> {
+    signing_input: &'s [u8],
+    header: Vec<u8>,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// A statement whose signature verified under a key that may sign its `typ`. What it claims is not
+/// judged yet.
+#[derive(Debug)]
+pub struct Statement<'a> {
+    document: Document<'a>,
+    iss: String,
+    kid: String,
+}
+
+impl<'s> UnverifiedStatement<'s> {
+    /// Takes a JWS of at most `most` bytes apart.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementFault::Format`].
+    pub fn parse(text: &'s str, most: usize) -> Result<Self, StatementFault> {
+        let parse = || {
+            let (signing_input, signature) = text.rsplit_once('.')?;
+            let (header, payload) = signing_input.split_once('.')?;
+            Some(Self {
+                signing_input: signing_input.as_bytes(),
+                header: base64url::decode(header.as_bytes())?,
+                payload: base64url::decode(payload.as_bytes())?,
+                signature: base64url::decode(signature.as_bytes())?,
+            })
+        };
+        let fits = text.len() <= most;
+        fits.then(parse).flatten().ok_or(StatementFault::Format)
+    }
+
+    /// What is signed.
+    pub(crate) const fn signing_input(&self) -> &'s [u8] {
+        self.signing_input
+    }
+
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// The header, with no other members than `allowed`.
+    pub(crate) fn header(&self, allowed: &[&str]) -> Result<Document<'_>, StatementFault> {
+        let header = object(&self.header).ok_or(StatementFault::Header)?;
+        let known = |(name, _): (&str, Json<'_>)| allowed.contains(&name);
+        if header.root().members().all(known) {
+            return Ok(header);
+        }
+        Err(StatementFault::Header)
+    }
+
+    /// The claims as JSON. To be called after the signature was verified.
+    pub(crate) fn claims(&self) -> Result<Document<'_>, StatementFault> {
+        object(&self.payload).ok_or(StatementFault::Json)
+    }
+
+    /// Verifies the signature by a key of the statement's issuer that may sign `typ`.
+    ///
+    /// # Errors
+    ///
+    /// The first [`StatementFault`] in the order of a chain's root.
+    pub fn verify(&self, typ: &str, keys: &dyn Keys) -> Result<Statement<'_>, StatementFault> {
+        let header = self.header(&["alg", "typ", "kid"])?;
+        let member = |name| header.root().get(name).and_then(Json::as_str);
+        if member("typ") != Some(typ) {
+            return Err(StatementFault::Typ);
+        }
+        let mut named: Vec<IssuerKey<'_>> = Vec::new();
+        if let Some(kid) = member("kid").filter(|kid| !kid.is_empty()) {
+            keys.by_kid(kid, &mut |key| {
+                named.push(key);
+                named.len() >= SAME_KID
+            });
+        }
+        if named.is_empty() {
+            return Err(StatementFault::UnknownKey);
+        }
+        named.retain(|key| Some(key.alg()) == member("alg"));
+        if named.is_empty() {
+            return Err(StatementFault::Alg);
+        }
+        named.retain(|key| key.signs == typ);
+        if named.is_empty() {
+            return Err(StatementFault::Role);
+        }
+        named.retain(|key| key.public.verify(self.signing_input, &self.signature));
+        if named.is_empty() {
+            return Err(StatementFault::Signature);
+        }
+        let document = self.claims()?;
+        let iss = document.root().get("iss").and_then(Json::as_str);
+        let of_issuer = |key: &&IssuerKey<'_>| key.iss.is_none() || key.iss == iss;
+        let key = named.iter().find(of_issuer);
+        let (Some(key), Some(iss)) = (key, iss.map(String::from)) else {
+            return Err(StatementFault::UnknownKey);
+        };
+        Ok(Statement {
+            kid: key.kid.into(),
+            document,
+            iss,
+        })
+    }
+}
+
+impl Statement<'_> {
+    /// The claims.
+    #[must_use]
+    pub const fn claims(&self) -> Json<'_> {
+        self.document.root()
+    }
+
+    /// Who signed it: the `iss` to which the key belongs.
+    #[must_use]
+    pub fn iss(&self) -> &str {
+        &self.iss
+    }
+
+    /// The `kid` of the key that signed.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+}
+
+/// A JSON object without repeated members and with integers only.
+fn object(bytes: &[u8]) -> Option<Document<'_>> {
+    let parsed = Document::parse(bytes, Profile::Signed);
+    parsed
+        .map_err(|error| -> JsonErrorKind { error.kind })
+        .ok()
+        .filter(|document| document.root().kind() == Kind::Object)
+}
