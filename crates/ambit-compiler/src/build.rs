@@ -8,7 +8,7 @@ use ambit_core::limits::{INTEGER_MAX, Limits};
 use ambit_policy::Bundle;
 use serde_json::{Map, Value as Json, json};
 
-use crate::cedar;
+use crate::cedar::{self, Enumerations};
 use crate::error::CompileError;
 use crate::project::{GuardRails, IssuerKey, Manifest, Project};
 use crate::schema::{Action, Argument, Attribute, Resource, Type};
@@ -78,6 +78,8 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
     let actions = vocabulary.actions.iter();
     let resources = vocabulary.resources.iter();
     let manifests = project.manifests.iter();
+    let enumerations = vocabulary.cedar.as_ref().map(cedar::enumerations);
+    let enumerations = enumerations.unwrap_or_default();
     let mut document = json!({
         "v": "ambit-bundle-1",
         "uid": policy.uid,
@@ -92,7 +94,7 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
         "possession": policy.possession,
         "limits": limits(&project.limits),
         "keys": keys(&project.keys),
-        "actions": actions.map(|(name, one)| (name.clone(), action(one))).collect::<Map<_, _>>(),
+        "actions": actions.map(|(name, one)| (name.clone(), action(one, &enumerations))).collect::<Map<_, _>>(),
         "resources": resources.map(|(name, one)| (name.clone(), resource(one))).collect::<Map<_, _>>(),
         "manifests": manifests.map(|(name, one)| (name.clone(), manifest(one))).collect::<Map<_, _>>(),
     });
@@ -148,7 +150,7 @@ fn resource(resource: &Resource) -> Json {
     json!({"label": resource.label, "cedar": resource.cedar})
 }
 
-fn action(action: &Action) -> Json {
+fn action(action: &Action, enumerations: &Enumerations) -> Json {
     let powers: Vec<&str> = action.powers.iter().map(Power::name).collect();
     let args = action.args.iter();
     json!({
@@ -162,12 +164,12 @@ fn action(action: &Action) -> Json {
         "oauth": action.oauth,
         "mcp": action.mcp,
         "resources": action.resources,
-        "args": args.map(|(name, one)| (name.clone(), argument(one))).collect::<Map<_, _>>(),
+        "args": args.map(|(name, one)| (name.clone(), argument(one, enumerations))).collect::<Map<_, _>>(),
     })
 }
 
-fn argument(argument: &Argument) -> Json {
-    let mut json = attribute(&argument.attribute);
+fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
+    let mut json = attribute(&argument.attribute, enumerations);
     json["label"] = json!(argument.label);
     json["unit"] = json!(argument.unit);
     json["target"] = json!(argument.target);
@@ -175,29 +177,32 @@ fn argument(argument: &Argument) -> Json {
     json
 }
 
-fn attribute(attribute: &Attribute) -> Json {
+fn attribute(attribute: &Attribute, enumerations: &Enumerations) -> Json {
     json!({
-        "type": type_of(&attribute.kind),
+        "type": type_of(&attribute.kind, enumerations),
         "required": attribute.required,
         "money": attribute.money,
     })
 }
 
-fn type_of(kind: &Type) -> Json {
+fn type_of(kind: &Type, enumerations: &Enumerations) -> Json {
     match kind {
         Type::String => json!({"t": "string"}),
         Type::Long => json!({"t": "long"}),
         Type::Bool => json!({"t": "bool"}),
         Type::Json => json!({"t": "json"}),
-        Type::Set(element) => json!({"t": "set", "of": type_of(element)}),
+        Type::Set(element) => json!({"t": "set", "of": type_of(element, enumerations)}),
         Type::Record(attributes) => {
             let attributes: BTreeMap<&String, Json> = attributes
                 .iter()
-                .map(|(name, one)| (name, attribute(one)))
+                .map(|(name, one)| (name, attribute(one, enumerations)))
                 .collect();
             json!({"t": "record", "attrs": attributes})
         }
-        Type::Entity(name) => json!({"t": "entity", "of": name}),
+        Type::Entity(name) => match enumerations.get(name) {
+            Some(ids) => json!({"t": "entity", "of": name, "ids": ids}),
+            None => json!({"t": "entity", "of": name}),
+        },
         Type::Extension(name) => json!({"t": "ext", "of": name}),
     }
 }

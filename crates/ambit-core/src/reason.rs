@@ -48,6 +48,7 @@ reasons! {
     RequestArgumentMissing "request.argument_missing" "The request lacks a detail that this action needs.";
     RequestArgumentType "request.argument_type" "A detail of the request has the wrong form.";
     RequestNumber "request.number" "A number in the request cannot be read exactly.";
+    RequestEntities "request.entities" "The service described something in a form that the policy does not know.";
     RequestSteps "request.steps" "Checking the request would take too much work.";
     FactsMissing "facts.missing" "The service did not say something that this decision needs.";
     FactsMalformed "facts.malformed" "The service said something in a form that is not known.";
@@ -194,6 +195,10 @@ reasons! {
     ApprovalApprover "approval.approver" "Who approved may not approve this.";
     ApprovalDenied "approval.denied" "A person said no to this.";
     ApprovalRepeated "approval.repeated" "The same approval was shown twice.";
+
+    PolicyForbid "policy.forbid" "A rule of the organisation forbids this.";
+    PolicyError "policy.error" "A rule of the organisation could not be checked, so the answer is no.";
+    PolicyNoPermit "policy.no_permit" "No rule of the organisation permits this.";
 
     ObligationUnknown "obligation.unknown" "The service cannot do something that it would have to do first.";
     ObligationFailed "obligation.failed" "Something that had to be done first could not be done.";

@@ -44,7 +44,7 @@ impl<'a> Seen<'a> {
         write(
             &mut out,
             denial.reason.code(),
-            (denial.reason.sentence(), &denial.admin),
+            (&denial.user(), &denial.admin),
             |out| {
                 out.array(|_| ());
             },
@@ -54,9 +54,17 @@ impl<'a> Seen<'a> {
                     out.object(|_| ());
                 }
             },
+            |out| self.policies(out),
             |out| record::write(self, out, denial.reason.code(), &[]),
         );
         out.finish()
+    }
+
+    /// What the policies said, once they were asked.
+    fn policies(&self, out: &mut Writer) {
+        if let Some(ruling) = self.found.and_then(|found| found.ruling.as_ref()) {
+            ruling.write(out);
+        }
     }
 
     pub(crate) fn allow(&self, case: &Case<'_>, grant: &Grant<'_>) -> String {
@@ -70,6 +78,7 @@ impl<'a> Seen<'a> {
             |out| {
                 out.object(|_| ());
             },
+            |out| self.policies(out),
             |out| record::write(self, out, ALLOWED, &charges),
         );
         out.finish()
@@ -92,6 +101,7 @@ pub(crate) fn refusal(reason: Reason, admin: &str) -> String {
         |out| {
             out.object(|_| ());
         },
+        |_| (),
         |out| {
             out.object(|_| ());
         },
@@ -105,6 +115,7 @@ fn write(
     (user, admin): (&str, &str),
     obligations: impl FnOnce(&mut Writer),
     remedy: impl FnOnce(&mut Writer),
+    policies: impl FnOnce(&mut Writer),
     record: impl FnOnce(&mut Writer),
 ) {
     out.object(|out| {
@@ -117,7 +128,7 @@ fn write(
             });
             obligations(out.name("obligations"));
             remedy(out.name("remedy"));
-            out.name("policies").array(|_| ());
+            out.name("policies").array(policies);
             record(out.name("record"));
         });
     });

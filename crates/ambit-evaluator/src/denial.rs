@@ -15,6 +15,8 @@ pub(crate) struct Denial {
     pub(crate) reason: Reason,
     pub(crate) admin: String,
     pub(crate) remedy: Option<Remedy>,
+    /// What the organisation says to people, behind the reason's own sentence.
+    pub(crate) words: String,
 }
 
 impl Denial {
@@ -23,7 +25,21 @@ impl Denial {
             reason,
             admin: admin.into(),
             remedy: None,
+            words: String::new(),
         }
+    }
+
+    pub(crate) fn with_words(self, words: String) -> Self {
+        Self { words, ..self }
+    }
+
+    /// The reason's sentence and what the organisation adds.
+    pub(crate) fn user(&self) -> String {
+        let sentence = self.reason.sentence();
+        if self.words.is_empty() {
+            return String::from(sentence);
+        }
+        format!("{sentence} {}", self.words)
     }
 
     pub(crate) fn with_remedy(self, remedy: Option<Remedy>) -> Self {

@@ -28,6 +28,7 @@ mod authority;
 mod binding;
 mod chain;
 mod claims;
+mod context;
 mod denial;
 mod describe;
 mod digest;
@@ -36,6 +37,7 @@ mod facts;
 mod info;
 mod obligations;
 mod possession;
+mod rails;
 mod record;
 mod remedy;
 mod request;
@@ -48,6 +50,7 @@ use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Profile, Writer};
 use ambit_core::{Reason, Steps};
+use ambit_policy::cedar::{Entities, texts};
 use ambit_policy::{Bundle, normalise};
 use ambit_token::{Receipt, UnverifiedToken, VerifiedProof, VerifiedToken};
 
@@ -59,6 +62,7 @@ pub use info::{ABI, info};
 use answer::Seen;
 use authority::Grant;
 use denial::Denial;
+use rails::Ruling;
 use request::Request;
 use revocation::Epochs;
 
@@ -84,6 +88,10 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
         Err(denial) => return seen.deny(&denial),
     };
     seen.arguments = Some(arguments.as_str());
+    let entities = match asked.cedar_entities(bundle) {
+        Ok(entities) => entities,
+        Err(denial) => return seen.deny(&denial),
+    };
     let Ok(parsed) = Document::parse(arguments.as_bytes(), Profile::Signed) else {
         return seen.deny(&Denial::new(Reason::RequestMember, "`args` cannot be read"));
     };
@@ -96,8 +104,14 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
         Err(denial) => return seen.deny(&denial),
     };
     seen.token = Some(&token);
+    let texts = match bundle.action(asked.action) {
+        Some(action) if bundle.program().is_some() => texts(action, parsed.root()),
+        _ => Vec::new(),
+    };
     let case = Case {
         bundle,
+        entities: &entities,
+        texts: &texts,
         request: &asked,
         arguments: parsed.root(),
         arguments_text: &arguments,
@@ -129,6 +143,10 @@ pub(crate) struct Case<'a> {
     /// The same in RFC 8785 form.
     pub(crate) arguments_text: &'a str,
     pub(crate) token: &'a VerifiedToken<'a>,
+    /// The entities that the host described.
+    pub(crate) entities: &'a Entities<'a>,
+    /// The arguments that policies see as text.
+    pub(crate) texts: &'a [String],
     pub(crate) steps: &'a Steps,
 }
 
@@ -167,8 +185,10 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     found.proof = possession::check(case)?;
     binding::check_status(case)?;
     found.epochs = revocation::check(case)?;
-    let grant = authority::check(case)?;
-    found.receipts = requires::check(case, &grant)?;
+    let review = |denial| rails::review(case, denial);
+    let grant = authority::check(case).map_err(review)?;
+    found.receipts = requires::check(case, &grant).map_err(review)?;
+    rails::check(case, found)?;
     Ok(grant)
 }
 
@@ -181,4 +201,6 @@ pub(crate) struct Found {
     pub(crate) epochs: Vec<Epochs>,
     /// The receipts, each for this call.
     pub(crate) receipts: Vec<Receipt>,
+    /// What the guard rails said.
+    pub(crate) ruling: Option<Ruling>,
 }

@@ -42,6 +42,13 @@ fn write_asked(seen: &Seen<'_>, out: &mut Writer, charges: &[Charge]) {
     let arguments = seen.arguments.map(|arguments| s256(arguments.as_bytes()));
     text(out.name("args_s256"), arguments.as_deref());
     text(out.name("audience"), facts.map(|facts| facts.audience));
+    out.name("cedar");
+    match seen.found.and_then(|found| found.ruling.as_ref()) {
+        Some(ruling) => ruling.record(out),
+        None => {
+            out.null();
+        }
+    }
     out.name("charges").array(|out| {
         for charge in charges {
             out.string(&charge.key);

@@ -215,6 +215,18 @@ fn add_change(changes: &mut Vec<Change>, argument: &str, asked: String, allowed:
 }
 
 impl Remedy {
+    /// Whether the request itself must change.
+    pub(crate) fn changes_request(&self) -> bool {
+        let change = |step: &Step| matches!(step, Step::ChangeRequest(_));
+        self.steps.iter().any(change)
+    }
+
+    /// These steps, then those.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.steps.extend(more.steps);
+        self
+    }
+
     /// Whether a person's step is all that is needed.
     pub(crate) fn is_step_up(&self) -> bool {
         self.steps

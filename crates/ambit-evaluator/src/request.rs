@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::{RECEIPTS, STATEMENTS};
 use ambit_core::{Power, Reason};
+use ambit_policy::cedar::{Entities, InputFault, Uid};
 use ambit_policy::{Action, Bundle};
 
 use crate::denial::Denial;
@@ -31,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) approvals: Vec<&'a str>,
     /// Signed statements of issuers: revocation epochs.
     pub(crate) statements: Vec<&'a str>,
+    /// What the host knows of entities, in Cedar's JSON form.
+    entities: Option<Json<'a>>,
     pub(crate) facts: Facts<'a>,
 }
 
@@ -62,6 +65,7 @@ impl<'a> Request<'a> {
             proof: root.get("proof").and_then(Json::as_str),
             approvals: texts(root, "approvals", RECEIPTS)?,
             statements: texts(root, "statements", STATEMENTS)?,
+            entities: root.get("entities"),
             facts: Facts::parse(object(root, "facts", "facts")?)?,
             token: token.ok_or_else(|| {
                 Denial::new(
@@ -70,6 +74,32 @@ impl<'a> Request<'a> {
                 )
             })?,
         })
+    }
+
+    /// The entities that the host described, checked against the schema of the guard rails, as is the
+    /// resource itself. Without guard rails nothing reads them.
+    pub(crate) fn cedar_entities<'c>(&self, bundle: &'c Bundle<'c>) -> Result<Entities<'c>, Denial>
+    where
+        'a: 'c,
+    {
+        let Some(program) = bundle.program() else {
+            return Ok(Entities::default());
+        };
+        let fault = |path: &str, fault: InputFault| {
+            let admin = format!("`{path}{}`: wanted {}", fault.path, fault.wanted);
+            Denial::new(Reason::RequestEntities, admin)
+        };
+        if let Some(kind) = bundle.resource_type(self.resource_type) {
+            let uid = Uid::new(kind, self.resource_id);
+            let checked = program.check_uid(uid);
+            checked.map_err(|found| fault("evaluation.resource", found))?;
+        }
+        match self.entities {
+            Some(entities) => {
+                Entities::read(program, entities).map_err(|found| fault("entities", found))
+            }
+            None => Ok(Entities::default()),
+        }
     }
 
     /// The action in the vocabulary, if power and resource fit it.

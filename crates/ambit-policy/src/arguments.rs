@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use ambit_core::json::{Json, Kind, Writer, canonical, sorted_members};
 use ambit_core::minor_units;
 
+use crate::cedar::{Extension, example};
 use crate::vocabulary::{Action, Argument};
 
 /// What is wrong with the arguments of a request, and where.
@@ -117,7 +118,11 @@ fn write_typed(
             out.integer(integer.ok_or_else(number)?);
             Ok(())
         }
-        ("bool", Kind::Bool) | ("string" | "ext" | "entity", Kind::String) => {
+        ("bool", Kind::Bool) | ("string", Kind::String) => {
+            out.json(value);
+            Ok(())
+        }
+        ("ext" | "entity", Kind::String) if is_one_of(type_of, value) => {
             out.json(value);
             Ok(())
         }
@@ -159,6 +164,27 @@ fn write_typed(
     }
 }
 
+/// Whether a string is an extension value of its type, or an entity that an enumeration has.
+fn is_one_of(type_of: Option<Json<'_>>, value: Json<'_>) -> bool {
+    let extension = extension(type_of);
+    let ids = type_of.and_then(|type_of| type_of.get("ids"));
+    match (extension, ids) {
+        (Some(extension), _) => {
+            let text = value.as_bytes().unwrap_or_default();
+            extension.constructor().construct(text).is_some()
+        }
+        (None, Some(ids)) => ids.elements().any(|id| id.as_str() == value.as_str()),
+        (None, None) => true,
+    }
+}
+
+fn extension(type_of: Option<Json<'_>>) -> Option<Extension> {
+    if tag(type_of) != "ext" {
+        return None;
+    }
+    Extension::from_name(type_of?.get("of")?.as_str()?)
+}
+
 fn tag(type_of: Option<Json<'_>>) -> &str {
     type_of
         .and_then(|type_of| type_of.get("t"))
@@ -174,8 +200,13 @@ fn wanted(type_of: Option<Json<'_>>, money: Option<u32>) -> String {
         ("long", None) => "an integer within 2^53 - 1".to_string(),
         ("bool", _) => "true or false".to_string(),
         ("string", _) => "a string".to_string(),
-        ("entity", _) => "the identifier of an entity, a string".to_string(),
-        ("ext", _) => "a string in the form of its extension type".to_string(),
+        ("entity", _) => match type_of.and_then(|type_of| type_of.get("ids")) {
+            Some(ids) => choices(ids),
+            None => "the identifier of an entity, a string".to_string(),
+        },
+        ("ext", _) => extension(type_of)
+            .map_or("a type that this version knows", example)
+            .to_string(),
         ("json", _) => "a value whose numbers are integers within 2^53 - 1".to_string(),
         ("set", _) => {
             let element = wanted(type_of.and_then(|set| set.get("of")), money);
@@ -184,6 +215,20 @@ fn wanted(type_of: Option<Json<'_>>, money: Option<u32>) -> String {
         ("record", _) => "an object".to_string(),
         _ => "a type that this version knows".to_string(),
     }
+}
+
+/// The first few identifiers of an enumeration.
+fn choices(ids: Json<'_>) -> String {
+    const SHOWN: usize = 8;
+    let mut text = String::from("one of");
+    for id in ids.elements().take(SHOWN).filter_map(Json::as_str) {
+        text = format!("{text} \"{id}\",");
+    }
+    if ids.len() > SHOWN {
+        return format!("{text} …");
+    }
+    text.pop();
+    text
 }
 
 fn fault(kind: FaultKind, path: &str, wanted: &str) -> ArgumentFault {

@@ -15,7 +15,7 @@ use crate::error::CompileError;
 pub(crate) use expr::{Expr, Slots, Var, uid, value};
 pub(crate) use program::{OwnEntity, write};
 pub(crate) use source::Source;
-pub(crate) use types::uid_of;
+pub(crate) use types::{Enumerations, enumerations, uid_of};
 
 /// What a set is compiled for.
 #[derive(Clone, Copy, Debug, Default)]

@@ -114,7 +114,11 @@ impl Index {
     fn step(&mut self, dimension: usize, keys: Vec<Key>, steps: &mut Vec<Step>) -> bool {
         let places = steps.iter().map(|step| step.keys.len());
         let places: usize = places.product::<usize>().saturating_mul(keys.len());
-        if places > PLACES || steps.iter().any(|step| step.dimension == dimension) {
+        // A comparison with nothing would leave the policy without any place.
+        if keys.is_empty()
+            || places > PLACES
+            || steps.iter().any(|step| step.dimension == dimension)
+        {
             return false;
         }
         let mut numbers: Vec<usize> = keys

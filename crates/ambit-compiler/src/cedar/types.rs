@@ -34,6 +34,22 @@ pub(crate) fn uid_of(uid: &EntityUID) -> Uid {
     }
 }
 
+/// The identifiers of each enumerated entity type, by its full name.
+pub(crate) type Enumerations = BTreeMap<String, Vec<String>>;
+
+/// The enumerations of a schema.
+pub(crate) fn enumerations(schema: &Schema) -> Enumerations {
+    let schema: &ValidatorSchema = schema.as_ref();
+    let kinds = schema.entity_types().filter_map(|kind| match &kind.kind {
+        ValidatorEntityTypeKind::Enum(choices) => {
+            let ids = choices.iter().map(|id| AsRef::<str>::as_ref(id).to_owned());
+            Some((kind.name().to_string(), ids.collect()))
+        }
+        _ => None,
+    });
+    kinds.collect()
+}
+
 /// The actions of a schema with their ancestors.
 pub(super) fn actions(schema: &Schema) -> Result<Actions, CompileError> {
     let schema: &ValidatorSchema = schema.as_ref();

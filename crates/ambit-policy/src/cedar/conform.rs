@@ -100,7 +100,11 @@ impl<'a> Program<'a> {
 
     /// The name of the type; with a schema, that an enumeration has the identifier, and that an
     /// action is declared.
-    pub(super) fn check_uid(&'a self, uid: Uid<'a>) -> Result<(), InputFault> {
+    ///
+    /// # Errors
+    ///
+    /// [`InputFault`] without a path, for what does not hold.
+    pub fn check_uid(&self, uid: Uid<'_>) -> Result<(), InputFault> {
         if !is_type_name(uid.kind) {
             return Err(InputFault::new("an entity whose type has a valid name"));
         }
@@ -150,7 +154,7 @@ impl<'a> Program<'a> {
 }
 
 /// What an extension type looks like.
-pub(super) const fn example(extension: Extension) -> &'static str {
+pub(crate) const fn example(extension: Extension) -> &'static str {
     match extension {
         Extension::Decimal => "a decimal with 1 to 4 digits after the point, like \"12.34\"",
         Extension::Ip => "an IP address or range, like \"10.0.0.0/8\"",

@@ -12,7 +12,7 @@ use super::fault::InputFault;
 use super::kind::Shape;
 use super::program::{ENTITY_WORDS, Program};
 use super::read;
-use super::value::{InPlace, Record, Uid};
+use super::value::{InPlace, Record, Uid, Value};
 use super::words::{List, lower_bound};
 
 /// Entities that were checked: each once, no cycle among them.
@@ -66,14 +66,22 @@ impl<'a> Entities<'a> {
 
     fn of(list: Vec<Entity<'a>>) -> Result<Self, InputFault> {
         // A heap sort, because it is small.
-        let list = if list.is_sorted() {
+        let mut list = if list.is_sorted() {
             list
         } else {
             BinaryHeap::from(list).into_sorted_vec()
         };
-        let mut pairs = list.iter().zip(list.iter().skip(1));
-        if let Some((twice, _)) = pairs.find(|(left, right)| left.uid == right.uid) {
-            return Err(about(twice.uid, "given once, and is given twice"));
+        // As in Cedar, the same may be said twice: hosts put entities together from several places.
+        let mut contradicted = None;
+        list.dedup_by(|next, before| {
+            let twice = next.uid == before.uid;
+            if twice && !next.says_the_same(before) {
+                contradicted = Some(before.uid);
+            }
+            twice
+        });
+        if let Some(uid) = contradicted {
+            return Err(about(uid, "described once, and two descriptions differ"));
         }
         let entities = Self { list };
         match entities.cycle() {
@@ -223,6 +231,23 @@ impl<'a> Entity<'a> {
             tags: tags.map(|tags| program.in_place(tags, tag_shape)),
             parents: Parents::Json(parents),
         }))
+    }
+}
+
+impl<'a> Entity<'a> {
+    fn says_the_same(&self, other: &Self) -> bool {
+        let tags = |entity: &Self| entity.tags.map(InPlace::sorted_members).unwrap_or_default();
+        let parents = |entity: &Self| {
+            let mut list = Vec::new();
+            entity.parents.each(&mut |uid| list.push(uid));
+            list.sort_unstable();
+            list.dedup();
+            list
+        };
+        let attributes = |entity: &Self| Value::Record(entity.attributes.clone());
+        attributes(self) == attributes(other)
+            && tags(self) == tags(other)
+            && parents(self) == parents(other)
     }
 }
 

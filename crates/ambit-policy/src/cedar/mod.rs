@@ -12,6 +12,7 @@
 //! - `machine`, `like`, `extension`, `value`: evaluation
 //! - `index`, `authorize`: which policies are evaluated, and what they say
 
+mod arguments;
 mod authorize;
 pub mod code;
 mod conform;
@@ -30,7 +31,9 @@ mod value;
 mod verify;
 mod words;
 
+pub use arguments::{attributes, texts};
 pub use authorize::{Selection, Verdict};
+pub(crate) use conform::example;
 pub use entities::Entities;
 pub use extension::{Extension, Function, Ip};
 pub use fault::{ErrorKind, Halt, InputFault};

@@ -89,6 +89,14 @@ pub struct InPlace<'a> {
 }
 
 impl<'a> InPlace<'a> {
+    /// The members in the order of their names, where all have this shape.
+    pub(super) fn sorted_members(self) -> Vec<(&'a [u8], Value<'a>)> {
+        let members = self.json.byte_members();
+        let members =
+            members.filter_map(|(name, json)| Some((name, self.program.read(json, self.shape)?)));
+        members.collect::<BinaryHeap<_>>().into_sorted_vec()
+    }
+
     /// The value of a member, where all members have this shape.
     pub(super) fn member(self, name: &[u8]) -> Option<Value<'a>> {
         self.program.read(self.json.get_bytes(name)?, self.shape)

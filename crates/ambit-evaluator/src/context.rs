@@ -1,0 +1,167 @@
+//! A request as Cedar sees it: the agent as principal, the resource, the arguments and the standard
+//! attributes as context. The core makes every `Ambit::*` entity itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::Reason;
+use ambit_core::json::Json;
+use ambit_policy::cedar::{Entities, Input, Record, Uid, Value, attributes};
+use ambit_token::Receipt;
+
+use crate::Case;
+use crate::denial::Denial;
+use crate::remedy::Step;
+
+const AGENT: &str = "Ambit::Agent";
+const CLASS: &str = "Ambit::AgentClass";
+const USER: &str = "Ambit::User";
+
+/// What the person behind the agent has done: approvals of exactly this call, and the login.
+#[derive(Clone, Debug)]
+pub(crate) struct Person<'a> {
+    approvals: Vec<String>,
+    acr: Option<&'a str>,
+    amr: Vec<&'a str>,
+    /// Seconds since 1970, UTC.
+    auth_time: Option<i64>,
+}
+
+impl<'a> Person<'a> {
+    pub(crate) fn of(case: &Case<'a>, receipts: &[Receipt]) -> Self {
+        let root = case.token.root();
+        let amr = root.get("amr").map(Json::elements).into_iter().flatten();
+        Self {
+            approvals: receipts.iter().map(|receipt| receipt.sub.clone()).collect(),
+            acr: root.get("acr").and_then(Json::as_str),
+            amr: amr.filter_map(Json::as_str).collect(),
+            auth_time: root.get("auth_time").and_then(Json::as_int),
+        }
+    }
+
+    /// The same person after these steps.
+    pub(crate) fn after(mut self, steps: &[Step], case: &Case<'a>) -> Self {
+        for step in steps {
+            match step {
+                Step::Approval { approvers, .. } => self.approvals.extend(approvers.clone()),
+                Step::Login { acr_values, .. } => {
+                    self.auth_time = Some(case.request.facts.now);
+                    if acr_values.iter().any(|one| one == "mfa") {
+                        self.amr.push("mfa");
+                    }
+                }
+                Step::ChangeRequest(_) | Step::RequestCapability { .. } => {}
+            }
+        }
+        self
+    }
+}
+
+/// Everything that the policies are evaluated on.
+pub(crate) fn input<'c>(case: &'c Case<'_>, person: &'c Person<'_>) -> Result<Input<'c>, Denial> {
+    let malformed = |what: &str| Denial::new(Reason::PolicyMalformed, what);
+    let action = case.bundle.action(case.request.action);
+    let action = action.ok_or_else(|| malformed("the action is not in the vocabulary"))?;
+    let action_type = action.cedar();
+    let resource_type = case.bundle.resource_type(case.request.resource_type);
+    let (Some(action_type), Some(resource_type)) = (action_type, resource_type) else {
+        return Err(malformed("the vocabulary does not name its entity types"));
+    };
+    let arguments = attributes(action, case.arguments, case.texts);
+    let mut context = arguments.ok_or_else(|| malformed("the arguments were not normalised"))?;
+    standard(case, person, &mut context);
+    let root = case.token.root();
+    let actor = root.get("act").and_then(|act| act.get("sub"));
+    let principal = Uid::new(AGENT, actor.and_then(Json::as_str).unwrap_or_default());
+    let mut entities = case.entities.clone();
+    put_agent(case, principal, &mut entities);
+    Ok(Input {
+        principal,
+        action: Uid::new(action_type, case.request.action),
+        resource: Uid::new(resource_type, case.request.resource_id),
+        context: Record::made(context),
+        entities,
+    })
+}
+
+/// The agent, its class, and the person for whom it acts.
+fn put_agent<'c>(case: &'c Case<'_>, agent: Uid<'c>, entities: &mut Entities<'c>) {
+    let root = case.token.root();
+    let signed = root.get("agent").unwrap_or(Json::null());
+    let text = |value: Option<Json<'c>>| value.and_then(Json::as_bytes).map(Value::Str);
+    let class = Uid::new(CLASS, case.token.agent_uid());
+    let user = Uid::new(USER, case.token.sub());
+    let tenant = || text(root.get("tenant"));
+    let model = signed.get("ai_model").and_then(|model| model.get("name"));
+    let mut attributes = alloc::vec![("user", Value::Entity(user))];
+    let optional = [
+        ("version", text(signed.get("version"))),
+        ("model", text(model)),
+        ("environment", text(signed.get("env"))),
+        ("tenant", tenant()),
+    ];
+    attributes.extend(present(optional));
+    entities.put(agent, Record::made(attributes), alloc::vec![class]);
+    entities.put(class, Record::made(Vec::new()), Vec::new());
+    let attributes = present([("tenant", tenant())]).collect();
+    entities.put(user, Record::made(attributes), Vec::new());
+}
+
+fn present<'a, const N: usize>(
+    attributes: [(&'a str, Option<Value<'a>>); N],
+) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    attributes
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// The attributes that the compiler added to the context of every action.
+fn standard<'c>(
+    case: &'c Case<'_>,
+    person: &'c Person<'_>,
+    context: &mut Vec<(&'c str, Value<'c>)>,
+) {
+    let facts = &case.request.facts;
+    let approvals = person.approvals.iter();
+    let approvals = approvals.map(|sub| Value::Entity(Uid::new(USER, sub)));
+    let text = |text: &'c str| Value::Str(text.as_bytes());
+    let amr = person.amr.iter().map(|method| text(method));
+    let mut login = alloc::vec![("amr", Value::set(amr.collect()))];
+    login.extend(present([
+        ("acr", person.acr.map(text)),
+        ("auth_time", person.auth_time.map(datetime)),
+    ]));
+    context.extend([
+        ("power", text(case.request.power.name())),
+        ("purpose", text(case.request.purpose)),
+        ("now", datetime(facts.now)),
+        ("approvals", Value::set(approvals.collect())),
+        ("login", Value::record(login)),
+        ("posture", Value::record(posture(case))),
+    ]);
+}
+
+/// What the host attests of the agent, and how old that is.
+fn posture<'c>(case: &'c Case<'_>) -> Vec<(&'c str, Value<'c>)> {
+    let facts = &case.request.facts;
+    let attested = facts.agent;
+    let mut posture = alloc::vec![("attested", Value::Bool(attested.is_some()))];
+    let Some(agent) = attested else {
+        return posture;
+    };
+    let text = |value: Option<Json<'c>>| value.and_then(Json::as_bytes).map(Value::Str);
+    let age = agent.get("iat").and_then(Json::as_int);
+    let age = age.map(|iat| facts.now.saturating_sub(iat).saturating_mul(1000));
+    let model = agent.get("ai_model").and_then(|model| model.get("name"));
+    posture.extend(present([
+        ("age", age.map(Value::Duration)),
+        ("version", text(agent.get("version"))),
+        ("model", text(model)),
+        ("environment", text(agent.get("env"))),
+    ]));
+    posture
+}
+
+const fn datetime<'a>(seconds: i64) -> Value<'a> {
+    Value::Datetime(seconds.saturating_mul(1000))
+}
