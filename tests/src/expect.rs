@@ -22,6 +22,8 @@ pub struct Expect {
     remedy: Option<Value>,
     obligations: Option<Value>,
     record: Option<Value>,
+    user_says: Option<String>,
+    policies: Option<Value>,
 }
 
 impl Expect {
@@ -44,6 +46,8 @@ impl Expect {
             remedy: None,
             obligations: None,
             record: None,
+            user_says: None,
+            policies: None,
         };
         if let Some(code) = value.as_str() {
             code.clone_into(&mut expect.code);
@@ -57,6 +61,8 @@ impl Expect {
                 "remedy" => expect.remedy = Some(value.clone()),
                 "obligations" => expect.obligations = Some(value.clone()),
                 "record" => expect.record = Some(value.clone()),
+                "user_says" => expect.user_says = Some(text(value, name)?),
+                "policies" => expect.policies = Some(value.clone()),
                 _ => return Err(format!("`expect` does not know `{name}` in this form")),
             }
         }
@@ -95,6 +101,8 @@ impl Expect {
             _ => Ok(()),
         };
         says(&self.admin_contains, admin, "`admin`")?;
+        let user = text(context, &["reason", "user"]);
+        says(&self.user_says, user, "`user`")?;
         says(
             &self.remedy_says,
             text(context, &["remedy", "text"]),
@@ -104,6 +112,7 @@ impl Expect {
             (&self.remedy, "remedy"),
             (&self.obligations, "obligations"),
             (&self.record, "record"),
+            (&self.policies, "policies"),
         ] {
             if let Some(wanted) = wanted {
                 holds(wanted, &context[member], member)?;
@@ -137,7 +146,10 @@ pub fn check_form(answer: &Value, request: &[u8]) -> Result<(), String> {
     if decision != Some(code == ALLOWED) {
         return Err(format!("decision {decision:?} with the code {code}"));
     }
-    if code != ALLOWED && sentence(code) != Some(user) {
+    // Behind the sentence of a guard rail stands what its author says.
+    let rail = code.starts_with("policy.forbid") || code.starts_with("policy.error");
+    let says = |sentence: &str| user == sentence || rail && user.starts_with(sentence);
+    if code != ALLOWED && !sentence(code).is_some_and(says) {
         return Err(format!("the sentence of {code} is not `{user}`"));
     }
     if decision == Some(false) && !context["obligations"].as_array().is_some_and(Vec::is_empty) {

@@ -43,7 +43,7 @@ impl Asked<'_> {
             "power": "execute",
             "resource": {"type": evaluation["resource"]["type"], "id": evaluation["resource"]["id"]},
             "purpose": evaluation["context"]["purpose"],
-            "args": self.call_args.unwrap_or(&action["properties"]["args"]),
+            "args": self.call_args.unwrap_or_else(|| &action["properties"]["args"]),
         });
         // RFC 8785 for what cases hold: ASCII names and texts, integers.
         call.sort_all_objects();

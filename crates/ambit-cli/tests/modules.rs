@@ -234,7 +234,7 @@ fn faults_are_reported_together_and_nothing_is_written() {
 fn a_failed_build_leaves_the_module_of_before() {
     let project = Project::built();
     let before = project.bytes("policy.wasm");
-    project.edit("ambit.toml", "guard_rails = \"none\"\n", "");
+    project.edit("policies/base.cedar", "permit (", "permit ((");
     project
         .ambit(&["build", ".", "-o", "policy.wasm"])
         .expect(3);
@@ -260,7 +260,8 @@ fn inspect_shows_a_module_in_words() {
     let page = project.ambit(&["inspect", "policy.wasm"]).expect(0).out;
     for words in [
         "example/assistant",
-        "guard rails  none",
+        "guard rails  cedar, 2 policies",
+        "large-payments",
         "possession   off",
         "issuer-1",
         "send e-mail",

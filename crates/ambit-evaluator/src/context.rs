@@ -101,10 +101,10 @@ fn put_agent<'c>(case: &'c Case<'_>, agent: Uid<'c>, entities: &mut Entities<'c>
         ("tenant", tenant()),
     ];
     attributes.extend(present(optional));
-    entities.put(agent, Record::made(attributes), alloc::vec![class]);
-    entities.put(class, Record::made(Vec::new()), Vec::new());
+    entities.put(agent, Record::made(attributes), &[class]);
+    entities.put(class, Record::made(Vec::new()), &[]);
     let attributes = present([("tenant", tenant())]).collect();
-    entities.put(user, Record::made(attributes), Vec::new());
+    entities.put(user, Record::made(attributes), &[]);
 }
 
 fn present<'a, const N: usize>(

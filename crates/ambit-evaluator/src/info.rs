@@ -28,6 +28,9 @@ pub fn info(bundle: &Bundle<'_>) -> String {
         out.name("bundle_s256")
             .string(&base64url::encode(bundle.digest()));
         out.name("guard_rails").string(bundle.guard_rails());
+        let policies = bundle.program().map_or(0, |program| program.policies());
+        out.name("policies")
+            .integer(i64::try_from(policies).unwrap_or(i64::MAX));
         out.name("possession").string(bundle.possession());
         out.name("actions").integer(count("actions"));
         out.name("manifests").integer(count("manifests"));

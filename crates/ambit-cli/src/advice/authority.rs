@@ -217,13 +217,28 @@ pub(super) const ROWS: &[Row] = &[
         "ask for less, in the currency of the limit",
     ),
     (
+        "policy.forbid",
+        "a `forbid` of the guard rails is satisfied; `policies` in the answer names it with file and line",
+        "do what the `remedy` says, if there is one; else the request is against the organisation's policy",
+    ),
+    (
+        "policy.error",
+        "a `forbid` of the guard rails could not be evaluated: Cedar passes it over, Ambit denies",
+        "look at the `error` in the answer's `policies`: give the entity that is missing, or guard the policy with `has`",
+    ),
+    (
+        "policy.no_permit",
+        "no `permit` of the guard rails is satisfied, and at least one has to be",
+        "write a `permit` for it; `permit (principal, action, resource);` where capabilities bound everything",
+    ),
+    (
         "login.required",
-        "a matched capability requires a fresh or stronger login, which this version cannot check",
-        "the person must log in again; until logins can be checked, grant a capability without `requires`",
+        "a matched capability requires a fresher or stronger login than the token tells of (`acr`, `auth_time`)",
+        "the person must log in again, and a token be minted that says so",
     ),
     (
         "approval.required",
         "a matched capability or the manifest requires a person's approval of exactly this call",
-        "have the call approved (the `remedy` names by whom); until approvals can be checked, ask for `draft` or `propose` instead",
+        "have the call approved (the `remedy` names by whom) and send the receipts in `approvals`; or ask for `draft` or `propose` instead",
     ),
 ];

@@ -104,6 +104,11 @@ pub(super) const ROWS: &[Row] = &[
         "mint a new token with this module",
     ),
     (
+        "request.entities",
+        "an entity that the host described, or the resource itself, does not conform to the schema of the guard rails",
+        "correct what the host sends in `entities`; the `admin` text has the path and what is wanted there",
+    ),
+    (
         "engine.trap",
         "the engine stopped before it had an answer; a host denies then and throws the instance away",
         "report it with the request: a policy module must not trap",

@@ -51,6 +51,7 @@ fn uid(text: &str) -> Result<String, String> {
 
 const AMBIT: &str = include_str!("../../templates/ambit.toml");
 const SCHEMA: &str = include_str!("../../templates/schema.cedarschema");
+const POLICY: &str = include_str!("../../templates/base.cedar");
 const AGENT: &str = include_str!("../../templates/assistant.toml");
 const GRANT: &str = include_str!("../../templates/grant.json");
 const NARROWER: &str = include_str!("../../templates/narrower.json");
@@ -79,7 +80,7 @@ impl Init {
         let texts = self.texts(&keys);
         let names = texts.iter().map(|(name, _)| *name);
         self.refuse_existing(names.chain([ISSUER, MODULE, HOLDER]))?;
-        for folder in ["agents", "keys"] {
+        for folder in ["agents", "policies", "keys"] {
             files::create_folder(&self.dir.join(folder))?;
         }
         for (name, key) in [
@@ -109,6 +110,7 @@ impl Init {
         vec![
             ("ambit.toml", ambit),
             ("schema.cedarschema", SCHEMA.to_owned()),
+            ("policies/base.cedar", POLICY.to_owned()),
             ("agents/assistant.toml", AGENT.to_owned()),
             ("keys.json", format!("{trust:#}\n")),
             ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),

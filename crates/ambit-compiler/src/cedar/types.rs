@@ -122,8 +122,8 @@ impl Tables {
         let ancestors = self.list(ancestors);
         let choices = match &kind.kind {
             ValidatorEntityTypeKind::Enum(choices) => {
-                let ids: Vec<u32> = choices.iter().map(|id| pool.string(id.as_ref())).collect();
-                self.list(&ids)
+                let ids = choices.iter().map(|id| AsRef::<str>::as_ref(id).to_owned());
+                self.names(ids.collect(), pool)
             }
             _ => NONE,
         };
@@ -149,6 +149,7 @@ impl Tables {
 
     fn names(&mut self, mut names: Vec<String>, pool: &mut Pool) -> u32 {
         names.sort();
+        names.dedup();
         let names: Vec<u32> = names.iter().map(|name| pool.string(name)).collect();
         self.list(&names)
     }

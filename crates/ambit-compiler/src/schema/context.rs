@@ -24,27 +24,27 @@ namespace Ambit {
 /// The types of [`STANDARD`]: how far the agent goes, why, when; who approved exactly this call; how
 /// the person logged in; what the host attests of the agent.
 fn standard() -> Map<String, Json> {
-    let text = json!({"type": "__cedar::String"});
+    let text = json!({"type": "String"});
     let optional = |kind: Json| {
         let mut kind = kind;
         kind["required"] = Json::Bool(false);
         kind
     };
-    let extension = |name: &str| json!({"type": format!("__cedar::{name}")});
+    let extension = |name: &str| json!({"type": "Extension", "name": name});
     let record = |attributes: Json| json!({"type": "Record", "attributes": attributes});
     let texts = json!({"type": "Set", "element": text});
     let types = [
         text.clone(),
         text.clone(),
         extension("datetime"),
-        json!({"type": "Set", "element": {"type": "Ambit::User"}}),
+        json!({"type": "Set", "element": {"type": "Entity", "name": "Ambit::User"}}),
         record(json!({
             "acr": optional(text.clone()),
             "amr": texts,
             "auth_time": optional(extension("datetime")),
         })),
         record(json!({
-            "attested": {"type": "__cedar::Bool"},
+            "attested": {"type": "Boolean"},
             "age": optional(extension("duration")),
             "version": optional(text.clone()),
             "model": optional(text.clone()),

@@ -204,6 +204,24 @@ pub(crate) fn syntax_errors(file: File<'_>, text: &str, error: &dyn miette::Diag
     }
 }
 
+/// The code and, where Cedar has no advice, the page to read, by the kind of file.
+fn kind_of(file: File<'_>) -> (&'static str, &'static str) {
+    if file.name.starts_with("policies/") {
+        let page = "see https://docs.cedarpolicy.com/policies/syntax-policy.html";
+        ("project.policy", page)
+    } else {
+        let page = "see https://docs.cedarpolicy.com/schema/human-readable-schema.html";
+        ("project.schema", page)
+    }
+}
+
+/// Cedar numbers the policies of a text; here the place says which one is meant.
+fn without_number(message: &str) -> &str {
+    let rest = message.strip_prefix("for policy `policy");
+    let rest = rest.and_then(|rest| rest.split_once("`, "));
+    rest.map_or(message, |(_, rest)| rest)
+}
+
 /// Where the first thing stands that a message quotes: some of Cedar's errors have no place.
 fn quoted(text: &str, message: &str) -> Option<Range<usize>> {
     let words = token::tokens(text);
@@ -224,15 +242,15 @@ pub(crate) fn report(file: File<'_>, text: &str, error: &dyn miette::Diagnostic)
     let message = message
         .strip_prefix("error parsing schema: ")
         .unwrap_or(&message);
+    let message = without_number(message);
+    let (code, page) = kind_of(file);
     let twice = message.contains("declared twice") || message.contains("duplicate");
     file.error(
-        "project.schema",
+        code,
         span.or_else(|| quoted(text, message)),
         message,
         help.or_else(|| expected.map(str::to_owned))
             .or_else(|| twice.then(|| "remove one of the two, or rename it".to_owned()))
-            .unwrap_or_else(|| {
-                "see https://docs.cedarpolicy.com/schema/human-readable-schema.html".to_owned()
-            }),
+            .unwrap_or_else(|| page.to_owned()),
     );
 }

@@ -85,6 +85,15 @@ impl<'a> Key<'a> {
         })
     }
 
+    /// Bytes that comparing or hashing it looks at.
+    pub(super) const fn len(self) -> usize {
+        match self {
+            Self::Entity(uid) => uid.kind.len().saturating_add(uid.id.len()),
+            Self::Str(text) | Self::Type(text) => text.len(),
+            Self::Long(_) | Self::Bool(_) => 8,
+        }
+    }
+
     /// The number of the kind in a key's row.
     #[must_use]
     pub const fn tag(self) -> u32 {
@@ -258,6 +267,8 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
                 }
             }
             Keys::Few { from, to } => {
+                let keys = to.saturating_sub(from);
+                self.machine.spend(keys).map_err(halted)?;
                 for key in self.keys.get(from..to).unwrap_or_default() {
                     let below = |number| tree.index(edge(number)).is_some_and(|one| one < *key);
                     let number = super::words::lower_bound(count, below);

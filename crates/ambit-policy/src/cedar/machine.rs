@@ -19,6 +19,10 @@ use super::program::Program;
 use super::request::Input;
 use super::value::{Record, Set, Uid, Value};
 
+/// Steps for each piece of a set that is sorted: how often it is looked at, for the sizes that a
+/// request can have.
+const SORTING: usize = 8;
+
 type Outcome<T> = Result<T, Stop>;
 
 /// The ancestors of an entity, sorted.
@@ -77,7 +81,8 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn node(&self, at: usize, depth: usize) -> Outcome<Node> {
         self.spend(1)?;
-        if depth > DEPTH {
+        // A condition may reach once into the literals of the policy's own entities.
+        if depth > DEPTH.saturating_mul(2) {
             return sound(None);
         }
         let code = self.program.code;
@@ -229,15 +234,21 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn equal(&self, node: Node, depth: usize) -> Outcome<bool> {
         let (left, right) = self.two(node, depth)?;
-        self.spend(left.weight().min(right.weight()))?;
-        if let (Value::Set(_) | Value::Record(_), Value::Set(_) | Value::Record(_)) =
+        if let (Value::Set(_), Value::Set(_)) | (Value::Record(_), Value::Record(_)) =
             (&left, &right)
         {
-            // Sorting looks at an element more than once.
-            let whole = left.weight().saturating_add(right.weight());
-            self.spend(whole.saturating_mul(4))?;
+            return Ok(self.settled(left)? == self.settled(right)?);
         }
+        self.spend(left.weight().min(right.weight()))?;
         Ok(left == right)
+    }
+
+    /// A value in the form in which it is compared fast, the sorting of all sets inside paid for.
+    fn settled(&self, value: Value<'a>) -> Outcome<Value<'a>> {
+        if matches!(value, Value::Set(_) | Value::Record(_)) {
+            self.spend(value.weight().saturating_mul(SORTING))?;
+        }
+        Ok(value.settled())
     }
 
     fn compare(&self, node: Node, depth: usize) -> Outcome<bool> {
@@ -328,8 +339,13 @@ impl<'m, 'a> Machine<'m, 'a> {
         let Value::Set(set) = left else {
             return error(ErrorKind::TypeError);
         };
+        let right = self.settled(right)?;
+        let all = Value::Set(set.clone()).weight();
         let each = right.weight().saturating_add(1);
         self.spend(set.len().saturating_mul(each))?;
+        if matches!(right, Value::Set(_) | Value::Record(_)) {
+            self.spend(all.saturating_mul(SORTING))?;
+        }
         Ok(set.contains(&right))
     }
 
@@ -339,7 +355,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         };
         let weight = |set: &Set<'a>| Value::Set(set.clone()).weight();
         let whole = weight(&left).saturating_add(weight(&right));
-        self.spend(whole.saturating_mul(4))?;
+        self.spend(whole.saturating_mul(SORTING))?;
         let (left, right) = (left.sorted(), right.sorted());
         let mut found = right.iter().map(|value| left.binary_search(value).is_ok());
         Ok(match node.op {
@@ -352,6 +368,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let name = self.name(node.operand)?;
         match self.value(node.child, depth)? {
             Value::Record(record) => {
+                self.spend(record.width())?;
                 let value = record.get(name);
                 value.ok_or(Stop::Error(ErrorKind::RecordAttrDoesNotExist))
             }
@@ -373,7 +390,10 @@ impl<'m, 'a> Machine<'m, 'a> {
         depth: usize,
     ) -> Outcome<Option<Value<'a>>> {
         match found {
-            Found::Request(attributes, _) => Ok(attributes.get(name)),
+            Found::Request(attributes, _) => {
+                self.spend(attributes.width())?;
+                Ok(attributes.get(name))
+            }
             Found::Policy(attributes, _) => self.own_member(attributes, name, depth),
         }
     }
@@ -412,7 +432,11 @@ impl<'m, 'a> Machine<'m, 'a> {
         depth: usize,
     ) -> Outcome<Option<Value<'a>>> {
         match found {
-            Found::Request(_, tags) => Ok(tags.and_then(|tags| tags.member(name))),
+            Found::Request(_, Some(tags)) => {
+                self.spend(tags.width())?;
+                Ok(tags.member(name))
+            }
+            Found::Request(_, None) => Ok(None),
             Found::Policy(_, tags) => self.own_member(tags, name, depth),
         }
     }
@@ -434,8 +458,13 @@ impl<'m, 'a> Machine<'m, 'a> {
         for number in 1..=count {
             let name = self.name(node.operand.saturating_add(number))?;
             let found = match &value {
-                Value::Record(record) if number == count => return Ok(record.has(name)),
-                Value::Record(record) => record.get(name),
+                Value::Record(record) => {
+                    self.spend(record.width())?;
+                    if number == count {
+                        return Ok(record.has(name));
+                    }
+                    record.get(name)
+                }
                 Value::Entity(uid) => match self.input.entities.find(self.program, *uid) {
                     None => None,
                     Some(found) => self.own_attribute(found, name, depth)?,
@@ -490,6 +519,8 @@ impl<'m, 'a> Machine<'m, 'a> {
                 .and_then(Function::from_code),
         )?;
         let arguments = self.values(node, depth)?;
+        let weight = arguments.iter().map(Value::weight);
+        self.spend(weight.fold(0, usize::saturating_add))?;
         function.call(&arguments).map_err(Stop::Error)
     }
 

@@ -16,6 +16,7 @@ mod arguments;
 mod authorize;
 pub mod code;
 mod conform;
+mod described;
 mod entities;
 mod extension;
 mod fault;

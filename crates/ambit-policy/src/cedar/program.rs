@@ -106,6 +106,25 @@ impl<'a> Program<'a> {
         })
     }
 
+    /// Bytes of all sections.
+    pub(super) fn size(&self) -> usize {
+        let words = [
+            self.strings,
+            self.uids,
+            self.code,
+            self.policies,
+            self.keys,
+            self.hash,
+            self.tree,
+            self.types,
+            self.entities,
+            self.lists,
+        ];
+        words.iter().fold(self.text.len(), |sum, words| {
+            sum.saturating_add(words.len().saturating_mul(4))
+        })
+    }
+
     /// Whether requests are checked against a schema. Without one the program is for tests.
     #[must_use]
     pub const fn typed(&self) -> bool {

@@ -129,8 +129,10 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Whether a list of names has this one.
+    /// Whether a list of names, which are in ascending order, has this one.
     pub(super) fn lists(&self, list: List<'a>, name: &[u8]) -> bool {
-        list.iter().any(|string| self.bytes(string) == Some(name))
+        let name_at = |at: usize| self.bytes(list.get(at)?);
+        let below = |at: usize| name_at(at).is_some_and(|known| known < name);
+        name_at(lower_bound(list.len(), below)) == Some(name)
     }
 }

@@ -1,6 +1,5 @@
 //! Values of Cedar while a policy is evaluated.
 
-use alloc::collections::BinaryHeap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -68,6 +67,8 @@ pub enum Set<'a> {
     InPlace(InPlace<'a>),
     /// Made while evaluating.
     Made(Rc<[Value<'a>]>),
+    /// Each element once, in the order of values, and so are the sets inside.
+    Sorted(Rc<[Value<'a>]>),
 }
 
 /// The attributes of a record.
@@ -94,7 +95,12 @@ impl<'a> InPlace<'a> {
         let members = self.json.byte_members();
         let members =
             members.filter_map(|(name, json)| Some((name, self.program.read(json, self.shape)?)));
-        members.collect::<BinaryHeap<_>>().into_sorted_vec()
+        by_name(members.collect())
+    }
+
+    /// Steps for looking for a name among the members.
+    pub(super) fn width(self) -> usize {
+        self.json.len() / 8
     }
 
     /// The value of a member, where all members have this shape.
@@ -124,11 +130,21 @@ impl<'a> Value<'a> {
             Self::Set(Set::InPlace(place)) | Self::Record(Record::InPlace(place)) => {
                 place.json.weight()
             }
-            Self::Set(Set::Made(elements)) => sum(elements.iter()),
+            Self::Set(Set::Made(elements) | Set::Sorted(elements)) => sum(elements.iter()),
             Self::Record(Record::Made(attributes)) => {
                 sum(attributes.iter().map(|(_, value)| value))
             }
             _ => 0,
+        }
+    }
+
+    /// The same value in a form in which equal values are the same piece by piece, so that comparing
+    /// it again and again does not sort again what lies inside.
+    pub(super) fn settled(self) -> Self {
+        match self {
+            Self::Set(set) => Self::Set(set.settled()),
+            Self::Record(record) => Self::Record(record.settled()),
+            plain => plain,
         }
     }
 
@@ -167,6 +183,7 @@ impl Ord for Value<'_> {
             (Self::Str(left), Self::Str(right)) => left.cmp(right),
             (Self::Entity(left), Self::Entity(right)) => left.cmp(right),
             (Self::Ip(left), Self::Ip(right)) => left.cmp(right),
+            (Self::Set(Set::Sorted(left)), Self::Set(Set::Sorted(right))) => left.cmp(right),
             (Self::Set(left), Self::Set(right)) => left.sorted().cmp(&right.sorted()),
             (Self::Record(left), Self::Record(right)) => left.sorted().cmp(&right.sorted()),
             _ => self.rank().cmp(&other.rank()),
@@ -193,7 +210,14 @@ impl<'a> Set<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::InPlace(place) => place.json.len(),
-            Self::Made(elements) => elements.len(),
+            Self::Made(elements) | Self::Sorted(elements) => elements.len(),
+        }
+    }
+
+    fn settled(self) -> Self {
+        match self {
+            Self::Sorted(_) => self,
+            other => Self::Sorted(other.sorted().into()),
         }
     }
 
@@ -205,25 +229,29 @@ impl<'a> Set<'a> {
                 .elements()
                 .filter_map(|json| place.program.read(json, place.shape))
                 .collect(),
-            Self::Made(elements) => elements.to_vec(),
+            Self::Made(elements) | Self::Sorted(elements) => elements.to_vec(),
         }
     }
 
-    /// Whether an element is the value.
+    /// Whether an element is the value, which is best settled if it is a set or record.
     pub(super) fn contains(&self, value: &Value<'a>) -> bool {
         match self {
             Self::InPlace(place) => place.json.elements().any(|json| {
                 let element = place.program.read(json, place.shape);
                 element.as_ref() == Some(value)
             }),
-            Self::Made(elements) => elements.contains(value),
+            Self::Made(elements) | Self::Sorted(elements) => elements.contains(value),
         }
     }
 
     /// Each element once, in the order of values.
     pub(super) fn sorted(&self) -> Vec<Value<'a>> {
-        // A heap sort, because it is small.
-        let mut elements = BinaryHeap::from(self.elements()).into_sorted_vec();
+        let mut elements = self.elements();
+        if matches!(self, Self::Sorted(_)) {
+            return elements;
+        }
+        elements = elements.into_iter().map(Value::settled).collect();
+        elements.sort_unstable();
         elements.dedup();
         elements
     }
@@ -235,9 +263,16 @@ impl<'a> Record<'a> {
     pub fn made(attributes: Vec<(&'a str, Value<'a>)>) -> Self {
         let attributes = attributes
             .into_iter()
-            .map(|(name, value)| (name.as_bytes(), value))
-            .collect::<BinaryHeap<_>>();
-        Self::Made(attributes.into_sorted_vec().into())
+            .map(|(name, value)| (name.as_bytes(), value));
+        Self::Made(by_name(attributes.collect()).into())
+    }
+
+    /// Steps for looking for a name: a few names cost one.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::InPlace(place) => place.width(),
+            Self::Made(_) => 1,
+        }
     }
 
     /// The attribute with this name.
@@ -265,18 +300,31 @@ impl<'a> Record<'a> {
         }
     }
 
+    fn settled(self) -> Self {
+        let sorted = self.sorted().into_iter();
+        Self::Made(
+            sorted
+                .map(|(name, value)| (name, value.settled()))
+                .collect(),
+        )
+    }
+
     fn sorted(&self) -> Vec<(&'a [u8], Value<'a>)> {
         match self {
-            Self::InPlace(place) => place
-                .json
-                .byte_members()
-                .filter_map(|(name, json)| {
+            Self::InPlace(place) => {
+                let members = place.json.byte_members().filter_map(|(name, json)| {
                     let shape = place.program.attribute_shape(place.shape, name)?;
                     Some((name, place.program.read(json, shape)?))
-                })
-                .collect::<BinaryHeap<_>>()
-                .into_sorted_vec(),
+                });
+                by_name(members.collect())
+            }
             Self::Made(attributes) => attributes.to_vec(),
         }
     }
+}
+
+/// Members in the order of their names, none of which occurs twice.
+fn by_name<'a>(mut members: Vec<(&'a [u8], Value<'a>)>) -> Vec<(&'a [u8], Value<'a>)> {
+    members.sort_unstable_by_key(|(name, _)| *name);
+    members
 }

@@ -6,6 +6,7 @@
 //! checks all references.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::code::{DEPTH, Header, NONE, Op, WILDCARD, arity, operands};
 use super::extension::{Function, Ip};
@@ -13,6 +14,7 @@ use super::index::{Dimension, PROBES};
 use super::kind::TypeTag;
 use super::program::{ENTITY_WORDS, KEY_WORDS, POLICY_WORDS, Program};
 use super::schema::{ACTION_WORDS, ATTRIBUTE_WORDS, ENTITY_TYPE_WORDS, RECORD_HEAD, TYPES_HEAD};
+use super::value::Uid;
 use super::words::Words;
 
 /// Deepest nesting of types: that of JSON, which their values come in, with some to spare.
@@ -23,6 +25,9 @@ struct Verifier<'v, 'a> {
     program: &'v Program<'a>,
     code: usize,
     lists: usize,
+    /// Bytes that may still be compared or hashed. An honest program needs a few times its size; one
+    /// in which a thousand rows name the same long string would need a thousand times as many.
+    bytes: Cell<usize>,
 }
 
 impl<'a> Program<'a> {
@@ -36,6 +41,7 @@ impl<'a> Program<'a> {
             program: self,
             code: 0,
             lists: 0,
+            bytes: Cell::new(self.size().saturating_mul(COMPARED)),
         };
         let checks: [(&'static str, Option<()>); 8] = [
             ("strings", verifier.strings()),
@@ -54,11 +60,14 @@ impl<'a> Program<'a> {
     }
 }
 
+/// How many times its size a program may cost in comparisons.
+const COMPARED: usize = 64;
+
 fn require(holds: bool) -> Option<()> {
     holds.then_some(())
 }
 
-impl Verifier<'_, '_> {
+impl<'v> Verifier<'v, '_> {
     /// Texts one after another, each UTF-8.
     fn strings(&self) -> Option<()> {
         let strings = self.program.strings;
@@ -78,6 +87,25 @@ impl Verifier<'_, '_> {
 
     fn is_uid(&self, number: usize) -> Option<()> {
         require(number < self.program.uids.len() / 2)
+    }
+
+    /// A string that is about to be compared, paid for.
+    fn name(&self, number: usize) -> Option<&'v [u8]> {
+        let name = self.program.bytes(number)?;
+        self.pay(name.len())?;
+        Some(name)
+    }
+
+    /// An entity that is about to be compared, paid for.
+    fn entity(&self, number: usize) -> Option<Uid<'v>> {
+        let uid = self.program.uid(number)?;
+        self.pay(uid.kind.len().checked_add(uid.id.len())?)?;
+        Some(uid)
+    }
+
+    fn pay(&self, bytes: usize) -> Option<()> {
+        self.bytes.set(self.bytes.get().checked_sub(bytes)?);
+        Some(())
     }
 
     fn uids(&self) -> Option<()> {
@@ -151,7 +179,7 @@ impl Verifier<'_, '_> {
             }
             Op::Record => {
                 (names..to).try_for_each(|at| self.is_string(code.index(at)?))?;
-                let name = |at: usize| self.program.bytes(code.index(at)?);
+                let name = |at: usize| self.name(code.index(at)?);
                 (names.checked_add(1)?..to)
                     .try_for_each(|at| require(name(at.checked_sub(1)?)? < name(at)?))
             }
@@ -206,7 +234,10 @@ impl Verifier<'_, '_> {
             }
         }
         for number in 0..count {
-            require(self.program.find_key(self.program.key(number)?) == Some(number))?;
+            let key = self.program.key(number)?;
+            // Hashed once, and compared with whatever stands in the same row of places.
+            self.pay(key.len().checked_mul(2)?)?;
+            require(self.program.find_key(key) == Some(number))?;
         }
         let used = (0..hash.len())
             .filter(|at| hash.get(*at) != Some(0))
@@ -292,15 +323,15 @@ impl Verifier<'_, '_> {
             let row = TYPES_HEAD.checked_add(kind.checked_mul(ENTITY_TYPE_WORDS)?)?;
             let word = |column: usize| types.get(row.checked_add(column)?);
             self.is_string(types.index(row)?)?;
-            let name = self.program.bytes(types.index(row)?)?;
+            let name = self.name(types.index(row)?)?;
             require(last.replace(name).is_none_or(|last| last < name))?;
             is_type(usize::try_from(word(1)?).ok()?, Some(TypeTag::Record))?;
             if word(2)? != NONE {
                 is_type(usize::try_from(word(2)?).ok()?, None)?;
             }
-            self.list(word(3)?, Self::is_string)?;
+            self.names(word(3)?)?;
             if word(4)? != NONE {
-                self.list(word(4)?, Self::is_string)?;
+                self.names(word(4)?)?;
             }
         }
         let start = TYPES_HEAD.checked_add(kinds.checked_mul(ENTITY_TYPE_WORDS)?)?;
@@ -309,11 +340,11 @@ impl Verifier<'_, '_> {
             let row = start.checked_add(action.checked_mul(ACTION_WORDS)?)?;
             let word = |column: usize| types.get(row.checked_add(column)?);
             self.is_uid(types.index(row)?)?;
-            let uid = self.program.uid(types.index(row)?)?;
+            let uid = self.entity(types.index(row)?)?;
             require(last.replace(uid).is_none_or(|last| last < uid))?;
             is_type(usize::try_from(word(1)?).ok()?, Some(TypeTag::Record))?;
-            self.list(word(2)?, Self::is_string)?;
-            self.list(word(3)?, Self::is_string)?;
+            self.names(word(2)?)?;
+            self.names(word(3)?)?;
         }
         Some(())
     }
@@ -356,7 +387,7 @@ impl Verifier<'_, '_> {
                 .checked_add(RECORD_HEAD)?
                 .checked_add(number.checked_mul(ATTRIBUTE_WORDS)?)?;
             self.is_string(types.index(row)?)?;
-            let name = self.program.bytes(types.index(row)?)?;
+            let name = self.name(types.index(row)?)?;
             require(last.replace(name).is_none_or(|last| last < name))?;
             let flag = types.index(row.checked_add(1)?)?;
             require(flag <= 1)?;
@@ -368,11 +399,20 @@ impl Verifier<'_, '_> {
     }
 
     /// The list that stands next, each of its words of the right kind.
-    fn list(&mut self, at: u32, check: fn(&Self, usize) -> Option<()>) -> Option<()> {
+    /// Names are in ascending order, so that they can be searched.
+    fn names(&mut self, at: u32) -> Option<()> {
+        self.list(at, Self::is_string, true)
+    }
+
+    fn list(&mut self, at: u32, check: fn(&Self, usize) -> Option<()>, sorted: bool) -> Option<()> {
         let at = usize::try_from(at).ok()?;
         require(at == self.lists)?;
         let list = self.program.list(at)?;
         list.iter().try_for_each(|word| check(self, word))?;
+        if sorted {
+            let name = |at: usize| self.name(list.get(at)?);
+            (1..list.len()).try_for_each(|at| require(name(at.checked_sub(1)?)? < name(at)?))?;
+        }
         self.lists = at.checked_add(1)?.checked_add(list.len())?;
         Some(())
     }
@@ -386,7 +426,7 @@ impl Verifier<'_, '_> {
             let word = |column: usize| rows.get(row.checked_add(column)?);
             let number = usize::try_from(word(0)?).ok()?;
             self.is_uid(number)?;
-            let uid = self.program.uid(number)?;
+            let uid = self.entity(number)?;
             require(last.replace(uid).is_none_or(|last| last < uid))?;
             for column in [1, 2] {
                 let place = word(column)?;
@@ -395,9 +435,39 @@ impl Verifier<'_, '_> {
                     let header = Header::unpack(self.program.code.get(place)?)?;
                     require(header.op == Op::Record)?;
                     self.expression(place)?;
+                    self.literals(place)?;
                 }
             }
-            self.list(word(3)?, Self::is_uid)?;
+            self.list(word(3)?, Self::is_uid, false)?;
+        }
+        Some(())
+    }
+
+    /// The expression at `at`, checked before, holds nothing but literals: reading an entity of the
+    /// policy must not lead to another.
+    fn literals(&self, at: usize) -> Option<()> {
+        let code = self.program.code;
+        let mut next = at;
+        while next < self.code {
+            let header = Header::unpack(code.get(next)?)?;
+            let literal = matches!(
+                header.op,
+                Op::False
+                    | Op::True
+                    | Op::Long
+                    | Op::Str
+                    | Op::Entity
+                    | Op::Set
+                    | Op::Record
+                    | Op::Decimal
+                    | Op::Datetime
+                    | Op::Duration
+                    | Op::Ip
+            );
+            require(literal)?;
+            let count = code.get(next.checked_add(1)?);
+            let operands = operands(header.op, count)?;
+            next = next.checked_add(1)?.checked_add(operands)?;
         }
         Some(())
     }

@@ -25,6 +25,7 @@ pub(super) fn show(module: &[u8], beside: bool, json: bool) -> Result<View, Fail
     let mut page = Page::new();
     identity(&mut page, &bundle, module.len(), signature);
     keys(&mut page, bundle.root());
+    policies(&mut page, &bundle);
     actions(&mut page, bundle.root());
     manifests(&mut page, &bundle);
     Ok(View::Page(page))
@@ -68,7 +69,13 @@ fn identity(page: &mut Page, bundle: &Bundle<'_>, size: usize, signature: &str) 
             "guard rails",
             "none: capabilities and manifests alone decide",
         ),
-        other => page.field("guard rails", foreign(other, 40)),
+        other => {
+            let policies = bundle.program().map_or(0, |program| program.policies());
+            page.field(
+                "guard rails",
+                format!("{}, {policies} policies", foreign(other, 40)),
+            )
+        }
     };
     match bundle.possession() {
         "off" => page.warning("possession", "off: whoever has a token may use it"),
@@ -108,6 +115,33 @@ fn keys(page: &mut Page, root: Json<'_>) {
         for only in ["tenants", "audiences", "agents"] {
             if key.get(only).is_some_and(|list| !list.is_null()) {
                 page.field(&format!("  {only}"), foreign(&list(key.get(only)), 400));
+            }
+        }
+    }
+}
+
+/// Each policy with its place, and what it says to people.
+fn policies(page: &mut Page, bundle: &Bundle<'_>) {
+    let Some(program) = bundle.program() else {
+        return;
+    };
+    page.heading("Guard rails");
+    for policy in (0..program.policies()).filter_map(|number| program.policy(number)) {
+        let effect = if policy.forbids() { "forbid" } else { "permit" };
+        page.line(format!(
+            "{BOLD}{}{BOLD:#} {effect}",
+            foreign(policy.id(), 128)
+        ));
+        if let Some(place) = policy.place() {
+            page.field("  at", foreign(&place, 400));
+        }
+        for (name, text) in [
+            ("  reason", policy.reason()),
+            ("  advice", policy.advice()),
+            ("  step-up", policy.step_up()),
+        ] {
+            if let Some(text) = text {
+                page.field(name, foreign(text, 400));
             }
         }
     }

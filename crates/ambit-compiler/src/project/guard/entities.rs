@@ -7,6 +7,7 @@ use cedar_policy::{Entities, Schema};
 use serde_json::Value as Json;
 
 use super::super::{file, files};
+use super::words;
 use crate::cedar::{Expr, OwnEntity, uid, value};
 use crate::diagnostics::Sink;
 
@@ -71,15 +72,4 @@ fn entity(json: &Json) -> Option<OwnEntity> {
         tags: record("tags")?,
         parents: parents.map(uid).collect::<Option<_>>()?,
     })
-}
-
-/// An error of Cedar with what lies behind it.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

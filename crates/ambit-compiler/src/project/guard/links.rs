@@ -7,7 +7,7 @@ use std::path::Path;
 use cedar_policy::{EntityUid, PolicyId, SlotId};
 
 use super::super::{file, files};
-use super::Sheet;
+use super::{Sheet, words};
 use crate::diagnostics::Sink;
 use crate::reader::{File, Reader, Text};
 use crate::suggest;
@@ -119,7 +119,7 @@ pub(super) fn apply(links: Vec<Link>, sheets: &mut [Sheet], sink: &Sink) {
             file.error(
                 "project.link",
                 link.id_span,
-                error.to_string(),
+                words(&error),
                 "fill exactly the slots that the template has, and give each link its own `id`",
             );
         }

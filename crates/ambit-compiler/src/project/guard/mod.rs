@@ -251,3 +251,14 @@ fn unique(policies: &[Source], sheets: &[Sheet], sink: &Sink) {
         );
     }
 }
+
+/// An error of Cedar with what lies behind it.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
