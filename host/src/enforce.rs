@@ -16,6 +16,8 @@ pub struct Obligation<'a> {
     pub kind: &'a str,
     /// Its details.
     pub ext: Json<'a>,
+    /// The time by which the decision was made, from its record (seconds since 1970, UTC).
+    pub now: Option<i64>,
 }
 
 /// Does obligations of one kind.
@@ -30,11 +32,37 @@ pub trait Discharge: Send + Sync {
 
 /// Why an obligation was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotDischarged(pub String);
+pub struct NotDischarged {
+    reason: Reason,
+    detail: String,
+}
+
+impl NotDischarged {
+    /// `obligation.failed`, with what is said to administrators.
+    #[must_use]
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self::because(Reason::ObligationFailed, detail)
+    }
+
+    /// A more precise reason for the denial.
+    #[must_use]
+    pub fn because(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// The reason of the denial.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+}
 
 impl fmt::Display for NotDischarged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.detail)
     }
 }
 
@@ -121,8 +149,8 @@ impl Enforcer {
         for (handler, obligation) in work {
             if let Err(error) = handler.discharge(obligation) {
                 let answer = refuse(
-                    Reason::ObligationFailed,
-                    &said("an obligation was not done", &error.0),
+                    error.reason,
+                    &said("an obligation was not done", &error.detail),
                 );
                 return Verdict::Refused { answer, discharged };
             }
@@ -147,18 +175,26 @@ fn refused(reason: Reason, admin: &str) -> Verdict {
 
 /// An allow must have the list, even an empty one: without it nobody knows what was owed.
 fn read_obligations(answer: Json<'_>) -> Option<Vec<Obligation<'_>>> {
-    let list = answer.get("context")?.get("obligations")?;
+    let context = answer.get("context")?;
+    let list = context.get("obligations")?;
     if list.kind() != Kind::Array {
         return None;
     }
-    list.elements().map(read_obligation).collect()
+    let now = context
+        .get("record")
+        .and_then(|record| record.get("now"))
+        .and_then(Json::as_int);
+    list.elements()
+        .map(|obligation| read_obligation(obligation, now))
+        .collect()
 }
 
-fn read_obligation(obligation: Json<'_>) -> Option<Obligation<'_>> {
+fn read_obligation(obligation: Json<'_>, now: Option<i64>) -> Option<Obligation<'_>> {
     Some(Obligation {
         id: obligation.get("id")?.as_str()?,
         kind: obligation.get("type")?.as_str()?,
         ext: obligation.get("ext")?,
+        now,
     })
 }
 

@@ -4,7 +4,8 @@
 //!   an engine. There is no way around a signature.
 //! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
-//! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations.
+//! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
+//!   [`ledger`] has the budgets that `consume` takes from.
 //!
 //! ```no_run
 //! use ambit_host::{
@@ -26,9 +27,11 @@ mod enforce;
 mod error;
 mod evaluator;
 mod files;
+pub mod ledger;
 mod module;
 mod native;
 mod runtime;
+mod signer;
 mod versions;
 mod wasm;
 
@@ -40,6 +43,7 @@ pub use files::detached_path;
 pub use module::{LoadOptions, PolicyModule};
 pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
+pub use signer::Signer;
 pub use versions::{FileVersions, MemoryVersions, Seen, VersionError, VersionStore};
 pub use wasm::{Instances, WasmEngine};
 
