@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_evaluator::refuse;
+
+use crate::journal::Journal;
 
 /// Something that must be done with an allow, or the allow is none.
 #[derive(Clone, Copy, Debug)]
@@ -92,12 +95,19 @@ impl Verdict {
     pub const fn is_permitted(&self) -> bool {
         matches!(self, Self::Permitted { .. })
     }
+
+    fn into_discharged(self) -> Vec<String> {
+        match self {
+            Self::Permitted { discharged } | Self::Refused { discharged, .. } => discharged,
+        }
+    }
 }
 
 /// Turns answers into verdicts. A new one knows no obligation, so it permits only what has none.
 #[derive(Default)]
 pub struct Enforcer {
     handlers: BTreeMap<String, Box<dyn Discharge>>,
+    journal: Option<Arc<dyn Journal>>,
 }
 
 impl Enforcer {
@@ -114,19 +124,62 @@ impl Enforcer {
         self
     }
 
+    /// Writes down every answer and what becomes of it. An obligation `log` is discharged by that.
+    #[must_use]
+    pub fn log(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
     /// Judges an answer and discharges its obligations, in their order. All kinds are looked up
     /// before the first is done, so that an unknown one costs nobody a charge.
+    ///
+    /// With a [log](Self::log), the decision is written before anything is done, and what became of
+    /// an allow before this returns.
     pub fn enforce(&self, answer: &str) -> Verdict {
         let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
-            return refused(Reason::EngineTrap, "the answer is not JSON");
+            return self.broken("the answer is not JSON");
         };
         match document.root().get("decision").and_then(Json::as_bool) {
-            Some(true) => self.obey(document.root()),
-            Some(false) => Verdict::Refused {
-                answer: answer.to_owned(),
+            Some(true) => self.allowed(document.root()),
+            Some(false) => self.denied(answer, document.root()),
+            None => self.broken("the answer has no decision"),
+        }
+    }
+
+    fn allowed(&self, answer: Json<'_>) -> Verdict {
+        let Some(journal) = &self.journal else {
+            return self.obey(answer);
+        };
+        let entry = match journal.decided(answer) {
+            Ok(entry) => entry,
+            Err(error) => return not_logged(&error, Vec::new()),
+        };
+        let verdict = self.obey(answer);
+        match journal.ended(&entry, &verdict) {
+            Ok(()) => verdict,
+            Err(error) => not_logged(&error, verdict.into_discharged()),
+        }
+    }
+
+    /// A denial that nobody could write down stays one, and says that the log needs somebody.
+    fn denied(&self, text: &str, answer: Json<'_>) -> Verdict {
+        let written = self.journal.as_ref().map(|journal| journal.decided(answer));
+        match written {
+            Some(Err(error)) => not_logged(&error, Vec::new()),
+            _ => Verdict::Refused {
+                answer: text.to_owned(),
                 discharged: Vec::new(),
             },
-            None => refused(Reason::EngineTrap, "the answer has no decision"),
+        }
+    }
+
+    /// Something that is not an answer: the denial in its place is what is written down.
+    fn broken(&self, admin: &str) -> Verdict {
+        let denial = refuse(Reason::EngineTrap, admin);
+        match Document::parse(denial.as_bytes(), Profile::Request) {
+            Ok(document) => self.denied(&denial, document.root()),
+            Err(_) => refused(Reason::EngineTrap, admin),
         }
     }
 
@@ -139,15 +192,20 @@ impl Enforcer {
         };
         let mut work = Vec::with_capacity(obligations.len());
         for obligation in &obligations {
+            if self.is_logged(obligation) {
+                work.push((None, obligation));
+                continue;
+            }
             let Some(handler) = self.handlers.get(obligation.kind) else {
                 let admin = said("an obligation is not known here", obligation.kind);
                 return refused(Reason::ObligationUnknown, &admin);
             };
-            work.push((handler, obligation));
+            work.push((Some(handler), obligation));
         }
         let mut discharged = Vec::with_capacity(work.len());
         for (handler, obligation) in work {
-            if let Err(error) = handler.discharge(obligation) {
+            let done = handler.map_or(Ok(()), |handler| handler.discharge(obligation));
+            if let Err(error) = done {
                 let answer = refuse(
                     error.reason,
                     &said("an obligation was not done", &error.detail),
@@ -158,11 +216,27 @@ impl Enforcer {
         }
         Verdict::Permitted { discharged }
     }
+
+    /// A `log` that asks for what the journal does anyway, and for nothing that is not known here.
+    fn is_logged(&self, obligation: &Obligation<'_>) -> bool {
+        self.journal.is_some()
+            && obligation.kind == "log"
+            && obligation.ext.kind() == Kind::Object
+            && obligation.ext.is_empty()
+    }
 }
 
 impl fmt::Debug for Enforcer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+fn not_logged(error: &str, discharged: Vec<String>) -> Verdict {
+    let admin = said("the decision was not written to the audit log", error);
+    Verdict::Refused {
+        answer: refuse(Reason::ObligationFailed, &admin),
+        discharged,
     }
 }
 

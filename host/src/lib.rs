@@ -5,7 +5,7 @@
 //! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
 //! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
-//!   [`ledger`] has the budgets that `consume` takes from.
+//!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log.
 //!
 //! ```no_run
 //! use ambit_host::{
@@ -23,10 +23,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod enforce;
 mod error;
 mod evaluator;
 mod files;
+mod journal;
 pub mod ledger;
 mod module;
 mod native;
@@ -40,6 +42,7 @@ pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Verdict};
 pub use error::LoadError;
 pub use evaluator::{Evaluator, Fault};
 pub use files::detached_path;
+pub use journal::{Entry, Journal};
 pub use module::{LoadOptions, PolicyModule};
 pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
