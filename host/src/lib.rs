@@ -34,6 +34,7 @@ mod module;
 mod native;
 mod runtime;
 mod signer;
+pub mod status;
 mod versions;
 mod wasm;
 
