@@ -9,6 +9,7 @@ use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_evaluator::refuse;
 
 use crate::journal::Journal;
+use crate::versions::StatementVersions;
 
 /// Something that must be done with an allow, or the allow is none.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +109,7 @@ impl Verdict {
 pub struct Enforcer {
     handlers: BTreeMap<String, Box<dyn Discharge>>,
     journal: Option<Arc<dyn Journal>>,
+    versions: Option<Arc<dyn StatementVersions>>,
 }
 
 impl Enforcer {
@@ -128,6 +130,14 @@ impl Enforcer {
     #[must_use]
     pub fn log(mut self, journal: Arc<dyn Journal>) -> Self {
         self.journal = Some(journal);
+        self
+    }
+
+    /// Remembers for good the versions of revocation epochs by which an answer was made, before it is
+    /// obeyed. An answer by older ones than another has seen in the meantime is refused.
+    #[must_use]
+    pub fn remember(mut self, versions: Arc<dyn StatementVersions>) -> Self {
+        self.versions = Some(versions);
         self
     }
 
@@ -190,6 +200,9 @@ impl Enforcer {
                 "the answer's obligations cannot be read",
             );
         };
+        if let Err(why) = self.remember_epochs(answer) {
+            return refused(Reason::ObligationFailed, &why);
+        }
         let mut work = Vec::with_capacity(obligations.len());
         for obligation in &obligations {
             if self.is_logged(obligation) {
@@ -215,6 +228,29 @@ impl Enforcer {
             discharged.push(obligation.id.to_owned());
         }
         Verdict::Permitted { discharged }
+    }
+
+    /// The record's `epochs`: `[{"iss", "version"}]`, verified. A record without them heard none.
+    fn remember_epochs(&self, answer: Json<'_>) -> Result<(), String> {
+        let Some(versions) = &self.versions else {
+            return Ok(());
+        };
+        let record = answer
+            .get("context")
+            .and_then(|context| context.get("record"));
+        let epochs = record.and_then(|record| record.get("epochs"));
+        for heard in epochs.into_iter().flat_map(Json::elements) {
+            let iss = heard.get("iss").and_then(Json::as_str);
+            let version = heard.get("version").and_then(Json::as_int);
+            let version = version.and_then(|version| u64::try_from(version).ok());
+            let (iss, version) = iss
+                .zip(version)
+                .ok_or("the versions of revocation epochs in the record cannot be read")?;
+            versions
+                .raise("epochs", iss, version)
+                .map_err(|error| format!("{}: {error}", error.code()))?;
+        }
+        Ok(())
     }
 
     /// A `log` that asks for what the journal does anyway, and for nothing that is not known here.

@@ -5,7 +5,8 @@
 //! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
 //! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
-//!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log.
+//!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log,
+//!   [`status`] the lists of revoked tokens.
 //!
 //! ```no_run
 //! use ambit_host::{
@@ -48,7 +49,9 @@ pub use module::{LoadOptions, PolicyModule};
 pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
 pub use signer::Signer;
-pub use versions::{FileVersions, MemoryVersions, Seen, VersionError, VersionStore};
+pub use versions::{
+    FileVersions, MemoryVersions, Seen, StatementVersions, Statements, VersionError, VersionStore,
+};
 pub use wasm::{Instances, WasmEngine};
 
 /// The example of the README, compiled as a test.
