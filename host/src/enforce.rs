@@ -32,6 +32,12 @@ pub trait Discharge: Send + Sync {
     ///
     /// [`NotDischarged`] when it cannot be done: the action must not happen then.
     fn discharge(&self, obligation: &Obligation<'_>) -> Result<(), NotDischarged>;
+
+    /// Whether it looks at something and uses nothing up. Such obligations are discharged first, so
+    /// that what they refuse costs nobody a charge.
+    fn only_checks(&self) -> bool {
+        false
+    }
 }
 
 /// Why an obligation was not done.
@@ -141,8 +147,9 @@ impl Enforcer {
         self
     }
 
-    /// Judges an answer and discharges its obligations, in their order. All kinds are looked up
-    /// before the first is done, so that an unknown one costs nobody a charge.
+    /// Judges an answer and discharges its obligations, in their order, those that
+    /// [only check](Discharge::only_checks) first. All kinds are looked up before the first is done,
+    /// so that an unknown one costs nobody a charge.
     ///
     /// With a [log](Self::log), the decision is written before anything is done, and what became of
     /// an allow before this returns.
@@ -215,6 +222,7 @@ impl Enforcer {
             };
             work.push((Some(handler), obligation));
         }
+        work.sort_by_key(|(handler, _)| !handler.is_some_and(|handler| handler.only_checks()));
         let mut discharged = Vec::with_capacity(work.len());
         for (handler, obligation) in work {
             let done = handler.map_or(Ok(()), |handler| handler.discharge(obligation));

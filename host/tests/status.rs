@@ -189,6 +189,29 @@ fn an_older_list_does_not_undo_a_newer_one() {
 }
 
 #[test]
+fn a_list_that_arrives_by_itself_counts_at_once() {
+    let server = Server::of(&[signed(&claims(&[0]))]);
+    let lists = server.lists();
+    assert_eq!(value(&lists, 0, NOW), Ok(0));
+    let mut newer = claims(&[1]);
+    newer["iat"] = json!(NOW + 1);
+    assert_eq!(lists.receive(URI, &signed(&newer), NOW + 1), Ok(()));
+    assert_eq!(value(&lists, 0, NOW + 1), Ok(1));
+    let older = lists.receive(URI, &signed(&claims(&[0])), NOW + 2);
+    assert_eq!(older, Err(StatusError::Rollback));
+    let elsewhere = lists.receive("https://evil.example/", &signed(&newer), NOW + 2);
+    assert_eq!(elsewhere, Err(StatusError::Address));
+    let forged = signed_by(
+        &SigningKey::from_bytes(&[4; 32]),
+        &header(),
+        &newer.to_string(),
+    );
+    assert!(lists.receive(URI, &forged, NOW + 2).is_err());
+    assert_eq!(value(&lists, 0, NOW + 2), Ok(1));
+    assert_eq!(server.asked(), 1);
+}
+
+#[test]
 fn only_configured_addresses_are_fetched() {
     let server = Server::of(&[]);
     let lists = server.lists();

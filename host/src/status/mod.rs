@@ -233,24 +233,39 @@ impl StatusLists {
         self.lock().get(uri).is_none_or(|kept| kept.next <= now)
     }
 
+    /// Takes a list that arrives by itself, so that a revocation need not wait until the kept one is
+    /// fetched again.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusError`]; the kept list stays then.
+    pub fn receive(&self, uri: &str, token: &[u8], now: i64) -> Result<(), StatusError> {
+        let source = self.source(uri).ok_or(StatusError::Address)?;
+        self.keep(uri, token::verify(token, uri, &source.keys, now)?, now)
+    }
+
     /// Fetched without the lock: a slow list holds up nobody who asks for another.
     fn refresh(&self, source: &StatusSource, uri: &str, now: i64) -> Result<(), StatusError> {
         let fetched = (self.fetch)(uri, STATUS_TOKEN_BYTES)
             .map_err(StatusError::Fetch)
-            .and_then(|token| token::verify(&token, uri, &source.keys, now));
+            .and_then(|token| token::verify(&token, uri, &source.keys, now))
+            .and_then(|verified| self.keep(uri, verified, now));
+        if fetched.is_err()
+            && let Some(kept) = self.lock().get_mut(uri)
+        {
+            kept.next = now.saturating_add(RETRY_SECONDS);
+        }
+        fetched
+    }
+
+    fn keep(&self, uri: &str, verified: VerifiedList, now: i64) -> Result<(), StatusError> {
         let mut kept = self.lock();
-        let known = kept.get_mut(uri);
-        let verified = match (fetched, known) {
-            (Ok(new), Some(old)) if new.iat < old.verified.iat => {
-                old.next = now.saturating_add(RETRY_SECONDS);
-                return Err(StatusError::Rollback);
-            }
-            (Err(error), Some(old)) => {
-                old.next = now.saturating_add(RETRY_SECONDS);
-                return Err(error);
-            }
-            (fetched, _) => fetched?,
-        };
+        if kept
+            .get(uri)
+            .is_some_and(|kept| verified.iat < kept.verified.iat)
+        {
+            return Err(StatusError::Rollback);
+        }
         if kept.len() >= LISTS && !kept.contains_key(uri) {
             let oldest = kept.iter().min_by_key(|(_, kept)| kept.next);
             if let Some(oldest) = oldest.map(|(uri, _)| uri.clone()) {
@@ -309,6 +324,10 @@ impl Discharge for StatusLists {
             return Err(NotDischarged::new(detail));
         }
         Ok(())
+    }
+
+    fn only_checks(&self) -> bool {
+        true
     }
 }
 
