@@ -111,7 +111,7 @@ impl AuditLog {
         Ok(opened)
     }
 
-    /// The public key under the log's name: for [`check`].
+    /// The public key under the log's name: for [`check()`].
     pub const fn key(&self) -> &NoteKey {
         &self.key
     }

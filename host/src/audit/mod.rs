@@ -8,7 +8,7 @@
 //! also repaired the links, and one line can be proved to somebody who has nothing but the key.
 //!
 //! - [`AuditLog`] writes; it is a [`Journal`](crate::Journal) for [`Enforcer::log`](crate::Enforcer::log).
-//! - [`check`] reads a whole log; [`prove`] and [`verify_proof`] are about one line.
+//! - [`check()`] reads a whole log; [`prove`] and [`verify_proof`] are about one line.
 //!
 //! What a log cannot show by itself is that it was cut back to an older state together with its
 //! checkpoints. Keep a checkpoint elsewhere; [`Report::extends`] compares.

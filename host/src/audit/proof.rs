@@ -21,7 +21,7 @@ const PATH: usize = 64;
 ///
 /// # Errors
 ///
-/// Those of [`check`], and [`AuditError::NoLine`].
+/// Those of [`check()`], and [`AuditError::NoLine`].
 pub fn prove(log: &Path, keys: &[NoteKey], number: u64) -> Result<String, AuditError> {
     let report = check(log, keys)?;
     let signed = report.signed.as_ref().zip(report.note.as_ref());

@@ -17,7 +17,7 @@ const LEASE_BYTES: usize = 8 * 1024;
 /// Seconds by which the lender's clock may run ahead (TOKEN.md step 5).
 const SKEW_SECONDS: i64 = ambit_core::limits::CLOCK_SKEW_SECONDS;
 
-/// A part of a budget that one edge may spend by itself. Made by [`lend`] and [`LeaseIssuer::verify`].
+/// A part of a budget that one edge may spend by itself. Made by [`lend()`] and [`LeaseIssuer::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub(super) id: String,

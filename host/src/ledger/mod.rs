@@ -81,7 +81,7 @@ pub trait Ledger: Send + Sync {
     fn used(&self, key: &str) -> Result<i64, LedgerError>;
 }
 
-/// A ledger that lends parts of its budgets. See [`lend`].
+/// A ledger that lends parts of its budgets. See [`lend()`].
 pub trait Lender: Ledger {
     /// Charges the whole amount of the loan to its budget and remembers the loan, in one step.
     ///
