@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_evaluator::refuse;
+
+use crate::journal::Journal;
+use crate::versions::StatementVersions;
 
 /// Something that must be done with an allow, or the allow is none.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +20,8 @@ pub struct Obligation<'a> {
     pub kind: &'a str,
     /// Its details.
     pub ext: Json<'a>,
+    /// The time by which the decision was made, from its record (seconds since 1970, UTC).
+    pub now: Option<i64>,
 }
 
 /// Does obligations of one kind.
@@ -26,15 +32,47 @@ pub trait Discharge: Send + Sync {
     ///
     /// [`NotDischarged`] when it cannot be done: the action must not happen then.
     fn discharge(&self, obligation: &Obligation<'_>) -> Result<(), NotDischarged>;
+
+    /// Whether it looks at something and uses nothing up. Such obligations are discharged first, so
+    /// that what they refuse costs nobody a charge.
+    fn only_checks(&self) -> bool {
+        false
+    }
 }
 
 /// Why an obligation was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotDischarged(pub String);
+pub struct NotDischarged {
+    reason: Reason,
+    detail: String,
+}
+
+impl NotDischarged {
+    /// `obligation.failed`, with what is said to administrators.
+    #[must_use]
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self::because(Reason::ObligationFailed, detail)
+    }
+
+    /// A more precise reason for the denial.
+    #[must_use]
+    pub fn because(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// The reason of the denial.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+}
 
 impl fmt::Display for NotDischarged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.detail)
     }
 }
 
@@ -64,12 +102,20 @@ impl Verdict {
     pub const fn is_permitted(&self) -> bool {
         matches!(self, Self::Permitted { .. })
     }
+
+    fn into_discharged(self) -> Vec<String> {
+        match self {
+            Self::Permitted { discharged } | Self::Refused { discharged, .. } => discharged,
+        }
+    }
 }
 
 /// Turns answers into verdicts. A new one knows no obligation, so it permits only what has none.
 #[derive(Default)]
 pub struct Enforcer {
     handlers: BTreeMap<String, Box<dyn Discharge>>,
+    journal: Option<Arc<dyn Journal>>,
+    versions: Option<Arc<dyn StatementVersions>>,
 }
 
 impl Enforcer {
@@ -86,19 +132,71 @@ impl Enforcer {
         self
     }
 
-    /// Judges an answer and discharges its obligations, in their order. All kinds are looked up
-    /// before the first is done, so that an unknown one costs nobody a charge.
+    /// Writes down every answer and what becomes of it. An obligation `log` is discharged by that.
+    #[must_use]
+    pub fn log(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Remembers for good the versions of revocation epochs by which an answer was made, before it is
+    /// obeyed. An answer by older ones than another has seen in the meantime is refused.
+    #[must_use]
+    pub fn remember(mut self, versions: Arc<dyn StatementVersions>) -> Self {
+        self.versions = Some(versions);
+        self
+    }
+
+    /// Judges an answer and discharges its obligations, in their order, those that
+    /// [only check](Discharge::only_checks) first. All kinds are looked up before the first is done,
+    /// so that an unknown one costs nobody a charge.
+    ///
+    /// With a [log](Self::log), the decision is written before anything is done, and what became of
+    /// an allow before this returns.
     pub fn enforce(&self, answer: &str) -> Verdict {
         let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
-            return refused(Reason::EngineTrap, "the answer is not JSON");
+            return self.broken("the answer is not JSON");
         };
         match document.root().get("decision").and_then(Json::as_bool) {
-            Some(true) => self.obey(document.root()),
-            Some(false) => Verdict::Refused {
-                answer: answer.to_owned(),
+            Some(true) => self.allowed(document.root()),
+            Some(false) => self.denied(answer, document.root()),
+            None => self.broken("the answer has no decision"),
+        }
+    }
+
+    fn allowed(&self, answer: Json<'_>) -> Verdict {
+        let Some(journal) = &self.journal else {
+            return self.obey(answer);
+        };
+        let entry = match journal.decided(answer) {
+            Ok(entry) => entry,
+            Err(error) => return not_logged(&error, Vec::new()),
+        };
+        let verdict = self.obey(answer);
+        match journal.ended(&entry, &verdict) {
+            Ok(()) => verdict,
+            Err(error) => not_logged(&error, verdict.into_discharged()),
+        }
+    }
+
+    /// A denial that nobody could write down stays one, and says that the log needs somebody.
+    fn denied(&self, text: &str, answer: Json<'_>) -> Verdict {
+        let written = self.journal.as_ref().map(|journal| journal.decided(answer));
+        match written {
+            Some(Err(error)) => not_logged(&error, Vec::new()),
+            _ => Verdict::Refused {
+                answer: text.to_owned(),
                 discharged: Vec::new(),
             },
-            None => refused(Reason::EngineTrap, "the answer has no decision"),
+        }
+    }
+
+    /// Something that is not an answer: the denial in its place is what is written down.
+    fn broken(&self, admin: &str) -> Verdict {
+        let denial = refuse(Reason::EngineTrap, admin);
+        match Document::parse(denial.as_bytes(), Profile::Request) {
+            Ok(document) => self.denied(&denial, document.root()),
+            Err(_) => refused(Reason::EngineTrap, admin),
         }
     }
 
@@ -109,20 +207,29 @@ impl Enforcer {
                 "the answer's obligations cannot be read",
             );
         };
+        if let Err(why) = self.remember_epochs(answer) {
+            return refused(Reason::ObligationFailed, &why);
+        }
         let mut work = Vec::with_capacity(obligations.len());
         for obligation in &obligations {
+            if self.is_logged(obligation) {
+                work.push((None, obligation));
+                continue;
+            }
             let Some(handler) = self.handlers.get(obligation.kind) else {
                 let admin = said("an obligation is not known here", obligation.kind);
                 return refused(Reason::ObligationUnknown, &admin);
             };
-            work.push((handler, obligation));
+            work.push((Some(handler), obligation));
         }
+        work.sort_by_key(|(handler, _)| !handler.is_some_and(|handler| handler.only_checks()));
         let mut discharged = Vec::with_capacity(work.len());
         for (handler, obligation) in work {
-            if let Err(error) = handler.discharge(obligation) {
+            let done = handler.map_or(Ok(()), |handler| handler.discharge(obligation));
+            if let Err(error) = done {
                 let answer = refuse(
-                    Reason::ObligationFailed,
-                    &said("an obligation was not done", &error.0),
+                    error.reason,
+                    &said("an obligation was not done", &error.detail),
                 );
                 return Verdict::Refused { answer, discharged };
             }
@@ -130,11 +237,50 @@ impl Enforcer {
         }
         Verdict::Permitted { discharged }
     }
+
+    /// The record's `epochs`: `[{"iss", "version"}]`, verified. A record without them heard none.
+    fn remember_epochs(&self, answer: Json<'_>) -> Result<(), String> {
+        let Some(versions) = &self.versions else {
+            return Ok(());
+        };
+        let record = answer
+            .get("context")
+            .and_then(|context| context.get("record"));
+        let epochs = record.and_then(|record| record.get("epochs"));
+        for heard in epochs.into_iter().flat_map(Json::elements) {
+            let iss = heard.get("iss").and_then(Json::as_str);
+            let version = heard.get("version").and_then(Json::as_int);
+            let version = version.and_then(|version| u64::try_from(version).ok());
+            let (iss, version) = iss
+                .zip(version)
+                .ok_or("the versions of revocation epochs in the record cannot be read")?;
+            versions
+                .raise("epochs", iss, version)
+                .map_err(|error| format!("{}: {error}", error.code()))?;
+        }
+        Ok(())
+    }
+
+    /// A `log` that asks for what the journal does anyway, and for nothing that is not known here.
+    fn is_logged(&self, obligation: &Obligation<'_>) -> bool {
+        self.journal.is_some()
+            && obligation.kind == "log"
+            && obligation.ext.kind() == Kind::Object
+            && obligation.ext.is_empty()
+    }
 }
 
 impl fmt::Debug for Enforcer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+fn not_logged(error: &str, discharged: Vec<String>) -> Verdict {
+    let admin = said("the decision was not written to the audit log", error);
+    Verdict::Refused {
+        answer: refuse(Reason::ObligationFailed, &admin),
+        discharged,
     }
 }
 
@@ -147,18 +293,26 @@ fn refused(reason: Reason, admin: &str) -> Verdict {
 
 /// An allow must have the list, even an empty one: without it nobody knows what was owed.
 fn read_obligations(answer: Json<'_>) -> Option<Vec<Obligation<'_>>> {
-    let list = answer.get("context")?.get("obligations")?;
+    let context = answer.get("context")?;
+    let list = context.get("obligations")?;
     if list.kind() != Kind::Array {
         return None;
     }
-    list.elements().map(read_obligation).collect()
+    let now = context
+        .get("record")
+        .and_then(|record| record.get("now"))
+        .and_then(Json::as_int);
+    list.elements()
+        .map(|obligation| read_obligation(obligation, now))
+        .collect()
 }
 
-fn read_obligation(obligation: Json<'_>) -> Option<Obligation<'_>> {
+fn read_obligation(obligation: Json<'_>, now: Option<i64>) -> Option<Obligation<'_>> {
     Some(Obligation {
         id: obligation.get("id")?.as_str()?,
         kind: obligation.get("type")?.as_str()?,
         ext: obligation.get("ext")?,
+        now,
     })
 }
 

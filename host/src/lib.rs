@@ -4,7 +4,9 @@
 //!   an engine. There is no way around a signature.
 //! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
-//! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations.
+//! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
+//!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log,
+//!   [`status`] the lists of revoked tokens.
 //!
 //! ```no_run
 //! use ambit_host::{
@@ -22,13 +24,18 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod enforce;
 mod error;
 mod evaluator;
 mod files;
+mod journal;
+pub mod ledger;
 mod module;
 mod native;
 mod runtime;
+mod signer;
+pub mod status;
 mod versions;
 mod wasm;
 
@@ -37,10 +44,14 @@ pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Verdict};
 pub use error::LoadError;
 pub use evaluator::{Evaluator, Fault};
 pub use files::detached_path;
+pub use journal::{Entry, Journal};
 pub use module::{LoadOptions, PolicyModule};
 pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
-pub use versions::{FileVersions, MemoryVersions, Seen, VersionError, VersionStore};
+pub use signer::Signer;
+pub use versions::{
+    FileVersions, MemoryVersions, Seen, StatementVersions, Statements, VersionError, VersionStore,
+};
 pub use wasm::{Instances, WasmEngine};
 
 /// The example of the README, compiled as a test.

@@ -1,4 +1,5 @@
-//! The highest version of each policy that was ever accepted (TUF: no rollback).
+//! The highest version of each policy that was ever accepted (TUF: no rollback), and of each issuer's
+//! signed statements: what the evaluator is told as `facts.min_versions`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,12 +42,77 @@ pub trait VersionStore: Send + Sync {
     fn accept(&self, uid: &str, next: Seen) -> Result<(), VersionError>;
 }
 
+/// Remembers the highest version of signed statements, by their kind (`epochs`) and issuer.
+///
+/// Only what the evaluator has verified is remembered: an [`Enforcer`](crate::Enforcer) that
+/// [remembers](crate::Enforcer::remember) takes it from the decision record.
+pub trait StatementVersions: Send + Sync {
+    /// Remembers a version. The same one again is fine.
+    ///
+    /// # Errors
+    ///
+    /// [`VersionError::Older`] where a higher one is known, [`VersionError::Store`].
+    fn raise(&self, kind: &str, iss: &str, version: u64) -> Result<(), VersionError>;
+
+    /// All of them, by kind and then by issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`VersionError::Store`]: evaluate nothing then.
+    fn highest(&self) -> Result<Statements, VersionError>;
+
+    /// The fact `min_versions` for the evaluator, as JSON: `{"epochs": {"https://…": 7}}`. A list of
+    /// epochs that was seen once must then be in every request.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::highest`]
+    fn min_versions(&self) -> Result<String, VersionError> {
+        Ok(json!(self.highest()?).to_string())
+    }
+}
+
+/// Versions by kind of statement and then by issuer.
+pub type Statements = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// Raises one entry.
+fn raise(
+    statements: &mut Statements,
+    kind: &str,
+    iss: &str,
+    version: u64,
+) -> Result<bool, VersionError> {
+    let issuers = statements.entry(kind.to_owned()).or_default();
+    let seen = issuers.get(iss).copied();
+    match seen {
+        Some(seen) if version < seen => Err(VersionError::Older {
+            kind: kind.to_owned(),
+            seen,
+            version,
+        }),
+        Some(seen) if version == seen => Ok(false),
+        _ => {
+            issuers.insert(iss.to_owned(), version);
+            Ok(true)
+        }
+    }
+}
+
 /// Why a version is refused.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum VersionError {
     /// A higher version was accepted before, or the same with another digest.
     Refused(ModuleError),
+    /// A higher version of a statement was seen before.
+    Older {
+        /// The kind of statement.
+        kind: String,
+        /// The version seen.
+        seen: u64,
+        /// The version given.
+        version: u64,
+    },
     /// The store cannot be read or written.
     Store(io::Error),
 }
@@ -57,6 +123,7 @@ impl VersionError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(error) => error.code(),
+            Self::Older { .. } => "statement.rollback",
             Self::Store(_) => "module.store",
         }
     }
@@ -66,6 +133,14 @@ impl fmt::Display for VersionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
+            Self::Older {
+                kind,
+                seen,
+                version,
+            } => write!(
+                f,
+                "version {version} of `{kind}` is older than {seen}, which was seen before; fetch the newer one"
+            ),
             Self::Store(error) => write!(f, "the versions seen before are not known: {error}"),
         }
     }
@@ -75,6 +150,7 @@ impl std::error::Error for VersionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Refused(error) => Some(error),
+            Self::Older { .. } => None,
             Self::Store(error) => Some(error),
         }
     }
@@ -88,7 +164,10 @@ impl From<io::Error> for VersionError {
 
 /// Remembers until the process ends.
 #[derive(Debug, Default)]
-pub struct MemoryVersions(Mutex<BTreeMap<String, Seen>>);
+pub struct MemoryVersions {
+    policies: Mutex<BTreeMap<String, Seen>>,
+    statements: Mutex<Statements>,
+}
 
 impl MemoryVersions {
     /// An empty store.
@@ -100,7 +179,7 @@ impl MemoryVersions {
 
 impl VersionStore for MemoryVersions {
     fn accept(&self, uid: &str, next: Seen) -> Result<(), VersionError> {
-        let mut policies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = policies.get(uid) {
             seen.admits(next)?;
         }
@@ -109,11 +188,26 @@ impl VersionStore for MemoryVersions {
     }
 }
 
+impl StatementVersions for MemoryVersions {
+    fn raise(&self, kind: &str, iss: &str, version: u64) -> Result<(), VersionError> {
+        let mut statements = self
+            .statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        raise(&mut statements, kind, iss, version).map(drop)
+    }
+
+    fn highest(&self) -> Result<Statements, VersionError> {
+        let statements = self.statements.lock();
+        Ok(statements.unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
 /// Remembers in a file, shared by processes: read and replaced under a lock, and on the disk
 /// before a module is accepted.
 ///
 /// A missing file is an empty store; one that cannot be read, or is not understood, refuses every
-/// module. The lock is a file beside it (`.lock`), because the file itself is replaced.
+/// module and gives no statement's version. The lock is a file beside it (`.lock`), because the file itself is replaced.
 #[derive(Debug)]
 pub struct FileVersions {
     path: PathBuf,
@@ -132,35 +226,51 @@ impl FileVersions {
         name.into()
     }
 
-    fn read(&self) -> io::Result<Map<String, Value>> {
+    fn read(&self) -> io::Result<Content> {
         let mut text = String::new();
         match File::open(&self.path) {
             Ok(file) => file.take(STORE_BYTES).read_to_string(&mut text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Map::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Content::default());
+            }
             Err(error) => return Err(error),
         };
         let value: Value = serde_json::from_str(&text).map_err(io::Error::other)?;
-        match (value.get("v"), value.get("policies")) {
-            (Some(v), Some(Value::Object(policies))) if v == FORMAT => Ok(policies.clone()),
+        let format = value.get("v").and_then(Value::as_str);
+        let policies = value.get("policies").and_then(Value::as_object);
+        let statements = match (format, value.get("statements")) {
+            // The form before statements were kept.
+            (Some(FORMAT_1), None) => Some(Statements::new()),
+            (Some(FORMAT), Some(statements)) => statements_from(statements),
+            _ => None,
+        };
+        match (policies, statements) {
+            (Some(policies), Some(statements)) => Ok(Content {
+                policies: policies.clone(),
+                statements,
+            }),
             _ => Err(not_understood()),
         }
     }
 
-    fn write(&self, policies: Map<String, Value>) -> io::Result<()> {
+    fn write(&self, content: &Content) -> io::Result<()> {
         let temporary = self.beside(".new");
         let mut file = File::create(&temporary)?;
-        let store = json!({ "v": FORMAT, "policies": policies });
+        let store = json!({
+            "v": FORMAT, "policies": content.policies, "statements": content.statements,
+        });
         file.write_all(format!("{store:#}\n").as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, &self.path)?;
         sync_folder(&self.path)
     }
-}
 
-const FORMAT: &str = "ambit-versions-1";
-
-impl VersionStore for FileVersions {
-    fn accept(&self, uid: &str, next: Seen) -> Result<(), VersionError> {
+    /// Reads, changes and replaces the file, with everybody else locked out. What `change` does not
+    /// change is not written.
+    fn update(
+        &self,
+        change: impl FnOnce(&mut Content) -> Result<bool, VersionError>,
+    ) -> Result<(), VersionError> {
         // Closing the file, on every way out, unlocks it.
         let lock = OpenOptions::new()
             .create(true)
@@ -168,18 +278,62 @@ impl VersionStore for FileVersions {
             .write(true)
             .open(self.beside(".lock"))?;
         lock.lock()?;
-        let mut policies = self.read()?;
-        if let Some(entry) = policies.get(uid) {
-            let seen = seen_from(entry).ok_or_else(not_understood)?;
-            seen.admits(next)?;
-            if seen == next {
-                return Ok(());
-            }
+        let mut content = self.read()?;
+        if change(&mut content)? {
+            self.write(&content)?;
         }
-        let entry = json!({ "version": next.version, "digest": hex(&next.digest) });
-        policies.insert(uid.to_owned(), entry);
-        Ok(self.write(policies)?)
+        Ok(())
     }
+}
+
+/// What the file holds.
+#[derive(Default)]
+struct Content {
+    policies: Map<String, Value>,
+    statements: Statements,
+}
+
+const FORMAT_1: &str = "ambit-versions-1";
+/// A program that knows only the first form refuses this one, and so cannot lose the statements.
+const FORMAT: &str = "ambit-versions-2";
+
+impl VersionStore for FileVersions {
+    fn accept(&self, uid: &str, next: Seen) -> Result<(), VersionError> {
+        self.update(|content| {
+            if let Some(entry) = content.policies.get(uid) {
+                let seen = seen_from(entry).ok_or_else(not_understood)?;
+                seen.admits(next)?;
+                if seen == next {
+                    return Ok(false);
+                }
+            }
+            let entry = json!({ "version": next.version, "digest": hex(&next.digest) });
+            content.policies.insert(uid.to_owned(), entry);
+            Ok(true)
+        })
+    }
+}
+
+impl StatementVersions for FileVersions {
+    fn raise(&self, kind: &str, iss: &str, version: u64) -> Result<(), VersionError> {
+        self.update(|content| raise(&mut content.statements, kind, iss, version))
+    }
+
+    /// The file is replaced as a whole, so reading needs no lock.
+    fn highest(&self) -> Result<Statements, VersionError> {
+        Ok(self.read()?.statements)
+    }
+}
+
+fn statements_from(value: &Value) -> Option<Statements> {
+    let kinds = value.as_object()?.iter();
+    kinds
+        .map(|(kind, issuers)| {
+            let issuers = issuers.as_object()?.iter();
+            let versions = issuers.map(|(iss, version)| Some((iss.clone(), version.as_u64()?)));
+            Some((kind.clone(), versions.collect::<Option<_>>()?))
+        })
+        .collect()
 }
 
 /// A rename is durable only when its folder is.

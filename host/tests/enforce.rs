@@ -13,7 +13,7 @@ impl Discharge for Notes {
         let fails = obligation.ext.get("fail").is_some();
         self.0.lock().unwrap().push(obligation.id.to_owned());
         if fails {
-            Err(NotDischarged("the budget is used up".into()))
+            Err(NotDischarged::new("the budget is used up"))
         } else {
             Ok(())
         }

@@ -1,8 +1,11 @@
 //! Versions never go back, in memory and in a file that several processes share.
 
 use std::fs;
+use std::sync::Arc;
 
-use ambit_host::{FileVersions, MemoryVersions, Seen, VersionStore};
+use ambit_host::{
+    Enforcer, FileVersions, MemoryVersions, Seen, StatementVersions, Verdict, VersionStore,
+};
 
 const fn seen(version: u64, digest: u8) -> Seen {
     Seen {
@@ -15,6 +18,112 @@ fn accept(store: &dyn VersionStore, uid: &str, next: Seen) -> &'static str {
     store
         .accept(uid, next)
         .map_or_else(|error| error.code(), |()| "accepted")
+}
+
+fn raise(store: &dyn StatementVersions, iss: &str, version: u64) -> &'static str {
+    store
+        .raise("epochs", iss, version)
+        .map_or_else(|error| error.code(), |()| "raised")
+}
+
+fn statement_rules(store: &dyn StatementVersions) {
+    assert_eq!(store.min_versions().unwrap(), "{}");
+    for (iss, version, expected) in [
+        ("https://a", 5, "raised"),
+        ("https://a", 5, "raised"),
+        ("https://a", 4, "statement.rollback"),
+        ("https://b", 0, "raised"),
+        ("https://a", 7, "raised"),
+        ("https://a", 6, "statement.rollback"),
+    ] {
+        assert_eq!(raise(store, iss, version), expected, "{iss} {version}");
+    }
+    let fact = r#"{"epochs":{"https://a":7,"https://b":0}}"#;
+    assert_eq!(store.min_versions().unwrap(), fact);
+}
+
+#[test]
+fn versions_of_statements_never_go_back() {
+    statement_rules(&MemoryVersions::new());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seen.json");
+    statement_rules(&FileVersions::new(&path));
+    // Beyond the process, and beside the policies' versions.
+    let again = FileVersions::new(&path);
+    assert_eq!(accept(&again, "acme/agents", seen(5, 1)), "accepted");
+    assert_eq!(raise(&again, "https://a", 6), "statement.rollback");
+    assert_eq!(raise(&again, "https://a", 8), "raised");
+    assert_eq!(accept(&again, "acme/agents", seen(4, 1)), "module.rollback");
+}
+
+#[test]
+fn the_form_before_statements_is_read_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seen.json");
+    let digest = "01".repeat(32);
+    let old = format!(
+        r#"{{"v":"ambit-versions-1","policies":{{"acme/agents":{{"version":5,"digest":"{digest}"}}}}}}"#
+    );
+    fs::write(&path, old).unwrap();
+    let store = FileVersions::new(&path);
+    assert_eq!(store.min_versions().unwrap(), "{}");
+    assert_eq!(raise(&store, "https://a", 3), "raised");
+    assert_eq!(accept(&store, "acme/agents", seen(4, 1)), "module.rollback");
+    assert_eq!(accept(&store, "acme/agents", seen(5, 1)), "accepted");
+}
+
+#[test]
+fn an_answer_s_epochs_are_remembered_before_it_is_obeyed() {
+    let store = Arc::new(MemoryVersions::new());
+    let enforcer = Enforcer::new().remember(store.clone());
+    let answer = |epochs: &str| {
+        format!(
+            r#"{{"decision":true,"context":{{"obligations":[],"record":{{"epochs":{epochs}}}}}}}"#
+        )
+    };
+    let by = |version: i64| answer(&format!(r#"[{{"iss":"https://a","version":{version}}}]"#));
+    assert!(enforcer.enforce(&by(3)).is_permitted());
+    assert!(enforcer.enforce(&by(4)).is_permitted());
+    let Verdict::Refused {
+        answer: refusal, ..
+    } = enforcer.enforce(&by(3))
+    else {
+        panic!("an older list was accepted");
+    };
+    assert!(refusal.contains("statement.rollback"), "{refusal}");
+    assert!(!enforcer.enforce(&by(-1)).is_permitted());
+    assert!(enforcer.enforce(&answer("[]")).is_permitted());
+    assert_eq!(
+        store.min_versions().unwrap(),
+        r#"{"epochs":{"https://a":4}}"#
+    );
+    // A store that cannot tell: nothing is obeyed.
+    let broken = Enforcer::new().remember(Arc::new(FileVersions::new("/nowhere/at/all")));
+    assert!(!broken.enforce(&by(9)).is_permitted());
+}
+
+#[test]
+fn threads_that_raise_at_the_same_time_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seen.json");
+    std::thread::scope(|scope| {
+        for writer in 0..8_u64 {
+            let path = &path;
+            scope.spawn(move || {
+                let store = FileVersions::new(path);
+                for version in 0..10 {
+                    store
+                        .raise("epochs", &format!("i{writer}"), version)
+                        .unwrap();
+                    // The same issuer by all: it only ever rises.
+                    let _ = store.raise("epochs", "shared", 10 * version + writer);
+                }
+            });
+        }
+    });
+    let highest = FileVersions::new(&path).highest().unwrap();
+    assert_eq!(highest["epochs"]["shared"], 97);
+    assert!((0..8).all(|writer| highest["epochs"][&format!("i{writer}")] == 9));
 }
 
 fn rules(store: &dyn VersionStore) {
@@ -60,7 +169,11 @@ fn a_store_that_cannot_tell_refuses() {
         "",
         "{}",
         "[]",
+        r#"{"v":"ambit-versions-3","policies":{},"statements":{}}"#,
         r#"{"v":"ambit-versions-2","policies":{}}"#,
+        r#"{"v":"ambit-versions-1","policies":{},"statements":{}}"#,
+        r#"{"v":"ambit-versions-2","policies":{},"statements":{"epochs":{"i":-1}}}"#,
+        r#"{"v":"ambit-versions-2","policies":{},"statements":{"epochs":[]}}"#,
         r#"{"v":"ambit-versions-1","policies":[]}"#,
         r#"{"v":"ambit-versions-1","policies":{"acme/agents":{"version":1}}}"#,
         r#"{"v":"ambit-versions-1","policies":{"acme/agents":{"version":-1,"digest":"00"}}}"#,
@@ -71,6 +184,11 @@ fn a_store_that_cannot_tell_refuses() {
             "module.store",
             "{content}"
         );
+        let needs_policies = content.contains("acme");
+        if !needs_policies {
+            assert_eq!(raise(&store, "i", 9), "module.store", "{content}");
+            assert!(store.min_versions().is_err(), "{content}");
+        }
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
             content,

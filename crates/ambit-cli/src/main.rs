@@ -9,6 +9,7 @@ mod commands;
 mod failure;
 mod files;
 mod keys;
+mod log;
 mod module;
 mod say;
 mod signing;
@@ -22,7 +23,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use commands::{attenuate, build, evaluate, explain, init, inspect, keygen, mint, sign, verify};
+use commands::{
+    attenuate, audit, build, evaluate, explain, init, inspect, keygen, mint, sign, verify,
+};
 use failure::{Exit, Failure};
 
 /// Bounds what AI agents may do: signed policy, capability tokens, explained decisions.
@@ -51,6 +54,7 @@ enum Command {
     Attenuate(attenuate::Attenuate),
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
+    Audit(audit::Audit),
 }
 
 impl Command {
@@ -66,6 +70,7 @@ impl Command {
             Self::Attenuate(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Explain(command) => command.run(),
+            Self::Audit(command) => command.run(),
         }
     }
 }

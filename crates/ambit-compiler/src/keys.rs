@@ -208,7 +208,10 @@ impl SecretKey {
         if self.old_name { "EdDSA" } else { "Ed25519" }
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+    /// The signature over a message. Every form that is signed has a beginning of its own, so that none
+    /// passes for another; still, one key signs one kind of thing.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
     }
 }

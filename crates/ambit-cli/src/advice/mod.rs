@@ -4,6 +4,7 @@
 //! a developer needs beyond it.
 
 mod authority;
+mod hosts;
 mod modules;
 mod requests;
 mod statements;
@@ -33,7 +34,7 @@ pub(crate) fn find(code: &str) -> Option<Advice> {
 
 /// All codes, those of denials first.
 pub(crate) fn all() -> impl Iterator<Item = Advice> {
-    denials().chain(modules())
+    denials().chain(modules()).chain(hosts())
 }
 
 /// The codes that an answer can carry, in the order in which the evaluator checks.
@@ -62,6 +63,16 @@ pub(crate) fn modules() -> impl Iterator<Item = Advice> {
     modules::ROWS.iter().map(|&(code, meaning, action)| Advice {
         code,
         sentence: "The policy module is refused.",
+        meaning,
+        action,
+    })
+}
+
+/// The codes with which a host's audit log or ledger refuses.
+pub(crate) fn hosts() -> impl Iterator<Item = Advice> {
+    hosts::ROWS.iter().map(|&(code, meaning, action)| Advice {
+        code,
+        sentence: "The service cannot write this down or count it.",
         meaning,
         action,
     })

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 
 use crate::failure::{Exit, Failure};
 use crate::files::Input;
+use crate::log::{Log, Logging};
 use crate::module::{Refused, Trusting};
 use crate::say;
 use request::Supply;
@@ -43,12 +44,17 @@ pub(crate) struct Evaluate {
     batch: Option<Input>,
     #[command(flatten)]
     supply: Supply,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 const NOTES: &str = "\
 Exit codes: 0 allowed, 2 denied (a malformed request is a denial), 4 denied but a login or an \
 approval would help, 3 the command line or a file it names is unusable (a module that is not \
 trusted included), 1 the tool failed. With --batch: 0 when every line was answered.
+
+With --log, every answer's record is on the disk before the answer is printed, and an answer that \
+cannot be written down is not given. `ambit audit` reads the log.
 
 Obligations are printed in the answer. They are not discharged: that is for the enforcement \
 point, and until it has, an allow is none.
@@ -99,9 +105,11 @@ impl Evaluate {
             .load(&self.module)
             .map_err(Refused::into_unusable)?;
         let engine = self.engine.start(&module)?;
+        let log = self.logging.open(self.trusting.now())?;
         let answerer = Answerer {
             engine: &*engine,
             supplied,
+            log,
         };
         match &self.batch {
             Some(input) => batch::run(&answerer, input),
@@ -114,18 +122,24 @@ impl Evaluate {
 struct Answerer<'e> {
     engine: &'e dyn Evaluator,
     supplied: request::Supplied,
+    log: Option<Log>,
 }
 
 impl Answerer<'_> {
-    /// Always an answer. `None` stands for a request beyond what is read at all.
-    fn answer(&self, request: Option<&[u8]>) -> String {
-        match request {
+    /// Always an answer, unless it cannot be written down. `None` stands for a request beyond what
+    /// is read at all.
+    fn answer(&self, request: Option<&[u8]>) -> Result<String, Failure> {
+        let answer = match request {
             Some(request) => self.engine.evaluate(&self.supplied.complete(request)),
             None => {
                 let admin = format!("larger than {REQUEST_BYTES} bytes; it was not read");
                 ambit_evaluator::refuse(Reason::RequestSize, &admin)
             }
+        };
+        if let Some(log) = &self.log {
+            log.write(&answer)?;
         }
+        Ok(answer)
     }
 }
 
@@ -136,7 +150,7 @@ fn one(answerer: &Answerer<'_>) -> Result<Exit, Failure> {
     let mut stdin = std::io::stdin().lock();
     let request =
         batch::whole(&mut stdin).map_err(|error| Failure::tool("input.read", error.to_string()))?;
-    let answer = answerer.answer(request.as_deref());
+    let answer = answerer.answer(request.as_deref())?;
     say::data(format!("{answer}\n"))?;
     let outcome = Outcome::of(&answer)?;
     if outcome.obligations > 0 {

@@ -56,6 +56,10 @@ fn list() -> Page {
     for advice in advice::modules() {
         page.line(format!("{:<26} {}", advice.code, advice.meaning));
     }
+    page.heading("Audit logs and ledgers");
+    for advice in advice::hosts() {
+        page.line(format!("{:<26} {}", advice.code, advice.meaning));
+    }
     page
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub(crate) mod attenuate;
+pub(crate) mod audit;
 pub(crate) mod build;
 pub(crate) mod evaluate;
 pub(crate) mod explain;

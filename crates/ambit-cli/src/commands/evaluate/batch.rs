@@ -92,7 +92,7 @@ fn lines(answerer: &Answerer<'_>, input: &mut dyn BufRead) -> Result<Tally, Faul
             Line::Kept => Some(line.as_slice()),
             Line::TooLong => None,
         };
-        let answer = answerer.answer(kept);
+        let answer = answerer.answer(kept).map_err(Fault::Answer)?;
         tally.add(Outcome::of(&answer).map_err(Fault::Answer)?);
         // Flushed line by line: a program at the other end of a pipe may wait for it.
         writeln!(out, "{answer}")

@@ -1,0 +1,427 @@
+//! Status lists: unpacked within bounds, believed only as signed, kept as long as they say.
+
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use ambit_host::Enforcer;
+use ambit_host::Verdict;
+use ambit_host::status::{
+    Fetch, LIST_BYTES, StatusError, StatusKey, StatusList, StatusLists, StatusSource,
+};
+use ambit_token::base64url;
+use ed25519_dalek::{Signer as _, SigningKey};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde_json::{Value, json};
+
+const NOW: i64 = 1_772_000_400;
+const URI: &str = "https://status.example/lists/1";
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[3; 32])
+}
+
+fn signed_by(key: &SigningKey, header: &Value, claims: &str) -> Vec<u8> {
+    let encode = |text: &str| base64url::encode(text.as_bytes());
+    let input = format!("{}.{}", encode(&header.to_string()), encode(claims));
+    let signature = base64url::encode(&key.sign(input.as_bytes()).to_bytes());
+    format!("{input}.{signature}").into_bytes()
+}
+
+fn header() -> Value {
+    json!({"alg": "Ed25519", "kid": "status-1", "typ": "statuslist+jwt"})
+}
+
+fn claims(bytes: &[u8]) -> Value {
+    json!({"sub": URI, "iat": NOW - 10, "exp": NOW + 1000, "ttl": 60, "iss": "ignored",
+        "status_list": {"bits": 1, "lst": base64url::encode(&packed(bytes))}})
+}
+
+fn signed(claims: &Value) -> Vec<u8> {
+    signed_by(&key(), &header(), &claims.to_string())
+}
+
+/// Gives one answer after the other, then none; counts how often it was asked.
+#[derive(Clone, Default)]
+struct Server {
+    answers: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    asked: Arc<Mutex<usize>>,
+}
+
+impl Server {
+    fn of(answers: &[Vec<u8>]) -> Self {
+        Self {
+            answers: Arc::new(Mutex::new(answers.iter().cloned().collect())),
+            ..Self::default()
+        }
+    }
+
+    fn fetch(&self) -> Fetch {
+        let server = self.clone();
+        Box::new(move |_, _| {
+            *server.asked.lock().unwrap() += 1;
+            let answer = server.answers.lock().unwrap().pop_front();
+            answer.ok_or_else(|| "no route to host".to_owned())
+        })
+    }
+
+    fn asked(&self) -> usize {
+        *self.asked.lock().unwrap()
+    }
+
+    fn lists(&self) -> StatusLists {
+        StatusLists::new(vec![source()], self.fetch()).unwrap()
+    }
+}
+
+fn source() -> StatusSource {
+    StatusSource {
+        prefixes: vec!["https://status.example/lists/".into()],
+        keys: vec![StatusKey {
+            kid: "status-1".into(),
+            public: key().verifying_key().to_bytes(),
+        }],
+    }
+}
+
+fn value(lists: &StatusLists, idx: i64, now: i64) -> Result<u8, &'static str> {
+    let fact = lists.look_up(URI, idx, now);
+    fact.map(|fact| fact.value).map_err(|error| error.code())
+}
+
+#[test]
+fn values_of_each_width_are_read() {
+    for (bits, bytes, values) in [
+        (
+            1,
+            vec![0xb9, 0xa3],
+            vec![1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1],
+        ),
+        (
+            2,
+            vec![0xc9, 0x44, 0xf9],
+            vec![1, 2, 0, 3, 0, 1, 0, 1, 1, 2, 3, 3],
+        ),
+        (4, vec![0x21, 0xf0], vec![1, 2, 0, 15]),
+        (8, vec![0, 255, 7], vec![0, 255, 7]),
+    ] {
+        let list = StatusList::unpack(bits, &packed(&bytes)).unwrap();
+        assert_eq!(list.len(), values.len());
+        let read: Vec<u8> = (0..list.len()).map(|idx| list.get(idx).unwrap()).collect();
+        assert_eq!(read, values);
+        assert_eq!(list.get(list.len()), None);
+        assert_eq!(list.get(usize::MAX), None);
+    }
+}
+
+#[test]
+fn unpacking_is_bounded() {
+    let most = packed(&vec![0; LIST_BYTES]);
+    assert_eq!(StatusList::unpack(1, &most).unwrap().len(), 8 * LIST_BYTES);
+    // Some kilobytes that would become 80 MiB.
+    let bomb = packed(&vec![0; 10 * LIST_BYTES]);
+    assert!(bomb.len() < LIST_BYTES / 50);
+    let refused = |bits, bytes: &[u8]| StatusList::unpack(bits, bytes).unwrap_err().code();
+    assert_eq!(refused(1, &bomb), "status.list");
+    assert_eq!(refused(1, &packed(&vec![0; LIST_BYTES + 1])), "status.list");
+    let whole = packed(&[1, 2, 3]);
+    for bits in [-1, 0, 3, 5, 6, 7, 9, 16, i64::MAX] {
+        assert_eq!(refused(bits, &whole), "status.list");
+    }
+    for end in 0..whole.len() {
+        assert_eq!(refused(1, &whole[..end]), "status.list", "cut after {end}");
+    }
+    assert_eq!(
+        refused(1, &[&whole[..], &[0]].concat()),
+        "status.list",
+        "something follows"
+    );
+    let mut changed = whole;
+    *changed.last_mut().unwrap() ^= 1;
+    assert_eq!(refused(1, &changed), "status.list", "another check sum");
+}
+
+#[test]
+fn a_list_is_kept_as_long_as_it_says() {
+    let mut second = claims(&[0b0000_0100]);
+    second["iat"] = json!(NOW + 55);
+    let server = Server::of(&[signed(&claims(&[0])), signed(&second)]);
+    let lists = server.lists();
+    assert_eq!(value(&lists, 2, NOW), Ok(0));
+    assert_eq!(value(&lists, 3, NOW + 59), Ok(0));
+    assert_eq!(server.asked(), 1);
+    assert_eq!(
+        value(&lists, 2, NOW + 60),
+        Ok(1),
+        "the second list revokes 2"
+    );
+    assert_eq!(value(&lists, 3, NOW + 60), Ok(0));
+    assert_eq!(server.asked(), 2);
+    let fact = lists.look_up(URI, 2, NOW + 60).unwrap();
+    let expected = format!(r#"{{"uri":"{URI}","idx":2,"value":1,"iat":{}}}"#, NOW + 55);
+    assert_eq!(fact.to_json(), expected);
+    assert_eq!(value(&lists, 8, NOW + 60), Err("status.index"));
+    assert_eq!(value(&lists, -1, NOW + 60), Err("status.index"));
+    // Not fetched any more: the fact stays what it was, until the list ends. What was revoked stays so.
+    assert_eq!(value(&lists, 3, NOW + 200), Ok(0));
+    assert_eq!(value(&lists, 3, NOW + 205), Ok(0));
+    assert_eq!(server.asked(), 3, "not tried again at once");
+    assert_eq!(value(&lists, 3, NOW + 1000), Err("status.fetch"));
+    assert_eq!(value(&lists, 3, NOW + 1001), Err("status.token"));
+    assert_eq!(value(&lists, 2, NOW + 100_000), Ok(1));
+}
+
+#[test]
+fn an_older_list_does_not_undo_a_newer_one() {
+    let mut older = claims(&[0]);
+    older["iat"] = json!(NOW - 500);
+    let lists = Server::of(&[signed(&claims(&[1])), signed(&older)]).lists();
+    assert_eq!(value(&lists, 0, NOW), Ok(1));
+    assert_eq!(value(&lists, 0, NOW + 60), Ok(1));
+}
+
+#[test]
+fn a_list_that_arrives_by_itself_counts_at_once() {
+    let server = Server::of(&[signed(&claims(&[0]))]);
+    let lists = server.lists();
+    assert_eq!(value(&lists, 0, NOW), Ok(0));
+    let mut newer = claims(&[1]);
+    newer["iat"] = json!(NOW + 1);
+    assert_eq!(lists.receive(URI, &signed(&newer), NOW + 1), Ok(()));
+    assert_eq!(value(&lists, 0, NOW + 1), Ok(1));
+    let older = lists.receive(URI, &signed(&claims(&[0])), NOW + 2);
+    assert_eq!(older, Err(StatusError::Rollback));
+    let elsewhere = lists.receive("https://evil.example/", &signed(&newer), NOW + 2);
+    assert_eq!(elsewhere, Err(StatusError::Address));
+    let forged = signed_by(
+        &SigningKey::from_bytes(&[4; 32]),
+        &header(),
+        &newer.to_string(),
+    );
+    assert!(lists.receive(URI, &forged, NOW + 2).is_err());
+    assert_eq!(value(&lists, 0, NOW + 2), Ok(1));
+    assert_eq!(server.asked(), 1);
+}
+
+#[test]
+fn only_configured_addresses_are_fetched() {
+    let server = Server::of(&[]);
+    let lists = server.lists();
+    for uri in [
+        "https://status.example/list/1",
+        "https://status.example.evil.example/lists/1",
+        "http://status.example/lists/1",
+        "HTTPS://status.example/lists/1",
+        "https://status.example/lists/../admin",
+        "https://status.example/lists/%2e%2e/admin",
+        "https://status.example/lists/..\\admin",
+        "https://status.example/lists/1#x",
+        "https://status.example/lists/a@b",
+        "",
+    ] {
+        assert_eq!(
+            lists.look_up(uri, 0, NOW),
+            Err(StatusError::Address),
+            "{uri}"
+        );
+    }
+    assert_eq!(server.asked(), 0);
+    for prefix in [
+        "https://status.example",
+        "https://status.example/lists",
+        "http://status.example/",
+        "https:///",
+        "https://user@status.example/",
+        "https://status.example/../",
+    ] {
+        let source = StatusSource {
+            prefixes: vec![prefix.into()],
+            ..source()
+        };
+        let made = StatusLists::new(vec![source], Server::default().fetch());
+        assert_eq!(made.unwrap_err().code(), "status.prefix", "{prefix}");
+    }
+}
+
+#[test]
+fn a_list_is_believed_only_as_it_was_signed() {
+    let sound = signed(&claims(&[0]));
+    for (at, token) in not_believed(&claims(&[0])).iter().enumerate() {
+        let lists = Server::of(std::slice::from_ref(token)).lists();
+        let refused = value(&lists, 0, NOW).unwrap_err();
+        assert!(
+            matches!(refused, "status.token" | "status.list"),
+            "case {at}: {refused}"
+        );
+    }
+    let ends = [&sound[..], b"\r\n"].concat();
+    assert_eq!(value(&Server::of(&[ends]).lists(), 0, NOW), Ok(0));
+    assert_eq!(value(&Server::of(&[sound]).lists(), 0, NOW), Ok(0));
+}
+
+/// Tokens that differ from a sound one in one thing each.
+fn not_believed(sound: &Value) -> Vec<Vec<u8>> {
+    let with = |name: &str, value: Value| {
+        let mut claims = sound.clone();
+        claims[name] = value;
+        signed(&claims)
+    };
+    let without = |name: &str| {
+        let mut claims = sound.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        signed(&claims)
+    };
+    let headed = |name: &str, value: Value| {
+        let mut header = header();
+        header[name] = value;
+        signed_by(&key(), &header, &sound.to_string())
+    };
+    let text = String::from_utf8(signed(sound)).unwrap();
+    vec![
+        signed_by(
+            &SigningKey::from_bytes(&[4; 32]),
+            &header(),
+            &sound.to_string(),
+        ),
+        headed("typ", json!("cap+jwt")),
+        headed("alg", json!("none")),
+        headed("alg", json!("ES256")),
+        headed("kid", json!("status-2")),
+        headed("crit", json!([])),
+        with("sub", json!("https://status.example/lists/2")),
+        with("iat", json!(NOW + 31)),
+        with("exp", json!(NOW)),
+        with("exp", json!("soon")),
+        with("ttl", json!(-1)),
+        with("status_list", json!({"bits": 3, "lst": "eNoDAAAAAAE"})),
+        with("status_list", json!({"bits": 1})),
+        with("status_list", json!({"bits": 1, "lst": "not base64!"})),
+        without("sub"),
+        without("iat"),
+        without("status_list"),
+        signed_by(
+            &key(),
+            &header(),
+            &sound.to_string().replacen('{', r#"{"iat":1,"#, 1),
+        ),
+        text.replacen('.', "..", 1).into_bytes(),
+        format!("{text}A").into_bytes(),
+        text.as_bytes()[..text.len() - 4].to_vec(),
+        b"{}".to_vec(),
+        Vec::new(),
+        vec![0xff; 100],
+    ]
+}
+
+#[test]
+fn the_fact_for_a_token() {
+    let lists = Server::of(&[signed(&claims(&[2]))]).lists();
+    let token = |claims: &Value| {
+        format!(
+            "e30.{}.AA~x.y.z",
+            base64url::encode(claims.to_string().as_bytes())
+        )
+    };
+    let fact = lists.fact(
+        &token(&json!({"status": {"status_list": {"idx": 1, "uri": URI}}})),
+        NOW,
+    );
+    assert_eq!(fact.unwrap().unwrap().value, 1);
+    assert_eq!(lists.fact(&token(&json!({"jti": "x"})), NOW), Ok(None));
+    for broken in [
+        token(&json!({"status": {}})),
+        token(&json!({"status": {"status_list": {"idx": 1}}})),
+        "x".to_owned(),
+        "x.!.y".to_owned(),
+        "a".repeat(20_000),
+    ] {
+        assert_eq!(lists.fact(&broken, NOW), Err(StatusError::Reference));
+    }
+}
+
+#[test]
+fn a_status_obligation_is_discharged_by_the_list() {
+    let code = |list: Vec<u8>, ext: &str| {
+        let enforcer = Enforcer::new().with("status", Server::of(&[list]).lists());
+        let answer = format!(
+            r#"{{"decision":true,"context":{{"obligations":[{{"id":"status","type":"status","ext":{ext}}}],"record":{{"now":{NOW}}}}}}}"#
+        );
+        match enforcer.enforce(&answer) {
+            Verdict::Permitted { .. } => "permitted".to_owned(),
+            Verdict::Refused { answer, .. } => {
+                let answer: Value = serde_json::from_str(&answer).unwrap();
+                answer["context"]["reason"]["code"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            }
+        }
+    };
+    let ext = |idx, max_age| format!(r#"{{"uri":"{URI}","idx":{idx},"max_age":{max_age}}}"#);
+    let list = || signed(&claims(&[2]));
+    assert_eq!(code(list(), &ext(0, 300)), "permitted");
+    assert_eq!(code(list(), &ext(1, 300)), "status.revoked");
+    assert_eq!(code(list(), &ext(0, 9)), "obligation.failed", "too old");
+    assert_eq!(code(list(), &ext(9, 300)), "obligation.failed");
+    assert_eq!(code(b"x".to_vec(), &ext(0, 300)), "obligation.failed");
+    assert_eq!(code(list(), "{}"), "obligation.failed");
+    let more = ext(0, 300).replace("}", r#","how":"else"}"#);
+    assert_eq!(code(list(), &more), "obligation.failed");
+}
+
+/// The lists of the standard's appendix. Its example token is signed with ES256, by a key that is not
+/// given with it, so only its content is read here.
+#[test]
+fn lists_of_the_standard() {
+    let Some(external) = std::env::var_os("AMBIT_EXTERNAL") else {
+        println!("skipped: token-status-list (AMBIT_EXTERNAL is not set)");
+        return;
+    };
+    let file = Path::new(&external).join("vectors/token-status-list/vectors.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let list = |bits: &Value, lst: &Value| {
+        let packed = base64url::decode(lst.as_str().unwrap().as_bytes()).unwrap();
+        StatusList::unpack(bits.as_i64().unwrap(), &packed).unwrap()
+    };
+    let large = vectors["large"].as_array().unwrap();
+    assert_eq!(large.len(), 4);
+    for case in large {
+        let list = list(&case["json"]["bits"], &case["json"]["lst"]);
+        assert_eq!(list.len() as u64, case["entries"].as_u64().unwrap());
+        let nonzero = case["nonzero"].as_object().unwrap();
+        for (idx, value) in nonzero {
+            assert_eq!(
+                list.get(idx.parse().unwrap()).map(u64::from),
+                value.as_u64(),
+                "{idx}"
+            );
+        }
+        // One of the values that are named is a zero.
+        let named = nonzero.values().filter(|value| **value != 0).count();
+        let found = (0..list.len())
+            .filter(|idx| list.get(*idx) != Some(0))
+            .count();
+        assert_eq!(found, named);
+    }
+    for case in vectors["small"].as_array().unwrap() {
+        let list = list(&case["bits"], &case["lst"]);
+        let each = 8 / case["bits"].as_u64().unwrap() as usize;
+        let bytes: Vec<u8> = (0..list.len() / each)
+            .map(|at| {
+                (0..each).rev().fold(0, |byte: u8, part| {
+                    (u32::from(byte) << (8 / each)) as u8 | list.get(at * each + part).unwrap()
+                })
+            })
+            .collect();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, case["bytes_hex"]);
+    }
+}
