@@ -8,6 +8,7 @@ mod ci;
 mod corpus;
 mod demo;
 mod differential;
+mod fuzz;
 mod guest;
 mod judge;
 mod repro;
@@ -44,6 +45,8 @@ enum Task {
     Differential(differential::Args),
     /// Replay an AgentDojo suite against minted tokens
     Agentdojo(agentdojo::Args),
+    /// Run the fuzz targets for a bounded time
+    Fuzz(fuzz::Args),
     /// Run what needs no test: format, lints, documentation, `no_std` builds
     Check,
     /// Set up what is missing and run every test
@@ -70,6 +73,7 @@ impl Task {
             Self::Corpus(args) => corpus::run(args, &root).map(Some),
             Self::Differential(args) => differential::command(args, &root).map(Some),
             Self::Agentdojo(args) => agentdojo::run(args, &root).map(Some),
+            Self::Fuzz(args) => fuzz::run(args, &root).map(Some),
             Self::Check => check::run(&root).map(Some),
             Self::Test => test::run(&root).map(Some),
             Self::Ci => ci::run(&root).map(Some),

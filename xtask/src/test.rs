@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use crate::cargo::{self, cargo};
 use crate::guest;
+use crate::judge::EngineChoice;
 use crate::ui::{self, Tally};
-use crate::{agentdojo, vectors};
+use crate::{agentdojo, corpus, differential, fuzz, vectors};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -27,6 +28,11 @@ const VECTORS: [&str; 5] = [
     "vectors/wycheproof/ed25519_test.json",
     "vectors/ed25519-speccheck",
     "vectors/json-test-suite",
+];
+/// Cedar's integration tests.
+const CORPUS: [&str; 2] = [
+    "vectors/cedar-corpus/corpus-tests.tar.gz",
+    "vectors/cedar-corpus/handwritten-tests.tar.gz",
 ];
 const SUITES: &str = "bench/agentdojo";
 
@@ -48,7 +54,9 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     let own = OWN.iter().map(|file| root.join(file)).collect();
     parts.add("own vectors", vectors::run(&vectors::Args::all(own), root));
+    judge(root, &mut parts);
     external(root, &mut parts)?;
+    fuzzing(root, &mut parts)?;
     ui::heading("Summary");
     for (name, tally) in &parts.0 {
         ui::outcome(tally.failed == 0, format_args!("{name}: {tally}"));
@@ -84,6 +92,32 @@ fn program(root: &Path, name: &str) -> Result<bool, String> {
         package.display()
     ));
     Ok(false)
+}
+
+/// The Cedar evaluator beside the `cedar-policy` crate, natively and in wasm.
+fn judge(root: &Path, parts: &mut Parts) {
+    for (engine, decisions) in [
+        (EngineChoice::Native, 200_000),
+        (EngineChoice::Wasmtime, 20_000),
+    ] {
+        let args = differential::Args::of(engine, decisions);
+        let name = format!("differential, {engine:?}");
+        parts.add(name, differential::command(&args, root));
+    }
+}
+
+/// libFuzzer is built from C++; without a compiler it is skipped, but not in CI.
+fn fuzzing(root: &Path, parts: &mut Parts) -> Result<(), String> {
+    if fuzz::can_run() {
+        ui::heading("Fuzzing, 30 seconds a target");
+        parts.add("fuzzing", fuzz::run(&fuzz::Args::all(), root));
+        return Ok(());
+    }
+    if std::env::var_os("CI").is_some() {
+        return Err("a C++ compiler is needed in CI for the fuzz targets".to_owned());
+    }
+    ui::skipped("there is no C++ compiler: the fuzz targets do not run");
+    Ok(())
 }
 
 fn workspace(root: &Path) -> Result<Tally, String> {
@@ -191,6 +225,12 @@ fn external(root: &Path, parts: &mut Parts) -> Result<(), String> {
     let files = VECTORS.iter().map(|file| folder.join(file)).collect();
     let vectors = vectors::run(&vectors::Args::all(files), root);
     parts.add("third-party vectors", vectors);
+    for engine in [EngineChoice::Native, EngineChoice::Wasmtime] {
+        let archives = CORPUS.iter().map(|file| folder.join(file)).collect();
+        let args = corpus::Args::of(engine, archives);
+        let name = format!("Cedar corpus, {engine:?}");
+        parts.add(name, corpus::run(&args, root));
+    }
     for folder in suites(&folder.join(SUITES))? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("AgentDojo {name}");

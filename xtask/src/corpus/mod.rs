@@ -10,7 +10,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::judge::{EngineArgs, Subject, parallel};
+use crate::judge::{EngineArgs, EngineChoice, Subject, parallel};
 use crate::ui::{self, Tally};
 use files::Files;
 
@@ -28,6 +28,17 @@ pub(crate) struct Args {
     /// Threads; as many as there are processors unless said
     #[arg(long, value_name = "T")]
     threads: Option<usize>,
+}
+
+impl Args {
+    /// These archives, in this engine.
+    pub(crate) const fn of(engine: EngineChoice, paths: Vec<PathBuf>) -> Self {
+        Self {
+            paths,
+            engine: EngineArgs::of(engine),
+            threads: None,
+        }
+    }
 }
 
 /// Runs every test; one that cannot be read counts its requests as failed and stops nothing.

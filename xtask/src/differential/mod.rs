@@ -35,7 +35,7 @@ use std::time::Instant;
 
 use cedar_policy::SchemaFragment;
 
-use crate::judge::{EngineArgs, SchemaSource, parallel};
+use crate::judge::{EngineArgs, EngineChoice, SchemaSource, parallel};
 use crate::ui::{self, Tally};
 use prepare::Expected;
 pub(crate) use run::{Failure, Finding, Mode, Options, run};
@@ -63,6 +63,21 @@ pub(crate) struct Args {
     /// Reports a difference as it was found, without making it smaller
     #[arg(long)]
     as_found: bool,
+}
+
+impl Args {
+    /// So many decisions, in this engine.
+    pub(crate) const fn of(engine: EngineChoice, decisions: usize) -> Self {
+        Self {
+            decisions,
+            seed: 1,
+            engine: EngineArgs::of(engine),
+            threads: None,
+            mode: Mode::Both,
+            case: None,
+            as_found: false,
+        }
+    }
 }
 
 /// The command.

@@ -142,6 +142,14 @@ pub(crate) struct EngineArgs {
 }
 
 impl EngineArgs {
+    /// An engine without a planted fault.
+    pub(crate) const fn of(engine: EngineChoice) -> Self {
+        Self {
+            engine,
+            fault: None,
+        }
+    }
+
     /// The engine; an error when it cannot be had.
     pub(crate) fn subject(&self, root: &Path) -> Result<Box<dyn Subject>, String> {
         if self.fault.is_some() && self.engine != EngineChoice::Mirror {
