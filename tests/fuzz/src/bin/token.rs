@@ -19,7 +19,7 @@ impl Keys for Broker {
                 iss: None,
                 kid: "broker-1",
                 eddsa_name: false,
-                public: self.0,
+                public: ambit_token::PublicKey::Ed25519(self.0),
                 signs: "cap+jwt",
                 tenants: None,
                 audiences: None,
