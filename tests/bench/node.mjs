@@ -4,30 +4,12 @@
 import { createPublicKey, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { performance } from "node:perf_hooks";
 import { pathToFileURL } from "node:url";
 
+import { measure as sample } from "./measure.mjs";
+
 const [folder, npm] = process.argv.slice(2).map((path) => resolve(path));
-const SAMPLES = 101;
-const SAMPLE_MS = 8;
-
-function time(work, runs) {
-  const start = performance.now();
-  for (let run = 0; run < runs; run += 1) work();
-  return performance.now() - start;
-}
-
-function measure(what, work) {
-  const warm = performance.now();
-  while (performance.now() - warm < 300) work();
-  let runs = 1;
-  while (time(work, runs) < SAMPLE_MS) runs *= 2;
-  const samples = Array.from({ length: SAMPLES }, () => (time(work, runs) * 1e6) / runs);
-  samples.sort((left, right) => left - right);
-  const at = (percent) => Math.round(samples[Math.floor(((SAMPLES - 1) * percent) / 100)]);
-  const line = { engine: "node", what, unit: "ns", median: at(50), p10: at(10), p90: at(90), samples: SAMPLES, runs };
-  console.log(JSON.stringify(line));
-}
+const measure = (what, work) => sample({ engine: "node", what }, work);
 
 async function signature() {
   const bytes = await readFile(join(folder, "signature.case"));

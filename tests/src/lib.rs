@@ -9,6 +9,7 @@ pub mod chain;
 pub mod data;
 pub mod engine;
 pub mod expect;
+pub mod families;
 pub mod keys;
 pub mod project;
 pub mod scene;

@@ -22,8 +22,31 @@ use crate::{guest, ui, web};
 /// Different tokens: more than the cache of verified chains holds, so that each is new.
 const TOKENS: usize = 512;
 
-/// Builds what is needed, measures, prints the table and writes `target/bench/results.json`.
-pub(crate) fn run(root: &Path) -> Result<(), String> {
+/// What is measured.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Signatures and whole decisions
+    Decisions,
+    /// Guard rails alone, beside Cedar's own engines
+    Cedar,
+}
+
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Args {
+    /// Only this part; everything unless said
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+impl Args {
+    fn wants(self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
+
+/// Builds what is needed, measures, prints the table and writes `target/bench/results.json`, and the
+/// plots into `tests/bench`.
+pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
     ui::heading("preparing");
     let folder = root.join("target/bench");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -37,25 +60,29 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     prepare(&folder)?;
 
     ui::heading("measuring (a release build of the host comes first)");
-    let mut results = lines(
-        cargo(
-            root,
-            &[
-                "run",
-                "--release",
-                "--quiet",
-                "--package",
-                "ambit-bench",
-                "--",
-            ],
-        )
-        .arg(&folder),
-    )?;
-    results.extend(lines(
-        Command::new("node")
-            .arg(suites().join("bench/node.mjs"))
-            .args([&folder, &npm]),
-    )?);
+    let mut results = Vec::new();
+    if args.wants(Part::Decisions) {
+        results.extend(lines(bench(root).arg(&folder))?);
+        results.extend(lines(
+            Command::new("node")
+                .arg(suites().join("bench/node.mjs"))
+                .args([&folder, &npm]),
+        )?);
+    }
+    if args.wants(Part::Cedar) {
+        results.extend(lines(bench(root).arg(&folder).arg("cedar"))?);
+        let mut node = Command::new("node");
+        node.arg(suites().join("bench/cedar.mjs")).arg(&folder);
+        match peer(&folder) {
+            Ok(package) => node.arg(package),
+            Err(why) => {
+                ui::skipped(format_args!("npm `@cedar-policy/cedar-wasm`: {why}"));
+                &mut node
+            }
+        };
+        results.extend(lines(&mut node)?);
+        crate::plot::write(&results, &suites().join("bench"))?;
+    }
     results.extend(size("guest template", &guest)?);
     results.extend(size("npm evaluator", &npm.join("ambit_web_bg.wasm"))?);
     print_table(&results);
@@ -65,6 +92,29 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     fs::write(&file, text + "\n").map_err(|error| error.to_string())?;
     println!("\nas JSON: {}", file.display());
     Ok(())
+}
+
+fn bench(root: &Path) -> Command {
+    let words = "run --release --quiet --package ambit-bench --";
+    cargo(root, &words.split(' ').collect::<Vec<_>>())
+}
+
+/// The npm package of Cedar, installed outside the repository.
+fn peer(folder: &Path) -> Result<std::path::PathBuf, String> {
+    let home = folder.join("npm");
+    let said = |error: std::io::Error| error.to_string();
+    fs::create_dir_all(&home).map_err(said)?;
+    let manifest = suites().join("bench/package.json");
+    fs::copy(manifest, home.join("package.json")).map_err(said)?;
+    let installed = Command::new("npm")
+        .current_dir(&home)
+        .args(["install", "--no-audit", "--no-fund", "--silent"])
+        .status()
+        .map_err(|error| format!("npm cannot be run: {error}"))?;
+    if !installed.success() {
+        return Err(format!("npm failed ({installed})"));
+    }
+    Ok(home.join("node_modules/@cedar-policy/cedar-wasm/nodejs/cedar_wasm.js"))
 }
 
 /// A signed module, requests with a token each, and one signature: the worked example of TOKEN.md.
@@ -168,7 +218,7 @@ fn gzip(bytes: &[u8]) -> Result<usize, String> {
 
 fn print_table(results: &[Value]) {
     println!(
-        "\n{:<16} {:<34} {:>11}   {}",
+        "\n{:<16} {:<44} {:>11}   {}",
         "engine", "what", "median", "p10 to p90"
     );
     for row in results {
@@ -187,7 +237,7 @@ fn print_table(results: &[Value]) {
             )
         };
         println!(
-            "{:<16} {:<34} {value:>11}   {spread}",
+            "{:<16} {:<44} {value:>11}   {spread}",
             text("engine"),
             text("what")
         );

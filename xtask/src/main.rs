@@ -11,6 +11,7 @@ mod differential;
 mod fuzz;
 mod guest;
 mod judge;
+mod plot;
 mod repro;
 mod test;
 mod ui;
@@ -56,7 +57,7 @@ enum Task {
     /// Build guest and module in two folders and compare the digests
     Repro,
     /// Measure signatures, decisions and sizes in every engine
-    Bench,
+    Bench(bench::Args),
 }
 
 /// What a command says at its end: a count of checks, or nothing to count.
@@ -78,7 +79,7 @@ impl Task {
             Self::Test => test::run(&root).map(Some),
             Self::Ci => ci::run(&root).map(Some),
             Self::Repro => repro::run(&root).map(Some),
-            Self::Bench => bench::run(&root).map(|()| None),
+            Self::Bench(args) => bench::run(*args, &root).map(|()| None),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Measures the native evaluator and the guest in wasmtime on files that `cargo xtask bench` has
 //! prepared, and prints one JSON line a measurement. A crate of its own, so that a release build
-//! needs neither the compiler nor Cedar.
+//! needs nothing of the developer's commands. Usage: `ambit-bench FOLDER [cedar]`.
 #![forbid(unsafe_code)]
 
+mod cedar;
+mod guest;
 mod sample;
 mod signature;
 
@@ -21,6 +23,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .ok_or("usage: ambit-bench FOLDER")?;
     let folder = Path::new(&folder);
+    if std::env::args_os()
+        .nth(2)
+        .is_some_and(|part| part == "cedar")
+    {
+        return cedar::run(folder);
+    }
     signature::native(folder)?;
     signature::wasmtime(folder)?;
 
