@@ -33,11 +33,11 @@ pub(crate) enum Binary {
     HasTag,
 }
 
-/// The identity of an entity.
+/// The identity of an entity. Its order is that of [`ambit_policy::cedar::Uid`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Uid {
-    pub(crate) kind: String,
     pub(crate) id: String,
+    pub(crate) kind: String,
 }
 
 /// An expression. Chains of `&&` and of `||` are flat: from the left, as Cedar evaluates them.

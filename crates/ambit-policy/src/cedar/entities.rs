@@ -38,6 +38,9 @@ pub(super) enum Found<'e, 'a> {
     Policy(Option<usize>, Option<usize>),
 }
 
+/// How many ancestors are few.
+const FEW: usize = 8;
+
 /// Where an entity was found, to mark it.
 #[derive(Clone, Copy)]
 enum Place {
@@ -154,7 +157,7 @@ impl<'a> Entities<'a> {
     }
 
     /// All ancestors of an entity, sorted; itself only if it is on a cycle. Each entity is looked
-    /// into once.
+    /// into once, one of the first few twice.
     pub(super) fn ancestors(&self, program: &Program<'a>, uid: Uid<'_>) -> Vec<Uid<'a>> {
         let mut found: Vec<Uid<'a>> = Vec::new();
         let mut seen: Vec<bool> = Vec::new();
@@ -162,10 +165,19 @@ impl<'a> Entities<'a> {
         self.push_parents(program, self.locate(program, uid), &mut found);
         let mut next = 0_usize;
         while let Some(uid) = found.get(next).copied() {
+            let before = found.get(..next).unwrap_or_default();
             next = next.saturating_add(1);
+            // Marks cost more than looking through a few.
+            if next < FEW && before.contains(&uid) {
+                continue;
+            }
             let Some(place) = self.locate(program, uid) else {
                 continue;
             };
+            if next < FEW {
+                self.push_parents(program, Some(place), &mut found);
+                continue;
+            }
             let mark = match place {
                 Place::Request(at) => own.saturating_add(at),
                 Place::Policy(row) => row / ENTITY_WORDS,

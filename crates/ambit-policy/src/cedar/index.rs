@@ -186,12 +186,17 @@ enum Keys {
     All,
 }
 
+/// Room for the keys and the policies of a usual request.
+const FEW: usize = 16;
+
 /// A search for the policies that can matter.
 #[derive(Debug)]
 pub(super) struct Search<'s, 'm, 'a> {
     machine: &'s Machine<'m, 'a>,
-    /// By dimension; found when first needed.
-    known: Vec<Option<Keys>>,
+    /// By dimension of the scope; found when first needed.
+    scope: [Option<Keys>; Dimension::ALL.len()],
+    /// By path.
+    paths: Vec<Option<Keys>>,
     keys: Vec<usize>,
     found: Vec<usize>,
     /// Nodes to be looked at, and whether everything below is to be found.
@@ -209,16 +214,16 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
     /// The numbers of the policies, in ascending order.
     pub(super) fn run(machine: &'s Machine<'m, 'a>) -> Result<Vec<usize>, Halt> {
         let paths = sound(machine.program.tree.index(0))?;
-        let dimensions = Dimension::ALL.len().saturating_add(paths);
         if paths > machine.program.tree.len() {
             return Err(Halt::Program);
         }
         let root = sound(paths.checked_mul(2).and_then(|words| words.checked_add(1)))?;
         let mut search = Self {
             machine,
-            known: alloc::vec![None; dimensions],
-            keys: Vec::new(),
-            found: Vec::new(),
+            scope: [None; Dimension::ALL.len()],
+            paths: alloc::vec![None; paths],
+            keys: Vec::with_capacity(FEW),
+            found: Vec::with_capacity(FEW),
             open: alloc::vec![(root, false)],
         };
         while let Some((at, all)) = search.open.pop() {
@@ -283,7 +288,7 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
     }
 
     fn keys(&mut self, dimension: usize) -> Result<Keys, Halt> {
-        if let Some(known) = sound(self.known.get(dimension).copied())? {
+        if let Some(known) = *sound(self.known(dimension))? {
             return Ok(known);
         }
         let from = self.keys.len();
@@ -294,10 +299,17 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
             let to = self.keys.len();
             Keys::Few { from, to }
         };
-        if let Some(place) = self.known.get_mut(dimension) {
+        if let Some(place) = self.known(dimension) {
             *place = Some(keys);
         }
         Ok(keys)
+    }
+
+    fn known(&mut self, dimension: usize) -> Option<&mut Option<Keys>> {
+        match dimension.checked_sub(Dimension::ALL.len()) {
+            None => self.scope.get_mut(dimension),
+            Some(path) => self.paths.get_mut(path),
+        }
     }
 
     /// Adds the keys of a dimension; `true` when every key counts.

@@ -10,13 +10,13 @@ use super::extension::Ip;
 use super::kind::Shape;
 use super::program::Program;
 
-/// The identity of an entity.
+/// The identity of an entity. Identifiers are compared first: many entities share a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uid<'a> {
-    /// The full name of its type, for example `Ambit::Agent`.
-    pub kind: &'a [u8],
     /// Its identifier within the type.
     pub id: &'a [u8],
+    /// The full name of its type, for example `Ambit::Agent`.
+    pub kind: &'a [u8],
 }
 
 impl<'a> Uid<'a> {
