@@ -11,6 +11,7 @@ mod differential;
 mod fuzz;
 mod guest;
 mod judge;
+mod mutants;
 mod plot;
 mod repro;
 mod test;
@@ -48,6 +49,8 @@ enum Task {
     Agentdojo(agentdojo::Args),
     /// Run the fuzz targets for a bounded time
     Fuzz(fuzz::Args),
+    /// Plant faults into the Cedar evaluator and see whether the tests find them
+    Mutants(mutants::Args),
     /// Run what needs no test: format, lints, documentation, `no_std` builds
     Check,
     /// Set up what is missing and run every test
@@ -75,6 +78,7 @@ impl Task {
             Self::Differential(args) => differential::command(args, &root).map(Some),
             Self::Agentdojo(args) => agentdojo::run(args, &root).map(Some),
             Self::Fuzz(args) => fuzz::run(args, &root).map(Some),
+            Self::Mutants(args) => mutants::run(args, &root).map(Some),
             Self::Check => check::run(&root).map(Some),
             Self::Test => test::run(&root).map(Some),
             Self::Ci => ci::run(&root).map(Some),

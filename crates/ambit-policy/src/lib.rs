@@ -24,7 +24,14 @@ extern crate alloc;
 
 mod arguments;
 mod bundle;
+#[cfg(not(feature = "mutants"))]
 pub mod cedar;
+/// The same with faults planted in it, made by `cargo xtask mutants`.
+#[cfg(feature = "mutants")]
+#[allow(warnings, reason = "planted code is no style")]
+pub mod cedar {
+    include!(env!("AMBIT_MUTANTS"));
+}
 mod content;
 mod format;
 mod vocabulary;
