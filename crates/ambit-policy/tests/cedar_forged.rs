@@ -21,6 +21,7 @@ const POLICIES: usize = 3;
 const KEYS: usize = 4;
 const TREE: usize = 6;
 const TYPES: usize = 7;
+const ENTITIES: usize = 8;
 const LISTS: usize = 9;
 
 fn node(op: Op, words: u32) -> u32 {
@@ -202,6 +203,110 @@ fn unsound_parts_are_named() {
         Err("strings"),
         "a string that ends inside a character"
     );
+}
+
+/// Two entities of the policy's own, the first with an attribute and a parent.
+fn with_entities() -> Parts {
+    let mut parts = sound();
+    parts.sections[UIDS] = vec![0, 1, 1, 0];
+    parts.sections[CODE] = vec![
+        node(Op::And, 2),
+        node(Op::True, 1),
+        node(Op::Record, 4),
+        1,
+        0,
+        node(Op::True, 1),
+    ];
+    // `q::"p"` stands before `p::"q"`: identifiers are compared first.
+    parts.sections[ENTITIES] = vec![1, 2, NONE, 0, 0, NONE, NONE, 2];
+    parts.sections[LISTS] = vec![1, 0, 0];
+    parts
+}
+
+#[test]
+fn unsound_entities_are_named() {
+    assert_eq!(with_entities().verified(), Ok(()));
+    let entities: [(&str, Vec<u32>, Result<(), &str>); 8] = [
+        (
+            "in the other order",
+            vec![0, 2, NONE, 0, 1, NONE, NONE, 2],
+            Err("entities"),
+        ),
+        (
+            "one twice",
+            vec![1, 2, NONE, 0, 1, NONE, NONE, 2],
+            Err("entities"),
+        ),
+        (
+            "one that is not there",
+            vec![1, 2, NONE, 0, 2, NONE, NONE, 2],
+            Err("entities"),
+        ),
+        (
+            "half a row",
+            vec![1, 2, NONE, 0, 0, NONE, NONE],
+            Err("entities"),
+        ),
+        (
+            "attributes of no record",
+            vec![1, 5, NONE, 0, 0, NONE, NONE, 2],
+            Err("entities"),
+        ),
+        (
+            "attributes that are a policy's",
+            vec![1, 0, NONE, 0, 0, NONE, NONE, 2],
+            Err("entities"),
+        ),
+        (
+            "parents of both",
+            vec![1, 2, NONE, 0, 0, NONE, NONE, 0],
+            Err("entities"),
+        ),
+        (
+            "tags instead",
+            vec![1, NONE, 2, 0, 0, NONE, NONE, 2],
+            Ok(()),
+        ),
+    ];
+    for (name, rows, expected) in entities {
+        let mut parts = with_entities();
+        parts.sections[ENTITIES] = rows;
+        assert_eq!(parts.verified(), expected, "{name}");
+    }
+    let mut parent = with_entities();
+    parent.sections[LISTS] = vec![1, 2, 0];
+    assert_eq!(
+        parent.verified(),
+        Err("entities"),
+        "a parent that is not there"
+    );
+    let mut reading = with_entities();
+    reading.sections[CODE][5] = node(Op::Principal, 1);
+    assert_eq!(
+        reading.verified(),
+        Err("entities"),
+        "an attribute that reads the request"
+    );
+}
+
+#[test]
+fn rows_of_policies_name_strings() {
+    for column in [2, 3, 5, 6, 7] {
+        let mut parts = sound();
+        parts.sections[POLICIES][column] = 1;
+        assert_eq!(parts.verified(), Ok(()), "column {column}");
+        parts.sections[POLICIES][column] = 2;
+        assert_eq!(parts.verified(), Err("policies"), "column {column}");
+    }
+    let mut line = sound();
+    line.sections[POLICIES][4] = 70_000;
+    assert_eq!(line.verified(), Ok(()), "a line is any number");
+    let mut effect = sound();
+    effect.sections[POLICIES][0] = 2;
+    assert_eq!(effect.verified(), Err("policies"), "a third effect");
+    let mut half = sound();
+    half.sections[POLICIES].pop();
+    assert_eq!(half.verified(), Err("policies"), "half a row");
 }
 
 #[test]

@@ -20,7 +20,8 @@ pub(super) struct Explained {
 #[serde(deny_unknown_fields)]
 struct Survivor {
     file: String,
-    function: String,
+    /// All of the file unless said.
+    function: Option<String>,
     /// The beginning of the changes; all of the function unless said.
     #[serde(default)]
     change: Vec<String>,
@@ -37,7 +38,10 @@ impl Explained {
     pub(super) fn reason(&self, mutant: &Mutant) -> Option<String> {
         let fits = |survivor: &&Survivor| {
             survivor.file == mutant.file
-                && survivor.function == mutant.function
+                && survivor
+                    .function
+                    .as_ref()
+                    .is_none_or(|name| *name == mutant.function)
                 && (survivor.change.is_empty()
                     || survivor
                         .change
