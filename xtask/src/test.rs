@@ -14,7 +14,7 @@ use crate::cargo::{self, cargo};
 use crate::guest;
 use crate::judge::EngineChoice;
 use crate::ui::{self, Tally};
-use crate::{agentdojo, corpus, differential, fuzz, vectors};
+use crate::{agentdojo, corpus, differential, fuzz, mutants, vectors};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -55,6 +55,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     let own = OWN.iter().map(|file| root.join(file)).collect();
     parts.add("own vectors", vectors::run(&vectors::Args::all(own), root));
     judge(root, &mut parts);
+    let sample = mutants::Args::sample();
+    parts.add("mutants", mutants::run(&sample, root));
     external(root, &mut parts)?;
     fuzzing(root, &mut parts)?;
     ui::heading("Summary");
