@@ -289,6 +289,58 @@ fn unsound_entities_are_named() {
     );
 }
 
+/// What a condition comes to over those entities: `None` when it errs.
+fn truth(condition: &[u32], entities: [u32; 8]) -> Option<bool> {
+    let mut parts = with_entities();
+    let words = u32::try_from(condition.len()).unwrap() + 1;
+    let mut code = vec![node(Op::And, words)];
+    code.extend(condition);
+    code.extend(&parts.sections[CODE][2..]);
+    parts.sections[CODE] = code;
+    // Where the record stands now.
+    parts.sections[ENTITIES] = entities
+        .map(|word| if word == 99 { words } else { word })
+        .to_vec();
+    assert_eq!(parts.verified(), Ok(()), "{condition:?}");
+    let bytes = parts.bytes();
+    let program = Program::open(&bytes).unwrap();
+    let document = Document::parse(REQUEST.as_bytes(), Profile::Request).unwrap();
+    let input = Input::read(&program, document.root()).unwrap();
+    let verdict = program
+        .authorize(&input, &Steps::new(), Selection::Scan)
+        .unwrap();
+    verdict
+        .errors
+        .is_empty()
+        .then_some(!verdict.permits.is_empty())
+}
+
+#[test]
+fn entities_of_the_policy_are_looked_into() {
+    let (first, second) = ([node(Op::Entity, 2), 1], [node(Op::Entity, 2), 0]);
+    let attributes = [1, 99, NONE, 0, 0, NONE, NONE, 2];
+    let tags = [1, NONE, 99, 0, 0, NONE, NONE, 2];
+    let inside = |left: [u32; 2], right: [u32; 2]| {
+        [vec![node(Op::In, 5)], left.to_vec(), right.to_vec()].concat()
+    };
+    let get = |of: [u32; 2]| [vec![node(Op::GetAttr, 4), 0], of.to_vec()].concat();
+    let has = |of: [u32; 2]| [vec![node(Op::Has, 5), 1, 0], of.to_vec()].concat();
+    let tag =
+        |op, of: [u32; 2]| [vec![node(op, 5)], of.to_vec(), vec![node(Op::Str, 2), 0]].concat();
+    assert_eq!(truth(&inside(first, second), attributes), Some(true));
+    assert_eq!(truth(&inside(second, first), attributes), Some(false));
+    assert_eq!(truth(&get(first), attributes), Some(true));
+    assert_eq!(truth(&get(second), attributes), None);
+    assert_eq!(truth(&has(first), attributes), Some(true));
+    assert_eq!(truth(&has(second), attributes), Some(false));
+    assert_eq!(truth(&has(first), tags), Some(false));
+    assert_eq!(truth(&tag(Op::HasTag, first), tags), Some(true));
+    assert_eq!(truth(&tag(Op::HasTag, second), tags), Some(false));
+    assert_eq!(truth(&tag(Op::HasTag, first), attributes), Some(false));
+    assert_eq!(truth(&tag(Op::GetTag, first), tags), Some(true));
+    assert_eq!(truth(&tag(Op::GetTag, second), tags), None);
+}
+
 #[test]
 fn rows_of_policies_name_strings() {
     for column in [2, 3, 5, 6, 7] {

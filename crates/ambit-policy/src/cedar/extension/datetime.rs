@@ -217,10 +217,48 @@ mod tests {
             "-970-01-01",
             "1970-01-01Z",
             "197٠-01-01",
+            "1970-01-0:",
+            "1970-01-0/",
         ];
         for text in bad {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
+    }
+
+    /// A day follows the one before it, through all of the calendar; what comes after a month's last
+    /// day is none.
+    #[test]
+    fn days_are_counted_one_after_another() {
+        let mut expected = -719_528;
+        for year in 0_i64..=9999 {
+            for month in 1_i64..=12 {
+                let mut day = 1_i64;
+                while let Some(midnight) =
+                    parse(alloc::format!("{year:04}-{month:02}-{day:02}").as_bytes())
+                {
+                    assert_eq!(midnight, expected * DAY, "{year}-{month}-{day}");
+                    (day, expected) = (day + 1, expected + 1);
+                }
+                let leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+                let lengths = [
+                    31,
+                    28 + i64::from(leap),
+                    31,
+                    30,
+                    31,
+                    30,
+                    31,
+                    31,
+                    30,
+                    31,
+                    30,
+                    31,
+                ];
+                let length = lengths[usize::try_from(month - 1).unwrap()];
+                assert_eq!(day - 1, length, "{year}-{month}");
+            }
+        }
+        assert_eq!(expected, 2_932_897);
     }
 
     #[test]

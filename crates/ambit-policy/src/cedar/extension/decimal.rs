@@ -64,6 +64,9 @@ mod tests {
             "-922337203685477.5809",
             "٣.٠",
             "1.-1",
+            ":.0",
+            "1.:",
+            "/.0",
         ];
         for text in bad {
             assert_eq!(parse(text.as_bytes()), None, "{text}");

@@ -153,4 +153,27 @@ mod tests {
         assert!(ip("224.0.0.1").is_multicast() && !ip("224.0.0.1/3").is_multicast());
         assert!(ip("ff00::").is_multicast() && !ip("ff00::/7").is_multicast());
     }
+
+    #[test]
+    fn a_range_is_of_a_kind_if_all_of_it_is() {
+        let kinds = [
+            ("127.0.0.0/8", true, false),
+            ("126.0.0.0/7", false, false),
+            ("127.0.0.0/7", false, false),
+            ("224.0.0.0/4", false, true),
+            ("224.0.0.0/3", false, false),
+            ("::1", true, false),
+            ("::1/127", false, false),
+            ("ff00::/8", false, true),
+            ("ff00::/7", false, false),
+        ];
+        for (text, loopback, multicast) in kinds {
+            let ip = Ip::parse(text.as_bytes()).unwrap();
+            assert_eq!(
+                (ip.is_loopback(), ip.is_multicast()),
+                (loopback, multicast),
+                "{text}"
+            );
+        }
+    }
 }

@@ -244,3 +244,50 @@ const fn ip_of(value: &Value<'_>) -> Result<Ip, ErrorKind> {
         _ => Err(ErrorKind::TypeError),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Extension, Function};
+    use crate::cedar::Value;
+
+    /// Whole units, towards zero.
+    #[test]
+    fn durations_are_cut_to_whole_units() {
+        let units = [
+            (Function::ToMilliseconds, 1),
+            (Function::ToSeconds, 1000),
+            (Function::ToMinutes, 60_000),
+            (Function::ToHours, 3_600_000),
+            (Function::ToDays, 86_400_000),
+        ];
+        for (function, unit) in units {
+            for count in [-3_i64, -1, 0, 1, 2, 100] {
+                let exactly = count * unit;
+                let nearer = exactly - count.signum();
+                let fewer = if unit == 1 {
+                    nearer
+                } else {
+                    count - count.signum()
+                };
+                for (value, whole) in [(exactly, count), (nearer, fewer)] {
+                    let found = function.call(&[Value::Duration(value)]);
+                    assert_eq!(found, Ok(Value::Long(whole)), "{function:?} of {value} ms");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn types_have_names() {
+        let extensions = [
+            Extension::Decimal,
+            Extension::Ip,
+            Extension::Datetime,
+            Extension::Duration,
+        ];
+        for extension in extensions {
+            assert_eq!(Extension::from_name(extension.name()), Some(extension));
+        }
+        assert_eq!(Extension::from_name("money"), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! Entities and their ancestors, beside a closure that is computed the slow way.
+
+use std::collections::BTreeSet;
+
+use ambit_compiler::cedar::{Options, compile};
+use ambit_core::Steps;
+use ambit_core::json::{Document, Profile};
+use ambit_policy::cedar::{Input, Program, Record, Selection, Uid, Value, Verdict};
+use cedar_policy::PolicySet;
+use proptest::prelude::*;
+use serde_json::json;
+
+/// More than a search looks through without marks.
+const GROUPS: usize = 14;
+
+fn program(policies: &str) -> Vec<u8> {
+    let policies: PolicySet = policies.parse().expect("Cedar");
+    let options = Options {
+        schema: None,
+        validated: false,
+    };
+    compile(&policies, options).expect("compiles")
+}
+
+fn uid(number: usize) -> serde_json::Value {
+    json!({"type": "G", "id": format!("g{number}")})
+}
+
+/// A request about two groups.
+fn request(edges: &[(usize, usize)], from: usize, to: usize) -> String {
+    let entity = |number: usize| {
+        let parents = edges.iter().filter(|(child, _)| *child == number);
+        let parents: Vec<_> = parents.map(|(_, parent)| uid(*parent)).collect();
+        json!({"uid": uid(number), "attrs": {}, "parents": parents})
+    };
+    let entities: Vec<_> = (0..GROUPS).map(entity).collect();
+    json!({
+        "principal": uid(from), "action": {"type": "Action", "id": "a"}, "resource": uid(to),
+        "entities": entities,
+    })
+    .to_string()
+}
+
+/// Everything above a group.
+fn above(edges: &[(usize, usize)], group: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    loop {
+        let more = edges
+            .iter()
+            .filter(|(child, _)| *child == group || found.contains(child));
+        let all: BTreeSet<usize> = more.map(|(_, parent)| *parent).collect();
+        if all == found {
+            return found;
+        }
+        found = all;
+    }
+}
+
+fn decide(bytes: &[u8], request: &str) -> Result<Verdict, String> {
+    let program = Program::open(bytes).expect("a program");
+    let document = Document::parse(request.as_bytes(), Profile::Request).expect("JSON");
+    let input = Input::read(&program, document.root()).map_err(|fault| fault.wanted)?;
+    let ask = |selection| {
+        program
+            .authorize(&input, &Steps::new(), selection)
+            .expect("steps")
+    };
+    let verdict = ask(Selection::Index);
+    assert_eq!(verdict, ask(Selection::Scan));
+    Ok(verdict)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// One policy by an operator, one by its scope, which the index finds.
+    #[test]
+    fn in_is_reachability(
+        edges in proptest::collection::vec((0..GROUPS, 0..GROUPS), 0..40),
+        from in 0..GROUPS,
+        to in 0..GROUPS,
+    ) {
+        let edges: Vec<(usize, usize)> = edges.into_iter().filter(|(child, parent)| child < parent).collect();
+        let bytes = program(&format!(
+            "permit (principal, action, resource) when {{ principal in resource }};
+             permit (principal in G::\"g{to}\", action, resource);",
+        ));
+        let inside = from == to || above(&edges, from).contains(&to);
+        let verdict = decide(&bytes, &request(&edges, from, to)).unwrap();
+        prop_assert_eq!(verdict.permits, if inside { vec![0, 1] } else { vec![] });
+    }
+
+    #[test]
+    fn cycles_are_refused(edges in proptest::collection::vec((0..GROUPS, 0..GROUPS), 0..16)) {
+        let bytes = program("permit (principal, action, resource);");
+        let cyclic = (0..GROUPS).any(|group| above(&edges, group).contains(&group));
+        let found = decide(&bytes, &request(&edges, 0, 1));
+        prop_assert_eq!(found.is_err(), cyclic, "{:?}", found);
+    }
+}
+
+/// What the evaluator itself says of the agent and its user stands above what a request says.
+#[test]
+fn an_entity_that_is_put_replaces_another() {
+    let bytes = program(
+        "permit (principal, action, resource) when { principal.level == 2 && principal in G::\"g1\" };
+         permit (principal, action, resource) when { resource.level == 3 };
+         permit (principal, action, resource) when { resource in G::\"g0\" };",
+    );
+    let program = Program::open(&bytes).expect("a program");
+    let entity = |number: usize, level: i64, parents: &[serde_json::Value]| json!({"uid": uid(number), "attrs": {"level": level}, "parents": parents});
+    let text = json!({
+        "principal": uid(5), "action": {"type": "Action", "id": "a"}, "resource": uid(7),
+        "entities": [entity(3, 0, &[]), entity(5, 1, &[uid(3)]), entity(8, 0, &[])],
+    })
+    .to_string();
+    let document = Document::parse(text.as_bytes(), Profile::Request).expect("JSON");
+    let mut input = Input::read(&program, document.root()).expect("conforms");
+    let permits = |input: &Input<'_>| {
+        let verdict = program.authorize(input, &Steps::new(), Selection::Index);
+        verdict.expect("steps").permits
+    };
+    assert_eq!(permits(&input), Vec::<usize>::new());
+    let level = |level| Record::made(vec![("level", Value::Long(level))]);
+    // One that was described, and one that was not.
+    input
+        .entities
+        .put(Uid::new("G", "g5"), level(2), &[Uid::new("G", "g1")]);
+    assert_eq!(permits(&input), [0]);
+    input.entities.put(
+        Uid::new("G", "g7"),
+        level(3),
+        &[Uid::new("G", "g3"), Uid::new("G", "g8")],
+    );
+    assert_eq!(permits(&input), [0, 1]);
+    input
+        .entities
+        .put(Uid::new("G", "g3"), level(0), &[Uid::new("G", "g0")]);
+    assert_eq!(permits(&input), [0, 1, 2]);
+}
