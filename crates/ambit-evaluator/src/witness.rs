@@ -97,13 +97,16 @@ fn values<'s>(spec: Json<'s>, out: &mut Vec<Option<Json<'s>>>) -> bool {
                 .get("constraint")
                 .is_some_and(|inner| values(inner, out));
         }
-        // Of several that must hold, one with few values is enough; of alternatives, all.
+        // Of several that must hold, one with few values is enough, and the ends of all ranges count.
         Some("all") => {
-            return elements("constraints").fold(false, |few, inner| values(inner, out) || few);
+            let mut few = false;
+            for inner in elements("constraints") {
+                few |= values(inner, out);
+            }
+            return few;
         }
-        Some("any") => {
-            return elements("constraints").fold(true, |few, inner| values(inner, out) && few);
-        }
+        // Of alternatives, all must have few.
+        Some("any") => return elements("constraints").all(|inner| values(inner, out)),
         _ => return false,
     }
     true
