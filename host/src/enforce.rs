@@ -33,11 +33,21 @@ pub trait Discharge: Send + Sync {
     /// [`NotDischarged`] when it cannot be done: the action must not happen then.
     fn discharge(&self, obligation: &Obligation<'_>) -> Result<(), NotDischarged>;
 
-    /// Whether it looks at something and uses nothing up. Such obligations are discharged first, so
-    /// that what they refuse costs nobody a charge.
-    fn only_checks(&self) -> bool {
-        false
+    /// When it is discharged, among the other obligations of an answer.
+    fn turn(&self) -> Turn {
+        Turn::Use
     }
+}
+
+/// The turns in which the obligations of an answer are discharged; within one, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Looks at something and uses nothing up: what it refuses costs nobody a charge.
+    Check,
+    /// Uses something up.
+    Use,
+    /// Reaches people: nobody is asked about a call that was refused.
+    Tell,
 }
 
 /// Why an obligation was not done.
@@ -147,8 +157,7 @@ impl Enforcer {
         self
     }
 
-    /// Judges an answer and discharges its obligations, in their order, those that
-    /// [only check](Discharge::only_checks) first. All kinds are looked up before the first is done,
+    /// Judges an answer and discharges its obligations, in their order, each in its [`Turn`]. All kinds are looked up before the first is done,
     /// so that an unknown one costs nobody a charge.
     ///
     /// With a [log](Self::log), the decision is written before anything is done, and what became of
@@ -222,7 +231,7 @@ impl Enforcer {
             };
             work.push((Some(handler), obligation));
         }
-        work.sort_by_key(|(handler, _)| !handler.is_some_and(|handler| handler.only_checks()));
+        work.sort_by_key(|(handler, _)| handler.map_or(Turn::Use, |handler| handler.turn()));
         let mut discharged = Vec::with_capacity(work.len());
         for (handler, obligation) in work {
             let done = handler.map_or(Ok(()), |handler| handler.discharge(obligation));

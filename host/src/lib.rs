@@ -6,7 +6,7 @@
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
 //! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
 //!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log,
-//!   [`status`] the lists of revoked tokens.
+//!   [`status`] the lists of revoked tokens, [`proposals`] the calls that wait for a person's yes.
 //!
 //! ```no_run
 //! use ambit_host::{
@@ -33,6 +33,7 @@ mod journal;
 pub mod ledger;
 mod module;
 mod native;
+pub mod proposals;
 mod runtime;
 mod signer;
 pub mod status;
@@ -40,7 +41,7 @@ mod versions;
 mod wasm;
 
 pub use ambit_token::module::TrustedKeys as Trust;
-pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Verdict};
+pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Turn, Verdict};
 pub use error::LoadError;
 pub use evaluator::{Evaluator, Fault};
 pub use files::detached_path;

@@ -277,7 +277,16 @@ fn a_consume_obligation_is_discharged_by_the_ledger() {
         NOW + 90
     ));
     assert_eq!(outcome(&enforcer.enforce(&proof)), "permitted");
-    assert_eq!(outcome(&enforcer.enforce(&proof)), "obligation.failed");
+    assert_eq!(outcome(&enforcer.enforce(&proof)), "possession.used");
+    let receipt = proof.replace("proof", "receipt").replace("t:j", "r:j");
+    assert_eq!(outcome(&enforcer.enforce(&receipt)), "permitted");
+    assert_eq!(outcome(&enforcer.enforce(&receipt)), "approval.used");
+
+    let once = answer(
+        r#"{"charges":[{"key":"d:1:0","type":"use_limit","amount":1,"max":2},{"key":"d:1:1","type":"use_limit","amount":2,"max":2}]}"#,
+    );
+    assert_eq!(outcome(&enforcer.enforce(&once)), "permitted");
+    assert_eq!(outcome(&enforcer.enforce(&once)), "limit.uses");
 
     // A host without a ledger refuses.
     assert_eq!(

@@ -10,7 +10,7 @@ use ambit_host::Verdict;
 use ambit_host::status::{
     Fetch, LIST_BYTES, StatusError, StatusKey, StatusList, StatusLists, StatusSource,
 };
-use ambit_token::base64url;
+use ambit_token::{PublicKey, base64url};
 use ed25519_dalek::{Signer as _, SigningKey};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -87,7 +87,7 @@ fn source() -> StatusSource {
         prefixes: vec!["https://status.example/lists/".into()],
         keys: vec![StatusKey {
             kid: "status-1".into(),
-            public: key().verifying_key().to_bytes(),
+            public: PublicKey::Ed25519(key().verifying_key().to_bytes()),
         }],
     }
 }
@@ -369,12 +369,40 @@ fn a_status_obligation_is_discharged_by_the_list() {
     let list = || signed(&claims(&[2]));
     assert_eq!(code(list(), &ext(0, 300)), "permitted");
     assert_eq!(code(list(), &ext(1, 300)), "status.revoked");
-    assert_eq!(code(list(), &ext(0, 9)), "obligation.failed", "too old");
+    assert_eq!(code(list(), &ext(0, 9)), "status.stale");
     assert_eq!(code(list(), &ext(9, 300)), "obligation.failed");
     assert_eq!(code(b"x".to_vec(), &ext(0, 300)), "obligation.failed");
     assert_eq!(code(list(), "{}"), "obligation.failed");
     let more = ext(0, 300).replace("}", r#","how":"else"}"#);
     assert_eq!(code(list(), &more), "obligation.failed");
+}
+
+#[test]
+fn a_list_by_a_p256_key_is_believed_only_as_es256() {
+    let secret = p256::ecdsa::SigningKey::from_slice(&[0x21; 32]).unwrap();
+    let point = secret.verifying_key().to_sec1_point(false);
+    let public = PublicKey::P256(point.as_bytes()[1..].try_into().unwrap());
+    let es256 = |alg: &str| {
+        let mut header = header();
+        header["alg"] = alg.into();
+        let encode = |value: &Value| base64url::encode(value.to_string().as_bytes());
+        let input = format!("{}.{}", encode(&header), encode(&claims(&[2])));
+        let signature: p256::ecdsa::Signature = secret.sign(input.as_bytes());
+        format!("{input}.{}", base64url::encode(&signature.to_bytes())).into_bytes()
+    };
+    let look_up = |list: Vec<u8>| {
+        let mut source = source();
+        source.keys[0].public = public;
+        let lists = StatusLists::new(vec![source], Server::of(&[list]).fetch()).unwrap();
+        value(&lists, 1, NOW)
+    };
+    assert_eq!(look_up(es256("ES256")), Ok(1));
+    assert_eq!(look_up(es256("Ed25519")), Err("status.token"));
+    assert_eq!(look_up(signed(&claims(&[2]))), Err("status.token"));
+    let mut altered = es256("ES256");
+    let last = altered.len() - 10;
+    altered[last] ^= 1;
+    assert_eq!(look_up(altered), Err("status.token"));
 }
 
 /// The lists of the standard's appendix. Its example token is signed with ES256, by a key that is not

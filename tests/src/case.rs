@@ -307,6 +307,7 @@ fn block(value: &Value) -> Result<BlockSpec, String> {
             "signer" => block.signer = word(),
             "holder" => block.holder = word(),
             "edit" => block.edit = edits(value)?,
+            "webauthn" => block.webauthn = Some(value.clone()),
             _ => return Err(format!("a block does not know `{name}`")),
         }
     }

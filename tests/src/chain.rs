@@ -22,6 +22,8 @@ pub struct BlockSpec {
     pub holder: Option<String>,
     /// Replacements in the text of the claims, before it is signed.
     pub edit: Vec<(String, String)>,
+    /// Of a receipt: signed by a WebAuthn assertion that differs from a sound one by this.
+    pub webauthn: Option<Value>,
 }
 
 /// The three parts of each block.

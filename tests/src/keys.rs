@@ -25,10 +25,13 @@ const SEEDS: [(&str, u8); 15] = [
 ];
 
 /// P-256 keys by name, each with the byte of which its secret scalar is made.
-const P256: [(&str, u8); 3] = [
+const P256: [(&str, u8); 6] = [
     ("es-broker", 0x21),
     ("es-holder", 0x22),
     ("es-approver", 0x23),
+    ("es-approving", 0x24),
+    ("es-revoker", 0x25),
+    ("es-holder-2", 0x26),
 ];
 
 /// Who holds the root, and then each derived block, unless a case says otherwise.

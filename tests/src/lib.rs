@@ -14,6 +14,7 @@ pub mod keys;
 pub mod project;
 pub mod scene;
 pub mod statement;
+pub mod webauthn;
 
 use std::path::{Path, PathBuf};
 

@@ -46,7 +46,7 @@ impl SignedPolicy {
             .collect::<Result<Vec<_>, _>>()?;
         let bundle = compile(&spec.project, &issuers, folder.path())?;
         let bundle = patched(bundle, spec.bundle.as_ref())?;
-        let key = secret_key(folder.path())?;
+        let key = secret_key(MODULE_KEY, folder.path())?;
         let module = signed_module(&guest()?, &bundle, &key)?;
         fs::write(folder.path().join("policy.wasm"), module).map_err(|error| error.to_string())?;
         Ok(Self {
@@ -97,7 +97,7 @@ impl SignedPolicy {
         let module =
             module::assemble(&guest()?, &self.bundle).map_err(|error| error.to_string())?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let key = secret_key(folder.path())?;
+        let key = secret_key(MODULE_KEY, folder.path())?;
         let signed = sign::module(&module, &[key], SignOptions::default());
         match signed.map_err(|error| error.to_string())? {
             Signed::Detached { envelope } => Ok((module, envelope)),
@@ -237,13 +237,17 @@ fn patched(bundle: Vec<u8>, patch: Option<&Value>) -> Result<Vec<u8>, String> {
         .ok_or_else(|| "the changed bundle cannot be encoded".to_owned())
 }
 
-/// The compiler reads private keys from files that only their owner can read.
-fn secret_key(folder: &Path) -> Result<SecretKey, String> {
-    let key = keys::named(MODULE_KEY)?;
+/// A fixed key as the compiler's. It reads private keys from files that only their owner can read.
+///
+/// # Errors
+///
+/// The key is not known, or the file cannot be written.
+pub fn secret_key(name: &str, folder: &Path) -> Result<SecretKey, String> {
+    let key = keys::named(name)?;
     let mut jwk = key.jwk();
-    jwk["kid"] = MODULE_KEY.into();
+    jwk["kid"] = name.into();
     jwk["d"] = base64url::encode(&key.secret()).into();
-    let file = folder.join("module-1.jwk");
+    let file = folder.join(format!("{name}.jwk"));
     write_private(&file, &jwk.to_string())
         .map_err(|error| format!("{}: {error}", file.display()))?;
     load(&file).map_err(|error| error.to_string())

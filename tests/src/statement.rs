@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::chain::BlockSpec;
 use crate::data::{expand, merge};
-use crate::keys;
+use crate::{keys, webauthn};
 
 /// What statements are made for: the request before they are put into it.
 #[derive(Debug)]
@@ -146,8 +146,12 @@ impl Asked<'_> {
         }
         let header = base64url::encode(header.to_string().as_bytes());
         let claims = base64url::encode(claims.as_bytes());
-        let signature = signer.sign(format!("{header}.{claims}").as_bytes());
-        Ok(format!("{header}.{claims}.{signature}"))
+        let input = format!("{header}.{claims}");
+        let signature = match &spec.webauthn {
+            None => signer.sign(input.as_bytes()),
+            Some(patch) => webauthn::assertion(signer, input.as_bytes(), patch)?,
+        };
+        Ok(format!("{input}.{signature}"))
     }
 }
 

@@ -20,6 +20,18 @@ const UNREACHABLE: &[(Reason, &str)] = &[
         "a wildcard matches whatever is there; absence is `constraint.missing`",
     ),
     (
+        Reason::PossessionUsed,
+        "given by the host, whose ledger knows what was used",
+    ),
+    (
+        Reason::ApprovalUsed,
+        "given by the host, whose ledger knows what was used",
+    ),
+    (
+        Reason::LimitUses,
+        "given by the host, whose ledger knows what was used",
+    ),
+    (
         Reason::ObligationUnknown,
         "given by the host, when it enforces",
     ),

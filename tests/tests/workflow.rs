@@ -11,7 +11,7 @@ use ambit_host::ledger::{Consume, Ledger, SqliteLedger};
 use ambit_host::status::{StatusKey, StatusLists, StatusSource};
 use ambit_host::{
     Discharge, Enforcer, Evaluator, Instances, NativeEngine, NotDischarged, Obligation, Runtime,
-    Signer, Verdict, WasmEngine,
+    Signer, Turn, Verdict, WasmEngine,
 };
 use ambit_tests::case::{Case, read_all};
 use ambit_tests::keys;
@@ -67,12 +67,11 @@ fn list(packed: &str, iat: i64) -> Vec<u8> {
 }
 
 fn lists() -> StatusLists {
-    let x = keys::named("broker-2").unwrap().x();
     let source = StatusSource {
         prefixes: vec!["https://broker.acme.example/status/".into()],
         keys: vec![StatusKey {
             kid: "status-1".into(),
-            public: base64url::decode_array(x.as_bytes()).unwrap(),
+            public: keys::named("broker-2").unwrap().public(),
         }],
     };
     let fetch = Box::new(|_: &str, _| Ok(list(PACKED[0], NOW - 1)));
@@ -106,8 +105,8 @@ impl Discharge for Shared {
         self.0.discharge(obligation)
     }
 
-    fn only_checks(&self) -> bool {
-        self.0.only_checks()
+    fn turn(&self) -> Turn {
+        self.0.turn()
     }
 }
 
@@ -227,6 +226,6 @@ fn small_steps_end_at_the_bound() {
         assert_eq!(point.ask(&steps["first"]), "allowed");
     }
     // 500.00 would still hold it, but the entry may be used three times: nothing is charged.
-    assert_eq!(point.ask(&steps["second"]), "obligation.failed");
+    assert_eq!(point.ask(&steps["second"]), "limit.uses");
     assert_eq!(point.spent(&steps["first"]), 3 * 9870);
 }

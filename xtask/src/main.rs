@@ -10,6 +10,7 @@ mod demo;
 mod differential;
 mod fuzz;
 mod guest;
+mod jose;
 mod judge;
 mod mutants;
 mod plot;

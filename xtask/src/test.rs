@@ -14,7 +14,7 @@ use crate::cargo::{self, cargo};
 use crate::guest;
 use crate::judge::EngineChoice;
 use crate::ui::{self, Tally};
-use crate::{agentdojo, corpus, differential, fuzz, mutants, vectors};
+use crate::{agentdojo, corpus, differential, fuzz, jose, mutants, vectors};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -45,6 +45,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     if node {
         ui::note(crate::web::build(root)?.display());
     }
+    ui::heading("Installing the JOSE libraries of others");
+    jose::install(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ambit_compiler::CompileError;
 use ambit_compiler::keys::{self, SecretKey};
+use ambit_token::PublicKey;
 use serde_json::{Map, Value, json};
 
 use crate::advice;
@@ -15,24 +16,45 @@ pub(crate) fn private(path: &Path) -> Result<SecretKey, Failure> {
     keys::load(path).map_err(|error| compile(&error))
 }
 
-/// The public Ed25519 key of a JWK file. Of a private key, where its owner alone can read it, the
-/// public half.
-pub(crate) fn public(path: &Path) -> Result<[u8; 32], Failure> {
+/// The public key of a JWK file. Of a private key, where its owner alone can read it, the public half.
+pub(crate) fn public(path: &Path) -> Result<PublicKey, Failure> {
     let text = files::read(path, files::SMALL)?;
     let jwk: Map<String, Value> = serde_json::from_slice(&text).map_err(|_| not_a_key(path))?;
     if jwk.contains_key("d") {
         return Ok(private(path)?.public());
     }
     let member = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let alg = match (member("kty"), member("crv")) {
+        (Some("OKP"), Some("Ed25519")) => "Ed25519",
+        (Some("EC"), Some("P-256")) => "ES256",
+        _ => return Err(not_a_key(path)),
+    };
     member("x")
-        .filter(|_| member("kty") == Some("OKP") && member("crv") == Some("Ed25519"))
-        .and_then(|x| ambit_token::base64url::decode_array(x.as_bytes()))
-        .filter(ambit_token::ed25519::usable)
+        .and_then(|x| PublicKey::from_parts(alg, x, member("y")))
+        .filter(PublicKey::is_usable)
         .ok_or_else(|| not_a_key(path))
 }
 
+/// The same where only Ed25519 will do.
+pub(crate) fn public_ed25519(path: &Path) -> Result<[u8; 32], Failure> {
+    match public(path)? {
+        PublicKey::Ed25519(public) => Ok(public),
+        PublicKey::P256(_) => Err(not_ed25519(path)),
+    }
+}
+
+/// For modules and logs, whose formats know one algorithm.
+pub(crate) fn not_ed25519(path: &Path) -> Failure {
+    Failure::unusable(
+        "key.format",
+        "this is a P-256 key; here only Ed25519 is used",
+    )
+    .at(path)
+    .help("make one with `ambit keygen -o FILE`")
+}
+
 fn not_a_key(path: &Path) -> Failure {
-    Failure::unusable("key.format", "this is not an Ed25519 public key")
+    Failure::unusable("key.format", "this is not an Ed25519 or P-256 public key")
         .at(path)
         .help("wanted a JWK like {\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"…\"}, as `ambit keygen` prints it")
 }

@@ -34,7 +34,9 @@ impl Logging {
         let (Some(path), Some(key)) = (&self.log, &self.log_key) else {
             return Ok(None);
         };
-        let key = LogKey(keys::private(key)?);
+        let secret = keys::private(key)?;
+        let public = secret.ed25519().ok_or_else(|| keys::not_ed25519(key))?;
+        let key = LogKey { secret, public };
         let name = self
             .log_name
             .clone()
@@ -72,19 +74,22 @@ impl Log {
 }
 
 /// A key of `ambit keygen` that signs checkpoints.
-struct LogKey(SecretKey);
+struct LogKey {
+    secret: SecretKey,
+    public: [u8; 32],
+}
 
 impl Signer for LogKey {
     fn name(&self) -> &str {
-        self.0.kid()
+        self.secret.kid()
     }
 
     fn public(&self) -> [u8; 32] {
-        self.0.public()
+        self.public
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
-        Ok(self.0.sign(message))
+        Ok(self.secret.sign(message))
     }
 }
 
@@ -117,7 +122,7 @@ impl Believing {
             };
         }
         let path = Path::new(&self.key);
-        let public = keys::public(path)?;
+        let public = keys::public_ed25519(path)?;
         let name = match &self.name {
             Some(name) => name.clone(),
             None => kid(path)?.unwrap_or_else(|| ambit_token::thumbprint(&public)),

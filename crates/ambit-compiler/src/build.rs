@@ -131,6 +131,13 @@ fn key(key: &IssuerKey) -> Json {
     if let Some(y) = &key.y {
         json["y"] = json!(y);
     }
+    if let Some(sub) = &key.sub {
+        json["sub"] = json!(sub);
+    }
+    if let Some(credential) = &key.credential {
+        json["rp_id"] = json!(credential.rp_id);
+        json["origin"] = json!(credential.origin);
+    }
     let lists = [
         ("tenants", &key.tenants),
         ("audiences", &key.audiences),

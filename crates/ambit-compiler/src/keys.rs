@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use ambit_token::PublicKey;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -15,13 +16,29 @@ use crate::error::CompileError;
 /// Bytes of a key file; a JWK has about 200.
 const FILE_BYTES: u64 = 16 * 1024;
 
-/// An Ed25519 private key with the `kid` under which its public half is known.
+/// A private key with the `kid` under which its public half is known.
 ///
 /// It is wiped from memory when dropped, and its debug form shows stars.
 pub struct SecretKey {
-    key: SigningKey,
+    key: Pair,
     kid: String,
     old_name: bool,
+}
+
+/// Both kinds wipe themselves on drop.
+enum Pair {
+    Ed25519(SigningKey),
+    P256(p256::ecdsa::SigningKey),
+}
+
+/// The algorithm of a key to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// What everything here signs with unless somebody needs the other.
+    #[default]
+    Ed25519,
+    /// ECDSA on P-256, for issuers and holders whose keys are kept where Ed25519 is not known.
+    Es256,
 }
 
 impl fmt::Debug for SecretKey {
@@ -33,16 +50,45 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Makes a key from the operating system's randomness. Without a `kid` it is called by its RFC 7638
-/// thumbprint.
+/// Makes an Ed25519 key from the operating system's randomness. Without a `kid` it is called by its
+/// RFC 7638 thumbprint.
 ///
 /// # Errors
 ///
 /// `key.random` when the system has none.
 pub fn generate(kid: Option<&str>) -> Result<SecretKey, CompileError> {
-    let mut seed = Zeroizing::new([0_u8; 32]);
-    random(seed.as_mut_slice())?;
-    Ok(SecretKey::from_seed(&seed, kid))
+    generate_for(Algorithm::Ed25519, kid)
+}
+
+/// [`generate()`] for either algorithm.
+///
+/// # Errors
+///
+/// `key.random`
+pub fn generate_for(algorithm: Algorithm, kid: Option<&str>) -> Result<SecretKey, CompileError> {
+    /// Of random scalars one in 2^32 is none of P-256; more than a few in a row are no accident.
+    const TRIES: usize = 8;
+    let mut secret = Zeroizing::new([0_u8; 32]);
+    for _ in 0..TRIES {
+        random(secret.as_mut_slice())?;
+        if let Some(key) = SecretKey::from_secret(algorithm, &secret, kid) {
+            return Ok(key);
+        }
+    }
+    let message = "the system's randomness gives no key";
+    Err(CompileError::new("key.random", message))
+}
+
+/// A public key as a JWK, as `cnf.jwk` has it.
+#[must_use]
+pub fn public_jwk(key: &PublicKey) -> Value {
+    match key {
+        PublicKey::Ed25519(x) => json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(x)}),
+        PublicKey::P256(point) => {
+            let (x, y) = point.split_at(32);
+            json!({"kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y)})
+        }
+    }
 }
 
 /// Reads a private key: a JWK file that only its owner can read.
@@ -50,7 +96,7 @@ pub fn generate(kid: Option<&str>) -> Result<SecretKey, CompileError> {
 /// # Errors
 ///
 /// `key.file` when it cannot be read, `key.mode` when others could read it, `key.format` when it is
-/// not a private Ed25519 JWK whose two halves belong together. No message repeats its content.
+/// not a private Ed25519 or P-256 JWK whose two halves belong together. No message repeats its content.
 pub fn load(path: &Path) -> Result<SecretKey, CompileError> {
     let error =
         |error: &io::Error| CompileError::new("key.file", format!("`{}`: {error}", path.display()));
@@ -66,7 +112,7 @@ pub fn load(path: &Path) -> Result<SecretKey, CompileError> {
     limited.read_to_end(&mut text).map_err(|one| error(&one))?;
     SecretKey::from_jwk(&text).ok_or_else(|| {
         let message = format!(
-            "`{}` is not a private Ed25519 key as `ambit keygen` writes it (a JWK with `kty`, `crv`, `x`, `d`)",
+            "`{}` is not a private Ed25519 or P-256 key as `ambit keygen` writes it (a JWK with `kty`, `crv`, `x`, `d`)",
             path.display()
         );
         CompileError::new("key.format", message)
@@ -98,17 +144,19 @@ fn check_mode(_file: &fs::File, _path: &Path) -> Result<(), CompileError> {
 }
 
 impl SecretKey {
-    fn from_seed(seed: &[u8; 32], kid: Option<&str>) -> Self {
-        let key = SigningKey::from_bytes(seed);
-        let kid = kid.map_or_else(
-            || ambit_token::thumbprint(key.verifying_key().as_bytes()),
-            str::to_owned,
-        );
-        Self {
+    /// `None` for what is no scalar of P-256.
+    fn from_secret(algorithm: Algorithm, secret: &[u8; 32], kid: Option<&str>) -> Option<Self> {
+        let key = match algorithm {
+            Algorithm::Ed25519 => Pair::Ed25519(SigningKey::from_bytes(secret)),
+            Algorithm::Es256 => Pair::P256(p256::ecdsa::SigningKey::from_slice(secret).ok()?),
+        };
+        let mut key = Self {
             key,
-            kid,
+            kid: String::new(),
             old_name: false,
-        }
+        };
+        key.kid = kid.map_or_else(|| key.thumbprint(), str::to_owned);
+        Some(key)
     }
 
     /// The key of a private JWK.
@@ -119,18 +167,20 @@ impl SecretKey {
         };
         let d = Zeroizing::new(d);
         let member = |name: &str| jwk.get(name).and_then(Value::as_str);
-        let alg = member("alg").unwrap_or("Ed25519");
-        let plain = member("kty") == Some("OKP") && member("crv") == Some("Ed25519");
-        if !plain || !matches!(alg, "Ed25519" | "EdDSA") {
-            return None;
-        }
-        let seed = Zeroizing::new(from_base64url(&d)?);
-        let seed = <&[u8; 32]>::try_from(seed.as_slice()).ok()?;
-        let key = Self {
-            old_name: alg == "EdDSA",
-            ..Self::from_seed(seed, member("kid"))
+        let (algorithm, old_name) = match (member("kty")?, member("crv")?, member("alg")) {
+            ("OKP", "Ed25519", None | Some("Ed25519")) => (Algorithm::Ed25519, false),
+            ("OKP", "Ed25519", Some("EdDSA")) => (Algorithm::Ed25519, true),
+            ("EC", "P-256", None | Some("ES256")) => (Algorithm::Es256, false),
+            _ => return None,
         };
-        (from_base64url(member("x")?)? == key.public()).then_some(key)
+        let secret = Zeroizing::new(from_base64url(&d)?);
+        let secret = <&[u8; 32]>::try_from(secret.as_slice()).ok()?;
+        let key = Self {
+            old_name,
+            ..Self::from_secret(algorithm, secret, member("kid"))?
+        };
+        let halves = PublicKey::from_parts(key.alg(), member("x")?, member("y"));
+        (halves == Some(key.public())).then_some(key)
     }
 
     /// Writes the private key to a new file that only its owner can read (mode 0600).
@@ -161,33 +211,75 @@ impl SecretKey {
 
     /// Written by hand, so that no copy of the secret stays behind in a JSON value.
     fn private_jwk(&self) -> Zeroizing<String> {
-        let seed = Zeroizing::new(self.key.to_bytes());
-        let d = Zeroizing::new(base64url(seed.as_slice()));
+        let secret: Zeroizing<[u8; 32]> = Zeroizing::new(match &self.key {
+            Pair::Ed25519(key) => key.to_bytes(),
+            Pair::P256(key) => key.to_bytes().into(),
+        });
+        let d = Zeroizing::new(base64url(secret.as_slice()));
         let kid = Value::from(self.kid.as_str());
+        let (kty, crv) = match self.key {
+            Pair::Ed25519(_) => ("OKP", "Ed25519"),
+            Pair::P256(_) => ("EC", "P-256"),
+        };
+        let y = self
+            .y()
+            .map_or_else(String::new, |y| format!("\"y\":\"{y}\","));
         Zeroizing::new(format!(
-            "{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":{kid},\"alg\":\"{}\",\"x\":\"{}\",\"d\":\"{}\"}}\n",
+            "{{\"kty\":\"{kty}\",\"crv\":\"{crv}\",\"kid\":{kid},\"alg\":\"{}\",\"x\":\"{}\",{y}\"d\":\"{}\"}}\n",
             self.alg(),
-            base64url(&self.public()),
+            self.x(),
             *d
         ))
     }
 
     /// The public key.
     #[must_use]
-    pub fn public(&self) -> [u8; 32] {
-        self.key.verifying_key().to_bytes()
+    pub fn public(&self) -> PublicKey {
+        match &self.key {
+            Pair::Ed25519(key) => PublicKey::Ed25519(key.verifying_key().to_bytes()),
+            Pair::P256(key) => {
+                let point = key.verifying_key().to_sec1_point(false);
+                let mut both = [0; 64];
+                // Behind the byte that says that both coordinates follow.
+                for (to, from) in both.iter_mut().zip(point.as_bytes().iter().skip(1)) {
+                    *to = *from;
+                }
+                PublicKey::P256(both)
+            }
+        }
+    }
+
+    /// The public key where it is an Ed25519 key: policy modules and audit logs know no other.
+    #[must_use]
+    pub fn ed25519(&self) -> Option<[u8; 32]> {
+        match self.public() {
+            PublicKey::Ed25519(public) => Some(public),
+            PublicKey::P256(_) => None,
+        }
     }
 
     /// The public key as base64url: the `x` of `ambit.toml`.
     #[must_use]
     pub fn x(&self) -> String {
-        base64url(&self.public())
+        match self.public() {
+            PublicKey::Ed25519(x) => base64url(&x),
+            PublicKey::P256(point) => base64url(point.split_at(32).0),
+        }
     }
 
-    /// The public key as a JWK: `{"kty", "crv", "x"}`, as `cnf.jwk` and `keys.json` have it.
+    /// The second coordinate of a P-256 key: the `y` of `ambit.toml`.
+    #[must_use]
+    pub fn y(&self) -> Option<String> {
+        match self.public() {
+            PublicKey::Ed25519(_) => None,
+            PublicKey::P256(point) => Some(base64url(point.split_at(32).1)),
+        }
+    }
+
+    /// The public key as a JWK, as `cnf.jwk` and `keys.json` have it.
     #[must_use]
     pub fn public_jwk(&self) -> Value {
-        json!({"kty": "OKP", "crv": "Ed25519", "x": self.x()})
+        public_jwk(&self.public())
     }
 
     /// The name of the key.
@@ -199,20 +291,31 @@ impl SecretKey {
     /// The RFC 7638 thumbprint of the public key.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        ambit_token::thumbprint(&self.public())
+        self.public().thumbprint()
     }
 
-    /// The header `alg`: `Ed25519`, or `EdDSA` where the key file says so.
+    /// The header `alg`: `Ed25519`, `EdDSA` where the key file says so, or `ES256`.
     #[must_use]
     pub const fn alg(&self) -> &'static str {
-        if self.old_name { "EdDSA" } else { "Ed25519" }
+        match self.key {
+            Pair::Ed25519(_) if self.old_name => "EdDSA",
+            Pair::Ed25519(_) => "Ed25519",
+            Pair::P256(_) => "ES256",
+        }
     }
 
     /// The signature over a message. Every form that is signed has a beginning of its own, so that none
     /// passes for another; still, one key signs one kind of thing.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+        match &self.key {
+            Pair::Ed25519(key) => key.sign(message).to_bytes(),
+            Pair::P256(key) => {
+                // Deterministic (RFC 6979): no randomness that could fail.
+                let signature: p256::ecdsa::Signature = key.sign(message);
+                signature.to_bytes().into()
+            }
+        }
     }
 }
 

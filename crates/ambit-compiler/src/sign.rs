@@ -79,6 +79,13 @@ pub fn module(
 /// A signer counts once, and is found by its name.
 fn check_names(keys: &[SecretKey]) -> Result<(), CompileError> {
     for (at, key) in keys.iter().enumerate() {
+        if key.ed25519().is_none() {
+            let message = format!(
+                "the key `{}` is a P-256 key; modules are signed with Ed25519",
+                key.kid()
+            );
+            return Err(CompileError::new("sign.keys", message));
+        }
         let before = keys.iter().take(at);
         if before
             .clone()
@@ -149,7 +156,9 @@ fn check(
     keys: &[SecretKey],
     statement: &Statement,
 ) -> Result<(), CompileError> {
-    let trusted = keys.iter().map(|key| (key.kid().to_owned(), key.public()));
+    let trusted = keys
+        .iter()
+        .filter_map(|key| Some((key.kid().to_owned(), key.ed25519()?)));
     let trusted = TrustedKeys::new(keys.len(), trusted.collect())
         .map_err(|error| CompileError::new("sign.keys", error.detail))?;
     let expect = Expect {

@@ -17,6 +17,30 @@ fn a_key_survives_its_file() {
 }
 
 #[test]
+fn a_p256_key_survives_its_file_and_signs() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("broker.jwk");
+    let key = keys::generate_for(keys::Algorithm::Es256, None).unwrap();
+    assert_eq!((key.alg(), key.kid()), ("ES256", key.thumbprint().as_str()));
+    key.save(&path).unwrap();
+    let again = keys::load(&path).unwrap();
+    assert_eq!(again.public(), key.public());
+    assert!(key.public().verify(b"message", &again.sign(b"message")));
+    assert!(!key.public().verify(b"another", &again.sign(b"message")));
+    assert_eq!(key.ed25519(), None);
+    let shown = format!("{key:?} {}", key.public_jwk());
+    assert!(
+        shown.contains("****") && !shown.contains("\"d\""),
+        "{shown}"
+    );
+    // Halves that do not belong together.
+    let text = fs::read_to_string(&path).unwrap();
+    let other = keys::generate_for(keys::Algorithm::Es256, None).unwrap();
+    fs::write(&path, text.replace(&key.x(), &other.x())).unwrap();
+    assert_eq!(keys::load(&path).unwrap_err().code, "key.format");
+}
+
+#[test]
 fn a_key_is_not_printed() {
     let key = keys::generate(None).unwrap();
     assert_eq!(key.kid(), key.thumbprint());

@@ -127,6 +127,7 @@ reasons! {
     PossessionCall "possession.call" "The proof was made for another call.";
     PossessionExpired "possession.expired" "The proof is too old.";
     PossessionIatFuture "possession.iat_future" "The proof was made in the future.";
+    PossessionUsed "possession.used" "The proof was used before; each works once.";
 
     ManifestNone "manifest.none" "Nothing may be granted to this agent.";
     ManifestLife "manifest.life" "The permission is valid for longer than this agent may have one.";
@@ -162,6 +163,7 @@ reasons! {
     ConstraintWildcard "constraint.wildcard" "A detail must be given.";
 
     LimitSpend "limit.spend" "The amount is more than the permission's budget, or is not given as it must be.";
+    LimitUses "limit.uses" "The permission was used as often as it may be.";
     StatusRevoked "status.revoked" "The permission was revoked or suspended.";
     StatusMismatch "status.mismatch" "The status that the service gave belongs to another permission.";
     StatusStale "status.stale" "It was not checked recently enough whether the permission was revoked.";
@@ -195,6 +197,7 @@ reasons! {
     ApprovalApprover "approval.approver" "Who approved may not approve this.";
     ApprovalDenied "approval.denied" "A person said no to this.";
     ApprovalRepeated "approval.repeated" "The same approval was shown twice.";
+    ApprovalUsed "approval.used" "The approval was used before; each is for one call.";
 
     PolicyForbid "policy.forbid" "A rule of the organisation forbids this.";
     PolicyError "policy.error" "A rule of the organisation could not be checked, so the answer is no.";

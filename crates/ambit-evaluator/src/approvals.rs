@@ -97,7 +97,11 @@ fn check_key(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
         let list = key.and_then(|key| key.only(list));
         list.is_none_or(|list| value.is_some() && list.elements().any(|one| one.as_str() == value))
     };
+    let own = key
+        .and_then(|key| key.sub())
+        .is_none_or(|sub| sub == receipt.sub);
     let allowed = key.is_some()
+        && own
         && lists("tenants", case.token.tenant())
         && lists("audiences", Some(case.request.facts.audience))
         && lists("agents", Some(case.token.agent_uid()))
@@ -106,7 +110,8 @@ fn check_key(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
     if allowed {
         return Ok(());
     }
-    let admin = "the key may not sign receipts for this tenant, audience, agent, risk or action";
+    let admin =
+        "the key may not sign receipts for this person, tenant, audience, agent, risk or action";
     Err(Denial::new(Reason::ApprovalKeyRole, admin))
 }
 

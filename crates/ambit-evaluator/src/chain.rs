@@ -1,7 +1,9 @@
 //! Step 2: the token chain, with the bundle's keys.
 
 use ambit_policy::{Bundle, Key};
-use ambit_token::{ChainCache, IssuerKey, Keys, PublicKey, UnverifiedToken, VerifiedToken};
+use ambit_token::{
+    ChainCache, IssuerKey, Keys, PublicKey, RelyingParty, UnverifiedToken, VerifiedToken,
+};
 
 use crate::denial::Denial;
 
@@ -25,6 +27,9 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         eddsa_name: key.alg() == "EdDSA",
         public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
+        webauthn: key
+            .relying_party()
+            .map(|(rp_id, origin)| RelyingParty { rp_id, origin }),
         tenants: key.only("tenants"),
         audiences: key.only("audiences"),
         agents: key.only("agents"),

@@ -43,7 +43,10 @@ impl Denial {
     }
 
     pub(crate) fn with_remedy(self, remedy: Option<Remedy>) -> Self {
-        Self { remedy, ..self }
+        Self {
+            remedy: remedy.map(Remedy::in_order),
+            ..self
+        }
     }
 }
 

@@ -44,6 +44,7 @@ mod request;
 mod requires;
 mod revocation;
 mod text;
+mod witness;
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -10,8 +10,9 @@ use ambit_core::json::Writer;
 
 use crate::Case;
 use crate::authority::{Cause, Layer, Selected, Source};
-use crate::requires::{self, Needs};
+use crate::requires;
 use crate::text::joined;
+use crate::witness;
 
 /// What would help, in the order in which it must be done.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(crate) enum Step {
     Approval {
         approvers: Vec<String>,
         count: i64,
-        /// The action digest, where the call itself need not change first.
+        /// The action digest. It is told only where nothing before changes the call or its token.
         binding_s256: Option<String>,
     },
 }
@@ -76,7 +77,11 @@ pub(crate) fn for_authority<'s>(
 ) -> Option<Remedy> {
     match (failed, cause) {
         (_, Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) => {
-            change_request(case, layers, ask)
+            let other = || match failed {
+                Source::Manifest => None,
+                Source::Block(_) => request_capability(case, layers, ask, Held::Nothing),
+            };
+            change_request(case, layers, ask).or_else(other)
         }
         // What the manifest does not hold, no token of this agent can.
         (Source::Manifest, _) => None,
@@ -85,13 +90,13 @@ pub(crate) fn for_authority<'s>(
         }
         (Source::Block(_), Mismatch::Power) => {
             let held = held_powers(layers, ask);
-            Some(request_capability(ask, Held::Powers(held)))
+            request_capability(case, layers, ask, Held::Powers(held))
         }
         (Source::Block(_), Mismatch::Purpose) => {
             let held = held_purposes(layers, ask);
-            Some(request_capability(ask, Held::Purposes(held)))
+            request_capability(case, layers, ask, Held::Purposes(held))
         }
-        (Source::Block(_), _) => Some(request_capability(ask, Held::Nothing)),
+        (Source::Block(_), _) => request_capability(case, layers, ask, Held::Nothing),
     }
 }
 
@@ -108,7 +113,7 @@ fn proposed<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<
         .iter()
         .map(|layer| layer.select(case.steps, &ask))
         .collect();
-    requires::remedy(case, &chosen.ok()?)
+    requires::remedy(case, &chosen.ok()?).filter(|remedy| !remedy.steps.is_empty())
 }
 
 /// The powers that every block holds for what is asked.
@@ -133,7 +138,13 @@ fn held_purposes(layers: &[Layer<'_>], ask: &Ask<'_>) -> Vec<String> {
         .collect()
 }
 
-fn request_capability(ask: &Ask<'_>, held: Held) -> Remedy {
+/// A token that holds it, and what the manifest asks of people on top.
+fn request_capability<'s>(
+    case: &Case<'s>,
+    layers: &[Layer<'s>],
+    ask: &Ask<'s>,
+    held: Held,
+) -> Option<Remedy> {
     let resource = match (ask.datatype, ask.identifier) {
         (Some(datatype), Some(identifier)) => format!("{datatype}:{identifier}"),
         (one, other) => one.or(other).unwrap_or_default().to_string(),
@@ -144,9 +155,11 @@ fn request_capability(ask: &Ask<'_>, held: Held) -> Remedy {
         resource,
         purpose: ask.purpose.to_string(),
     };
-    Remedy {
-        steps: alloc::vec![Step::RequestCapability { missing, held }],
-    }
+    let mut steps = alloc::vec![Step::RequestCapability { missing, held }];
+    let manifest = layers.iter().find(|layer| layer.source == Source::Manifest);
+    let entry = manifest.and_then(|manifest| manifest.select(case.steps, ask).ok());
+    steps.extend(requires::remedy(case, entry.as_slice())?.steps);
+    Some(Remedy { steps })
 }
 
 fn change_request<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
@@ -162,40 +175,48 @@ fn change_request<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> O
                 else {
                     return None;
                 };
-                collect_changes(case, nearest, layer.place(), ask, &mut changes);
+                collect_changes(case, nearest, layer.place(), ask, &mut changes)?;
                 chosen.push(nearest);
             }
         }
     }
+    let possible = |change: &Change| witness::exists(case, ask, &chosen, &change.argument);
+    if !changes.iter().all(possible) {
+        return None;
+    }
     let mut steps = alloc::vec![Step::ChangeRequest(changes)];
-    steps.extend(requires::steps(
-        &Needs::of(case, &chosen, case.request.power),
-        None,
-    ));
+    steps.extend(requires::remedy(case, &chosen)?.steps);
     Some(Remedy { steps })
 }
 
 /// Everything in this entry that would have to change: broken bounds, and arguments that it does
-/// not cover.
+/// not cover. `None` where no change helps: an argument is not covered that the action needs.
 fn collect_changes<'s>(
     case: &Case<'s>,
     nearest: Selected<'s>,
     place: Place,
     ask: &Ask<'s>,
     changes: &mut Vec<Change>,
-) {
+) -> Option<()> {
+    let action = case.bundle.action(case.request.action)?;
     for (argument, spec, value) in broken(nearest.entry, ask, case.steps) {
+        // A bound of an argument that the action does not have: nothing can be given for it.
+        action.argument(argument)?;
         let unit = case.unit(argument);
         let asked = constraint::value_text(value, unit);
         add_change(changes, argument, asked, constraint::describe(spec, unit));
     }
     if place == Place::Derived {
-        return;
+        return Some(());
     }
     for argument in unnamed(nearest.entry, ask) {
+        if action.argument(argument)?.required() {
+            return None;
+        }
         let asked = constraint::value_text(ask.args.get(argument), case.unit(argument));
         add_change(changes, argument, asked, String::from("left out"));
     }
+    Some(())
 }
 
 /// One change an argument: the bounds of several layers hold together.
@@ -221,9 +242,21 @@ impl Remedy {
         self.steps.iter().any(change)
     }
 
-    /// These steps, then those.
+    /// These steps, and those.
     pub(crate) fn and(mut self, more: Self) -> Self {
         self.steps.extend(more.steps);
+        self
+    }
+
+    /// The steps in the order in which they can be done. A login gives a new token, and with it the
+    /// call another digest: whoever approved before would have to approve again.
+    pub(crate) fn in_order(mut self) -> Self {
+        self.steps.sort_by_key(|step| match step {
+            Step::ChangeRequest(_) => 0,
+            Step::RequestCapability { .. } => 1,
+            Step::Login { .. } => 2,
+            Step::Approval { .. } => 3,
+        });
         self
     }
 
@@ -244,9 +277,12 @@ impl Remedy {
             });
             out.name("text")
                 .string(&joined(&mut texts.iter().map(String::as_str), "; then "));
+            // Another call, or another token for it, has another digest.
+            let mut same = true;
             out.name("steps").array(|out| {
                 for step in &self.steps {
-                    step.write(out);
+                    same &= matches!(step, Step::Approval { .. });
+                    step.write(same, out);
                 }
             });
         });
@@ -312,7 +348,8 @@ impl Step {
         }
     }
 
-    fn write(&self, out: &mut Writer) {
+    /// `same`: the call that is approved is the one that was asked, with the same token.
+    fn write(&self, same: bool, out: &mut Writer) {
         out.object(|out| {
             out.name("type").string(self.kind());
             match self {
@@ -338,7 +375,7 @@ impl Step {
                     out.name("approvers")
                         .array(|out| write_strings(approvers, out));
                     out.name("count").integer(*count);
-                    if let Some(digest) = binding_s256 {
+                    if let Some(digest) = binding_s256.as_ref().filter(|_| same) {
                         out.name("binding_s256").string(digest);
                     }
                 }

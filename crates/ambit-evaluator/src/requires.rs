@@ -97,16 +97,38 @@ impl Needs {
         self.approvals
     }
 
-    fn remedy(&self, case: &Case<'_>) -> Remedy {
+    /// One login that meets every demand at once, then the approvals. `None` where no login can.
+    fn remedy(&self, case: &Case<'_>) -> Option<Remedy> {
+        let mut steps = Vec::new();
+        if !self.login.is_empty() {
+            steps.push(Login::all(&self.login, case)?.into_step());
+        }
         let digest = digest::action(case);
-        let steps = steps(self, Some(digest)).collect();
-        Remedy { steps }
+        let needed = self.approvals.iter().enumerate();
+        let needed = needed.filter(|(at, need)| !self.is_implied(*at, need));
+        steps.extend(needed.map(|(_, approval)| Step::Approval {
+            approvers: approval.approvers.clone(),
+            count: approval.count,
+            binding_s256: Some(digest.clone()),
+        }));
+        Some(Remedy { steps })
+    }
+
+    /// Whether whoever satisfies another need satisfies this one: of two that are the same, the first
+    /// is asked.
+    fn is_implied(&self, at: usize, need: &Approval) -> bool {
+        let mut others = self.approvals.iter().enumerate();
+        others
+            .any(|(other, by)| other != at && by.implies(need) && (other < at || !need.implies(by)))
     }
 
     /// What is still to be done: logins that are not there, and approvals by those who have not
     /// approved yet.
     fn unmet(&mut self, case: &Case<'_>, people: &[String]) {
-        self.login.retain(|login| !login.is_met(case));
+        // Those that are met stay: one login must meet all of them.
+        if self.login.iter().all(|login| login.is_met(case)) {
+            self.login.clear();
+        }
         for need in &mut self.approvals {
             let before = need.approvers.len();
             need.approvers.retain(|approver| !people.contains(approver));
@@ -119,25 +141,71 @@ impl Needs {
 }
 
 impl Login {
-    /// The token says how and when the person logged in. A login in the future is none.
+    /// The token says how and when the person logged in.
     fn is_met(&self, case: &Case<'_>) -> bool {
-        let root = case.token.root();
-        let acr = root.get("acr").and_then(Json::as_str);
-        let strong = self.acr_values.is_empty()
-            || acr.is_some_and(|acr| self.acr_values.iter().any(|one| one == acr));
+        self.is_strong(case) && self.is_fresh(case)
+    }
+
+    fn is_strong(&self, case: &Case<'_>) -> bool {
+        let acr = case.token.root().get("acr").and_then(Json::as_str);
+        self.acr_values.is_empty()
+            || acr.is_some_and(|acr| self.acr_values.iter().any(|one| one == acr))
+    }
+
+    /// A login in the future is none.
+    fn is_fresh(&self, case: &Case<'_>) -> bool {
         let now = case.request.facts.now;
-        let fresh = self.max_age.is_none_or(|max_age| {
-            let time = root.get("auth_time").and_then(Json::as_int);
+        self.max_age.is_none_or(|max_age| {
+            let time = case.token.root().get("auth_time").and_then(Json::as_int);
             time.is_some_and(|time| {
                 time <= now.saturating_add(CLOCK_SKEW_SECONDS)
                     && now.saturating_sub(time) <= max_age
             })
-        });
-        strong && fresh
+        })
+    }
+
+    /// The one login that meets all of these; `None` where their methods exclude each other. What the
+    /// last login meets is not asked again.
+    fn all(logins: &[Self], case: &Case<'_>) -> Option<Self> {
+        let strong = || logins.iter().filter(|login| !login.acr_values.is_empty());
+        let mut acr_values = strong()
+            .next()
+            .map_or_else(Vec::new, |login| login.acr_values.clone());
+        acr_values.retain(|acr| strong().all(|login| login.acr_values.contains(acr)));
+        if acr_values.is_empty() && strong().next().is_some() {
+            return None;
+        }
+        let mut all = Self {
+            acr_values,
+            max_age: logins.iter().filter_map(|login| login.max_age).min(),
+        };
+        if all.is_strong(case) {
+            all.acr_values.clear();
+        }
+        if all.is_fresh(case) {
+            all.max_age = None;
+        }
+        Some(all)
+    }
+
+    fn into_step(self) -> Step {
+        Step::Login {
+            acr_values: self.acr_values,
+            max_age: self.max_age,
+        }
     }
 }
 
 impl Approval {
+    /// Whether any people who satisfy this satisfy `other` too: so many of these are its approvers
+    /// that choosing the others first does not help.
+    fn implies(&self, other: &Self) -> bool {
+        let strangers = self.approvers.iter();
+        let strangers = strangers.filter(|approver| !other.approvers.contains(approver));
+        let strangers = i64::try_from(strangers.count()).unwrap_or(i64::MAX);
+        self.count.saturating_sub(strangers) >= other.count
+    }
+
     fn of_subject(case: &Case<'_>) -> Self {
         Self {
             approvers: alloc::vec![case.token.sub().to_string()],
@@ -194,29 +262,13 @@ pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, 
     } else {
         return receipts;
     };
-    Err(Denial::new(reason, admin).with_remedy(Some(needs.remedy(case))))
+    Err(Denial::new(reason, admin).with_remedy(needs.remedy(case)))
 }
 
-/// What people must do where these entries were selected.
+/// What people must do where these entries were selected: no step where they did it. `None` where it
+/// cannot be done.
 pub(crate) fn remedy(case: &Case<'_>, selected: &[Selected<'_>]) -> Option<Remedy> {
     let mut needs = Needs::of(case, selected, case.request.power);
     needs.unmet(case, &[]);
-    Some(needs.remedy(case)).filter(|remedy| !remedy.steps.is_empty())
-}
-
-/// The steps that a person must take. `digest` is the action digest to approve; without it (the
-/// call itself must still change) there is none.
-pub(crate) fn steps<'n>(
-    needs: &'n Needs,
-    digest: Option<String>,
-) -> impl Iterator<Item = Step> + use<'n> {
-    let logins = needs.login.iter().map(|login| Step::Login {
-        acr_values: login.acr_values.clone(),
-        max_age: login.max_age,
-    });
-    logins.chain(needs.approvals.iter().map(move |approval| Step::Approval {
-        approvers: approval.approvers.clone(),
-        count: approval.count,
-        binding_s256: digest.clone(),
-    }))
+    needs.remedy(case)
 }

@@ -309,6 +309,19 @@ impl<'a> Key<'a> {
         self.0.get("y").and_then(Json::as_str)
     }
 
+    /// Where the key is a WebAuthn credential: its relying party's identifier, and the origin.
+    #[must_use]
+    pub fn relying_party(self) -> Option<(&'a str, &'a str)> {
+        let text = |member| self.0.get(member).and_then(Json::as_str);
+        text("rp_id").zip(text("origin"))
+    }
+
+    /// The one person for whom the key signs receipts; `None`: for all that it names.
+    #[must_use]
+    pub fn sub(self) -> Option<&'a str> {
+        self.0.get("sub").and_then(Json::as_str)
+    }
+
     /// A list that narrows the key: `tenants`, `audiences` or `agents`; of an
     /// approver's key `tiers` and `actions` too. `None`: not narrowed.
     #[must_use]

@@ -67,10 +67,23 @@ fn key(key: Json<'_>) -> bool {
     ["iss", "kid", "alg", "signs", "x"]
         .iter()
         .all(|member| text(key, member).is_some())
-        && key.get("y").is_none_or(|y| y.as_str().is_some())
+        && ["y", "sub", "rp_id", "origin"]
+            .iter()
+            .all(|member| key.get(member).is_none_or(|value| value.as_str().is_some()))
+        && credential(key)
         && ["tenants", "audiences", "agents", "tiers", "actions"]
             .iter()
             .all(|list| key.get(list).is_none() || all_strings(key.get(list)))
+}
+
+/// A WebAuthn credential is one person's and signs receipts only.
+fn credential(key: Json<'_>) -> bool {
+    let has = |member| key.get(member).is_some();
+    match (has("rp_id"), has("origin")) {
+        (false, false) => true,
+        (true, true) => has("sub") && text(key, "signs") == Some("approval-receipt+jwt"),
+        _ => false,
+    }
 }
 
 fn action(action: Json<'_>) -> bool {

@@ -3,6 +3,7 @@
 use ambit_core::json::Json;
 
 use crate::key::PublicKey;
+use crate::webauthn::{self, RelyingParty};
 
 /// Where issuer keys are looked up: a bundle, or the trust table of a test.
 pub trait Keys {
@@ -24,6 +25,8 @@ pub struct IssuerKey<'k> {
     pub public: PublicKey,
     /// The one `typ` that it may sign.
     pub signs: &'k str,
+    /// Where the key is a person's WebAuthn credential: whatever it signs is an assertion.
+    pub webauthn: Option<RelyingParty<'k>>,
     /// The tenants it may sign for; absent: all.
     pub tenants: Option<Json<'k>>,
     /// The audiences it may sign for; absent: all.
@@ -47,10 +50,19 @@ impl IssuerKey<'_> {
 
     /// The `alg` that a header signed by this key gives.
     pub(crate) const fn alg(&self) -> &'static str {
-        if self.eddsa_name {
-            "EdDSA"
-        } else {
-            self.public.alg()
+        match (&self.webauthn, &self.public) {
+            (Some(_), PublicKey::Ed25519(_)) => "WebAuthn-Ed25519",
+            (Some(_), PublicKey::P256(_)) => "WebAuthn-ES256",
+            (None, _) if self.eddsa_name => "EdDSA",
+            (None, public) => public.alg(),
+        }
+    }
+
+    /// Whether the third part of a JWS is this key's over its signing input.
+    pub(crate) fn verify(&self, signing_input: &[u8], signature: &[u8]) -> bool {
+        match &self.webauthn {
+            None => self.public.verify(signing_input, signature),
+            Some(party) => webauthn::verify(&self.public, party, signing_input, signature),
         }
     }
 }

@@ -39,6 +39,7 @@ mod proof;
 mod receipt;
 mod statement;
 mod vector_names;
+mod webauthn;
 
 pub use chain::{Block, ChainCache, UnverifiedToken, VerifiedToken};
 pub use error::TokenError;
@@ -49,6 +50,7 @@ pub use proof::{ProofOf, VerifiedProof};
 pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
 pub use statement::{Statement, StatementFault, UnverifiedStatement};
 pub use vector_names::{VECTOR_NAMES, vector_name_means};
+pub use webauthn::{Assertion, RelyingParty};
 
 /// SHA-256 (FIPS 180-4).
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -148,7 +148,7 @@ impl<'s> UnverifiedStatement<'s> {
         if named.is_empty() {
             return Err(StatementFault::Role);
         }
-        named.retain(|key| key.public.verify(self.signing_input, &self.signature));
+        named.retain(|key| key.verify(self.signing_input, &self.signature));
         if named.is_empty() {
             return Err(StatementFault::Signature);
         }

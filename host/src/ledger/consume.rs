@@ -38,11 +38,31 @@ impl<L: Ledger> Discharge for Consume<L> {
 
 fn refuse(error: &LedgerError) -> NotDischarged {
     let detail = format!("{}: {error}", error.code());
+    match reason(error) {
+        Some(reason) => NotDischarged::because(reason, detail),
+        None => NotDischarged::new(detail),
+    }
+}
+
+/// What a caller can act on differently has a reason of its own.
+fn reason(error: &LedgerError) -> Option<Reason> {
     match error {
-        LedgerError::Exceeded { kind, .. } if kind == "spend" => {
-            NotDischarged::because(Reason::LimitSpend, detail)
-        }
-        _ => NotDischarged::new(detail),
+        LedgerError::Exceeded { kind, .. } => match kind.as_str() {
+            "spend" => Some(Reason::LimitSpend),
+            "use_limit" => Some(Reason::LimitUses),
+            _ => None,
+        },
+        LedgerError::Repeated { kind } => match kind.as_str() {
+            "proof" => Some(Reason::PossessionUsed),
+            "receipt" => Some(Reason::ApprovalUsed),
+            _ => None,
+        },
+        LedgerError::Forgotten { kind } => match kind.as_str() {
+            "proof" => Some(Reason::PossessionExpired),
+            "receipt" => Some(Reason::ApprovalExpired),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

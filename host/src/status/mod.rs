@@ -20,9 +20,9 @@ use std::sync::{Mutex, PoisonError};
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::limits::TOKEN_BYTES as CHAIN_BYTES;
-use ambit_token::base64url;
+use ambit_token::{PublicKey, base64url};
 
-use crate::enforce::{Discharge, NotDischarged, Obligation};
+use crate::enforce::{Discharge, NotDischarged, Obligation, Turn};
 
 pub use list::{LIST_BYTES, StatusList};
 pub use token::TOKEN_BYTES as STATUS_TOKEN_BYTES;
@@ -45,13 +45,13 @@ pub struct StatusSource {
     pub keys: Vec<StatusKey>,
 }
 
-/// A key that signs status lists: Ed25519.
+/// A key that signs status lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusKey {
     /// Its name in the header.
     pub kid: String,
-    /// The public key.
-    pub public: [u8; 32],
+    /// The public key, which fixes the algorithm.
+    pub public: PublicKey,
 }
 
 /// Fetches a list: its address, and the most bytes to read. The answer's content type should be
@@ -319,15 +319,14 @@ impl Discharge for StatusLists {
         }
         let age = now.saturating_sub(fact.iat);
         if age > max_age {
-            let detail =
-                format!("status.stale: the list is {age} s old, at most {max_age} s count");
-            return Err(NotDischarged::new(detail));
+            let detail = format!("the list is {age} s old, at most {max_age} s count");
+            return Err(NotDischarged::because(Reason::StatusStale, detail));
         }
         Ok(())
     }
 
-    fn only_checks(&self) -> bool {
-        true
+    fn turn(&self) -> Turn {
+        Turn::Check
     }
 }
 

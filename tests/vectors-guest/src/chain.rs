@@ -171,6 +171,7 @@ impl Keys for Trust<'_> {
                 eddsa_name: false,
                 public,
                 signs: "cap+jwt",
+                webauthn: None,
                 tenants: None,
                 audiences: None,
                 agents: None,

@@ -217,6 +217,11 @@ pub(super) const ROWS: &[Row] = &[
         "ask for less, in the currency of the limit",
     ),
     (
+        "limit.uses",
+        "the entry's `use_limit` is used up at this host",
+        "ask for a new grant",
+    ),
+    (
         "policy.forbid",
         "a `forbid` of the guard rails is satisfied; `policies` in the answer names it with file and line",
         "do what the `remedy` says, if there is one; else the request is against the organisation's policy",

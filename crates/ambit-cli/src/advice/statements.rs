@@ -75,6 +75,11 @@ pub(super) const ROWS: &[Row] = &[
         "set the holder's clock",
     ),
     (
+        "possession.used",
+        "a proof with this `jti` was used before at this host",
+        NEW_PROOF,
+    ),
+    (
         "approval.malformed",
         "a receipt is no JWS with the claims of an approval receipt",
         ASK_AGAIN,
@@ -158,6 +163,11 @@ pub(super) const ROWS: &[Row] = &[
         "approval.repeated",
         "two receipts have the same `iss` and `jti`",
         "send each receipt once; people are counted, not receipts",
+    ),
+    (
+        "approval.used",
+        "the receipt was used before: each lets one call run",
+        ASK_AGAIN,
     ),
     (
         "status.stale",

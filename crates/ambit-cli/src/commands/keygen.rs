@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ambit_compiler::keys::{self, SecretKey};
-use clap::Args;
+use ambit_compiler::keys::{self, Algorithm, SecretKey};
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
@@ -23,6 +23,9 @@ pub(crate) struct Keygen {
     /// The key's name; by default its thumbprint (RFC 7638)
     #[arg(long, value_name = "NAME", value_parser = kid)]
     kid: Option<String>,
+    /// Its algorithm. Modules and audit logs are signed with Ed25519 only
+    #[arg(long, value_name = "ALG", value_enum, default_value_t = Alg::Ed25519)]
+    alg: Alg,
     /// Print a `[[keys]]` table for `ambit.toml` instead of a JWK
     #[arg(long, requires = "iss")]
     toml: bool,
@@ -34,11 +37,30 @@ pub(crate) struct Keygen {
     trust: Option<PathBuf>,
 }
 
+/// The names that a header gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Alg {
+    #[value(name = "Ed25519")]
+    Ed25519,
+    #[value(name = "ES256")]
+    Es256,
+}
+
+impl From<Alg> for Algorithm {
+    fn from(alg: Alg) -> Self {
+        match alg {
+            Alg::Ed25519 => Self::Ed25519,
+            Alg::Es256 => Self::Es256,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   ambit keygen -o keys/module.jwk --kid module-2 --trust keys.json   a key to sign modules
   ambit keygen -o keys/issuer.jwk --kid issuer-2 --toml --iss https://issuer.example
-  ambit keygen -o keys/agent.jwk > keys/agent.pub.jwk                a key to hold tokens";
+  ambit keygen -o keys/agent.jwk > keys/agent.pub.jwk                a key to hold tokens
+  ambit keygen -o keys/agent.jwk --alg ES256 > keys/agent.pub.jwk    the same on P-256";
 
 /// Names go into token headers, file formats and terminals.
 fn kid(text: &str) -> Result<String, String> {
@@ -53,7 +75,12 @@ fn kid(text: &str) -> Result<String, String> {
 
 impl Keygen {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let key = keys::generate(self.kid.as_deref()).map_err(|error| compile(&error))?;
+        if self.trust.is_some() && self.alg != Alg::Ed25519 {
+            let message = "policy modules are signed with Ed25519";
+            return Err(Failure::unusable("key.alg", message).help("leave out --alg or --trust"));
+        }
+        let key = keys::generate_for(self.alg.into(), self.kid.as_deref());
+        let key = key.map_err(|error| compile(&error))?;
         // Read and checked before anything is written.
         let trust = self
             .trust
@@ -80,8 +107,11 @@ impl Keygen {
 
 /// Strings of JSON are strings of TOML (basic strings), for what can stand in these.
 fn table(key: &SecretKey, iss: &str) -> String {
+    let y = key
+        .y()
+        .map_or_else(String::new, |y| format!("y = \"{y}\"\n"));
     format!(
-        "[[keys]]\niss = {}\nkid = {}\nalg = \"{}\"\nsigns = \"cap+jwt\"\nx = \"{}\"\n",
+        "[[keys]]\niss = {}\nkid = {}\nalg = \"{}\"\nsigns = \"cap+jwt\"\nx = \"{}\"\n{y}",
         json!(iss),
         json!(key.kid()),
         key.alg(),

@@ -4,7 +4,8 @@ use ambit_core::capability::Place;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::TOKEN_BLOCKS;
 use ambit_policy::Bundle;
-use ambit_token::jwk::{THUMBPRINT_URN, ed25519_key};
+use ambit_token::PublicKey;
+use ambit_token::jwk::THUMBPRINT_URN;
 use serde_json::{Map, Value};
 
 use super::root::check_form;
@@ -21,7 +22,7 @@ pub struct AttenuateOptions<'a> {
     /// Seconds that the block lives, when the claims have no `exp`; never beyond its parent.
     pub life: Option<i64>,
     /// The public key of who will hold the chain, when the claims have no `cnf`.
-    pub holder: Option<[u8; 32]>,
+    pub holder: Option<PublicKey>,
     /// The policy, to verify the whole chain; without it the new block alone is verified.
     pub bundle: Option<&'a Bundle<'a>>,
 }
@@ -127,7 +128,7 @@ fn check_holder(parent: &Parent<'_>, key: &SecretKey) -> Result<(), CompileError
     let document = Document::parse(cnf.as_bytes(), Profile::Signed);
     let held = document.is_ok_and(|cnf| {
         let jwk = cnf.root().get("jwk");
-        jwk.and_then(ed25519_key) == Some(key.public())
+        jwk.and_then(PublicKey::from_jwk) == Some(key.public())
     });
     if held {
         return Ok(());

@@ -30,6 +30,7 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         eddsa_name: key.alg() == "EdDSA",
         public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
+        webauthn: None,
         tenants: key.only("tenants"),
         audiences: key.only("audiences"),
         agents: key.only("agents"),
@@ -84,7 +85,7 @@ pub(super) fn block(
         crate::encoding::base64url(&hash).into(),
     );
     claims.insert("del_depth".to_owned(), 1.into());
-    let header = json!({"alg": "Ed25519", "typ": "cap+jwt"});
+    let header = json!({"alg": key.public().alg(), "typ": "cap+jwt"});
     let chain = format!("{root}~{}", sign_block(key, &header, &claims));
     let token = UnverifiedToken::parse(&chain, &Limits::default()).map_err(refused)?;
     let keys = OneKey(issuer.public());
@@ -94,7 +95,7 @@ pub(super) fn block(
         .map_err(refused)
 }
 
-struct OneKey([u8; 32]);
+struct OneKey(PublicKey);
 
 impl Keys for OneKey {
     fn by_kid<'k>(&'k self, _kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
@@ -102,8 +103,9 @@ impl Keys for OneKey {
             iss: None,
             kid: "check",
             eddsa_name: false,
-            public: self.0.into(),
+            public: self.0,
             signs: "cap+jwt",
+            webauthn: None,
             tenants: None,
             audiences: None,
             agents: None,

@@ -10,6 +10,7 @@ mod root;
 
 use ambit_core::json::{Document, Profile};
 use ambit_policy::Bundle;
+use ambit_token::PublicKey;
 use serde_json::{Map, Value, json};
 
 pub use attenuate::{AttenuateOptions, attenuate};
@@ -17,7 +18,7 @@ pub use root::{RootOptions, root};
 
 use crate::encoding::base64url;
 use crate::error::CompileError;
-use crate::keys::{SecretKey, random};
+use crate::keys::{SecretKey, public_jwk, random};
 
 /// A block before it is signed.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Draft<'_> {
     pub fn sign(&self) -> Result<String, CompileError> {
         let header = match self.kid {
             Some(kid) => json!({"alg": self.key.alg(), "typ": "cap+jwt", "kid": kid}),
-            None => json!({"alg": "Ed25519", "typ": "cap+jwt"}),
+            None => json!({"alg": self.key.public().alg(), "typ": "cap+jwt"}),
         };
         let block = sign_block(self.key, &header, &self.claims);
         let chain = match self.parent {
@@ -124,18 +125,14 @@ impl Filler {
     }
 
     /// `cnf` of a given public key, which the claims must not name as well.
-    fn fill_holder(&mut self, holder: Option<[u8; 32]>) -> Result<(), CompileError> {
+    fn fill_holder(&mut self, holder: Option<PublicKey>) -> Result<(), CompileError> {
         match (holder, self.claims.contains_key("cnf")) {
             (Some(_), true) => Err(CompileError::new(
                 "mint.holder",
                 "the holder's key is given twice: in `cnf` and as an option",
             )),
             (Some(holder), false) => {
-                let x = base64url(&holder);
-                self.fill(
-                    "cnf",
-                    || json!({"jwk": {"kty": "OKP", "crv": "Ed25519", "x": x}}),
-                );
+                self.fill("cnf", || json!({"jwk": public_jwk(&holder)}));
                 Ok(())
             }
             (None, true) => Ok(()),

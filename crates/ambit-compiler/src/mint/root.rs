@@ -3,6 +3,7 @@
 use ambit_core::capability::{Place, well_formed};
 use ambit_core::json::{Document, Json, Profile};
 use ambit_policy::{Bundle, Manifest};
+use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
 use super::{Draft, Filler, read_claims};
@@ -19,7 +20,7 @@ pub struct RootOptions<'a> {
     /// Seconds that the token lives, when the claims have no `exp`.
     pub life: Option<i64>,
     /// The public key of who will hold the token, when the claims have no `cnf`.
-    pub holder: Option<[u8; 32]>,
+    pub holder: Option<PublicKey>,
     /// The `kid` of the header; else the key's own.
     pub kid: Option<&'a str>,
     /// Whether to bind the token to this policy, when the claims have no `policy`.

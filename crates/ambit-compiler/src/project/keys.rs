@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ambit_token::PublicKey;
 
+use super::credential::{self, Credential};
 use crate::encoding;
 use crate::reader::{File, Reader, Text, Value};
 use crate::suggest;
@@ -24,6 +25,10 @@ pub(crate) struct IssuerKey {
     /// Risk tiers and actions for which a key may sign receipts.
     pub(crate) tiers: Option<Vec<String>>,
     pub(crate) actions: Option<Vec<String>>,
+    /// The one person for whom a key signs receipts.
+    pub(crate) sub: Option<String>,
+    /// Where it is that person's WebAuthn credential.
+    pub(crate) credential: Option<Credential>,
 }
 
 const ALGORITHMS: &[&str] = &["Ed25519", "ES256", "EdDSA"];
@@ -105,6 +110,7 @@ fn key<'a>(
     let classes = reader.optional_strings("agents", "agents = [\"renewal-bot\"]");
     agents.extend(classes.iter().flatten().cloned().map(AgentName));
     let (tiers, actions) = narrowing(reader, signs);
+    let (sub, credential) = credential::read(reader, signs);
     let kid = kid?;
     let (x, y) = point?;
     let key = IssuerKey {
@@ -119,6 +125,8 @@ fn key<'a>(
         agents: names(classes),
         tiers,
         actions,
+        sub,
+        credential,
     };
     Some((key, kid))
 }

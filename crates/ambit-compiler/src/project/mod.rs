@@ -2,6 +2,7 @@
 
 mod capability;
 mod constraint;
+mod credential;
 mod files;
 mod fit;
 mod guard;

@@ -85,7 +85,7 @@ fn what_is_no_template_is_refused() {
 
 fn trust(threshold: usize) -> TrustedKeys {
     let keys = [key(1, "release-1"), key(2, "release-2")];
-    let keys = keys.map(|key| (key.kid().to_owned(), key.public()));
+    let keys = keys.map(|key| (key.kid().to_owned(), key.ed25519().unwrap()));
     TrustedKeys::new(threshold, keys.to_vec()).unwrap()
 }
 

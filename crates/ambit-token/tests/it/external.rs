@@ -14,7 +14,7 @@ use ambit_token::{
 use serde_json::Value;
 
 /// The folder of these vectors, or `None` and a line that says so.
-fn vectors(name: &str) -> Option<PathBuf> {
+pub(crate) fn vectors(name: &str) -> Option<PathBuf> {
     let Some(external) = std::env::var_os("AMBIT_EXTERNAL") else {
         println!("skipped: {name} (AMBIT_EXTERNAL is not set)");
         return None;
@@ -22,11 +22,11 @@ fn vectors(name: &str) -> Option<PathBuf> {
     Some(Path::new(&external).join("vectors").join(name))
 }
 
-fn read(path: &Path) -> Value {
+pub(crate) fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn unhex(text: &Value) -> Vec<u8> {
+pub(crate) fn unhex(text: &Value) -> Vec<u8> {
     let text = text.as_str().unwrap();
     let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(byte).collect()
@@ -54,6 +54,7 @@ impl Keys for Trust {
                 eddsa_name: false,
                 public: (*public).into(),
                 signs: "cap+jwt",
+                webauthn: None,
                 tenants: None,
                 audiences: None,
                 agents: None,

@@ -13,3 +13,4 @@ mod module;
 mod module_making;
 mod mutation;
 mod primitives;
+mod webauthn;

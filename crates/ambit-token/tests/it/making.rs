@@ -141,6 +141,7 @@ impl Keys for Trust {
                 eddsa_name: key.eddsa,
                 public: public(key.seed).into(),
                 signs: key.signs,
+                webauthn: None,
                 tenants: tenants.as_ref().map(Document::root),
                 audiences: audiences.as_ref().map(Document::root),
                 agents: agents.as_ref().map(Document::root),

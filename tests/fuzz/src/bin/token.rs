@@ -21,6 +21,7 @@ impl Keys for Broker {
                 eddsa_name: false,
                 public: ambit_token::PublicKey::Ed25519(self.0),
                 signs: "cap+jwt",
+                webauthn: None,
                 tenants: None,
                 audiences: None,
                 agents: None,

@@ -112,7 +112,12 @@ fn keys(page: &mut Page, root: Json<'_>) {
             text(key, "signs")
         ));
         page.field("  key", format!("{} {}", text(key, "alg"), text(key, "x")));
-        for only in ["tenants", "audiences", "agents"] {
+        for member in ["sub", "rp_id", "origin"] {
+            if key.get(member).is_some() {
+                page.field(&format!("  {member}"), text(key, member));
+            }
+        }
+        for only in ["tenants", "audiences", "agents", "tiers", "actions"] {
             if key.get(only).is_some_and(|list| !list.is_null()) {
                 page.field(&format!("  {only}"), foreign(&list(key.get(only)), 400));
             }

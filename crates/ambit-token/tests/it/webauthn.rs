@@ -1,0 +1,156 @@
+//! Assertions of the WebAuthn standard, and changed ones.
+
+use ambit_token::{Assertion, PublicKey, RelyingParty};
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::external::{read, unhex, vectors};
+
+const PARTY: RelyingParty<'_> = RelyingParty {
+    rp_id: "example.org",
+    origin: "https://example.org",
+};
+/// The person was verified.
+const VERIFIED: u8 = 0b100;
+
+fn p256(secret: &[u8]) -> PublicKey {
+    let key = p256::ecdsa::SigningKey::from_slice(secret).unwrap();
+    let point = key.verifying_key().to_sec1_point(false);
+    PublicKey::P256(point.as_bytes()[1..].try_into().unwrap())
+}
+
+fn assertion(case: &Value) -> Assertion {
+    Assertion {
+        authenticator_data: unhex(&case["authenticatorData"]),
+        client_data_json: unhex(&case["clientDataJSON"]),
+        signature: unhex(&case["signature"]),
+    }
+}
+
+#[test]
+fn assertions_of_the_standard() {
+    let Some(folder) = vectors("webauthn-l3") else {
+        return;
+    };
+    let file = read(&folder.join("vectors.json"));
+    let (mut accepted, mut refused) = (0, 0);
+    for case in file["vectors"].as_array().unwrap() {
+        // Of others than ES256 and EdDSA we know no keys.
+        if !matches!(case["cose_alg"].as_i64(), Some(-7 | -8)) {
+            continue;
+        }
+        let registration = &case["registration"];
+        let secret = registration.get("credential_private_key");
+        let secret = unhex(secret.unwrap_or(&registration["private_key"]));
+        let key = match case["cose_alg"].as_i64() {
+            Some(-7) => p256(&secret),
+            Some(-8) if secret.len() == 32 => {
+                let secret = SigningKey::from_bytes(secret.as_slice().try_into().unwrap());
+                PublicKey::Ed25519(secret.verifying_key().to_bytes())
+            }
+            _ => continue,
+        };
+        let sound = assertion(&case["authentication"]);
+        let challenge = unhex(&case["authentication"]["challenge"]);
+        // Whoever was not verified approved nothing, and in a frame of another site nobody does.
+        let client = String::from_utf8(sound.client_data_json.clone()).unwrap();
+        let wanted = sound.authenticator_data[32] & VERIFIED != 0
+            && !client.contains("\"crossOrigin\":true");
+        assert_eq!(
+            sound.verify(&key, &PARTY, &challenge),
+            wanted,
+            "{}",
+            case["id"]
+        );
+        *(if wanted { &mut accepted } else { &mut refused }) += 1;
+        if wanted {
+            changed(&sound, &key, &challenge);
+        }
+    }
+    assert!(
+        accepted >= 3 && refused >= 3,
+        "{accepted} accepted, {refused} refused"
+    );
+}
+
+/// No changed bit and no other place or challenge is accepted.
+fn changed(sound: &Assertion, key: &PublicKey, challenge: &[u8]) {
+    assert!(!sound.verify(key, &PARTY, b"another challenge"));
+    for (rp_id, origin) in [
+        ("example.com", PARTY.origin),
+        ("example.org", "https://example.com"),
+    ] {
+        assert!(!sound.verify(key, &RelyingParty { rp_id, origin }, challenge));
+    }
+    let parts: [fn(&mut Assertion) -> &mut Vec<u8>; 3] = [
+        |one| &mut one.authenticator_data,
+        |one| &mut one.client_data_json,
+        |one| &mut one.signature,
+    ];
+    for part in parts {
+        for at in 0..part(&mut sound.clone()).len() {
+            let mut other = sound.clone();
+            part(&mut other)[at] ^= 1;
+            assert!(!other.verify(key, &PARTY, challenge), "byte {at}");
+        }
+        let mut shorter = sound.clone();
+        part(&mut shorter).pop();
+        assert!(!shorter.verify(key, &PARTY, challenge));
+    }
+}
+
+#[test]
+fn ed25519_assertions() {
+    let secret = SigningKey::from_bytes(&[7; 32]);
+    let key = PublicKey::Ed25519(secret.verifying_key().to_bytes());
+    let challenge = ambit_token::base64url::encode(b"challenge");
+    let made = |flags: u8, more: &str| {
+        let client = format!(
+            r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"https://example.org"{more}}}"#
+        );
+        let mut data = Sha256::digest("example.org").to_vec();
+        data.extend([flags, 0, 0, 0, 9]);
+        let message = [data.as_slice(), Sha256::digest(&client).as_slice()].concat();
+        Assertion {
+            authenticator_data: data,
+            client_data_json: client.into_bytes(),
+            signature: secret.sign(&message).to_bytes().to_vec(),
+        }
+    };
+    let holds = |assertion: &Assertion| assertion.verify(&key, &PARTY, b"challenge");
+    assert!(holds(&made(0x05, "")));
+    assert!(holds(&made(
+        0x1d,
+        r#","crossOrigin":false,"extraData":"x""#
+    )));
+    changed(&made(0x05, ""), &key, b"challenge");
+    for flags in [0x00, 0x01, 0x04, 0x07, 0x15, 0x25, 0x45, 0x85] {
+        assert!(!holds(&made(flags, "")), "{flags:#x}");
+    }
+    for more in [
+        r#","crossOrigin":true"#,
+        r#","crossOrigin":null"#,
+        r#","topOrigin":"https://example.org""#,
+        r#","type":"webauthn.get""#,
+    ] {
+        assert!(!holds(&made(0x05, more)), "{more}");
+    }
+}
+
+#[test]
+fn only_the_three_members_are_an_assertion() {
+    let good = r#"{"authenticatorData":"AA","clientDataJSON":"AA","signature":"AA"}"#;
+    assert!(Assertion::parse(good.as_bytes()).is_some());
+    for bad in [
+        "",
+        "[]",
+        r#"{"authenticatorData":"AA","clientDataJSON":"AA"}"#,
+        r#"{"authenticatorData":"AA","clientDataJSON":"AA","signature":"AA","userHandle":"AA"}"#,
+        r#"{"authenticatorData":"AA","clientDataJSON":"AA","signature":"AA="}"#,
+        r#"{"authenticatorData":"AA","clientDataJSON":"AA","signature":"AA","signature":"AA"}"#,
+        r#"{"authenticatorData":"AA","clientDataJSON":"AA","signature":1}"#,
+    ] {
+        assert!(Assertion::parse(bad.as_bytes()).is_none(), "{bad}");
+    }
+}

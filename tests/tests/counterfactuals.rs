@@ -1,0 +1,611 @@
+//! What a remedy promises, tried with random requests: doing all of its steps turns the denial into
+//! an allow, and leaving one of them out, or doing one of them less, does not.
+
+use ambit_evaluator::{ChainCache, evaluate};
+use ambit_policy::Bundle;
+use ambit_tests::case::PolicySpec;
+use ambit_tests::chain::{BlockSpec, Chain};
+use ambit_tests::project::SignedPolicy;
+use ambit_tests::statement::Asked;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use serde_json::{Map, Value, json};
+
+const NOW: i64 = 1_772_000_400;
+/// Random requests of each project.
+const CASES: u32 = 1500;
+
+/// A token and a request, before they are put together.
+#[derive(Clone, Debug)]
+struct Situation {
+    root: Vec<Value>,
+    derived: Vec<Vec<Value>>,
+    acr: Option<&'static str>,
+    auth_time: Option<i64>,
+    action: &'static str,
+    power: &'static str,
+    kind: &'static str,
+    purpose: &'static str,
+    args: Map<String, Value>,
+    /// Who approves this call.
+    approvers: Vec<String>,
+}
+
+struct World {
+    policy: SignedPolicy,
+}
+
+impl World {
+    fn new(project: &str) -> Self {
+        let key = |key: &str, kid: &str, iss: &str, signs: &str| json!({"key": key, "kid": kid, "iss": iss, "alg": "Ed25519", "signs": signs});
+        let spec = PolicySpec {
+            project: project.to_owned(),
+            keys: vec![
+                key(
+                    "broker-1",
+                    "broker-1",
+                    "https://broker.acme.example",
+                    "cap+jwt",
+                ),
+                key(
+                    "approver-service",
+                    "approve-1",
+                    "https://approve.acme.example",
+                    "approval-receipt+jwt",
+                ),
+            ],
+            bundle: Some(json!({"possession": "off"})),
+        };
+        let policy = SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"));
+        Self { policy }
+    }
+
+    /// The answer's context.
+    fn ask(&self, situation: &Situation) -> Value {
+        let request = self.request(situation);
+        let bundle = Bundle::verify(self.policy.bundle()).unwrap();
+        let answer = evaluate(
+            &bundle,
+            request.to_string().as_bytes(),
+            &mut ChainCache::new(),
+        );
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["context"].clone()
+    }
+
+    fn code(&self, situation: &Situation) -> String {
+        let context = self.ask(situation);
+        context["reason"]["code"].as_str().unwrap().to_owned()
+    }
+
+    fn request(&self, situation: &Situation) -> Value {
+        let mut claims = json!({
+            "iss": "https://broker.acme.example", "sub": "user:8f1c2d", "aud": ["https://crm.acme.example"],
+            "iat": NOW - 400, "exp": NOW + 400,
+            // Another login gives another token, and so another digest of the call.
+            "jti": format!("{:?} {:?}", situation.acr, situation.auth_time),
+            "act": {"sub": "spiffe://acme.example/agent/renewal-bot/i-7f3a", "iss": "https://idp.acme.example"},
+            "agent": {"uid": "renewal-bot", "ai_model": {"name": "example-large"}, "env": "prod"},
+            "authorization_details": situation.root, "del_depth": 0, "del_max_depth": 2,
+        });
+        if let Some(acr) = situation.acr {
+            claims["acr"] = acr.into();
+        }
+        if let Some(time) = situation.auth_time {
+            claims["auth_time"] = time.into();
+        }
+        let block = |entries: &Vec<Value>| BlockSpec {
+            claims: Some(json!({"authorization_details": entries})),
+            ..BlockSpec::default()
+        };
+        let derived: Vec<BlockSpec> = situation.derived.iter().map(block).collect();
+        let chain = Chain::build(&claims, &BlockSpec::default(), &derived, &[]);
+        let chain = chain.unwrap_or_else(|why| panic!("{why}")).text(None);
+        let mut request = json!({
+            "evaluation": {
+                "action": {"name": situation.action, "properties": {"power": situation.power, "args": situation.args}},
+                "resource": {"type": situation.kind, "id": "a-1"},
+                "context": {"purpose": situation.purpose},
+            },
+            "token": chain,
+            "facts": {"now": NOW, "audience": "https://crm.acme.example", "location": "https://crm.acme.example"},
+            "entities": [],
+        });
+        if situation.kind == "account" {
+            request["entities"] = json!([{
+                "uid": {"type": "Account", "id": "a-1"},
+                "attrs": {"owner": "ann", "balance": 5000, "opened": "2024-02-29T12:00:00Z"},
+                "parents": [{"type": "Region", "id": "eu"}],
+            }]);
+        }
+        if !situation.approvers.is_empty() {
+            self.approve(situation, &claims, &chain, &mut request);
+        }
+        request
+    }
+
+    /// Receipts by these people for exactly this call.
+    fn approve(&self, situation: &Situation, root: &Value, chain: &str, request: &mut Value) {
+        let args = call_args(situation);
+        let request_then = request.clone();
+        let asked = Asked {
+            root,
+            chain,
+            holder: "orchestrator",
+            request: &request_then,
+            call_args: Some(&args),
+        };
+        let receipts = |risk: &str, shown: &str| -> Value {
+            let people = situation.approvers.iter().enumerate();
+            let receipt = |(number, person): (usize, &String)| {
+                let claims =
+                    json!({"sub": person, "jti": format!("r-{number}"), "risk_tier": risk});
+                let spec = BlockSpec {
+                    claims: Some(claims),
+                    ..BlockSpec::default()
+                };
+                asked.receipt(&spec, shown).unwrap()
+            };
+            people.map(receipt).collect()
+        };
+        // Risk and text are the core's own: it says what they are where others were shown.
+        let mut risk = "none".to_owned();
+        let other = "zK1zxw6ic8VtG0uhR3hZhc0vX4RhacGyKXP72Z_u_RY";
+        for (said, is_risk) in [
+            ("`risk_tier` is not `", true),
+            ("whose SHA-256 is `", false),
+        ] {
+            request["approvals"] = receipts(&risk, other);
+            let bundle = Bundle::verify(self.policy.bundle()).unwrap();
+            let answer = evaluate(
+                &bundle,
+                request.to_string().as_bytes(),
+                &mut ChainCache::new(),
+            );
+            let Some((_, told)) = answer.split_once(said) else {
+                return;
+            };
+            let told = told.split('`').next().unwrap();
+            if is_risk {
+                told.clone_into(&mut risk);
+            } else {
+                request["approvals"] = receipts(&risk, told);
+            }
+        }
+    }
+
+    /// The digest of the call.
+    fn digest(&self, situation: &Situation) -> String {
+        let mut alone = situation.clone();
+        alone.approvers.clear();
+        let request = self.request(&alone);
+        let root = request["token"]
+            .as_str()
+            .unwrap()
+            .split('.')
+            .nth(1)
+            .unwrap();
+        let root = ambit_token::base64url::decode(root.as_bytes()).unwrap();
+        let args = call_args(situation);
+        let asked = Asked {
+            root: &serde_json::from_slice(&root).unwrap(),
+            chain: "",
+            holder: "orchestrator",
+            request: &request,
+            call_args: Some(&args),
+        };
+        asked.call()
+    }
+}
+
+/// The arguments as policies read them: money in cents.
+fn call_args(situation: &Situation) -> Value {
+    let mut args = Value::Object(situation.args.clone());
+    if let Some(amount) = args.get("amount").and_then(Value::as_i64) {
+        args["amount"] = (amount * 100).into();
+    }
+    args
+}
+
+/// What a step changes, in all ways in which it can be done; one of them must do.
+fn done(step: &Value, before: &[Situation], first: usize) -> Vec<Situation> {
+    let all = before.iter();
+    let text = |step: &Value, name: &str| step[name].as_str().unwrap_or_default().to_owned();
+    match (text(step, "type").as_str(), text(step, "step_up").as_str()) {
+        ("change_request", _) => all.flat_map(|one| changed(one, &step["changes"])).collect(),
+        ("request_capability", _) => all.map(|one| granted(one, &step["missing"])).collect(),
+        ("step_up", "login") => all
+            .map(|one| {
+                let mut one = one.clone();
+                let wanted = step["acr_values"][0].as_str();
+                let known = LOGINS.iter().find(|acr| wanted == Some(acr)).copied();
+                one.acr = known.or(one.acr);
+                if step["old"] != true {
+                    one.auth_time = Some(NOW);
+                }
+                one
+            })
+            .collect(),
+        ("step_up", "approval") => {
+            let count = usize::try_from(step["count"].as_i64().unwrap()).unwrap();
+            // Any so many of them will do: here those from `first` on.
+            let named = step["approvers"].as_array().unwrap();
+            let from = named.iter().cycle().skip(first % named.len());
+            let people: Vec<String> = from
+                .take(count.min(named.len()))
+                .map(|one| one.as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(people.len(), count, "{step}");
+            all.map(|one| {
+                let mut one = one.clone();
+                one.approvers.extend(
+                    people
+                        .iter()
+                        .filter(|person| !one.approvers.contains(person))
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                );
+                one
+            })
+            .collect()
+        }
+        other => panic!("a step of another kind: {other:?}"),
+    }
+}
+
+/// Every way to change the named arguments, out of the values that any bound here could want.
+fn changed(before: &Situation, changes: &Value) -> Vec<Situation> {
+    let mut ways = vec![before.clone()];
+    for change in changes.as_array().unwrap() {
+        let name = change["argument"].as_str().unwrap();
+        let values = values(name, before);
+        let with = |one: &Situation| {
+            let mut all = Vec::new();
+            for value in &values {
+                let mut one = one.clone();
+                match value {
+                    Some(value) => drop(one.args.insert(name.to_owned(), value.clone())),
+                    None => drop(one.args.shift_remove(name)),
+                }
+                all.push(one);
+            }
+            all
+        };
+        ways = ways.iter().flat_map(with).collect();
+    }
+    ways
+}
+
+fn values(argument: &str, situation: &Situation) -> Vec<Option<Value>> {
+    let texts = |list: &[&str]| list.iter().map(|one| Some(json!(one))).collect::<Vec<_>>();
+    match argument {
+        "to" => texts(TO),
+        "region" => [texts(REGION), vec![None]].concat(),
+        "currency" => texts(CURRENCIES),
+        "amount" => {
+            // The ends of every range, in whole units.
+            let entries = situation
+                .root
+                .iter()
+                .chain(situation.derived.iter().flatten());
+            let ends = entries.flat_map(|entry| {
+                let range = &entry["constraints"]["amount"];
+                [range["min"].as_i64(), range["max"].as_i64()]
+            });
+            let ends = ends.flatten().map(|end| end / 100).filter(|end| *end > 0);
+            ends.chain([1]).map(|end| Some(json!(end))).collect()
+        }
+        _ => vec![None],
+    }
+}
+
+/// A new token that holds what was missing, and nothing else of it.
+fn granted(before: &Situation, missing: &Value) -> Situation {
+    let mut one = before.clone();
+    let text = |name: &str| missing[name].as_str().unwrap().to_owned();
+    let resource = text("resource");
+    let (datatype, identifier) = resource.split_once(':').unwrap();
+    one.derived.clear();
+    one.root.insert(
+        0,
+        json!({
+            "type": "ambit_capability", "actions": [text("action")], "privileges": [text("power")],
+            "datatypes": [datatype], "identifier": identifier, "purpose": text("purpose"),
+            "constraints": {"*": {"constraint_type": "wildcard"}},
+        }),
+    );
+    one
+}
+
+#[test]
+fn a_remedy_is_true_and_minimal_where_capabilities_decide() {
+    check(
+        "acme",
+        situations(&["email", "refund", "cancel", "export"], false),
+        200,
+    );
+}
+
+#[test]
+fn a_remedy_is_true_and_minimal_under_guard_rails() {
+    check("guarded", situations(&["refund"], true), 100);
+}
+
+fn check(project: &str, inputs: impl Strategy<Value = Situation>, least: usize) {
+    let world = World::new(project);
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let counted = std::cell::RefCell::new(&mut seen);
+    let result = TestRunner::new(config).run(&inputs, |situation| {
+        let context = world.ask(&situation);
+        let remedy = &context["remedy"];
+        let Some(steps) = remedy["steps"].as_array() else {
+            return Ok(());
+        };
+        let kinds: Vec<&str> = steps
+            .iter()
+            .map(|step| {
+                step["step_up"]
+                    .as_str()
+                    .or_else(|| step["type"].as_str())
+                    .unwrap()
+            })
+            .collect();
+        *counted.borrow_mut().entry(kinds.join("+")).or_default() += 1;
+        judge(&world, &situation, steps)
+            .map_err(|why| TestCaseError::fail(format!("{why}\n{}\n{remedy:#}", context["reason"])))
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{project}: {seen:#?}");
+    assert!(
+        seen.values().sum::<usize>() >= least,
+        "too few remedies: {seen:?}"
+    );
+}
+
+fn judge(world: &World, situation: &Situation, steps: &[Value]) -> Result<(), String> {
+    let all = |steps: &[&Value], first: usize| {
+        let start = vec![situation.clone()];
+        steps
+            .iter()
+            .fold(start, |ways, step| done(step, &ways, first))
+    };
+    // Of other arguments nobody can say beforehand what the guard rails will: they are left to judge.
+    let changes = steps.iter().any(|step| step["type"] == "change_request");
+    let good = |code: &str| code == "allowed" || changes && code.starts_with("policy.");
+    let whole: Vec<&Value> = steps.iter().collect();
+    // Whoever of those named approves, it is enough.
+    for first in 0..LEADS.len() {
+        let codes: Vec<String> = all(&whole, first)
+            .iter()
+            .map(|way| world.code(way))
+            .collect();
+        if !codes.iter().any(|code| good(code)) {
+            return Err(format!("all steps are done, and it is still {codes:?}"));
+        }
+    }
+    // Less is not, or not whoever of them does it.
+    let always = |steps: &[&Value]| {
+        let mut firsts = 0..LEADS.len();
+        firsts.all(|first| all(steps, first).iter().any(|way| good(&world.code(way))))
+    };
+    for (number, step) in steps.iter().enumerate() {
+        // A digest is told exactly where it is that of the call to be approved.
+        if step["step_up"] == "approval" {
+            let same = steps[..number]
+                .iter()
+                .all(|step| step["step_up"] == "approval");
+            let digest = same.then(|| world.digest(situation));
+            if step["binding_s256"].as_str() != digest.as_deref() {
+                return Err(format!("step {number} names the digest of another call"));
+            }
+        }
+        let others: Vec<&Value> = steps
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != number)
+            .map(|(_, step)| step)
+            .collect();
+        if always(&others) {
+            return Err(format!("step {number} is not needed"));
+        }
+        for less in less(step) {
+            let mut steps: Vec<&Value> = steps.iter().collect();
+            steps[number] = &less;
+            if always(&steps) {
+                return Err(format!("step {number} asks for more than {less}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The step with one argument, one person or one demand less.
+fn less(step: &Value) -> Vec<Value> {
+    let mut all = Vec::new();
+    let changes = step["changes"].as_array().map_or(0, Vec::len);
+    for at in (0..changes).filter(|_| changes > 1) {
+        let mut less = step.clone();
+        less["changes"].as_array_mut().unwrap().remove(at);
+        all.push(less);
+    }
+    if let Some(count) = step["count"].as_i64().filter(|count| *count > 1) {
+        let mut less = step.clone();
+        less["count"] = (count - 1).into();
+        all.push(less);
+    }
+    if step["acr_values"][0].is_string() && step["max_age"].is_i64() {
+        for part in ["acr_values", "max_age"] {
+            let mut less = step.clone();
+            less[part] = Value::Null;
+            // Without an age the login may be the old one.
+            less["old"] = (part == "max_age").into();
+            all.push(less);
+        }
+    }
+    all
+}
+
+const TO: &[&str] = &[
+    "ann@customer.example",
+    "bob@customer.example",
+    "eve@evil.example",
+];
+const REGION: &[&str] = &["eu", "us"];
+const CURRENCIES: &[&str] = &["EUR", "CHF"];
+const LOGINS: &[&str] = &["urn:acme:loa:1", "urn:acme:loa:2", "urn:acme:loa:3"];
+const LEADS: &[&str] = &["user:lead-1", "user:lead-2", "user:lead-3", "user:8f1c2d"];
+
+fn situations(actions: &'static [&'static str], guarded: bool) -> impl Strategy<Value = Situation> {
+    let datatype = move |action: &str| match action {
+        "email" => "customer-contact",
+        "export" => "report",
+        _ if guarded => "account",
+        _ => "contract",
+    };
+    let root = proptest::collection::vec(entry(true, guarded), 1..3);
+    let derived =
+        proptest::collection::vec(proptest::collection::vec(entry(false, guarded), 1..3), 0..2);
+    let login = (
+        proptest::option::of(select(LOGINS)),
+        proptest::option::of(0_i64..1200),
+    );
+    let ask = (
+        select(actions),
+        select(&["draft", "propose", "execute"][..]),
+        select(&["contract-renewal", "audit"][..]),
+    );
+    let args = (
+        select(TO),
+        proptest::option::of(select(REGION)),
+        1_i64..1500,
+        select(CURRENCIES),
+    );
+    (root, derived, login, ask, args).prop_map(
+        move |(
+            root,
+            derived,
+            (acr, age),
+            (action, power, purpose),
+            (to, region, amount, currency),
+        )| {
+            let args = match action {
+                "email" => json!({"to": to, "region": region}),
+                "refund" => json!({"amount": amount, "currency": currency}),
+                _ => json!({}),
+            };
+            let Value::Object(mut args) = args else {
+                unreachable!()
+            };
+            args.retain(|_, value| !value.is_null());
+            Situation {
+                root,
+                derived,
+                acr,
+                auth_time: age.map(|age| NOW - age),
+                action,
+                power,
+                kind: datatype(action),
+                purpose,
+                args,
+                approvers: Vec::new(),
+            }
+        },
+    )
+}
+
+/// An entry of a root, which has everything, or of a further block, which has what it bounds.
+fn entry(root: bool, guarded: bool) -> impl Strategy<Value = Value> {
+    let powers = subsequence(vec!["draft", "propose", "execute"], 1..=3);
+    let actions = subsequence(vec!["email", "refund", "cancel", "export"], 1..=4);
+    let to = prop_oneof![
+        Just(json!({"constraint_type": "email_domain", "values": ["customer.example"]})),
+        select(TO).prop_map(|to| json!({"constraint_type": "exact", "value": to})),
+    ];
+    let region =
+        select(REGION).prop_map(|region| json!({"constraint_type": "one_of", "values": [region]}));
+    let amount = (1_i64..800, 0_i64..800).prop_map(|(min, width)| json!({"constraint_type": "range", "min": min * 100, "max": (min + width) * 100}));
+    let constraints = (
+        proptest::option::of(to),
+        proptest::option::of(region),
+        proptest::option::of(amount),
+        any::<bool>(),
+    );
+    let purpose = select(&["contract-renewal", "contract-renewal", "audit"][..]);
+    (
+        powers,
+        actions,
+        purpose,
+        constraints,
+        proptest::option::of(requires()),
+        any::<[bool; 3]>(),
+    )
+        .prop_map(
+            move |(powers, actions, purpose, (to, region, amount, open), requires, there)| {
+                let mut bounds = Map::new();
+                // Bounds of one action's arguments: another action does not have them.
+                let members = match actions[0] {
+                    "email" => vec![("to", to), ("region", region)],
+                    "refund" => vec![("amount", amount)],
+                    _ => Vec::new(),
+                };
+                let bounded = !members.is_empty();
+                bounds.extend(
+                    members
+                        .into_iter()
+                        .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+                );
+                if root && (open || !bounded || actions[0] == "refund") {
+                    bounds.insert("*".to_owned(), json!({"constraint_type": "wildcard"}));
+                }
+                let actions = if bounded { &actions[..1] } else { &actions[..] };
+                let mut entry = json!({"type": "ambit_capability", "constraints": bounds});
+                let members = [
+                    ("privileges", json!(powers)),
+                    ("actions", json!(actions)),
+                    ("purpose", json!(purpose)),
+                ];
+                for ((name, value), there) in members.into_iter().zip(there) {
+                    if root || there || (name == "actions" && bounded) {
+                        entry[name] = value;
+                    }
+                }
+                if root {
+                    let contract = if guarded { "account" } else { "contract" };
+                    entry["datatypes"] = json!(["customer-contact", contract, "report"]);
+                }
+                if let Some(requires) = requires {
+                    entry["requires"] = requires;
+                }
+                entry
+            },
+        )
+}
+
+fn requires() -> impl Strategy<Value = Value> {
+    let approval = prop_oneof![
+        Just(json!(true)),
+        (subsequence(LEADS.to_vec(), 2..=4), 1_i64..=2)
+            .prop_map(|(approvers, count)| json!({"approvers": approvers, "count": count})),
+    ];
+    let parts = (
+        proptest::option::of(select(LOGINS)),
+        proptest::option::of(1_i64..1200),
+        proptest::option::of(approval),
+    );
+    parts.prop_map(|(acr, max_age, approval)| {
+        let mut requires = Map::new();
+        requires.extend(acr.map(|acr| ("acr".to_owned(), json!(acr))));
+        requires.extend(max_age.map(|age| ("max_age".to_owned(), json!(age))));
+        requires.extend(approval.map(|approval| ("approval".to_owned(), approval)));
+        if requires.is_empty() {
+            requires.insert("max_age".to_owned(), 600.into());
+        }
+        Value::Object(requires)
+    })
+}

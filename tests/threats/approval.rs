@@ -1,0 +1,108 @@
+//! A person's yes, used for something else.
+
+use ambit_tests::chain::BlockSpec;
+use serde_json::json;
+
+use crate::world::{Call, NOW, Token, World, claim, only};
+
+/// A token whose refunds a person must approve one by one.
+fn proposing(world: &World) -> Token {
+    world.mint(&only(&json!({"privileges": ["propose"]})))
+}
+
+#[test]
+fn an_approval_is_reused() {
+    let world = World::new();
+    let call = Call::refund(&proposing(&world), 9870);
+    let receipt = world.approve(&call, &BlockSpec::default());
+    let run = |proof: &str| {
+        call.clone()
+            .receipt(receipt.clone())
+            .proof(&json!({"jti": proof}))
+    };
+    assert_eq!(world.enforce(&run("once")), "allowed");
+    assert_eq!(world.enforce(&run("twice")), "approval.used");
+}
+
+#[test]
+fn an_approval_is_altered() {
+    let world = World::new();
+    let call = Call::refund(&proposing(&world), 9870);
+    let receipt = world.approve(&call, &BlockSpec::default());
+    assert_eq!(
+        world.decide(&call.clone().receipt(receipt.clone())),
+        "allowed"
+    );
+    let mut claims = crate::world::payload(&receipt);
+    claims["exp"] = (NOW + 3000).into();
+    let parts: Vec<&str> = receipt.split('.').collect();
+    let payload = ambit_token::base64url::encode(claims.to_string().as_bytes());
+    let altered = format!("{}.{payload}.{}", parts[0], parts[2]);
+    assert_eq!(world.decide(&call.receipt(altered)), "approval.signature");
+}
+
+#[test]
+fn the_call_is_changed_after_the_approval() {
+    let world = World::new();
+    let token = proposing(&world);
+    let receipt = world.approve(&Call::refund(&token, 9870), &BlockSpec::default());
+    let run = |call: Call| world.decide(&call.receipt(receipt.clone()));
+    assert_eq!(run(Call::refund(&token, 9870)), "allowed");
+    assert_eq!(run(Call::refund(&token, 9871)), "approval.binding");
+    let other = json!({"evaluation": {"resource": {"id": "account/1043"}}});
+    assert_eq!(
+        run(Call::refund(&token, 9870).with(&other)),
+        "approval.binding"
+    );
+    // Also with another token that grants the same.
+    assert_eq!(
+        run(Call::refund(&proposing(&world), 9870)),
+        "approval.binding"
+    );
+}
+
+#[test]
+fn something_else_was_shown_than_what_runs() {
+    let world = World::new();
+    let call = Call::refund(&proposing(&world), 9870);
+    let harmless = ambit_tests::statement::s256(b"renewal-bot asks to look up a contact.");
+    let receipt = world.approve(&call, &BlockSpec::default());
+    assert_eq!(world.decide(&call.clone().receipt(receipt)), "allowed");
+    let receipt = call
+        .asked()
+        .receipt(&BlockSpec::default(), &harmless)
+        .unwrap();
+    assert_eq!(
+        world.decide(&call.clone().receipt(receipt)),
+        "approval.display"
+    );
+    let receipt = world.approve(&call, &claim("risk_tier", &json!("low")));
+    assert_eq!(world.decide(&call.receipt(receipt)), "approval.risk");
+}
+
+#[test]
+fn the_agent_approves_itself() {
+    let world = World::new();
+    let token = proposing(&world);
+    let call = Call::refund(&token, 9870);
+    let by = |sub: &str| {
+        let receipt = world.approve(&call, &claim("sub", &json!(sub)));
+        world.decide(&call.clone().receipt(receipt))
+    };
+    assert_eq!(by("user:8f1c2d"), "allowed");
+    assert_eq!(
+        by("spiffe://acme.example/agent/renewal-bot/i-7f3a"),
+        "approval.actor"
+    );
+    assert_eq!(by("user:accomplice"), "approval.approver");
+}
+
+#[test]
+fn the_consent_to_a_grant_is_used_for_a_call() {
+    let world = World::new();
+    let call = Call::refund(&proposing(&world), 9870);
+    let receipt = world.approve(&call, &BlockSpec::default());
+    assert_eq!(world.decide(&call.clone().receipt(receipt)), "allowed");
+    let grant = world.approve(&call, &claim("kind", &json!("grant")));
+    assert_eq!(world.decide(&call.receipt(grant)), "approval.kind");
+}

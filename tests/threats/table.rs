@@ -1,0 +1,84 @@
+//! The table of `SECURITY.md` and the tests are one list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use ambit_tests::workspace;
+
+const HEADING: &str = "## Threats";
+
+/// What the table names: tests by file.
+fn named() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let rows = text.split_once(HEADING).unwrap().1.lines();
+    for row in rows.filter(|row| row.starts_with("| ") && !row.starts_with("| threat")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [threat, stops, tests] = cells[..] else {
+            panic!("three cells in a row: {row}");
+        };
+        assert!(!threat.is_empty() && !stops.is_empty(), "{row}");
+        let mut file = None;
+        for name in tests.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                file = Some(name.to_owned());
+            } else {
+                let file = file
+                    .clone()
+                    .unwrap_or_else(|| panic!("a file before `{name}`"));
+                named.entry(file).or_default().insert(name.to_owned());
+            }
+        }
+        assert!(
+            file.is_some_and(|file| named.contains_key(&file)),
+            "no test in: {row}"
+        );
+    }
+    named
+}
+
+/// The functions under `#[test]`.
+fn tests(file: &Path) -> BTreeSet<String> {
+    let text =
+        fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let lines: Vec<&str> = text.lines().collect();
+    let name = |pair: &[&str]| {
+        let after = (pair[0].trim() == "#[test]").then(|| pair[1].trim())?;
+        Some(after.strip_prefix("fn ")?.split('(').next()?.to_owned())
+    };
+    lines.windows(2).filter_map(name).collect()
+}
+
+#[test]
+fn every_test_that_the_table_names_exists() {
+    let named = named();
+    assert!(named.values().map(BTreeSet::len).sum::<usize>() > 40);
+    for (file, names) in named {
+        let there = tests(&workspace().join(&file));
+        let missing: Vec<&String> = names.difference(&there).collect();
+        assert!(missing.is_empty(), "{file} has no {missing:?}");
+    }
+}
+
+#[test]
+fn every_test_of_a_threat_is_in_the_table() {
+    let named = named();
+    let folder = workspace().join("tests/threats");
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name == "table.rs" {
+            continue;
+        }
+        let there = tests(&folder.join(&name));
+        let listed = named
+            .get(&format!("tests/threats/{name}"))
+            .cloned()
+            .unwrap_or_default();
+        let missing: Vec<&String> = there.difference(&listed).collect();
+        assert!(
+            missing.is_empty(),
+            "{name}: {missing:?} are not in SECURITY.md"
+        );
+    }
+}

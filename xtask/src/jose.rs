@@ -1,0 +1,83 @@
+//! The JOSE libraries of others, for `tests/tests/jose.rs`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::cargo;
+use crate::ui;
+
+/// One version each, so that a run tomorrow is the run of today.
+const NODE: &str = "jose@6.2.18";
+const PYTHON: &str = "joserfc==1.8.0";
+
+/// Installs both under `target/jose`, where they are not yet. Without Node or Python the tests of that
+/// library are skipped, but not in CI.
+pub(crate) fn install(root: &Path) -> Result<(), String> {
+    let folder = root.join("target/jose");
+    fs::create_dir_all(&folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
+    // A file that names what is there: another version is installed anew.
+    let is_there = |name: &str, wanted: &str| {
+        fs::read_to_string(folder.join(name)).is_ok_and(|found| found == wanted)
+    };
+    let done = |name: &str, wanted: &str| {
+        fs::write(folder.join(name), wanted).map_err(|error| format!("`{name}`: {error}"))
+    };
+    if can_use("npm", "npm jose")? && !is_there("node.txt", NODE) {
+        let mut npm = Command::new("npm");
+        npm.current_dir(&folder);
+        npm.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--silent",
+            "--prefix",
+            ".",
+            NODE,
+        ]);
+        run(&mut npm)?;
+        done("node.txt", NODE)?;
+    }
+    if can_use("python3", "joserfc")? && !is_there("python.txt", PYTHON) {
+        let mut venv = Command::new("python3");
+        run(venv.current_dir(&folder).args(["-m", "venv", "venv"]))?;
+        let mut pip = Command::new(folder.join("venv/bin/python"));
+        pip.current_dir(&folder);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            PYTHON,
+        ]);
+        run(&mut pip)?;
+        done("python.txt", PYTHON)?;
+    }
+    Ok(())
+}
+
+fn can_use(program: &str, library: &str) -> Result<bool, String> {
+    if cargo::is_there(program) {
+        return Ok(true);
+    }
+    if std::env::var_os("CI").is_some() {
+        return Err(format!(
+            "`{program}` is needed in CI for {library} and cannot be started"
+        ));
+    }
+    ui::skipped(format_args!(
+        "`{program}` is not installed: nothing is compared with {library}"
+    ));
+    Ok(false)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.status();
+    let failed = |why: String| format!("`{}`: {why}", command.get_program().to_string_lossy());
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(status.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
