@@ -304,7 +304,9 @@ fn manifest_asks(
             consent(asks, question.locale).map_err(|fault| NoText::of("manifest", 0, fault))?;
         let asked = (About::Asks, sentence);
         if !told.sentences.contains(&asked) {
-            told.sentences.push(asked);
+            let before = |(about, _): &(About, String)| *about != About::MayNot;
+            let at = told.sentences.iter().take_while(|one| before(one)).count();
+            told.sentences.insert(at, asked);
         }
     }
     Ok(())
