@@ -62,7 +62,7 @@ impl NoText {
 /// Says in words what capabilities allow, as people are asked to consent to it.
 ///
 /// `request` is `{"authorization_details": […], …}` or `{"claims": {…}, …}`, with `granted` and
-/// `locale` where there are any (`pkg/describe.md`); the answer is the text with its parts and its
+/// `locale` where there are any (`pkg/abi.md`); the answer is the text with its parts and its
 /// hash, or `{"error": {"code", "at", "admin"}}`: what has no text cannot be approved.
 #[must_use]
 pub fn describe(bundle: &Bundle<'_>, request: &[u8]) -> String {
