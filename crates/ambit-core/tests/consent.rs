@@ -338,7 +338,7 @@ fn twist(entry: &mut Value, place: &Index, how: u8, other: &str) {
         }
         Value::Number(number) => *number = (number.as_i64().expect("an integer") + 1).into(),
         Value::Bool(value) => *value = !*value,
-        Value::Array(list) if how % 3 == 0 => drop(list.pop()),
+        Value::Array(list) if how.is_multiple_of(3) => drop(list.pop()),
         Value::Array(list) => list.extend(list.first().cloned()),
         Value::Object(members) => {
             let name = members
@@ -348,7 +348,7 @@ fn twist(entry: &mut Value, place: &Index, how: u8, other: &str) {
             if let Some(name) = name {
                 let value = members.shift_remove(&name);
                 // Or the same bound on another detail.
-                if how % 2 == 0 && name == "to" {
+                if how.is_multiple_of(2) && name == "to" {
                     members.insert("amount".to_owned(), value.unwrap_or_default());
                 }
             }
@@ -636,19 +636,19 @@ fn no_foreign_text_leaves_its_quotes() {
     );
 }
 
-#[test]
-fn what_has_no_text_is_a_fault() {
-    let base = json!({
+/// The fault of a sound capability with one member changed.
+fn fault(member: &'static str, value: Value, before: &str) -> String {
+    let mut entry = json!({
         "type": "ambit_capability", "actions": ["pay"], "privileges": ["execute"], "datatypes": ["contact"],
         "purpose": "work", "constraints": {"to": {"constraint_type": "wildcard"}},
     });
-    let fault = |member: &str, value: Value, before: &str| {
-        let mut entry = base.clone();
-        set(&mut entry, (member, value));
-        told(&entry, &Words::new(before), Locale::En)
-            .map(|told| told.line())
-            .unwrap_err()
-    };
+    set(&mut entry, (member, value));
+    let told = told(&entry, &Words::new(before), Locale::En);
+    told.map(|told| told.line()).unwrap_err()
+}
+
+#[test]
+fn what_has_no_text_is_a_fault() {
     let unnamed = json!({"tags": {"constraint_type": "wildcard"}});
     let long = json!({"to": {"constraint_type": "exact", "value": "x".repeat(239)}});
     let many = json!({"to": {"constraint_type": "one_of", "values": (0..65).collect::<Vec<_>>()}});

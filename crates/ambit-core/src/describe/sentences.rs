@@ -80,7 +80,7 @@ impl<'a> Teller<'a> {
         let (vocabulary, locale) = (self.vocabulary, self.style.locale);
         let label = vocabulary.label(term, locale);
         if !self.style.strict {
-            return Ok(label.unwrap_or(term.name()));
+            return Ok(label.unwrap_or_else(|| term.name()));
         }
         let name = super::plain(term.name());
         let Some(label) = label.filter(|label| !label.trim().is_empty()) else {
@@ -172,7 +172,7 @@ impl<'a> Teller<'a> {
                         .unwrap_or(kind)
                 });
                 self.said("datatypes", |speech| {
-                    speech.listed(labels, Phrase::Or, SHOWN, Speech::name)
+                    speech.listed(labels, Phrase::Or, SHOWN, Speech::name);
                 })?
             };
             on = self.part(Phrase::On, "things", &kinds);

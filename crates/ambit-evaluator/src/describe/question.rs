@@ -46,10 +46,8 @@ impl<'a> Question<'a> {
                           `locale` where there are any";
             return Err(NoText::request(unknown.unwrap_or_default(), detail));
         }
-        let locale = match request.get("locale") {
-            None => None,
-            Some(locale) => Some(locale.as_str().unwrap_or_default()),
-        };
+        let locale = request.get("locale");
+        let locale = locale.map(|locale| locale.as_str().unwrap_or_default());
         let mut question =
             Self::of_claims(claims.unwrap_or(request), request.get("granted"), locale)?;
         question.whole = claims.is_some();
