@@ -284,13 +284,18 @@ fn compare(
     Ok(left.into_iter().map(|(_, line)| line).collect())
 }
 
-/// What the agent's manifest asks of people when such a capability is used.
+/// What the agent's manifest asks of people before such a capability is carried out.
 fn manifest_asks(
     bundle: &Bundle<'_>,
     question: &Question<'_>,
     entry: Json<'_>,
     told: &mut Told,
 ) -> Result<(), NoText> {
+    let powers = entry.get("privileges").into_iter().flat_map(Json::elements);
+    let mut powers = powers.filter_map(Json::as_str);
+    if !powers.any(|power| matches!(power, "execute" | "propose")) {
+        return Ok(());
+    }
     let agent = question.text_in("agent", "uid")?;
     let manifest = agent.and_then(|agent| bundle.manifest(agent));
     let known = manifest.map(|manifest| manifest.capabilities());
