@@ -44,6 +44,49 @@ export interface Answer {
   };
 }
 
+/** Whole `claims` of the token to be made, or `authorization_details` and what else is known of them. */
+export interface ConsentRequest {
+  claims?: Record<string, unknown>;
+  authorization_details?: object[];
+  sub?: string;
+  aud?: string[];
+  tenant?: string;
+  act?: { sub: string };
+  agent?: { uid: string };
+  /** Seconds since 1970, UTC. */
+  exp?: number;
+  del_max_depth?: number;
+  /** What was granted before: the answer then tells the difference. */
+  granted?: object[];
+  locale?: "en" | "de";
+}
+
+export interface ConsentText {
+  /** Show exactly this: `text_s256` is its hash. */
+  text: string;
+  lines: string[];
+  locale: string;
+  renderer: string;
+  risk_tier: "low" | "medium" | "high" | "critical";
+  text_s256: string;
+  /** The grant digest; only for whole `claims`. */
+  binding_s256?: string;
+  head: string[];
+  sections: {
+    tier: string;
+    title: string;
+    items: {
+      /** The place in `authorization_details`. */
+      index: number;
+      status?: "new" | "same" | "wider" | "narrower" | "changed";
+      sentences: { about: "may" | "effect" | "bound" | "limit" | "asks" | "may_not"; text: string }[];
+      before?: string;
+    }[];
+  }[];
+  removed: string[];
+  notes: string[];
+}
+
 /** What `PolicyModule.load` throws. */
 export interface LoadError extends Error {
   /** Stable, for example `module.signature`. */
@@ -69,8 +112,8 @@ export class PolicyModule {
   /** The same for UTF-8 bytes. */
   evaluateBytes(request: Uint8Array): Uint8Array;
 
-  /** Puts capabilities into words. */
-  describe(request: { authorization_details: object[]; locale?: string }): { text: string; lines: string[] };
+  /** Says what a grant allows, for a person to consent to. `abi.md` describes every part. */
+  describe(request: ConsentRequest): ConsentText | { error: { code: string; at: string; admin: string } };
   describeText(request: string): string;
 
   /** Says which policy this is. */

@@ -312,6 +312,8 @@ impl<'s> Stage<'s> {
             holder: Some(self.holders[&holder].public()),
             kid: None,
             bind_policy: true,
+            receipts: &[],
+            granted: None,
         };
         let draft = mint::root(&step["claims"].to_string(), &self.issuer, &bundle, &options);
         let draft = draft.map_err(|error| error.to_string())?;

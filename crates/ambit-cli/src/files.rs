@@ -46,6 +46,12 @@ impl Input {
     }
 }
 
+/// The text of a small file.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let not_text = |_| Failure::unusable("file.text", "the file is not UTF-8").at(path);
+    String::from_utf8(read(path, SMALL)?).map_err(not_text)
+}
+
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     open(path)

@@ -11,6 +11,7 @@ mod files;
 mod keys;
 mod log;
 mod module;
+mod policy;
 mod say;
 mod signing;
 mod time;
@@ -24,7 +25,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, evaluate, explain, init, inspect, keygen, mint, sign, verify,
+    attenuate, audit, build, describe, evaluate, explain, init, inspect, keygen, mint, sign, verify,
 };
 use failure::{Exit, Failure};
 
@@ -50,6 +51,7 @@ enum Command {
     Sign(sign::Sign),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
+    Describe(describe::Describe),
     Mint(mint::Mint),
     Attenuate(attenuate::Attenuate),
     Evaluate(evaluate::Evaluate),
@@ -66,6 +68,7 @@ impl Command {
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Inspect(command) => command.run(),
+            Self::Describe(command) => command.run(),
             Self::Mint(command) => command.run(),
             Self::Attenuate(command) => command.run(),
             Self::Evaluate(command) => command.run(),

@@ -1,28 +1,16 @@
 //! Capabilities and types in words.
 
 use ambit_core::describe::{PlainVocabulary, entry};
-use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_core::json::Json;
 use ambit_policy::Bundle;
 
 /// One capability in words: those of the policy, where one is at hand, by the code with which the
 /// policy's hosts show it.
 pub(crate) fn capability(bundle: Option<&Bundle<'_>>, capability: Json<'_>) -> String {
-    bundle
-        .and_then(|bundle| in_words_of(bundle, capability))
-        .unwrap_or_else(|| entry(capability, &PlainVocabulary))
-}
-
-fn in_words_of(bundle: &Bundle<'_>, capability: Json<'_>) -> Option<String> {
-    let mut request = Writer::default();
-    request.object(|out| {
-        out.name("authorization_details").array(|out| {
-            out.json(capability);
-        });
-    });
-    let answer = ambit_evaluator::describe(bundle, request.finish().as_bytes());
-    let answer = Document::parse(answer.as_bytes(), Profile::Request).ok()?;
-    let line = answer.root().get("lines")?.elements().next()?;
-    line.as_str().map(str::to_owned)
+    match bundle {
+        Some(bundle) => ambit_evaluator::capability_line(bundle, capability),
+        None => entry(capability, &PlainVocabulary),
+    }
 }
 
 /// An argument's type, as the schema would write it.

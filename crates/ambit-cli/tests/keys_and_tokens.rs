@@ -385,3 +385,50 @@ fn missing_claims_are_named_together() {
     ];
     project.ambit(&no_holder).expect(3).says("--holder");
 }
+
+#[test]
+fn what_is_consented_to_is_shown_before_the_token_is_made() {
+    let project = Project::signed();
+    let mint = [
+        "mint",
+        "--module",
+        "policy.wasm",
+        "--key",
+        "keys/issuer.jwk",
+    ];
+    let more = [
+        "--holder",
+        "keys/agent.pub.jwk",
+        "--claims",
+        "grant.json",
+        "--draft",
+    ];
+    let draft = project.ambit(&[&mint[..], &more].concat()).expect(0).out;
+    project.write("draft.json", &draft);
+    let describe = ["describe", "--module", "policy.wasm", "draft.json"];
+    let shown = project.ambit(&describe).expect(0).says("binding_s256");
+    assert!(
+        shown
+            .out
+            .contains("\nHigh risk\n2. The agent may propose and carry out \"pay an invoice\"")
+            && shown
+                .out
+                .contains("\nMedium risk\n1. The agent may prepare \"send e-mail\""),
+        "{shown:#?}"
+    );
+    // No label is German, and no English one stands in for it.
+    project
+        .ambit(&[&describe[..], &["--locale", "de"]].concat())
+        .expect(3)
+        .says("describe.no_text");
+    // What is no receipt makes no token.
+    project.write("receipt.jwt", "no receipt");
+    let run = project.ambit(
+        &[
+            &mint[..],
+            &["--claims", "draft.json", "--receipt", "receipt.jwt"],
+        ]
+        .concat(),
+    );
+    assert_eq!(run.expect(3).says("approval.malformed").out, "");
+}

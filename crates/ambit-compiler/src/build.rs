@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::cedar::{self, Enumerations};
 use crate::error::CompileError;
 use crate::project::{GuardRails, IssuerKey, Manifest, Project};
-use crate::schema::{Action, Argument, Attribute, Resource, Type};
+use crate::schema::{Action, Argument, Attribute, Labels, Resource, Type};
 
 const DAY: i64 = 86_400;
 
@@ -154,13 +154,22 @@ fn key(key: &IssuerKey) -> Json {
 }
 
 fn resource(resource: &Resource) -> Json {
-    json!({"label": resource.label, "cedar": resource.cedar})
+    let json = json!({"label": resource.label, "cedar": resource.cedar});
+    with_labels(json, &resource.labels)
+}
+
+/// Labels in further languages, where there are any.
+fn with_labels(mut json: Json, labels: &Labels) -> Json {
+    if !labels.is_empty() {
+        json["labels"] = json!(labels);
+    }
+    json
 }
 
 fn action(action: &Action, enumerations: &Enumerations) -> Json {
     let powers: Vec<&str> = action.powers.iter().map(Power::name).collect();
     let args = action.args.iter();
-    json!({
+    let json = json!({
         "label": action.label,
         "cedar": action.cedar,
         "powers": powers,
@@ -172,7 +181,8 @@ fn action(action: &Action, enumerations: &Enumerations) -> Json {
         "mcp": action.mcp,
         "resources": action.resources,
         "args": args.map(|(name, one)| (name.clone(), argument(one, enumerations))).collect::<Map<_, _>>(),
-    })
+    });
+    with_labels(json, &action.labels)
 }
 
 fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
@@ -181,7 +191,7 @@ fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
     json["unit"] = json!(argument.unit);
     json["target"] = json!(argument.target);
     json["unverified"] = json!(argument.unverified);
-    json
+    with_labels(json, &argument.labels)
 }
 
 fn attribute(attribute: &Attribute, enumerations: &Enumerations) -> Json {

@@ -49,6 +49,15 @@ pub const STATEMENTS: usize = 8;
 /// Matching steps in one decision. A full-size pattern against a full-size text would need
 /// 16 Ki x 256 Ki; honest requests need a few thousand. 5 million steps are about 10 ms.
 pub const STEPS: u32 = 5_000_000;
+/// Characters of one foreign text in a consent text, quotes included: three lines, which people read.
+/// What is longer is not shown in part, so it cannot be approved.
+pub const CONSENT_VALUE_CHARS: usize = 240;
+/// Items of one list in a consent text.
+pub const CONSENT_LIST: usize = 64;
+/// Bytes of a whole consent text: some fifteen pages, more than anybody reads.
+pub const CONSENT_TEXT_BYTES: usize = 32 * 1024;
+/// Actions named as not granted; of more, the number is said.
+pub const CONSENT_NOT_GRANTED: usize = 8;
 /// Deepest delegation that a root may allow (TOKEN.md, `del_max_depth`).
 pub const DELEGATION_DEPTH: i64 = 4;
 

@@ -34,6 +34,7 @@ mod describe;
 mod digest;
 mod display;
 mod facts;
+mod grant;
 mod info;
 mod obligations;
 mod possession;
@@ -57,7 +58,8 @@ use ambit_token::{Receipt, UnverifiedToken, VerifiedProof, VerifiedToken};
 
 pub use ambit_token::ChainCache;
 pub use claims::bundle_claims;
-pub use describe::describe;
+pub use describe::{NoText, capability_line, describe};
+pub use grant::{NoConsent, check_grant};
 pub use info::{ABI, info};
 
 use answer::Seen;

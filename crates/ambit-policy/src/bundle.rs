@@ -242,10 +242,11 @@ impl<'a> Bundle<'a> {
     /// The label of a resource type, where the vocabulary has one.
     #[must_use]
     pub fn resource_label(&self, name: &str) -> Option<&str> {
-        self.sections
-            .named(Table::Resources, name)?
-            .get("label")?
-            .as_str()
+        self.resource(name)?.get("label")?.as_str()
+    }
+
+    pub(crate) fn resource(&self, name: &str) -> Option<Json<'_>> {
+        self.sections.named(Table::Resources, name)
     }
 
     /// The manifest of an agent class.

@@ -3,6 +3,41 @@
 use ambit_core::json::Json;
 use ambit_core::{Power, Powers};
 
+use crate::Bundle;
+
+/// The language of `@label`; other languages have annotations of their own (`@label_de`).
+const LABEL_LANGUAGE: &str = "en";
+
+/// The words of `json` for people who read this language (a tag such as `de`).
+fn label_in<'a>(json: Json<'a>, language: &str) -> Option<&'a str> {
+    if language == LABEL_LANGUAGE {
+        return json.get("label")?.as_str();
+    }
+    json.get("labels")?.get(language)?.as_str()
+}
+
+impl Bundle<'_> {
+    /// All actions, sorted by name.
+    pub fn actions(&self) -> impl Iterator<Item = (&str, Action<'_>)> {
+        let actions = self.root().get("actions").map(Json::members);
+        let actions = actions.into_iter().flatten();
+        actions.map(|(name, action)| (name, Action(action)))
+    }
+
+    /// The label of a resource type in a language.
+    #[must_use]
+    pub fn resource_label_in(&self, name: &str, language: &str) -> Option<&str> {
+        label_in(self.resource(name)?, language)
+    }
+
+    /// All resource types that have a label in this language, with it, sorted by name.
+    pub fn resource_labels(&self, language: &str) -> impl Iterator<Item = (&str, &str)> {
+        let resources = self.root().get("resources").map(Json::members);
+        let resources = resources.into_iter().flatten();
+        resources.filter_map(move |(name, resource)| Some((name, label_in(resource, language)?)))
+    }
+}
+
 /// What the schema says about one action.
 #[derive(Clone, Copy, Debug)]
 pub struct Action<'a>(pub(crate) Json<'a>);
@@ -12,6 +47,12 @@ impl<'a> Action<'a> {
     #[must_use]
     pub fn label(self) -> Option<&'a str> {
         self.0.get("label")?.as_str()
+    }
+
+    /// The words in a language (`@label`, `@label_de` …).
+    #[must_use]
+    pub fn label_in(self, language: &str) -> Option<&'a str> {
+        label_in(self.0, language)
     }
 
     /// The full name of the entity type of the action in policies.
@@ -84,6 +125,12 @@ impl<'a> Argument<'a> {
     #[must_use]
     pub fn label(self) -> Option<&'a str> {
         self.0.get("label")?.as_str()
+    }
+
+    /// The words in a language (`@label`, `@label_de` …).
+    #[must_use]
+    pub fn label_in(self, language: &str) -> Option<&'a str> {
+        label_in(self.0, language)
     }
 
     /// The unit as written (`@unit`).

@@ -157,6 +157,8 @@ impl Project {
             holder: Some(holder.public()),
             kid: None,
             bind_policy: true,
+            receipts: &[],
+            granted: None,
         };
         mint::root(&claims.to_string(), &self.issuer, bundle, &options)?.sign()
     }

@@ -1,12 +1,9 @@
 //! `ambit mint`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use ambit_compiler::Project;
-use ambit_compiler::build::{self, BuildOptions};
 use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint::{self, RootOptions};
-use ambit_core::limits::MODULE_BYTES;
 use ambit_policy::Bundle;
 use clap::Args;
 use serde_json::json;
@@ -14,9 +11,9 @@ use serde_json::json;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
 use crate::keys::{self, compile};
-use crate::module::{Refused, Trusting};
+use crate::policy::PolicyArgs;
 use crate::signing::{self, Claims, Consent};
-use crate::{bundle, time};
+use crate::{say, time};
 
 /// Grant an agent a token
 ///
@@ -28,20 +25,8 @@ use crate::{bundle, time};
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Mint {
-    /// The policy module that will judge the token
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "project",
-        conflicts_with = "project"
-    )]
-    module: Option<PathBuf>,
-    /// Check first that a key of this trust file (`keys.json`) signed the module
-    #[arg(long, value_name = "FILE", conflicts_with = "project")]
-    trust: Option<PathBuf>,
-    /// The project of the policy, instead of a module
-    #[arg(long, value_name = "DIR")]
-    project: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// The issuer's private key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -59,6 +44,15 @@ pub(crate) struct Mint {
     /// The key's name in the policy, where the key file says another
     #[arg(long, value_name = "NAME")]
     kid: Option<String>,
+    /// Write the claims that would be signed, and sign nothing: what `ambit describe` shows a person
+    #[arg(long, conflicts_with = "receipt")]
+    draft: bool,
+    /// A person's yes to exactly these claims: a receipt of kind `grant`; may be given several times
+    #[arg(long, value_name = "FILE")]
+    receipt: Vec<PathBuf>,
+    /// What was granted before (a JSON array), where the person was shown the difference
+    #[arg(long, value_name = "FILE", requires = "receipt")]
+    granted: Option<PathBuf>,
     /// Do not bind the token to the policy
     #[arg(long)]
     unbound: bool,
@@ -77,7 +71,12 @@ const EXAMPLES: &str = r#"Examples:
       --sub user:ann --aud https://mail.example --agent assistant --act https://agents.example/1 \
       --capability '{"actions":["email"],"privileges":["draft"],"datatypes":["Contact"],
         "purpose":"customer-care","constraints":{"to":{"constraint_type":"email_domain",
-        "values":["customer.example"]}}}'"#;
+        "values":["customer.example"]}}}'
+  ambit mint --module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk \
+      --claims grant.json --draft > draft.json
+  ambit describe --module policy.wasm draft.json
+  ambit mint --module policy.wasm --key keys/issuer.jwk --claims draft.json \
+      --receipt receipt.jwt > token.jwt"#;
 
 /// Claims as options.
 #[derive(Debug, Args)]
@@ -123,21 +122,28 @@ const LIFE: i64 = 900;
 impl Mint {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let now = self.now.unwrap_or_else(time::now);
-        let policy = self.policy(now)?;
+        let policy = self.policy.read(now)?;
         let bundle = policy.bundle()?;
         let key = keys::private(&self.key)?;
         let kid = self.kid.as_deref().unwrap_or_else(|| key.kid());
         let claims = self.claims(&bundle, &key, kid)?;
+        let granted = self.granted.as_deref().map(files::text).transpose()?;
         let options = RootOptions {
             now,
             life: self.life(&claims, &bundle)?,
             holder: self.holder.as_deref().map(keys::public).transpose()?,
             kid: Some(kid),
             bind_policy: !self.unbound,
+            receipts: &self.receipts()?,
+            granted: granted.as_deref(),
         };
         let claims = claims.finish();
         let draft =
             mint::root(&claims, &key, &bundle, &options).map_err(|error| compile(&error))?;
+        if self.draft {
+            say::data(format!("{}\n", draft.claims()))?;
+            return Ok(Exit::Done);
+        }
         let consent = Consent {
             bundle: Some(&bundle),
             now,
@@ -147,24 +153,9 @@ impl Mint {
         Ok(Exit::Done)
     }
 
-    fn policy(&self, now: i64) -> Result<Policy, Failure> {
-        match (&self.module, &self.project) {
-            (Some(path), _) => {
-                let Some(trust) = &self.trust else {
-                    return Ok(Policy::Module(
-                        path.clone(),
-                        files::read(path, MODULE_BYTES)?,
-                    ));
-                };
-                let module = Trusting::by(trust.clone(), now)
-                    .load(path)
-                    .map_err(Refused::into_unusable)?;
-                Ok(Policy::Bundle(module.bundle().to_vec()))
-            }
-            (None, Some(dir)) => Policy::of_project(dir),
-            // clap asks for one of them.
-            (None, None) => Err(Failure::unusable("usage", "give --module or --project")),
-        }
+    fn receipts(&self) -> Result<Vec<String>, Failure> {
+        let receipts = self.receipt.iter();
+        receipts.map(|path| files::text(path)).collect()
     }
 
     fn claims(&self, bundle: &Bundle<'_>, key: &SecretKey, kid: &str) -> Result<Claims, Failure> {
@@ -228,35 +219,6 @@ impl Mint {
                     .unwrap_or(LIFE);
                 Ok(Some(LIFE.min(most).min(bundle.limits().root_life_seconds)))
             }
-        }
-    }
-}
-
-/// The policy for which a token is made.
-enum Policy {
-    Module(PathBuf, Vec<u8>),
-    Bundle(Vec<u8>),
-}
-
-impl Policy {
-    fn of_project(dir: &Path) -> Result<Self, Failure> {
-        let project = Project::load(dir).map_err(|faults| Failure::report(faults.render(true)))?;
-        let options = BuildOptions {
-            issued: None,
-            default_issued: time::default_issued()?,
-        };
-        let bundle =
-            build::bundle(&project, options.issued(&project)).map_err(|error| compile(&error))?;
-        Ok(Self::Bundle(bundle))
-    }
-
-    fn bundle(&self) -> Result<Bundle<'_>, Failure> {
-        match self {
-            Self::Module(path, bytes) => {
-                bundle::of_module(bytes).map_err(|failure| failure.at(path))
-            }
-            Self::Bundle(bytes) => Bundle::verify(bytes)
-                .map_err(|error| Failure::tool("build.bundle", error.to_string())),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod attenuate;
 mod check;
+mod consent;
 mod root;
 
 use ambit_core::json::{Document, Profile};

@@ -6,7 +6,7 @@ use ambit_policy::{Bundle, Manifest};
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
-use super::{Draft, Filler, read_claims};
+use super::{Draft, Filler, consent, read_claims};
 use crate::encoding::base64url;
 use crate::error::CompileError;
 use crate::keys::SecretKey;
@@ -25,19 +25,27 @@ pub struct RootOptions<'a> {
     pub kid: Option<&'a str>,
     /// Whether to bind the token to this policy, when the claims have no `policy`.
     pub bind_policy: bool,
+    /// Receipts of kind `grant`: with any, each must be a person's yes to exactly this token.
+    pub receipts: &'a [String],
+    /// A JSON array of the capabilities that the person was told to have granted before, where the
+    /// difference was shown.
+    pub granted: Option<&'a str>,
 }
 
 /// Prepares a root out of claims as JSON.
 ///
 /// Filled in where missing: `iss` (of the policy's key), `iat`, `exp` (from `life`), `jti`, `cnf`
-/// (from `holder`), `policy` (if asked), `del_depth` and `del_max_depth` (0).
+/// (from `holder`), `policy` (if asked), `del_depth` and `del_max_depth` (0), `approval` (of the first
+/// receipt).
 ///
 /// # Errors
 ///
 /// `mint.claims` for what is not a JSON object of our profile; `mint.exp`, `mint.life`,
 /// `mint.holder`; `policy.expired`; `mint.entry` for a capability that could never match;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
-/// `manifest.life`, `manifest.depth` when the agent may not have such a token.
+/// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
+/// `approval.…` for one that is no yes to exactly these claims, and `describe.…` when they have no
+/// text that could be consented to.
 pub fn root<'a>(
     claims: &str,
     key: &'a SecretKey,
@@ -51,7 +59,10 @@ pub fn root<'a>(
         ));
     }
     let kid = options.kid.unwrap_or_else(|| key.kid());
-    let filled = fill(claims, key, kid, bundle, options)?;
+    let mut filled = fill(claims, key, kid, bundle, options)?;
+    if !options.receipts.is_empty() {
+        consent::check(&mut filled, bundle, options)?;
+    }
     let text = Value::Object(filled.claims.clone()).to_string();
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| CompileError::new("mint.claims", format!("claims: {error}")))?;

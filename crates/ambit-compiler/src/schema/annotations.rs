@@ -21,6 +21,7 @@ enum On {
 
 const OURS: &[(&str, On)] = &[
     ("label", On::Anything),
+    ("label_de", On::Anything),
     ("datatype", On::Entity),
     ("powers", On::Action),
     ("risk", On::Action),

@@ -17,8 +17,7 @@ use context::AMBIT;
 use source::Source;
 use types::Types;
 pub(crate) use types::{Argument, Attribute, Type};
-pub(crate) use vocabulary::Resource;
-pub(crate) use vocabulary::{Action, Vocabulary};
+pub(crate) use vocabulary::{Action, Labels, Resource, Vocabulary};
 
 /// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.
 pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {

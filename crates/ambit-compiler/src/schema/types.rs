@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::annotations;
 use super::source::{Item, Key, Source, What};
+use super::vocabulary::{Labels, labels};
 use crate::reader::File;
 
 /// The type of an argument.
@@ -35,6 +36,7 @@ pub(crate) struct Attribute {
 pub(crate) struct Argument {
     pub(crate) attribute: Attribute,
     pub(crate) label: Option<String>,
+    pub(crate) labels: Labels,
     pub(crate) unit: Option<String>,
     pub(crate) target: bool,
     pub(crate) unverified: bool,
@@ -116,6 +118,7 @@ impl<'a> Types<'a> {
             let argument = Argument {
                 attribute,
                 label: note("label").map(|one| one.value.clone()),
+                labels: labels(&item),
                 unit: note("unit").map(|one| one.value.clone()),
                 target: note("target").is_some(),
                 unverified: note("unverified").is_some(),

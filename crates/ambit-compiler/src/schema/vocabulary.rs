@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::annotations;
 use super::context::STANDARD;
-use super::source::{Item, Key, Source, What};
+use super::source::{Annotation, Item, Key, Source, What};
 use super::types::{Argument, Types};
 use crate::reader::File;
 use crate::suggest;
@@ -29,6 +29,7 @@ pub(crate) struct Vocabulary {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resource {
     pub(crate) label: Option<String>,
+    pub(crate) labels: Labels,
     /// The full name of the entity type.
     pub(crate) cedar: String,
 }
@@ -39,6 +40,7 @@ pub(crate) struct Action {
     /// The full name of the entity type of the action.
     pub(crate) cedar: String,
     pub(crate) label: Option<String>,
+    pub(crate) labels: Labels,
     pub(crate) powers: Powers,
     pub(crate) risk: BTreeMap<&'static str, &'static str>,
     pub(crate) irreversible: bool,
@@ -117,6 +119,7 @@ impl Builder<'_> {
         let action = Action {
             cedar: super::types::qualified(namespace, "Action"),
             label: label(&item),
+            labels: labels(&item),
             powers: notes.powers,
             risk: notes.risk,
             irreversible: holds("irreversible"),
@@ -221,9 +224,9 @@ impl Builder<'_> {
             let datatype = item
                 .annotation("datatype")
                 .map_or_else(|| cedar.clone(), |note| note.value.clone());
-            let label = label(&item);
             let resource = Resource {
-                label,
+                label: label(&item),
+                labels: labels(&item),
                 cedar: cedar.clone(),
             };
             let other = self.found.resources.insert(datatype.clone(), resource);
@@ -245,6 +248,18 @@ impl Builder<'_> {
         names.sort();
         names
     }
+}
+
+/// Labels in other languages than that of `@label`, by their tag.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// `@label_de` and its like.
+pub(super) fn labels(item: &Item) -> Labels {
+    let label = |one: &Annotation| {
+        let language = one.name.strip_prefix("label_")?;
+        Some((language.to_owned(), one.value.clone()))
+    };
+    item.annotations.iter().filter_map(label).collect()
 }
 
 fn label(item: &Item) -> Option<String> {

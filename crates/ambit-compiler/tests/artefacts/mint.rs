@@ -35,6 +35,7 @@ fn mint(claims: &Value, change: impl FnOnce(&mut RootOptions<'_>)) -> Result<Str
         holder: Some(crate::common::key(1, "holder").public()),
         kid: None,
         bind_policy: true,
+        ..RootOptions::default()
     };
     change(&mut options);
     root(&claims.to_string(), &key, &bundle, &options)?.sign()

@@ -33,6 +33,8 @@ mod words;
 
 use alloc::string::String;
 
+use crate::describe::phrases::Locale;
+use crate::describe::speech::{Speech, Style};
 use crate::json::Json;
 use crate::{Reason, Steps};
 use spec::Spec;
@@ -92,10 +94,17 @@ pub fn reason(spec: Json<'_>) -> Reason {
 /// fits behind "must be".
 #[must_use]
 pub fn describe(spec: Json<'_>, unit: Unit<'_>) -> String {
-    let mut out = String::new();
-    clause(&mut out, spec, unit, '`');
-    out
+    let mut speech = Speech::new(REMEDY);
+    clause(&mut speech, spec, unit);
+    speech.out
 }
+
+/// How remedies speak.
+const REMEDY: Style = Style {
+    locale: Locale::En,
+    quote: '`',
+    strict: false,
+};
 
 /// The value that was asked, for people: "750.00", "`bob@x.example`", "absent". At most 120
 /// characters; what could disturb the text around it is shown as an escape.

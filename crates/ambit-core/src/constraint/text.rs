@@ -72,6 +72,59 @@ pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
     out.push(quote);
 }
 
+/// Shows a text between `quote`s without shortening it, so that two different texts are never shown
+/// alike: signs that look like the quote and spaces that cannot be told from others are escapes too.
+/// Whether it has at most `most` characters; what is longer is not written.
+pub(crate) fn whole(out: &mut String, text: &str, quote: char, most: usize) -> bool {
+    let mut used = 2_usize;
+    let before = out.len();
+    out.push(quote);
+    let mut after_space = true;
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let from = out.len();
+        let lost = after_space || rest.peek().is_none();
+        if looks_quoted(character) || (character.is_whitespace() && (lost || character != ' ')) {
+            code(out, character);
+        } else {
+            escape(out, character, Some(quote));
+        }
+        after_space = character.is_whitespace();
+        let written = out.get(from..).unwrap_or_default();
+        used = used.saturating_add(written.chars().count());
+        if used > most {
+            out.truncate(before);
+            out.push(quote);
+            out.push('…');
+            out.push(quote);
+            return false;
+        }
+    }
+    out.push(quote);
+    true
+}
+
+/// Whether a character could be taken for the quotes `"` and `` ` ``.
+const fn looks_quoted(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2ba}'
+            | '\u{2cb}'
+            | '\u{2dd}'
+            | '\u{2ee}'
+            | '\u{2f6}'
+            | '\u{5f4}'
+            | '\u{1fef}'
+            | '\u{201c}'..='\u{201f}'
+            | '\u{2033}'..='\u{2037}'
+            | '\u{275b}'..='\u{275e}'
+            | '\u{3003}'
+            | '\u{301d}'..='\u{301f}'
+            | '\u{ff02}'
+            | '\u{ff40}'
+    )
+}
+
 /// Shows a text that needs no quotes, shortened.
 fn cut(out: &mut String, text: &str) {
     escaped(out, text, None, LONGEST);
@@ -102,10 +155,15 @@ fn escape(out: &mut String, character: char, quote: Option<char>) {
         out.push('\\');
         out.push(character);
     } else if disturbs(character) {
-        write(out, format_args!("\\u{{{:x}}}", u32::from(character)));
+        code(out, character);
     } else {
         out.push(character);
     }
+}
+
+/// A character by its number.
+fn code(out: &mut String, character: char) {
+    write(out, format_args!("\\u{{{:x}}}", u32::from(character)));
 }
 
 /// Whether a character does something other than being seen: controls, line and paragraph ends,
@@ -137,31 +195,9 @@ pub(crate) fn write(out: &mut String, words: core::fmt::Arguments<'_>) {
     out.write_fmt(words).unwrap_or_default();
 }
 
-/// Writes what `one` shows of every item, `between` them, `last` before the last.
-pub(crate) fn series<T>(
-    out: &mut String,
-    items: impl Iterator<Item = T>,
-    (between, last): (&str, &str),
-    mut one: impl FnMut(&mut String, T),
-) {
-    let mut items = items.peekable();
-    let mut first = true;
-    while let Some(item) = items.next() {
-        if !first {
-            out.push_str(if items.peek().is_some() {
-                between
-            } else {
-                last
-            });
-        }
-        first = false;
-        one(out, item);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{String, Unit, integer, name, quoted};
+    use super::{String, Unit, integer, name, quoted, whole};
 
     fn shown(value: i64, unit: Unit<'_>) -> String {
         let mut out = String::new();
@@ -204,6 +240,29 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn whole_texts_are_shown_as_they_are_or_not_at_all() {
+        let shown = |text: &str| {
+            let mut out = String::new();
+            let fits = whole(&mut out, text, '"', 40);
+            (out, fits)
+        };
+        for (text, wanted) in [
+            ("send e-mail", r#""send e-mail""#),
+            ("a  b", r#""a \u{20}b""#),
+            (" a ", r#""\u{20}a\u{20}""#),
+            ("a\u{a0}b", r#""a\u{a0}b""#),
+            ("a\u{201d}. \"It", r#""a\u{201d}. \"It""#),
+            ("a\nb\u{202e}", r#""a\u{a}b\u{202e}""#),
+            ("\\u{a}", r#""\\u{a}""#),
+            ("", r#""""#),
+        ] {
+            assert_eq!(shown(text), (wanted.into(), true), "{text:?}");
+        }
+        assert!(shown(&"x".repeat(38)).1);
+        assert_eq!(shown(&"x".repeat(39)), ("\"…\"".into(), false));
     }
 
     #[test]

@@ -1,28 +1,26 @@
 //! Each kind's clause for people. It fits behind "must be".
 
-use alloc::string::String;
-
 use super::kind::Kind;
 use super::spec::Spec;
-use super::text;
 use super::{Unit, well_formed};
+use crate::describe::phrases::Phrase;
+use crate::describe::speech::Speech;
 use crate::json::Json;
 
-/// Listed values that are shown; of more, the number is said.
+/// Listed values that are shown in remedies; of more, the number is said.
 const SHOWN: usize = 24;
 
-/// Writes the clause of `spec`, strings between `quote`s.
-pub(crate) fn clause(out: &mut String, spec: Json<'_>, unit: Unit<'_>, quote: char) {
+/// Says the clause of `spec`.
+pub(crate) fn clause(speech: &mut Speech, spec: Json<'_>, unit: Unit<'_>) {
     match Spec::read(spec).filter(|_| well_formed(spec)) {
-        Some(spec) => Words { out, unit, quote }.clause(spec),
-        None => out.push_str("nothing (this bound is malformed)"),
+        Some(spec) => Words { speech, unit }.clause(spec),
+        None => speech.say(Phrase::BadBound),
     }
 }
 
 struct Words<'o, 'u> {
-    out: &'o mut String,
+    speech: &'o mut Speech,
     unit: Unit<'u>,
-    quote: char,
 }
 
 impl Words<'_, '_> {
@@ -32,54 +30,52 @@ impl Words<'_, '_> {
             Kind::Exact => self.exactly(first),
             Kind::OneOf => self.one_of(first),
             Kind::NotOneOf => self.other_than(first),
-            Kind::Range => self.range(first, second),
+            Kind::Range => self.range(first, second, self.unit),
             Kind::Like => self.like(first),
-            Kind::EmailDomain => {
-                self.say("an address at ");
-                self.names(first, " or ");
-            }
+            Kind::EmailDomain => self.named(Phrase::Address, first),
             Kind::Url => self.url(first, second, third),
             Kind::Subpath => {
-                self.say("a path in ");
-                self.names_of(first.into_iter(), " or ");
+                self.say(Phrase::Path);
+                self.name(first);
             }
-            Kind::Cidr => {
-                self.say("a network address in ");
-                self.names(first, " or ");
-            }
+            Kind::Cidr => self.named(Phrase::Network, first),
             Kind::Each => {
-                self.say("a list in which each element is ");
-                self.inner(first);
+                self.say(Phrase::Each);
+                self.inner(first, false);
             }
             Kind::Subset => {
-                self.say("a list of nothing but ");
-                self.values(first, " and ");
+                self.say(Phrase::Subset);
+                self.values(first, Phrase::And);
             }
             Kind::Contains => {
-                self.say("a list with ");
-                self.values(first, " and ");
+                self.say(Phrase::Contains);
+                self.values(first, Phrase::And);
             }
             Kind::Count => self.count(first, second),
-            Kind::All => self.joined(first, " and "),
-            Kind::Any => self.joined(first, " or "),
+            Kind::All => self.joined(first, Phrase::And),
+            Kind::Any => self.joined(first, Phrase::Or),
             Kind::Optional => {
-                self.say("left out or ");
-                self.inner(first);
+                self.say(Phrase::Optional);
+                self.inner(first, false);
             }
-            Kind::Wildcard => self.say("anything"),
+            Kind::Wildcard => self.say(Phrase::Anything),
         }
     }
 
-    fn say(&mut self, words: &str) {
-        self.out.push_str(words);
+    fn say(&mut self, phrase: Phrase) {
+        self.speech.say(phrase);
+    }
+
+    fn strict(&self) -> bool {
+        self.speech.style.strict
     }
 
     fn value(&mut self, value: Json<'_>) {
-        text::value(self.out, value, self.unit, self.quote);
+        self.speech.value(value, self.unit);
     }
 
     fn exactly(&mut self, value: Option<Json<'_>>) {
-        self.say("exactly ");
+        self.say(Phrase::Exactly);
         if let Some(value) = value {
             self.value(value);
         }
@@ -89,8 +85,8 @@ impl Words<'_, '_> {
         match values.map(|values| (values.len(), values.elements().next())) {
             Some((1, only)) => self.exactly(only),
             _ => {
-                self.say("one of ");
-                self.values(values, ", ");
+                self.say(Phrase::OneOf);
+                self.values(values, Phrase::Comma);
             }
         }
     }
@@ -98,55 +94,58 @@ impl Words<'_, '_> {
     fn other_than(&mut self, excluded: Option<Json<'_>>) {
         let first = excluded.and_then(|values| values.elements().next());
         self.say(match first {
-            Some(value) if value.as_str().is_some() => "a text other than ",
-            Some(value) if value.as_int().is_some() => "a whole number other than ",
-            _ => "true or false, other than ",
+            Some(value) if value.as_str().is_some() => Phrase::OtherText,
+            Some(value) if value.as_int().is_some() => Phrase::OtherNumber,
+            _ => Phrase::OtherBool,
         });
-        self.values(excluded, " and ");
+        self.values(excluded, Phrase::And);
     }
 
-    fn range(&mut self, min: Option<Json<'_>>, max: Option<Json<'_>>) {
+    /// One number is said as such, but for consent: a range matches numbers alone.
+    fn range(&mut self, min: Option<Json<'_>>, max: Option<Json<'_>>, unit: Unit<'_>) {
         match (min.and_then(Json::as_int), max.and_then(Json::as_int)) {
-            (Some(min), Some(max)) if min == max => self.ends("exactly ", max, "", None),
-            (Some(min), Some(max)) => self.ends("from ", min, " to ", Some(max)),
-            (Some(min), None) => self.ends("at least ", min, "", None),
-            (_, max) => self.ends("at most ", max.unwrap_or_default(), "", None),
+            (Some(min), Some(max)) if min == max && !self.strict() => {
+                self.end(Phrase::Exactly, max, unit);
+            }
+            (Some(min), Some(max)) => {
+                self.end(Phrase::From, min, unit);
+                self.end(Phrase::To, max, unit);
+            }
+            (Some(min), None) => self.end(Phrase::AtLeast, min, unit),
+            (_, max) => self.end(Phrase::AtMost, max.unwrap_or_default(), unit),
         }
     }
 
-    fn ends(&mut self, before: &str, first: i64, between: &str, second: Option<i64>) {
+    fn end(&mut self, before: Phrase, end: i64, unit: Unit<'_>) {
         self.say(before);
-        text::integer(self.out, first, self.unit);
-        self.say(between);
-        if let Some(second) = second {
-            text::integer(self.out, second, self.unit);
-        }
+        self.speech.integer(end, unit);
     }
 
     /// How many elements there are has no unit of the argument's.
     fn count(&mut self, min: Option<Json<'_>>, max: Option<Json<'_>>) {
+        self.say(Phrase::Count);
         let ends = (min.and_then(Json::as_int), max.and_then(Json::as_int));
-        self.say("a list of ");
         match ends {
-            (Some(min), Some(max)) if min == max => self.write(format_args!("exactly {max}")),
-            (Some(min), Some(max)) => self.write(format_args!("{min} to {max}")),
-            (Some(min), None) => self.write(format_args!("at least {min}")),
-            (_, max) => self.write(format_args!("at most {}", max.unwrap_or_default())),
+            (Some(min), Some(max)) if min != max => {
+                self.speech.integer(min, Unit::None);
+                self.end(Phrase::To, max, Unit::None);
+            }
+            _ => self.range(min, max, Unit::None),
         }
         let one = ends.1.or(ends.0) == Some(1);
-        self.say(if one { " element" } else { " elements" });
-    }
-
-    fn write(&mut self, words: core::fmt::Arguments<'_>) {
-        text::write(self.out, words);
+        self.say(if one {
+            Phrase::Element
+        } else {
+            Phrase::Elements
+        });
     }
 
     fn like(&mut self, pattern: Option<Json<'_>>) {
-        self.say("a text like ");
+        self.say(Phrase::Like);
         let pattern = pattern.and_then(Json::as_str).unwrap_or_default();
-        text::quoted(self.out, pattern, self.quote);
+        self.speech.quoted(pattern);
         if pattern.contains('*') {
-            self.say(" (* is any text)");
+            self.say(Phrase::Stars);
         }
     }
 
@@ -156,29 +155,30 @@ impl Words<'_, '_> {
         hosts: Option<Json<'_>>,
         prefix: Option<Json<'_>>,
     ) {
-        self.say("a web address at ");
-        self.names(hosts, " or ");
+        self.named(Phrase::Web, hosts);
         if prefix.is_some() {
-            self.say(" under ");
-            self.names_of(prefix.into_iter(), " or ");
+            self.say(Phrase::Under);
+            self.name(prefix);
         }
-        self.say(" (");
-        self.names(schemes, " or ");
-        self.say(")");
+        self.speech.out.push_str(" (");
+        self.names(schemes);
+        self.speech.out.push(')');
     }
 
-    /// What `all` and `any` join; a clause that itself joins stands in brackets.
-    fn joined(&mut self, constraints: Option<Json<'_>>, word: &str) {
+    /// What `all` and `any` join. A clause that itself joins stands in brackets; for consent every
+    /// one does.
+    fn joined(&mut self, constraints: Option<Json<'_>>, word: Phrase) {
         let constraints = constraints.into_iter().flat_map(Json::elements);
+        let brackets = self.strict();
         for (at, constraint) in constraints.enumerate() {
             if at > 0 {
                 self.say(word);
             }
-            self.inner(Some(constraint));
+            self.inner(Some(constraint), brackets);
         }
     }
 
-    fn inner(&mut self, constraint: Option<Json<'_>>) {
+    fn inner(&mut self, constraint: Option<Json<'_>>, brackets: bool) {
         let Some(spec) = constraint.and_then(Spec::read) else {
             return;
         };
@@ -186,45 +186,34 @@ impl Words<'_, '_> {
             spec.kind,
             Kind::All | Kind::Any | Kind::Each | Kind::Optional
         );
-        self.say(if joins { "(" } else { "" });
+        let brackets = brackets || joins;
+        self.speech.out.push_str(if brackets { "(" } else { "" });
         self.clause(spec);
-        self.say(if joins { ")" } else { "" });
+        self.speech.out.push_str(if brackets { ")" } else { "" });
     }
 
-    fn names(&mut self, list: Option<Json<'_>>, last: &str) {
-        self.names_of(list.into_iter().flat_map(Json::elements), last);
+    fn name(&mut self, name: Option<Json<'_>>) {
+        let name = name.and_then(Json::as_str).unwrap_or_default();
+        self.speech.name(name);
     }
 
-    fn names_of<'a>(&mut self, list: impl Iterator<Item = Json<'a>> + Clone, last: &str) {
-        self.listed(list, last, |words, name| {
-            text::name(words.out, name.as_str().unwrap_or_default(), words.quote);
+    fn named(&mut self, before: Phrase, list: Option<Json<'_>>) {
+        self.say(before);
+        self.names(list);
+    }
+
+    fn names(&mut self, list: Option<Json<'_>>) {
+        let list = list.into_iter().flat_map(Json::elements);
+        self.speech.listed(list, Phrase::Or, SHOWN, |speech, name| {
+            speech.name(name.as_str().unwrap_or_default());
         });
     }
 
-    fn values(&mut self, list: Option<Json<'_>>, last: &str) {
+    fn values(&mut self, list: Option<Json<'_>>, last: Phrase) {
         let list = list.into_iter().flat_map(Json::elements);
-        self.listed(list, last, |words, value| words.value(value));
-    }
-
-    fn listed<'a>(
-        &mut self,
-        list: impl Iterator<Item = Json<'a>> + Clone,
-        last: &str,
-        mut one: impl FnMut(&mut Self, Json<'a>),
-    ) {
-        let total = list.clone().count();
-        let more = total.saturating_sub(SHOWN);
-        for (at, item) in list.take(SHOWN).enumerate() {
-            let is_last = at.saturating_add(1) == total;
-            match at {
-                0 => {}
-                _ if is_last => self.say(last),
-                _ => self.say(", "),
-            }
-            one(self, item);
-        }
-        if more > 0 {
-            self.write(format_args!(" and {more} more"));
-        }
+        let unit = self.unit;
+        self.speech.listed(list, last, SHOWN, |speech, value| {
+            speech.value(value, unit);
+        });
     }
 }

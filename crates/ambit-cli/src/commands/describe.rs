@@ -1,0 +1,124 @@
+//! `ambit describe`
+
+use std::path::PathBuf;
+
+use ambit_core::json::{Document, Profile};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::failure::{Exit, Failure};
+use crate::files::{self, Input};
+use crate::policy::PolicyArgs;
+use crate::say::{self, Page, foreign};
+use crate::time;
+
+/// Show what a person is asked to consent to
+///
+/// Says in the words of the policy what a token would allow: grouped by risk, with what cannot be
+/// undone, what is left out, and what asks again. This is the text whose hash a receipt carries, by
+/// the code with which every host shows it. What has no label in the language has no text, and
+/// cannot be approved.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Describe {
+    /// The claims of a token, as `ambit mint --draft` writes them, or a list of capabilities (`-` is
+    /// standard input)
+    #[arg(value_name = "FILE", value_parser = Input::parse)]
+    claims: Input,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// What was granted before (a JSON array of capabilities): say what is new, and what is gone
+    #[arg(long, value_name = "FILE")]
+    granted: Option<PathBuf>,
+    /// The language: en or de
+    #[arg(long, value_name = "TAG", default_value = "en")]
+    locale: String,
+    /// Write the whole answer as JSON, for a consent page
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ambit describe --project . grant.json
+  ambit describe --module policy.wasm draft.json --locale de
+  ambit describe --module policy.wasm draft.json --granted before.json --json";
+
+impl Describe {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let policy = self.policy.read(time::now())?;
+        let request = self.request()?;
+        let answer = ambit_evaluator::describe(&policy.bundle()?, request.as_bytes());
+        let parts: Value = serde_json::from_str(&answer)
+            .map_err(|error| Failure::tool("describe.answer", error.to_string()))?;
+        if let Some(error) = parts.get("error") {
+            return Err(self.no_text(error));
+        }
+        if self.json {
+            say::data(format!("{answer}\n"))?;
+            return Ok(Exit::Done);
+        }
+        let text = parts["text"].as_str().unwrap_or_default();
+        say::data(format!("{text}\n"))?;
+        for_receipt(&parts);
+        Ok(Exit::Done)
+    }
+
+    /// The values go in as they are written, each after it was read as one strict value.
+    fn request(&self) -> Result<String, Failure> {
+        let claims = self.claims.read(files::SMALL)?;
+        let claims = value(claims).map_err(|failure| failure.at_place(self.claims.name()))?;
+        let member = if claims.trim_start().starts_with('[') {
+            "authorization_details"
+        } else {
+            "claims"
+        };
+        let mut request = format!("{{\"{member}\":{claims},\"locale\":{}", json!(self.locale));
+        if let Some(path) = &self.granted {
+            let granted = value(files::read(path, files::SMALL)?);
+            let granted = granted.map_err(|failure| failure.at(path))?;
+            request.push_str(&format!(",\"granted\":{granted}"));
+        }
+        request.push('}');
+        Ok(request)
+    }
+
+    fn no_text(&self, error: &Value) -> Failure {
+        let text = |name: &str| error[name].as_str().unwrap_or_default();
+        let failure = Failure::unusable(text("code"), foreign(text("admin"), 400));
+        match text("at") {
+            "" => failure.at_place(self.claims.name()),
+            at => failure.at_place(format!("{}, `{}`", self.claims.name(), foreign(at, 200))),
+        }
+    }
+}
+
+/// One JSON value as text.
+fn value(bytes: Vec<u8>) -> Result<String, Failure> {
+    Document::parse(&bytes, Profile::Signed).map_err(|error| {
+        Failure::unusable(
+            "describe.request",
+            format!("this is not strict JSON: {error}"),
+        )
+    })?;
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::unusable("describe.request", "this is not strict JSON"))
+}
+
+/// What the receipt must say beside the person's yes.
+fn for_receipt(parts: &Value) {
+    let mut page = Page::new();
+    page.heading("For the receipt");
+    for (name, member) in [
+        ("binding_s256", "binding_s256"),
+        ("text_s256", "text_s256"),
+        ("locale", "locale"),
+        ("renderer", "renderer"),
+        ("risk_tier", "risk_tier"),
+    ] {
+        if let Some(value) = parts[member].as_str() {
+            page.field(name, value);
+        }
+    }
+    page.say();
+}

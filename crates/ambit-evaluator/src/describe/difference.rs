@@ -1,0 +1,240 @@
+//! How a capability differs from one that was granted before.
+//!
+//! The judgement is for people and never for a verdict. It is sound where it says "wider" or
+//! "narrower"; where two bounds cannot be compared it says "changed", and both texts are shown.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use ambit_core::json::{Json, Writer, canonical};
+
+/// What became of a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    New,
+    Same,
+    Wider,
+    Narrower,
+    Changed,
+}
+
+impl Status {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Same => "same",
+            Self::Wider => "wider",
+            Self::Narrower => "narrower",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// Whether two capabilities are for the same actions and purpose, so that one took the other's
+/// place.
+pub(super) fn related(before: Json<'_>, now: Json<'_>) -> bool {
+    sets(before.get("actions"), now.get("actions")) == Some(Ordering::Equal)
+        && same(before.get("purpose"), now.get("purpose"))
+}
+
+/// How the later one compares with the one before.
+pub(super) fn status(before: Json<'_>, now: Json<'_>) -> Status {
+    let parts = [
+        sets(before.get("privileges"), now.get("privileges")),
+        lists(before.get("datatypes"), now.get("datatypes")),
+        lists(before.get("locations"), now.get("locations")),
+        bounds(before.get("identifier"), now.get("identifier")),
+        bounds(before.get("limits"), now.get("limits")),
+        bounds(before.get("requires"), now.get("requires")),
+        equal(before.get("consent"), now.get("consent")),
+        constraints(before.get("constraints"), now.get("constraints")),
+    ];
+    match parts.into_iter().reduce(both).flatten() {
+        Some(Ordering::Equal) => Status::Same,
+        Some(Ordering::Greater) => Status::Wider,
+        Some(Ordering::Less) => Status::Narrower,
+        None => Status::Changed,
+    }
+}
+
+/// Two parts together; `None` where they point in different directions.
+fn both(one: Option<Ordering>, other: Option<Ordering>) -> Option<Ordering> {
+    match (one?, other?) {
+        (Ordering::Equal, part) | (part, Ordering::Equal) => Some(part),
+        (one, other) if one == other => Some(one),
+        _ => None,
+    }
+}
+
+fn text(value: Json<'_>) -> String {
+    let mut out = Writer::default();
+    // Signed documents hold nothing that has no canonical form.
+    if !canonical(value, &mut out) {
+        return String::new();
+    }
+    out.finish()
+}
+
+fn same(before: Option<Json<'_>>, now: Option<Json<'_>>) -> bool {
+    before.map(text) == now.map(text)
+}
+
+fn equal(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    same(before, now).then_some(Ordering::Equal)
+}
+
+/// A member that only bounds: without it more is allowed.
+fn bounds(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    match (before, now) {
+        (Some(_), None) => Some(Ordering::Greater),
+        (None, Some(_)) => Some(Ordering::Less),
+        (before, now) => equal(before, now),
+    }
+}
+
+/// The same for a list of which each element allows more.
+fn lists(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    match (before, now) {
+        (Some(_), Some(_)) => sets(before, now),
+        _ => bounds(before, now),
+    }
+}
+
+fn sets(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    let texts = |list: Option<Json<'_>>| -> Vec<String> {
+        let list = list.into_iter().flat_map(Json::elements);
+        list.map(text).collect()
+    };
+    let (before, now) = (texts(before), texts(now));
+    let grows = before.iter().all(|one| now.contains(one));
+    let shrinks = now.iter().all(|one| before.contains(one));
+    match (grows, shrinks) {
+        (true, true) => Some(Ordering::Equal),
+        (true, false) => Some(Ordering::Greater),
+        (false, true) => Some(Ordering::Less),
+        (false, false) => None,
+    }
+}
+
+fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    let of = |list: Option<Json<'_>>, name: &str| list?.get(name).map(Json::index);
+    let opens = of(before, "*").is_some();
+    let open = of(now, "*").is_some();
+    let mut whole = Some(open.cmp(&opens));
+    for (name, spec) in now.into_iter().flat_map(Json::members) {
+        let known = before.and_then(|list| list.get(name));
+        let part = match known {
+            _ if name == "*" => continue,
+            Some(known) => one(known, spec),
+            // Before, the detail was free, or could not be given at all.
+            None if opens => Some(Ordering::Less),
+            None if is(spec, "optional") => Some(Ordering::Greater),
+            None => None,
+        };
+        whole = both(whole, part);
+    }
+    for (name, spec) in before.into_iter().flat_map(Json::members) {
+        if name != "*" && of(now, name).is_none() {
+            let part = match () {
+                () if open => Some(Ordering::Greater),
+                () if is(spec, "optional") => Some(Ordering::Less),
+                () => None,
+            };
+            whole = both(whole, part);
+        }
+    }
+    whole
+}
+
+fn is(spec: Json<'_>, kind: &str) -> bool {
+    spec.get("constraint_type").and_then(Json::as_str) == Some(kind)
+}
+
+/// Two bounds on the same detail.
+fn one(before: Json<'_>, now: Json<'_>) -> Option<Ordering> {
+    let kinds = [before, now].map(|spec| spec.get("constraint_type").and_then(Json::as_str));
+    match kinds {
+        [Some("range"), Some("range")] => both(
+            end(before, now, "min").map(Ordering::reverse),
+            end(before, now, "max"),
+        ),
+        [Some("one_of" | "email_domain" | "subset"), _] if kinds.first() == kinds.last() => {
+            sets(before.get("values"), now.get("values"))
+        }
+        [Some("optional"), Some("optional")] => {
+            one(before.get("constraint")?, now.get("constraint")?)
+        }
+        _ => equal(Some(before), Some(now)),
+    }
+}
+
+/// One end of a range: the larger, the wider, for the upper end.
+fn end(before: Json<'_>, now: Json<'_>, name: &str) -> Option<Ordering> {
+    let end = |range: Json<'_>| range.get(name).and_then(Json::as_int);
+    let open = if name == "min" { i64::MIN } else { i64::MAX };
+    Some(end(now).unwrap_or(open).cmp(&end(before).unwrap_or(open)))
+}
+
+#[cfg(test)]
+mod tests {
+    use ambit_core::json::{Document, Profile};
+
+    use super::*;
+
+    /// What [`status`] says of two lists of members beside the same actions and purpose.
+    fn judged(before: &str, now: &str) -> Status {
+        let parse = |text: &str| -> Vec<u8> {
+            let text = text.replace('\'', "\"");
+            alloc::format!(r#"{{"actions":["a"],"privileges":["draft"],{text}}}"#).into_bytes()
+        };
+        let (before, now) = (parse(before), parse(now));
+        let before = Document::parse(&before, Profile::Signed).unwrap();
+        let now = Document::parse(&now, Profile::Signed).unwrap();
+        status(before.root(), now.root())
+    }
+
+    #[test]
+    fn what_is_wider_one_way_is_narrower_the_other() {
+        let range = |ends: &str| {
+            alloc::format!("'constraints':{{'n':{{'constraint_type':'range',{ends}}}}}")
+        };
+        let of = |values: &str| {
+            alloc::format!("'constraints':{{'n':{{'constraint_type':'one_of','values':{values}}}}}")
+        };
+        for (narrow, wide) in [
+            ("'datatypes':['x']".into(), "'datatypes':['y','x']".into()),
+            ("'identifier':'x','datatypes':['y']".into(), "'datatypes':['y']".into()),
+            (range("'max':5"), range("'max':6")),
+            (range("'min':2,'max':5"), range("'min':1,'max':5")),
+            (range("'min':2,'max':5"), range("'max':5")),
+            (of("['a']"), of("['b','a']")),
+            (
+                "'constraints':{}".into(),
+                "'constraints':{'n':{'constraint_type':'optional','constraint':{'constraint_type':'wildcard'}}}".into(),
+            ),
+            (range("'max':5"), "'constraints':{'*':{'constraint_type':'wildcard'}}".into()),
+            (
+                "'datatypes':['x'],'limits':[{'type':'use_limit','max':1}]".into(),
+                "'datatypes':['x']".into(),
+            ),
+        ] {
+            let (narrow, wide): (String, String) = (narrow, wide);
+            assert_eq!(judged(&narrow, &wide), Status::Wider, "{narrow} {wide}");
+            assert_eq!(judged(&wide, &narrow), Status::Narrower, "{wide} {narrow}");
+            assert_eq!(judged(&wide, &wide), Status::Same, "{wide}");
+        }
+        for (one, other) in [
+            (range("'min':2,'max':5"), range("'min':1,'max':4")),
+            (range("'max':5"), "'constraints':{}".into()),
+            (of("['a']"), of("['b']")),
+            (
+                "'datatypes':['x'],'identifier':'1'".into(),
+                "'datatypes':['x'],'identifier':'2'".into(),
+            ),
+        ] {
+            let (one, other): (String, String) = (one, other);
+            assert_eq!(judged(&one, &other), Status::Changed, "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A bundle as the source of words.
+
+use ambit_core::constraint::Unit;
+use ambit_core::describe::{Effect, Locale, Term, Tier, Vocabulary};
+use ambit_core::{Power, Powers};
+use ambit_policy::Bundle;
+
+/// The vocabulary of a bundle.
+pub(crate) struct Words<'b>(pub(crate) &'b Bundle<'b>);
+
+impl Vocabulary for Words<'_> {
+    fn label(&self, term: Term<'_>, locale: Locale) -> Option<&str> {
+        let language = locale.tag();
+        match term {
+            Term::Action(action) => self.0.action(action)?.label_in(language),
+            Term::Resource(resource) => self.0.resource_label_in(resource, language),
+            Term::Argument { action, argument } => {
+                let argument = self.0.action(action)?.argument(argument)?;
+                argument.label_in(language)
+            }
+        }
+    }
+
+    fn namesake(&self, term: Term<'_>, locale: Locale) -> Option<&str> {
+        let label = self.label(term, locale)?;
+        let language = locale.tag();
+        let other =
+            |(name, one): (&'_ str, Option<&str>)| one == Some(label) && name != term.name();
+        match term {
+            Term::Action(_) => {
+                let mut actions = self.0.actions();
+                let found = actions.find(|(name, one)| other((name, one.label_in(language))));
+                found.map(|(name, _)| name)
+            }
+            Term::Resource(_) => {
+                let mut resources = self.0.resource_labels(language);
+                let found = resources.find(|(name, one)| other((name, Some(one))));
+                found.map(|(name, _)| name)
+            }
+            Term::Argument { action, .. } => {
+                let mut arguments = self.0.action(action)?.arguments();
+                let found = arguments.find(|(name, one)| other((name, one.label_in(language))));
+                found.map(|(name, _)| name)
+            }
+        }
+    }
+
+    fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>> {
+        self.0.action(action)?.argument(argument)?;
+        Some(unit(self.0, action, argument))
+    }
+
+    fn powers(&self, action: &str) -> Option<Powers> {
+        Some(self.0.action(action)?.powers())
+    }
+
+    fn risk(&self, action: &str, power: Power) -> Tier {
+        let action = self.0.action(action);
+        action.map_or(Tier::Critical, |action| Tier::from_name(action.risk(power)))
+    }
+
+    fn has(&self, action: &str, effect: Effect) -> bool {
+        let name = match effect {
+            Effect::Irreversible => "irreversible",
+            Effect::External => "external",
+            Effect::Financial => "financial",
+        };
+        let action = self.0.action(action);
+        action.is_some_and(|action| action.effect(name))
+    }
+}
+
+/// In which unit people read an argument.
+pub(crate) fn unit<'b>(bundle: &'b Bundle<'b>, action: &str, argument: &str) -> Unit<'b> {
+    let Some(argument) = bundle
+        .action(action)
+        .and_then(|action| action.argument(argument))
+    else {
+        return Unit::None;
+    };
+    match (argument.money(), argument.unit()) {
+        (Some(decimals), _) => Unit::Money { decimals },
+        (None, Some(name)) => Unit::Named(name),
+        (None, None) => Unit::None,
+    }
+}

@@ -1,0 +1,226 @@
+//! Receipts of kind `grant`: what a person consented to, checked when the token is made.
+//!
+//! A receipt is bound twice: to the grant digest of exactly these claims, and to the text that was
+//! shown, which is rendered here again. Such a receipt never approves a call.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use ambit_core::Reason;
+use ambit_core::json::Json;
+use ambit_core::limits::RECEIPTS;
+use ambit_policy::Bundle;
+use ambit_token::{RECEIPT_TYP, Receipt, ReceiptKind, TokenError, base64url};
+
+use crate::chain::BundleKeys;
+use crate::describe::{NoText, shown};
+use crate::digest::{self, s256};
+use crate::display::RENDERER;
+
+/// Why receipts do not prove a person's consent to a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoConsent {
+    /// Stable: `approval.…`, or `describe.…` where the grant has no text to consent to.
+    pub code: &'static str,
+    /// What is wrong.
+    pub detail: String,
+}
+
+impl NoConsent {
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            code: reason.code(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for NoConsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl core::error::Error for NoConsent {}
+
+impl From<TokenError> for NoConsent {
+    fn from(error: TokenError) -> Self {
+        Self::new(error.reason, error.detail)
+    }
+}
+
+impl From<NoText> for NoConsent {
+    fn from(no_text: NoText) -> Self {
+        Self {
+            code: no_text.code,
+            detail: format!("`{}`: {}", no_text.at, no_text.detail),
+        }
+    }
+}
+
+/// Judges the receipts for a root with these claims: every one must be a yes to exactly this grant,
+/// by the token's `sub` or an approver whom its entries or the manifest name, never by who acts, for
+/// the audience `iss` (who makes the token), with the text in its own language. At least one is
+/// needed.
+///
+/// `granted` is what the person was told to have granted before, where the difference was shown.
+/// Whoever makes the token remembers (`iss`, `jti`) of each receipt until its `exp`, so that one yes
+/// makes one token.
+///
+/// # Errors
+///
+/// [`NoConsent`] with the code of the first fault.
+pub fn check_grant(
+    bundle: &Bundle<'_>,
+    claims: Json<'_>,
+    granted: Option<Json<'_>>,
+    receipts: &[&str],
+    now: i64,
+) -> Result<Vec<Receipt>, NoConsent> {
+    if receipts.is_empty() || receipts.len() > RECEIPTS {
+        let detail = format!("wanted 1 to {RECEIPTS} receipts of kind `grant`");
+        return Err(NoConsent::new(Reason::ApprovalRequired, detail));
+    }
+    let grant = Grant {
+        bundle,
+        claims,
+        granted,
+    };
+    let mut judged: Vec<Receipt> = Vec::with_capacity(receipts.len());
+    for text in receipts {
+        let receipt = Receipt::verify(text, &BundleKeys(bundle), now)?;
+        grant.check_binding(&receipt)?;
+        grant.check_person(&receipt)?;
+        grant.check_display(&receipt)?;
+        grant.check_key(&receipt)?;
+        let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
+        if judged.iter().any(same) {
+            let detail = "two receipts have the same `iss` and `jti`";
+            return Err(NoConsent::new(Reason::ApprovalRepeated, detail));
+        }
+        judged.push(receipt);
+    }
+    Ok(judged)
+}
+
+struct Grant<'a> {
+    bundle: &'a Bundle<'a>,
+    claims: Json<'a>,
+    granted: Option<Json<'a>>,
+}
+
+impl<'a> Grant<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.claims.get(name)?.as_str()
+    }
+
+    fn agent(&self) -> Option<&'a str> {
+        self.claims.get("agent")?.get("uid")?.as_str()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Json<'a>> + use<'a> {
+        let entries = self.claims.get("authorization_details");
+        entries.into_iter().flat_map(Json::elements)
+    }
+
+    fn check_binding(&self, receipt: &Receipt) -> Result<(), NoConsent> {
+        let digest = digest::grant(self.claims);
+        let (reason, detail) = if receipt.kind != ReceiptKind::Grant {
+            let detail = "a receipt of kind `action` is for one call and consents to no grant";
+            (Reason::ApprovalKind, String::from(detail))
+        } else if Some(receipt.aud.as_str()) != self.text("iss") {
+            let detail = "the receipt's `aud` is not the `iss` of the token";
+            (Reason::ApprovalAudience, String::from(detail))
+        } else if base64url::encode(&receipt.binding) != digest {
+            let detail =
+                format!("`binding_s256` is not the digest of this grant, which is `{digest}`");
+            (Reason::ApprovalBinding, detail)
+        } else if !receipt.approved {
+            let detail = "a receipt for this grant says `denied`";
+            (Reason::ApprovalDenied, String::from(detail))
+        } else {
+            return Ok(());
+        };
+        Err(NoConsent::new(reason, detail))
+    }
+
+    fn check_person(&self, receipt: &Receipt) -> Result<(), NoConsent> {
+        let person = Some(receipt.sub.as_str());
+        let act = self.claims.get("act").and_then(|act| act.get("sub"));
+        if person == act.and_then(Json::as_str) || person == self.text("client_id") {
+            let detail = "the receipt's `sub` is who acts";
+            return Err(NoConsent::new(Reason::ApprovalActor, detail));
+        }
+        if person == self.text("sub") || self.names_approver(&receipt.sub) {
+            return Ok(());
+        }
+        let detail = "the receipt's `sub` is neither the token's `sub` nor a named approver";
+        Err(NoConsent::new(Reason::ApprovalApprover, detail))
+    }
+
+    /// Whether an entry of the token or of the agent's manifest names this person.
+    fn names_approver(&self, person: &str) -> bool {
+        let manifest = self.agent().and_then(|agent| self.bundle.manifest(agent));
+        let known = manifest.map(|manifest| manifest.capabilities());
+        let entries = self.entries().chain(known.into_iter().flatten());
+        let approval = |entry: Json<'a>| {
+            let requires = entry.get("requires").and_then(|one| one.get("approval"));
+            [requires, entry.get("consent")]
+        };
+        let mut people = entries
+            .flat_map(approval)
+            .flatten()
+            .filter_map(|approval| approval.get("approvers"))
+            .flat_map(Json::elements);
+        people.any(|one| one.as_str() == Some(person))
+    }
+
+    /// The person saw this risk and this text.
+    fn check_display(&self, receipt: &Receipt) -> Result<(), NoConsent> {
+        let shown = shown(self.bundle, self.claims, self.granted, &receipt.locale)?;
+        if receipt.risk_tier != shown.tier {
+            let detail = format!("the receipt's `risk_tier` is not `{}`", shown.tier);
+            return Err(NoConsent::new(Reason::ApprovalRisk, detail));
+        }
+        let text = s256(shown.text.as_bytes());
+        if receipt.renderer == RENDERER && base64url::encode(&receipt.text) == text {
+            return Ok(());
+        }
+        let detail = format!(
+            "`display` is not the text of this grant by `{RENDERER}`, whose SHA-256 is `{text}`"
+        );
+        Err(NoConsent::new(Reason::ApprovalDisplay, detail))
+    }
+
+    /// What the bundle says of the key: its tenants, audiences, agents, risk tiers and actions. It
+    /// must reach everything that the grant reaches.
+    fn check_key(&self, receipt: &Receipt) -> Result<(), NoConsent> {
+        let mut keys = self.bundle.keys(&receipt.kid);
+        let key = keys.find(|key| key.iss() == receipt.iss && key.signs() == RECEIPT_TYP);
+        let lists = |list: &str, value: Option<&str>| {
+            let list = key.and_then(|key| key.only(list));
+            list.is_none_or(|list| {
+                value.is_some() && list.elements().any(|one| one.as_str() == value)
+            })
+        };
+        let every = |list: &str, mut values: &mut dyn Iterator<Item = Json<'a>>| {
+            Iterator::all(&mut values, |value| lists(list, value.as_str()))
+        };
+        let audiences = self.claims.get("aud").into_iter();
+        let actions = self.entries().filter_map(|entry| entry.get("actions"));
+        let allowed = key.is_some()
+            && lists("tenants", self.text("tenant"))
+            && lists("agents", self.agent())
+            && lists("tiers", Some(&receipt.risk_tier))
+            && every("audiences", &mut audiences.flat_map(Json::elements))
+            && every("actions", &mut actions.flat_map(Json::elements));
+        if allowed {
+            return Ok(());
+        }
+        let detail =
+            "the key may not sign receipts for this tenant, audience, agent, risk or action";
+        Err(NoConsent::new(Reason::ApprovalKeyRole, detail))
+    }
+}

@@ -1,0 +1,112 @@
+//! Every case of `tests/consent`, on every engine: the same bytes, and the text expected.
+
+use std::collections::BTreeMap;
+
+use ambit_tests::case::PolicySpec;
+use ambit_tests::data::{expand, holds, merge};
+use ambit_tests::engine::{self, Engines, Question};
+use ambit_tests::project::SignedPolicy;
+use ambit_tests::statement::s256;
+use ambit_tests::suites;
+use serde_json::{Value, json};
+
+#[test]
+fn every_engine_says_the_expected_text() {
+    let file = suites().join("consent/01-describe.json");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}"));
+    let groups: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    let mut engines = engine::start().unwrap_or_else(|why| panic!("{why}"));
+    let mut policies = BTreeMap::new();
+    let (mut cases, mut faults) = (0, Vec::new());
+    for group in &groups {
+        for case in group["cases"].as_array().into_iter().flatten() {
+            cases += 1;
+            if let Err(fault) = run(group, case, &mut policies, &mut engines) {
+                faults.push(format!("{}: {}\n    {fault}", group["about"], case["name"]));
+            }
+        }
+    }
+    println!("{cases} cases on {engines:?}");
+    assert!(
+        faults.is_empty() && cases > 0,
+        "{} of {cases} cases:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+}
+
+fn run(
+    group: &Value,
+    case: &Value,
+    policies: &mut BTreeMap<String, SignedPolicy>,
+    engines: &mut Engines,
+) -> Result<(), String> {
+    let spec = PolicySpec {
+        project: group["project"].as_str().unwrap_or_default().to_owned(),
+        keys: vec![json!({
+            "key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
+            "alg": "Ed25519", "signs": "cap+jwt",
+        })],
+        bundle: case.get("bundle").cloned(),
+    };
+    if !policies.contains_key(&spec.id()) {
+        let policy = SignedPolicy::make(&spec)?;
+        engines.load(&policy)?;
+        policies.insert(spec.id(), policy);
+    }
+    let request = request(group, case)?;
+    let answer = engines.ask(&policies[&spec.id()], Question::Describe(&request))?;
+    check(&answer, &case["expect"])
+}
+
+/// The group's request with the patches of the case: `ask` over the whole, `entry` over the first
+/// capability. `raw` is a text in its place.
+fn request(group: &Value, case: &Value) -> Result<Vec<u8>, String> {
+    if let Some(raw) = case["raw"].as_str() {
+        return Ok(raw.as_bytes().to_vec());
+    }
+    let mut request = group["request"].clone();
+    if let Some(patch) = case.get("ask") {
+        merge(&mut request, patch);
+    }
+    if let Some(patch) = case.get("entry") {
+        merge(&mut request["authorization_details"][0], patch);
+    }
+    Ok(expand(&request, &[])?.to_string().into_bytes())
+}
+
+/// `code` and `at` of an error; or the lines of `text`, the `last` line, parts of the whole `answer`.
+fn check(answer: &[u8], expect: &Value) -> Result<(), String> {
+    let answer: Value = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    if let Some(code) = expect.get("code") {
+        let expected = json!({"error": {"code": code, "at": expect["at"]}});
+        let said = answer["error"]["admin"]
+            .as_str()
+            .is_some_and(|admin| !admin.is_empty());
+        return holds(&expected, &answer, "answer")
+            .and(said.then_some(()).ok_or("no words".into()));
+    }
+    let text = answer["text"]
+        .as_str()
+        .ok_or_else(|| format!("no text: {answer}"))?;
+    if answer["text_s256"] != s256(text.as_bytes()) {
+        return Err("`text_s256` is not the hash of the text".to_owned());
+    }
+    let lines: Vec<&str> = text.split('\n').collect();
+    if let Some(expected) = expect
+        .get("text")
+        .filter(|expected| **expected != json!(lines))
+    {
+        return Err(format!(
+            "the text is {:#}\nexpected {expected:#}",
+            json!(lines)
+        ));
+    }
+    if let Some(last) = expect.get("last") {
+        holds(last, &json!(lines.last()), "the last line")?;
+    }
+    match expect.get("answer") {
+        Some(expected) => holds(expected, &answer, "answer"),
+        None => Ok(()),
+    }
+}
