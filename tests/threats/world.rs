@@ -165,6 +165,8 @@ impl World {
             holder: Some(holder.public()),
             kid: None,
             bind_policy: true,
+            receipts: &[],
+            granted: None,
         };
         let draft = root(&claims.to_string(), &key, &bundle, &options);
         let draft = draft.unwrap_or_else(|error| panic!("{error}"));
