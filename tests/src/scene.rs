@@ -8,7 +8,9 @@ use std::path::Path;
 
 use ambit_compiler::keys::{SecretKey, generate};
 use ambit_compiler::mint::{self, AttenuateOptions, RootOptions};
-use ambit_core::json::{Json, Writer};
+use ambit_core::capability::Place;
+use ambit_core::describe::{PlainVocabulary, entry_at};
+use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_host::{
     Evaluator as _, Instances, LoadOptions, MemoryVersions, PolicyModule, Runtime, Trust,
     WasmEngine,
@@ -361,7 +363,8 @@ impl<'s> Stage<'s> {
             ),
             size(&chain),
         ];
-        let lines = self.words(&step["claims"]["authorization_details"].to_string())?;
+        let entries = step["claims"]["authorization_details"].to_string();
+        let lines = further(&entries)?;
         self.tokens.insert(text_of(step, "as")?, (chain, next));
         Ok(Event::Token {
             say: text_of(step, "say")?,
@@ -475,4 +478,13 @@ fn minutes(seconds: i64) -> String {
 fn size(chain: &str) -> String {
     let start: String = chain.chars().take(40).collect();
     format!("{} bytes: {start}…", chain.len())
+}
+
+/// What a further block says. It is no grant, since it may leave out what stands before it, so it is told
+/// as it is and not as a consent text.
+fn further(entries: &str) -> Result<Vec<String>, String> {
+    let entries = Document::parse(entries.as_bytes(), Profile::Request);
+    let entries = entries.map_err(|error| error.to_string())?;
+    let tell = |entry| entry_at(entry, Place::Derived, &PlainVocabulary);
+    Ok(entries.root().elements().map(tell).collect())
 }
