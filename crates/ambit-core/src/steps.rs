@@ -11,6 +11,12 @@ use crate::limits;
 pub struct Steps(core::cell::Cell<u32>);
 
 impl Steps {
+    /// How many are left.
+    #[must_use]
+    pub const fn left(&self) -> u32 {
+        self.0.get()
+    }
+
     /// A full budget: [`limits::STEPS`].
     #[must_use]
     pub const fn new() -> Self {

@@ -342,6 +342,37 @@ fn entities_of_the_policy_are_looked_into() {
 }
 
 #[test]
+fn rows_of_policies_are_read() {
+    let mut parts = sound();
+    parts.sections[STRINGS] = vec![0, 1, 1, 1, 2, 1, 3, 1, 4, 1];
+    parts.text = "pqfra";
+    parts.sections[POLICIES] = vec![1, 0, 0, 2, 70, 3, 4, 1];
+    assert_eq!(parts.verified(), Ok(()));
+    let bytes = parts.bytes();
+    let program = Program::open(&bytes).unwrap();
+    let policy = program.policy(0).unwrap();
+    assert!(policy.forbids() && program.policy(1).is_none() && !program.typed());
+    assert_eq!(
+        (policy.id(), policy.file(), policy.line()),
+        ("p", Some("f"), 70)
+    );
+    assert_eq!(policy.place().as_deref(), Some("f:70"));
+    let words = (policy.reason(), policy.advice(), policy.step_up());
+    assert_eq!(words, (Some("r"), Some("a"), Some("q")));
+    let bytes = sound().bytes();
+    let program = Program::open(&bytes).unwrap();
+    let policy = program.policy(0).unwrap();
+    let words = (
+        policy.file(),
+        policy.reason(),
+        policy.advice(),
+        policy.step_up(),
+    );
+    assert_eq!((policy.forbids(), words), (false, (None, None, None, None)));
+    assert_eq!(policy.place(), None);
+}
+
+#[test]
 fn rows_of_policies_name_strings() {
     for column in [2, 3, 5, 6, 7] {
         let mut parts = sound();

@@ -42,7 +42,7 @@ fn assertions_of_the_standard() {
         }
         let registration = &case["registration"];
         let secret = registration.get("credential_private_key");
-        let secret = unhex(secret.unwrap_or(&registration["private_key"]));
+        let secret = unhex(secret.unwrap_or_else(|| &registration["private_key"]));
         let key = match case["cose_alg"].as_i64() {
             Some(-7) => p256(&secret),
             Some(-8) if secret.len() == 32 => {

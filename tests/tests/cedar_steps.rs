@@ -1,0 +1,240 @@
+//! What evaluation costs, in steps. Steps are a part of the decision: a request near the limit must get the
+//! same answer everywhere, so a cost that changes is a change of the wire.
+
+use ambit_compiler::cedar::{Options, compile};
+use ambit_core::Steps;
+use ambit_core::json::{Document, Profile};
+use ambit_policy::cedar::{Function, Input, Program, Selection, Value};
+use ambit_tests::families::{Family, SCHEMA, requests};
+use cedar_policy::{PolicySet, Schema};
+use serde_json::{Value as Json, json};
+
+fn compiled(policies: &str, schema: Option<&Schema>) -> Vec<u8> {
+    let policies: PolicySet = policies.parse().expect("Cedar");
+    let options = Options {
+        schema,
+        validated: schema.is_some(),
+    };
+    compile(&policies, options).expect("compiles")
+}
+
+/// How many permits there are, how many errors, and the steps.
+fn cost(bytes: &[u8], request: &str, selection: Selection) -> (usize, usize, u32) {
+    let program = Program::open(bytes).expect("a program");
+    let document = Document::parse(request.as_bytes(), Profile::Request).expect("JSON");
+    let input = Input::read(&program, document.root()).expect("conforms");
+    let steps = Steps::new();
+    let verdict = program.authorize(&input, &steps, selection).expect("steps");
+    let used = Steps::new().left() - steps.left();
+    (verdict.permits.len(), verdict.errors.len(), used)
+}
+
+/// Texts of 100 and more bytes, sets and records of some size, entities with many attributes.
+fn request() -> String {
+    let wide = |value: Json| -> Json {
+        (0..24)
+            .map(|n| (format!("a{n}"), value.clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let entity = |kind: &str, id: &str, parents: Json| json!({"uid": {"type": kind, "id": id}, "attrs": wide(json!(7)), "tags": wide(json!("t")), "parents": parents});
+    let group = |n: usize| json!({"type": "Group", "id": format!("g{n}")});
+    let mut entities: Vec<Json> = (0..12)
+        .map(|n| entity("Group", &format!("g{n}"), json!([group(n + 1)])))
+        .collect();
+    entities.push(entity("User", "u", json!([group(0)])));
+    let long = "x".repeat(100);
+    json!({
+        "principal": {"type": "User", "id": "u"}, "action": {"type": "Action", "id": "a"},
+        "resource": {"type": "User", "id": format!("r{long}")},
+        "context": {
+            "long": long, "other": format!("{long}y"), "set": (0..20).collect::<Vec<_>>(),
+            "back": (0..20).rev().collect::<Vec<_>>(), "twice": [1, 1, 2, 2], "texts": [long, "b", "c"],
+            "sets": [[3, 2], [1], [2, 3, 3]], "mixed": [1, "1", true, {"a": 1}, [1]],
+            "record": {"b": 1, "a": [2, 1], "c": {"e": 1, "d": 2}}, "wide": wide(json!(1)),
+            "groups": [{"__entity": group(3)}, {"__entity": group(40)}],
+            "numbers": [1, group(1)],
+        },
+        "entities": entities,
+    })
+    .to_string()
+}
+
+/// Conditions, what they come to (`None`: an error), and what they cost.
+const CONDITIONS: &[(&str, Option<bool>, u32)] = &[
+    ("true", Some(true), 2),
+    ("1 + 2 * 3 == 7", Some(true), 8),
+    (
+        "if context.long == \"\" then 1 == 1 else 2 == 2 || false",
+        Some(true),
+        11,
+    ),
+    ("context.long == context.other", Some(false), 14),
+    ("context.long == context.long", Some(true), 14),
+    ("resource == resource", Some(true), 10),
+    ("resource == User::\"u\"", Some(false), 4),
+    ("context.set == context.back", Some(true), 344),
+    ("context.twice == [2, 1]", Some(true), 64),
+    ("context.sets == [[1], [2, 3]]", Some(true), 131),
+    (
+        "context.record == {a: [1, 2], b: 1, c: {d: 2, e: 1}}",
+        Some(true),
+        173,
+    ),
+    (
+        "context.record == {a: [1, 2], b: 1, c: {d: 2, e: 2}}",
+        Some(false),
+        173,
+    ),
+    ("context.set.contains(19)", Some(true), 26),
+    ("context.texts.contains(context.long)", Some(true), 29),
+    ("context.sets.contains([3, 2])", Some(true), 113),
+    ("context.sets.contains([3])", Some(false), 101),
+    ("context.mixed.contains({a: 1})", Some(true), 97),
+    ("context.mixed.contains(false)", Some(false), 11),
+    ("context.set.containsAll([1, 2, 19])", Some(true), 201),
+    ("context.set.containsAll([1, 20])", Some(false), 192),
+    ("context.set.containsAny([20, 21])", Some(false), 192),
+    (
+        "context.mixed.containsAny([\"2\", {a: 1}])",
+        Some(true),
+        105,
+    ),
+    ("context.texts.containsAll(context.texts)", Some(true), 168),
+    (
+        "[context.long, \"x\"].containsAny(context.texts)",
+        Some(true),
+        154,
+    ),
+    ("context.set.isEmpty()", Some(false), 5),
+    ("context.wide.a23 == 1", Some(true), 10),
+    ("context.wide has a23", Some(true), 8),
+    ("context.wide has b", Some(false), 8),
+    (
+        "context.record has c.e && context.record has c.f",
+        Some(false),
+        9,
+    ),
+    ("{a: 1, b: context.long} has b", Some(true), 8),
+    ("{a: 1, b: context.long}.b == context.long", Some(true), 18),
+    ("principal.a23 == 7", Some(true), 8),
+    ("principal has a5 && !(principal has b)", Some(true), 12),
+    (
+        "principal.hasTag(\"a3\") && principal.getTag(\"a3\") == \"t\"",
+        Some(true),
+        15,
+    ),
+    ("principal.hasTag(\"b\")", Some(false), 7),
+    ("principal in Group::\"g12\"", Some(true), 57),
+    (
+        "principal in Group::\"g13\" || principal in Group::\"g1\"",
+        Some(true),
+        62,
+    ),
+    (
+        "principal in [Group::\"g20\", Group::\"g4\"]",
+        Some(true),
+        62,
+    ),
+    ("principal in context.groups", Some(true), 61),
+    ("principal in context.numbers", None, 8),
+    ("Group::\"g3\" in Group::\"g3\"", Some(true), 4),
+    ("context.long like \"*x*x*\"", Some(true), 35),
+    ("context.long like \"*y\"", Some(false), 23),
+    (
+        "context.other like \"x*xxxxxxxxxxxxxxxxxxxx*y\"",
+        Some(true),
+        72,
+    ),
+    ("context.long like \"abc\"", Some(false), 23),
+    (
+        "ip(\"10.1.2.3\").isInRange(ip(\"10.0.0.0/8\"))",
+        Some(true),
+        4,
+    ),
+    ("ip(context.long).isLoopback()", None, 12),
+    ("decimal(\"1.5\").lessThan(decimal(\"1.6\"))", Some(true), 4),
+    (
+        "datetime(\"2024-01-01\").offset(duration(\"1d\")) == datetime(\"2024-01-02\")",
+        Some(true),
+        6,
+    ),
+    ("9223372036854775807 + 1 == 0", None, 5),
+    ("context.nothing == 1", None, 5),
+    ("User::\"nobody\".a1 == 1", None, 4),
+];
+
+#[test]
+fn conditions_cost_what_they_cost() {
+    let request = request();
+    let mut wrong = Vec::new();
+    for (condition, truth, steps) in CONDITIONS {
+        let bytes = compiled(
+            &format!("permit (principal, action, resource) when {{ {condition} }};"),
+            None,
+        );
+        let (permits, errors, used) = cost(&bytes, &request, Selection::Scan);
+        let found = (errors == 0).then_some(permits == 1);
+        if (found, used) != (*truth, *steps) {
+            wrong.push(format!("    ({condition:?}, {found:?}, {used}),"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "other than written:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// Steps of a search, for the families of the benchmark with 10, 100 and 1,000 policies.
+const SEARCHES: [(&str, [u32; 3]); 3] = [
+    ("scoped", [512, 512, 512]),
+    ("typed", [544, 1122, 8857]),
+    ("unscoped", [256, 256, 256]),
+];
+
+#[test]
+fn a_search_costs_no_more_among_more_policies() {
+    let schema: Schema = SCHEMA.parse().expect("a schema");
+    let found = Family::ALL.map(|family| {
+        let costs = [10, 100, 1000].map(|count| {
+            let bytes = compiled(&family.policies(count, 1), Some(&schema));
+            let requests = requests(count, 16, 1);
+            requests
+                .iter()
+                .map(|request| cost(&bytes, &request.to_string(), Selection::Index).2)
+                .sum()
+        });
+        (family.name(), costs)
+    });
+    assert_eq!(found, SEARCHES);
+}
+
+/// One value of each kind; no two are equal, in a set or out of it.
+#[test]
+fn values_of_different_kinds_differ() {
+    let of = |function: Function, text: &str| function.construct(text.as_bytes()).expect("a value");
+    let kinds = || {
+        vec![
+            Value::Bool(true),
+            Value::Long(1),
+            Value::Str(b"1"),
+            Value::Entity(ambit_policy::cedar::Uid::new("A", "1")),
+            of(Function::Decimal, "0.0001"),
+            of(Function::Datetime, "1970-01-01T00:00:00.001Z"),
+            of(Function::Duration, "1ms"),
+            of(Function::Ip, "0.0.0.1"),
+            Value::set(vec![Value::Long(1)]),
+            Value::record(vec![("a", Value::Long(1))]),
+        ]
+    };
+    for (at, left) in kinds().iter().enumerate() {
+        for (other, right) in kinds().iter().enumerate() {
+            assert_eq!(left == right, at == other, "{left:?} and {right:?}");
+            assert_eq!(left.cmp(right), at.cmp(&other), "{left:?} and {right:?}");
+        }
+    }
+    assert_eq!(Value::set(kinds()), Value::set([kinds(), kinds()].concat()));
+    let fewer = kinds().into_iter().skip(1).collect();
+    assert_ne!(Value::set(kinds()), Value::set(fewer));
+}
