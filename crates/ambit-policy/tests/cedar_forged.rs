@@ -341,6 +341,48 @@ fn entities_of_the_policy_are_looked_into() {
     assert_eq!(truth(&tag(Op::GetTag, second), tags), None);
 }
 
+/// `sound()` with a kind of `length` bytes (string 2), and `count` short strings behind it; each of those
+/// with that kind is an entity (from 1).
+fn with_a_long_string(length: usize, count: u32) -> Parts {
+    let mut parts = sound();
+    let mut text = format!("pq{}", "k".repeat(length));
+    let long = u32::try_from(length).unwrap();
+    parts.sections[STRINGS].extend([2, long]);
+    for number in 0..count {
+        parts.sections[STRINGS].extend([u32::try_from(text.len()).unwrap(), 4]);
+        text += &format!("{number:04}");
+        parts.sections[UIDS].extend([2, 3 + number]);
+    }
+    parts.text = Box::leak(text.into_boxed_str());
+    parts
+}
+
+/// Comparing is paid for: rows that all name one long string would make loading slow.
+#[test]
+fn comparisons_are_bounded() {
+    let entities = |length| {
+        let mut parts = with_a_long_string(length, 1000);
+        parts.sections[ENTITIES] = (0..1000).flat_map(|at| [1 + at, NONE, NONE, at]).collect();
+        parts.sections[LISTS] = vec![0; 1000];
+        parts.verified()
+    };
+    assert_eq!(entities(1000), Ok(()));
+    assert_eq!(entities(100_000), Err("entities"));
+    let lists = |length| {
+        let mut parts = with_a_long_string(length, 1000);
+        let mut types = vec![1000, 0];
+        let record = 2 + 1000 * 5;
+        types.extend((0..1000).flat_map(|at| [3 + at, record, NONE, 3 * at, NONE]));
+        types.extend([TypeTag::Record.code(), 0, 0]);
+        parts.sections[TYPES] = types;
+        // Each list: a digit string, then the long one.
+        parts.sections[LISTS] = (0..1000).flat_map(|_| [2, 3, 2]).collect();
+        parts.verified()
+    };
+    assert_eq!(lists(1000), Ok(()));
+    assert_eq!(lists(100_000), Err("types"));
+}
+
 #[test]
 fn rows_of_policies_are_read() {
     let mut parts = sound();
