@@ -74,7 +74,7 @@ impl Case {
                 self.name, self.expect
             ));
         }
-        if theirs.is_ok() != self.theirs.unwrap_or(self.expect.is_none()) {
+        if theirs.is_ok() != self.theirs.unwrap_or_else(|| self.expect.is_none()) {
             wrong.push(format!("{}: the crate says {theirs:?}", self.name));
         }
         wrong

@@ -62,7 +62,7 @@ fn a_token_is_too_large_or_too_deep() {
     let many = |count| {
         move |claims: &mut Value| {
             claims["authorization_details"] =
-                vec![json!({"type": "ambit_capability"}); count].into()
+                vec![json!({"type": "ambit_capability"}); count].into();
         }
     };
     assert_eq!(forged(&many(65)), "token.authorization_details");

@@ -31,7 +31,7 @@ fn a_block_is_spliced_onto_another_chain() {
     // The worker was given the narrow one; the wide one has the same holder, and was seen.
     let spliced = format!("{}~{}", wide.chain, blocks(&honest.chain)[1]);
     let call = Call::refund(&honest, 9870);
-    assert_eq!(world.decide(&call.clone()), "constraint.range");
+    assert_eq!(world.decide(&call), "constraint.range");
     assert_eq!(world.decide(&call.chain(spliced)), "chain.par_hash");
 }
 

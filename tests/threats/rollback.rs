@@ -208,7 +208,7 @@ fn a_lease_is_shown_again_or_kept_beyond_its_end() {
     };
     assert_eq!(code(edge.consume(&[spend(30)], NOW)), "spent");
     // Shown a second time, it is still one lease.
-    edge.take(verified.clone()).unwrap();
+    edge.take(verified).unwrap();
     assert_eq!(code(edge.consume(&[spend(11)], NOW)), "ledger.exceeded");
     assert_eq!(code(edge.consume(&[spend(10)], NOW + 600)), "ledger.lease");
     assert_eq!(

@@ -273,6 +273,10 @@ fn unsound_entities_are_named() {
         parts.sections[ENTITIES] = rows;
         assert_eq!(parts.verified(), expected, "{name}");
     }
+}
+
+#[test]
+fn own_entities_read_nothing_else() {
     let mut parent = with_entities();
     parent.sections[LISTS] = vec![1, 2, 0];
     assert_eq!(

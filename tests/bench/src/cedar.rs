@@ -124,7 +124,10 @@ impl Set {
 
     fn read(&self, text: &str) -> Result<(Request, Entities), Box<dyn Error>> {
         let mut json: Value = serde_json::from_str(text)?;
-        let mut uid = |name: &str| EntityUid::from_json(json[name].take());
+        let mut uid = |name: &str| {
+            let uid = EntityUid::from_json(json[name].take());
+            uid.map_err(|error| error.to_string())
+        };
         let (principal, action, resource) = (uid("principal")?, uid("action")?, uid("resource")?);
         let schema = Some((&self.schema, &action));
         let context = Context::from_json_value(json["context"].take(), schema)?;
