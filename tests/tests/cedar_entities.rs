@@ -6,7 +6,7 @@ use ambit_compiler::cedar::{Options, compile};
 use ambit_core::Steps;
 use ambit_core::json::{Document, Profile};
 use ambit_policy::cedar::{Input, Program, Record, Selection, Uid, Value, Verdict};
-use cedar_policy::PolicySet;
+use cedar_policy::{PolicySet, Schema};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -105,7 +105,8 @@ fn an_entity_that_is_put_replaces_another() {
     let bytes = program(
         "permit (principal, action, resource) when { principal.level == 2 && principal in G::\"g1\" };
          permit (principal, action, resource) when { resource.level == 3 };
-         permit (principal, action, resource) when { resource in G::\"g0\" };",
+         permit (principal, action, resource) when { resource in G::\"g0\" };
+         permit (principal, action, resource) when { G::\"g8\".level == 0 };",
     );
     let program = Program::open(&bytes).expect("a program");
     let entity = |number: usize, level: i64, parents: &[serde_json::Value]| json!({"uid": uid(number), "attrs": {"level": level}, "parents": parents});
@@ -120,21 +121,102 @@ fn an_entity_that_is_put_replaces_another() {
         let verdict = program.authorize(input, &Steps::new(), Selection::Index);
         verdict.expect("steps").permits
     };
-    assert_eq!(permits(&input), Vec::<usize>::new());
+    assert_eq!(permits(&input), [3]);
     let level = |level| Record::made(vec![("level", Value::Long(level))]);
     // One that was described, and one that was not.
     input
         .entities
         .put(Uid::new("G", "g5"), level(2), &[Uid::new("G", "g1")]);
-    assert_eq!(permits(&input), [0]);
+    assert_eq!(permits(&input), [0, 3]);
     input.entities.put(
         Uid::new("G", "g7"),
         level(3),
         &[Uid::new("G", "g3"), Uid::new("G", "g8")],
     );
-    assert_eq!(permits(&input), [0, 1]);
+    assert_eq!(permits(&input), [0, 1, 3]);
     input
         .entities
         .put(Uid::new("G", "g3"), level(0), &[Uid::new("G", "g0")]);
-    assert_eq!(permits(&input), [0, 1, 2]);
+    assert_eq!(permits(&input), [0, 1, 2, 3]);
+}
+
+/// Action groups of the schema, one above the other: more of them than a search looks through without
+/// marks.
+#[test]
+fn action_groups_of_the_schema_are_ancestors() {
+    let groups: String = (0..16)
+        .map(|n| format!("action a{n} in [a{}]; ", n + 1))
+        .collect();
+    let schema = format!(
+        "entity G; {groups} action a16; action go in [a0] appliesTo {{ principal: G, resource: G, context: {{}} }};"
+    );
+    let schema: Schema = schema.parse().expect("a schema");
+    let policies: PolicySet = (0..=16)
+        .map(|n| format!("permit (principal, action in Action::\"a{n}\", resource);"))
+        .chain([
+            "permit (principal, action, resource) when { Action::\"a3\" in Action::\"a2\" };"
+                .to_owned(),
+        ])
+        .collect::<String>()
+        .parse()
+        .expect("Cedar");
+    let options = Options {
+        schema: Some(&schema),
+        validated: true,
+    };
+    let bytes = compile(&policies, options).expect("compiles");
+    let request =
+        json!({"principal": uid(1), "action": {"type": "Action", "id": "go"}, "resource": uid(2)});
+    let verdict = decide(&bytes, &request.to_string()).expect("conforms");
+    assert_eq!(verdict.permits, (0..=16).collect::<Vec<_>>());
+}
+
+/// Two entities a level, each below both of the next: 2^40 ways to the top, and each entity is looked into
+/// once.
+#[test]
+fn many_ways_to_one_ancestor_are_one() {
+    let rung = |level: usize, side: usize| uid(2 * level + side);
+    let entities = (0..40).flat_map(|level| {
+        let parents = json!([rung(level + 1, 0), rung(level + 1, 1)]);
+        [0, 1].map(|side| json!({"uid": rung(level, side), "attrs": {}, "parents": parents}))
+    });
+    let entities: Vec<_> = entities.collect();
+    let request = json!({
+        "principal": rung(0, 0), "action": {"type": "Action", "id": "a"}, "resource": rung(40, 1),
+        "entities": entities,
+    });
+    let bytes = program("permit (principal, action, resource) when { principal in resource };");
+    let verdict = decide(&bytes, &request.to_string()).expect("conforms");
+    assert_eq!(verdict.permits, [0]);
+}
+
+/// The index compares constants of five kinds; each finds its policy, and no other does.
+#[test]
+fn constants_of_every_kind_find_their_policies() {
+    let bytes = program(
+        "permit (principal, action, resource) when { context.a == \"x\" };
+         permit (principal, action, resource) when { context.a == 1 };
+         permit (principal, action, resource) when { context.a == -5 };
+         permit (principal, action, resource) when { context.a == true };
+         permit (principal, action, resource) when { context.a == false };
+         permit (principal, action, resource) when { context.a == G::\"g1\" };
+         permit (principal is G, action, resource) when { context.a == 9 };",
+    );
+    let values = [
+        json!("x"),
+        json!(1),
+        json!(-5),
+        json!(true),
+        json!(false),
+        json!({"__entity": uid(1)}),
+        json!(9),
+    ];
+    for (number, value) in values.iter().enumerate() {
+        let request = json!({"principal": uid(1), "action": {"type": "Action", "id": "a"}, "resource": uid(2), "context": {"a": value}});
+        let verdict = decide(&bytes, &request.to_string()).expect("conforms");
+        assert_eq!(verdict.permits, [number], "{value}");
+    }
+    let request = json!({"principal": uid(1), "action": {"type": "Action", "id": "a"}, "resource": uid(2), "context": {"a": [1]}});
+    let verdict = decide(&bytes, &request.to_string()).expect("conforms");
+    assert_eq!(verdict, Verdict::default());
 }
