@@ -220,3 +220,24 @@ fn constants_of_every_kind_find_their_policies() {
     let verdict = decide(&bytes, &request.to_string()).expect("conforms");
     assert_eq!(verdict, Verdict::default());
 }
+
+/// `has` guards a path against what is not there, not against what is of another type.
+#[test]
+fn a_guarded_path_that_errs_is_found() {
+    let bytes = program(
+        "permit (principal, action, resource) when { context has a.b && context.a.b == 1 };
+         permit (principal, action, resource) when { context.a.b == 1 };
+         permit (principal, action, resource) when { context has c && context.c == 1 };",
+    );
+    let verdict = |context: serde_json::Value| {
+        let request = json!({"principal": uid(1), "action": {"type": "Action", "id": "a"}, "resource": uid(2), "context": context});
+        let verdict = decide(&bytes, &request.to_string()).expect("conforms");
+        let errors = verdict.errors.iter().map(|(policy, _)| *policy);
+        (verdict.permits, errors.collect::<Vec<_>>())
+    };
+    assert_eq!(verdict(json!({"a": {"b": 1}})), (vec![0, 1], vec![]));
+    assert_eq!(verdict(json!({"a": {"b": 2}})), (vec![], vec![]));
+    assert_eq!(verdict(json!({"a": 7})), (vec![], vec![0, 1]));
+    assert_eq!(verdict(json!({"a": {}, "c": 1})), (vec![2], vec![1]));
+    assert_eq!(verdict(json!({})), (vec![], vec![1]));
+}

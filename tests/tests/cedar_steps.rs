@@ -210,6 +210,21 @@ fn a_search_costs_no_more_among_more_policies() {
     assert_eq!(found, SEARCHES);
 }
 
+/// Policies that `has` guards are passed over when the attribute is not there; others err, each of them.
+#[test]
+fn a_guard_spares_a_look_at_the_policies() {
+    let policies = |guard: &str| -> String {
+        (0..100).map(|n| format!("permit (principal, action, resource) when {{ {guard} context.k == {n} && context.long == \"x\" }};")).collect()
+    };
+    let request = request();
+    let [guarded, bare] = ["context has k &&", ""].map(|guard| {
+        let bytes = compiled(&policies(guard), None);
+        [Selection::Index, Selection::Scan].map(|selection| cost(&bytes, &request, selection))
+    });
+    assert_eq!(guarded, [(0, 0, 4), (0, 0, 400)]);
+    assert_eq!(bare, [(0, 100, 1004), (0, 100, 500)]);
+}
+
 /// One value of each kind; no two are equal, in a set or out of it.
 #[test]
 fn values_of_different_kinds_differ() {

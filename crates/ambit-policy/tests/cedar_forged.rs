@@ -19,6 +19,7 @@ const UIDS: usize = 1;
 const CODE: usize = 2;
 const POLICIES: usize = 3;
 const KEYS: usize = 4;
+const HASH: usize = 5;
 const TREE: usize = 6;
 const TYPES: usize = 7;
 const ENTITIES: usize = 8;
@@ -507,4 +508,145 @@ fn forged_types_end() {
         let fault = Input::read(&program, document.root()).unwrap_err();
         assert!(fault.path.contains("context"), "{fault:?}");
     }
+}
+
+fn verified(section: usize, words: Vec<u32>) -> Result<(), &'static str> {
+    Parts::with(section, words).verified()
+}
+
+#[test]
+fn tables_have_whole_rows_of_known_things() {
+    assert_eq!(verified(STRINGS, vec![0, 1, 1, 1, 2]), Err("strings"));
+    assert_eq!(verified(UIDS, vec![0, 1, 1]), Err("uids"));
+    assert_eq!(verified(UIDS, vec![2, 1]), Err("uids"));
+    assert_eq!(
+        verified(TREE, vec![0, 2, 0, 0, 0]),
+        Err("tree"),
+        "a policy twice"
+    );
+}
+
+#[test]
+fn names_and_children_of_a_node_agree() {
+    let condition = |inside: &[u32]| {
+        let words = u32::try_from(inside.len()).unwrap() + 1;
+        verified(CODE, [&[node(Op::And, words)], inside].concat())
+    };
+    let (truth, context) = (node(Op::True, 1), node(Op::Context, 1));
+    assert_eq!(condition(&[node(Op::Record, 4), 1, 0, truth]), Ok(()));
+    assert_eq!(
+        condition(&[node(Op::Record, 4), 1, 9, truth]),
+        Err("policies")
+    );
+    assert_eq!(condition(&[node(Op::Record, 3), 1, 0]), Err("policies"));
+    assert_eq!(
+        condition(&[node(Op::Record, 5), 1, 0, truth, truth]),
+        Err("policies")
+    );
+    assert_eq!(
+        condition(&[node(Op::Record, 6), 2, 0, 1, truth, truth]),
+        Ok(())
+    );
+    assert_eq!(
+        condition(&[node(Op::Record, 6), 2, 1, 0, truth, truth]),
+        Err("policies")
+    );
+    assert_eq!(
+        condition(&[node(Op::Record, 6), 2, 0, 0, truth, truth]),
+        Err("policies")
+    );
+    assert_eq!(condition(&[node(Op::Has, 4), 1, 0, context]), Ok(()));
+    assert_eq!(condition(&[node(Op::Has, 3), 0, context]), Err("policies"));
+}
+
+/// Whether a key is accepted at some place of a table of this size.
+fn key_fits(key: [u32; 3], places: usize) -> bool {
+    (0..places).any(|at| {
+        let mut parts = Parts::with(KEYS, key.to_vec());
+        parts.sections[HASH] = vec![0; places];
+        parts.sections[HASH][at] = 1;
+        parts.verified().is_ok()
+    })
+}
+
+#[test]
+fn keys_stand_in_a_table_of_the_right_size() {
+    for key in [
+        [1, 0, 0],
+        [2, 1, 0],
+        [3, 7, 0],
+        [4, 0, 0],
+        [4, 1, 0],
+        [5, 0, 0],
+    ] {
+        assert!(key_fits(key, 32) && key_fits(key, 64), "{key:?}");
+        assert!(!key_fits(key, 16) && !key_fits(key, 48), "{key:?}");
+    }
+    for key in [
+        [0, 0, 0],
+        [1, 1, 0],
+        [2, 2, 0],
+        [4, 2, 0],
+        [5, 2, 0],
+        [6, 0, 0],
+    ] {
+        assert!(!key_fits(key, 32), "{key:?}");
+    }
+    let mut half = Parts::with(KEYS, vec![4, 1, 0, 4]);
+    half.sections[HASH] = vec![0; 32];
+    assert_eq!(half.verified(), Err("keys"));
+}
+
+#[test]
+fn types_nest_as_deep_as_values_and_no_deeper() {
+    let sets = |count: u32| {
+        let mut types = vec![0, 0, TypeTag::Long.code()];
+        for number in 0..count {
+            let inner = if number == 0 { 2 } else { 1 + 2 * number };
+            types.extend([TypeTag::Set.code(), inner]);
+        }
+        verified(TYPES, types)
+    };
+    assert_eq!((sets(63), sets(64)), (Ok(()), Err("types")));
+    let records = |count: u32| {
+        let mut types = vec![0, 0, TypeTag::Long.code()];
+        for number in 0..count {
+            let inner = if number == 0 { 2 } else { 6 * number - 3 };
+            types.extend([TypeTag::Record.code(), 1, 1, 0, 1, inner]);
+        }
+        verified(TYPES, types)
+    };
+    assert_eq!((records(63), records(64)), (Ok(()), Err("types")));
+    let flag = vec![
+        0,
+        0,
+        TypeTag::Long.code(),
+        TypeTag::Record.code(),
+        2,
+        1,
+        0,
+        2,
+        2,
+    ];
+    assert_eq!(verified(TYPES, flag), Err("types"), "required twice");
+}
+
+#[test]
+fn lists_of_names_ascend() {
+    let kind = |list: [u32; 3]| {
+        let mut parts = sound();
+        parts.sections[TYPES] = vec![1, 0, 0, 7, NONE, 0, NONE, TypeTag::Record.code(), 0, 0];
+        parts.sections[LISTS] = list.to_vec();
+        parts.verified()
+    };
+    assert_eq!(kind([2, 0, 1]), Ok(()));
+    assert_eq!(kind([2, 1, 0]), Err("types"));
+    assert_eq!(kind([2, 0, 0]), Err("types"));
+    let mut literal = with_entities();
+    literal.sections[CODE] = vec![node(Op::And, 2), node(Op::True, 1), node(Op::True, 1)];
+    assert_eq!(
+        literal.verified(),
+        Err("entities"),
+        "attributes that are no record"
+    );
 }
