@@ -105,6 +105,19 @@ fn with_ask<R>(case: &Case<'_>, body: impl FnOnce(&Ask<'_>) -> R) -> R {
     })
 }
 
+/// The entries that apply once people have approved: those that only propose match then as well, and
+/// may come first. Without `token`, those of the manifest alone.
+pub(crate) fn when_approved<'a>(case: &'a Case<'a>, token: bool) -> Option<Vec<Selected<'a>>> {
+    let manifest = case.bundle.manifest(case.token.agent_uid())?;
+    let mut layers = layers(case, manifest);
+    layers.retain(|layer| token || layer.source == Source::Manifest);
+    with_ask(case, |ask| {
+        let ask = ask.with_receipts();
+        let selected = layers.iter().map(|layer| layer.select(case.steps, &ask));
+        selected.map(Result::ok).collect()
+    })
+}
+
 fn select_all<'a>(
     case: &'a Case<'a>,
     manifest: Manifest<'a>,
@@ -154,14 +167,7 @@ impl<'a> Layer<'a> {
     where
         'a: 's,
     {
-        let at = |index: usize| {
-            let entry = self.entries.get(index).copied();
-            entry.map(|entry| Selected {
-                source: self.source,
-                index,
-                entry,
-            })
-        };
+        let at = |index: usize| self.all().nth(index);
         let entries = || self.entries.iter().copied().enumerate();
         let chargeable = entries().filter(|(_, entry)| limit_fault(*entry, ask).is_none());
         if let Ok(index) = capability::select(chargeable, self.place(), ask, steps) {
@@ -187,13 +193,23 @@ impl<'a> Layer<'a> {
         )
     }
 
+    /// All entries, as they are when they are selected.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Selected<'a>> + '_ {
+        let entries = self.entries.iter().copied().enumerate();
+        entries.map(|(index, entry)| Selected {
+            source: self.source,
+            index,
+            entry,
+        })
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = Json<'a>> + '_ {
         self.entries.iter().copied()
     }
 }
 
 /// Why a limit can never hold this charge, whatever is left of it.
-fn limit_fault(entry: Json<'_>, ask: &Ask<'_>) -> Option<String> {
+pub(crate) fn limit_fault(entry: Json<'_>, ask: &Ask<'_>) -> Option<String> {
     let limits = entry
         .get("limits")
         .map(Json::elements)

@@ -21,7 +21,7 @@ const USER: &str = "Ambit::User";
 #[derive(Clone, Debug)]
 pub(crate) struct Person<'a> {
     approvals: Vec<String>,
-    acr: Option<&'a str>,
+    acr: Option<String>,
     amr: Vec<&'a str>,
     /// Seconds since 1970, UTC.
     auth_time: Option<i64>,
@@ -33,7 +33,7 @@ impl<'a> Person<'a> {
         let amr = root.get("amr").map(Json::elements).into_iter().flatten();
         Self {
             approvals: receipts.iter().map(|receipt| receipt.sub.clone()).collect(),
-            acr: root.get("acr").and_then(Json::as_str),
+            acr: root.get("acr").and_then(Json::as_str).map(String::from),
             amr: amr.filter_map(Json::as_str).collect(),
             auth_time: root.get("auth_time").and_then(Json::as_int),
         }
@@ -43,9 +43,12 @@ impl<'a> Person<'a> {
     pub(crate) fn after(mut self, steps: &[Step], case: &Case<'a>) -> Self {
         for step in steps {
             match step {
-                Step::Approval { approvers, .. } => self.approvals.extend(approvers.clone()),
+                Step::Approval { approval, .. } => {
+                    self.approvals.extend(approval.approvers.clone());
+                }
                 Step::Login { acr_values, .. } => {
                     self.auth_time = Some(case.request.facts.now);
+                    self.acr = acr_values.first().cloned().or(self.acr);
                     if acr_values.iter().any(|one| one == "mfa") {
                         self.amr.push("mfa");
                     }
@@ -128,7 +131,7 @@ fn standard<'c>(
     let amr = person.amr.iter().map(|method| text(method));
     let mut login = alloc::vec![("amr", Value::set(amr.collect()))];
     login.extend(present([
-        ("acr", person.acr.map(text)),
+        ("acr", person.acr.as_deref().map(text)),
         ("auth_time", person.auth_time.map(datetime)),
     ]));
     context.extend([

@@ -27,6 +27,7 @@ mod approvals;
 mod authority;
 mod binding;
 mod chain;
+mod changes;
 mod claims;
 mod context;
 mod denial;

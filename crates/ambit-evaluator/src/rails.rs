@@ -12,10 +12,12 @@ use ambit_core::Reason;
 use ambit_core::json::Writer;
 use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
 
+use crate::authority;
 use crate::context::{self, Person};
 use crate::denial::Denial;
 use crate::digest;
 use crate::remedy::{Remedy, Step};
+use crate::requires::{self, Approval};
 use crate::text::joined;
 use crate::{Case, Found};
 
@@ -50,7 +52,10 @@ pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
     found.ruling = Some(Ruling::new(program, &verdict));
     match denial(program, &verdict) {
         None => Ok(()),
-        Some(denial) => Err(denial.with_remedy(step_up(case, program, &verdict, &person))),
+        Some(denial) => {
+            let before = Remedy { steps: Vec::new() };
+            Err(denial.with_remedy(step_up(case, program, &verdict, &person, &before)))
+        }
     }
 }
 
@@ -74,7 +79,7 @@ pub(crate) fn review(case: &Case<'_>, mut denial: Denial) -> Denial {
     if self::denial(program, &verdict).is_none() {
         return denial.with_remedy(Some(remedy));
     }
-    let more = step_up(case, program, &verdict, &person);
+    let more = step_up(case, program, &verdict, &person, &remedy);
     denial.with_remedy(more.map(|more| remedy.and(more)))
 }
 
@@ -139,12 +144,14 @@ fn erring_forbids(program: &Program<'_>, verdict: &Verdict) -> Vec<usize> {
     erring.filter(forbids).collect()
 }
 
-/// What a person can do so that none of the forbids is left, if they all say so and it is true.
+/// What a person can do so that none of the forbids is left, if they all say so and it is true. `person`
+/// has done `before`.
 fn step_up<'c>(
     case: &'c Case<'_>,
     program: &'c Program<'c>,
     verdict: &Verdict,
     person: &Person<'_>,
+    before: &Remedy,
 ) -> Option<Remedy> {
     if verdict.forbids.is_empty() || !erring_forbids(program, verdict).is_empty() {
         return None;
@@ -158,18 +165,22 @@ fn step_up<'c>(
         .into_iter()
         .map(|kind| step(case, kind))
         .collect::<Option<_>>()?;
-    let after = person.clone().after(&steps, case);
+    let mut remedy = Remedy { steps };
+    // With the first receipt other entries may apply than those that were judged without.
+    let receipts = !case.request.approvals.is_empty() || before.asks_approval();
+    if remedy.asks_approval() && !receipts {
+        let selected = authority::when_approved(case, before.keeps_token())?;
+        remedy = requires::remedy(case, &selected)?.and(remedy);
+    }
+    let after = person.clone().after(&remedy.steps, case);
     let verdict = evaluate(case, program, &after).ok()?;
-    denial(program, &verdict)
-        .is_none()
-        .then_some(Remedy { steps })
+    denial(program, &verdict).is_none().then_some(remedy)
 }
 
 fn step(case: &Case<'_>, kind: &str) -> Option<Step> {
     Some(match kind {
         "approval" => Step::Approval {
-            approvers: alloc::vec![case.token.sub().to_string()],
-            count: 1,
+            approval: Approval::of_subject(case),
             binding_s256: Some(digest::action(case)),
         },
         // The authentication method reference of RFC 8176.

@@ -4,15 +4,14 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use ambit_core::capability::{Ask, Mismatch, Place, broken, powers_for, purposes_for, unnamed};
-use ambit_core::constraint;
+use ambit_core::capability::{Ask, Mismatch, powers_for, purposes_for};
 use ambit_core::json::Writer;
 
 use crate::Case;
-use crate::authority::{Cause, Layer, Selected, Source};
-use crate::requires;
+use crate::authority::{Layer, Selected, Source};
+use crate::changes;
+use crate::requires::{self, Approval};
 use crate::text::joined;
-use crate::witness;
 
 /// What would help, in the order in which it must be done.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(crate) struct Remedy {
 }
 
 /// One thing to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Ask again with other arguments.
     ChangeRequest(Vec<Change>),
@@ -34,23 +33,22 @@ pub(crate) enum Step {
     },
     /// People must approve exactly this call.
     Approval {
-        approvers: Vec<String>,
-        count: i64,
+        approval: Approval,
         /// The action digest. It is told only where nothing before changes the call or its token.
         binding_s256: Option<String>,
     },
 }
 
 /// An argument, what was asked and what would be allowed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Change {
-    argument: String,
-    asked: String,
-    allowed: String,
+    pub(crate) argument: String,
+    pub(crate) asked: String,
+    pub(crate) allowed: String,
 }
 
 /// The capability that is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Missing {
     action: String,
     power: &'static str,
@@ -59,7 +57,7 @@ pub(crate) struct Missing {
 }
 
 /// What the token holds instead.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Held {
     Nothing,
     Powers(Vec<&'static str>),
@@ -81,7 +79,7 @@ pub(crate) fn for_authority<'s>(
                 Source::Manifest => None,
                 Source::Block(_) => request_capability(case, layers, ask, Held::Nothing),
             };
-            change_request(case, layers, ask).or_else(other)
+            changes::smallest(case, layers, ask).or_else(other)
         }
         // What the manifest does not hold, no token of this agent can.
         (Source::Manifest, _) => None,
@@ -105,10 +103,7 @@ fn proposed<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<
     if ask.power != ambit_core::Power::Execute || ask.approved {
         return None;
     }
-    let ask = Ask {
-        approved: true,
-        ..*ask
-    };
+    let ask = ask.with_receipts();
     let chosen: Result<Vec<Selected<'_>>, _> = layers
         .iter()
         .map(|layer| layer.select(case.steps, &ask))
@@ -157,82 +152,22 @@ fn request_capability<'s>(
     };
     let mut steps = alloc::vec![Step::RequestCapability { missing, held }];
     let manifest = layers.iter().find(|layer| layer.source == Source::Manifest);
-    let entry = manifest.and_then(|manifest| manifest.select(case.steps, ask).ok());
-    steps.extend(requires::remedy(case, entry.as_slice())?.steps);
+    let more = settled(ask, |ask| {
+        let entry = manifest.and_then(|manifest| manifest.select(case.steps, ask).ok());
+        requires::remedy(case, entry.as_slice())
+    });
+    steps.extend(more?.steps);
     Some(Remedy { steps })
 }
 
-fn change_request<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
-    let mut chosen: Vec<Selected<'s>> = Vec::new();
-    let mut changes: Vec<Change> = Vec::new();
-    for layer in layers {
-        match layer.select(case.steps, ask) {
-            Ok(entry) => chosen.push(entry),
-            Err(miss) => {
-                let nearest = miss.nearest?;
-                let Cause::Mismatch(Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) =
-                    miss.cause
-                else {
-                    return None;
-                };
-                collect_changes(case, nearest, layer.place(), ask, &mut changes)?;
-                chosen.push(nearest);
-            }
-        }
+/// Once people approve, other entries may apply than before: where approvals are needed, what
+/// `remedy` gives for those.
+fn settled<'s>(ask: &Ask<'s>, remedy: impl Fn(&Ask<'s>) -> Option<Remedy>) -> Option<Remedy> {
+    let before = remedy(ask)?;
+    if ask.approved || !before.asks_approval() {
+        return Some(before);
     }
-    let possible = |change: &Change| witness::exists(case, ask, &chosen, &change.argument);
-    if !changes.iter().all(possible) {
-        return None;
-    }
-    let mut steps = alloc::vec![Step::ChangeRequest(changes)];
-    steps.extend(requires::remedy(case, &chosen)?.steps);
-    Some(Remedy { steps })
-}
-
-/// Everything in this entry that would have to change: broken bounds, and arguments that it does
-/// not cover. `None` where no change helps: an argument is not covered that the action needs.
-fn collect_changes<'s>(
-    case: &Case<'s>,
-    nearest: Selected<'s>,
-    place: Place,
-    ask: &Ask<'s>,
-    changes: &mut Vec<Change>,
-) -> Option<()> {
-    let action = case.bundle.action(case.request.action)?;
-    for (argument, spec, value) in broken(nearest.entry, ask, case.steps) {
-        // A bound of an argument that the action does not have: nothing can be given for it.
-        action.argument(argument)?;
-        let unit = case.unit(argument);
-        let asked = constraint::value_text(value, unit);
-        add_change(changes, argument, asked, constraint::describe(spec, unit));
-    }
-    if place == Place::Derived {
-        return Some(());
-    }
-    for argument in unnamed(nearest.entry, ask) {
-        if action.argument(argument)?.required() {
-            return None;
-        }
-        let asked = constraint::value_text(ask.args.get(argument), case.unit(argument));
-        add_change(changes, argument, asked, String::from("left out"));
-    }
-    Some(())
-}
-
-/// One change an argument: the bounds of several layers hold together.
-fn add_change(changes: &mut Vec<Change>, argument: &str, asked: String, allowed: String) {
-    let known = changes
-        .iter_mut()
-        .find(|change| change.argument == argument);
-    match known {
-        Some(change) if change.allowed == allowed => {}
-        Some(change) => change.allowed = format!("{} and {allowed}", change.allowed),
-        None => changes.push(Change {
-            argument: argument.to_string(),
-            asked,
-            allowed,
-        }),
-    }
+    remedy(&ask.with_receipts())
 }
 
 impl Remedy {
@@ -242,10 +177,47 @@ impl Remedy {
         self.steps.iter().any(change)
     }
 
-    /// These steps, and those.
+    /// Whether no other token is needed than the one that was given.
+    pub(crate) fn keeps_token(&self) -> bool {
+        let other = |step: &Step| matches!(step, Step::RequestCapability { .. });
+        !self.steps.iter().any(other)
+    }
+
+    /// Whether people must approve.
+    pub(crate) fn asks_approval(&self) -> bool {
+        let approval = |step: &Step| matches!(step, Step::Approval { .. });
+        self.steps.iter().any(approval)
+    }
+
+    /// These steps, and those; one step where one does for two.
     pub(crate) fn and(mut self, more: Self) -> Self {
-        self.steps.extend(more.steps);
+        for step in more.steps {
+            let mut known = self.steps.iter().enumerate();
+            match known.find_map(|(at, known)| Some((at, known.both(&step)?))) {
+                Some((at, both)) => {
+                    self.steps.remove(at);
+                    self.steps.insert(at, both);
+                }
+                None => self.steps.push(step),
+            }
+        }
         self
+    }
+
+    /// How much it asks for: changed arguments, demands on a login, people.
+    pub(crate) fn weight(&self) -> usize {
+        let weights = self.steps.iter().map(|step| match step {
+            Step::ChangeRequest(changes) => changes.len(),
+            Step::RequestCapability { .. } => 1,
+            Step::Login {
+                acr_values,
+                max_age,
+            } => usize::from(!acr_values.is_empty()).saturating_add(usize::from(max_age.is_some())),
+            Step::Approval { approval, .. } => {
+                usize::try_from(approval.count).unwrap_or(usize::MAX)
+            }
+        });
+        weights.fold(0, usize::saturating_add)
     }
 
     /// The steps in the order in which they can be done. A login gives a new token, and with it the
@@ -290,6 +262,43 @@ impl Remedy {
 }
 
 impl Step {
+    /// The one step that does for both, if there is one.
+    fn both(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Approval { approval: one, .. }, Self::Approval { approval: two, .. }) => {
+                if one.implies(two) {
+                    Some(self.clone())
+                } else {
+                    two.implies(one).then(|| other.clone())
+                }
+            }
+            (
+                Self::Login {
+                    acr_values,
+                    max_age,
+                },
+                Self::Login {
+                    acr_values: others,
+                    max_age: age,
+                },
+            ) => {
+                let shared = if acr_values.is_empty() {
+                    others.clone()
+                } else if others.is_empty() {
+                    acr_values.clone()
+                } else {
+                    let shared = acr_values.iter().filter(|acr| others.contains(acr));
+                    Some(shared.cloned().collect()).filter(|shared: &Vec<_>| !shared.is_empty())?
+                };
+                Some(Self::Login {
+                    acr_values: shared,
+                    max_age: max_age.iter().chain(age).min().copied(),
+                })
+            }
+            _ => None,
+        }
+    }
+
     const fn kind(&self) -> &'static str {
         match self {
             Self::ChangeRequest(_) => "change_request",
@@ -337,12 +346,11 @@ impl Step {
                 format!("the person must log in again, at most {age} s before")
             }
             Self::Login { .. } => String::from("the person must log in with a stronger method"),
-            Self::Approval {
-                approvers, count, ..
-            } => {
+            Self::Approval { approval, .. } => {
                 format!(
-                    "{count} of {} must approve exactly this call",
-                    joined(&mut approvers.iter().map(String::as_str), ", ")
+                    "{} of {} must approve exactly this call",
+                    approval.count,
+                    joined(&mut approval.approvers.iter().map(String::as_str), ", ")
                 )
             }
         }
@@ -367,14 +375,13 @@ impl Step {
                     }
                 }
                 Self::Approval {
-                    approvers,
-                    count,
+                    approval,
                     binding_s256,
                 } => {
                     out.name("step_up").string("approval");
                     out.name("approvers")
-                        .array(|out| write_strings(approvers, out));
-                    out.name("count").integer(*count);
+                        .array(|out| write_strings(&approval.approvers, out));
+                    out.name("count").integer(approval.count);
                     if let Some(digest) = binding_s256.as_ref().filter(|_| same) {
                         out.name("binding_s256").string(digest);
                     }

@@ -10,7 +10,7 @@ use ambit_token::Receipt;
 
 use crate::Case;
 use crate::approvals;
-use crate::authority::{Grant, Selected, Source};
+use crate::authority::{self, Grant, Selected, Source};
 use crate::denial::Denial;
 use crate::digest;
 use crate::remedy::{Remedy, Step};
@@ -29,7 +29,7 @@ struct Login {
 }
 
 /// `count` distinct people out of `approvers`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Approval {
     pub(crate) approvers: Vec<String>,
     pub(crate) count: i64,
@@ -107,8 +107,7 @@ impl Needs {
         let needed = self.approvals.iter().enumerate();
         let needed = needed.filter(|(at, need)| !self.is_implied(*at, need));
         steps.extend(needed.map(|(_, approval)| Step::Approval {
-            approvers: approval.approvers.clone(),
-            count: approval.count,
+            approval: approval.clone(),
             binding_s256: Some(digest.clone()),
         }));
         Some(Remedy { steps })
@@ -199,14 +198,15 @@ impl Login {
 impl Approval {
     /// Whether any people who satisfy this satisfy `other` too: so many of these are its approvers
     /// that choosing the others first does not help.
-    fn implies(&self, other: &Self) -> bool {
+    pub(crate) fn implies(&self, other: &Self) -> bool {
         let strangers = self.approvers.iter();
         let strangers = strangers.filter(|approver| !other.approvers.contains(approver));
         let strangers = i64::try_from(strangers.count()).unwrap_or(i64::MAX);
         self.count.saturating_sub(strangers) >= other.count
     }
 
-    fn of_subject(case: &Case<'_>) -> Self {
+    /// A yes of the person whom the token is for.
+    pub(crate) fn of_subject(case: &Case<'_>) -> Self {
         Self {
             approvers: alloc::vec![case.token.sub().to_string()],
             count: 1,
@@ -262,7 +262,12 @@ pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, 
     } else {
         return receipts;
     };
-    Err(Denial::new(reason, admin).with_remedy(needs.remedy(case)))
+    let remedy = if needs.approvals.is_empty() || !case.request.approvals.is_empty() {
+        needs.remedy(case)
+    } else {
+        authority::when_approved(case, true).and_then(|selected| remedy(case, &selected))
+    };
+    Err(Denial::new(reason, admin).with_remedy(remedy))
 }
 
 /// What people must do where these entries were selected: no step where they did it. `None` where it

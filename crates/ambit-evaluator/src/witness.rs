@@ -12,17 +12,19 @@ use ambit_core::json::Json;
 use crate::Case;
 use crate::authority::{Selected, Source};
 
-/// Whether some value of this argument meets every chosen entry.
+/// Whether some value of this argument meets every chosen entry, and does not meet `other`.
 pub(crate) fn exists<'s>(
     case: &Case<'s>,
     ask: &Ask<'s>,
     chosen: &[Selected<'s>],
     argument: &str,
+    other: Option<&Selected<'s>>,
 ) -> bool {
     let bounds: Vec<Bound<'s>> = chosen
         .iter()
         .map(|selected| Bound::of(selected, argument))
         .collect();
+    let other = other.map(|selected| Bound::of(selected, argument));
     let mut candidates = Vec::new();
     let mut decided = false;
     for bound in &bounds {
@@ -34,9 +36,25 @@ pub(crate) fn exists<'s>(
         .and_then(|action| action.argument(argument))
         .is_none_or(|argument| argument.required());
     let fits = |value: &Option<Json<'s>>| {
-        (value.is_some() || !needed) && bounds.iter().all(|bound| bound.holds(*value, case))
+        (value.is_some() || !needed)
+            && bounds.iter().all(|bound| bound.holds(*value, case))
+            && other
+                .as_ref()
+                .is_none_or(|other| !other.holds(*value, case))
     };
-    !decided || candidates.iter().any(fits)
+    if decided {
+        return candidates.iter().any(fits);
+    }
+    // Of many values, one that another bound does not hold.
+    match other {
+        None | Some(Bound::Absent) => true,
+        Some(Bound::Free) => false,
+        Some(Bound::Spec(other)) => {
+            let text = |spec| constraint::describe(spec, case.unit(argument));
+            let mut specs = bounds.iter().filter_map(Bound::spec);
+            !specs.any(|spec| text(spec) == text(other))
+        }
+    }
 }
 
 /// What one entry says of the argument.
@@ -55,6 +73,13 @@ impl<'s> Bound<'s> {
             (Some(spec), _, _) => Self::Spec(spec),
             (None, None, Source::Manifest | Source::Block(0)) => Self::Absent,
             _ => Self::Free,
+        }
+    }
+
+    const fn spec(&self) -> Option<Json<'s>> {
+        match self {
+            Self::Spec(spec) => Some(*spec),
+            Self::Free | Self::Absent => None,
         }
     }
 

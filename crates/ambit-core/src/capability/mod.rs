@@ -42,6 +42,17 @@ pub struct Ask<'a> {
     pub declared: &'a dyn Fn(&str) -> bool,
 }
 
+impl Ask<'_> {
+    /// The same with receipts.
+    #[must_use]
+    pub const fn with_receipts(&self) -> Self {
+        Self {
+            approved: true,
+            ..*self
+        }
+    }
+}
+
 impl fmt::Debug for Ask<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ask")
