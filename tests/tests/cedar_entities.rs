@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use ambit_compiler::cedar::{Options, compile};
+use ambit_compiler::{Project, build};
 use ambit_core::Steps;
 use ambit_core::json::{Document, Profile};
+use ambit_policy::Bundle;
 use ambit_policy::cedar::{Input, Program, Record, Selection, Uid, Value, Verdict};
 use cedar_policy::{PolicySet, Schema};
 use proptest::prelude::*;
@@ -169,6 +171,61 @@ fn action_groups_of_the_schema_are_ancestors() {
         json!({"principal": uid(1), "action": {"type": "Action", "id": "go"}, "resource": uid(2)});
     let verdict = decide(&bytes, &request.to_string()).expect("conforms");
     assert_eq!(verdict.permits, (0..=16).collect::<Vec<_>>());
+}
+
+/// Entities of the bundle above one of the request: so many that marks are used, and the last of them has
+/// a parent of its own.
+#[test]
+fn entities_of_the_bundle_have_ancestors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let guarded = ambit_tests::suites().join("projects/guarded");
+    let read = |name: &str| std::fs::read_to_string(guarded.join(name)).expect(name);
+    let write = |name: &str, text: &str| {
+        let place = folder.path().join(name);
+        std::fs::create_dir_all(place.parent().expect("a folder")).expect(name);
+        std::fs::write(place, text).expect(name);
+    };
+    let region = |name: &str| json!({"type": "Region", "id": name});
+    let name = |number: usize| format!("r{number:02}");
+    let mut entities: Vec<_> = (0..GROUPS)
+        .map(|number| json!({"uid": region(&name(number)), "attrs": {}, "parents": []}))
+        .collect();
+    entities[GROUPS - 1]["parents"] = json!([region("top")]);
+    write("entities.json", &json!(entities).to_string());
+    let key = "[[keys]]\niss = \"https://broker.example\"\nkid = \"k\"\nalg = \"Ed25519\"\nsigns = \"cap+jwt\"";
+    let key = format!("{key}\nx = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\n");
+    write("ambit.toml", &format!("{}\n{key}", read("ambit.toml")));
+    write("agents/renewal-bot.toml", &read("agents/renewal-bot.toml"));
+    let schema = read("schema.cedarschema").replace("entity Region;", "entity Region in [Region];");
+    write("schema.cedarschema", &schema);
+    write(
+        "policies/top.cedar",
+        "@id(\"top\") permit (principal, action, resource in Region::\"top\");",
+    );
+    let project = Project::load(folder.path()).unwrap_or_else(|faults| panic!("{faults}"));
+    let bundle = build::bundle(&project, project.issued().expect("said")).expect("compiles");
+    let bundle = Bundle::verify(&bundle).expect("sound");
+    let program = bundle.program().expect("policies");
+    let parents: Vec<_> = (0..GROUPS).map(|number| region(&name(number))).collect();
+    let request = json!({
+        "principal": {"type": "Ambit::Agent", "id": "a"},
+        "action": {"type": "Action", "id": "refund"},
+        "resource": {"type": "Account", "id": "a"},
+        "context": {
+            "amount": 1, "currency": "EUR", "power": "execute", "purpose": "help", "now": "2026-03-01",
+            "approvals": [], "login": {"amr": []}, "posture": {"attested": false},
+        },
+        "entities": [{
+            "uid": {"type": "Account", "id": "a"},
+            "attrs": {"owner": "ann", "balance": 1, "opened": "2020-01-01"},
+            "parents": parents,
+        }],
+    });
+    let request = request.to_string();
+    let document = Document::parse(request.as_bytes(), Profile::Request).expect("JSON");
+    let input = Input::read(program, document.root()).unwrap_or_else(|fault| panic!("{fault:?}"));
+    let verdict = program.authorize(&input, &Steps::new(), Selection::Index);
+    assert_eq!(verdict.expect("steps").permits, [0]);
 }
 
 /// Two entities a level, each below both of the next: 2^40 ways to the top, and each entity is looked into

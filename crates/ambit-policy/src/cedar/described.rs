@@ -135,7 +135,7 @@ fn check_action<'a>(
     parents: Json<'a>,
 ) -> Result<(), InputFault> {
     let none = Entities::default();
-    let mut known = none.ancestors(program, uid);
+    let known = none.ancestors(program, uid);
     let mut given: Vec<Uid<'a>> = Vec::new();
     for parent in parents.elements().filter_map(read::uid) {
         given.push(parent);
@@ -143,7 +143,6 @@ fn check_action<'a>(
     }
     given.sort_unstable();
     given.dedup();
-    known.sort_unstable();
     if attributes.is_empty() && tags.is_none_or(Json::is_empty) && given == known {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use super::described::Described;
 use super::fault::InputFault;
 use super::program::{ENTITY_WORDS, Program};
 use super::value::{InPlace, Record, Uid, Value};
-use super::words::{List, lower_bound};
+use super::words::{List, find};
 
 /// Entities that were checked: each once, no cycle among them.
 #[derive(Clone, Debug, Default)]
@@ -113,22 +113,15 @@ impl<'a> Entities<'a> {
             tags: None,
             parents: (from, self.parents.len()),
         };
-        let at = self.place(uid);
-        match self.list.get_mut(at).filter(|known| known.uid == uid) {
-            Some(known) => *known = entity,
-            None => self.list.insert(at, entity),
+        match self.search(uid) {
+            Ok(at) => drop(self.list.get_mut(at).map(|known| *known = entity)),
+            Err(at) => self.list.insert(at, entity),
         }
     }
 
-    fn place(&self, uid: Uid<'_>) -> usize {
-        lower_bound(self.list.len(), |at| {
-            self.list.get(at).is_some_and(|entity| entity.uid < uid)
-        })
-    }
-
-    fn position(&self, uid: Uid<'_>) -> Option<usize> {
-        let at = self.place(uid);
-        (self.list.get(at)?.uid == uid).then_some(at)
+    /// The place of an entity, or where it would stand.
+    fn search(&self, uid: Uid<'_>) -> Result<usize, usize> {
+        self.list.binary_search_by(|entity| entity.uid.cmp(&uid))
     }
 
     /// Looks for an entity here and in the policy.
@@ -146,7 +139,7 @@ impl<'a> Entities<'a> {
     }
 
     fn locate(&self, program: &Program<'a>, uid: Uid<'_>) -> Option<Place> {
-        let here = self.position(uid).map(Place::Request);
+        let here = self.search(uid).ok().map(Place::Request);
         here.or_else(|| program.own_entity(uid).map(Place::Policy))
     }
 
@@ -232,7 +225,7 @@ impl<'a> Entities<'a> {
                     continue;
                 };
                 *looked = looked.saturating_add(1);
-                let Some(next) = self.position(parent) else {
+                let Ok(next) = self.search(parent) else {
                     continue;
                 };
                 match marks.get_mut(next)? {
@@ -272,10 +265,7 @@ impl<'a> Program<'a> {
         let count = self.entities.len() / ENTITY_WORDS;
         let row = |at: usize| at.checked_mul(ENTITY_WORDS);
         let uid_at = |at: usize| self.uid(self.entities.index(row(at)?)?);
-        let at = lower_bound(count, |at| uid_at(at).is_some_and(|known| known < uid));
-        (at < count && uid_at(at)? == uid)
-            .then(|| row(at))
-            .flatten()
+        row(find(count, uid_at, uid)?)
     }
 
     fn own_code(&self, row: usize, column: usize) -> Option<usize> {

@@ -23,6 +23,7 @@ use super::fault::{ErrorKind, Halt, Stop};
 use super::machine::Machine;
 use super::program::{KEY_WORDS, Program};
 use super::value::{Uid, Value};
+use super::words::find;
 
 /// What a request is looked up by; paths come behind these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -237,8 +238,8 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
     fn node(&mut self, at: usize, all: bool) -> Result<(), Halt> {
         let tree = self.machine.program.tree;
         let policies = sound(tree.list(at))?;
-        let spent = self.machine.spend(policies.len().saturating_add(1));
-        spent.map_err(halted)?;
+        let steps = policies.len().saturating_add(1);
+        self.machine.spend(steps).map_err(halted)?;
         self.found.extend(policies.iter());
         let mut at = at.saturating_add(1).saturating_add(policies.len());
         let groups = sound(tree.index(at))?;
@@ -275,9 +276,8 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
                 let keys = to.saturating_sub(from);
                 self.machine.spend(keys).map_err(halted)?;
                 for key in self.keys.get(from..to).unwrap_or_default() {
-                    let below = |number| tree.index(edge(number)).is_some_and(|one| one < *key);
-                    let number = super::words::lower_bound(count, below);
-                    if number < count && tree.index(edge(number)) == Some(*key) {
+                    let number = find(count, |number| tree.index(edge(number)), *key);
+                    if let Some(number) = number {
                         let child = sound(tree.index(edge(number).saturating_add(1)))?;
                         self.open.push((child, false));
                     }

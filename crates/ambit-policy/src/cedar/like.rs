@@ -56,7 +56,6 @@ pub(super) fn matches(pieces: &[Piece<'_>], text: &[u8]) -> bool {
             return false;
         };
         rest = behind;
-        free = false;
     }
     free || rest.is_empty()
 }
@@ -88,5 +87,7 @@ mod tests {
         assert!(check(&inner, "xababc") && check(&inner, "abababc"));
         assert!(!check(&inner, "abc") && !check(&inner, "ababcd"));
         assert!(check(&[Wildcard, Wildcard, Text(b"x")], "x"));
+        let empty = [Wildcard, Text(b""), Wildcard];
+        assert!(check(&empty, "") && check(&empty, "a"));
     }
 }

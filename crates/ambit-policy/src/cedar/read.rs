@@ -28,11 +28,11 @@ pub(super) fn escape(json: Json<'_>) -> Escape<'_> {
         return Escape::None;
     };
     match name {
-        b"__entity" if content.len() >= 2 => match (text(content, b"type"), text(content, b"id")) {
+        b"__entity" => match (text(content, b"type"), text(content, b"id")) {
             (Some(kind), Some(id)) => Escape::Entity(Uid { kind, id }),
             _ => Escape::None,
         },
-        b"__extn" if content.len() >= 2 && call_parts(content).is_some() => Escape::Call(content),
+        b"__extn" if call_parts(content).is_some() => Escape::Call(content),
         b"__expr" if content.kind() == JsonKind::String => Escape::Expression,
         _ => Escape::None,
     }

@@ -11,7 +11,7 @@ use super::code::NONE;
 use super::kind::Shape;
 use super::program::Program;
 use super::value::Uid;
-use super::words::{List, lower_bound};
+use super::words::{List, find};
 
 /// Words of the row of an entity type.
 pub const ENTITY_TYPE_WORDS: usize = 5;
@@ -53,11 +53,7 @@ impl<'a> Program<'a> {
         let (count, _) = self.declared()?;
         let row = |at: usize| TYPES_HEAD.checked_add(at.checked_mul(ENTITY_TYPE_WORDS)?);
         let name_at = |at: usize| self.bytes(self.types.index(row(at)?)?);
-        let at = lower_bound(count, |at| name_at(at).is_some_and(|known| known < name));
-        if at >= count || name_at(at)? != name {
-            return None;
-        }
-        let row = row(at)?;
+        let row = row(find(count, name_at, name)?)?;
         let word = |column: usize| self.types.get(row.checked_add(column)?);
         let optional = |column| word(column).filter(|word| *word != NONE);
         let list = |at: u32| self.list(usize::try_from(at).ok()?);
@@ -74,11 +70,7 @@ impl<'a> Program<'a> {
         let first = TYPES_HEAD.checked_add(types.checked_mul(ENTITY_TYPE_WORDS)?)?;
         let row = |at: usize| first.checked_add(at.checked_mul(ACTION_WORDS)?);
         let uid_at = |at: usize| self.uid(self.types.index(row(at)?)?);
-        let at = lower_bound(count, |at| uid_at(at).is_some_and(|known| known < uid));
-        if at >= count || uid_at(at)? != uid {
-            return None;
-        }
-        let row = row(at)?;
+        let row = row(find(count, uid_at, uid)?)?;
         let word = |column: usize| self.types.index(row.checked_add(column)?);
         Some(ActionType {
             context: word(1)?,
@@ -98,11 +90,7 @@ impl<'a> Program<'a> {
         let first = record.checked_add(RECORD_HEAD)?;
         let row = |at: usize| first.checked_add(at.checked_mul(ATTRIBUTE_WORDS)?);
         let name_at = |at: usize| self.bytes(self.types.index(row(at)?)?);
-        let at = lower_bound(count, |at| name_at(at).is_some_and(|known| known < name));
-        if at >= count || name_at(at)? != name {
-            return None;
-        }
-        let row = row(at)?;
+        let row = row(find(count, name_at, name)?)?;
         let required = self.types.get(row.checked_add(1)?)? == 1;
         Some((required, self.types.index(row.checked_add(2)?)?))
     }
@@ -132,7 +120,6 @@ impl<'a> Program<'a> {
     /// Whether a list of names, which are in ascending order, has this one.
     pub(super) fn lists(&self, list: List<'a>, name: &[u8]) -> bool {
         let name_at = |at: usize| self.bytes(list.get(at)?);
-        let below = |at: usize| name_at(at).is_some_and(|known| known < name);
-        name_at(lower_bound(list.len(), below)) == Some(name)
+        find(list.len(), name_at, name).is_some()
     }
 }

@@ -178,10 +178,12 @@ impl<'v> Verifier<'v, '_> {
                 (names..to).try_for_each(|at| self.is_string(code.index(at)?))
             }
             Op::Record => {
-                (names..to).try_for_each(|at| self.is_string(code.index(at)?))?;
                 let name = |at: usize| self.name(code.index(at)?);
-                (names.checked_add(1)?..to)
-                    .try_for_each(|at| require(name(at.checked_sub(1)?)? < name(at)?))
+                let mut last = None;
+                (names..to).try_for_each(|at| {
+                    let name = name(at)?;
+                    require(last.replace(name).is_none_or(|last| last < name))
+                })
             }
             Op::Like => {
                 let mut text = false;
@@ -249,7 +251,6 @@ impl<'v> Verifier<'v, '_> {
     fn tree(&mut self) -> Option<()> {
         let tree = self.program.tree;
         let paths = tree.index(0)?;
-        require(paths <= tree.len())?;
         for path in 0..paths {
             let row = path.checked_mul(2)?.checked_add(1)?;
             self.expression(tree.index(row)?)?;
@@ -291,7 +292,6 @@ impl<'v> Verifier<'v, '_> {
             let count = tree.index(at.checked_add(1)?)?;
             let edges = at.checked_add(2)?;
             at = edges.checked_add(count.checked_mul(2)?)?;
-            require(at <= tree.len())?;
             let keys = (0..count).map_while(|number| tree.index(edge(edges, number)));
             require(is_ascending(keys))?;
             let keys = self.program.keys.len() / KEY_WORDS;
@@ -311,7 +311,6 @@ impl<'v> Verifier<'v, '_> {
             .checked_mul(ENTITY_TYPE_WORDS)?
             .checked_add(actions.checked_mul(ACTION_WORDS)?)?;
         let first = TYPES_HEAD.checked_add(rows)?;
-        require(first <= types.len())?;
         let depths = self.type_depths(first)?;
         let is_type = |at: usize, tag: Option<TypeTag>| {
             let is = depths.get(at).is_some_and(|depth| *depth > 0);
@@ -322,7 +321,6 @@ impl<'v> Verifier<'v, '_> {
         for kind in 0..kinds {
             let row = TYPES_HEAD.checked_add(kind.checked_mul(ENTITY_TYPE_WORDS)?)?;
             let word = |column: usize| types.get(row.checked_add(column)?);
-            self.is_string(types.index(row)?)?;
             let name = self.name(types.index(row)?)?;
             require(last.replace(name).is_none_or(|last| last < name))?;
             is_type(usize::try_from(word(1)?).ok()?, Some(TypeTag::Record))?;
@@ -339,7 +337,6 @@ impl<'v> Verifier<'v, '_> {
         for action in 0..actions {
             let row = start.checked_add(action.checked_mul(ACTION_WORDS)?)?;
             let word = |column: usize| types.get(row.checked_add(column)?);
-            self.is_uid(types.index(row)?)?;
             let uid = self.entity(types.index(row)?)?;
             require(last.replace(uid).is_none_or(|last| last < uid))?;
             is_type(usize::try_from(word(1)?).ok()?, Some(TypeTag::Record))?;
@@ -379,14 +376,12 @@ impl<'v> Verifier<'v, '_> {
         let types = self.program.types;
         let count = types.index(at.checked_add(2)?)?;
         let words = RECORD_HEAD.checked_add(count.checked_mul(ATTRIBUTE_WORDS)?)?;
-        require(at.checked_add(words)? <= types.len())?;
         let mut last: Option<&[u8]> = None;
         let (mut depth, mut required) = (1, 0_usize);
         for number in 0..count {
             let row = at
                 .checked_add(RECORD_HEAD)?
                 .checked_add(number.checked_mul(ATTRIBUTE_WORDS)?)?;
-            self.is_string(types.index(row)?)?;
             let name = self.name(types.index(row)?)?;
             require(last.replace(name).is_none_or(|last| last < name))?;
             let flag = types.index(row.checked_add(1)?)?;
@@ -424,9 +419,7 @@ impl<'v> Verifier<'v, '_> {
         for entity in 0..rows.len() / ENTITY_WORDS {
             let row = entity.checked_mul(ENTITY_WORDS)?;
             let word = |column: usize| rows.get(row.checked_add(column)?);
-            let number = usize::try_from(word(0)?).ok()?;
-            self.is_uid(number)?;
-            let uid = self.entity(number)?;
+            let uid = self.entity(usize::try_from(word(0)?).ok()?)?;
             require(last.replace(uid).is_none_or(|last| last < uid))?;
             for column in [1, 2] {
                 let place = word(column)?;

@@ -57,6 +57,16 @@ impl<'a> List<'a> {
     }
 }
 
+/// The row, among `count` that are sorted by what `of` gives for them, that has `wanted`.
+pub(super) fn find<T: PartialOrd>(
+    count: usize,
+    of: impl Fn(usize) -> Option<T>,
+    wanted: T,
+) -> Option<usize> {
+    let at = lower_bound(count, |at| of(at).is_some_and(|known| known < wanted));
+    (at < count && of(at)? == wanted).then_some(at)
+}
+
 /// The first of `count` sorted rows that is not below what `order` looks for.
 pub(super) fn lower_bound(count: usize, below: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0_usize, count);

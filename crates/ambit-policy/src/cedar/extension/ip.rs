@@ -30,8 +30,7 @@ impl Ip {
         // The longest is a full IPv6 address with its prefix.
         const LONGEST: usize = 43;
         let text = core::str::from_utf8(text).ok()?;
-        let at_least_two = |sign: u8| text.bytes().filter(|byte| *byte == sign).nth(1).is_some();
-        if text.len() > LONGEST || at_least_two(b':') && at_least_two(b'.') {
+        if text.len() > LONGEST || text.contains(':') && text.contains('.') {
             return None;
         }
         let (address, prefix) = match text.split_once('/') {
@@ -93,7 +92,7 @@ const fn width(v6: bool) -> u32 {
 
 /// Digits without leading zeros, within the width.
 fn read_prefix(text: &str, v6: bool) -> Option<u32> {
-    let digits = text.len() <= if v6 { 3 } else { 2 } && text.bytes().all(|b| b.is_ascii_digit());
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
     let normal = text == "0" || !text.starts_with('0');
     let prefix = text.parse().ok().filter(|_| digits && normal)?;
     (prefix <= width(v6)).then_some(prefix)
@@ -135,6 +134,7 @@ mod tests {
             "1.2.3.4/8/8",
             " 1.2.3.4",
             "::/1234",
+            "::/4294967296",
         ];
         for text in bad {
             assert_eq!(Ip::parse(text.as_bytes()), None, "{text}");

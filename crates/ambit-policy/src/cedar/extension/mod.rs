@@ -148,7 +148,6 @@ impl Function {
     /// order, is their number, their types from the left, and what the function makes of them.
     pub(super) fn call<'a>(self, arguments: &[Value<'a>]) -> Result<Value<'a>, ErrorKind> {
         match arguments {
-            _ if arguments.len() != self.parameters().len() => Err(ErrorKind::WrongNumArguments),
             [only] => self.unary(only),
             [left, right] => self.binary(left, right),
             _ => Err(ErrorKind::WrongNumArguments),
@@ -247,8 +246,10 @@ const fn ip_of(value: &Value<'_>) -> Result<Ip, ErrorKind> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::{Extension, Function};
-    use crate::cedar::Value;
+    use crate::cedar::{ErrorKind, Value};
 
     /// Whole units, towards zero.
     #[test]
@@ -274,6 +275,25 @@ mod tests {
                     assert_eq!(found, Ok(Value::Long(whole)), "{function:?} of {value} ms");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_number_of_arguments_is_judged_first() {
+        let ip = Function::Ip.construct(b"10.0.0.1").unwrap();
+        let ten = Value::Long(10);
+        let wrong = [
+            (Function::IsInRange, vec![]),
+            (Function::IsInRange, vec![ip.clone()]),
+            (Function::IsInRange, vec![ten.clone()]),
+            (Function::IsIpv4, vec![ip.clone(), ip.clone()]),
+            (Function::IsIpv4, vec![ten.clone(), ten.clone()]),
+            (Function::IsInRange, vec![ip.clone(), ip.clone(), ip]),
+            (Function::Decimal, vec![ten.clone(), ten]),
+        ];
+        for (function, arguments) in wrong {
+            let found = function.call(&arguments);
+            assert_eq!(found, Err(ErrorKind::WrongNumArguments), "{function:?}");
         }
     }
 
