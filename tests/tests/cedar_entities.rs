@@ -15,8 +15,14 @@ use serde_json::json;
 /// More than a search looks through without marks.
 const GROUPS: usize = 14;
 
+/// These policies, and others that never matter: few would not make an index.
 fn program(policies: &str) -> Vec<u8> {
-    let policies: PolicySet = policies.parse().expect("Cedar");
+    let others =
+        (0..64).map(|n| format!("forbid (principal == Other::\"o{n}\", action, resource);"));
+    let policies: PolicySet = others
+        .fold(policies.to_owned(), |all, other| all + &other)
+        .parse()
+        .expect("Cedar");
     let options = Options {
         schema: None,
         validated: false,
@@ -297,4 +303,15 @@ fn a_guarded_path_that_errs_is_found() {
     assert_eq!(verdict(json!({"a": 7})), (vec![], vec![0, 1]));
     assert_eq!(verdict(json!({"a": {}, "c": 1})), (vec![2], vec![1]));
     assert_eq!(verdict(json!({})), (vec![], vec![1]));
+}
+
+/// Where every policy of a path is guarded, too.
+#[test]
+fn a_guard_does_not_hide_another_error() {
+    let bytes = program(
+        "permit (principal, action, resource) when { context has a.b && context.a.b == 1 };",
+    );
+    let request = json!({"principal": uid(1), "action": {"type": "Action", "id": "a"}, "resource": uid(2), "context": {"a": 7}});
+    let verdict = decide(&bytes, &request.to_string()).expect("conforms");
+    assert_eq!(verdict.errors.len(), 1);
 }

@@ -158,6 +158,19 @@ fn typed_input_is_refused_where_it_does_not_conform() {
 }
 
 #[test]
+fn a_request_is_an_object() {
+    let bytes = program(None);
+    let program = Program::open(&bytes).expect("a program");
+    for request in [Value::Null, Value::Array(Vec::new()), Value::from("x")] {
+        let fault = read(&program, &request).expect_err("no object");
+        assert_eq!(
+            (fault.path.as_str(), fault.wanted.as_str()),
+            ("", "an object")
+        );
+    }
+}
+
+#[test]
 fn input_without_a_schema_is_read_as_the_crate_reads_it() {
     let suite = suite();
     run(&suite.untyped, None, &suite.request);

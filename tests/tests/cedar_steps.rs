@@ -53,7 +53,7 @@ fn request() -> String {
             "sets": [[3, 2], [1], [2, 3, 3]], "mixed": [1, "1", true, {"a": 1}, [1]],
             "record": {"b": 1, "a": [2, 1], "c": {"e": 1, "d": 2}}, "wide": wide(json!(1)),
             "groups": [{"__entity": group(3)}, {"__entity": group(40)}],
-            "numbers": [1, group(1)],
+            "numbers": [1, group(1)], "seven": {"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1},
         },
         "entities": entities,
     })
@@ -159,6 +159,32 @@ const CONDITIONS: &[(&str, Option<bool>, u32)] = &[
         Some(true),
         6,
     ),
+    ("context.seven.g == 1", Some(true), 7),
+    (
+        "\"123456789012345678901234567890\" == \"123456789012345678901234567890\"",
+        Some(true),
+        5,
+    ),
+    (
+        "User::\"123456789012345678901234567890\" == User::\"123456789012345678901234567891\"",
+        Some(false),
+        5,
+    ),
+    (
+        "\"123456789012345678901234567890\" like \"1*\"",
+        Some(true),
+        7,
+    ),
+    (
+        "\"123456789012345678901234567890\" like \"*1234567*\"",
+        Some(true),
+        7,
+    ),
+    (
+        "\"123456789012345678901234567890\" like \"*12345678*\"",
+        Some(true),
+        11,
+    ),
     ("9223372036854775807 + 1 == 0", None, 5),
     ("context.nothing == 1", None, 5),
     ("User::\"nobody\".a1 == 1", None, 4),
@@ -223,6 +249,52 @@ fn a_guard_spares_a_look_at_the_policies() {
     });
     assert_eq!(guarded, [(0, 0, 4), (0, 0, 400)]);
     assert_eq!(bare, [(0, 100, 1004), (0, 100, 500)]);
+}
+
+/// The value of a path is found once, however many nodes of the index compare it.
+#[test]
+fn a_path_is_looked_at_once() {
+    let request = request();
+    // Few policies stand in one node; these are not few.
+    let others: String = (0..64)
+        .map(|n| format!("permit (principal == Other::\"o{n}\", action, resource);"))
+        .collect();
+    let policies = |more: &str| {
+        let two = format!(
+            "permit (principal == User::\"u\", action, resource) when {{ context.seven.a == 2 }};
+             permit (principal is User, action, resource) when {{ {more} }};",
+        );
+        compiled(&(two + &others), None)
+    };
+    let costs = ["context.seven.a == 3", "context.seven.b == 3"]
+        .map(|more| cost(&policies(more), &request, Selection::Index));
+    assert_eq!(costs, [(0, 0, 9), (0, 0, 13)]);
+}
+
+/// Ancestors of sixteen entities are kept.
+#[test]
+fn ancestors_are_found_once_for_a_few_entities() {
+    let group = |n: usize| json!({"type": "Group", "id": format!("g{n}")});
+    let entities: Vec<Json> = (0..20)
+        .map(|n| json!({"uid": group(n), "attrs": {}, "parents": [group(20)]}))
+        .collect();
+    let request = json!({"principal": group(0), "action": {"type": "Action", "id": "a"}, "resource": group(1), "entities": entities});
+    let inside = |n: usize| format!("Group::\"g{n}\" in Group::\"g20\"");
+    let all = |count: usize| (0..count).map(inside).collect::<Vec<_>>().join(" && ");
+    let costs = [15, 16, 17, 18].map(|count| {
+        let twice = format!("{} && {}", all(count), inside(count - 1));
+        let [once, twice] = [all(count), twice].map(|condition| {
+            let bytes = compiled(
+                &format!("permit (principal, action, resource) when {{ {condition} }};"),
+                None,
+            );
+            cost(&bytes, &request.to_string(), Selection::Scan)
+        });
+        assert_eq!((once.0, twice.0), (1, 1));
+        twice.2 - once.2
+    });
+    // Four steps an ancestor, where it is looked for again.
+    assert_eq!(costs, [4, 4, 8, 8]);
 }
 
 /// One value of each kind; no two are equal, in a set or out of it.

@@ -4,7 +4,9 @@
 use ambit_core::Steps;
 use ambit_core::json::{Document, Profile};
 use ambit_policy::cedar::code::{NONE, OP_BITS, Op};
-use ambit_policy::cedar::{FORMAT, Halt, Input, MAGIC, Program, Selection, TypeTag};
+use ambit_policy::cedar::{
+    FORMAT, Halt, Input, Key, MAGIC, PROBES, Program, Selection, TypeTag, Uid,
+};
 
 /// The sections in their order, as words; the text apart.
 #[derive(Clone)]
@@ -285,6 +287,21 @@ fn own_entities_read_nothing_else() {
         Err("entities"),
         "a parent that is not there"
     );
+    // Names whose numbers look like other words: `Op::Principal` is number 5.
+    let mut names = with_entities();
+    names.text = "pqrstu";
+    names.sections[STRINGS] = vec![0, 1, 1, 1, 2, 1, 3, 1, 4, 1, 5, 1];
+    names.sections[CODE] = vec![
+        node(Op::And, 2),
+        node(Op::True, 1),
+        node(Op::Record, 6),
+        2,
+        0,
+        Op::Principal.code(),
+        node(Op::True, 1),
+        node(Op::True, 1),
+    ];
+    assert_eq!(names.verified(), Ok(()));
     let mut reading = with_entities();
     reading.sections[CODE][5] = node(Op::Principal, 1);
     assert_eq!(
@@ -386,6 +403,60 @@ fn comparisons_are_bounded() {
     };
     assert_eq!(lists(1000), Ok(()));
     assert_eq!(lists(100_000), Err("types"));
+    let keys = |length| {
+        let mut parts = with_a_long_string(length, 1000);
+        parts.sections[KEYS] = (1..=1000).flat_map(|uid| [1, uid, 0]).collect();
+        let mut hash = vec![0; 4096];
+        let kind = "k".repeat(length);
+        for number in 0..1000 {
+            let key = Key::Entity(Uid::new(&kind, &format!("{number:04}"))).hash();
+            let mut places = (0..PROBES).map(|probe| (key as usize).wrapping_add(probe) % 4096);
+            let place = places.find(|place| hash[*place] == 0).expect("room");
+            hash[place] = number + 1;
+        }
+        parts.sections[HASH] = hash;
+        parts.verified()
+    };
+    assert_eq!(keys(1000), Ok(()));
+    assert_eq!(keys(100_000), Err("keys"));
+}
+
+/// The first attribute that is missing is named, whatever the number of its name.
+#[test]
+fn a_missing_attribute_is_named() {
+    let mut parts = Parts::with(
+        TYPES,
+        vec![
+            1,
+            1,
+            0,
+            17,
+            NONE,
+            0,
+            NONE,
+            0,
+            11,
+            1,
+            1,
+            TypeTag::Record.code(),
+            1,
+            1,
+            0,
+            1,
+            20,
+            TypeTag::Record.code(),
+            0,
+            0,
+            TypeTag::Long.code(),
+        ],
+    );
+    parts.typed = true;
+    parts.sections[LISTS] = vec![0, 1, 0];
+    let bytes = parts.bytes();
+    let program = Program::open(&bytes).unwrap();
+    let document = Document::parse(REQUEST.as_bytes(), Profile::Request).unwrap();
+    let fault = Input::read(&program, document.root()).unwrap_err();
+    assert_eq!(fault.path, "context.p");
 }
 
 #[test]
@@ -560,7 +631,7 @@ fn names_and_children_of_a_node_agree() {
 }
 
 /// Whether a key is accepted at some place of a table of this size.
-fn key_fits(key: [u32; 3], places: usize) -> bool {
+fn key_fits(key: &[u32], places: usize) -> bool {
     (0..places).any(|at| {
         let mut parts = Parts::with(KEYS, key.to_vec());
         parts.sections[HASH] = vec![0; places];
@@ -579,8 +650,8 @@ fn keys_stand_in_a_table_of_the_right_size() {
         [4, 1, 0],
         [5, 0, 0],
     ] {
-        assert!(key_fits(key, 32) && key_fits(key, 64), "{key:?}");
-        assert!(!key_fits(key, 16) && !key_fits(key, 48), "{key:?}");
+        assert!(key_fits(&key, 32) && key_fits(&key, 64), "{key:?}");
+        assert!(!key_fits(&key, 16) && !key_fits(&key, 48), "{key:?}");
     }
     for key in [
         [0, 0, 0],
@@ -590,11 +661,25 @@ fn keys_stand_in_a_table_of_the_right_size() {
         [5, 2, 0],
         [6, 0, 0],
     ] {
-        assert!(!key_fits(key, 32), "{key:?}");
+        assert!(!key_fits(&key, 32), "{key:?}");
     }
-    let mut half = Parts::with(KEYS, vec![4, 1, 0, 4]);
-    half.sections[HASH] = vec![0; 32];
-    assert_eq!(half.verified(), Err("keys"));
+    assert!(!key_fits(&[4, 1, 0, 4], 32), "half a row");
+}
+
+/// A node that no edge leads to but its own would hold a policy that no search finds.
+#[test]
+fn a_node_is_reached_from_the_root() {
+    let tree = |tree: &[u32]| {
+        (0..32).any(|at| {
+            let mut parts = Parts::with(KEYS, vec![4, 1, 0]);
+            parts.sections[HASH] = vec![0; 32];
+            parts.sections[HASH][at] = 1;
+            parts.sections[TREE] = tree.to_vec();
+            parts.verified().is_ok()
+        })
+    };
+    assert!(tree(&[0, 0, 1, 0, 1, 0, 7, 1, 0, 0]), "the root's edge");
+    assert!(!tree(&[0, 0, 0, 1, 0, 1, 0, 1, 0, 3]), "its own edge");
 }
 
 #[test]
@@ -617,6 +702,22 @@ fn types_nest_as_deep_as_values_and_no_deeper() {
         verified(TYPES, types)
     };
     assert_eq!((records(63), records(64)), (Ok(()), Err("types")));
+    // Above what is not nested, two words long or three.
+    for leaf in [
+        vec![TypeTag::Entity.code(), 0],
+        vec![TypeTag::Record.code(), 0, 0],
+    ] {
+        let sets = |count: u32| {
+            let words = u32::try_from(leaf.len()).unwrap();
+            let mut types = [vec![0, 0], leaf.clone()].concat();
+            for number in 0..count {
+                let inner = if number == 0 { 2 } else { words + 2 * number };
+                types.extend([TypeTag::Set.code(), inner]);
+            }
+            verified(TYPES, types)
+        };
+        assert_eq!((sets(63), sets(64)), (Ok(()), Err("types")), "{leaf:?}");
+    }
     let flag = vec![
         0,
         0,

@@ -460,9 +460,6 @@ impl<'m, 'a> Machine<'m, 'a> {
             let found = match &value {
                 Value::Record(record) => {
                     self.spend(record.width())?;
-                    if number == count {
-                        return Ok(record.has(name));
-                    }
                     record.get(name)
                 }
                 Value::Entity(uid) => match self.input.entities.find(self.program, *uid) {

@@ -184,3 +184,20 @@ impl<'a> Program<'a> {
         function.call(&values).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_type_name;
+
+    #[test]
+    fn names_of_types() {
+        for name in ["A", "_", "A1::b_2", "true1", "__cedars"] {
+            assert!(is_type_name(name.as_bytes()), "{name}");
+        }
+        for name in ["", "A::", "::A", "1A", "A b", "A::in", "é", "__cedar::A"] {
+            assert!(!is_type_name(name.as_bytes()), "{name}");
+        }
+        // What JSON makes of half a surrogate pair.
+        assert!(!is_type_name(b"A\xed\xa0\x80"));
+    }
+}

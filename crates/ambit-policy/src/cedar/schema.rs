@@ -100,10 +100,12 @@ impl<'a> Program<'a> {
         let count = self.types.index(record.checked_add(2)?)?;
         let first = record.checked_add(RECORD_HEAD)?;
         // Only as far as there are words: a forged count must not be counted to.
-        (0..count.min(self.types.len())).find_map(|at| {
+        let mut rows = (0..count).map_while(|at| {
             let row = first.checked_add(at.checked_mul(ATTRIBUTE_WORDS)?)?;
-            let name = self.types.index(row)?;
             let required = self.types.get(row.checked_add(1)?)? == 1;
+            Some((required, self.types.index(row)?))
+        });
+        rows.find_map(|(required, name)| {
             let lacks = required && !has(self.bytes(name)?);
             lacks.then(|| self.string(name)).flatten()
         })

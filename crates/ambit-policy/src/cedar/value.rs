@@ -292,14 +292,6 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether there is such an attribute.
-    pub(super) fn has(&self, name: &[u8]) -> bool {
-        match self {
-            Self::InPlace(place) => place.json.get_bytes(name).is_some(),
-            Self::Made(_) => self.get(name).is_some(),
-        }
-    }
-
     fn settled(self) -> Self {
         let sorted = self.sorted().into_iter();
         Self::Made(
