@@ -27,13 +27,15 @@ struct Candidate<'s> {
 
 /// A remedy without receipts, or with those of people who approve: then other entries may apply.
 pub(crate) fn smallest<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
-    let all = |_: &Remedy| true;
-    if ask.approved {
-        return search(case, layers, ask, all);
-    }
-    let alone = search(case, layers, ask, |remedy| !remedy.asks_approval());
-    let approved = search(case, layers, &ask.with_receipts(), Remedy::asks_approval);
-    alone.into_iter().chain(approved).min_by_key(Remedy::weight)
+    let remedy = if ask.approved {
+        search(case, layers, ask, |_| true)
+    } else {
+        let alone = search(case, layers, ask, |remedy| !remedy.asks_approval());
+        let approved = search(case, layers, &ask.with_receipts(), Remedy::asks_approval);
+        alone.into_iter().chain(approved).min_by_key(Remedy::weight)
+    };
+    // A bound that was not judged for want of steps looks broken.
+    remedy.filter(|_| !case.steps.exhausted())
 }
 
 fn search<'s>(

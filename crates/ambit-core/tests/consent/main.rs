@@ -1,0 +1,199 @@
+//! Consent texts: two capabilities read alike only if they mean the same, and no foreign text
+//! changes anything outside its quotes.
+
+mod generate;
+mod meaning;
+mod words;
+
+use ambit_core::describe::{Locale, Told};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+
+use generate::*;
+use meaning::*;
+use words::*;
+
+fn run<S: Strategy>(cases: u32, inputs: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let result = proptest::test_runner::TestRunner::new(config).run(&inputs, test);
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn what_differs_in_meaning_differs_in_text() {
+    let told_apart = std::cell::Cell::new(0_u32);
+    let check = |one: &Value, other: &Value| {
+        for locale in Locale::ALL {
+            let words = Words::new("");
+            let (Ok(left), Ok(right)) = (told(one, &words, locale), told(other, &words, locale))
+            else {
+                continue;
+            };
+            if meaning(one) == meaning(other) {
+                continue;
+            }
+            told_apart.set(told_apart.get() + 1);
+            prop_assert_ne!(left.line(), right.line(), "{} and {}", one, other);
+        }
+        Ok(())
+    };
+    // Two of a kind; the same but for one member; the same but for the smallest part of it.
+    let twists = prop::collection::vec((any::<Index>(), any::<u8>(), text()), 12);
+    let inputs = (capabilities(), capabilities(), member(), twists);
+    run(3000, inputs, |(one, other, change, twists)| {
+        check(&one, &other)?;
+        let mut near = one.clone();
+        set(&mut near, change);
+        check(&one, &near)?;
+        for (place, how, other) in twists {
+            let mut twisted = near.clone();
+            twist(&mut twisted, &place, how, &other);
+            check(&near, &twisted)?;
+        }
+        Ok(())
+    });
+    assert!(
+        told_apart.get() > 10_000,
+        "the cases are too poor: {}",
+        told_apart.get()
+    );
+}
+
+#[test]
+fn what_differs_in_one_bound_differs_in_text() {
+    let told_apart = std::cell::Cell::new(0_u32);
+    let entry = |spec: &Value| {
+        json!({
+            "type": "ambit_capability", "actions": ["send", "pay"], "privileges": ["draft"],
+            "datatypes": ["contact"], "purpose": "work", "constraints": {"to": spec},
+        })
+    };
+    run(30_000, (spec(), spec()), |(one, other)| {
+        for locale in Locale::ALL {
+            let words = Words::new("");
+            let (left, right) = (
+                told(&entry(&one), &words, locale),
+                told(&entry(&other), &words, locale),
+            );
+            let (Ok(left), Ok(right)) = (left, right) else {
+                continue;
+            };
+            if meaning_of_spec(&one) != meaning_of_spec(&other) {
+                told_apart.set(told_apart.get() + 1);
+                prop_assert_ne!(left.line(), right.line(), "{} and {}", one, other);
+            }
+        }
+        Ok(())
+    });
+    assert!(
+        told_apart.get() > 10_000,
+        "the cases are too poor: {}",
+        told_apart.get()
+    );
+}
+
+#[test]
+fn no_foreign_text_leaves_its_quotes() {
+    let shown = std::cell::Cell::new(0_u32);
+    run(6000, (capabilities(), text()), |(entry, before)| {
+        let (hostile, plain) = (Words::new(&before), Words::new("x"));
+        for locale in Locale::ALL {
+            let Ok(text) = told(&entry, &hostile, locale) else {
+                continue;
+            };
+            shown.set(shown.get() + 1);
+            let expected = told(&harmless(&entry, ""), &plain, locale);
+            let Ok(expected) = expected else { continue };
+            let sentences = |told: &Told| -> Vec<String> {
+                // `*` in a pattern is explained, and a harmless pattern has none.
+                let shown = told.sentences.iter().map(|(_, text)| skeleton(text));
+                shown
+                    .map(|text| {
+                        text.replace(" (* is any text)", "")
+                            .replace(" (* steht für beliebigen Text)", "")
+                    })
+                    .collect()
+            };
+            prop_assert_eq!(sentences(&text), sentences(&expected), "{}", entry);
+        }
+        Ok(())
+    });
+    assert!(
+        shown.get() > 3000,
+        "the cases are too poor: {}",
+        shown.get()
+    );
+}
+
+/// The fault of a sound capability with one member changed.
+fn fault(member: &'static str, value: Value, before: &str) -> String {
+    let mut entry = json!({
+        "type": "ambit_capability", "actions": ["pay"], "privileges": ["execute"], "datatypes": ["contact"],
+        "purpose": "work", "constraints": {"to": {"constraint_type": "wildcard"}},
+    });
+    set(&mut entry, (member, value));
+    let told = told(&entry, &Words::new(before), Locale::En);
+    told.map(|told| told.line()).unwrap_err()
+}
+
+#[test]
+fn what_has_no_text_is_a_fault() {
+    let unnamed = json!({"tags": {"constraint_type": "wildcard"}});
+    let long = json!({"to": {"constraint_type": "exact", "value": "x".repeat(239)}});
+    let many = json!({"to": {"constraint_type": "one_of", "values": (0..65).collect::<Vec<_>>()}});
+    for (member, value, before, expected) in [
+        (
+            "actions",
+            json!(["unknown"]),
+            "",
+            "describe.no_text actions",
+        ),
+        (
+            "datatypes",
+            json!(["contact", "unknown"]),
+            "",
+            "describe.no_text datatypes",
+        ),
+        (
+            "constraints",
+            unnamed,
+            "",
+            "describe.no_text constraints.tags",
+        ),
+        (
+            "limits",
+            json!([{"type": "spend", "max": 1, "decimals": 2, "currency": "EUR", "argument": "tip"}]),
+            "",
+            "describe.no_text limits",
+        ),
+        (
+            "actions",
+            json!(["pay"]),
+            "same",
+            "describe.same_text actions",
+        ),
+        ("constraints", long, "", "describe.too_long constraints.to"),
+        ("constraints", many, "", "describe.too_long constraints.to"),
+        (
+            "purpose",
+            json!("x".repeat(239)),
+            "",
+            "describe.too_long purpose",
+        ),
+        (
+            "actions",
+            json!(vec!["pay"; 65]),
+            "",
+            "describe.too_long actions",
+        ),
+        ("actions", json!([]), "", "describe.capability "),
+        ("purpose", json!(7), "", "describe.capability "),
+    ] {
+        assert_eq!(fault(member, value, before), expected);
+    }
+}

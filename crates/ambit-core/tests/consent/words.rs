@@ -1,0 +1,76 @@
+//! A vocabulary, and what it makes of an entry.
+
+use ambit_core::constraint::Unit;
+use ambit_core::describe::{Effect, Locale, Term, Told, Vocabulary, capability};
+use ambit_core::json::{Document, Profile};
+use ambit_core::{Power, Powers};
+use serde_json::Value;
+
+/// Labels in two languages; those of actions and things begin with a text of the test's choice.
+pub(crate) struct Words<'t> {
+    before: &'t str,
+    labels: Vec<(String, String)>,
+}
+
+impl<'t> Words<'t> {
+    pub(crate) fn new(before: &'t str) -> Self {
+        let names = [
+            "send", "pay", "weigh", "contact", "invoice", "to", "amount", "tags", "currency",
+        ];
+        let labels = names.map(|name| (name.to_owned(), format!("{before}{name}")));
+        Self {
+            before,
+            labels: labels.to_vec(),
+        }
+    }
+
+    pub(crate) fn declares(action: &str, argument: &str) -> bool {
+        matches!(
+            (action, argument),
+            ("send", "to" | "tags") | ("pay", "to" | "amount" | "currency") | ("weigh", "amount")
+        )
+    }
+}
+
+impl Vocabulary for Words<'_> {
+    fn label(&self, term: Term<'_>, _locale: Locale) -> Option<&str> {
+        if let Term::Argument { action, argument } = term
+            && !Self::declares(action, argument)
+        {
+            return None;
+        }
+        let known = self.labels.iter().find(|(name, _)| name == term.name());
+        known.map(|(_, label)| label.as_str())
+    }
+
+    fn namesake(&self, term: Term<'_>, _locale: Locale) -> Option<&str> {
+        (self.before == "same" && term == Term::Action("pay")).then_some("send")
+    }
+
+    fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>> {
+        Self::declares(action, argument).then_some(match (action, argument) {
+            ("pay", "amount") => Unit::Money { decimals: 2 },
+            ("weigh", "amount") => Unit::Named(self.before),
+            _ => Unit::None,
+        })
+    }
+
+    fn powers(&self, _action: &str) -> Option<Powers> {
+        Some(
+            [Power::Draft, Power::Propose, Power::Execute]
+                .into_iter()
+                .collect(),
+        )
+    }
+
+    fn has(&self, action: &str, effect: Effect) -> bool {
+        action == "pay" && effect == Effect::Financial
+    }
+}
+
+pub(crate) fn told(entry: &Value, words: &Words<'_>, locale: Locale) -> Result<Told, String> {
+    let text = entry.to_string();
+    let document = Document::parse(text.as_bytes(), Profile::Signed).expect("strict JSON");
+    capability(document.root(), words, locale)
+        .map_err(|fault| format!("{} {}", fault.code, fault.member))
+}
