@@ -18,6 +18,9 @@ use crate::witness;
 
 /// So many ways are looked at, those first that change the fewest arguments of each layer.
 const WAYS: usize = 256;
+/// Steps after which no further way is looked at. Whoever passes a token on writes entries into it: what
+/// they make a denial cost must stay small, and leave enough for the guard rails.
+const STEPS: u32 = 100_000;
 
 /// An entry that would apply, if these arguments were others.
 struct Candidate<'s> {
@@ -27,15 +30,12 @@ struct Candidate<'s> {
 
 /// A remedy without receipts, or with those of people who approve: then other entries may apply.
 pub(crate) fn smallest<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
-    let remedy = if ask.approved {
-        search(case, layers, ask, |_| true)
-    } else {
-        let alone = search(case, layers, ask, |remedy| !remedy.asks_approval());
-        let approved = search(case, layers, &ask.with_receipts(), Remedy::asks_approval);
-        alone.into_iter().chain(approved).min_by_key(Remedy::weight)
-    };
-    // A bound that was not judged for want of steps looks broken.
-    remedy.filter(|_| !case.steps.exhausted())
+    if ask.approved {
+        return search(case, layers, ask, |_| true);
+    }
+    let alone = search(case, layers, ask, |remedy| !remedy.asks_approval());
+    let approved = search(case, layers, &ask.with_receipts(), Remedy::asks_approval);
+    alone.into_iter().chain(approved).min_by_key(Remedy::weight)
 }
 
 fn search<'s>(
@@ -44,6 +44,7 @@ fn search<'s>(
     ask: &Ask<'s>,
     fits: impl Fn(&Remedy) -> bool,
 ) -> Option<Remedy> {
+    let enough = case.steps.left().saturating_sub(STEPS);
     let layers: Vec<Vec<Candidate<'s>>> = layers
         .iter()
         .map(|layer| candidates(case, layer, ask))
@@ -55,13 +56,18 @@ fn search<'s>(
         let way: Vec<&Candidate<'s>> = way
             .map(|(layer, at)| layer.get(*at))
             .collect::<Option<_>>()?;
-        if let Some(remedy) = remedy(case, &layers, &way, ask).filter(&fits) {
+        let remedy = remedy(case, &layers, &way, ask).filter(&fits);
+        // A bound that was not judged for want of steps looks broken.
+        if case.steps.exhausted() {
+            break;
+        }
+        if let Some(remedy) = remedy {
             let weight = remedy.weight();
             if best.as_ref().is_none_or(|(least, _)| weight < *least) {
                 best = Some((weight, remedy));
             }
         }
-        if !advance(&mut choice, &layers) {
+        if case.steps.left() < enough || !advance(&mut choice, &layers) {
             break;
         }
     }

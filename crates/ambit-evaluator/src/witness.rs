@@ -30,6 +30,12 @@ pub(crate) fn exists<'s>(
     for bound in &bounds {
         decided |= bound.candidates(&mut candidates);
     }
+    if !case
+        .steps
+        .take(bounds.len().saturating_add(candidates.len()))
+    {
+        return false;
+    }
     let needed = case
         .bundle
         .action(ask.action)
@@ -50,9 +56,9 @@ pub(crate) fn exists<'s>(
         None | Some(Bound::Absent) => true,
         Some(Bound::Free) => false,
         Some(Bound::Spec(other)) => {
-            let text = |spec| constraint::describe(spec, case.unit(argument));
-            let mut specs = bounds.iter().filter_map(Bound::spec);
-            !specs.any(|spec| text(spec) == text(other))
+            let text = |spec: Json<'_>| constraint::describe(spec, case.unit(argument));
+            let same = |spec: Json<'_>| case.steps.take(spec.weight()) && text(spec) == text(other);
+            !bounds.iter().filter_map(Bound::spec).any(same)
         }
     }
 }

@@ -473,3 +473,39 @@ fn less(step: &Value) -> Vec<Value> {
     }
     all
 }
+
+/// Whoever passes a token on writes its entries: however many ways they make, the search ends, and a true
+/// way is named.
+#[test]
+fn a_remedy_among_very_many_ways_is_true() {
+    let world = World::new("acme");
+    let entry = |number: usize| {
+        let values = (0..40).map(|value| format!("a{value}.{number}"));
+        let values: Vec<String> = values.chain([TO[1].to_owned()]).collect();
+        json!({"type": "ambit_capability", "constraints": {
+            "to": {"constraint_type": "one_of", "values": values},
+            "region": {"constraint_type": "exact", "value": REGION[number % 2]},
+        }})
+    };
+    let entries: Vec<Value> = (0..7).map(entry).collect();
+    let situation = Situation {
+        root: vec![json!({
+            "type": "ambit_capability", "constraints": {"*": {"constraint_type": "wildcard"}},
+            "privileges": ["draft"], "actions": ["email"], "purpose": "contract-renewal",
+            "datatypes": ["customer-contact"],
+        })],
+        derived: vec![entries.clone(), entries],
+        acr: None,
+        auth_time: None,
+        action: "email",
+        power: "draft",
+        kind: "customer-contact",
+        purpose: "contract-renewal",
+        args: json!({"to": TO[0]}).as_object().unwrap().clone(),
+        approvers: Vec::new(),
+    };
+    let context = world.ask(&situation);
+    let steps = context["remedy"]["steps"].as_array().expect("a remedy");
+    assert_eq!(steps.len(), 1, "{steps:?}");
+    judge(&world, &situation, steps).unwrap();
+}
