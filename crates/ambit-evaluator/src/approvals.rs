@@ -80,7 +80,7 @@ fn check_person(case: &Case<'_>, receipt: &Receipt, needs: &Needs) -> Result<(),
 }
 
 /// The agent, its client, or one of those who passed the token on.
-fn is_actor(case: &Case<'_>, sub: &str) -> bool {
+pub(crate) fn is_actor(case: &Case<'_>, sub: &str) -> bool {
     let client = case.token.root().get("client_id").and_then(Json::as_str);
     let acts = |block: &ambit_token::Block<'_>| {
         let act = block.claims().get("act");

@@ -7,10 +7,12 @@ use alloc::vec::Vec;
 use ambit_core::capability::{self, Ask, Mismatch, Place};
 use ambit_core::constraint;
 use ambit_core::json::Json;
-use ambit_core::{Power, Reason, Steps};
+use ambit_core::{Reason, Steps};
 use ambit_policy::Manifest;
 
 use crate::Case;
+use crate::budget;
+use crate::changes;
 use crate::denial::Denial;
 use crate::facts;
 use crate::remedy;
@@ -67,7 +69,8 @@ pub(crate) fn check<'a>(case: &'a Case<'a>) -> Result<Grant<'a>, Denial> {
         return Err(Denial::new(Reason::ManifestNone, admin));
     };
     check_bounds(case, manifest)?;
-    with_ask(case, |ask| select_all(case, manifest, ask))
+    let approved = !case.request.approvals.is_empty();
+    with_ask(case, approved, |ask| select_all(case, manifest, ask))
 }
 
 /// Longest life and deepest delegation.
@@ -88,14 +91,14 @@ fn check_bounds(case: &Case<'_>, manifest: Manifest<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-/// What is asked, in the form that entries are matched against.
-fn with_ask<R>(case: &Case<'_>, body: impl FnOnce(&Ask<'_>) -> R) -> R {
+/// What is asked, in the form that entries are matched against, with receipts or without.
+fn with_ask<R>(case: &Case<'_>, approved: bool, body: impl FnOnce(&Ask<'_>) -> R) -> R {
     let action = case.bundle.action(case.request.action);
     let declared = |name: &str| action.is_some_and(|action| action.argument(name).is_some());
     body(&Ask {
         action: case.request.action,
         power: case.request.power,
-        approved: !case.request.approvals.is_empty(),
+        approved,
         location: case.request.facts.location,
         datatype: Some(case.request.resource_type),
         identifier: Some(case.request.resource_id),
@@ -105,15 +108,18 @@ fn with_ask<R>(case: &Case<'_>, body: impl FnOnce(&Ask<'_>) -> R) -> R {
     })
 }
 
-/// The entries that apply once people have approved: those that only propose match then as well, and
-/// may come first. Without `token`, those of the manifest alone.
-pub(crate) fn when_approved<'a>(case: &'a Case<'a>, token: bool) -> Option<Vec<Selected<'a>>> {
+/// The entries that apply where people have approved, or have not: with receipts those that only
+/// propose match as well, and may come first. Without `token`, those of the manifest alone.
+pub(crate) fn select<'a>(
+    case: &'a Case<'a>,
+    approved: bool,
+    token: bool,
+) -> Option<Vec<Selected<'a>>> {
     let manifest = case.bundle.manifest(case.token.agent_uid())?;
     let mut layers = layers(case, manifest);
     layers.retain(|layer| token || layer.source == Source::Manifest);
-    with_ask(case, |ask| {
-        let ask = ask.with_receipts();
-        let selected = layers.iter().map(|layer| layer.select(case.steps, &ask));
+    with_ask(case, approved, |ask| {
+        let selected = layers.iter().map(|layer| layer.select(case.steps, ask));
         selected.map(Result::ok).collect()
     })
 }
@@ -169,7 +175,7 @@ impl<'a> Layer<'a> {
     {
         let at = |index: usize| self.all().nth(index);
         let entries = || self.entries.iter().copied().enumerate();
-        let chargeable = entries().filter(|(_, entry)| limit_fault(*entry, ask).is_none());
+        let chargeable = entries().filter(|(_, entry)| budget::fault(*entry, ask).is_none());
         if let Ok(index) = capability::select(chargeable, self.place(), ask, steps) {
             return at(index).ok_or(Miss {
                 nearest: None,
@@ -182,7 +188,7 @@ impl<'a> Layer<'a> {
                 Ok(index) => Miss {
                     nearest: at(index),
                     cause: at(index)
-                        .and_then(|selected| limit_fault(selected.entry, ask))
+                        .and_then(|selected| budget::fault(selected.entry, ask))
                         .map_or(Cause::Mismatch(Mismatch::Action), Cause::Limit),
                 },
                 Err((index, mismatch)) => Miss {
@@ -208,49 +214,6 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// Why a limit can never hold this charge, whatever is left of it.
-pub(crate) fn limit_fault(entry: Json<'_>, ask: &Ask<'_>) -> Option<String> {
-    let limits = entry
-        .get("limits")
-        .map(Json::elements)
-        .into_iter()
-        .flatten();
-    limits
-        .filter(|limit| limit.get("type").and_then(Json::as_str) == Some("spend"))
-        .filter(|_| ask.power == Power::Execute)
-        .find_map(|limit| spend_fault(limit, ask))
-}
-
-fn spend_fault(limit: Json<'_>, ask: &Ask<'_>) -> Option<String> {
-    let name = limit
-        .get("argument")
-        .and_then(Json::as_str)
-        .unwrap_or("amount");
-    let currency_name = limit
-        .get("currency_argument")
-        .and_then(Json::as_str)
-        .unwrap_or("currency");
-    let Some(amount) = ask
-        .args
-        .get(name)
-        .and_then(Json::as_int)
-        .filter(|amount| *amount >= 1)
-    else {
-        return Some(format!(
-            "`{name}` must be given and at least one minor unit, to be counted"
-        ));
-    };
-    if ask.args.get(currency_name).and_then(Json::as_str)
-        != limit.get("currency").and_then(Json::as_str)
-    {
-        return Some(format!(
-            "`{currency_name}` is not the currency of the budget"
-        ));
-    }
-    let most = limit.get("max").and_then(Json::as_int).unwrap_or_default();
-    (amount > most).then(|| format!("`{name}` is {amount} minor units, the whole budget is {most}"))
-}
-
 fn explain<'s>(
     case: &Case<'s>,
     layers: &[Layer<'s>],
@@ -271,7 +234,8 @@ fn explain<'s>(
     };
     let cause = match &miss.cause {
         Cause::Limit(fault) => {
-            return Denial::new(Reason::LimitSpend, format!("{place}: {fault}"));
+            let denial = Denial::new(Reason::LimitSpend, format!("{place}: {fault}"));
+            return denial.with_remedy(changes::smallest(case, layers, ask));
         }
         Cause::Mismatch(Mismatch::Location) if ask.location.is_none() => {
             return facts::missing("location");

@@ -2,19 +2,23 @@
 //!
 //! In every layer several entries may be there that nothing but arguments keeps from applying. One of
 //! each together are a way to be allowed: their bounds must be met, and what they require of people
-//! must be done. Of all ways the one that asks for the least is offered.
+//! must be done. Of all ways the one that asks for the least is offered, where the guard rails would
+//! allow it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Ask, Mismatch, Place, broken, match_entry, unnamed};
 use ambit_core::constraint;
+use ambit_core::json::{Document, Profile};
 
 use crate::Case;
-use crate::authority::{self, Layer, Selected};
+use crate::authority::{Layer, Selected};
+use crate::budget;
 use crate::remedy::{Change, Remedy, Step};
 use crate::requires;
-use crate::witness;
+use crate::trial::{Trials, Way};
+use crate::witness::{self, Entry};
 
 /// So many ways are looked at, those first that change the fewest arguments of each layer.
 const WAYS: usize = 256;
@@ -23,55 +27,77 @@ const WAYS: usize = 256;
 const STEPS: u32 = 100_000;
 
 /// An entry that would apply, if these arguments were others.
-struct Candidate<'s> {
-    selected: Selected<'s>,
+struct Candidate<'p> {
+    entry: Entry<'p>,
     changes: Vec<Change>,
 }
 
-/// A remedy without receipts, or with those of people who approve: then other entries may apply.
-pub(crate) fn smallest<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<Remedy> {
-    if ask.approved {
-        return search(case, layers, ask, |_| true);
-    }
-    let alone = search(case, layers, ask, |remedy| !remedy.asks_approval());
-    let approved = search(case, layers, &ask.with_receipts(), Remedy::asks_approval);
-    alone.into_iter().chain(approved).min_by_key(Remedy::weight)
+/// A remedy without receipts, or with those of people who approve: then other entries may apply. Receipts
+/// that were given are for the call as it was.
+pub(crate) fn smallest(case: &Case<'_>, layers: &[Layer<'_>], ask: &Ask<'_>) -> Option<Remedy> {
+    let enough = case.steps.left().saturating_sub(STEPS);
+    let budgets = budget::constraints(layers, ask.power);
+    let budgets = Document::parse(budgets.as_bytes(), Profile::Signed).ok()?;
+    let places: Vec<Place> = layers.iter().map(Layer::place).collect();
+    let entries = witness::entries(layers, budgets.root(), ambit_core::json::Json::null());
+    let asks = [false, true].map(|approved| Ask { approved, ..*ask });
+    let names = changed(case, &entries, &places, &asks);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let pool = witness::pool(case, ask, &entries, &names, enough);
+    let pool = Document::parse(pool.as_bytes(), Profile::Signed).ok()?;
+    let entries = witness::entries(layers, budgets.root(), pool.root());
+    let mut trials = Trials::new();
+    let found = asks.map(|ask| {
+        let layers = candidates(case, &entries, &places, &ask);
+        let ways = ways(case, &layers, &ask, enough);
+        trials.best(case, &ask, ways)
+    });
+    found.into_iter().flatten().min_by_key(Remedy::weight)
 }
 
-fn search<'s>(
-    case: &Case<'s>,
-    layers: &[Layer<'s>],
-    ask: &Ask<'s>,
-    fits: impl Fn(&Remedy) -> bool,
-) -> Option<Remedy> {
-    let enough = case.steps.left().saturating_sub(STEPS);
-    let layers: Vec<Vec<Candidate<'s>>> = layers
+/// The arguments that any entry wants changed.
+fn changed(
+    case: &Case<'_>,
+    entries: &[Vec<Entry<'_>>],
+    places: &[Place],
+    asks: &[Ask<'_>],
+) -> Vec<String> {
+    let layers = asks
         .iter()
-        .map(|layer| candidates(case, layer, ask))
-        .collect();
-    let mut best: Option<(usize, Remedy)> = None;
+        .flat_map(|ask| candidates(case, entries, places, ask));
+    let changes = layers.flatten().flat_map(|candidate| candidate.changes);
+    let mut names: Vec<String> = changes.map(|change| change.argument).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Every way that may be possible, those first that ask for the least.
+fn ways<'l, 'p>(
+    case: &Case<'_>,
+    layers: &'l [Vec<Candidate<'p>>],
+    ask: &Ask<'_>,
+    enough: u32,
+) -> Vec<Way<'l, 'p>> {
+    let mut ways = Vec::new();
     let mut choice = alloc::vec![0_usize; layers.len()];
     for _ in 0..WAYS {
-        let way = layers.iter().zip(&choice);
-        let way: Vec<&Candidate<'s>> = way
-            .map(|(layer, at)| layer.get(*at))
-            .collect::<Option<_>>()?;
-        let remedy = remedy(case, &layers, &way, ask).filter(&fits);
+        let chosen = layers.iter().zip(&choice);
+        let chosen: Option<Vec<&Candidate<'p>>> =
+            chosen.map(|(layer, at)| layer.get(*at)).collect();
+        let Some(chosen) = chosen else { break };
+        let way = way(case, layers, &chosen, ask);
         // A bound that was not judged for want of steps looks broken.
         if case.steps.exhausted() {
             break;
         }
-        if let Some(remedy) = remedy {
-            let weight = remedy.weight();
-            if best.as_ref().is_none_or(|(least, _)| weight < *least) {
-                best = Some((weight, remedy));
-            }
-        }
-        if case.steps.left() < enough || !advance(&mut choice, &layers) {
+        ways.extend(way);
+        if case.steps.left() < enough || !advance(&mut choice, layers) {
             break;
         }
     }
-    best.map(|(_, remedy)| remedy)
+    ways.sort_by_key(Way::weight);
+    ways
 }
 
 /// The next choice of one candidate a layer; `false` behind the last.
@@ -86,95 +112,122 @@ fn advance(choice: &mut [usize], layers: &[Vec<Candidate<'_>>]) -> bool {
     false
 }
 
-/// Those that need the fewest changes first.
-fn candidates<'s>(case: &Case<'s>, layer: &Layer<'s>, ask: &Ask<'s>) -> Vec<Candidate<'s>> {
-    let mut all: Vec<Candidate<'s>> = Vec::new();
-    for selected in layer.all() {
-        let changes = match match_entry(selected.entry, layer.place(), ask, case.steps) {
-            // What matches and has no room for the charge is not helped here.
-            Ok(()) if authority::limit_fault(selected.entry, ask).is_some() => continue,
-            Ok(()) => Some(Vec::new()),
-            Err(Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) => {
-                changes(case, selected, layer.place(), ask)
-            }
-            Err(_) => None,
-        };
-        all.extend(changes.map(|changes| Candidate { selected, changes }));
-    }
-    all.sort_by_key(|candidate| candidate.changes.len());
-    all
+/// The entries of each layer that nothing but arguments keeps from applying, those first that need the
+/// fewest changes.
+fn candidates<'p>(
+    case: &Case<'_>,
+    entries: &[Vec<Entry<'p>>],
+    places: &[Place],
+    ask: &Ask<'_>,
+) -> Vec<Vec<Candidate<'p>>> {
+    let layers = entries.iter().zip(places);
+    let layers = layers.map(|(entries, place)| {
+        let mut all: Vec<Candidate<'p>> = Vec::new();
+        for entry in entries {
+            let changes = match match_entry(entry.selected.entry, *place, ask, case.steps) {
+                Ok(()) | Err(Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) => {
+                    changes(case, entry, *place, ask)
+                }
+                Err(_) => None,
+            };
+            all.extend(changes.map(|changes| Candidate {
+                entry: *entry,
+                changes,
+            }));
+        }
+        all.sort_by_key(|candidate| candidate.changes.len());
+        all
+    });
+    layers.collect()
 }
 
 /// What this way asks for; `None` if its bounds exclude each other, no login can meet it, or another
 /// entry would apply instead.
-fn remedy<'s>(
-    case: &Case<'s>,
-    layers: &[Vec<Candidate<'s>>],
-    way: &[&Candidate<'s>],
-    ask: &Ask<'s>,
-) -> Option<Remedy> {
+fn way<'l, 'p>(
+    case: &Case<'_>,
+    layers: &'l [Vec<Candidate<'p>>],
+    chosen: &[&'l Candidate<'p>],
+    ask: &Ask<'_>,
+) -> Option<Way<'l, 'p>> {
     let mut changes: Vec<Change> = Vec::new();
-    for change in way.iter().flat_map(|candidate| &candidate.changes) {
+    for change in chosen.iter().flat_map(|candidate| &candidate.changes) {
         add_change(&mut changes, change);
     }
-    let chosen: Vec<Selected<'s>> = way.iter().map(|candidate| candidate.selected).collect();
-    let possible = |change: &Change, other: Option<&Selected<'s>>| {
-        witness::exists(case, ask, &chosen, &change.argument, other)
+    let entries: Vec<&Entry<'p>> = chosen.iter().map(|candidate| &candidate.entry).collect();
+    let possible = |change: &Change, other: Option<&Entry<'p>>| {
+        witness::exists(case, ask, &entries, &change.argument, other)
     };
     if !changes.iter().all(|change| possible(change, None)) {
         return None;
     }
     // An entry that stands before and would match as well is the one that applies.
     let is_changed = |one: &Change| changes.iter().any(|other| other.argument == one.argument);
-    for (layer, chosen) in layers.iter().zip(&chosen) {
-        for other in layer
-            .iter()
-            .filter(|other| other.selected.index < chosen.index)
-        {
-            let avoided = |change: &Change| possible(change, Some(&other.selected));
+    for (layer, chosen) in layers.iter().zip(&entries) {
+        let before = |other: &&Candidate<'p>| other.entry.selected.index < chosen.selected.index;
+        for other in layer.iter().filter(before) {
+            let avoided = |change: &Change| possible(change, Some(&other.entry));
             if other.changes.iter().all(is_changed) && !changes.iter().any(avoided) {
                 return None;
             }
         }
     }
-    let mut steps = requires::remedy(case, &chosen)?.steps;
+    let selected: Vec<Selected<'p>> = entries.iter().map(|entry| entry.selected).collect();
+    let Remedy { mut steps } = requires::remedy(case, &selected, &[])?;
+    let fits = ask.approved
+        == steps
+            .iter()
+            .any(|step| matches!(step, Step::Approval { .. }));
     if !changes.is_empty() {
         steps.insert(0, Step::ChangeRequest(changes));
     }
-    (!steps.is_empty()).then_some(Remedy { steps })
+    (fits && !steps.is_empty()).then(|| Way {
+        entries,
+        remedy: Remedy { steps },
+    })
 }
 
 /// Everything in this entry that would have to change: broken bounds, and arguments that it does
 /// not cover. `None` where no change helps: an argument is not covered that the action needs.
-fn changes<'s>(
-    case: &Case<'s>,
-    selected: Selected<'s>,
-    place: Place,
-    ask: &Ask<'s>,
-) -> Option<Vec<Change>> {
+fn changes(case: &Case<'_>, entry: &Entry<'_>, place: Place, ask: &Ask<'_>) -> Option<Vec<Change>> {
     let action = case.bundle.action(case.request.action)?;
+    let asked =
+        |argument: &str| constraint::value_text(ask.args.get(argument), case.unit(argument));
     let mut changes = Vec::new();
-    for (argument, spec, value) in broken(selected.entry, ask, case.steps) {
+    for (argument, spec, _) in broken(entry.selected.entry, ask, case.steps) {
         // A bound of an argument that the action does not have: nothing can be given for it.
         action.argument(argument)?;
-        let unit = case.unit(argument);
         changes.push(Change {
             argument: String::from(argument),
-            asked: constraint::value_text(value, unit),
-            allowed: constraint::describe(spec, unit),
+            asked: asked(argument),
+            allowed: constraint::describe(spec, case.unit(argument)),
+            example: None,
         });
+    }
+    for (argument, spec) in entry.budgets.members() {
+        if constraint::matches(spec, ask.args.get(argument), case.steps) {
+            continue;
+        }
+        action.argument(argument)?;
+        let change = Change {
+            argument: String::from(argument),
+            asked: asked(argument),
+            allowed: constraint::describe(spec, case.unit(argument)),
+            example: None,
+        };
+        add_change(&mut changes, &change);
     }
     if place == Place::Derived {
         return Some(changes);
     }
-    for argument in unnamed(selected.entry, ask) {
+    for argument in unnamed(entry.selected.entry, ask) {
         if action.argument(argument)?.required() {
             return None;
         }
         changes.push(Change {
             argument: String::from(argument),
-            asked: constraint::value_text(ask.args.get(argument), case.unit(argument)),
+            asked: asked(argument),
             allowed: String::from("left out"),
+            example: None,
         });
     }
     Some(changes)

@@ -16,6 +16,8 @@ use crate::remedy::Step;
 const AGENT: &str = "Ambit::Agent";
 const CLASS: &str = "Ambit::AgentClass";
 const USER: &str = "Ambit::User";
+/// The authentication method reference of RFC 8176 for several factors.
+pub(crate) const MFA: &str = "mfa";
 
 /// What the person behind the agent has done: approvals of exactly this call, and the login.
 #[derive(Clone, Debug)]
@@ -39,19 +41,17 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// The same person after these steps.
+    /// The same person after these steps, each of which can be done in one way only.
     pub(crate) fn after(mut self, steps: &[Step], case: &Case<'a>) -> Self {
         for step in steps {
             match step {
                 Step::Approval { approval, .. } => {
                     self.approvals.extend(approval.approvers.clone());
                 }
-                Step::Login { acr_values, .. } => {
+                Step::Login(login) => {
                     self.auth_time = Some(case.request.facts.now);
-                    self.acr = acr_values.first().cloned().or(self.acr);
-                    if acr_values.iter().any(|one| one == "mfa") {
-                        self.amr.push("mfa");
-                    }
+                    self.acr = login.acr_values.first().cloned().or(self.acr);
+                    self.amr.extend(&login.amr_values);
                 }
                 Step::ChangeRequest(_) | Step::RequestCapability { .. } => {}
             }

@@ -26,6 +26,7 @@ mod answer;
 mod approvals;
 mod authority;
 mod binding;
+mod budget;
 mod chain;
 mod changes;
 mod claims;
@@ -46,6 +47,8 @@ mod request;
 mod requires;
 mod revocation;
 mod text;
+mod trial;
+mod ways;
 mod witness;
 
 use alloc::string::String;
@@ -189,9 +192,8 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     found.proof = possession::check(case)?;
     binding::check_status(case)?;
     found.epochs = revocation::check(case)?;
-    let review = |denial| rails::review(case, denial);
-    let grant = authority::check(case).map_err(review)?;
-    found.receipts = requires::check(case, &grant).map_err(review)?;
+    let grant = authority::check(case)?;
+    found.receipts = requires::check(case, &grant)?;
     rails::check(case, found)?;
     Ok(grant)
 }

@@ -11,14 +11,17 @@ use alloc::vec::Vec;
 use ambit_core::Reason;
 use ambit_core::json::Writer;
 use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
+use ambit_token::Receipt;
 
+use crate::approvals;
 use crate::authority;
 use crate::context::{self, Person};
 use crate::denial::Denial;
 use crate::digest;
-use crate::remedy::{Remedy, Step};
+use crate::remedy::{Login, Remedy, Step};
 use crate::requires::{self, Approval};
 use crate::text::joined;
+use crate::ways::Ways;
 use crate::{Case, Found};
 
 /// What the policies said, for the answer and the record.
@@ -50,37 +53,53 @@ pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
     let person = Person::of(case, &found.receipts);
     let verdict = evaluate(case, program, &person)?;
     found.ruling = Some(Ruling::new(program, &verdict));
-    match denial(program, &verdict) {
-        None => Ok(()),
-        Some(denial) => {
-            let before = Remedy { steps: Vec::new() };
-            Err(denial.with_remedy(step_up(case, program, &verdict, &person, &before)))
-        }
-    }
+    let Some(denial) = denial(program, &verdict) else {
+        return Ok(());
+    };
+    let nothing = Remedy { steps: Vec::new() };
+    let remedy = settle(case, nothing, &found.receipts, &mut Vec::new());
+    Err(denial.with_remedy(remedy))
 }
 
-/// Takes a remedy of an earlier step back if the policies would deny all the same, and adds what they
-/// ask for on top. A change of arguments is left as it is: the policies may judge other values
-/// differently.
-pub(crate) fn review(case: &Case<'_>, mut denial: Denial) -> Denial {
-    let Some(remedy) = denial.remedy.take() else {
-        return denial;
+/// So often the policies may ask for something on top before a remedy is given up.
+const ROUNDS: usize = 4;
+
+/// The remedy with what the policies ask for on top: whoever does it, in whichever of the ways it
+/// leaves open, they allow. `None` if they would deny all the same; who forbids is added to `blocking`.
+///
+/// `receipts` are those that were given; they count as long as the call stays the same.
+pub(crate) fn settle(
+    case: &Case<'_>,
+    mut remedy: Remedy,
+    receipts: &[Receipt],
+    blocking: &mut Vec<usize>,
+) -> Option<Remedy> {
+    let Some(program) = program(case).ok()? else {
+        return Some(remedy);
     };
-    let Ok(Some(program)) = program(case) else {
-        return denial.with_remedy(Some(remedy));
-    };
-    if remedy.changes_request() {
-        return denial.with_remedy(Some(remedy));
+    for _ in 0..ROUNDS {
+        let kept = Some(receipts).filter(|_| remedy.keeps_digest());
+        let person = Person::of(case, kept.unwrap_or_default());
+        let ways = Ways::of(&remedy);
+        let mut good: Vec<&[Step]> = Vec::new();
+        let mut denied: Option<Verdict> = None;
+        for way in &ways.all {
+            let after = person.clone().after(way, case);
+            let verdict = evaluate(case, program, &after).ok()?;
+            if denial(program, &verdict).is_none() {
+                good.push(way);
+            } else {
+                blocking.extend(&verdict.forbids);
+                denied = denied.or(Some(verdict));
+            }
+        }
+        if !good.is_empty() {
+            let narrow = denied.is_some() || !ways.complete;
+            return Some(if narrow { ways.only(&good) } else { remedy });
+        }
+        remedy = with_step_up(case, program, &denied?, remedy, receipts)?;
     }
-    let person = Person::of(case, &[]).after(&remedy.steps, case);
-    let Ok(verdict) = evaluate(case, program, &person) else {
-        return denial;
-    };
-    if self::denial(program, &verdict).is_none() {
-        return denial.with_remedy(Some(remedy));
-    }
-    let more = step_up(case, program, &verdict, &person, &remedy);
-    denial.with_remedy(more.map(|more| remedy.and(more)))
+    None
 }
 
 fn program<'c>(case: &'c Case<'_>) -> Result<Option<&'c Program<'c>>, Denial> {
@@ -144,14 +163,13 @@ fn erring_forbids(program: &Program<'_>, verdict: &Verdict) -> Vec<usize> {
     erring.filter(forbids).collect()
 }
 
-/// What a person can do so that none of the forbids is left, if they all say so and it is true. `person`
-/// has done `before`.
-fn step_up<'c>(
-    case: &'c Case<'_>,
-    program: &'c Program<'c>,
+/// The remedy, and what a person can do so that none of the forbids is left, if they all say so.
+fn with_step_up(
+    case: &Case<'_>,
+    program: &Program<'_>,
     verdict: &Verdict,
-    person: &Person<'_>,
-    before: &Remedy,
+    remedy: Remedy,
+    receipts: &[Receipt],
 ) -> Option<Remedy> {
     if verdict.forbids.is_empty() || !erring_forbids(program, verdict).is_empty() {
         return None;
@@ -161,20 +179,29 @@ fn step_up<'c>(
     let mut kinds = kinds.collect::<Option<Vec<&str>>>()?;
     kinds.sort_unstable();
     kinds.dedup();
-    let steps: Vec<Step> = kinds
-        .into_iter()
-        .map(|kind| step(case, kind))
-        .collect::<Option<_>>()?;
-    let mut remedy = Remedy { steps };
-    // With the first receipt other entries may apply than those that were judged without.
-    let receipts = !case.request.approvals.is_empty() || before.asks_approval();
-    if remedy.asks_approval() && !receipts {
-        let selected = authority::when_approved(case, before.keeps_token())?;
-        remedy = requires::remedy(case, &selected)?.and(remedy);
+    let steps = kinds.into_iter().map(|kind| step(case, kind));
+    let mut more = Remedy {
+        steps: steps.collect::<Option<Vec<Step>>>()?,
+    };
+    let same_call = remedy.keeps_digest() && more.keeps_digest();
+    let people = if same_call {
+        approvals::people(receipts)
+    } else {
+        Vec::new()
+    };
+    let before = remedy.asks_approval() || !people.is_empty();
+    let approved = before || more.asks_approval();
+    // With the first receipt other entries may apply than those that were judged without, and they may
+    // want people who are enough for the policies too. What was approved for another call is void.
+    let token = remedy.keeps_token();
+    let alone = authority::select(case, approved, token);
+    let selected = alone.or_else(|| authority::select(case, true, token))?;
+    let needed = requires::remedy(case, &selected, &people)?;
+    if !before && needed.asks_approval() {
+        more.steps
+            .retain(|step| !matches!(step, Step::Approval { .. }));
     }
-    let after = person.clone().after(&remedy.steps, case);
-    let verdict = evaluate(case, program, &after).ok()?;
-    denial(program, &verdict).is_none().then_some(remedy)
+    Some(needed.and(remedy).and(more))
 }
 
 fn step(case: &Case<'_>, kind: &str) -> Option<Step> {
@@ -183,15 +210,14 @@ fn step(case: &Case<'_>, kind: &str) -> Option<Step> {
             approval: Approval::of_subject(case),
             binding_s256: Some(digest::action(case)),
         },
-        // The authentication method reference of RFC 8176.
-        "mfa" => Step::Login {
-            acr_values: alloc::vec![String::from("mfa")],
-            max_age: None,
-        },
-        "login" => Step::Login {
-            acr_values: Vec::new(),
+        "mfa" => Step::Login(Login {
+            amr_values: alloc::vec![context::MFA],
+            ..Login::default()
+        }),
+        "login" => Step::Login(Login {
             max_age: Some(0),
-        },
+            ..Login::default()
+        }),
         _ => return None,
     })
 }

@@ -10,6 +10,7 @@ use ambit_core::json::Writer;
 use crate::Case;
 use crate::authority::{Layer, Selected, Source};
 use crate::changes;
+use crate::rails;
 use crate::requires::{self, Approval};
 use crate::text::joined;
 
@@ -27,10 +28,7 @@ pub(crate) enum Step {
     /// Get a token that holds what this one lacks.
     RequestCapability { missing: Missing, held: Held },
     /// A person must log in again, or more strongly (RFC 9470).
-    Login {
-        acr_values: Vec<String>,
-        max_age: Option<i64>,
-    },
+    Login(Login),
     /// People must approve exactly this call.
     Approval {
         approval: Approval,
@@ -39,12 +37,25 @@ pub(crate) enum Step {
     },
 }
 
+/// One login that meets all of this.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Login {
+    /// Any of these (RFC 9470); any at all where there is none.
+    pub(crate) acr_values: Vec<String>,
+    /// All of these methods (RFC 8176).
+    pub(crate) amr_values: Vec<&'static str>,
+    /// Seconds.
+    pub(crate) max_age: Option<i64>,
+}
+
 /// An argument, what was asked and what would be allowed.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) argument: String,
     pub(crate) asked: String,
     pub(crate) allowed: String,
+    /// A value with which everything is allowed: told where the guard rails judged it.
+    pub(crate) example: Option<String>,
 }
 
 /// The capability that is asked for.
@@ -64,8 +75,8 @@ pub(crate) enum Held {
     Purposes(Vec<String>),
 }
 
-/// The remedy for a denial of step 6. Offered only if every layer and step 7 would be content: a
-/// change of arguments must satisfy all layers at once, and what a person must do on top is named.
+/// The remedy for a denial of step 6. Offered only if every layer and all later steps would be content:
+/// a change of arguments must satisfy all layers at once, and what a person must do on top is named.
 pub(crate) fn for_authority<'s>(
     case: &Case<'s>,
     layers: &[Layer<'s>],
@@ -83,12 +94,10 @@ pub(crate) fn for_authority<'s>(
         }
         // What the manifest does not hold, no token of this agent can.
         (Source::Manifest, _) => None,
-        (Source::Block(_), Mismatch::Power) if proposed(case, layers, ask).is_some() => {
-            proposed(case, layers, ask)
-        }
         (Source::Block(_), Mismatch::Power) => {
-            let held = held_powers(layers, ask);
-            request_capability(case, layers, ask, Held::Powers(held))
+            let held = || Held::Powers(held_powers(layers, ask));
+            let other = || request_capability(case, layers, ask, held());
+            proposed(case, layers, ask).or_else(other)
         }
         (Source::Block(_), Mismatch::Purpose) => {
             let held = held_purposes(layers, ask);
@@ -108,7 +117,9 @@ fn proposed<'s>(case: &Case<'s>, layers: &[Layer<'s>], ask: &Ask<'s>) -> Option<
         .iter()
         .map(|layer| layer.select(case.steps, &ask))
         .collect();
-    requires::remedy(case, &chosen.ok()?).filter(|remedy| !remedy.steps.is_empty())
+    let remedy = requires::remedy(case, &chosen.ok()?, &[])?;
+    let remedy = Some(remedy).filter(|remedy| !remedy.steps.is_empty())?;
+    rails::settle(case, remedy, &[], &mut Vec::new())
 }
 
 /// The powers that every block holds for what is asked.
@@ -154,10 +165,10 @@ fn request_capability<'s>(
     let manifest = layers.iter().find(|layer| layer.source == Source::Manifest);
     let more = settled(ask, |ask| {
         let entry = manifest.and_then(|manifest| manifest.select(case.steps, ask).ok());
-        requires::remedy(case, entry.as_slice())
+        requires::remedy(case, entry.as_slice(), &[])
     });
     steps.extend(more?.steps);
-    Some(Remedy { steps })
+    rails::settle(case, Remedy { steps }, &[], &mut Vec::new())
 }
 
 /// Once people approve, other entries may apply than before: where approvals are needed, what
@@ -171,10 +182,10 @@ fn settled<'s>(ask: &Ask<'s>, remedy: impl Fn(&Ask<'s>) -> Option<Remedy>) -> Op
 }
 
 impl Remedy {
-    /// Whether the request itself must change.
-    pub(crate) fn changes_request(&self) -> bool {
-        let change = |step: &Step| matches!(step, Step::ChangeRequest(_));
-        self.steps.iter().any(change)
+    /// Whether the call keeps its digest: nothing but approvals is asked for.
+    pub(crate) fn keeps_digest(&self) -> bool {
+        let approval = |step: &Step| matches!(step, Step::Approval { .. });
+        self.steps.iter().all(approval)
     }
 
     /// Whether no other token is needed than the one that was given.
@@ -209,10 +220,7 @@ impl Remedy {
         let weights = self.steps.iter().map(|step| match step {
             Step::ChangeRequest(changes) => changes.len(),
             Step::RequestCapability { .. } => 1,
-            Step::Login {
-                acr_values,
-                max_age,
-            } => usize::from(!acr_values.is_empty()).saturating_add(usize::from(max_age.is_some())),
+            Step::Login(login) => login.demands(),
             Step::Approval { approval, .. } => {
                 usize::try_from(approval.count).unwrap_or(usize::MAX)
             }
@@ -226,7 +234,7 @@ impl Remedy {
         self.steps.sort_by_key(|step| match step {
             Step::ChangeRequest(_) => 0,
             Step::RequestCapability { .. } => 1,
-            Step::Login { .. } => 2,
+            Step::Login(_) => 2,
             Step::Approval { .. } => 3,
         });
         self
@@ -236,7 +244,7 @@ impl Remedy {
     pub(crate) fn is_step_up(&self) -> bool {
         self.steps
             .iter()
-            .all(|step| matches!(step, Step::Login { .. } | Step::Approval { .. }))
+            .all(|step| matches!(step, Step::Login(_) | Step::Approval { .. }))
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
@@ -272,29 +280,7 @@ impl Step {
                     two.implies(one).then(|| other.clone())
                 }
             }
-            (
-                Self::Login {
-                    acr_values,
-                    max_age,
-                },
-                Self::Login {
-                    acr_values: others,
-                    max_age: age,
-                },
-            ) => {
-                let shared = if acr_values.is_empty() {
-                    others.clone()
-                } else if others.is_empty() {
-                    acr_values.clone()
-                } else {
-                    let shared = acr_values.iter().filter(|acr| others.contains(acr));
-                    Some(shared.cloned().collect()).filter(|shared: &Vec<_>| !shared.is_empty())?
-                };
-                Some(Self::Login {
-                    acr_values: shared,
-                    max_age: max_age.iter().chain(age).min().copied(),
-                })
-            }
+            (Self::Login(one), Self::Login(two)) => one.both(two).map(Self::Login),
             _ => None,
         }
     }
@@ -303,19 +289,14 @@ impl Step {
         match self {
             Self::ChangeRequest(_) => "change_request",
             Self::RequestCapability { .. } => "request_capability",
-            Self::Login { .. } | Self::Approval { .. } => "step_up",
+            Self::Login(_) | Self::Approval { .. } => "step_up",
         }
     }
 
     fn text(&self) -> String {
         match self {
             Self::ChangeRequest(changes) => {
-                let changes: Vec<String> = changes
-                    .iter()
-                    .map(|change| {
-                        format!("{} {}, {}", change.argument, change.asked, change.allowed)
-                    })
-                    .collect();
+                let changes: Vec<String> = changes.iter().map(Change::text).collect();
                 joined(&mut changes.iter().map(String::as_str), "; ")
             }
             Self::RequestCapability { missing, held } => {
@@ -340,12 +321,7 @@ impl Step {
                     missing.power, missing.action, missing.resource, missing.purpose
                 )
             }
-            Self::Login {
-                max_age: Some(age), ..
-            } => {
-                format!("the person must log in again, at most {age} s before")
-            }
-            Self::Login { .. } => String::from("the person must log in with a stronger method"),
+            Self::Login(login) => login.text(),
             Self::Approval { approval, .. } => {
                 format!(
                     "{} of {} must approve exactly this call",
@@ -363,17 +339,7 @@ impl Step {
             match self {
                 Self::ChangeRequest(changes) => write_changes(changes, out),
                 Self::RequestCapability { missing, held } => write_missing(missing, held, out),
-                Self::Login {
-                    acr_values,
-                    max_age,
-                } => {
-                    out.name("step_up").string("login");
-                    out.name("acr_values")
-                        .array(|out| write_strings(acr_values, out));
-                    if let Some(age) = max_age {
-                        out.name("max_age").integer(*age);
-                    }
-                }
+                Self::Login(login) => login.write(out),
                 Self::Approval {
                     approval,
                     binding_s256,
@@ -391,6 +357,77 @@ impl Step {
     }
 }
 
+impl Login {
+    fn demands(&self) -> usize {
+        let strong = usize::from(!self.acr_values.is_empty());
+        let fresh = usize::from(self.max_age.is_some());
+        self.amr_values
+            .len()
+            .saturating_add(strong)
+            .saturating_add(fresh)
+    }
+
+    /// The login that does for both; `None` where their strengths exclude each other.
+    fn both(&self, other: &Self) -> Option<Self> {
+        let acr_values = if self.acr_values.is_empty() {
+            other.acr_values.clone()
+        } else if other.acr_values.is_empty() {
+            self.acr_values.clone()
+        } else {
+            let shared = self.acr_values.iter();
+            let shared = shared.filter(|acr| other.acr_values.contains(acr));
+            Some(shared.cloned().collect()).filter(|shared: &Vec<_>| !shared.is_empty())?
+        };
+        let mut amr_values = [&*self.amr_values, &*other.amr_values].concat();
+        amr_values.dedup();
+        Some(Self {
+            acr_values,
+            amr_values,
+            max_age: self.max_age.iter().chain(&other.max_age).min().copied(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::from("the person must log in");
+        if !self.amr_values.is_empty() {
+            text.push_str(" with several factors");
+        } else if !self.acr_values.is_empty() {
+            text.push_str(" with a stronger method");
+        }
+        match self.max_age {
+            Some(age) if self.acr_values.is_empty() && self.amr_values.is_empty() => {
+                format!("{text} again, at most {age} s before")
+            }
+            Some(age) => format!("{text}, at most {age} s before"),
+            None => text,
+        }
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.name("step_up").string("login");
+        out.name("acr_values")
+            .array(|out| write_strings(&self.acr_values, out));
+        if !self.amr_values.is_empty() {
+            out.name("amr_values")
+                .array(|out| write_strings(&self.amr_values, out));
+        }
+        if let Some(age) = self.max_age {
+            out.name("max_age").integer(age);
+        }
+    }
+}
+
+impl Change {
+    fn text(&self) -> String {
+        let text = format!("{} {}, {}", self.argument, self.asked, self.allowed);
+        let only = |example: &&String| self.allowed.strip_prefix("exactly ") == Some(example);
+        match self.example.as_ref().filter(|example| !only(example)) {
+            Some(example) => format!("{text}, for example {example}"),
+            None => text,
+        }
+    }
+}
+
 fn write_changes(changes: &[Change], out: &mut Writer) {
     out.name("changes").array(|out| {
         for change in changes {
@@ -398,6 +435,9 @@ fn write_changes(changes: &[Change], out: &mut Writer) {
                 out.name("argument").string(&change.argument);
                 out.name("asked").string(&change.asked);
                 out.name("allowed").string(&change.allowed);
+                if let Some(example) = &change.example {
+                    out.name("example").string(example);
+                }
             });
         }
     });

@@ -1,11 +1,12 @@
 //! Step 7: what a person must have done: logged in well and lately enough, said yes to this call.
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::CLOCK_SKEW_SECONDS;
-use ambit_core::{Power, Reason};
+use ambit_core::{Power, Reason, Steps};
 use ambit_token::Receipt;
 
 use crate::Case;
@@ -13,7 +14,8 @@ use crate::approvals;
 use crate::authority::{self, Grant, Selected, Source};
 use crate::denial::Denial;
 use crate::digest;
-use crate::remedy::{Remedy, Step};
+use crate::rails;
+use crate::remedy::{self, Remedy, Step};
 
 /// The union of what the selected entries require.
 #[derive(Debug, Default)]
@@ -97,7 +99,8 @@ impl Needs {
         self.approvals
     }
 
-    /// One login that meets every demand at once, then the approvals. `None` where no login can.
+    /// One login that meets every demand at once, then the approvals. `None` where no login can, or not
+    /// enough people are there who may approve.
     fn remedy(&self, case: &Case<'_>) -> Option<Remedy> {
         let mut steps = Vec::new();
         if !self.login.is_empty() {
@@ -105,20 +108,27 @@ impl Needs {
         }
         let digest = digest::action(case);
         let needed = self.approvals.iter().enumerate();
-        let needed = needed.filter(|(at, need)| !self.is_implied(*at, need));
-        steps.extend(needed.map(|(_, approval)| Step::Approval {
-            approval: approval.clone(),
-            binding_s256: Some(digest.clone()),
-        }));
+        let needed = needed.filter(|(at, need)| !self.is_implied(*at, need, case.steps));
+        for (_, approval) in needed {
+            steps.push(Step::Approval {
+                approval: approval.without_actors(case)?,
+                binding_s256: Some(digest.clone()),
+            });
+        }
         Some(Remedy { steps })
     }
 
     /// Whether whoever satisfies another need satisfies this one: of two that are the same, the first
     /// is asked.
-    fn is_implied(&self, at: usize, need: &Approval) -> bool {
+    fn is_implied(&self, at: usize, need: &Approval, steps: &Steps) -> bool {
+        let compared = |by: &Approval| by.approvers.len().saturating_mul(need.approvers.len());
         let mut others = self.approvals.iter().enumerate();
-        others
-            .any(|(other, by)| other != at && by.implies(need) && (other < at || !need.implies(by)))
+        others.any(|(other, by)| {
+            other != at
+                && steps.take(compared(by))
+                && by.implies(need)
+                && (other < at || !need.implies(by))
+        })
     }
 
     /// What is still to be done: logins that are not there, and approvals by those who have not
@@ -188,10 +198,11 @@ impl Login {
     }
 
     fn into_step(self) -> Step {
-        Step::Login {
+        Step::Login(remedy::Login {
             acr_values: self.acr_values,
             max_age: self.max_age,
-        }
+            ..remedy::Login::default()
+        })
     }
 }
 
@@ -203,6 +214,19 @@ impl Approval {
         let strangers = strangers.filter(|approver| !other.approvers.contains(approver));
         let strangers = i64::try_from(strangers.count()).unwrap_or(i64::MAX);
         self.count.saturating_sub(strangers) >= other.count
+    }
+
+    /// Nobody approves what they do themselves.
+    fn without_actors(&self, case: &Case<'_>) -> Option<Self> {
+        let mut seen = BTreeSet::new();
+        let others = self.approvers.iter();
+        let others = others.filter(|one| seen.insert(*one) && !approvals::is_actor(case, one));
+        let approvers: Vec<String> = others.cloned().collect();
+        let enough = i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
+        enough.then_some(Self {
+            approvers,
+            count: self.count,
+        })
     }
 
     /// A yes of the person whom the token is for.
@@ -262,18 +286,37 @@ pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, 
     } else {
         return receipts;
     };
-    let remedy = if needs.approvals.is_empty() || !case.request.approvals.is_empty() {
-        needs.remedy(case)
-    } else {
-        authority::when_approved(case, true).and_then(|selected| remedy(case, &selected))
+    let remedy = match receipts {
+        // They are for this token, and another login gives another.
+        Ok(receipts) if needs.login.is_empty() && !receipts.is_empty() => needs
+            .remedy(case)
+            .and_then(|remedy| rails::settle(case, remedy, &receipts, &mut Vec::new())),
+        _ => from_start(case),
     };
     Err(Denial::new(reason, admin).with_remedy(remedy))
 }
 
-/// What people must do where these entries were selected: no step where they did it. `None` where it
+/// What people must do where nobody has approved yet: without receipts, or with those of people who
+/// approve, for then other entries may apply.
+fn from_start(case: &Case<'_>) -> Option<Remedy> {
+    let ways = [false, true].into_iter().filter_map(|approved| {
+        let selected = authority::select(case, approved, true)?;
+        let remedy = remedy(case, &selected, &[])?;
+        let fits = remedy.asks_approval() == approved && !remedy.steps.is_empty();
+        let remedy = Some(remedy).filter(|_| fits)?;
+        rails::settle(case, remedy, &[], &mut Vec::new())
+    });
+    ways.min_by_key(Remedy::weight)
+}
+
+/// What is left to do where these entries were selected and these people have approved. `None` where it
 /// cannot be done.
-pub(crate) fn remedy(case: &Case<'_>, selected: &[Selected<'_>]) -> Option<Remedy> {
+pub(crate) fn remedy(
+    case: &Case<'_>,
+    selected: &[Selected<'_>],
+    people: &[String],
+) -> Option<Remedy> {
     let mut needs = Needs::of(case, selected, case.request.power);
-    needs.unmet(case, &[]);
+    needs.unmet(case, people);
     needs.remedy(case)
 }

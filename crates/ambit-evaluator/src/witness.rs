@@ -1,144 +1,224 @@
-//! Whether a change of arguments can help at all: bounds of several layers may exclude each other.
+//! Which values of an argument meet the bounds of several entries at once, if any do.
 //!
 //! Values of which there are few are tried: those that a bound names, the ends of ranges, none at
-//! all. Where every bound of an argument is a form of text, one that meets all is assumed.
+//! all, and for bounds that many values meet one or two. What was found is for sure; where nothing is and
+//! every bound leaves many values open, one that meets all is assumed.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::capability::Ask;
 use ambit_core::constraint;
-use ambit_core::json::Json;
+use ambit_core::json::{Json, Writer};
+use ambit_policy::conforms;
 
 use crate::Case;
-use crate::authority::{Selected, Source};
+use crate::authority::{Layer, Selected, Source};
 
-/// Whether some value of this argument meets every chosen entry, and does not meet `other`.
-pub(crate) fn exists<'s>(
-    case: &Case<'s>,
-    ask: &Ask<'s>,
-    chosen: &[Selected<'s>],
+/// One entry, with what was collected for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'p> {
+    pub(crate) selected: Selected<'p>,
+    /// Its budgets as constraints (see [`budget`](crate::budget)).
+    pub(crate) budgets: Json<'p>,
+    /// Values of arguments that its bounds may match (see [`pool`]).
+    values: Json<'p>,
+}
+
+/// All entries with their budgets, in the layers' order.
+pub(crate) fn entries<'p>(
+    layers: &[Layer<'p>],
+    budgets: Json<'p>,
+    pool: Json<'p>,
+) -> Vec<Vec<Entry<'p>>> {
+    let of = |list: Option<Json<'p>>, at: usize| list.and_then(|list| list.elements().nth(at));
+    let layers = layers.iter().enumerate();
+    let layers = layers.map(|(at, layer)| {
+        let (budgets, pool) = (of(Some(budgets), at), of(Some(pool), at));
+        let entries = layer.all().map(|selected| Entry {
+            selected,
+            budgets: of(budgets, selected.index).unwrap_or(Json::null()),
+            values: of(pool, selected.index).unwrap_or(Json::null()),
+        });
+        entries.collect()
+    });
+    layers.collect()
+}
+
+/// Values for these arguments out of the bounds of all entries, as JSON: for each layer, for each entry,
+/// an object from the argument's name to `{"complete": …, "values": […]}`. Each value stands in an
+/// array, which is empty for an absent argument.
+pub(crate) fn pool(
+    case: &Case<'_>,
+    ask: &Ask<'_>,
+    layers: &[Vec<Entry<'_>>],
+    arguments: &[&str],
+    reserve: u32,
+) -> String {
+    let mut out = Writer::default();
+    out.array(|out| {
+        for layer in layers {
+            out.array(|out| {
+                for entry in layer {
+                    out.object(|out| {
+                        for name in arguments {
+                            let bound = Bound::of(entry, name);
+                            bound.write_values(case, ask.args.get(name), reserve, out.name(name));
+                        }
+                    });
+                }
+            });
+        }
+    });
+    out.finish()
+}
+
+/// The values of this argument that meet every entry of `way`, those first that stand first; and
+/// whether no others need to be tried.
+pub(crate) fn fitting<'p>(
+    case: &Case<'_>,
+    ask: &Ask<'_>,
+    way: &[&Entry<'p>],
     argument: &str,
-    other: Option<&Selected<'s>>,
+) -> (Vec<Option<Json<'p>>>, bool) {
+    let mut complete = false;
+    let mut fitting = Vec::new();
+    for entry in way {
+        let Some(found) = entry.values.get(argument) else {
+            continue;
+        };
+        complete |= found.get("complete").and_then(Json::as_bool) == Some(true);
+        let values = found.get("values").into_iter().flat_map(Json::elements);
+        for value in values.map(|value| value.elements().next()) {
+            if fits(case, ask, way, argument, value) {
+                fitting.push(value);
+            }
+        }
+    }
+    (fitting, complete)
+}
+
+/// Whether the argument may have this value: by its type, and by every entry of `way`.
+pub(crate) fn fits(
+    case: &Case<'_>,
+    ask: &Ask<'_>,
+    way: &[&Entry<'_>],
+    argument: &str,
+    value: Option<Json<'_>>,
 ) -> bool {
-    let bounds: Vec<Bound<'s>> = chosen
-        .iter()
-        .map(|selected| Bound::of(selected, argument))
-        .collect();
-    let other = other.map(|selected| Bound::of(selected, argument));
-    let mut candidates = Vec::new();
-    let mut decided = false;
-    for bound in &bounds {
-        decided |= bound.candidates(&mut candidates);
-    }
-    if !case
-        .steps
-        .take(bounds.len().saturating_add(candidates.len()))
-    {
+    let action = case.bundle.action(ask.action);
+    let Some(declared) = action.and_then(|action| action.argument(argument)) else {
         return false;
-    }
-    let needed = case
-        .bundle
-        .action(ask.action)
-        .and_then(|action| action.argument(argument))
-        .is_none_or(|argument| argument.required());
-    let fits = |value: &Option<Json<'s>>| {
-        (value.is_some() || !needed)
-            && bounds.iter().all(|bound| bound.holds(*value, case))
-            && other
-                .as_ref()
-                .is_none_or(|other| !other.holds(*value, case))
     };
-    if decided {
-        return candidates.iter().any(fits);
+    let typed = match value {
+        Some(value) => conforms(value, declared),
+        None => !declared.required(),
+    };
+    let mut bounds = way.iter().map(|entry| Bound::of(entry, argument));
+    case.steps.take(way.len()) && typed && bounds.all(|bound| bound.holds(value, case))
+}
+
+/// Whether some value of this argument meets every entry of `way`, and does not meet `other`.
+pub(crate) fn exists(
+    case: &Case<'_>,
+    ask: &Ask<'_>,
+    way: &[&Entry<'_>],
+    argument: &str,
+    other: Option<&Entry<'_>>,
+) -> bool {
+    let (values, complete) = fitting(case, ask, way, argument);
+    let other = other.map(|other| Bound::of(other, argument));
+    let avoids = |value: &Option<Json<'_>>| {
+        let other = other.as_ref();
+        other.is_none_or(|other| !other.holds(*value, case))
+    };
+    if complete || values.iter().any(avoids) {
+        return values.iter().any(avoids);
     }
     // Of many values, one that another bound does not hold.
-    match other {
-        None | Some(Bound::Absent) => true,
-        Some(Bound::Free) => false,
-        Some(Bound::Spec(other)) => {
+    match other.map(|other| (other.cover, other.budget)) {
+        None | Some((Cover::Absent, _) | (_, Some(_))) => true,
+        Some((Cover::Free, None)) => false,
+        Some((Cover::Spec(other), None)) => {
             let text = |spec: Json<'_>| constraint::describe(spec, case.unit(argument));
             let same = |spec: Json<'_>| case.steps.take(spec.weight()) && text(spec) == text(other);
-            !bounds.iter().filter_map(Bound::spec).any(same)
+            let mut bounds = way.iter().map(|entry| Bound::of(entry, argument).cover);
+            !bounds.any(|cover| matches!(cover, Cover::Spec(spec) if same(spec)))
         }
     }
 }
 
 /// What one entry says of the argument.
-enum Bound<'s> {
+#[derive(Clone, Copy)]
+struct Bound<'p> {
+    cover: Cover<'p>,
+    budget: Option<Json<'p>>,
+}
+
+#[derive(Clone, Copy)]
+enum Cover<'p> {
     Free,
     /// It does not cover it.
     Absent,
-    Spec(Json<'s>),
+    Spec(Json<'p>),
 }
 
-impl<'s> Bound<'s> {
-    fn of(selected: &Selected<'s>, argument: &str) -> Self {
-        let constraints = selected.entry.get("constraints");
+impl<'p> Bound<'p> {
+    fn of(entry: &Entry<'p>, argument: &str) -> Self {
+        let constraints = entry.selected.entry.get("constraints");
         let named = |name| constraints.and_then(|constraints| constraints.get(name));
-        match (named(argument), named("*"), selected.source) {
-            (Some(spec), _, _) => Self::Spec(spec),
-            (None, None, Source::Manifest | Source::Block(0)) => Self::Absent,
-            _ => Self::Free,
+        let cover = match (named(argument), named("*"), entry.selected.source) {
+            (Some(spec), _, _) => Cover::Spec(spec),
+            (None, None, Source::Manifest | Source::Block(0)) => Cover::Absent,
+            _ => Cover::Free,
+        };
+        Self {
+            cover,
+            budget: entry.budgets.get(argument),
         }
     }
 
-    const fn spec(&self) -> Option<Json<'s>> {
-        match self {
-            Self::Spec(spec) => Some(*spec),
-            Self::Free | Self::Absent => None,
-        }
+    fn holds(self, value: Option<Json<'_>>, case: &Case<'_>) -> bool {
+        let meets = |spec| constraint::matches(spec, value, case.steps);
+        let covered = match self.cover {
+            Cover::Free => true,
+            Cover::Absent => value.is_none(),
+            Cover::Spec(spec) => meets(spec),
+        };
+        covered && self.budget.is_none_or(meets)
     }
 
-    fn holds(&self, value: Option<Json<'_>>, case: &Case<'_>) -> bool {
-        match self {
-            Self::Free => true,
-            Self::Absent => value.is_none(),
-            Self::Spec(spec) => constraint::matches(*spec, value, case.steps),
+    fn write_values(
+        self,
+        case: &Case<'_>,
+        asked: Option<Json<'_>>,
+        reserve: u32,
+        out: &mut Writer,
+    ) {
+        let of = |spec| constraint::candidates(spec, asked, case.steps, reserve);
+        let mut found = match self.cover {
+            Cover::Free => constraint::Candidates::default(),
+            Cover::Absent => constraint::Candidates {
+                values: alloc::vec![None],
+                complete: true,
+            },
+            Cover::Spec(spec) => of(spec),
+        };
+        if let Some(budget) = self.budget.map(of) {
+            found.values.extend(budget.values);
+            found.complete |= budget.complete;
         }
+        out.object(|out| {
+            out.name("complete").boolean(found.complete);
+            out.name("values").array(|out| {
+                for value in &found.values {
+                    out.array(|out| {
+                        if let Some(value) = value {
+                            out.raw(value);
+                        }
+                    });
+                }
+            });
+        });
     }
-
-    /// Adds values; `true` if no other value than those of all bounds needs to be tried.
-    fn candidates(&self, out: &mut Vec<Option<Json<'s>>>) -> bool {
-        match self {
-            Self::Free => false,
-            Self::Absent => {
-                out.push(None);
-                true
-            }
-            Self::Spec(spec) => values(*spec, out),
-        }
-    }
-}
-
-/// The values of a constraint that has few, or the ends of its range.
-fn values<'s>(spec: Json<'s>, out: &mut Vec<Option<Json<'s>>>) -> bool {
-    let elements = |name: &str| spec.get(name).map(Json::elements).into_iter().flatten();
-    match spec.get("constraint_type").and_then(Json::as_str) {
-        Some("exact") => out.push(spec.get("value")),
-        Some("one_of") => out.extend(elements("values").map(Some)),
-        Some("range") => out.extend(
-            ["min", "max"]
-                .into_iter()
-                .filter_map(|end| spec.get(end))
-                .map(Some),
-        ),
-        Some("optional") => {
-            out.push(None);
-            return spec
-                .get("constraint")
-                .is_some_and(|inner| values(inner, out));
-        }
-        // Of several that must hold, one with few values is enough, and the ends of all ranges count.
-        Some("all") => {
-            let mut few = false;
-            for inner in elements("constraints") {
-                few |= values(inner, out);
-            }
-            return few;
-        }
-        // Of alternatives, all must have few.
-        Some("any") => return elements("constraints").all(|inner| values(inner, out)),
-        _ => return false,
-    }
-    true
 }

@@ -56,6 +56,12 @@ pub fn normalise(
     write_members(arguments, &mut |name| action.argument(name), "args", out)
 }
 
+/// Whether a normalised value (money in minor units) is of the argument's type.
+#[must_use]
+pub fn conforms(value: Json<'_>, argument: Argument<'_>) -> bool {
+    write_typed(value, argument.type_of(), None, "", &mut Writer::default()).is_ok()
+}
+
 type Attributes<'f, 'a> = &'f mut dyn FnMut(&str) -> Option<Argument<'a>>;
 
 fn write_members(

@@ -36,6 +36,6 @@ mod content;
 mod format;
 mod vocabulary;
 
-pub use arguments::{ArgumentFault, FaultKind, normalise};
+pub use arguments::{ArgumentFault, FaultKind, conforms, normalise};
 pub use bundle::{Bundle, BundleError, Key, Manifest};
 pub use vocabulary::{Action, Argument};

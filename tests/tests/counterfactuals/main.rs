@@ -9,15 +9,18 @@ use ambit_tests::case::PolicySpec;
 use ambit_tests::chain::{BlockSpec, Chain};
 use ambit_tests::project::SignedPolicy;
 use ambit_tests::statement::Asked;
-use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use situations::{CURRENCIES, LOGINS, REGION, Situation, TO, situations};
+use situations::{CHANNELS, CURRENCIES, LOGINS, REGION, Scene, Situation, TO, situations};
 
 const NOW: i64 = 1_772_000_400;
 /// Random requests of each project, the same in every run.
 const CASES: u32 = 700;
+/// Amounts in whole units at which the policies say something else.
+const THRESHOLDS: &[i64] = &[50, 100, 120, 150, 200, 300, 400, 500];
+/// Recipients that no entry names.
+const MORE_TO: &[&str] = &["eve@customer.example", "x@customer.example", "x"];
 /// By hand, a number for other requests.
 const SEED: &str = "AMBIT_SEED";
 
@@ -31,6 +34,8 @@ fn seed() -> [u8; 32] {
 
 struct World {
     policy: SignedPolicy,
+    /// Whether accounts are in regions.
+    regions: bool,
 }
 
 impl World {
@@ -55,7 +60,10 @@ impl World {
             bundle: Some(json!({"possession": "off"})),
         };
         let policy = SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"));
-        Self { policy }
+        Self {
+            policy,
+            regions: project == "guarded",
+        }
     }
 
     /// The answer's context.
@@ -81,7 +89,7 @@ impl World {
             "iss": "https://broker.acme.example", "sub": "user:8f1c2d", "aud": ["https://crm.acme.example"],
             "iat": NOW - 400, "exp": NOW + 400,
             // Another login gives another token, and so another digest of the call.
-            "jti": format!("{:?} {:?}", situation.acr, situation.auth_time),
+            "jti": format!("{:?} {:?} {}", situation.acr, situation.auth_time, situation.mfa),
             "act": {"sub": "spiffe://acme.example/agent/renewal-bot/i-7f3a", "iss": "https://idp.acme.example"},
             "agent": {"uid": "renewal-bot", "ai_model": {"name": "example-large"}, "env": "prod"},
             "authorization_details": situation.root, "del_depth": 0, "del_max_depth": 2,
@@ -91,6 +99,9 @@ impl World {
         }
         if let Some(time) = situation.auth_time {
             claims["auth_time"] = time.into();
+        }
+        if situation.mfa {
+            claims["amr"] = json!(["pwd", "mfa"]);
         }
         let block = |entries: &Vec<Value>| BlockSpec {
             claims: Some(json!({"authorization_details": entries})),
@@ -112,9 +123,14 @@ impl World {
         if situation.kind == "account" {
             request["entities"] = json!([{
                 "uid": {"type": "Account", "id": "a-1"},
-                "attrs": {"owner": "ann", "balance": 5000, "opened": "2024-02-29T12:00:00Z"},
-                "parents": [{"type": "Region", "id": "eu"}],
+                "attrs": {"owner": "ann"},
+                "parents": [],
             }]);
+            if self.regions {
+                request["entities"][0]["attrs"]["balance"] = 5000.into();
+                request["entities"][0]["attrs"]["opened"] = "2024-02-29T12:00:00Z".into();
+                request["entities"][0]["parents"] = json!([{"type": "Region", "id": "eu"}]);
+            }
         }
         if !situation.approvers.is_empty() {
             self.approve(situation, &claims, &chain, &mut request);
@@ -205,44 +221,56 @@ fn call_args(situation: &Situation) -> Value {
     args
 }
 
-/// What a step changes, in all ways in which it can be done; one of them must do. `people`: those who
-/// approve, where it is an approval.
-fn done(step: &Value, before: &[Situation], people: &[String]) -> Vec<Situation> {
+/// What a step changes, in all ways in which it can be done; one of them must do. `chosen`: those who
+/// approve, where it is an approval, or the strength of the login.
+fn done(step: &Value, before: &[Situation], chosen: &[String]) -> Vec<Situation> {
     let all = before.iter();
     let text = |step: &Value, name: &str| step[name].as_str().unwrap_or_default().to_owned();
-    match (text(step, "type").as_str(), text(step, "step_up").as_str()) {
-        ("change_request", _) => all.flat_map(|one| changed(one, &step["changes"])).collect(),
-        ("request_capability", _) => all.map(|one| granted(one, &step["missing"])).collect(),
-        ("step_up", "login") => all
-            .map(|one| {
-                let mut one = one.clone();
-                let wanted = step["acr_values"][0].as_str();
-                let known = LOGINS.iter().find(|acr| wanted == Some(acr)).copied();
-                one.acr = known.or(one.acr);
-                if step["old"] != true {
-                    one.auth_time = Some(NOW);
-                }
-                one
-            })
-            .collect(),
-        ("step_up", "approval") => all
-            .map(|one| {
-                let mut one = one.clone();
-                for person in people {
-                    if !one.approvers.contains(person) {
-                        one.approvers.push(person.clone());
+    let mut after: Vec<Situation> =
+        match (text(step, "type").as_str(), text(step, "step_up").as_str()) {
+            ("change_request", _) => all.flat_map(|one| changed(one, &step["changes"])).collect(),
+            ("request_capability", _) => all.map(|one| granted(one, &step["missing"])).collect(),
+            ("step_up", "login") => all
+                .map(|one| {
+                    let mut one = one.clone();
+                    one.mfa |= step["amr_values"][0] == "mfa";
+                    let known = LOGINS
+                        .iter()
+                        .find(|acr| chosen.iter().any(|one| one == **acr));
+                    one.acr = known.copied().or(one.acr);
+                    if step["old"] != true {
+                        one.auth_time = Some(NOW);
                     }
-                }
-                one
-            })
-            .collect(),
-        other => panic!("a step of another kind: {other:?}"),
+                    one
+                })
+                .collect(),
+            ("step_up", "approval") => all
+                .map(|one| {
+                    let mut one = one.clone();
+                    for person in chosen {
+                        if !one.approvers.contains(person) {
+                            one.approvers.push(person.clone());
+                        }
+                    }
+                    one
+                })
+                .collect(),
+            other => panic!("a step of another kind: {other:?}"),
+        };
+    // Who approved before approved another call.
+    if step["step_up"] != "approval" {
+        after.iter_mut().for_each(|one| one.approvers.clear());
     }
+    after
 }
 
-/// Every group of people who can do a step: as many as it asks for, of those it names. One empty
-/// group where it is no approval.
+/// Every group of people who can do a step: as many as it asks for, of those it names. For a login each
+/// strength that it names. One empty group where nothing is to be chosen.
 fn groups(step: &Value) -> Vec<Vec<String>> {
+    if let Some(strengths) = step["acr_values"].as_array().filter(|all| !all.is_empty()) {
+        let strengths = strengths.iter().map(|one| one.as_str().unwrap().to_owned());
+        return strengths.map(|one| vec![one]).collect();
+    }
     let Some(named) = step["approvers"].as_array() else {
         return vec![Vec::new()];
     };
@@ -300,9 +328,10 @@ fn changed(before: &Situation, changes: &Value) -> Vec<Situation> {
 fn values(argument: &str, situation: &Situation) -> Vec<Option<Value>> {
     let texts = |list: &[&str]| list.iter().map(|one| Some(json!(one))).collect::<Vec<_>>();
     match argument {
-        "to" => texts(TO),
+        "to" => texts(&[TO, MORE_TO].concat()),
         "region" => [texts(REGION), vec![None]].concat(),
         "currency" => texts(CURRENCIES),
+        "channel" => [texts(CHANNELS), vec![None]].concat(),
         "amount" => {
             // The ends of every range, in whole units, and what lies beside them.
             let entries = situation
@@ -311,9 +340,17 @@ fn values(argument: &str, situation: &Situation) -> Vec<Option<Value>> {
                 .chain(situation.derived.iter().flatten());
             let ends = entries.flat_map(|entry| {
                 let range = &entry["constraints"]["amount"];
-                [range["min"].as_i64(), range["max"].as_i64()]
+                let budget = &entry["limits"][0]["max"];
+                [
+                    range["min"].as_i64(),
+                    range["max"].as_i64(),
+                    budget.as_i64(),
+                ]
             });
-            let ends = ends.flatten().map(|end| end / 100);
+            let ends = ends
+                .flatten()
+                .map(|end| end / 100)
+                .chain(THRESHOLDS.iter().copied());
             let beside = ends.flat_map(|end| [end - 1, end, end + 1]);
             let some = beside.chain([1, 2]).filter(|end| *end > 0);
             some.map(|end| Some(json!(end))).collect()
@@ -342,19 +379,36 @@ fn granted(before: &Situation, missing: &Value) -> Situation {
 
 #[test]
 fn a_remedy_is_true_and_minimal_where_capabilities_decide() {
-    check(
-        "acme",
-        situations(&["email", "refund", "cancel", "export"], false),
-        90,
-    );
+    let scene = Scene {
+        actions: &["email", "refund", "cancel", "export"],
+        kind: None,
+        channels: false,
+    };
+    check("acme", scene, 90);
 }
 
 #[test]
 fn a_remedy_is_true_and_minimal_under_guard_rails() {
-    check("guarded", situations(&["refund"], true), 45);
+    let scene = Scene {
+        actions: &["refund"],
+        kind: Some("account"),
+        channels: true,
+    };
+    check("guarded", scene, 45);
 }
 
-fn check(project: &str, inputs: impl Strategy<Value = Situation>, least: usize) {
+#[test]
+fn a_remedy_is_true_and_minimal_where_guard_rails_judge_changes_and_people() {
+    let scene = Scene {
+        actions: &["refund", "message"],
+        kind: Some("account"),
+        channels: true,
+    };
+    check("watched", scene, 45);
+}
+
+fn check(project: &str, scene: Scene, least: usize) {
+    let inputs = situations(scene);
     let world = World::new(project);
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
     let config = Config {
@@ -398,9 +452,7 @@ fn judge(world: &World, situation: &Situation, steps: &[Value]) -> Result<(), St
         let ways = steps.fold(start, |ways, (step, people)| done(step, &ways, people));
         ways.iter().map(|way| world.code(way)).collect()
     };
-    // Of other arguments nobody can say beforehand what the guard rails will: they are left to judge.
-    let changes = steps.iter().any(|step| step["type"] == "change_request");
-    let good = |code: &String| code == "allowed" || changes && code.starts_with("policy.");
+    let good = |code: &String| code == "allowed";
     let whole: Vec<&Value> = steps.iter().collect();
     // Whoever of those named approves, it is enough.
     for people in choices(&whole) {
@@ -462,12 +514,18 @@ fn less(step: &Value) -> Vec<Value> {
         less["count"] = (count - 1).into();
         all.push(less);
     }
-    if step["acr_values"][0].is_string() && step["max_age"].is_i64() {
-        for part in ["acr_values", "max_age"] {
+    let parts = [
+        ("acr_values", step["acr_values"][0].is_string()),
+        ("amr_values", step["amr_values"][0].is_string()),
+        ("max_age", step["max_age"].is_i64()),
+    ];
+    let there = parts.iter().filter(|(_, there)| *there);
+    if there.clone().count() > 1 {
+        for (part, _) in there {
             let mut less = step.clone();
             less[part] = Value::Null;
             // Without an age the login may be the old one.
-            less["old"] = (part == "max_age").into();
+            less["old"] = less["max_age"].is_null().into();
             all.push(less);
         }
     }
@@ -497,6 +555,7 @@ fn a_remedy_among_very_many_ways_is_true() {
         derived: vec![entries.clone(), entries],
         acr: None,
         auth_time: None,
+        mfa: false,
         action: "email",
         power: "draft",
         kind: "customer-contact",

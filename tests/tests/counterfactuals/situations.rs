@@ -13,6 +13,8 @@ pub(crate) struct Situation {
     pub(crate) derived: Vec<Vec<Value>>,
     pub(crate) acr: Option<&'static str>,
     pub(crate) auth_time: Option<i64>,
+    /// Whether the login was with several factors.
+    pub(crate) mfa: bool,
     pub(crate) action: &'static str,
     pub(crate) power: &'static str,
     pub(crate) kind: &'static str,
@@ -29,74 +31,93 @@ pub(crate) const TO: &[&str] = &[
 ];
 pub(crate) const REGION: &[&str] = &["eu", "us"];
 pub(crate) const CURRENCIES: &[&str] = &["EUR", "CHF"];
+pub(crate) const CHANNELS: &[&str] = &["phone", "mail"];
 pub(crate) const LOGINS: &[&str] = &["urn:acme:loa:1", "urn:acme:loa:2", "urn:acme:loa:3"];
 pub(crate) const LEADS: &[&str] = &["user:lead-1", "user:lead-2", "user:lead-3", "user:8f1c2d"];
 
-pub(crate) fn situations(
-    actions: &'static [&'static str],
-    guarded: bool,
-) -> impl Strategy<Value = Situation> {
-    let datatype = move |action: &str| match action {
-        "email" => "customer-contact",
-        "export" => "report",
-        _ if guarded => "account",
-        _ => "contract",
-    };
-    let root = proptest::collection::vec(entry(true, guarded), 1..3);
+/// What is asked for in a project.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene {
+    pub(crate) actions: &'static [&'static str],
+    /// The type of the resource, where all actions have the same.
+    pub(crate) kind: Option<&'static str>,
+    /// Whether a refund has a channel.
+    pub(crate) channels: bool,
+}
+
+impl Scene {
+    fn kind(self, action: &str) -> &'static str {
+        self.kind.unwrap_or(match action {
+            "email" => "customer-contact",
+            "export" => "report",
+            _ => "contract",
+        })
+    }
+}
+
+pub(crate) fn situations(scene: Scene) -> impl Strategy<Value = Situation> {
+    let root = proptest::collection::vec(entry(true, scene), 1..3);
     let derived =
-        proptest::collection::vec(proptest::collection::vec(entry(false, guarded), 1..3), 0..2);
+        proptest::collection::vec(proptest::collection::vec(entry(false, scene), 1..3), 0..2);
     let login = (
         proptest::option::of(select(LOGINS)),
         proptest::option::of(0_i64..1200),
+        any::<bool>(),
     );
     let ask = (
-        select(actions),
-        select(&["draft", "propose", "execute"][..]),
-        select(&["contract-renewal", "audit"][..]),
+        select(scene.actions),
+        select(&["draft", "propose", "execute", "execute"][..]),
+        select(&["contract-renewal", "contract-renewal", "audit"][..]),
     );
     let args = (
         select(TO),
         proptest::option::of(select(REGION)),
         1_i64..1500,
         select(CURRENCIES),
+        proptest::option::of(select(CHANNELS)),
     );
-    (root, derived, login, ask, args).prop_map(
-        move |(
+    // Now and then somebody has approved already.
+    let approvers = prop_oneof![
+        3 => Just(Vec::new()),
+        1 => subsequence(LEADS.to_vec(), 1..=2),
+    ];
+    let all = (root, derived, login, ask, args, approvers);
+    all.prop_map(move |(root, derived, login, ask, args, approvers)| {
+        let (acr, age, mfa) = login;
+        let (action, power, purpose) = ask;
+        let (to, region, amount, currency, channel) = args;
+        let args = match action {
+            "email" | "message" => json!({"to": to, "region": region}),
+            "refund" if scene.channels => {
+                json!({"amount": amount, "currency": currency, "channel": channel})
+            }
+            "refund" => json!({"amount": amount, "currency": currency}),
+            _ => json!({}),
+        };
+        let Value::Object(mut args) = args else {
+            unreachable!()
+        };
+        args.retain(|_, value| !value.is_null());
+        Situation {
             root,
             derived,
-            (acr, age),
-            (action, power, purpose),
-            (to, region, amount, currency),
-        )| {
-            let args = match action {
-                "email" => json!({"to": to, "region": region}),
-                "refund" => json!({"amount": amount, "currency": currency}),
-                _ => json!({}),
-            };
-            let Value::Object(mut args) = args else {
-                unreachable!()
-            };
-            args.retain(|_, value| !value.is_null());
-            Situation {
-                root,
-                derived,
-                acr,
-                auth_time: age.map(|age| NOW - age),
-                action,
-                power,
-                kind: datatype(action),
-                purpose,
-                args,
-                approvers: Vec::new(),
-            }
-        },
-    )
+            acr,
+            auth_time: age.map(|age| NOW - age),
+            mfa,
+            action,
+            power,
+            kind: scene.kind(action),
+            purpose,
+            args,
+            approvers: approvers.into_iter().map(str::to_owned).collect(),
+        }
+    })
 }
 
 /// An entry of a root, which has everything, or of a further block, which has what it bounds.
-fn entry(root: bool, guarded: bool) -> impl Strategy<Value = Value> {
+fn entry(root: bool, scene: Scene) -> impl Strategy<Value = Value> {
     let powers = subsequence(vec!["draft", "propose", "execute"], 1..=3);
-    let actions = subsequence(vec!["email", "refund", "cancel", "export"], 1..=4);
+    let actions = subsequence(scene.actions.to_vec(), 1..=scene.actions.len());
     let constraints = constraints();
     let purpose = select(&["contract-renewal", "contract-renewal", "audit"][..]);
     (
@@ -104,19 +125,26 @@ fn entry(root: bool, guarded: bool) -> impl Strategy<Value = Value> {
         actions,
         purpose,
         constraints,
-        proptest::option::of(requires()),
+        (proptest::option::of(requires()), budget()),
         any::<[bool; 3]>(),
     )
         .prop_map(
-            move |(powers, actions, purpose, (to, region, amount, open), requires, there)| {
+            move |(powers, actions, purpose, bounds, (requires, budget), there)| {
+                let ((to, region), (amount, currency, channel), open) = bounds;
                 let mut bounds = Map::new();
                 // Bounds of one action's arguments: another action does not have them.
                 let members = match actions[0] {
-                    "email" => vec![("to", to), ("region", region)],
-                    "refund" => vec![("amount", amount)],
+                    "email" | "message" => vec![("to", to), ("region", region)],
+                    "refund" if scene.channels => vec![
+                        ("amount", amount),
+                        ("currency", currency),
+                        ("channel", channel),
+                    ],
+                    "refund" => vec![("amount", amount), ("currency", currency)],
                     _ => Vec::new(),
                 };
                 let bounded = !members.is_empty();
+                let budget = budget.filter(|_| actions[0] == "refund");
                 bounds.extend(
                     members
                         .into_iter()
@@ -138,8 +166,15 @@ fn entry(root: bool, guarded: bool) -> impl Strategy<Value = Value> {
                     }
                 }
                 if root {
-                    let contract = if guarded { "account" } else { "contract" };
-                    entry["datatypes"] = json!(["customer-contact", contract, "report"]);
+                    let kinds = scene
+                        .kind
+                        .map_or(json!(["customer-contact", "contract", "report"]), |kind| {
+                            json!([kind])
+                        });
+                    entry["datatypes"] = kinds;
+                }
+                if let Some(budget) = budget {
+                    entry["limits"] = json!([budget]);
                 }
                 if let Some(requires) = requires {
                     entry["requires"] = requires;
@@ -155,8 +190,12 @@ fn requires() -> impl Strategy<Value = Value> {
         (subsequence(LEADS.to_vec(), 2..=4), 1_i64..=2)
             .prop_map(|(approvers, count)| json!({"approvers": approvers, "count": count})),
     ];
+    let acr = prop_oneof![
+        select(LOGINS).prop_map(|one| json!(one)),
+        subsequence(LOGINS.to_vec(), 2..=3).prop_map(|several| json!(several)),
+    ];
     let parts = (
-        proptest::option::of(select(LOGINS)),
+        proptest::option::of(acr),
         proptest::option::of(1_i64..1200),
         proptest::option::of(approval),
     );
@@ -172,19 +211,44 @@ fn requires() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Bounds of three arguments, and whether the others are free.
-fn constraints() -> impl Strategy<Value = (Option<Value>, Option<Value>, Option<Value>, bool)> {
+/// What may be spent at most, now and then.
+fn budget() -> impl Strategy<Value = Option<Value>> {
+    let budget = (1_i64..800, select(CURRENCIES)).prop_map(|(max, currency)| {
+        json!({"type": "spend", "max": max * 100, "currency": currency, "decimals": 2})
+    });
+    prop_oneof![
+        3 => Just(None),
+        1 => budget.prop_map(Some),
+    ]
+}
+
+type Bounds = (
+    (Option<Value>, Option<Value>),
+    (Option<Value>, Option<Value>, Option<Value>),
+    bool,
+);
+
+/// Bounds of the arguments, and whether the others are free.
+fn constraints() -> impl Strategy<Value = Bounds> {
     let to = prop_oneof![
         Just(json!({"constraint_type": "email_domain", "values": ["customer.example"]})),
+        Just(json!({"constraint_type": "like", "pattern": "*@customer.example"})),
         select(TO).prop_map(|to| json!({"constraint_type": "exact", "value": to})),
+        select(TO).prop_map(|to| json!({"constraint_type": "not_one_of", "excluded": [to]})),
     ];
     let region =
         select(REGION).prop_map(|region| json!({"constraint_type": "one_of", "values": [region]}));
     let amount = (1_i64..800, 0_i64..800).prop_map(|(min, width)| json!({"constraint_type": "range", "min": min * 100, "max": (min + width) * 100}));
+    let currency = select(CURRENCIES)
+        .prop_map(|currency| json!({"constraint_type": "exact", "value": currency}));
+    let channel = select(CHANNELS).prop_map(|channel| json!({"constraint_type": "optional", "constraint": {"constraint_type": "exact", "value": channel}}));
     (
-        proptest::option::of(to),
-        proptest::option::of(region),
-        proptest::option::of(amount),
+        (proptest::option::of(to), proptest::option::of(region)),
+        (
+            proptest::option::of(amount),
+            proptest::option::weighted(0.2, currency),
+            proptest::option::of(channel),
+        ),
         any::<bool>(),
     )
 }

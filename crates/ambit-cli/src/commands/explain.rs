@@ -190,6 +190,9 @@ fn step_up(page: &mut Page, step: &Value) {
         if !listed(&step["acr_values"]).is_empty() {
             page.field("strength", listed(&step["acr_values"]));
         }
+        if !listed(&step["amr_values"]).is_empty() {
+            page.field("method", listed(&step["amr_values"]));
+        }
         if let Some(age) = step["max_age"].as_i64() {
             page.field("not before", format!("{age} s ago"));
         }

@@ -1,5 +1,7 @@
 //! `like`: patterns with stars.
 
+use alloc::string::String;
+
 use crate::Steps;
 
 /// One unit of a pattern.
@@ -34,6 +36,24 @@ pub(super) fn well_formed(pattern: &str) -> bool {
         });
     }
     true
+}
+
+/// A text that the pattern matches: `star` where the stars are.
+pub(super) fn filled(pattern: &str, star: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut escaped = false;
+    for character in pattern.chars() {
+        match character {
+            '\\' if !escaped => {
+                escaped = true;
+                continue;
+            }
+            '*' if !escaped => out.push_str(star),
+            _ => out.push(character),
+        }
+        escaped = false;
+    }
+    out
 }
 
 /// Greedy, going back to the last star only: what stands before it has matched as early as it

@@ -20,6 +20,7 @@
 
 mod cidr;
 mod email;
+mod examples;
 mod form;
 mod host;
 mod kind;
@@ -32,11 +33,13 @@ mod values;
 mod words;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::describe::phrases::Locale;
 use crate::describe::speech::{Speech, Style};
 use crate::json::Json;
 use crate::{Reason, Steps};
+use examples::Examples;
 use spec::Spec;
 pub(crate) use words::clause;
 
@@ -88,6 +91,50 @@ pub(crate) fn holds(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -
 #[must_use]
 pub fn reason(spec: Json<'_>) -> Reason {
     Spec::read(spec).map_or(Reason::CapabilityNone, |spec| spec.kind.reason())
+}
+
+/// Values that a constraint may match, and whether others need not be tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// Each as JSON in RFC 8785 form; `None` is an absent argument. What is nearest to the value that
+    /// was asked comes first.
+    pub values: Vec<Option<String>>,
+    /// Where several constraints bound one argument, and one of them says so: if none of all their
+    /// candidates matches all, nothing does.
+    pub complete: bool,
+}
+
+/// Values for a constraint, made from what it says and from the value that was asked: listed values,
+/// the ends of ranges, an address at each domain. [`matches()`] says which of them match.
+///
+/// Every value is paid for; none is added when no more than `reserve` steps are left.
+///
+/// ```
+/// use ambit_core::{Steps, constraint, json::{Document, Profile}};
+/// let spec = br#"{"constraint_type":"range","min":100,"max":500}"#;
+/// let spec = Document::parse(spec, Profile::Signed)?;
+/// let found = constraint::candidates(spec.root(), None, &Steps::new(), 0);
+/// assert_eq!(found.values, [Some("100".to_string()), Some("500".to_string())]);
+/// # Ok::<(), ambit_core::json::JsonError>(())
+/// ```
+#[must_use]
+pub fn candidates(
+    spec: Json<'_>,
+    asked: Option<Json<'_>>,
+    steps: &Steps,
+    reserve: u32,
+) -> Candidates {
+    let mut examples = Examples {
+        asked,
+        steps,
+        reserve,
+        out: Vec::new(),
+    };
+    let complete = Spec::read(spec).is_some_and(|spec| examples.add(spec));
+    Candidates {
+        values: examples.out,
+        complete,
+    }
 }
 
 /// One clause for people that says which values match: "at most 500.00", "one of `a`, `b`". It

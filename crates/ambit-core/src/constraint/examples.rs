@@ -1,0 +1,233 @@
+//! Values that a constraint may match, made from what it says and what was asked.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::kind::Kind;
+use super::spec::Spec;
+use super::{like, values};
+use crate::Steps;
+use crate::json::{Json, Kind as JsonKind, Writer, canonical};
+
+/// Stands where a constraint leaves text open.
+const OPEN: &str = "x";
+/// The longest part of what was asked that goes into an example: a local part (RFC 5321 section
+/// 4.5.3.1.1) or a file's name.
+const PART: usize = 64;
+/// Of so many schemes and so many hosts each pair is an example.
+const PAIRS: usize = 4;
+
+/// Collects values for one constraint. They are candidates: whether one matches is for
+/// [`matches()`](super::matches()) to say.
+///
+/// Bounds and what was asked are written by others: every value is paid for in steps, and collecting
+/// ends when no more than `reserve` are left.
+pub(super) struct Examples<'a, 's> {
+    pub(super) asked: Option<Json<'a>>,
+    pub(super) steps: &'s Steps,
+    pub(super) reserve: u32,
+    /// As JSON, RFC 8785; `None` is an absent argument.
+    pub(super) out: Vec<Option<String>>,
+}
+
+impl<'a> Examples<'a, '_> {
+    /// Adds values; `true` if no others than those of all constraints together need to be tried.
+    pub(super) fn add(&mut self, spec: Spec<'a>) -> bool {
+        let [first, second, third] = spec.members;
+        if self.steps.left() <= self.reserve || !self.steps.take(1) {
+            return false;
+        }
+        match spec.kind {
+            Kind::Exact => first.into_iter().for_each(|value| self.json(value)),
+            Kind::OneOf => elements(first).for_each(|value| self.json(value)),
+            Kind::Range => self.ends(first, second),
+            Kind::Optional => {
+                self.push(None);
+                return inner(first).is_some_and(|inner| self.add(inner));
+            }
+            // Of several that must hold, one with few values is enough, and the ends of all count.
+            Kind::All => return specs(first).fold(false, |few, inner| self.add(inner) || few),
+            // Of alternatives, all must have few.
+            Kind::Any => return specs(first).fold(true, |few, inner| self.add(inner) && few),
+            _ => {
+                self.open(spec.kind, first, second, third);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The kinds that many values match: one or two of them.
+    fn open(
+        &mut self,
+        kind: Kind,
+        first: Option<Json<'a>>,
+        second: Option<Json<'a>>,
+        third: Option<Json<'a>>,
+    ) {
+        match kind {
+            Kind::NotOneOf => self.other(first),
+            Kind::Like => {
+                let pattern = text(first).unwrap_or_default();
+                self.string(&like::filled(pattern, OPEN));
+                self.string(&like::filled(pattern, ""));
+            }
+            Kind::EmailDomain => {
+                let asked = text(self.asked).and_then(|asked| asked.rsplit_once('@'));
+                let local = asked.map(|(local, _)| local);
+                let local = local.filter(|local| local.len() <= PART).unwrap_or(OPEN);
+                for domain in elements(first).filter_map(Json::as_str) {
+                    self.string(&format!("{local}@{domain}"));
+                    self.string(&format!("{OPEN}@{domain}"));
+                }
+            }
+            Kind::Url => {
+                let path = text(third).unwrap_or("/");
+                for scheme in elements(first).filter_map(Json::as_str).take(PAIRS) {
+                    for host in elements(second).filter_map(Json::as_str).take(PAIRS) {
+                        self.string(&format!("{scheme}://{host}{path}"));
+                    }
+                }
+            }
+            Kind::Subpath => {
+                let root = text(first).unwrap_or_default();
+                let asked = text(self.asked).and_then(|asked| asked.rsplit_once('/'));
+                if let Some((_, name)) = asked.filter(|(_, name)| name.len() <= PART) {
+                    self.string(&format!("{}/{name}", root.trim_end_matches('/')));
+                }
+                self.string(root);
+            }
+            Kind::Cidr => {
+                for range in elements(first).filter_map(Json::as_str) {
+                    let address = range.split_once('/').map_or(range, |(address, _)| address);
+                    self.string(address);
+                }
+            }
+            Kind::Each => self.lists_of(inner(first)),
+            Kind::Subset => {
+                let listed = |value: &Json<'a>| self.is_listed(first, *value);
+                let kept = elements(self.asked).filter(listed).collect();
+                self.list(kept);
+                self.list(elements(first).collect());
+                self.list(Vec::new());
+            }
+            Kind::Contains => {
+                let lacking = |value: &Json<'a>| !self.is_listed(self.asked, *value);
+                let lacking = elements(first).filter(lacking);
+                let all = elements(self.asked).chain(lacking).collect();
+                self.list(all);
+                self.list(elements(first).collect());
+            }
+            Kind::Count => {
+                let most = second.and_then(Json::as_int).unwrap_or(i64::MAX);
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                self.list(elements(self.asked).take(most).collect());
+            }
+            _ => self.asked.into_iter().for_each(|value| self.json(value)),
+        }
+    }
+
+    /// The end that was passed comes first: it is the nearest to what was asked.
+    fn ends(&mut self, min: Option<Json<'a>>, max: Option<Json<'a>>) {
+        let integer = |end: Option<Json<'_>>| end.and_then(Json::as_int);
+        let above = integer(self.asked) >= integer(max);
+        let ends = if above { [max, min] } else { [min, max] };
+        ends.into_iter().flatten().for_each(|end| self.json(end));
+    }
+
+    /// A value of the type of those that are excluded, and none of them.
+    fn other(&mut self, excluded: Option<Json<'a>>) {
+        let Some(one) = elements(excluded).next() else {
+            return;
+        };
+        match one.kind() {
+            JsonKind::Bool => {
+                self.push(Some("true".into()));
+                self.push(Some("false".into()));
+            }
+            JsonKind::Number => {
+                let integers = || elements(excluded).filter_map(Json::as_int);
+                let above = integers().max().map(|most| most.saturating_add(1));
+                let below = integers().min().map(|least| least.saturating_sub(1));
+                let beside = above.into_iter().chain(below);
+                beside.for_each(|one| self.push(Some(format!("{one}"))));
+            }
+            _ => {
+                let mut text = String::from(OPEN);
+                while elements(excluded).any(|one| one.as_str() == Some(text.as_str())) {
+                    text.push_str(OPEN);
+                }
+                self.string(&text);
+            }
+        }
+    }
+
+    /// Lists whose every element matches: of what was asked, else of one example, else empty.
+    fn lists_of(&mut self, element: Option<Spec<'a>>) {
+        let Some(element) = element else { return };
+        let mut one = Examples {
+            asked: elements(self.asked).next(),
+            out: Vec::new(),
+            ..*self
+        };
+        one.add(element);
+        let texts = one.out.into_iter().flatten();
+        texts.for_each(|text| self.push(Some(format!("[{text}]"))));
+        self.list(Vec::new());
+    }
+
+    /// Whether the list has the value; without steps it does not.
+    fn is_listed(&self, list: Option<Json<'a>>, value: Json<'a>) -> bool {
+        list.is_some_and(|list| values::listed(list, value, self.steps))
+    }
+
+    fn push(&mut self, value: Option<String>) {
+        let length = value.as_ref().map_or(0, String::len);
+        if self.steps.take(1_usize.saturating_add(length / 16)) {
+            self.out.push(value);
+        }
+    }
+
+    fn json(&mut self, value: Json<'_>) {
+        let mut out = Writer::default();
+        if canonical(value, &mut out) {
+            self.push(Some(out.finish()));
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        let mut out = Writer::default();
+        out.string(text);
+        self.push(Some(out.finish()));
+    }
+
+    fn list(&mut self, values: Vec<Json<'_>>) {
+        let mut out = Writer::default();
+        let mut whole = true;
+        out.array(|out| {
+            for value in values {
+                whole = whole && canonical(value, out);
+            }
+        });
+        if whole {
+            self.push(Some(out.finish()));
+        }
+    }
+}
+
+fn elements(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> {
+    list.into_iter().flat_map(Json::elements)
+}
+
+fn inner(constraint: Option<Json<'_>>) -> Option<Spec<'_>> {
+    Spec::read(constraint?)
+}
+
+fn specs(list: Option<Json<'_>>) -> impl Iterator<Item = Spec<'_>> {
+    elements(list).filter_map(Spec::read)
+}
+
+fn text(value: Option<Json<'_>>) -> Option<&str> {
+    value.and_then(Json::as_str)
+}
