@@ -67,7 +67,7 @@ impl Spend<'_> {
 }
 
 /// The bounds of all budgets as constraints, in JSON: for each layer, for each entry, an object from the
-/// argument's name to a constraint.
+/// argument's name to a list of constraints.
 pub(crate) fn constraints(layers: &[Layer<'_>], power: Power) -> String {
     let mut out = Writer::default();
     out.array(|out| {
@@ -92,13 +92,10 @@ fn write_entry(entry: Json<'_>, power: Power, out: &mut Writer) {
     names.dedup();
     out.object(|out| {
         for name in names {
-            out.name(name).object(|out| {
-                out.name("constraint_type").string("all");
-                out.name("constraints").array(|out| {
-                    for spend in &spends {
-                        spend.write(name, out);
-                    }
-                });
+            out.name(name).array(|out| {
+                for spend in &spends {
+                    spend.write(name, out);
+                }
             });
         }
     });

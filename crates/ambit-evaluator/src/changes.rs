@@ -9,15 +9,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Ask, Mismatch, Place, broken, match_entry, unnamed};
-use ambit_core::constraint;
-use ambit_core::json::{Document, Profile};
+use ambit_core::constraint::{self, Ends};
+use ambit_core::json::{Document, Json, Profile};
 
 use crate::Case;
 use crate::authority::{Layer, Selected};
 use crate::budget;
 use crate::remedy::{Change, Remedy, Step};
 use crate::requires;
-use crate::trial::{Trials, Way};
+use crate::trial::{self, Trials, Way};
 use crate::witness::{self, Entry};
 
 /// So many ways are looked at, those first that change the fewest arguments of each layer.
@@ -39,7 +39,7 @@ pub(crate) fn smallest(case: &Case<'_>, layers: &[Layer<'_>], ask: &Ask<'_>) -> 
     let budgets = budget::constraints(layers, ask.power);
     let budgets = Document::parse(budgets.as_bytes(), Profile::Signed).ok()?;
     let places: Vec<Place> = layers.iter().map(Layer::place).collect();
-    let entries = witness::entries(layers, budgets.root(), ambit_core::json::Json::null());
+    let entries = witness::entries(layers, budgets.root(), Json::null());
     let asks = [false, true].map(|approved| Ask { approved, ..*ask });
     let names = changed(case, &entries, &places, &asks);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -52,7 +52,8 @@ pub(crate) fn smallest(case: &Case<'_>, layers: &[Layer<'_>], ask: &Ask<'_>) -> 
         let ways = ways(case, &layers, &ask, enough);
         trials.best(case, &ask, ways)
     });
-    found.into_iter().flatten().min_by_key(Remedy::weight)
+    let least = found.into_iter().flatten().min_by_key(Remedy::weight)?;
+    Some(trial::fewest_changes(case, least))
 }
 
 /// The arguments that any entry wants changed.
@@ -151,7 +152,7 @@ fn way<'l, 'p>(
 ) -> Option<Way<'l, 'p>> {
     let mut changes: Vec<Change> = Vec::new();
     for change in chosen.iter().flat_map(|candidate| &candidate.changes) {
-        add_change(&mut changes, change);
+        add_change(case, &mut changes, change.clone());
     }
     let entries: Vec<&Entry<'p>> = chosen.iter().map(|candidate| &candidate.entry).collect();
     let possible = |change: &Change, other: Option<&Entry<'p>>| {
@@ -190,31 +191,23 @@ fn way<'l, 'p>(
 /// not cover. `None` where no change helps: an argument is not covered that the action needs.
 fn changes(case: &Case<'_>, entry: &Entry<'_>, place: Place, ask: &Ask<'_>) -> Option<Vec<Change>> {
     let action = case.bundle.action(case.request.action)?;
-    let asked =
-        |argument: &str| constraint::value_text(ask.args.get(argument), case.unit(argument));
     let mut changes = Vec::new();
-    for (argument, spec, _) in broken(entry.selected.entry, ask, case.steps) {
+    let budgets = entry.budgets.members().flat_map(|(argument, budgets)| {
+        let budgets = budgets.elements();
+        budgets.map(move |spec| (argument, spec))
+    });
+    let budgets = budgets
+        .filter(|(argument, spec)| !constraint::matches(*spec, ask.args.get(argument), case.steps));
+    let bounds = broken(entry.selected.entry, ask, case.steps);
+    let bounds = bounds.iter().map(|(argument, spec, _)| (*argument, *spec));
+    for (argument, spec) in bounds.chain(budgets) {
         // A bound of an argument that the action does not have: nothing can be given for it.
         action.argument(argument)?;
-        changes.push(Change {
-            argument: String::from(argument),
-            asked: asked(argument),
-            allowed: constraint::describe(spec, case.unit(argument)),
-            example: None,
-        });
-    }
-    for (argument, spec) in entry.budgets.members() {
-        if constraint::matches(spec, ask.args.get(argument), case.steps) {
-            continue;
-        }
-        action.argument(argument)?;
-        let change = Change {
-            argument: String::from(argument),
-            asked: asked(argument),
-            allowed: constraint::describe(spec, case.unit(argument)),
-            example: None,
-        };
-        add_change(&mut changes, &change);
+        add_change(
+            case,
+            &mut changes,
+            Change::of(case, ask, argument, Some(spec)),
+        );
     }
     if place == Place::Derived {
         return Some(changes);
@@ -223,24 +216,52 @@ fn changes(case: &Case<'_>, entry: &Entry<'_>, place: Place, ask: &Ask<'_>) -> O
         if action.argument(argument)?.required() {
             return None;
         }
-        changes.push(Change {
-            argument: String::from(argument),
-            asked: asked(argument),
-            allowed: String::from("left out"),
-            example: None,
-        });
+        changes.push(Change::of(case, ask, argument, None));
     }
     Some(changes)
 }
 
-/// One change an argument: the bounds of several layers hold together.
-fn add_change(changes: &mut Vec<Change>, more: &Change) {
+impl Change {
+    /// Into what this bound allows; without one the argument must be left out.
+    fn of(case: &Case<'_>, ask: &Ask<'_>, argument: &str, bound: Option<Json<'_>>) -> Self {
+        let unit = case.unit(argument);
+        Self {
+            argument: String::from(argument),
+            asked: constraint::value_text(ask.args.get(argument), unit),
+            allowed: bound.map_or_else(
+                || String::from("left out"),
+                |bound| constraint::describe(bound, unit),
+            ),
+            ends: bound.and_then(constraint::ends),
+            example: None,
+        }
+    }
+}
+
+/// One change an argument: the bounds of several layers hold together. Of ranges what they share is told.
+fn add_change(case: &Case<'_>, changes: &mut Vec<Change>, more: Change) {
     let known = changes
         .iter_mut()
         .find(|change| change.argument == more.argument);
     match known {
         Some(change) if change.allowed == more.allowed => {}
-        Some(change) => change.allowed = alloc::format!("{} and {}", change.allowed, more.allowed),
-        None => changes.push(more.clone()),
+        Some(change) => match (change.ends, more.ends) {
+            (Some(one), Some(two)) => {
+                let (min, max) = shared(one, two);
+                change.ends = Some((min, max));
+                change.allowed = constraint::describe_ends(min, max, case.unit(&more.argument));
+            }
+            _ => {
+                change.allowed = alloc::format!("{} and {}", change.allowed, more.allowed);
+                change.ends = None;
+            }
+        },
+        None => changes.push(more),
     }
+}
+
+/// The larger lower end and the smaller upper end.
+fn shared(one: Ends, two: Ends) -> Ends {
+    let max = [one.1, two.1].into_iter().flatten().min();
+    (one.0.max(two.0), max)
 }

@@ -56,7 +56,7 @@ pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
     let Some(denial) = denial(program, &verdict) else {
         return Ok(());
     };
-    let nothing = Remedy { steps: Vec::new() };
+    let nothing = Remedy::default();
     let remedy = settle(case, nothing, &found.receipts, &mut Vec::new());
     Err(denial.with_remedy(remedy))
 }
@@ -77,6 +77,7 @@ pub(crate) fn settle(
     let Some(program) = program(case).ok()? else {
         return Some(remedy);
     };
+    let mut extra = Remedy::default();
     for _ in 0..ROUNDS {
         let kept = Some(receipts).filter(|_| remedy.keeps_digest());
         let person = Person::of(case, kept.unwrap_or_default());
@@ -97,7 +98,7 @@ pub(crate) fn settle(
             let narrow = denied.is_some() || !ways.complete;
             return Some(if narrow { ways.only(&good) } else { remedy });
         }
-        remedy = with_step_up(case, program, &denied?, remedy, receipts)?;
+        remedy = with_step_up(case, program, &denied?, remedy, &mut extra, receipts)?;
     }
     None
 }
@@ -163,12 +164,14 @@ fn erring_forbids(program: &Program<'_>, verdict: &Verdict) -> Vec<usize> {
     erring.filter(forbids).collect()
 }
 
-/// The remedy, and what a person can do so that none of the forbids is left, if they all say so.
+/// The remedy with what a person can do so that none of the forbids is left, if they all say so: that is
+/// added to `extra`. What the capabilities require is looked at anew.
 fn with_step_up(
     case: &Case<'_>,
     program: &Program<'_>,
     verdict: &Verdict,
     remedy: Remedy,
+    extra: &mut Remedy,
     receipts: &[Receipt],
 ) -> Option<Remedy> {
     if verdict.forbids.is_empty() || !erring_forbids(program, verdict).is_empty() {
@@ -194,14 +197,22 @@ fn with_step_up(
     // With the first receipt other entries may apply than those that were judged without, and they may
     // want people who are enough for the policies too. What was approved for another call is void.
     let token = remedy.keeps_token();
-    let alone = authority::select(case, approved, token);
-    let selected = alone.or_else(|| authority::select(case, true, token))?;
-    let needed = requires::remedy(case, &selected, &people)?;
+    let needed = |approved: bool| {
+        let selected = authority::select(case, approved, token)?;
+        requires::remedy(case, &selected, &people)
+    };
+    let alone = needed(approved).filter(|needed| approved || !needed.asks_approval());
+    let needed = alone.or_else(|| needed(true))?;
     if !before && needed.asks_approval() {
         more.steps
             .retain(|step| !matches!(step, Step::Approval { .. }));
     }
-    Some(needed.and(remedy).and(more))
+    *extra = core::mem::take(extra).and(more);
+    let mut remedy = remedy;
+    remedy
+        .steps
+        .retain(|step| !matches!(step, Step::Login(_) | Step::Approval { .. }));
+    Some(remedy.and(needed).and(extra.clone()))
 }
 
 fn step(case: &Case<'_>, kind: &str) -> Option<Step> {

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Ask, Mismatch, powers_for, purposes_for};
+use ambit_core::constraint::Ends;
 use ambit_core::json::Writer;
 
 use crate::Case;
@@ -15,7 +16,7 @@ use crate::requires::{self, Approval};
 use crate::text::joined;
 
 /// What would help, in the order in which it must be done.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Remedy {
     pub(crate) steps: Vec<Step>,
 }
@@ -54,8 +55,19 @@ pub(crate) struct Change {
     pub(crate) argument: String,
     pub(crate) asked: String,
     pub(crate) allowed: String,
+    /// What is allowed, where that is a range of integers.
+    pub(crate) ends: Option<Ends>,
     /// A value with which everything is allowed: told where the guard rails judged it.
-    pub(crate) example: Option<String>,
+    pub(crate) example: Option<Example>,
+}
+
+/// A value that was tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Example {
+    /// For people.
+    pub(crate) text: String,
+    /// As JSON; `None` where the argument is left out.
+    pub(crate) json: Option<String>,
 }
 
 /// The capability that is asked for.
@@ -420,9 +432,11 @@ impl Login {
 impl Change {
     fn text(&self) -> String {
         let text = format!("{} {}, {}", self.argument, self.asked, self.allowed);
-        let only = |example: &&String| self.allowed.strip_prefix("exactly ") == Some(example);
-        match self.example.as_ref().filter(|example| !only(example)) {
-            Some(example) => format!("{text}, for example {example}"),
+        let others = |example: &&Example| {
+            example.json.is_some() && self.allowed.strip_prefix("exactly ") != Some(&example.text)
+        };
+        match self.example.as_ref().filter(others) {
+            Some(example) => format!("{text}, for example {}", example.text),
             None => text,
         }
     }
@@ -436,7 +450,7 @@ fn write_changes(changes: &[Change], out: &mut Writer) {
                 out.name("asked").string(&change.asked);
                 out.name("allowed").string(&change.allowed);
                 if let Some(example) = &change.example {
-                    out.name("example").string(example);
+                    out.name("example").string(&example.text);
                 }
             });
         }

@@ -9,9 +9,9 @@ use ambit_core::json::{Document, Json, Profile, Writer, canonical};
 use ambit_policy::cedar::{Literal, texts};
 
 use crate::Case;
-use crate::authority;
+use crate::authority::{self, Selected};
 use crate::rails;
-use crate::remedy::{Change, Remedy, Step};
+use crate::remedy::{Change, Example, Remedy, Step};
 use crate::requires;
 use crate::witness::{self, Entry};
 
@@ -183,8 +183,8 @@ fn literals(case: &Case<'_>, mut policies: Vec<usize>) -> String {
     out.finish()
 }
 
-/// The call with these values instead: the same entries must apply, and what they require of people and
-/// the guard rails ask for on top is the rest of the remedy.
+/// The call with these values instead, with receipts or without: the same entries must apply, and what
+/// they require of people and the guard rails ask for on top is the rest of the remedy.
 fn judged(
     case: &Case<'_>,
     ask: &Ask<'_>,
@@ -192,8 +192,34 @@ fn judged(
     values: &[Value<'_>],
     blocking: &mut Vec<usize>,
 ) -> Option<Remedy> {
-    let changes = way.changes();
-    let text = arguments(case.arguments, changes, values)?;
+    let told = way.changes().iter().zip(values);
+    let told = told.map(|(change, value)| Change {
+        example: Some(Example {
+            text: constraint::value_text(*value, case.unit(&change.argument)),
+            json: value.map(|value| {
+                let mut out = Writer::default();
+                out.json(value);
+                out.finish()
+            }),
+        }),
+        ..change.clone()
+    });
+    let same = |selected: &[Selected<'_>]| {
+        let mut pairs = selected.iter().zip(&way.entries);
+        pairs.all(|(one, entry)| one.index == entry.selected.index)
+    };
+    changed(case, ask.approved, told.collect(), same, blocking)
+}
+
+/// The remedy of which these changes are the first step.
+fn changed(
+    case: &Case<'_>,
+    approved: bool,
+    changes: Vec<Change>,
+    fits: impl FnOnce(&[Selected<'_>]) -> bool,
+    blocking: &mut Vec<usize>,
+) -> Option<Remedy> {
+    let text = arguments(case.arguments, &changes)?;
     let arguments = Document::parse(text.as_bytes(), Profile::Signed).ok()?;
     let action = case.bundle.action(case.request.action)?;
     let texts = texts(action, arguments.root());
@@ -203,38 +229,57 @@ fn judged(
         texts: &texts,
         ..*case
     };
-    let selected = authority::select(&other, ask.approved, true)?;
-    let same = selected.iter().zip(&way.entries);
-    if !same
-        .map(|(one, entry)| (one.index, entry.selected.index))
-        .all(|(one, entry)| one == entry)
-    {
-        return None;
-    }
-    let remedy = requires::remedy(&other, &selected, &[])?;
-    let remedy = Some(remedy).filter(|remedy| remedy.asks_approval() == ask.approved)?;
+    let selected = authority::select(&other, approved, true)?;
+    let remedy = requires::remedy(&other, &selected, &[]).filter(|_| fits(&selected))?;
+    let remedy = Some(remedy).filter(|remedy| remedy.asks_approval() == approved)?;
     let mut steps = rails::settle(&other, remedy, &[], blocking)?.steps;
     if !changes.is_empty() {
-        let told = changes.iter().zip(values).map(|(change, value)| Change {
-            example: Some(constraint::value_text(*value, case.unit(&change.argument))),
-            ..change.clone()
-        });
-        steps.insert(0, Step::ChangeRequest(told.collect()));
+        steps.insert(0, Step::ChangeRequest(changes));
     }
     Some(Remedy { steps })
 }
 
-/// The arguments with these values, in RFC 8785 form.
-fn arguments(before: Json<'_>, changes: &[Change], values: &[Value<'_>]) -> Option<String> {
+/// The remedy without changes that are not needed: where the guard rails ask people for more, other
+/// entries may apply than those for which the arguments were changed.
+pub(crate) fn fewest_changes(case: &Case<'_>, mut remedy: Remedy) -> Remedy {
+    while let Some(smaller) = with_one_less(case, &remedy) {
+        remedy = smaller;
+    }
+    remedy
+}
+
+fn with_one_less(case: &Case<'_>, remedy: &Remedy) -> Option<Remedy> {
+    let Some(Step::ChangeRequest(changes)) = remedy.steps.first() else {
+        return None;
+    };
+    if changes.iter().any(|change| change.example.is_none()) {
+        return None;
+    }
+    let less = (0..changes.len()).flat_map(|at| {
+        let others = changes
+            .iter()
+            .enumerate()
+            .filter(move |(one, _)| *one != at);
+        let others: Vec<Change> = others.map(|(_, change)| change.clone()).collect();
+        [false, true]
+            .map(|approved| changed(case, approved, others.clone(), |_| true, &mut Vec::new()))
+    });
+    let mut less = less.flatten();
+    less.find(|less| less.weight() < remedy.weight() && !less.steps.is_empty())
+}
+
+/// The arguments with these changes, in RFC 8785 form.
+fn arguments(before: Json<'_>, changes: &[Change]) -> Option<String> {
     let is_changed = |name: &str| changes.iter().any(|change| change.argument == name);
     let mut out = Writer::default();
     out.object(|out| {
         for (name, value) in before.members().filter(|(name, _)| !is_changed(name)) {
             out.name(name).json(value);
         }
-        for (change, value) in changes.iter().zip(values) {
-            if let Some(value) = value {
-                out.name(&change.argument).json(*value);
+        for change in changes {
+            let example = change.example.as_ref();
+            if let Some(value) = example.and_then(|example| example.json.as_ref()) {
+                out.name(&change.argument).raw(value);
             }
         }
     });

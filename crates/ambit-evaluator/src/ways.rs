@@ -1,5 +1,6 @@
 //! The ways in which a remedy can be done: which of several logins, which people of several.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -45,19 +46,33 @@ impl Ways {
     }
 
     /// What remains of the remedy where only some ways are `good`: of one step all that are, else the
-    /// first way.
+    /// first way of those that need the fewest people.
     pub(crate) fn only(&self, good: &[&[Step]]) -> Remedy {
-        let first = good.first().copied().unwrap_or_default();
-        let mut steps = first.to_vec();
+        let fewest = good.iter().min_by_key(|way| people(way));
+        let mut steps = fewest.copied().unwrap_or_default().to_vec();
         if let Some(at) = self.open
             && let Some(step) = steps.get_mut(at)
         {
-            for other in good.iter().skip(1).filter_map(|way| way.get(at)) {
+            let others = good
+                .iter()
+                .filter(|way| !fewest.is_some_and(|one| core::ptr::eq(*one, **way)));
+            for other in others.filter_map(|way| way.get(at)) {
                 join(step, other);
             }
         }
-        Remedy { steps }
+        // Who approves for one step may do for another as well.
+        Remedy::default().and(Remedy { steps })
     }
+}
+
+/// How many people approve.
+fn people(way: &[Step]) -> usize {
+    let approvals = way.iter().filter_map(|step| match step {
+        Step::Approval { approval, .. } => Some(&approval.approvers),
+        _ => None,
+    });
+    let people: BTreeSet<&String> = approvals.flatten().collect();
+    people.len()
 }
 
 const fn is_one_of_several(step: &Step) -> bool {

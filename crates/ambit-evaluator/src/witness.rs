@@ -19,7 +19,7 @@ use crate::authority::{Layer, Selected, Source};
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'p> {
     pub(crate) selected: Selected<'p>,
-    /// Its budgets as constraints (see [`budget`](crate::budget)).
+    /// Its budgets as constraints, by argument (see [`budget`](crate::budget)).
     pub(crate) budgets: Json<'p>,
     /// Values of arguments that its bounds may match (see [`pool`]).
     values: Json<'p>,
@@ -84,18 +84,26 @@ pub(crate) fn fitting<'p>(
     let mut complete = false;
     let mut fitting = Vec::new();
     for entry in way {
-        let Some(found) = entry.values.get(argument) else {
-            continue;
-        };
-        complete |= found.get("complete").and_then(Json::as_bool) == Some(true);
-        let values = found.get("values").into_iter().flat_map(Json::elements);
-        for value in values.map(|value| value.elements().next()) {
-            if fits(case, ask, way, argument, value) {
-                fitting.push(value);
-            }
-        }
+        let fits = |value: &Option<Json<'_>>| fits(case, ask, way, argument, *value);
+        fitting.extend(entry.values(argument).filter(fits));
+        complete |= entry.says_all(argument);
     }
     (fitting, complete)
+}
+
+impl<'p> Entry<'p> {
+    fn values(&self, argument: &str) -> impl Iterator<Item = Option<Json<'p>>> + use<'p> {
+        let found = self.values.get(argument);
+        let values = found.and_then(|found| found.get("values"));
+        let values = values.into_iter().flat_map(Json::elements);
+        values.map(|value| value.elements().next())
+    }
+
+    fn says_all(&self, argument: &str) -> bool {
+        let found = self.values.get(argument);
+        let complete = found.and_then(|found| found.get("complete"));
+        complete.and_then(Json::as_bool) == Some(true)
+    }
 }
 
 /// Whether the argument may have this value: by its type, and by every entry of `way`.
@@ -126,17 +134,21 @@ pub(crate) fn exists(
     argument: &str,
     other: Option<&Entry<'_>>,
 ) -> bool {
-    let (values, complete) = fitting(case, ask, way, argument);
+    let (mut values, complete) = fitting(case, ask, way, argument);
+    if let Some(other) = other {
+        let fits = |value: &Option<Json<'_>>| fits(case, ask, way, argument, *value);
+        values.extend(other.values(argument).filter(fits));
+    }
     let other = other.map(|other| Bound::of(other, argument));
     let avoids = |value: &Option<Json<'_>>| {
         let other = other.as_ref();
         other.is_none_or(|other| !other.holds(*value, case))
     };
-    if complete || values.iter().any(avoids) {
+    if complete || !values.is_empty() {
         return values.iter().any(avoids);
     }
-    // Of many values, one that another bound does not hold.
-    match other.map(|other| (other.cover, other.budget)) {
+    // None was found: of many values there may be one that another bound does not hold.
+    match other.map(|other| (other.cover, other.budgets)) {
         None | Some((Cover::Absent, _) | (_, Some(_))) => true,
         Some((Cover::Free, None)) => false,
         Some((Cover::Spec(other), None)) => {
@@ -152,7 +164,8 @@ pub(crate) fn exists(
 #[derive(Clone, Copy)]
 struct Bound<'p> {
     cover: Cover<'p>,
-    budget: Option<Json<'p>>,
+    /// A list of constraints.
+    budgets: Option<Json<'p>>,
 }
 
 #[derive(Clone, Copy)]
@@ -174,8 +187,12 @@ impl<'p> Bound<'p> {
         };
         Self {
             cover,
-            budget: entry.budgets.get(argument),
+            budgets: entry.budgets.get(argument),
         }
+    }
+
+    fn budgets(self) -> impl Iterator<Item = Json<'p>> {
+        self.budgets.into_iter().flat_map(Json::elements)
     }
 
     fn holds(self, value: Option<Json<'_>>, case: &Case<'_>) -> bool {
@@ -185,7 +202,7 @@ impl<'p> Bound<'p> {
             Cover::Absent => value.is_none(),
             Cover::Spec(spec) => meets(spec),
         };
-        covered && self.budget.is_none_or(meets)
+        covered && self.budgets().all(meets)
     }
 
     fn write_values(
@@ -204,7 +221,7 @@ impl<'p> Bound<'p> {
             },
             Cover::Spec(spec) => of(spec),
         };
-        if let Some(budget) = self.budget.map(of) {
+        for budget in self.budgets().map(of) {
             found.values.extend(budget.values);
             found.complete |= budget.complete;
         }

@@ -3,6 +3,9 @@
 
 mod situations;
 
+use ambit_core::Steps;
+use ambit_core::constraint::{self, Unit};
+use ambit_core::json::{Document, Profile};
 use ambit_evaluator::{ChainCache, evaluate};
 use ambit_policy::Bundle;
 use ambit_tests::case::PolicySpec;
@@ -302,12 +305,14 @@ fn choices(steps: &[&Value]) -> Vec<Vec<Vec<String>>> {
     })
 }
 
-/// Every way to change the named arguments, out of the values that any bound here could want.
+/// Every way to change the named arguments as the step says, out of the values that any bound here could
+/// want.
 fn changed(before: &Situation, changes: &Value) -> Vec<Situation> {
     let mut ways = vec![before.clone()];
     for change in changes.as_array().unwrap() {
         let name = change["argument"].as_str().unwrap();
-        let values = values(name, before);
+        let mut values = values(name, before);
+        values.retain(|value| is_allowed(before, change, value.as_ref()));
         let with = |one: &Situation| {
             let mut all = Vec::new();
             for value in &values {
@@ -323,6 +328,52 @@ fn changed(before: &Situation, changes: &Value) -> Vec<Situation> {
         ways = ways.iter().flat_map(with).collect();
     }
     ways
+}
+
+/// Whether the value meets every bound of the token that the step describes.
+fn is_allowed(situation: &Situation, change: &Value, value: Option<&Value>) -> bool {
+    let name = change["argument"].as_str().unwrap();
+    let allowed = change["allowed"].as_str().unwrap();
+    if name == "amount" {
+        return value.is_some_and(|value| is_within(allowed, value.as_i64().unwrap()));
+    }
+    let value = value.map(ToString::to_string);
+    let value = value.as_ref();
+    let value = value.map(|text| Document::parse(text.as_bytes(), Profile::Signed).unwrap());
+    let entries = situation
+        .root
+        .iter()
+        .chain(situation.derived.iter().flatten());
+    let said = |spec: &Value| {
+        let text = spec.to_string();
+        let spec = Document::parse(text.as_bytes(), Profile::Signed).unwrap();
+        allowed.contains(&constraint::describe(spec.root(), Unit::None))
+    };
+    let met = |spec: &Value| {
+        let text = spec.to_string();
+        let spec = Document::parse(text.as_bytes(), Profile::Signed).unwrap();
+        let value = value.as_ref().map(Document::root);
+        constraint::matches(spec.root(), value, &Steps::new())
+    };
+    let specs = entries.flat_map(|entry| {
+        let currency = &entry["limits"][0]["currency"];
+        let budget = json!({"constraint_type": "exact", "value": currency});
+        [entry["constraints"][name].clone(), budget]
+    });
+    let mut specs = specs.filter(said);
+    let left_out = allowed.split(" and ").any(|part| part == "left out");
+    (!left_out || value.is_none()) && specs.all(|spec| met(&spec))
+}
+
+/// Whether the amount is in a range like "from 1.00 to 5.00" or "exactly 5.00".
+fn is_within(allowed: &str, amount: i64) -> bool {
+    let cents = |text: &str| text.replace('.', "").parse::<i64>().expect("an amount");
+    let (min, max) = match allowed.split_once(' ').expect("two words") {
+        ("exactly", one) => (one, one),
+        ("from", ends) => ends.split_once(" to ").expect("two ends"),
+        _ => panic!("a range of another form: {allowed}"),
+    };
+    (cents(min)..=cents(max)).contains(&(amount * 100))
 }
 
 fn values(argument: &str, situation: &Situation) -> Vec<Option<Value>> {

@@ -18,8 +18,8 @@ const PART: usize = 64;
 /// Of so many schemes and so many hosts each pair is an example.
 const PAIRS: usize = 4;
 
-/// Collects values for one constraint. They are candidates: whether one matches is for
-/// [`matches()`](super::matches()) to say.
+/// Collects values for one constraint, and some next to them that it does not match. They are
+/// candidates: whether one matches is for [`matches()`](super::matches()) to say.
 ///
 /// Bounds and what was asked are written by others: every value is paid for in steps, and collecting
 /// ends when no more than `reserve` are left.
@@ -67,7 +67,10 @@ impl<'a> Examples<'a, '_> {
         third: Option<Json<'a>>,
     ) {
         match kind {
-            Kind::NotOneOf => self.other(first),
+            Kind::NotOneOf => {
+                self.other(first);
+                elements(first).for_each(|value| self.json(value));
+            }
             Kind::Like => {
                 let pattern = text(first).unwrap_or_default();
                 self.string(&like::filled(pattern, OPEN));
@@ -128,12 +131,16 @@ impl<'a> Examples<'a, '_> {
         }
     }
 
-    /// The end that was passed comes first: it is the nearest to what was asked.
+    /// The end that was passed comes first: it is the nearest to what was asked. Then what lies beside.
     fn ends(&mut self, min: Option<Json<'a>>, max: Option<Json<'a>>) {
         let integer = |end: Option<Json<'_>>| end.and_then(Json::as_int);
         let above = integer(self.asked) >= integer(max);
         let ends = if above { [max, min] } else { [min, max] };
         ends.into_iter().flatten().for_each(|end| self.json(end));
+        let below = integer(min).map(|min| min.saturating_sub(1));
+        let above = integer(max).map(|max| max.saturating_add(1));
+        let beside = below.into_iter().chain(above);
+        beside.for_each(|one| self.push(Some(format!("{one}"))));
     }
 
     /// A value of the type of those that are excluded, and none of them.

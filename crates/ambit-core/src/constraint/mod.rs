@@ -40,6 +40,7 @@ use crate::describe::speech::{Speech, Style};
 use crate::json::Json;
 use crate::{Reason, Steps};
 use examples::Examples;
+use kind::Kind;
 use spec::Spec;
 pub(crate) use words::clause;
 
@@ -105,7 +106,8 @@ pub struct Candidates {
 }
 
 /// Values for a constraint, made from what it says and from the value that was asked: listed values,
-/// the ends of ranges, an address at each domain. [`matches()`] says which of them match.
+/// the ends of ranges, an address at each domain, and such as just miss it. [`matches()`] says which of
+/// them match.
 ///
 /// Every value is paid for; none is added when no more than `reserve` steps are left.
 ///
@@ -114,7 +116,8 @@ pub struct Candidates {
 /// let spec = br#"{"constraint_type":"range","min":100,"max":500}"#;
 /// let spec = Document::parse(spec, Profile::Signed)?;
 /// let found = constraint::candidates(spec.root(), None, &Steps::new(), 0);
-/// assert_eq!(found.values, [Some("100".to_string()), Some("500".to_string())]);
+/// let found: Vec<String> = found.values.into_iter().flatten().collect();
+/// assert_eq!(found, ["100", "500", "99", "501"]);
 /// # Ok::<(), ambit_core::json::JsonError>(())
 /// ```
 #[must_use]
@@ -143,6 +146,31 @@ pub fn candidates(
 pub fn describe(spec: Json<'_>, unit: Unit<'_>) -> String {
     let mut speech = Speech::new(REMEDY);
     clause(&mut speech, spec, unit);
+    speech.out
+}
+
+/// The lowest and the highest integer; `None` where there is no end.
+pub type Ends = (Option<i64>, Option<i64>);
+
+/// What a constraint allows, where that is a range of integers.
+#[must_use]
+pub fn ends(spec: Json<'_>) -> Option<Ends> {
+    let [min, max, _] = Spec::read(spec)
+        .filter(|found| found.kind == Kind::Range && well_formed(spec))?
+        .members;
+    Some((min.and_then(Json::as_int), max.and_then(Json::as_int)))
+}
+
+/// [`describe`] for a range with these ends.
+///
+/// ```
+/// use ambit_core::constraint::{Unit, describe_ends};
+/// assert_eq!(describe_ends(Some(1), Some(9), Unit::None), "from 1 to 9");
+/// ```
+#[must_use]
+pub fn describe_ends(min: Option<i64>, max: Option<i64>, unit: Unit<'_>) -> String {
+    let mut speech = Speech::new(REMEDY);
+    words::range(&mut speech, (min, max), unit);
     speech.out
 }
 

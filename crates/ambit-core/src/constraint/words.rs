@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::spec::Spec;
-use super::{Unit, well_formed};
+use super::{Ends, Unit, well_formed};
 use crate::describe::phrases::Phrase;
 use crate::describe::speech::Speech;
 use crate::json::Json;
@@ -16,6 +16,26 @@ pub(crate) fn clause(speech: &mut Speech, spec: Json<'_>, unit: Unit<'_>) {
         Some(spec) => Words { speech, unit }.clause(spec),
         None => speech.say(Phrase::BadBound),
     }
+}
+
+/// Says a range. One number is said as such, but for consent: a range matches numbers alone.
+pub(super) fn range(speech: &mut Speech, ends: Ends, unit: Unit<'_>) {
+    match ends {
+        (Some(min), Some(max)) if min == max && !speech.style.strict => {
+            said_end(speech, Phrase::Exactly, max, unit);
+        }
+        (Some(min), Some(max)) => {
+            said_end(speech, Phrase::From, min, unit);
+            said_end(speech, Phrase::To, max, unit);
+        }
+        (Some(min), None) => said_end(speech, Phrase::AtLeast, min, unit),
+        (_, max) => said_end(speech, Phrase::AtMost, max.unwrap_or_default(), unit),
+    }
+}
+
+fn said_end(speech: &mut Speech, before: Phrase, end: i64, unit: Unit<'_>) {
+    speech.say(before);
+    speech.integer(end, unit);
 }
 
 struct Words<'o, 'u> {
@@ -101,24 +121,13 @@ impl Words<'_, '_> {
         self.values(excluded, Phrase::And);
     }
 
-    /// One number is said as such, but for consent: a range matches numbers alone.
     fn range(&mut self, min: Option<Json<'_>>, max: Option<Json<'_>>, unit: Unit<'_>) {
-        match (min.and_then(Json::as_int), max.and_then(Json::as_int)) {
-            (Some(min), Some(max)) if min == max && !self.strict() => {
-                self.end(Phrase::Exactly, max, unit);
-            }
-            (Some(min), Some(max)) => {
-                self.end(Phrase::From, min, unit);
-                self.end(Phrase::To, max, unit);
-            }
-            (Some(min), None) => self.end(Phrase::AtLeast, min, unit),
-            (_, max) => self.end(Phrase::AtMost, max.unwrap_or_default(), unit),
-        }
+        let integer = |end: Option<Json<'_>>| end.and_then(Json::as_int);
+        range(self.speech, (integer(min), integer(max)), unit);
     }
 
     fn end(&mut self, before: Phrase, end: i64, unit: Unit<'_>) {
-        self.say(before);
-        self.speech.integer(end, unit);
+        said_end(self.speech, before, end, unit);
     }
 
     /// How many elements there are has no unit of the argument's.
