@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::{Steps, constraint};
@@ -35,21 +35,111 @@ fn run(path: &Path) -> (usize, Vec<String>) {
     (cases, wrong)
 }
 
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/constraints/cases.json")
+}
+
+fn of_others() -> Option<PathBuf> {
+    let folder = env::var_os("AMBIT_EXTERNAL")?;
+    Some(Path::new(&folder).join("vectors/constraints/cases.json"))
+}
+
 #[test]
 fn own_cases() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/constraints/cases.json");
-    let (cases, wrong) = run(&path);
+    let (cases, wrong) = run(&own());
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(cases >= 150, "only {cases} cases");
 }
 
 #[test]
 fn cases_of_others() {
-    let Some(folder) = env::var_os("AMBIT_EXTERNAL") else {
+    let Some(path) = of_others() else {
         println!("skipped: AMBIT_EXTERNAL names no folder");
         return;
     };
-    let (cases, wrong) = run(&Path::new(&folder).join("vectors/constraints/cases.json"));
+    let (cases, wrong) = run(&path);
     assert!(wrong.is_empty(), "{wrong:#?}");
     println!("{cases} cases");
+}
+
+#[test]
+fn what_some_value_matches_a_candidate_does() {
+    let mut seen = 0;
+    for path in [Some(own()), of_others()].into_iter().flatten() {
+        let bytes = fs::read(&path).unwrap();
+        let document = Document::parse(&bytes, Profile::Request).expect("a file of JSON");
+        for group in document.root().get("groups").unwrap().elements() {
+            let name = group.get("name").and_then(Json::as_str).unwrap();
+            let spec = group.get("constraint").unwrap();
+            let cases: Vec<Json<'_>> = group.get("cases").unwrap().elements().collect();
+            let matched = |case: &Json<'_>| case.get("match").and_then(Json::as_bool) == Some(true);
+            if !cases.iter().any(matched) {
+                continue;
+            }
+            for case in cases.iter().filter(|case| !matched(case)) {
+                seen += 1;
+                let asked = case.get("value");
+                let steps = Steps::new();
+                let found = constraint::candidates(spec, asked, &steps, 0);
+                let fits = |value: &Option<String>| match value {
+                    None => constraint::matches(spec, None, &steps),
+                    Some(text) => {
+                        let value = Document::parse(text.as_bytes(), Profile::Signed).unwrap();
+                        constraint::matches(spec, Some(value.root()), &steps)
+                    }
+                };
+                let asked = constraint::value_text(asked, constraint::Unit::None);
+                assert!(found.values.iter().any(fits), "{name}: {asked}: {found:?}");
+            }
+        }
+    }
+    assert!(seen >= 100, "only {seen} values");
+}
+
+#[test]
+fn candidates_are_paid_for() {
+    let value = "x".repeat(1600);
+    let spec = format!(r#"{{"constraint_type":"one_of","values":["{value}","b","c"]}}"#);
+    let spec = Document::parse(spec.as_bytes(), Profile::Signed).unwrap();
+    let steps = Steps::new();
+    let all = constraint::candidates(spec.root(), None, &steps, 0);
+    assert_eq!(all.values.len(), 3);
+    assert!(steps.left() <= Steps::new().left() - 103);
+    let none = constraint::candidates(spec.root(), None, &steps, steps.left());
+    assert_eq!(none, constraint::Candidates::default());
+}
+
+#[test]
+fn candidates_of_a_range_are_its_ends_and_what_lies_beside() {
+    let spec = br#"{"constraint_type":"range","min":10,"max":20}"#;
+    let spec = Document::parse(spec, Profile::Signed).unwrap();
+    let texts = |asked: &str| -> Vec<String> {
+        let asked = Document::parse(asked.as_bytes(), Profile::Signed).unwrap();
+        let found = constraint::candidates(spec.root(), Some(asked.root()), &Steps::new(), 0);
+        assert!(found.complete);
+        found.values.into_iter().flatten().collect()
+    };
+    assert_eq!(texts("25"), ["20", "10", "9", "21"]);
+    assert_eq!(texts("5"), ["10", "20", "9", "21"]);
+}
+
+#[test]
+fn others_need_no_trying_where_one_of_all_or_every_alternative_has_few() {
+    let complete = |spec: &str| {
+        let spec = Document::parse(spec.as_bytes(), Profile::Signed).unwrap();
+        constraint::candidates(spec.root(), None, &Steps::new(), 0).complete
+    };
+    let few = r#"{"constraint_type":"exact","value":"a"}"#;
+    let many = r#"{"constraint_type":"like","pattern":"a*"}"#;
+    let of = |kind: &str, one: &str, two: &str| {
+        format!(r#"{{"constraint_type":"{kind}","constraints":[{one},{two}]}}"#)
+    };
+    assert!(complete(few) && !complete(many));
+    assert!(complete(&of("all", few, many)) && complete(&of("all", many, few)));
+    assert!(!complete(&of("all", many, many)));
+    assert!(!complete(&of("any", few, many)) && !complete(&of("any", many, few)));
+    assert!(complete(&of("any", few, few)));
+    let optional =
+        |inner: &str| format!(r#"{{"constraint_type":"optional","constraint":{inner}}}"#);
+    assert!(complete(&optional(few)) && !complete(&optional(many)));
 }

@@ -17,7 +17,7 @@ use crate::authority::{Layer, Selected};
 use crate::budget;
 use crate::remedy::{Change, Remedy, Step};
 use crate::requires;
-use crate::trial::{self, Trials, Way};
+use crate::trial::{Trials, Way};
 use crate::witness::{self, Entry};
 
 /// So many ways are looked at, those first that change the fewest arguments of each layer.
@@ -50,10 +50,9 @@ pub(crate) fn smallest(case: &Case<'_>, layers: &[Layer<'_>], ask: &Ask<'_>) -> 
     let found = asks.map(|ask| {
         let layers = candidates(case, &entries, &places, &ask);
         let ways = ways(case, &layers, &ask, enough);
-        trials.best(case, &ask, ways)
+        trials.best(case, &ask, &entries, ways)
     });
-    let least = found.into_iter().flatten().min_by_key(Remedy::weight)?;
-    Some(trial::fewest_changes(case, least))
+    found.into_iter().flatten().min_by_key(Remedy::weight)
 }
 
 /// The arguments that any entry wants changed.
@@ -181,7 +180,7 @@ fn way<'l, 'p>(
     if !changes.is_empty() {
         steps.insert(0, Step::ChangeRequest(changes));
     }
-    (fits && !steps.is_empty()).then(|| Way {
+    (fits && !steps.is_empty()).then_some(Way {
         entries,
         remedy: Remedy { steps },
     })

@@ -17,6 +17,8 @@ use crate::witness::{self, Entry};
 
 /// So often the guard rails are asked, for all ways together.
 const TRIALS: usize = 64;
+/// And so often for each choice of changed arguments, whether fewer would do.
+const RETRIALS: usize = 32;
 /// So many constants of the policies that forbid are looked at.
 const LITERALS: usize = 32;
 
@@ -54,25 +56,80 @@ impl Trials {
 
     /// Of ways in the order of their weight, the remedy that asks for the least after the guard rails
     /// asked for more.
-    pub(crate) fn best(
+    pub(crate) fn best<'p>(
         &mut self,
         case: &Case<'_>,
         ask: &Ask<'_>,
-        ways: Vec<Way<'_, '_>>,
+        entries: &[Vec<Entry<'p>>],
+        ways: Vec<Way<'_, 'p>>,
     ) -> Option<Remedy> {
-        let mut best: Option<Remedy> = None;
+        let mut best: Option<(Way<'_, 'p>, Remedy)> = None;
         for way in ways {
-            if is_least(best.as_ref(), &way) {
+            let least = best.as_ref().map(|(_, least)| least.weight());
+            if least.is_some_and(|least| least <= way.weight()) {
                 break;
             }
-            best = smaller(best, self.settle(case, ask, way));
+            if let Some(remedy) = self.settle(case, ask, &way)
+                && least.is_none_or(|least| remedy.weight() < least)
+            {
+                best = Some((way, remedy));
+            }
         }
-        best
+        best.map(|(way, remedy)| Self::fewest(case, ask, entries, &way, remedy))
     }
 
-    fn settle(&mut self, case: &Case<'_>, ask: &Ask<'_>, way: Way<'_, '_>) -> Option<Remedy> {
+    /// The remedy without what is not needed: where the guard rails want more changed than the
+    /// capabilities do, other entries may apply with other values of the same arguments.
+    fn fewest<'p>(
+        case: &Case<'_>,
+        ask: &Ask<'_>,
+        entries: &[Vec<Entry<'p>>],
+        way: &Way<'_, 'p>,
+        mut remedy: Remedy,
+    ) -> Remedy {
+        if case.bundle.program().is_none() || remedy.weight() <= 1 {
+            return remedy;
+        }
+        let values = |change: &Change| -> Vec<Value<'p>> {
+            let name = &change.argument;
+            let all = entries.iter().flatten();
+            let all = all.flat_map(|entry| entry.values(name));
+            let fits = |value: &Value<'_>| witness::fits(case, ask, &way.entries, name, *value);
+            nearest_first(all.filter(fits).collect(), ask.args.get(name))
+        };
+        let values: Vec<(&Change, Vec<Value<'p>>)> = way
+            .changes()
+            .iter()
+            .map(|change| (change, values(change)))
+            .collect();
+        // All of them with other values, or all but one.
+        let left_out = (0..values.len()).map(Some);
+        for out in [None].into_iter().chain(left_out) {
+            let kept = values.iter().enumerate();
+            let kept = kept.filter(|(at, _)| Some(*at) != out);
+            let kept: Vec<_> = kept.map(|(_, one)| one).collect();
+            let mut choice = alloc::vec![0_usize; kept.len()];
+            for _ in 0..RETRIALS {
+                let told = kept.iter().zip(&choice).map(|((change, values), at)| {
+                    told(case, change, values.get(*at).copied().flatten())
+                });
+                let told: Vec<Change> = told.collect();
+                for approved in [false, true] {
+                    let other = changed(case, approved, told.clone(), |_| true, &mut Vec::new());
+                    let other = other.filter(|other| !other.steps.is_empty());
+                    remedy = smaller(Some(remedy), other).unwrap_or_default();
+                }
+                if !advance(&mut choice, kept.iter().map(|(_, values)| values.len())) {
+                    break;
+                }
+            }
+        }
+        remedy
+    }
+
+    fn settle(&mut self, case: &Case<'_>, ask: &Ask<'_>, way: &Way<'_, '_>) -> Option<Remedy> {
         if case.bundle.program().is_none() {
-            return Some(way.remedy);
+            return Some(way.remedy.clone());
         }
         let mut blocking = Vec::new();
         let values = way.changes().iter().map(|change| {
@@ -80,11 +137,12 @@ impl Trials {
             nearest_first(values, ask.args.get(&change.argument))
         });
         let values: Vec<Vec<Value<'_>>> = values.collect();
-        let best = self.try_all(case, ask, &way, &values, &mut blocking);
-        if is_least(best.as_ref(), &way) {
+        let best = self.try_all(case, ask, way, &values, &mut blocking);
+        if blocking.is_empty() {
             return best;
         }
-        // The policies that forbid say themselves which other values they would not forbid.
+        // The policies that forbid say themselves which other values they would not forbid: those may be
+        // nearer, or need less on top.
         let literals = literals(case, blocking);
         let literals = Document::parse(literals.as_bytes(), Profile::Signed).ok()?;
         let values = way
@@ -99,10 +157,8 @@ impl Trials {
                 nearest_first(values, ask.args.get(name))
             });
         let values: Vec<Vec<Value<'_>>> = values.collect();
-        smaller(
-            best,
-            self.try_all(case, ask, &way, &values, &mut Vec::new()),
-        )
+        let nearer = self.try_all(case, ask, way, &values, &mut Vec::new());
+        smaller(nearer, best)
     }
 
     /// Every combination of these values, until one needs nothing on top.
@@ -123,7 +179,7 @@ impl Trials {
                 .collect::<Option<_>>()?;
             self.left = self.left.saturating_sub(1);
             best = smaller(best, judged(case, ask, way, &chosen, blocking));
-            if !advance(&mut choice, values) {
+            if !advance(&mut choice, values.iter().map(Vec::len)) {
                 break;
             }
         }
@@ -139,10 +195,11 @@ fn smaller(one: Option<Remedy>, other: Option<Remedy>) -> Option<Remedy> {
     one.into_iter().chain(other).min_by_key(Remedy::weight)
 }
 
-fn advance(choice: &mut [usize], values: &[Vec<Value<'_>>]) -> bool {
-    for (at, values) in choice.iter_mut().zip(values) {
+/// The next choice of one value each; `false` behind the last.
+fn advance(choice: &mut [usize], counts: impl Iterator<Item = usize>) -> bool {
+    for (at, count) in choice.iter_mut().zip(counts) {
         *at = at.saturating_add(1);
-        if *at < values.len() {
+        if *at < count {
             return true;
         }
         *at = 0;
@@ -192,23 +249,13 @@ fn judged(
     values: &[Value<'_>],
     blocking: &mut Vec<usize>,
 ) -> Option<Remedy> {
-    let told = way.changes().iter().zip(values);
-    let told = told.map(|(change, value)| Change {
-        example: Some(Example {
-            text: constraint::value_text(*value, case.unit(&change.argument)),
-            json: value.map(|value| {
-                let mut out = Writer::default();
-                out.json(value);
-                out.finish()
-            }),
-        }),
-        ..change.clone()
-    });
+    let pairs = way.changes().iter().zip(values);
+    let changes = pairs.map(|(change, value)| told(case, change, *value));
     let same = |selected: &[Selected<'_>]| {
         let mut pairs = selected.iter().zip(&way.entries);
         pairs.all(|(one, entry)| one.index == entry.selected.index)
     };
-    changed(case, ask.approved, told.collect(), same, blocking)
+    changed(case, ask.approved, changes.collect(), same, blocking)
 }
 
 /// The remedy of which these changes are the first step.
@@ -219,7 +266,10 @@ fn changed(
     fits: impl FnOnce(&[Selected<'_>]) -> bool,
     blocking: &mut Vec<usize>,
 ) -> Option<Remedy> {
-    let text = arguments(case.arguments, &changes)?;
+    // Every trial reads, writes and hashes the arguments once more.
+    let read = case.arguments_text.len().saturating_mul(4);
+    let text = Some(()).filter(|()| case.steps.take(read));
+    let text = text.and_then(|()| arguments(case.arguments, &changes))?;
     let arguments = Document::parse(text.as_bytes(), Profile::Signed).ok()?;
     let action = case.bundle.action(case.request.action)?;
     let texts = texts(action, arguments.root());
@@ -239,33 +289,20 @@ fn changed(
     Some(Remedy { steps })
 }
 
-/// The remedy without changes that are not needed: where the guard rails ask people for more, other
-/// entries may apply than those for which the arguments were changed.
-pub(crate) fn fewest_changes(case: &Case<'_>, mut remedy: Remedy) -> Remedy {
-    while let Some(smaller) = with_one_less(case, &remedy) {
-        remedy = smaller;
-    }
-    remedy
-}
-
-fn with_one_less(case: &Case<'_>, remedy: &Remedy) -> Option<Remedy> {
-    let Some(Step::ChangeRequest(changes)) = remedy.steps.first() else {
-        return None;
-    };
-    if changes.iter().any(|change| change.example.is_none()) {
-        return None;
-    }
-    let less = (0..changes.len()).flat_map(|at| {
-        let others = changes
-            .iter()
-            .enumerate()
-            .filter(move |(one, _)| *one != at);
-        let others: Vec<Change> = others.map(|(_, change)| change.clone()).collect();
-        [false, true]
-            .map(|approved| changed(case, approved, others.clone(), |_| true, &mut Vec::new()))
+/// The change with this value.
+fn told(case: &Case<'_>, change: &Change, value: Value<'_>) -> Change {
+    let json = value.map(|value| {
+        let mut out = Writer::default();
+        out.json(value);
+        out.finish()
     });
-    let mut less = less.flatten();
-    less.find(|less| less.weight() < remedy.weight() && !less.steps.is_empty())
+    Change {
+        example: Some(Example {
+            text: constraint::value_text(value, case.unit(&change.argument)),
+            json,
+        }),
+        ..change.clone()
+    }
 }
 
 /// The arguments with these changes, in RFC 8785 form.

@@ -92,7 +92,10 @@ pub(crate) fn fitting<'p>(
 }
 
 impl<'p> Entry<'p> {
-    fn values(&self, argument: &str) -> impl Iterator<Item = Option<Json<'p>>> + use<'p> {
+    pub(crate) fn values(
+        &self,
+        argument: &str,
+    ) -> impl Iterator<Item = Option<Json<'p>>> + use<'p> {
         let found = self.values.get(argument);
         let values = found.and_then(|found| found.get("values"));
         let values = values.into_iter().flat_map(Json::elements);

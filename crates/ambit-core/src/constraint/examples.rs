@@ -47,9 +47,21 @@ impl<'a> Examples<'a, '_> {
                 return inner(first).is_some_and(|inner| self.add(inner));
             }
             // Of several that must hold, one with few values is enough, and the ends of all count.
-            Kind::All => return specs(first).fold(false, |few, inner| self.add(inner) || few),
+            Kind::All => {
+                let mut few = false;
+                for inner in specs(first) {
+                    few |= self.add(inner);
+                }
+                return few;
+            }
             // Of alternatives, all must have few.
-            Kind::Any => return specs(first).fold(true, |few, inner| self.add(inner) && few),
+            Kind::Any => {
+                let mut few = true;
+                for inner in specs(first) {
+                    few &= self.add(inner);
+                }
+                return few;
+            }
             _ => {
                 self.open(spec.kind, first, second, third);
                 return false;
@@ -58,7 +70,7 @@ impl<'a> Examples<'a, '_> {
         true
     }
 
-    /// The kinds that many values match: one or two of them.
+    /// The kinds that many values match: a few of them.
     fn open(
         &mut self,
         kind: Kind,
@@ -71,11 +83,7 @@ impl<'a> Examples<'a, '_> {
                 self.other(first);
                 elements(first).for_each(|value| self.json(value));
             }
-            Kind::Like => {
-                let pattern = text(first).unwrap_or_default();
-                self.string(&like::filled(pattern, OPEN));
-                self.string(&like::filled(pattern, ""));
-            }
+            Kind::Like => self.string(&like::filled(text(first).unwrap_or_default(), OPEN)),
             Kind::EmailDomain => {
                 let asked = text(self.asked).and_then(|asked| asked.rsplit_once('@'));
                 let local = asked.map(|(local, _)| local);
@@ -123,11 +131,32 @@ impl<'a> Examples<'a, '_> {
                 self.list(elements(first).collect());
             }
             Kind::Count => {
-                let most = second.and_then(Json::as_int).unwrap_or(i64::MAX);
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                let end = |end: Option<Json<'_>>| usize::try_from(end?.as_int()?).ok();
+                let most = end(second).unwrap_or(usize::MAX);
                 self.list(elements(self.asked).take(most).collect());
+                // Too short a list is filled with its last element, or with text.
+                let asked = || elements(self.asked);
+                let lacking = end(first).unwrap_or(0).saturating_sub(asked().count());
+                let mut out = Writer::default();
+                out.array(|out| {
+                    for value in asked() {
+                        out.json(value);
+                    }
+                    for _ in 0..lacking.min(PART) {
+                        match asked().last() {
+                            Some(value) => out.json(value),
+                            None => out.string(OPEN),
+                        };
+                    }
+                });
+                if lacking > 0 {
+                    self.push(Some(out.finish()));
+                }
             }
-            _ => self.asked.into_iter().for_each(|value| self.json(value)),
+            _ => {
+                self.string(OPEN);
+                self.push(Some(String::from("1")));
+            }
         }
     }
 
