@@ -277,7 +277,9 @@ pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, 
             "the token's `acr` and `auth_time` are not what a matched capability requires",
         )
     } else if let Err(denial) = receipts {
-        return Err(denial);
+        // A no is an answer; everything else is mended by approvals as they should be.
+        let no = denial.reason == Reason::ApprovalDenied;
+        return Err(denial.with_remedy(from_start(case).filter(|_| !no)));
     } else if !needs.approvals.is_empty() {
         (
             Reason::ApprovalRequired,
@@ -297,16 +299,16 @@ pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, 
 }
 
 /// What people must do where nobody has approved yet: without receipts, or with those of people who
-/// approve, for then other entries may apply.
+/// approve, for then other entries may apply. `None` where leaving receipts out is enough.
 fn from_start(case: &Case<'_>) -> Option<Remedy> {
     let ways = [false, true].into_iter().filter_map(|approved| {
         let selected = authority::select(case, approved, true)?;
         let remedy = remedy(case, &selected, &[])?;
-        let fits = remedy.asks_approval() == approved && !remedy.steps.is_empty();
-        let remedy = Some(remedy).filter(|_| fits)?;
+        let remedy = Some(remedy).filter(|remedy| remedy.asks_approval() == approved)?;
         rails::settle(case, remedy, &[], &mut Vec::new())
     });
-    ways.min_by_key(Remedy::weight)
+    let least = ways.min_by_key(Remedy::weight);
+    least.filter(|remedy| !remedy.steps.is_empty())
 }
 
 /// What is left to do where these entries were selected and these people have approved. `None` where it

@@ -435,7 +435,7 @@ fn a_remedy_is_true_and_minimal_where_capabilities_decide() {
         kind: None,
         channels: false,
     };
-    check("acme", scene, 90);
+    check("acme", scene, 300);
 }
 
 #[test]
@@ -445,7 +445,7 @@ fn a_remedy_is_true_and_minimal_under_guard_rails() {
         kind: Some("account"),
         channels: true,
     };
-    check("guarded", scene, 45);
+    check("guarded", scene, 200);
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn a_remedy_is_true_and_minimal_where_guard_rails_judge_changes_and_people() {
         kind: Some("account"),
         channels: true,
     };
-    check("watched", scene, 45);
+    check("watched", scene, 250);
 }
 
 fn check(project: &str, scene: Scene, least: usize) {
@@ -485,6 +485,13 @@ fn check(project: &str, scene: Scene, least: usize) {
             })
             .collect();
         *counted.borrow_mut().entry(kinds.join("+")).or_default() += 1;
+        // Receipts that do not fit are replaced.
+        let code = context["reason"]["code"].as_str().unwrap_or_default();
+        let mut situation = situation;
+        if code.starts_with("approval.") && code != "approval.required" {
+            situation.approvers.clear();
+            *counted.borrow_mut().entry(code.to_owned()).or_default() += 1;
+        }
         judge(&world, &situation, steps)
             .map_err(|why| TestCaseError::fail(format!("{why}\n{}\n{remedy:#}", context["reason"])))
     });
@@ -505,6 +512,9 @@ fn judge(world: &World, situation: &Situation, steps: &[Value]) -> Result<(), St
     };
     let good = |code: &String| code == "allowed";
     let whole: Vec<&Value> = steps.iter().collect();
+    if codes(&[], &[]).iter().any(good) {
+        return Err("nothing is needed".to_owned());
+    }
     // Whoever of those named approves, it is enough.
     for people in choices(&whole) {
         let codes = codes(&whole, &people);

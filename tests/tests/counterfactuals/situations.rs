@@ -31,6 +31,7 @@ pub(crate) const TO: &[&str] = &[
 ];
 pub(crate) const REGION: &[&str] = &["eu", "us"];
 pub(crate) const CURRENCIES: &[&str] = &["EUR", "CHF"];
+const PURPOSES: &[&str] = &["contract-renewal", "contract-renewal", "audit"];
 pub(crate) const CHANNELS: &[&str] = &["phone", "mail"];
 pub(crate) const LOGINS: &[&str] = &["urn:acme:loa:1", "urn:acme:loa:2", "urn:acme:loa:3"];
 pub(crate) const LEADS: &[&str] = &["user:lead-1", "user:lead-2", "user:lead-3", "user:8f1c2d"];
@@ -67,7 +68,7 @@ pub(crate) fn situations(scene: Scene) -> impl Strategy<Value = Situation> {
     let ask = (
         select(scene.actions),
         select(&["draft", "propose", "execute", "execute"][..]),
-        select(&["contract-renewal", "contract-renewal", "audit"][..]),
+        select(PURPOSES),
     );
     let args = (
         select(TO),
@@ -81,37 +82,50 @@ pub(crate) fn situations(scene: Scene) -> impl Strategy<Value = Situation> {
         3 => Just(Vec::new()),
         1 => subsequence(LEADS.to_vec(), 1..=2),
     ];
-    let all = (root, derived, login, ask, args, approvers);
-    all.prop_map(move |(root, derived, login, ask, args, approvers)| {
-        let (acr, age, mfa) = login;
-        let (action, power, purpose) = ask;
-        let (to, region, amount, currency, channel) = args;
-        let args = match action {
-            "email" | "message" => json!({"to": to, "region": region}),
-            "refund" if scene.channels => {
-                json!({"amount": amount, "currency": currency, "channel": channel})
+    // Most ask for what some entry is about.
+    let aligned = prop_oneof![1 => Just(None), 3 => any::<prop::sample::Index>().prop_map(Some)];
+    let all = (root, derived, login, (ask, aligned), args, approvers);
+    all.prop_map(
+        move |(root, derived, login, (ask, aligned), args, approvers)| {
+            let (acr, age, mfa) = login;
+            let (mut action, power, mut purpose) = ask;
+            if let Some(at) = aligned {
+                let entry = at.get(&root);
+                let of = |list: &'static [&'static str], value: &Value| -> &'static str {
+                    let known = list.iter().find(|one| *value == **one);
+                    known.copied().expect("one of them")
+                };
+                action = of(scene.actions, &entry["actions"][0]);
+                purpose = of(PURPOSES, &entry["purpose"]);
             }
-            "refund" => json!({"amount": amount, "currency": currency}),
-            _ => json!({}),
-        };
-        let Value::Object(mut args) = args else {
-            unreachable!()
-        };
-        args.retain(|_, value| !value.is_null());
-        Situation {
-            root,
-            derived,
-            acr,
-            auth_time: age.map(|age| NOW - age),
-            mfa,
-            action,
-            power,
-            kind: scene.kind(action),
-            purpose,
-            args,
-            approvers: approvers.into_iter().map(str::to_owned).collect(),
-        }
-    })
+            let (to, region, amount, currency, channel) = args;
+            let args = match action {
+                "email" | "message" => json!({"to": to, "region": region}),
+                "refund" if scene.channels => {
+                    json!({"amount": amount, "currency": currency, "channel": channel})
+                }
+                "refund" => json!({"amount": amount, "currency": currency}),
+                _ => json!({}),
+            };
+            let Value::Object(mut args) = args else {
+                unreachable!()
+            };
+            args.retain(|_, value| !value.is_null());
+            Situation {
+                root,
+                derived,
+                acr,
+                auth_time: age.map(|age| NOW - age),
+                mfa,
+                action,
+                power,
+                kind: scene.kind(action),
+                purpose,
+                args,
+                approvers: approvers.into_iter().map(str::to_owned).collect(),
+            }
+        },
+    )
 }
 
 /// An entry of a root, which has everything, or of a further block, which has what it bounds.
@@ -119,7 +133,7 @@ fn entry(root: bool, scene: Scene) -> impl Strategy<Value = Value> {
     let powers = subsequence(vec!["draft", "propose", "execute"], 1..=3);
     let actions = subsequence(scene.actions.to_vec(), 1..=scene.actions.len());
     let constraints = constraints();
-    let purpose = select(&["contract-renewal", "contract-renewal", "audit"][..]);
+    let purpose = select(PURPOSES);
     (
         powers,
         actions,
