@@ -46,7 +46,7 @@ pub(crate) fn smallest(case: &Case<'_>, layers: &[Layer<'_>], ask: &Ask<'_>) -> 
     let pool = witness::pool(case, ask, &entries, &names, enough);
     let pool = Document::parse(pool.as_bytes(), Profile::Signed).ok()?;
     let entries = witness::entries(layers, budgets.root(), pool.root());
-    let mut trials = Trials::new();
+    let mut trials = Trials::new(case.steps);
     let found = asks.map(|ask| {
         let layers = candidates(case, &entries, &places, &ask);
         let ways = ways(case, &layers, &ask, enough);
@@ -96,7 +96,7 @@ fn ways<'l, 'p>(
             break;
         }
     }
-    ways.sort_by_key(Way::weight);
+    ways.sort_by_key(Way::least);
     ways
 }
 
@@ -149,11 +149,20 @@ fn way<'l, 'p>(
     chosen: &[&'l Candidate<'p>],
     ask: &Ask<'_>,
 ) -> Option<Way<'l, 'p>> {
+    let entries: Vec<&Entry<'p>> = chosen.iter().map(|candidate| &candidate.entry).collect();
     let mut changes: Vec<Change> = Vec::new();
     for change in chosen.iter().flat_map(|candidate| &candidate.changes) {
-        add_change(case, &mut changes, change.clone());
+        let name = &change.argument;
+        if changes.iter().any(|known| known.argument == *name) {
+            continue;
+        }
+        // Another value must meet what the asked one meets as well.
+        for bound in entries.iter().flat_map(|entry| entry.bounds(name)) {
+            if bound.is_none_or(|bound| case.steps.take(bound.weight())) {
+                add_change(case, &mut changes, Change::of(case, ask, name, bound));
+            }
+        }
     }
-    let entries: Vec<&Entry<'p>> = chosen.iter().map(|candidate| &candidate.entry).collect();
     let possible = |change: &Change, other: Option<&Entry<'p>>| {
         witness::exists(case, ask, &entries, &change.argument, other)
     };
@@ -237,27 +246,47 @@ impl Change {
     }
 }
 
-/// One change an argument: the bounds of several layers hold together. Of ranges what they share is told.
+/// One change an argument: the bounds of several layers hold together. Of ranges what they share is
+/// told, and the only value where there is one.
 fn add_change(case: &Case<'_>, changes: &mut Vec<Change>, more: Change) {
     let known = changes
         .iter_mut()
         .find(|change| change.argument == more.argument);
-    match known {
-        Some(change) if change.allowed == more.allowed => {}
-        Some(change) => match (change.ends, more.ends) {
-            (Some(one), Some(two)) => {
-                let (min, max) = shared(one, two);
-                change.ends = Some((min, max));
-                change.allowed = constraint::describe_ends(min, max, case.unit(&more.argument));
+    let Some(change) = known else {
+        changes.push(more);
+        return;
+    };
+    let only = |change: &Change| change.allowed.starts_with("exactly ");
+    match (change.ends, more.ends) {
+        _ if only(change) => {}
+        _ if only(&more) => *change = more,
+        (Some(one), Some(two)) => {
+            let (min, max) = shared(one, two);
+            change.ends = Some((min, max));
+            change.allowed = constraint::describe_ends(min, max, case.unit(&more.argument));
+        }
+        _ => {
+            let more = clause(&more.allowed);
+            change.allowed = clause(&change.allowed);
+            change.ends = None;
+            if !change.allowed.split(AND).any(|part| part == more) {
+                change.allowed.push_str(AND);
+                change.allowed.push_str(&more);
             }
-            _ => {
-                change.allowed = alloc::format!("{} and {}", change.allowed, more.allowed);
-                change.ends = None;
-            }
-        },
-        None => changes.push(more),
+        }
     }
 }
+
+/// Alternatives in brackets.
+fn clause(text: &str) -> String {
+    if text.contains(" or ") && !text.contains('(') {
+        return alloc::format!("({text})");
+    }
+    String::from(text)
+}
+
+/// Between bounds that hold together.
+const AND: &str = " and ";
 
 /// The larger lower end and the smaller upper end.
 fn shared(one: Ends, two: Ends) -> Ends {

@@ -49,7 +49,10 @@ impl<'a> Person<'a> {
                     self.approvals.extend(approval.approvers.clone());
                 }
                 Step::Login(login) => {
-                    self.auth_time = Some(case.request.facts.now);
+                    // Without an age the issuer may answer from an older session.
+                    if login.max_age.is_some() {
+                        self.auth_time = Some(case.request.facts.now);
+                    }
                     self.acr = login.acr_values.first().cloned().or(self.acr);
                     self.amr.extend(&login.amr_values);
                 }

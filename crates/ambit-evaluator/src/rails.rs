@@ -61,6 +61,9 @@ pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
     Err(denial.with_remedy(remedy))
 }
 
+/// What an evaluation costs beside its own steps: so many people must not be tried that a denial gets
+/// dear.
+const EVALUATION: usize = 1000;
 /// So often the policies may ask for something on top before a remedy is given up.
 const ROUNDS: usize = 4;
 
@@ -85,6 +88,9 @@ pub(crate) fn settle(
         let mut good: Vec<&[Step]> = Vec::new();
         let mut denied: Option<Verdict> = None;
         for way in &ways.all {
+            if !case.steps.take(EVALUATION) {
+                return None;
+            }
             let after = person.clone().after(way, case);
             let verdict = evaluate(case, program, &after).ok()?;
             if denial(program, &verdict).is_none() {

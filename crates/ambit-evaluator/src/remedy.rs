@@ -227,6 +227,18 @@ impl Remedy {
         self
     }
 
+    /// The least that [`Self::weight`] can become where people are named who approve for several steps.
+    pub(crate) fn least_weight(&self) -> usize {
+        let approvals = self.steps.iter().filter_map(|step| match step {
+            Step::Approval { approval, .. } => usize::try_from(approval.count).ok(),
+            _ => None,
+        });
+        let (all, most) = approvals.fold((0, 0), |(all, most): (usize, usize), count| {
+            (all.saturating_add(count), most.max(count))
+        });
+        self.weight().saturating_sub(all).saturating_add(most)
+    }
+
     /// How much it asks for: changed arguments, demands on a login, people.
     pub(crate) fn weight(&self) -> usize {
         let weights = self.steps.iter().map(|step| match step {

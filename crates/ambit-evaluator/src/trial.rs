@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::Steps;
 use ambit_core::capability::Ask;
 use ambit_core::constraint;
 use ambit_core::json::{Document, Json, Profile, Writer, canonical};
@@ -17,8 +18,12 @@ use crate::witness::{self, Entry};
 
 /// So often the guard rails are asked, for all ways together.
 const TRIALS: usize = 64;
+/// Steps after which nothing more is tried.
+const STEPS: u32 = 500_000;
 /// And so often for each choice of changed arguments, whether fewer would do.
-const RETRIALS: usize = 32;
+const RETRIALS: usize = 100;
+/// So often, while more policies turn out to forbid.
+const ROUNDS: usize = 3;
 /// So many constants of the policies that forbid are looked at.
 const LITERALS: usize = 32;
 
@@ -31,14 +36,19 @@ pub(crate) struct Way<'l, 'p> {
 /// What the guard rails may still be asked.
 pub(crate) struct Trials {
     left: usize,
+    /// With so few steps left no more is asked.
+    reserve: u32,
+    /// The policies that forbade something that was tried.
+    blocking: Vec<usize>,
 }
 
 /// A value of an argument; `None` where it is left out.
 type Value<'p> = Option<Json<'p>>;
 
 impl Way<'_, '_> {
-    pub(crate) fn weight(&self) -> usize {
-        self.remedy.weight()
+    /// The least that it can come to.
+    pub(crate) fn least(&self) -> usize {
+        self.remedy.least_weight()
     }
 
     fn changes(&self) -> &[Change] {
@@ -50,8 +60,12 @@ impl Way<'_, '_> {
 }
 
 impl Trials {
-    pub(crate) const fn new() -> Self {
-        Self { left: TRIALS }
+    pub(crate) const fn new(steps: &Steps) -> Self {
+        Self {
+            left: TRIALS,
+            reserve: steps.left().saturating_sub(STEPS),
+            blocking: Vec::new(),
+        }
     }
 
     /// Of ways in the order of their weight, the remedy that asks for the least after the guard rails
@@ -66,7 +80,7 @@ impl Trials {
         let mut best: Option<(Way<'_, 'p>, Remedy)> = None;
         for way in ways {
             let least = best.as_ref().map(|(_, least)| least.weight());
-            if least.is_some_and(|least| least <= way.weight()) {
+            if least.is_some_and(|least| least <= way.least()) {
                 break;
             }
             if let Some(remedy) = self.settle(case, ask, &way)
@@ -75,90 +89,136 @@ impl Trials {
                 best = Some((way, remedy));
             }
         }
-        best.map(|(way, remedy)| Self::fewest(case, ask, entries, &way, remedy))
+        let (way, remedy) = best?;
+        Some(self.fewest(case, ask, entries, &way, remedy))
     }
 
     /// The remedy without what is not needed: where the guard rails want more changed than the
     /// capabilities do, other entries may apply with other values of the same arguments.
-    fn fewest<'p>(
+    fn fewest(
+        &mut self,
         case: &Case<'_>,
         ask: &Ask<'_>,
-        entries: &[Vec<Entry<'p>>],
-        way: &Way<'_, 'p>,
+        entries: &[Vec<Entry<'_>>],
+        way: &Way<'_, '_>,
         mut remedy: Remedy,
     ) -> Remedy {
-        if case.bundle.program().is_none() || remedy.weight() <= 1 {
-            return remedy;
-        }
-        let values = |change: &Change| -> Vec<Value<'p>> {
-            let name = &change.argument;
-            let all = entries.iter().flatten();
-            let all = all.flat_map(|entry| entry.values(name));
-            let fits = |value: &Value<'_>| witness::fits(case, ask, &way.entries, name, *value);
-            nearest_first(all.filter(fits).collect(), ask.args.get(name))
-        };
-        let values: Vec<(&Change, Vec<Value<'p>>)> = way
-            .changes()
-            .iter()
-            .map(|change| (change, values(change)))
-            .collect();
-        // All of them with other values, or all but one.
-        let left_out = (0..values.len()).map(Some);
-        for out in [None].into_iter().chain(left_out) {
-            let kept = values.iter().enumerate();
-            let kept = kept.filter(|(at, _)| Some(*at) != out);
-            let kept: Vec<_> = kept.map(|(_, one)| one).collect();
-            let mut choice = alloc::vec![0_usize; kept.len()];
-            for _ in 0..RETRIALS {
-                let told = kept.iter().zip(&choice).map(|((change, values), at)| {
-                    told(case, change, values.get(*at).copied().flatten())
-                });
-                let told: Vec<Change> = told.collect();
-                for approved in [false, true] {
-                    let other = changed(case, approved, told.clone(), |_| true, &mut Vec::new());
-                    let other = other.filter(|other| !other.steps.is_empty());
-                    remedy = smaller(Some(remedy), other).unwrap_or_default();
-                }
-                if !advance(&mut choice, kept.iter().map(|(_, values)| values.len())) {
-                    break;
-                }
+        for _ in 0..ROUNDS {
+            if case.bundle.program().is_none() || remedy.weight() <= 1 {
+                break;
+            }
+            let known = self.blocking.len();
+            let literals = self.literals(case);
+            let Ok(literals) = Document::parse(literals.as_bytes(), Profile::Signed) else {
+                break;
+            };
+            let values = way.changes().iter().map(|change| {
+                let all = entries.iter().flatten();
+                let all = all.flat_map(|entry| entry.values(&change.argument));
+                let all = all.chain(literals.root().elements().map(Some));
+                fitting(case, ask, way, change, all)
+            });
+            let values: Vec<Vec<Value<'_>>> = values.collect();
+            // All of them with other values, or all but one.
+            let left_out = (0..values.len()).map(Some);
+            for out in [None].into_iter().chain(left_out) {
+                remedy = self.without(case, way, &values, out, remedy);
+            }
+            if self.blocking.len() == known {
+                break;
             }
         }
         remedy
     }
 
+    /// The remedy, or a smaller one that leaves this argument as it was asked.
+    fn without(
+        &mut self,
+        case: &Case<'_>,
+        way: &Way<'_, '_>,
+        values: &[Vec<Value<'_>>],
+        out: Option<usize>,
+        mut remedy: Remedy,
+    ) -> Remedy {
+        let kept = way.changes().iter().zip(values).enumerate();
+        let kept = kept.filter(|(at, _)| Some(*at) != out);
+        let kept: Vec<(&Change, &Vec<Value<'_>>)> = kept.map(|(_, one)| one).collect();
+        let mut choice = alloc::vec![0_usize; kept.len()];
+        for _ in 0..RETRIALS {
+            if case.steps.left() <= self.reserve {
+                break;
+            }
+            let told = kept.iter().zip(&choice).map(|((change, values), at)| {
+                told(case, change, values.get(*at).copied().flatten())
+            });
+            let told: Vec<Change> = told.collect();
+            for approved in [false, true] {
+                let other = changed(case, approved, told.clone(), |_| true, &mut self.blocking);
+                let other = other.filter(|other| !other.steps.is_empty());
+                remedy = smaller(Some(remedy), other).unwrap_or_default();
+            }
+            if !advance(&mut choice, kept.iter().map(|(_, values)| values.len())) {
+                break;
+            }
+        }
+        remedy
+    }
+
+    /// What the way comes to, with values that the guard rails want the least on top of.
     fn settle(&mut self, case: &Case<'_>, ask: &Ask<'_>, way: &Way<'_, '_>) -> Option<Remedy> {
         if case.bundle.program().is_none() {
             return Some(way.remedy.clone());
         }
-        let mut blocking = Vec::new();
-        let values = way.changes().iter().map(|change| {
-            let (values, _) = witness::fitting(case, ask, &way.entries, &change.argument);
-            nearest_first(values, ask.args.get(&change.argument))
-        });
-        let values: Vec<Vec<Value<'_>>> = values.collect();
-        let best = self.try_all(case, ask, way, &values, &mut blocking);
-        if blocking.is_empty() {
+        let found = |change: &Change| witness::fitting(case, ask, &way.entries, &change.argument).0;
+        let values: Vec<Vec<Value<'_>>> = way
+            .changes()
+            .iter()
+            .map(|change| nearest_first(found(change), ask.args.get(&change.argument)))
+            .collect();
+        let before = core::mem::take(&mut self.blocking);
+        let best = self.try_all(case, ask, way, &values);
+        if self.blocking.is_empty() {
+            self.blocking = before;
             return best;
         }
         // The policies that forbid say themselves which other values they would not forbid: those may be
         // nearer, or need less on top.
-        let literals = literals(case, blocking);
+        let literals = self.literals(case);
+        self.blocking.extend(before);
         let literals = Document::parse(literals.as_bytes(), Profile::Signed).ok()?;
-        let values = way
-            .changes()
-            .iter()
-            .zip(values)
-            .map(|(change, mut values)| {
-                let name = &change.argument;
-                let more = literals.root().elements().map(Some);
-                let fits = |value: &Value<'_>| witness::fits(case, ask, &way.entries, name, *value);
-                values.extend(more.filter(fits));
-                nearest_first(values, ask.args.get(name))
-            });
+        let values = way.changes().iter().zip(&values).map(|(change, values)| {
+            let more = literals.root().elements().map(Some);
+            fitting(case, ask, way, change, values.iter().copied().chain(more))
+        });
         let values: Vec<Vec<Value<'_>>> = values.collect();
-        let nearer = self.try_all(case, ask, way, &values, &mut Vec::new());
+        let nearer = self.try_all(case, ask, way, &values);
         smaller(nearer, best)
+    }
+
+    /// The constants of the policies that forbade, and the integers beside them, as a JSON array.
+    fn literals(&mut self, case: &Case<'_>) -> String {
+        self.blocking.sort_unstable();
+        self.blocking.dedup();
+        let program = case.bundle.program();
+        let policies = self.blocking.iter();
+        let policies = policies.filter_map(|number| program?.policy(*number));
+        let literals = policies.flat_map(|policy| policy.literals(case.steps));
+        let mut out = Writer::default();
+        out.array(|out| {
+            for literal in literals.take(LITERALS) {
+                match literal {
+                    Literal::Text(text) => {
+                        out.string(text);
+                    }
+                    Literal::Long(value) => {
+                        for value in [value.saturating_sub(1), value, value.saturating_add(1)] {
+                            out.integer(value);
+                        }
+                    }
+                }
+            }
+        });
+        out.finish()
     }
 
     /// Every combination of these values, until one needs nothing on top.
@@ -168,17 +228,17 @@ impl Trials {
         ask: &Ask<'_>,
         way: &Way<'_, '_>,
         values: &[Vec<Value<'_>>],
-        blocking: &mut Vec<usize>,
     ) -> Option<Remedy> {
         let mut best = None;
         let mut choice = alloc::vec![0_usize; values.len()];
-        while self.left > 0 && !is_least(best.as_ref(), way) {
+        while self.left > 0 && case.steps.left() > self.reserve && !is_least(best.as_ref(), way) {
             let chosen = values.iter().zip(&choice);
             let chosen: Vec<Value<'_>> = chosen
                 .map(|(values, at)| values.get(*at).copied())
                 .collect::<Option<_>>()?;
             self.left = self.left.saturating_sub(1);
-            best = smaller(best, judged(case, ask, way, &chosen, blocking));
+            let judged = judged(case, ask, way, &chosen, &mut self.blocking);
+            best = smaller(best, judged);
             if !advance(&mut choice, values.iter().map(Vec::len)) {
                 break;
             }
@@ -188,7 +248,7 @@ impl Trials {
 }
 
 fn is_least(best: Option<&Remedy>, way: &Way<'_, '_>) -> bool {
-    best.is_some_and(|best| best.weight() <= way.weight())
+    best.is_some_and(|best| best.weight() <= way.least())
 }
 
 fn smaller(one: Option<Remedy>, other: Option<Remedy>) -> Option<Remedy> {
@@ -216,28 +276,17 @@ fn nearest_first<'p>(mut values: Vec<Value<'p>>, asked: Value<'_>) -> Vec<Value<
     values
 }
 
-/// The constants of these policies, and the integers beside them, as a JSON array.
-fn literals(case: &Case<'_>, mut policies: Vec<usize>) -> String {
-    policies.sort_unstable();
-    policies.dedup();
-    let program = case.bundle.program();
-    let policies = policies.iter();
-    let policies = policies.filter_map(|number| program?.policy(*number));
-    let literals = policies.flat_map(|policy| policy.literals(case.steps));
-    let mut out = Writer::default();
-    out.array(|out| {
-        for literal in literals.take(LITERALS) {
-            match literal {
-                Literal::Text(text) => drop(out.string(text)),
-                Literal::Long(value) => {
-                    for value in [value.saturating_sub(1), value, value.saturating_add(1)] {
-                        out.integer(value);
-                    }
-                }
-            }
-        }
-    });
-    out.finish()
+/// Of these values those that the way allows, the nearest first.
+fn fitting<'p>(
+    case: &Case<'_>,
+    ask: &Ask<'_>,
+    way: &Way<'_, '_>,
+    change: &Change,
+    values: impl Iterator<Item = Value<'p>>,
+) -> Vec<Value<'p>> {
+    let name = &change.argument;
+    let fits = |value: &Value<'_>| witness::fits(case, ask, &way.entries, name, *value);
+    nearest_first(values.filter(fits).collect(), ask.args.get(name))
 }
 
 /// The call with these values instead, with receipts or without: the same entries must apply, and what

@@ -92,6 +92,23 @@ pub(crate) fn fitting<'p>(
 }
 
 impl<'p> Entry<'p> {
+    /// Everything that it says of the argument; `None` where the argument must be left out.
+    pub(crate) fn bounds(
+        &self,
+        argument: &str,
+    ) -> impl Iterator<Item = Option<Json<'p>>> + use<'p> {
+        let bound = Bound::of(self, argument);
+        let cover = match bound.cover {
+            Cover::Free => None,
+            Cover::Absent => Some(None),
+            Cover::Spec(spec) => Some(Some(spec)),
+        };
+        let says =
+            |spec: Json<'_>| spec.get("constraint_type").and_then(Json::as_str) != Some("wildcard");
+        let cover = cover.filter(|spec| spec.is_none_or(says));
+        cover.into_iter().chain(bound.budgets().map(Some))
+    }
+
     pub(crate) fn values(
         &self,
         argument: &str,

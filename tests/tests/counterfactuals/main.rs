@@ -241,7 +241,8 @@ fn done(step: &Value, before: &[Situation], chosen: &[String]) -> Vec<Situation>
                         .iter()
                         .find(|acr| chosen.iter().any(|one| one == **acr));
                     one.acr = known.copied().or(one.acr);
-                    if step["old"] != true {
+                    // Without an age the login may be the old one.
+                    if step["max_age"].is_i64() {
                         one.auth_time = Some(NOW);
                     }
                     one
@@ -585,8 +586,6 @@ fn less(step: &Value) -> Vec<Value> {
         for (part, _) in there {
             let mut less = step.clone();
             less[part] = Value::Null;
-            // Without an age the login may be the old one.
-            less["old"] = less["max_age"].is_null().into();
             all.push(less);
         }
     }

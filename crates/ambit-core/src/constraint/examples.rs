@@ -116,48 +116,52 @@ impl<'a> Examples<'a, '_> {
                 }
             }
             Kind::Each => self.lists_of(inner(first)),
-            Kind::Subset => {
-                let listed = |value: &Json<'a>| self.is_listed(first, *value);
-                let kept = elements(self.asked).filter(listed).collect();
-                self.list(kept);
-                self.list(elements(first).collect());
-                self.list(Vec::new());
-            }
-            Kind::Contains => {
-                let lacking = |value: &Json<'a>| !self.is_listed(self.asked, *value);
-                let lacking = elements(first).filter(lacking);
-                let all = elements(self.asked).chain(lacking).collect();
-                self.list(all);
-                self.list(elements(first).collect());
-            }
-            Kind::Count => {
-                let end = |end: Option<Json<'_>>| usize::try_from(end?.as_int()?).ok();
-                let most = end(second).unwrap_or(usize::MAX);
-                self.list(elements(self.asked).take(most).collect());
-                // Too short a list is filled with its last element, or with text.
-                let asked = || elements(self.asked);
-                let lacking = end(first).unwrap_or(0).saturating_sub(asked().count());
-                let mut out = Writer::default();
-                out.array(|out| {
-                    for value in asked() {
-                        out.json(value);
-                    }
-                    for _ in 0..lacking.min(PART) {
-                        match asked().last() {
-                            Some(value) => out.json(value),
-                            None => out.string(OPEN),
-                        };
-                    }
-                });
-                if lacking > 0 {
-                    self.push(Some(out.finish()));
-                }
-            }
+            Kind::Subset => self.parts(first),
+            Kind::Contains => self.wholes(first),
+            Kind::Count => self.lengths(first, second),
             _ => {
                 self.string(OPEN);
                 self.push(Some(String::from("1")));
             }
         }
+    }
+
+    /// Lists out of these values: of what was asked, all, none.
+    fn parts(&mut self, values: Option<Json<'a>>) {
+        let listed = |value: &Json<'a>| self.is_listed(values, *value);
+        let kept = elements(self.asked).filter(listed).collect();
+        self.list(kept);
+        self.list(elements(values).collect());
+        self.list(Vec::new());
+    }
+
+    /// Lists that have all of these values: what was asked and what it lacks, the values alone.
+    fn wholes(&mut self, values: Option<Json<'a>>) {
+        let lacking = |value: &Json<'a>| !self.is_listed(self.asked, *value);
+        let lacking = elements(values).filter(lacking);
+        let all = elements(self.asked).chain(lacking).collect();
+        self.list(all);
+        self.list(elements(values).collect());
+    }
+
+    /// What was asked, cut to the length, or filled with its last element or with text.
+    fn lengths(&mut self, min: Option<Json<'a>>, max: Option<Json<'a>>) {
+        let end = |end: Option<Json<'_>>| usize::try_from(end?.as_int()?).ok();
+        let asked = || elements(self.asked);
+        let lacking = end(min).unwrap_or(0).saturating_sub(asked().count());
+        let mut out = Writer::default();
+        out.array(|out| {
+            for value in asked().take(end(max).unwrap_or(usize::MAX)) {
+                out.json(value);
+            }
+            for _ in 0..lacking.min(PART) {
+                match asked().last() {
+                    Some(value) => out.json(value),
+                    None => out.string(OPEN),
+                };
+            }
+        });
+        self.push(Some(out.finish()));
     }
 
     /// The end that was passed comes first: it is the nearest to what was asked. Then what lies beside.
