@@ -157,6 +157,9 @@ fn changes(page: &mut Page, step: &Value) {
         page.line(format!("ask with another `{}`", shown(&change["argument"])));
         page.field("asked", shown(&change["asked"]));
         page.field("allowed", shown(&change["allowed"]));
+        if change["example"].is_string() {
+            page.field("for example", shown(&change["example"]));
+        }
     }
 }
 
