@@ -10,6 +10,9 @@ use ambit_core::json::{Json, Writer};
 
 use crate::authority::Layer;
 
+/// Minor units: less is no charge.
+pub(crate) const LEAST: i64 = 1;
+
 /// The arguments of one budget, and its bounds.
 struct Spend<'a> {
     amount: &'a str,
@@ -49,7 +52,7 @@ impl Spend<'_> {
     fn fault(&self, ask: &Ask<'_>) -> Option<String> {
         let (name, currency_name) = (self.amount, self.currency);
         let amount = ask.args.get(name).and_then(Json::as_int);
-        let Some(amount) = amount.filter(|amount| *amount >= 1) else {
+        let Some(amount) = amount.filter(|amount| *amount >= LEAST) else {
             return Some(format!(
                 "`{name}` must be given and at least one minor unit, to be counted"
             ));
@@ -104,12 +107,13 @@ fn write_entry(entry: Json<'_>, power: Power, out: &mut Writer) {
 impl Spend<'_> {
     /// What it says of this argument.
     fn write(&self, argument: &str, out: &mut Writer) {
-        if argument == self.amount {
-            out.object(|out| {
-                out.name("constraint_type").string("range");
-                out.name("min").integer(1);
-                out.name("max").integer(self.max());
-            });
+        for (end, value) in [("min", LEAST), ("max", self.max())] {
+            if argument == self.amount {
+                out.object(|out| {
+                    out.name("constraint_type").string("range");
+                    out.name(end).integer(value);
+                });
+            }
         }
         let currency = self
             .limit

@@ -158,8 +158,10 @@ fn way<'l, 'p>(
         }
         // Another value must meet what the asked one meets as well.
         for bound in entries.iter().flat_map(|entry| entry.bounds(name)) {
-            if bound.is_none_or(|bound| case.steps.take(bound.weight())) {
-                add_change(case, &mut changes, Change::of(case, ask, name, bound));
+            let paid = bound.is_none_or(|bound| case.steps.take(bound.weight()));
+            let change = Change::of(case, ask, name, bound).without_least(case, ask);
+            if let Some(change) = change.filter(|_| paid) {
+                add_change(case, &mut changes, change);
             }
         }
     }
@@ -243,6 +245,24 @@ impl Change {
             ends: bound.and_then(constraint::ends),
             example: None,
         }
+    }
+
+    /// That an amount is at least one unit goes without saying where what was asked is in the range. `None`
+    /// if nothing else is said.
+    fn without_least(self, case: &Case<'_>, ask: &Ask<'_>) -> Option<Self> {
+        let Some((Some(min), max)) = self.ends.filter(|(min, _)| *min <= Some(budget::LEAST))
+        else {
+            return Some(self);
+        };
+        let asked = ask.args.get(&self.argument).and_then(Json::as_int);
+        if asked.is_none_or(|asked| asked < min || max.is_some_and(|max| max < asked)) {
+            return Some(self);
+        }
+        max.map(|_| Self {
+            allowed: constraint::describe_ends(None, max, case.unit(&self.argument)),
+            ends: Some((None, max)),
+            ..self
+        })
     }
 }
 

@@ -224,7 +224,7 @@ fn with_step_up(
 fn step(case: &Case<'_>, kind: &str) -> Option<Step> {
     Some(match kind {
         "approval" => Step::Approval {
-            approval: Approval::of_subject(case),
+            approval: Approval::of_subject(case).without_actors(case)?,
             binding_s256: Some(digest::action(case)),
         },
         "mfa" => Step::Login(Login {

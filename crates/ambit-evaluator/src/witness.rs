@@ -98,14 +98,14 @@ impl<'p> Entry<'p> {
         argument: &str,
     ) -> impl Iterator<Item = Option<Json<'p>>> + use<'p> {
         let bound = Bound::of(self, argument);
+        let says = |spec: &Json<'_>| {
+            spec.get("constraint_type").and_then(Json::as_str) != Some("wildcard")
+        };
         let cover = match bound.cover {
             Cover::Free => None,
             Cover::Absent => Some(None),
-            Cover::Spec(spec) => Some(Some(spec)),
+            Cover::Spec(spec) => Some(spec).filter(says).map(Some),
         };
-        let says =
-            |spec: Json<'_>| spec.get("constraint_type").and_then(Json::as_str) != Some("wildcard");
-        let cover = cover.filter(|spec| spec.is_none_or(says));
         cover.into_iter().chain(bound.budgets().map(Some))
     }
 

@@ -372,6 +372,8 @@ fn is_within(allowed: &str, amount: i64) -> bool {
     let (min, max) = match allowed.split_once(' ').expect("two words") {
         ("exactly", one) => (one, one),
         ("from", ends) => ends.split_once(" to ").expect("two ends"),
+        ("at", end) if end.starts_with("most ") => ("0.01", &end[5..]),
+        ("at", end) if end.starts_with("least ") => (&end[6..], "99999999.00"),
         _ => panic!("a range of another form: {allowed}"),
     };
     (cents(min)..=cents(max)).contains(&(amount * 100))

@@ -54,6 +54,59 @@ impl Scene {
             _ => "contract",
         })
     }
+
+    fn arguments(self, action: &str, all: Arguments) -> Map<String, Value> {
+        let (to, region, amount, currency, channel) = all;
+        let args = match action {
+            "email" | "message" => json!({"to": to, "region": region}),
+            "refund" if self.channels => {
+                json!({"amount": amount, "currency": currency, "channel": channel})
+            }
+            "refund" => json!({"amount": amount, "currency": currency}),
+            _ => json!({}),
+        };
+        let Value::Object(mut args) = args else {
+            unreachable!()
+        };
+        args.retain(|_, value| !value.is_null());
+        args
+    }
+
+    /// The bounds of one action's arguments: another action does not have them.
+    fn bounds(self, action: &str, all: Bounds) -> Vec<(&'static str, Option<Value>)> {
+        let ((to, region), (amount, currency, channel), _) = all;
+        match action {
+            "email" | "message" => vec![("to", to), ("region", region)],
+            "refund" if self.channels => vec![
+                ("amount", amount),
+                ("currency", currency),
+                ("channel", channel),
+            ],
+            "refund" => vec![("amount", amount), ("currency", currency)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn kinds(self) -> Value {
+        match self.kind {
+            Some(kind) => json!([kind]),
+            None => json!(["customer-contact", "contract", "report"]),
+        }
+    }
+}
+
+/// Recipient, region, amount, currency, channel.
+type Arguments = (
+    &'static str,
+    Option<&'static str>,
+    i64,
+    &'static str,
+    Option<&'static str>,
+);
+
+fn one_of(list: &'static [&'static str], value: &Value) -> &'static str {
+    let known = list.iter().find(|one| *value == **one);
+    known.copied().expect("one of them")
 }
 
 pub(crate) fn situations(scene: Scene) -> impl Strategy<Value = Situation> {
@@ -91,26 +144,10 @@ pub(crate) fn situations(scene: Scene) -> impl Strategy<Value = Situation> {
             let (mut action, power, mut purpose) = ask;
             if let Some(at) = aligned {
                 let entry = at.get(&root);
-                let of = |list: &'static [&'static str], value: &Value| -> &'static str {
-                    let known = list.iter().find(|one| *value == **one);
-                    known.copied().expect("one of them")
-                };
-                action = of(scene.actions, &entry["actions"][0]);
-                purpose = of(PURPOSES, &entry["purpose"]);
+                action = one_of(scene.actions, &entry["actions"][0]);
+                purpose = one_of(PURPOSES, &entry["purpose"]);
             }
-            let (to, region, amount, currency, channel) = args;
-            let args = match action {
-                "email" | "message" => json!({"to": to, "region": region}),
-                "refund" if scene.channels => {
-                    json!({"amount": amount, "currency": currency, "channel": channel})
-                }
-                "refund" => json!({"amount": amount, "currency": currency}),
-                _ => json!({}),
-            };
-            let Value::Object(mut args) = args else {
-                unreachable!()
-            };
-            args.retain(|_, value| !value.is_null());
+            let args = scene.arguments(action, args);
             Situation {
                 root,
                 derived,
@@ -144,19 +181,9 @@ fn entry(root: bool, scene: Scene) -> impl Strategy<Value = Value> {
     )
         .prop_map(
             move |(powers, actions, purpose, bounds, (requires, budget), there)| {
-                let ((to, region), (amount, currency, channel), open) = bounds;
+                let open = bounds.2;
+                let members = scene.bounds(actions[0], bounds);
                 let mut bounds = Map::new();
-                // Bounds of one action's arguments: another action does not have them.
-                let members = match actions[0] {
-                    "email" | "message" => vec![("to", to), ("region", region)],
-                    "refund" if scene.channels => vec![
-                        ("amount", amount),
-                        ("currency", currency),
-                        ("channel", channel),
-                    ],
-                    "refund" => vec![("amount", amount), ("currency", currency)],
-                    _ => Vec::new(),
-                };
                 let bounded = !members.is_empty();
                 let budget = budget.filter(|_| actions[0] == "refund");
                 bounds.extend(
@@ -180,12 +207,7 @@ fn entry(root: bool, scene: Scene) -> impl Strategy<Value = Value> {
                     }
                 }
                 if root {
-                    let kinds = scene
-                        .kind
-                        .map_or(json!(["customer-contact", "contract", "report"]), |kind| {
-                            json!([kind])
-                        });
-                    entry["datatypes"] = kinds;
+                    entry["datatypes"] = scene.kinds();
                 }
                 if let Some(budget) = budget {
                     entry["limits"] = json!([budget]);
