@@ -24,9 +24,8 @@ impl<'a> Policy<'_, 'a> {
         let code = self.code();
         let start = self.condition();
         let header = move |at: usize| Header::unpack(code.get(at)?);
-        let mut at = start.unwrap_or_default();
-        let words = start.and_then(header).map_or(0, |header| header.words);
-        let end = at.saturating_add(words);
+        let whole = start.and_then(|at| Some(at..at.checked_add(header(at)?.words)?));
+        let core::ops::Range { start: mut at, end } = whole.unwrap_or_default();
         core::iter::from_fn(move || {
             while at < end && steps.take(1) {
                 let op = header(at)?.op;
