@@ -31,18 +31,24 @@ pub(crate) fn entries<'p>(
     budgets: Json<'p>,
     pool: Json<'p>,
 ) -> Vec<Vec<Entry<'p>>> {
-    let of = |list: Option<Json<'p>>, at: usize| list.and_then(|list| list.elements().nth(at));
-    let layers = layers.iter().enumerate();
-    let layers = layers.map(|(at, layer)| {
-        let (budgets, pool) = (of(Some(budgets), at), of(Some(pool), at));
-        let entries = layer.all().map(|selected| Entry {
+    let mut budgets = budgets.elements();
+    let mut pool = pool.elements();
+    let mut entries = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let (mut budgets, mut pool) = (next(&mut budgets).elements(), next(&mut pool).elements());
+        let of = |selected| Entry {
             selected,
-            budgets: of(budgets, selected.index).unwrap_or(Json::null()),
-            values: of(pool, selected.index).unwrap_or(Json::null()),
-        });
-        entries.collect()
-    });
-    layers.collect()
+            budgets: next(&mut budgets),
+            values: next(&mut pool),
+        };
+        entries.push(layer.all().map(of).collect());
+    }
+    entries
+}
+
+/// `null` behind the last, which has no members.
+fn next<'p>(list: &mut impl Iterator<Item = Json<'p>>) -> Json<'p> {
+    list.next().unwrap_or(Json::null())
 }
 
 /// Values for these arguments out of the bounds of all entries, as JSON: for each layer, for each entry,
@@ -63,7 +69,10 @@ pub(crate) fn pool(
                     out.object(|out| {
                         for name in arguments {
                             let bound = Bound::of(entry, name);
-                            bound.write_values(case, ask.args.get(name), reserve, out.name(name));
+                            if bound.has_values() {
+                                let asked = ask.args.get(name);
+                                bound.write_values(case, asked, reserve, out.name(name));
+                            }
                         }
                     });
                 }
@@ -116,13 +125,19 @@ impl<'p> Entry<'p> {
         let found = self.values.get(argument);
         let values = found.and_then(|found| found.get("values"));
         let values = values.into_iter().flat_map(Json::elements);
-        values.map(|value| value.elements().next())
+        let left_out = self.leaves_out(argument).then_some(None);
+        let values = values.map(|value| value.elements().next());
+        left_out.into_iter().chain(values)
+    }
+
+    fn leaves_out(&self, argument: &str) -> bool {
+        matches!(Bound::of(self, argument).cover, Cover::Absent)
     }
 
     fn says_all(&self, argument: &str) -> bool {
         let found = self.values.get(argument);
         let complete = found.and_then(|found| found.get("complete"));
-        complete.and_then(Json::as_bool) == Some(true)
+        self.leaves_out(argument) || complete.and_then(Json::as_bool) == Some(true)
     }
 }
 
@@ -225,6 +240,10 @@ impl<'p> Bound<'p> {
         covered && self.budgets().all(meets)
     }
 
+    const fn has_values(self) -> bool {
+        self.budgets.is_some() || matches!(self.cover, Cover::Spec(_))
+    }
+
     fn write_values(
         self,
         case: &Case<'_>,
@@ -234,11 +253,7 @@ impl<'p> Bound<'p> {
     ) {
         let of = |spec| constraint::candidates(spec, asked, case.steps, reserve);
         let mut found = match self.cover {
-            Cover::Free => constraint::Candidates::default(),
-            Cover::Absent => constraint::Candidates {
-                values: alloc::vec![None],
-                complete: true,
-            },
+            Cover::Free | Cover::Absent => constraint::Candidates::default(),
             Cover::Spec(spec) => of(spec),
         };
         for budget in self.budgets().map(of) {
