@@ -87,12 +87,15 @@ pub(crate) fn constraints(layers: &[Layer<'_>], power: Power) -> String {
 
 fn write_entry(entry: Json<'_>, power: Power, out: &mut Writer) {
     let spends: Vec<Spend<'_>> = spends(entry, power).collect();
-    let mut names: Vec<&str> = spends
+    let mut names: Vec<&str> = Vec::new();
+    for name in spends
         .iter()
         .flat_map(|spend| [spend.amount, spend.currency])
-        .collect();
-    names.sort_unstable();
-    names.dedup();
+    {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     out.object(|out| {
         for name in names {
             out.name(name).array(|out| {

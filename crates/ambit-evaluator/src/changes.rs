@@ -15,6 +15,7 @@ use ambit_core::json::{Document, Json, Profile};
 use crate::Case;
 use crate::authority::{Layer, Selected};
 use crate::budget;
+use crate::order;
 use crate::remedy::{Change, Remedy, Step};
 use crate::requires;
 use crate::trial::{Trials, Way};
@@ -66,9 +67,12 @@ fn changed(
         .iter()
         .flat_map(|ask| candidates(case, entries, places, ask));
     let changes = layers.flatten().flat_map(|candidate| candidate.changes);
-    let mut names: Vec<String> = changes.map(|change| change.argument).collect();
-    names.sort_unstable();
-    names.dedup();
+    let mut names: Vec<String> = Vec::new();
+    for change in changes {
+        if !names.contains(&change.argument) {
+            names.push(change.argument);
+        }
+    }
     names
 }
 
@@ -96,8 +100,7 @@ fn ways<'l, 'p>(
             break;
         }
     }
-    ways.sort_by_key(Way::least);
-    ways
+    order::by_key(ways, |way| order::count(way.least()))
 }
 
 /// The next choice of one candidate a layer; `false` behind the last.
@@ -135,8 +138,7 @@ fn candidates<'p>(
                 changes,
             }));
         }
-        all.sort_by_key(|candidate| candidate.changes.len());
-        all
+        order::by_key(all, |candidate| order::count(candidate.changes.len()))
     });
     layers.collect()
 }

@@ -39,6 +39,7 @@ mod facts;
 mod grant;
 mod info;
 mod obligations;
+mod order;
 mod possession;
 mod rails;
 mod record;

@@ -11,6 +11,7 @@ use ambit_core::json::Writer;
 use crate::Case;
 use crate::authority::{Layer, Selected, Source};
 use crate::changes;
+use crate::order;
 use crate::rails;
 use crate::requires::{self, Approval};
 use crate::text::joined;
@@ -255,7 +256,7 @@ impl Remedy {
     /// The steps in the order in which they can be done. A login gives a new token, and with it the
     /// call another digest: whoever approved before would have to approve again.
     pub(crate) fn in_order(mut self) -> Self {
-        self.steps.sort_by_key(|step| match step {
+        self.steps = order::by_key(self.steps, |step| match step {
             Step::ChangeRequest(_) => 0,
             Step::RequestCapability { .. } => 1,
             Step::Login(_) => 2,

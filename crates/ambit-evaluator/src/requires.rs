@@ -220,7 +220,8 @@ impl Approval {
     pub(crate) fn without_actors(&self, case: &Case<'_>) -> Option<Self> {
         let mut seen = BTreeSet::new();
         let others = self.approvers.iter();
-        let others = others.filter(|one| seen.insert(*one) && !approvals::is_actor(case, one));
+        let others =
+            others.filter(|one| seen.insert(one.as_str()) && !approvals::is_actor(case, one));
         let approvers: Vec<String> = others.cloned().collect();
         let enough = i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
         enough.then_some(Self {

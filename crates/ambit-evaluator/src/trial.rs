@@ -11,6 +11,7 @@ use ambit_policy::cedar::{Literal, texts};
 
 use crate::Case;
 use crate::authority::{self, Selected};
+use crate::order;
 use crate::rails;
 use crate::remedy::{Change, Example, Remedy, Step};
 use crate::requires;
@@ -197,7 +198,8 @@ impl Trials {
 
     /// The constants of the policies that forbade, and the integers beside them, as a JSON array.
     fn literals(&mut self, case: &Case<'_>) -> String {
-        self.blocking.sort_unstable();
+        let blocking = core::mem::take(&mut self.blocking);
+        self.blocking = order::by_key(blocking, |number| order::count(*number));
         self.blocking.dedup();
         let program = case.bundle.program();
         let policies = self.blocking.iter();
@@ -268,10 +270,14 @@ fn advance(choice: &mut [usize], counts: impl Iterator<Item = usize>) -> bool {
 }
 
 /// Integers by their distance from what was asked; everything else as it came.
-fn nearest_first<'p>(mut values: Vec<Value<'p>>, asked: Value<'_>) -> Vec<Value<'p>> {
+fn nearest_first<'p>(values: Vec<Value<'p>>, asked: Value<'_>) -> Vec<Value<'p>> {
     let integer = |value: Value<'_>| value.and_then(Json::as_int);
     let asked = integer(asked).unwrap_or_default();
-    values.sort_by_key(|value| integer(*value).map(|value| value.abs_diff(asked)));
+    let distance = |value: &Value<'_>| match integer(*value) {
+        Some(value) => value.abs_diff(asked).saturating_add(1),
+        None => 0,
+    };
+    let mut values = order::by_key(values, distance);
     values.dedup_by(|one, other| integer(*one).is_some() && integer(*one) == integer(*other));
     values
 }

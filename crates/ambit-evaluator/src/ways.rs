@@ -71,7 +71,7 @@ fn people(way: &[Step]) -> usize {
         Step::Approval { approval, .. } => Some(&approval.approvers),
         _ => None,
     });
-    let people: BTreeSet<&String> = approvals.flatten().collect();
+    let people: BTreeSet<&str> = approvals.flatten().map(String::as_str).collect();
     people.len()
 }
 
