@@ -21,7 +21,7 @@ use crate::digest;
 use crate::remedy::{Login, Remedy, Step};
 use crate::requires::{self, Approval};
 use crate::text::joined;
-use crate::ways::Ways;
+use crate::ways::{self, Ways};
 use crate::{Case, Found};
 
 /// What the policies said, for the answer and the record.
@@ -63,7 +63,7 @@ pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
 
 /// What an evaluation costs beside its own steps: so many people must not be tried that a denial gets
 /// dear.
-const EVALUATION: usize = 1000;
+const EVALUATION: usize = 500;
 /// So often the policies may ask for something on top before a remedy is given up.
 const ROUNDS: usize = 4;
 
@@ -218,7 +218,8 @@ fn with_step_up(
     remedy
         .steps
         .retain(|step| !matches!(step, Step::Login(_) | Step::Approval { .. }));
-    Some(remedy.and(needed).and(extra.clone()))
+    let whole = remedy.and(needed).and(extra.clone());
+    Some(ways::without_implied(whole, case.steps))
 }
 
 fn step(case: &Case<'_>, kind: &str) -> Option<Step> {

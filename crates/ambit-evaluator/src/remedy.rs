@@ -207,6 +207,13 @@ impl Remedy {
         !self.steps.iter().any(other)
     }
 
+    pub(crate) fn approvals(&self) -> impl Iterator<Item = &Approval> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Approval { approval, .. } => Some(approval),
+            _ => None,
+        })
+    }
+
     /// Whether people must approve.
     pub(crate) fn asks_approval(&self) -> bool {
         let approval = |step: &Step| matches!(step, Step::Approval { .. });

@@ -16,6 +16,7 @@ use crate::denial::Denial;
 use crate::digest;
 use crate::rails;
 use crate::remedy::{self, Remedy, Step};
+use crate::ways;
 
 /// The union of what the selected entries require.
 #[derive(Debug, Default)]
@@ -115,7 +116,7 @@ impl Needs {
                 binding_s256: Some(digest.clone()),
             });
         }
-        Some(Remedy { steps })
+        Some(ways::without_implied(Remedy { steps }, case.steps))
     }
 
     /// Whether whoever satisfies another need satisfies this one: of two that are the same, the first

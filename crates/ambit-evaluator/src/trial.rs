@@ -20,7 +20,7 @@ use crate::witness::{self, Entry};
 /// So often the guard rails are asked, for all ways together.
 const TRIALS: usize = 64;
 /// Steps after which nothing more is tried.
-const STEPS: u32 = 500_000;
+const STEPS: u32 = 1_000_000;
 /// And so often for each choice of changed arguments, whether fewer would do.
 const RETRIALS: usize = 100;
 /// So often, while more policies turn out to forbid.
@@ -154,7 +154,9 @@ impl Trials {
             });
             let told: Vec<Change> = told.collect();
             for approved in [false, true] {
-                let other = changed(case, approved, told.clone(), |_| true, &mut self.blocking);
+                let less = |changed: &Remedy| changed.least_weight() < remedy.weight();
+                let blocking = &mut self.blocking;
+                let other = changed(case, approved, told.clone(), |_| true, less, blocking);
                 let other = other.filter(|other| !other.steps.is_empty());
                 remedy = smaller(Some(remedy), other).unwrap_or_default();
             }
@@ -239,7 +241,11 @@ impl Trials {
                 .map(|(values, at)| values.get(*at).copied())
                 .collect::<Option<_>>()?;
             self.left = self.left.saturating_sub(1);
-            let judged = judged(case, ask, way, &chosen, &mut self.blocking);
+            let less = |judged: &Remedy| {
+                let least = best.as_ref().map(Remedy::weight);
+                least.is_none_or(|least| judged.least_weight() < least)
+            };
+            let judged = judged(case, ask, way, &chosen, less, &mut self.blocking);
             best = smaller(best, judged);
             if !advance(&mut choice, values.iter().map(Vec::len)) {
                 break;
@@ -302,6 +308,7 @@ fn judged(
     ask: &Ask<'_>,
     way: &Way<'_, '_>,
     values: &[Value<'_>],
+    less: impl FnOnce(&Remedy) -> bool,
     blocking: &mut Vec<usize>,
 ) -> Option<Remedy> {
     let pairs = way.changes().iter().zip(values);
@@ -310,15 +317,17 @@ fn judged(
         let mut pairs = selected.iter().zip(&way.entries);
         pairs.all(|(one, entry)| one.index == entry.selected.index)
     };
-    changed(case, ask.approved, changes.collect(), same, blocking)
+    changed(case, ask.approved, changes.collect(), same, less, blocking)
 }
 
-/// The remedy of which these changes are the first step.
+/// The remedy of which these changes are the first step. What cannot become `less` is not put before the
+/// guard rails.
 fn changed(
     case: &Case<'_>,
     approved: bool,
     changes: Vec<Change>,
     fits: impl FnOnce(&[Selected<'_>]) -> bool,
+    less: impl FnOnce(&Remedy) -> bool,
     blocking: &mut Vec<usize>,
 ) -> Option<Remedy> {
     // Every trial reads, writes and hashes the arguments once more.
@@ -337,11 +346,17 @@ fn changed(
     let selected = authority::select(&other, approved, true)?;
     let remedy = requires::remedy(&other, &selected, &[]).filter(|_| fits(&selected))?;
     let remedy = Some(remedy).filter(|remedy| remedy.asks_approval() == approved)?;
-    let mut steps = rails::settle(&other, remedy, &[], blocking)?.steps;
-    if !changes.is_empty() {
-        steps.insert(0, Step::ChangeRequest(changes));
+    let with_changes = |mut remedy: Remedy| {
+        if !changes.is_empty() {
+            let first = Step::ChangeRequest(changes.clone());
+            remedy.steps.insert(0, first);
+        }
+        remedy
+    };
+    if !less(&with_changes(remedy.clone())) {
+        return None;
     }
-    Some(Remedy { steps })
+    rails::settle(&other, remedy, &[], blocking).map(with_changes)
 }
 
 /// The change with this value.

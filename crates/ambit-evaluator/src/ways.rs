@@ -4,6 +4,8 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::Steps;
+
 use crate::remedy::{Login, Remedy, Step};
 use crate::requires::Approval;
 
@@ -48,7 +50,7 @@ impl Ways {
     /// What remains of the remedy where only some ways are `good`: of one step all that are, else the
     /// first way of those that need the fewest people.
     pub(crate) fn only(&self, good: &[&[Step]]) -> Remedy {
-        let fewest = good.iter().min_by_key(|way| people(way));
+        let fewest = good.iter().min_by_key(|way| people(way).len());
         let mut steps = fewest.copied().unwrap_or_default().to_vec();
         if let Some(at) = self.open
             && let Some(step) = steps.get_mut(at)
@@ -65,14 +67,48 @@ impl Ways {
     }
 }
 
-/// How many people approve.
-fn people(way: &[Step]) -> usize {
+/// The remedy without approvals that whoever does the others gives as well.
+pub(crate) fn without_implied(mut remedy: Remedy, counter: &Steps) -> Remedy {
+    let mut at = 0;
+    // Of two, one that implies the other was found before.
+    while remedy.approvals().count() > 2 {
+        let Some(step) = remedy.steps.get(at) else {
+            break;
+        };
+        let named: usize = remedy.approvals().map(|one| one.approvers.len()).sum();
+        let mut others = remedy.clone();
+        others.steps.remove(at);
+        let implied = counter.take(named.saturating_mul(MOST)) && is_implied(step, &others);
+        if implied {
+            remedy = others;
+        } else {
+            at = at.saturating_add(1);
+        }
+    }
+    remedy
+}
+
+fn is_implied(step: &Step, others: &Remedy) -> bool {
+    let Step::Approval { approval, .. } = step else {
+        return false;
+    };
+    let wanted: BTreeSet<&str> = approval.approvers.iter().map(String::as_str).collect();
+    let ways = Ways::of(others);
+    let enough = |way: &Vec<Step>| {
+        let approve = people(way);
+        let approve = approve.intersection(&wanted).count();
+        i64::try_from(approve).is_ok_and(|approve| approve >= approval.count)
+    };
+    ways.complete && ways.all.iter().all(enough)
+}
+
+/// Who approves.
+fn people(way: &[Step]) -> BTreeSet<&str> {
     let approvals = way.iter().filter_map(|step| match step {
         Step::Approval { approval, .. } => Some(&approval.approvers),
         _ => None,
     });
-    let people: BTreeSet<&str> = approvals.flatten().map(String::as_str).collect();
-    people.len()
+    approvals.flatten().map(String::as_str).collect()
 }
 
 const fn is_one_of_several(step: &Step) -> bool {
@@ -194,5 +230,26 @@ mod tests {
         assert!(texts(&["a"], 2).is_empty());
         let many: Vec<&str> = "abcdefghijkl".split("").filter(|c| !c.is_empty()).collect();
         assert_eq!(texts(&many, 6).len(), MOST + 1);
+    }
+
+    #[test]
+    fn what_two_approvals_imply_together_is_not_asked_again() {
+        let step = |names: &[&str], count| Step::Approval {
+            approval: approval(names, count),
+            binding_s256: None,
+        };
+        let left = |steps: Vec<Step>| -> Vec<i64> {
+            let remedy = without_implied(Remedy { steps }, &Steps::new());
+            remedy.approvals().map(|one| one.count).collect()
+        };
+        let of_leads = step(&["a", "b", "c"], 2);
+        let of_subject = step(&["s"], 1);
+        let implied = step(&["b", "c", "s"], 2);
+        let other = step(&["c", "d", "s"], 2);
+        assert_eq!(
+            left(alloc::vec![of_leads.clone(), implied, of_subject.clone()]),
+            [2, 1]
+        );
+        assert_eq!(left(alloc::vec![of_leads, other, of_subject]), [2, 2, 1]);
     }
 }
