@@ -96,23 +96,12 @@ fn ways<'l, 'p>(
             break;
         }
         ways.extend(way);
-        if case.steps.left() < enough || !advance(&mut choice, layers) {
+        let counts = layers.iter().map(Vec::len);
+        if case.steps.left() < enough || !order::advance(&mut choice, counts) {
             break;
         }
     }
     order::by_key(ways, |way| order::count(way.least()))
-}
-
-/// The next choice of one candidate a layer; `false` behind the last.
-fn advance(choice: &mut [usize], layers: &[Vec<Candidate<'_>>]) -> bool {
-    for (at, layer) in choice.iter_mut().zip(layers) {
-        *at = at.saturating_add(1);
-        if *at < layer.len() {
-            return true;
-        }
-        *at = 0;
-    }
-    false
 }
 
 /// The entries of each layer that nothing but arguments keeps from applying, those first that need the
@@ -165,6 +154,10 @@ fn way<'l, 'p>(
             if let Some(change) = change.filter(|_| paid) {
                 add_change(case, &mut changes, change);
             }
+        }
+        // A bound that any value meets wants one all the same.
+        if changes.iter().all(|known| known.argument != *name) {
+            changes.push(change.clone());
         }
     }
     let possible = |change: &Change, other: Option<&Entry<'p>>| {
@@ -252,8 +245,9 @@ impl Change {
     /// That an amount is at least one unit goes without saying where what was asked is in the range. `None`
     /// if nothing else is said.
     fn without_least(self, case: &Case<'_>, ask: &Ask<'_>) -> Option<Self> {
-        let Some((Some(min), max)) = self.ends.filter(|(min, _)| *min <= Some(budget::LEAST))
-        else {
+        let least = |min: i64| (0..=budget::LEAST).contains(&min);
+        let ends = self.ends.filter(|(min, _)| min.is_some_and(least));
+        let Some((Some(min), max)) = ends else {
             return Some(self);
         };
         let asked = ask.args.get(&self.argument).and_then(Json::as_int);
@@ -278,7 +272,9 @@ fn add_change(case: &Case<'_>, changes: &mut Vec<Change>, more: Change) {
         changes.push(more);
         return;
     };
-    let only = |change: &Change| change.allowed.starts_with("exactly ");
+    let only = |change: &Change| {
+        change.allowed.starts_with("exactly ") && !change.allowed.contains(" or ")
+    };
     match (change.ends, more.ends) {
         _ if only(change) => {}
         _ if only(&more) => *change = more,

@@ -24,9 +24,31 @@ pub(crate) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
+/// The next choice of one out of each of so many; `false` behind the last.
+pub(crate) fn advance(choice: &mut [usize], counts: impl Iterator<Item = usize>) -> bool {
+    for (at, count) in choice.iter_mut().zip(counts) {
+        *at = at.saturating_add(1);
+        if *at < count {
+            return true;
+        }
+        *at = 0;
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
-    use super::by_key;
+    use super::{advance, by_key};
+
+    #[test]
+    fn every_choice_comes_once() {
+        let mut choice = [0, 0];
+        let mut seen = alloc::vec![choice];
+        while advance(&mut choice, [2, 3].into_iter()) {
+            seen.push(choice);
+        }
+        assert_eq!(seen, [[0, 0], [1, 0], [0, 1], [1, 1], [0, 2], [1, 2]]);
+    }
 
     #[test]
     fn equal_items_keep_their_order() {

@@ -61,9 +61,10 @@ pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
     Err(denial.with_remedy(remedy))
 }
 
-/// What an evaluation costs beside its own steps: so many people must not be tried that a denial gets
-/// dear.
+/// What an evaluation costs beside its own steps: so many must not be tried that a denial gets dear.
 const EVALUATION: usize = 500;
+/// What each person costs whom the policies see in it.
+const PERSON: usize = 16;
 /// So often the policies may ask for something on top before a remedy is given up.
 const ROUNDS: usize = 4;
 
@@ -84,11 +85,15 @@ pub(crate) fn settle(
     for _ in 0..ROUNDS {
         let kept = Some(receipts).filter(|_| remedy.keeps_digest());
         let person = Person::of(case, kept.unwrap_or_default());
+        if !case.steps.take(ways::cost(&remedy)) {
+            return None;
+        }
         let ways = Ways::of(&remedy);
         let mut good: Vec<&[Step]> = Vec::new();
         let mut denied: Option<Verdict> = None;
         for way in &ways.all {
-            if !case.steps.take(EVALUATION) {
+            let seen = ways::people(way).len().saturating_mul(PERSON);
+            if !case.steps.take(EVALUATION.saturating_add(seen)) {
                 return None;
             }
             let after = person.clone().after(way, case);

@@ -111,6 +111,9 @@ impl Needs {
         let needed = self.approvals.iter().enumerate();
         let needed = needed.filter(|(at, need)| !self.is_implied(*at, need, case.steps));
         for (_, approval) in needed {
+            if !case.steps.take(approval.approvers.len()) {
+                return None;
+            }
             steps.push(Step::Approval {
                 approval: approval.without_actors(case)?,
                 binding_s256: Some(digest.clone()),

@@ -160,7 +160,7 @@ impl Trials {
                 let other = other.filter(|other| !other.steps.is_empty());
                 remedy = smaller(Some(remedy), other).unwrap_or_default();
             }
-            if !advance(&mut choice, kept.iter().map(|(_, values)| values.len())) {
+            if !order::advance(&mut choice, kept.iter().map(|(_, values)| values.len())) {
                 break;
             }
         }
@@ -247,7 +247,7 @@ impl Trials {
             };
             let judged = judged(case, ask, way, &chosen, less, &mut self.blocking);
             best = smaller(best, judged);
-            if !advance(&mut choice, values.iter().map(Vec::len)) {
+            if !order::advance(&mut choice, values.iter().map(Vec::len)) {
                 break;
             }
         }
@@ -261,18 +261,6 @@ fn is_least(best: Option<&Remedy>, way: &Way<'_, '_>) -> bool {
 
 fn smaller(one: Option<Remedy>, other: Option<Remedy>) -> Option<Remedy> {
     one.into_iter().chain(other).min_by_key(Remedy::weight)
-}
-
-/// The next choice of one value each; `false` behind the last.
-fn advance(choice: &mut [usize], counts: impl Iterator<Item = usize>) -> bool {
-    for (at, count) in choice.iter_mut().zip(counts) {
-        *at = at.saturating_add(1);
-        if *at < count {
-            return true;
-        }
-        *at = 0;
-    }
-    false
 }
 
 /// Integers by their distance from what was asked; everything else as it came.
