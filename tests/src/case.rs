@@ -158,7 +158,16 @@ pub fn read_all(folder: &Path) -> Result<Vec<Case>, String> {
 
 fn read_file(file: &Path, templates: &Path) -> Result<Vec<Case>, String> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let groups = match read_json(file)? {
+    read_groups(read_json(file)?, &stem, templates)
+}
+
+/// Reads one group of cases, or a list of groups. `stem` begins their names.
+///
+/// # Errors
+///
+/// The group or case and what in it is not understood.
+pub fn read_groups(groups: Value, stem: &str, templates: &Path) -> Result<Vec<Case>, String> {
+    let groups = match groups {
         Value::Array(groups) => groups,
         group => vec![group],
     };

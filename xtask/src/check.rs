@@ -33,7 +33,7 @@ const STEPS: [(&str, &str); 6] = [
         "documentation",
         "doc --quiet --workspace --no-deps --document-private-items",
     ),
-    ("layering", "test --quiet -p ambit-tests --test layering"),
+    ("layering", "test --quiet --workspace --test layering"),
 ];
 
 /// Runs every check, also after one that failed.
