@@ -11,7 +11,7 @@ use ambit_tests::statement::s256;
 use ambit_tests::{suites, workspace};
 
 /// The pages that make up the specification.
-const PAGES: [&str; 1] = ["token.md"];
+const PAGES: [&str; 2] = ["policy.md", "token.md"];
 /// Begins a block of cases.
 const FENCE: &str = "```json case";
 
