@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::Reason;
 use ambit_core::json::Json;
-use ambit_token::{RECEIPT_TYP, Receipt, ReceiptKind, base64url};
+use ambit_token::{About, Receipt, ReceiptKind, base64url};
 
 use crate::Case;
 use crate::chain::BundleKeys;
@@ -14,13 +14,13 @@ use crate::denial::Denial;
 use crate::digest::{self, s256};
 use crate::display;
 use crate::obligations::Charge;
-use crate::requires::Needs;
 
-/// Judges every receipt that is given: each must be for this call, by somebody who may approve it.
-/// One that is not is never passed over, for whoever sends it believes that it counts.
+/// Judges every receipt that is given: each must be for this call, and by nobody who acts in it. One
+/// that is not is never passed over, for whoever sends it believes that it counts. Whose yes is wanted
+/// is not judged here.
 ///
 /// A `denied` receipt for the digest denies, whoever gave it.
-pub(crate) fn check(case: &Case<'_>, needs: &Needs) -> Result<Vec<Receipt>, Denial> {
+pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Receipt>, Denial> {
     let given = &case.request.approvals;
     let mut receipts: Vec<Receipt> = Vec::with_capacity(given.len());
     if given.is_empty() {
@@ -28,12 +28,19 @@ pub(crate) fn check(case: &Case<'_>, needs: &Needs) -> Result<Vec<Receipt>, Deni
     }
     let call = digest::action(case);
     let shown = s256(display::text(case, &call).as_bytes());
+    let about = About {
+        tenant: case.token.tenant(),
+        audiences: &[case.request.facts.audience],
+        agent: Some(case.token.agent_uid()),
+        actions: &[case.request.action],
+        ..About::default()
+    };
+    let keys = BundleKeys(case.bundle);
     for text in given {
-        let receipt = Receipt::verify(text, &BundleKeys(case.bundle), case.request.facts.now)
+        let receipt = Receipt::verify(text, &keys, &about, case.request.facts.now)
             .map_err(|error| Denial::new(error.reason, error.detail))?;
         check_binding(case, &receipt, &call)?;
-        check_person(case, &receipt, needs)?;
-        check_key(case, &receipt)?;
+        check_person(case, &receipt)?;
         check_display(case, &receipt, &shown)?;
         let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
         if receipts.iter().any(same) {
@@ -66,17 +73,18 @@ fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), D
     Err(Denial::new(reason, admin))
 }
 
-/// Never who acts, and only the token's subject or somebody whom entry or manifest names.
-fn check_person(case: &Case<'_>, receipt: &Receipt, needs: &Needs) -> Result<(), Denial> {
-    if is_actor(case, &receipt.sub) {
-        let admin = "the receipt's `sub` is who acts";
-        return Err(Denial::new(Reason::ApprovalActor, admin));
-    }
-    if receipt.sub == case.token.sub() || needs.names_approver(&receipt.sub) {
+/// Never the agent, its client or a delegator, and never a key that holds or held the token: the
+/// same hand would ask and answer.
+fn check_person(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
+    let mut blocks = case.token.blocks().iter();
+    let admin = if is_actor(case, &receipt.sub) {
+        "the receipt's `sub` is an agent that acts, or its client"
+    } else if blocks.any(|block| *block.holder() == receipt.signer) {
+        "the receipt is signed by a key that a `cnf` of the token names"
+    } else {
         return Ok(());
-    }
-    let admin = "the receipt's `sub` is neither the token's `sub` nor a named approver";
-    Err(Denial::new(Reason::ApprovalApprover, admin))
+    };
+    Err(Denial::new(Reason::ApprovalActor, admin))
 }
 
 /// The agent, its client, or one of those who passed the token on.
@@ -87,32 +95,6 @@ pub(crate) fn is_actor(case: &Case<'_>, sub: &str) -> bool {
         act.and_then(|act| act.get("sub")).and_then(Json::as_str) == Some(sub)
     };
     client == Some(sub) || case.token.blocks().iter().any(acts)
-}
-
-/// What the bundle says of the key: its tenants, audiences, agents, risk tiers and actions.
-fn check_key(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
-    let mut keys = case.bundle.keys(&receipt.kid);
-    let key = keys.find(|key| key.iss() == receipt.iss && key.signs() == RECEIPT_TYP);
-    let lists = |list: &str, value: Option<&str>| {
-        let list = key.and_then(|key| key.only(list));
-        list.is_none_or(|list| value.is_some() && list.elements().any(|one| one.as_str() == value))
-    };
-    let own = key
-        .and_then(|key| key.sub())
-        .is_none_or(|sub| sub == receipt.sub);
-    let allowed = key.is_some()
-        && own
-        && lists("tenants", case.token.tenant())
-        && lists("audiences", Some(case.request.facts.audience))
-        && lists("agents", Some(case.token.agent_uid()))
-        && lists("tiers", Some(display::risk(case)))
-        && lists("actions", Some(case.request.action));
-    if allowed {
-        return Ok(());
-    }
-    let admin =
-        "the key may not sign receipts for this person, tenant, audience, agent, risk or action";
-    Err(Denial::new(Reason::ApprovalKeyRole, admin))
 }
 
 /// The person saw this risk and this text.

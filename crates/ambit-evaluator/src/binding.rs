@@ -11,6 +11,7 @@ use ambit_token::base64url;
 
 use crate::Case;
 use crate::denial::Denial;
+use crate::display;
 use crate::facts;
 use crate::obligations;
 use crate::text::joined;
@@ -28,8 +29,13 @@ pub(crate) fn check(case: &Case<'_>) -> Result<(), Denial> {
             "the token's `tenant` is not the resource's",
         ));
     }
-    if !case.token.role_allows(facts.audience) {
-        let admin = "the issuer key may not sign for this tenant, audience or agent class";
+    let tier = Some(display::risk(case));
+    if !case
+        .token
+        .role_allows(facts.audience, tier, &[case.request.action])
+    {
+        let admin =
+            "the issuer key may not sign for this person, tenant, audience, agent, risk or action";
         return Err(Denial::new(Reason::KeyRole, admin));
     }
     check_subject(case)?;

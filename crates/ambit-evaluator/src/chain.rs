@@ -2,7 +2,7 @@
 
 use ambit_policy::{Bundle, Key};
 use ambit_token::{
-    ChainCache, IssuerKey, Keys, PublicKey, RelyingParty, UnverifiedToken, VerifiedToken,
+    Bounds, ChainCache, IssuerKey, Keys, PublicKey, RelyingParty, UnverifiedToken, VerifiedToken,
 };
 
 use crate::denial::Denial;
@@ -30,19 +30,24 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         webauthn: key
             .relying_party()
             .map(|(rp_id, origin)| RelyingParty { rp_id, origin }),
-        tenants: key.only("tenants"),
-        audiences: key.only("audiences"),
-        agents: key.only("agents"),
+        only: Bounds {
+            sub: key.sub(),
+            tenants: key.only("tenants"),
+            audiences: key.only("audiences"),
+            agents: key.only("agents"),
+            tiers: key.only("tiers"),
+            actions: key.only("actions"),
+        },
     })
 }
 
 /// TOKEN.md, steps 1 to 5.
 pub(crate) fn verify<'t>(
-    bundle: &Bundle<'t>,
+    keys: &'t BundleKeys<'t>,
     token: &'t UnverifiedToken<'t>,
     now: i64,
     cache: &mut ChainCache,
 ) -> Result<VerifiedToken<'t>, Denial> {
-    cache.for_bundle(bundle.digest());
-    Ok(token.verify(&BundleKeys(bundle), now, &bundle.limits(), Some(cache))?)
+    cache.for_bundle(keys.0.digest());
+    Ok(token.verify(keys, now, &keys.0.limits(), Some(cache))?)
 }

@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use ambit_core::Reason;
 use ambit_core::json::Json;
 use ambit_policy::cedar::{Entities, Input, Record, Uid, Value, attributes};
-use ambit_token::Receipt;
 
 use crate::Case;
 use crate::denial::Denial;
@@ -30,11 +29,12 @@ pub(crate) struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    pub(crate) fn of(case: &Case<'a>, receipts: &[Receipt]) -> Self {
+    /// The person, with those whose yes to this call counts here.
+    pub(crate) fn of(case: &Case<'a>, approvals: Vec<String>) -> Self {
         let root = case.token.root();
         let amr = root.get("amr").map(Json::elements).into_iter().flatten();
         Self {
-            approvals: receipts.iter().map(|receipt| receipt.sub.clone()).collect(),
+            approvals,
             acr: root.get("acr").and_then(Json::as_str).map(String::from),
             amr: amr.filter_map(Json::as_str).collect(),
             auth_time: root.get("auth_time").and_then(Json::as_int),
@@ -42,11 +42,16 @@ impl<'a> Person<'a> {
     }
 
     /// The same person after these steps, each of which can be done in one way only.
-    pub(crate) fn after(mut self, steps: &[Step], case: &Case<'a>) -> Self {
+    pub(crate) fn after(
+        mut self,
+        steps: &[Step],
+        case: &Case<'a>,
+        heard: &dyn Fn(Vec<String>) -> Vec<String>,
+    ) -> Self {
         for step in steps {
             match step {
                 Step::Approval { approval, .. } => {
-                    self.approvals.extend(approval.approvers.clone());
+                    self.approvals.extend(heard(approval.approvers.clone()));
                 }
                 Step::Login(login) => {
                     // Without an age the issuer may answer from an older session.

@@ -12,7 +12,7 @@ use ambit_core::Reason;
 use ambit_core::json::Json;
 use ambit_core::limits::RECEIPTS;
 use ambit_policy::Bundle;
-use ambit_token::{RECEIPT_TYP, Receipt, ReceiptKind, TokenError, base64url};
+use ambit_token::{About, Receipt, ReceiptKind, TokenError, base64url};
 
 use crate::chain::BundleKeys;
 use crate::describe::{NoText, shown};
@@ -90,11 +90,10 @@ pub fn check_grant(
     };
     let mut judged: Vec<Receipt> = Vec::with_capacity(receipts.len());
     for text in receipts {
-        let receipt = Receipt::verify(text, &BundleKeys(bundle), now)?;
+        let receipt = grant.verify(text, now)?;
         grant.check_binding(&receipt)?;
         grant.check_person(&receipt)?;
         grant.check_display(&receipt)?;
-        grant.check_key(&receipt)?;
         let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
         if judged.iter().any(same) {
             let detail = "two receipts have the same `iss` and `jti`";
@@ -123,6 +122,32 @@ impl<'a> Grant<'a> {
     fn entries(&self) -> impl Iterator<Item = Json<'a>> + use<'a> {
         let entries = self.claims.get("authorization_details");
         entries.into_iter().flat_map(Json::elements)
+    }
+
+    /// A receipt whose key may sign for all that the grant reaches: every audience and action of it.
+    fn verify(&self, text: &str, now: i64) -> Result<Receipt, NoConsent> {
+        let texts = |list: Option<Json<'a>>| {
+            let list = list.into_iter().flat_map(Json::elements);
+            list.filter_map(Json::as_str)
+        };
+        let audiences: Vec<&str> = texts(self.claims.get("aud")).collect();
+        let actions: Vec<&str> = self
+            .entries()
+            .flat_map(|entry| texts(entry.get("actions")))
+            .collect();
+        let about = About {
+            tenant: self.text("tenant"),
+            audiences: &audiences,
+            agent: self.agent(),
+            actions: &actions,
+            ..About::default()
+        };
+        Ok(Receipt::verify(
+            text,
+            &BundleKeys(self.bundle),
+            &about,
+            now,
+        )?)
     }
 
     fn check_binding(&self, receipt: &Receipt) -> Result<(), NoConsent> {
@@ -192,35 +217,5 @@ impl<'a> Grant<'a> {
             "`display` is not the text of this grant by `{RENDERER}`, whose SHA-256 is `{text}`"
         );
         Err(NoConsent::new(Reason::ApprovalDisplay, detail))
-    }
-
-    /// What the bundle says of the key: its tenants, audiences, agents, risk tiers and actions. It
-    /// must reach everything that the grant reaches.
-    fn check_key(&self, receipt: &Receipt) -> Result<(), NoConsent> {
-        let mut keys = self.bundle.keys(&receipt.kid);
-        let key = keys.find(|key| key.iss() == receipt.iss && key.signs() == RECEIPT_TYP);
-        let lists = |list: &str, value: Option<&str>| {
-            let list = key.and_then(|key| key.only(list));
-            list.is_none_or(|list| {
-                value.is_some() && list.elements().any(|one| one.as_str() == value)
-            })
-        };
-        let every = |list: &str, mut values: &mut dyn Iterator<Item = Json<'a>>| {
-            Iterator::all(&mut values, |value| lists(list, value.as_str()))
-        };
-        let audiences = self.claims.get("aud").into_iter();
-        let actions = self.entries().filter_map(|entry| entry.get("actions"));
-        let allowed = key.is_some()
-            && lists("tenants", self.text("tenant"))
-            && lists("agents", self.agent())
-            && lists("tiers", Some(&receipt.risk_tier))
-            && every("audiences", &mut audiences.flat_map(Json::elements))
-            && every("actions", &mut actions.flat_map(Json::elements));
-        if allowed {
-            return Ok(());
-        }
-        let detail =
-            "the key may not sign receipts for this tenant, audience, agent, risk or action";
-        Err(NoConsent::new(Reason::ApprovalKeyRole, detail))
     }
 }

@@ -107,7 +107,8 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
         Ok(unverified) => unverified,
         Err(error) => return seen.deny(&error.into()),
     };
-    let token = match chain::verify(bundle, &unverified, asked.facts.now, cache) {
+    let keys = chain::BundleKeys(bundle);
+    let token = match chain::verify(&keys, &unverified, asked.facts.now, cache) {
         Ok(token) => token,
         Err(denial) => return seen.deny(&denial),
     };
@@ -195,7 +196,7 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     found.epochs = revocation::check(case)?;
     let grant = authority::check(case)?;
     found.receipts = requires::check(case, &grant)?;
-    rails::check(case, found)?;
+    rails::check(case, &grant, found)?;
     Ok(grant)
 }
 

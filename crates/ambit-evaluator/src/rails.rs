@@ -14,7 +14,7 @@ use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
 use ambit_token::Receipt;
 
 use crate::approvals;
-use crate::authority;
+use crate::authority::{self, Grant};
 use crate::context::{self, Person};
 use crate::denial::Denial;
 use crate::digest;
@@ -46,11 +46,13 @@ struct Listed {
 }
 
 /// Asks the policies, where the project has any.
-pub(crate) fn check(case: &Case<'_>, found: &mut Found) -> Result<(), Denial> {
+pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>, found: &mut Found) -> Result<(), Denial> {
     let Some(program) = program(case)? else {
         return Ok(());
     };
-    let person = Person::of(case, &found.receipts);
+    let people = approvals::people(&found.receipts);
+    let heard = requires::heard(case, &grant.selected, people);
+    let person = Person::of(case, heard);
     let verdict = evaluate(case, program, &person)?;
     found.ruling = Some(Ruling::new(program, &verdict));
     let Some(denial) = denial(program, &verdict) else {
@@ -84,7 +86,10 @@ pub(crate) fn settle(
     let mut extra = Remedy::default();
     for _ in 0..ROUNDS {
         let kept = Some(receipts).filter(|_| remedy.keeps_digest());
-        let person = Person::of(case, kept.unwrap_or_default());
+        let manifest = authority::select(case, true, false).unwrap_or_default();
+        let heard = |people| requires::heard(case, &manifest, people);
+        let people = approvals::people(kept.unwrap_or_default());
+        let person = Person::of(case, heard(people));
         if !case.steps.take(ways::cost(&remedy)) {
             return None;
         }
@@ -96,7 +101,7 @@ pub(crate) fn settle(
             if !case.steps.take(EVALUATION.saturating_add(seen)) {
                 return None;
             }
-            let after = person.clone().after(way, case);
+            let after = person.clone().after(way, case, &heard);
             let verdict = evaluate(case, program, &after).ok()?;
             if denial(program, &verdict).is_none() {
                 good.push(way);

@@ -18,11 +18,14 @@ use crate::rails;
 use crate::remedy::{self, Remedy, Step};
 use crate::ways;
 
-/// The union of what the selected entries require.
+/// What the selected entries require together (TOKEN.md, "Who may say yes"): each demand is met by
+/// itself, by the people whom its own entry names.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     login: Vec<Login>,
     approvals: Vec<Approval>,
+    /// The people whom the manifest's entry names: only they may stand in for the token's subject.
+    named: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -32,7 +35,7 @@ struct Login {
 }
 
 /// `count` distinct people out of `approvers`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Approval {
     pub(crate) approvers: Vec<String>,
     pub(crate) count: i64,
@@ -48,14 +51,23 @@ impl Needs {
             }
             if selected.source == Source::Manifest {
                 needs.add_consent(case, selected.entry.get("consent"), power);
+                needs.named = named_by(selected.entry);
             }
         }
         // An entry that holds only `propose` lets a call run that a person said yes to.
-        let proposed = power == Power::Execute && !selected.iter().all(holds_execute);
-        if proposed && needs.approvals.is_empty() {
-            needs.approvals.push(Approval::of_subject(case));
+        if power == Power::Execute && !selected.iter().all(holds_execute) {
+            needs.add_subject(case);
         }
         needs
+    }
+
+    /// The token's subject, unless the manifest's entry names others in that place. What a token says
+    /// of approvers comes on top: its holder may have written it.
+    fn add_subject(&mut self, case: &Case<'_>) {
+        let subject = Approval::of_subject(case);
+        if self.named.is_empty() && !self.approvals.contains(&subject) {
+            self.approvals.push(subject);
+        }
     }
 
     /// Approval binds every power but `propose`, which is how a person is asked.
@@ -86,17 +98,21 @@ impl Needs {
         }
     }
 
-    /// Whether an entry or the manifest names this person as an approver.
-    pub(crate) fn names_approver(&self, person: &str) -> bool {
-        let mut named = self.approvals.iter().flat_map(|need| &need.approvers);
-        named.any(|approver| approver == person)
+    /// Whether this person's yes counts: for the subject, for the manifest, or for a demand.
+    fn counts(&self, case: &Case<'_>, person: &str) -> bool {
+        let mut demanded = self.approvals.iter().flat_map(|need| &need.approvers);
+        self.is_heard(case, person) || demanded.any(|approver| approver == person)
+    }
+
+    /// Whether the guard rails see this person's yes. They do not see people whom the token names: its
+    /// holder may have chosen them.
+    fn is_heard(&self, case: &Case<'_>, person: &str) -> bool {
+        person == case.token.sub() || self.named.iter().any(|named| named == person)
     }
 
     /// Whose yes a proposal must get before it may be executed.
     pub(crate) fn into_asked(mut self, case: &Case<'_>) -> Vec<Approval> {
-        if self.approvals.is_empty() {
-            self.approvals.push(Approval::of_subject(case));
-        }
+        self.add_subject(case);
         self.approvals
     }
 
@@ -259,6 +275,26 @@ fn strings(value: Json<'_>) -> Vec<String> {
         .collect()
 }
 
+/// The people whom an entry's `requires` or `consent` names.
+fn named_by(entry: Json<'_>) -> Vec<String> {
+    let requires = entry.get("requires").and_then(|one| one.get("approval"));
+    let demands = [requires, entry.get("consent")].into_iter().flatten();
+    let named = demands.filter_map(|demand| demand.get("approvers"));
+    named.flat_map(strings).collect()
+}
+
+/// Of these people, those whose yes the guard rails see.
+pub(crate) fn heard(
+    case: &Case<'_>,
+    selected: &[Selected<'_>],
+    people: Vec<String>,
+) -> Vec<String> {
+    let needs = Needs::of(case, selected, case.request.power);
+    let mut people = people;
+    people.retain(|person| needs.is_heard(case, person));
+    people
+}
+
 /// `{approvers, count}`; everything else (`true`, `"each"`) is the token's own subject.
 fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     if approval.kind() == Kind::Object {
@@ -271,9 +307,18 @@ fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
 }
 
 /// Denies with the first kind that is lacking; the remedy names all. Gives the receipts that count.
+///
+/// The yes of somebody whom nobody names is passed over, so that no block of a token can turn such a
+/// denial into an allow by naming the person.
 pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, Denial> {
     let mut needs = Needs::of(case, &grant.selected, case.request.power);
-    let receipts = approvals::check(case, &needs);
+    let mut receipts = approvals::check(case);
+    let mut strangers = false;
+    if let Ok(receipts) = &mut receipts {
+        let given = receipts.len();
+        receipts.retain(|receipt| needs.counts(case, &receipt.sub));
+        strangers = receipts.len() < given;
+    }
     let people = receipts.as_deref().map(approvals::people);
     needs.unmet(case, &people.unwrap_or_default());
     let (reason, admin) = if !needs.login.is_empty() {
@@ -285,6 +330,11 @@ pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, 
         // A no is an answer; everything else is mended by approvals as they should be.
         let no = denial.reason == Reason::ApprovalDenied;
         return Err(denial.with_remedy(from_start(case).filter(|_| !no)));
+    } else if !needs.approvals.is_empty() && strangers {
+        (
+            Reason::ApprovalApprover,
+            "the `sub` of a receipt is neither the token's `sub` nor an approver who is asked",
+        )
     } else if !needs.approvals.is_empty() {
         (
             Reason::ApprovalRequired,

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use ambit_core::Reason;
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
-use ambit_token::{Statement, StatementFault, UnverifiedStatement};
+use ambit_token::{About, Statement, StatementFault, UnverifiedStatement};
 
 use crate::Case;
 use crate::chain::BundleKeys;
@@ -31,6 +31,8 @@ pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Epochs>, Denial> {
         let unverified = UnverifiedStatement::parse(text, EPOCHS_BYTES).map_err(fault)?;
         let keys = BundleKeys(case.bundle);
         let statement = unverified.verify(TYP, &keys).map_err(fault)?;
+        // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
+        statement.check_role(&About::default()).map_err(fault)?;
         heard.push(judge(case, &statement)?);
     }
     check_heard(case, &heard)?;

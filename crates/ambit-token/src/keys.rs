@@ -1,4 +1,4 @@
-//! The issuer keys that may sign roots.
+//! The keys of a policy, and what each may sign.
 
 use ambit_core::json::Json;
 
@@ -27,25 +27,61 @@ pub struct IssuerKey<'k> {
     pub signs: &'k str,
     /// Where the key is a person's WebAuthn credential: whatever it signs is an assertion.
     pub webauthn: Option<RelyingParty<'k>>,
-    /// The tenants it may sign for; absent: all.
+    /// What narrows it.
+    pub only: Bounds<'k>,
+}
+
+/// What narrows a key; what is absent does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds<'k> {
+    /// The one person for whom it speaks.
+    pub sub: Option<&'k str>,
+    /// Tenants.
     pub tenants: Option<Json<'k>>,
-    /// The audiences it may sign for; absent: all.
+    /// Audiences.
     pub audiences: Option<Json<'k>>,
-    /// The agent classes it may sign for; absent: all.
+    /// Agent classes.
     pub agents: Option<Json<'k>>,
+    /// Tiers of risk.
+    pub tiers: Option<Json<'k>>,
+    /// Actions.
+    pub actions: Option<Json<'k>>,
+}
+
+/// What a signature is to count for, in the words of [`Bounds`]. Where a statement says nothing, a key
+/// that is narrowed there may not sign it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The person for whom it speaks.
+    pub sub: Option<&'a str>,
+    /// The tenant.
+    pub tenant: Option<&'a str>,
+    /// The audiences.
+    pub audiences: &'a [&'a str],
+    /// The agent class.
+    pub agent: Option<&'a str>,
+    /// The tier of risk.
+    pub tier: Option<&'a str>,
+    /// The actions.
+    pub actions: &'a [&'a str],
 }
 
 impl IssuerKey<'_> {
-    /// Whether the key may sign for this audience, tenant and agent class. A key with a list of
-    /// tenants may not sign for none.
+    /// Whether this key may sign a statement of this `typ` about this: the one place that says so, for
+    /// statements of every kind.
     #[must_use]
-    pub fn role_allows(&self, audience: &str, tenant: Option<&str>, agent: &str) -> bool {
-        lists(self.audiences, Some(audience)) && self.role_covers(tenant, agent)
-    }
-
-    /// [`Self::role_allows`] without the audience, which a token does not settle by itself.
-    pub(crate) fn role_covers(&self, tenant: Option<&str>, agent: &str) -> bool {
-        lists(self.tenants, tenant) && lists(self.agents, Some(agent))
+    pub fn may_sign(&self, typ: &str, about: &About<'_>) -> bool {
+        let only = &self.only;
+        let lists = [
+            (only.tenants, about.tenant.as_slice()),
+            (only.audiences, about.audiences),
+            (only.agents, about.agent.as_slice()),
+            (only.tiers, about.tier.as_slice()),
+            (only.actions, about.actions),
+        ];
+        self.signs == typ
+            && only.sub.is_none_or(|sub| about.sub == Some(sub))
+            && lists.iter().all(|(list, values)| within(*list, values))
     }
 
     /// The `alg` that a header signed by this key gives.
@@ -67,9 +103,10 @@ impl IssuerKey<'_> {
     }
 }
 
-/// Whether `value` is in the list; an absent list has everything.
-fn lists(list: Option<Json<'_>>, value: Option<&str>) -> bool {
+/// Whether there are values and all are in the list; an absent list has everything.
+fn within(list: Option<Json<'_>>, values: &[&str]) -> bool {
     list.is_none_or(|list| {
-        value.is_some_and(|value| list.elements().any(|one| one.as_str() == Some(value)))
+        let listed = |value: &&str| list.elements().any(|one| one.as_str() == Some(value));
+        !values.is_empty() && values.iter().all(listed)
     })
 }

@@ -45,7 +45,7 @@ pub use chain::{Block, ChainCache, UnverifiedToken, VerifiedToken};
 pub use error::TokenError;
 pub use jwk::thumbprint;
 pub use key::PublicKey;
-pub use keys::{IssuerKey, Keys};
+pub use keys::{About, Bounds, IssuerKey, Keys};
 pub use proof::{ProofOf, VerifiedProof};
 pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
 pub use statement::{Statement, StatementFault, UnverifiedStatement};

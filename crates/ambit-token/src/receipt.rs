@@ -8,8 +8,9 @@ use ambit_core::limits::{CLOCK_SKEW_SECONDS, PROOF_ID_BYTES, RECEIPT_BYTES};
 
 use crate::base64url;
 use crate::error::TokenError;
-use crate::keys::Keys;
-use crate::statement::{StatementFault, UnverifiedStatement};
+use crate::key::PublicKey;
+use crate::keys::{About, Keys};
+use crate::statement::{Statement, StatementFault, UnverifiedStatement};
 
 /// The `typ` of a receipt.
 pub const RECEIPT_TYP: &str = "approval-receipt+jwt";
@@ -50,6 +51,8 @@ pub struct Receipt {
     pub iss: String,
     /// The `kid` of the key that signed.
     pub kid: String,
+    /// The key that signed.
+    pub signer: PublicKey,
     /// Its identifier; with `iss` it is consumed once.
     pub jti: String,
     /// The person.
@@ -79,16 +82,22 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Verifies signature, form and times.
+    /// Verifies signature, form and times, and that the key may sign for the receipt's person and risk
+    /// about the rest of `about`.
     ///
     /// # Errors
     ///
     /// [`TokenError`] with an `approval.…` reason.
-    pub fn verify(text: &str, keys: &dyn Keys, now: i64) -> Result<Self, TokenError> {
+    pub fn verify(
+        text: &str,
+        keys: &dyn Keys,
+        about: &About<'_>,
+        now: i64,
+    ) -> Result<Self, TokenError> {
         let unverified = UnverifiedStatement::parse(text, RECEIPT_BYTES).map_err(fault)?;
         let statement = unverified.verify(RECEIPT_TYP, keys).map_err(fault)?;
         let claims = statement.claims();
-        let receipt = Self::read(claims, statement.iss(), statement.kid()).ok_or_else(|| {
+        let receipt = Self::read(&statement).ok_or_else(|| {
             let detail = "a claim of the receipt is missing, not known, or not of its form";
             TokenError::new(Reason::ApprovalMalformed, 0, detail)
         })?;
@@ -101,10 +110,17 @@ impl Receipt {
             let detail = "`exp` has passed, or is not after `iat`";
             return Err(TokenError::new(Reason::ApprovalExpired, 0, detail));
         }
+        let about = About {
+            sub: Some(&receipt.sub),
+            tier: Some(&receipt.risk_tier),
+            ..*about
+        };
+        statement.check_role(&about).map_err(fault)?;
         Ok(receipt)
     }
 
-    fn read(claims: Json<'_>, iss: &str, kid: &str) -> Option<Self> {
+    fn read(statement: &Statement<'_>) -> Option<Self> {
+        let claims = statement.claims();
         let known = |(name, _): (&str, Json<'_>)| CLAIMS.iter().any(|(one, _)| *one == name);
         let whole = CLAIMS
             .iter()
@@ -122,8 +138,9 @@ impl Receipt {
             return None;
         }
         Some(Self {
-            iss: iss.into(),
-            kid: kid.into(),
+            iss: statement.iss().into(),
+            kid: statement.key().kid.into(),
+            signer: statement.key().public,
             jti: jti.into(),
             sub: text(claims, "sub")?.into(),
             aud: one_audience(claims.get("aud")?)?.into(),

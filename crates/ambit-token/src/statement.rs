@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use ambit_core::json::{Document, Json, JsonErrorKind, Kind, Profile};
 
 use crate::base64url;
-use crate::keys::{IssuerKey, Keys};
+use crate::keys::{About, IssuerKey, Keys};
 
 /// Keys of one `kid` that a signature is tried with, as in a chain's root.
 const SAME_KID: usize = 16;
@@ -49,7 +49,9 @@ impl StatementFault {
             Self::Alg => "`alg` is not the one of the key",
             Self::Typ => "`typ` is that of another kind of statement",
             Self::UnknownKey => "no key has this `kid` for this `iss`",
-            Self::Role => "the key may not sign statements of this `typ`",
+            Self::Role => {
+                "the key may not sign statements of this `typ`, or not for this person, tenant, audience, agent, risk or action"
+            }
             Self::Signature => "the signature does not verify",
             Self::Json => "the claims are not a JSON object that can be read exactly",
         }
@@ -71,7 +73,7 @@ pub struct UnverifiedStatement<'s> {
 pub struct Statement<'a> {
     document: Document<'a>,
     iss: String,
-    kid: String,
+    key: IssuerKey<'a>,
 }
 
 impl<'s> UnverifiedStatement<'s> {
@@ -124,7 +126,11 @@ impl<'s> UnverifiedStatement<'s> {
     /// # Errors
     ///
     /// The first [`StatementFault`] in the order of a chain's root.
-    pub fn verify(&self, typ: &str, keys: &dyn Keys) -> Result<Statement<'_>, StatementFault> {
+    pub fn verify<'a>(
+        &'a self,
+        typ: &str,
+        keys: &'a dyn Keys,
+    ) -> Result<Statement<'a>, StatementFault> {
         let header = self.header(&["alg", "typ", "kid"])?;
         let member = |name| header.root().get(name).and_then(Json::as_str);
         if member("typ") != Some(typ) {
@@ -160,7 +166,7 @@ impl<'s> UnverifiedStatement<'s> {
             return Err(StatementFault::UnknownKey);
         };
         Ok(Statement {
-            kid: key.kid.into(),
+            key: *key,
             document,
             iss,
         })
@@ -180,10 +186,20 @@ impl Statement<'_> {
         &self.iss
     }
 
-    /// The `kid` of the key that signed.
+    /// The key that signed.
     #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.kid
+    pub const fn key(&self) -> &IssuerKey<'_> {
+        &self.key
+    }
+
+    /// Whether the key that signed may sign a statement about this.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementFault::Role`].
+    pub fn check_role(&self, about: &About<'_>) -> Result<(), StatementFault> {
+        let may = self.key.may_sign(self.key.signs, about);
+        may.then_some(()).ok_or(StatementFault::Role)
     }
 }
 

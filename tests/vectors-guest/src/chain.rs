@@ -8,7 +8,8 @@ use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::limits::Limits;
 use ambit_core::{Power, Steps};
 use ambit_token::{
-    IssuerKey, Keys, ProofOf, PublicKey, TokenError, UnverifiedToken, VerifiedProof, VerifiedToken,
+    Bounds, IssuerKey, Keys, ProofOf, PublicKey, TokenError, UnverifiedToken, VerifiedProof,
+    VerifiedToken,
 };
 
 /// Writes `{"chain": "ok", "decision"?, "why"?}` or `{"chain": "reject", "error", "block"}`.
@@ -172,9 +173,7 @@ impl Keys for Trust<'_> {
                 public,
                 signs: "cap+jwt",
                 webauthn: None,
-                tenants: None,
-                audiences: None,
-                agents: None,
+                only: Bounds::default(),
             };
             if visit(key) {
                 return;

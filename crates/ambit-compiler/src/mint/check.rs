@@ -3,7 +3,7 @@
 use ambit_core::json::Json;
 use ambit_core::limits::Limits;
 use ambit_policy::{Bundle, Key};
-use ambit_token::{IssuerKey, Keys, PublicKey, TokenError, UnverifiedToken};
+use ambit_token::{Bounds, IssuerKey, Keys, PublicKey, TokenError, UnverifiedToken};
 use serde_json::{Map, Value, json};
 
 use super::sign_block;
@@ -31,9 +31,14 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
         webauthn: None,
-        tenants: key.only("tenants"),
-        audiences: key.only("audiences"),
-        agents: key.only("agents"),
+        only: Bounds {
+            sub: key.sub(),
+            tenants: key.only("tenants"),
+            audiences: key.only("audiences"),
+            agents: key.only("agents"),
+            tiers: key.only("tiers"),
+            actions: key.only("actions"),
+        },
     })
 }
 
@@ -50,11 +55,16 @@ pub(super) fn chain(chain: &str, bundle: &Bundle<'_>, now: i64) -> Result<(), Co
     let token = UnverifiedToken::parse(chain, &limits).map_err(refused)?;
     let keys = BundleKeys(bundle);
     let token = token.verify(&keys, now, &limits, None).map_err(refused)?;
+    let actions = token.entries(0).filter_map(|entry| entry.get("actions"));
+    let actions: Vec<&str> = actions
+        .flat_map(Json::elements)
+        .filter_map(Json::as_str)
+        .collect();
     let audiences = token.root().get("aud").map(Json::elements);
     for audience in audiences.into_iter().flatten().filter_map(Json::as_str) {
-        if !token.role_allows(audience) {
+        if !token.role_allows(audience, None, &actions) {
             let message = format!(
-                "the key `{}` may not sign for the audience `{audience}` with this tenant and agent",
+                "the key `{}` may not sign for the audience `{audience}` with this person, tenant, agent and actions",
                 token.kid()
             );
             return Err(CompileError::new("key.role", message));
@@ -106,9 +116,7 @@ impl Keys for OneKey {
             public: self.0,
             signs: "cap+jwt",
             webauthn: None,
-            tenants: None,
-            audiences: None,
-            agents: None,
+            only: Bounds::default(),
         });
     }
 }

@@ -42,6 +42,7 @@ pub struct RootOptions<'a> {
 ///
 /// `mint.claims` for what is not a JSON object of our profile; `mint.exp`, `mint.life`,
 /// `mint.holder`; `policy.expired`; `mint.entry` for a capability that could never match;
+/// `mint.approver` for one that names an approver whom the manifest does not name;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
 /// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
 /// `approval.…` for one that is no yes to exactly these claims, and `describe.…` when they have no
@@ -163,6 +164,7 @@ fn check_entries(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<Vec<String>, C
     let mut exceeds = posture(claims, manifest);
     for (at, entry) in entries.into_iter().flat_map(Json::elements).enumerate() {
         check_form(entry, at, Place::Root)?;
+        check_approvers(entry, at, claims.get("sub"), manifest)?;
         beyond(entry, manifest, &mut exceeds);
     }
     exceeds.dedup();
@@ -178,6 +180,40 @@ pub(super) fn check_form(entry: Json<'_>, at: usize, place: Place) -> Result<(),
         at + 1
     );
     Err(CompileError::new("mint.entry", message))
+}
+
+/// Who asks for a token does not choose who says yes to its calls: the manifest does.
+fn check_approvers(
+    entry: Json<'_>,
+    at: usize,
+    sub: Option<Json<'_>>,
+    manifest: Manifest<'_>,
+) -> Result<(), CompileError> {
+    let shared = |known: &Json<'_>, list| {
+        texts(*known, list).any(|one| texts(entry, list).any(|other| one == other))
+    };
+    let covering = manifest
+        .capabilities()
+        .filter(|known| shared(known, "actions") && overlaps(*known, entry));
+    let named: Vec<&str> = covering.flat_map(approvers).collect();
+    let sub = sub.and_then(Json::as_str);
+    let stranger = approvers(entry).find(|one| Some(*one) != sub && !named.contains(one));
+    let Some(stranger) = stranger else {
+        return Ok(());
+    };
+    let message = format!(
+        "capability {} names the approver `{stranger}`, whom the agent's manifest does not name for it: add the person to `requires` or `consent` of the manifest, or leave it out here",
+        at + 1
+    );
+    Err(CompileError::new("mint.approver", message))
+}
+
+/// The people whom `requires` or `consent` of an entry names.
+fn approvers(entry: Json<'_>) -> impl Iterator<Item = &str> {
+    let requires = entry.get("requires").and_then(|one| one.get("approval"));
+    let demands = [requires, entry.get("consent")].into_iter().flatten();
+    let named = demands.filter_map(|demand| demand.get("approvers"));
+    named.flat_map(Json::elements).filter_map(Json::as_str)
 }
 
 fn check_bounds(claims: Json<'_>, manifest: Manifest<'_>) -> Result<(), CompileError> {

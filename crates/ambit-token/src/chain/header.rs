@@ -10,7 +10,7 @@ use super::verify::json_fault;
 use crate::keys::{IssuerKey, Keys};
 
 /// The `typ` of a chain's blocks.
-const TYP: &str = "cap+jwt";
+pub(super) const TYP: &str = "cap+jwt";
 /// Keys of one `kid` that a signature is tried with. Each costs a verification (about 0.1 ms in
 /// wasm) for whoever sends a bad chain; issuers that share a `kid` are few.
 const SAME_KID: usize = 16;

@@ -1,13 +1,13 @@
 //! A chain that was verified, and what may be read from it.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::Json;
 
 use super::claims::{AGENT, AUD, Claims, DEL_MAX_DEPTH, DETAILS, EXP, IAT, ISS, JTI, SUB, TENANT};
+use super::header::TYP;
 use crate::key::PublicKey;
-use crate::keys::IssuerKey;
+use crate::keys::{About, IssuerKey};
 use crate::sha256;
 
 /// A chain that passed TOKEN.md's steps 1 to 5. Made only by
@@ -15,7 +15,8 @@ use crate::sha256;
 #[derive(Debug)]
 pub struct VerifiedToken<'a> {
     blocks: Vec<Block<'a>>,
-    signer: Signer,
+    /// The issuer key that signed the root.
+    signer: IssuerKey<'a>,
 }
 
 /// A verified block.
@@ -26,19 +27,8 @@ pub struct Block<'a> {
     holder: PublicKey,
 }
 
-/// The issuer key that signed the root, as far as anybody asks for it later.
-#[derive(Clone, Debug)]
-pub(super) struct Signer {
-    kid: String,
-    public: PublicKey,
-    /// Whether its lists of tenants and agents cover the root's.
-    covers: bool,
-    /// The audiences it may sign for, if it has such a list.
-    audiences: Option<Vec<String>>,
-}
-
 impl<'a> VerifiedToken<'a> {
-    pub(super) const fn new(blocks: Vec<Block<'a>>, signer: Signer) -> Self {
+    pub(super) const fn new(blocks: Vec<Block<'a>>, signer: IssuerKey<'a>) -> Self {
         Self { blocks, signer }
     }
 
@@ -57,8 +47,8 @@ impl<'a> VerifiedToken<'a> {
 
     /// The `kid` of the issuer key that signed the root.
     #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.signer.kid
+    pub const fn kid(&self) -> &str {
+        self.signer.kid
     }
 
     /// The issuer key that signed the root.
@@ -144,12 +134,19 @@ impl<'a> VerifiedToken<'a> {
         audiences.all(|list| list.elements().any(|one| one.as_str() == Some(audience)))
     }
 
-    /// Whether the issuer key may sign for this audience, and for the root's tenant and agent
-    /// class (TOKEN.md, step 2; else `key.role`).
+    /// Whether the issuer key may sign a token for the root's person, tenant and agent class that is
+    /// used for this audience, at this risk, for these actions (TOKEN.md, step 2; else `key.role`).
     #[must_use]
-    pub fn role_allows(&self, audience: &str) -> bool {
-        let listed = |list: &Vec<String>| list.iter().any(|one| one == audience);
-        self.signer.covers && self.signer.audiences.as_ref().is_none_or(listed)
+    pub fn role_allows(&self, audience: &str, tier: Option<&str>, actions: &[&str]) -> bool {
+        let about = About {
+            sub: Some(self.sub()),
+            tenant: self.tenant(),
+            audiences: &[audience],
+            agent: Some(self.agent_uid()),
+            tier,
+            actions,
+        };
+        self.signer.may_sign(TYP, &about)
     }
 
     /// The capabilities of a block, in their order; none for a block that is not there.
@@ -228,26 +225,6 @@ impl<'a> Block<'a> {
 
     pub(super) fn del_max_depth(&self) -> i64 {
         self.claims.integer(DEL_MAX_DEPTH).unwrap_or(0)
-    }
-}
-
-impl Signer {
-    /// What stays of `key` beside a root.
-    pub(super) fn of(key: &IssuerKey<'_>, root: &Block<'_>) -> Self {
-        let tenant = root.claims.get(TENANT).and_then(Json::as_str);
-        let agent = root.claims.get(AGENT).and_then(|agent| agent.get("uid"));
-        let agent = agent.and_then(Json::as_str).unwrap_or_default();
-        let owned = |list: Json<'_>| {
-            list.elements()
-                .filter_map(|one| one.as_str().map(String::from))
-                .collect()
-        };
-        Self {
-            kid: key.kid.into(),
-            public: key.public,
-            covers: key.role_covers(tenant, agent),
-            audiences: key.audiences.map(owned),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use ambit_core::limits::Limits;
 
 use super::cache::ChainCache;
 use super::claims::{CNF, Claims};
-use super::verified::{Block, Signer, VerifiedToken};
+use super::verified::{Block, VerifiedToken};
 use super::{Fault, Parts, UnverifiedToken, header, links};
 use crate::base64url;
 use crate::error::TokenError;
@@ -27,7 +27,7 @@ impl UnverifiedToken<'_> {
     /// [`TokenError`] with the first fault in TOKEN.md's order.
     pub fn verify<'a>(
         &'a self,
-        keys: &dyn Keys,
+        keys: &'a dyn Keys,
         now: i64,
         limits: &Limits,
         cache: Option<&mut ChainCache>,
@@ -61,7 +61,7 @@ impl UnverifiedToken<'_> {
 /// A verification under way.
 struct Check<'a, 'k> {
     token: &'a UnverifiedToken<'a>,
-    keys: &'k dyn Keys,
+    keys: &'a dyn Keys,
     now: i64,
     limits: &'k Limits,
     /// The issuer key under which exactly this chain was verified before.
@@ -69,7 +69,7 @@ struct Check<'a, 'k> {
     /// The blocks verified so far.
     blocks: Vec<Block<'a>>,
     /// Who signed the root.
-    signer: Option<Signer>,
+    signer: Option<IssuerKey<'a>>,
 }
 
 impl<'a> Check<'a, '_> {
@@ -87,7 +87,7 @@ impl<'a> Check<'a, '_> {
     fn root(
         &mut self,
         parts: &'a Parts<'a>,
-        mut keys: Vec<IssuerKey<'_>>,
+        mut keys: Vec<IssuerKey<'a>>,
         signature: &[u8],
     ) -> Result<(), Fault> {
         let public = self.signing_key(&keys, parts, signature)?;
@@ -106,7 +106,7 @@ impl<'a> Check<'a, '_> {
         links::check_times(&claims, true, self.now, self.limits)?;
         links::check_root(&claims)?;
         let root = Block::new(claims, parts.signing_input, holder);
-        self.signer = key.map(|key| Signer::of(key, &root));
+        self.signer = key.copied();
         self.blocks.push(root);
         Ok(())
     }

@@ -8,8 +8,8 @@ use ambit_core::limits::Limits;
 use ambit_core::{Power, Steps};
 use ambit_token::dsse::{self, Envelope};
 use ambit_token::{
-    IssuerKey, Keys, ProofOf, PublicKey, UnverifiedToken, VerifiedProof, VerifiedToken, base64url,
-    ed25519, es256, thumbprint, vector_name_means,
+    Bounds, IssuerKey, Keys, ProofOf, PublicKey, UnverifiedToken, VerifiedProof, VerifiedToken,
+    base64url, ed25519, es256, thumbprint, vector_name_means,
 };
 use serde_json::Value;
 
@@ -55,9 +55,7 @@ impl Keys for Trust {
                 public: (*public).into(),
                 signs: "cap+jwt",
                 webauthn: None,
-                tenants: None,
-                audiences: None,
-                agents: None,
+                only: Bounds::default(),
             });
         }
     }

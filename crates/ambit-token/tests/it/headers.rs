@@ -157,7 +157,7 @@ fn roles_bind_tenant_audience_and_agent() {
         let (chain, trust) = (root(claims), Trust(vec![key]));
         let token = UnverifiedToken::parse(&chain, &limits).unwrap();
         let token = token.verify(&trust, NOW, &limits, None).unwrap();
-        token.role_allows(audience)
+        token.role_allows(audience, None, &[])
     };
     let acme = root_claims();
     let none = with(acme.clone(), "tenant", Value::Null);

@@ -4,7 +4,7 @@ use ambit_core::Reason;
 use ambit_core::json::{Document, Profile};
 use ambit_core::limits::Limits;
 use ambit_token::{
-    ChainCache, IssuerKey, Keys, TokenError, UnverifiedToken, base64url, thumbprint,
+    Bounds, ChainCache, IssuerKey, Keys, TokenError, UnverifiedToken, base64url, thumbprint,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
@@ -142,9 +142,12 @@ impl Keys for Trust {
                 public: public(key.seed).into(),
                 signs: key.signs,
                 webauthn: None,
-                tenants: tenants.as_ref().map(Document::root),
-                audiences: audiences.as_ref().map(Document::root),
-                agents: agents.as_ref().map(Document::root),
+                only: Bounds {
+                    tenants: tenants.as_ref().map(Document::root),
+                    audiences: audiences.as_ref().map(Document::root),
+                    agents: agents.as_ref().map(Document::root),
+                    ..Bounds::default()
+                },
             };
             if visit(found) {
                 return;

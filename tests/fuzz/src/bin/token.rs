@@ -4,7 +4,7 @@
 #![no_main]
 
 use ambit_core::limits::Limits;
-use ambit_token::{ChainCache, IssuerKey, Keys, TokenError, UnverifiedToken, base64url};
+use ambit_token::{Bounds, ChainCache, IssuerKey, Keys, TokenError, UnverifiedToken, base64url};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 /// A moment at which the seeds hold (seconds since 1970).
@@ -22,9 +22,7 @@ impl Keys for Broker {
                 public: ambit_token::PublicKey::Ed25519(self.0),
                 signs: "cap+jwt",
                 webauthn: None,
-                tenants: None,
-                audiences: None,
-                agents: None,
+                only: Bounds::default(),
             });
         }
     }
