@@ -1,22 +1,27 @@
-//! The one ES256 verification of the project (RFC 7518 section 3.4).
+//! The one ES256 verification of the project (RFC 7518 section 3.4; FIPS 186-4 section 6.4).
+//!
+//! It is our own because it has to be small and fast in WebAssembly, which constant-time code is not:
+//! everything that it works on is public. The `p256` crate and Wycheproof judge it in the tests.
 //!
 //! An ECDSA signature is malleable: with `(r, s)` also `(r, n - s)` verifies. Nothing here is
 //! identified by its signature, so both are accepted, as every JOSE library does.
 
-use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{Signature, VerifyingKey};
+mod curve;
+mod field;
+mod order;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use curve::Point;
+use field::Field;
 
 /// Whether `signature` is one by `public` (`x`, then `y`) over `message`: exactly 64 bytes `r`, `s`
 /// (IEEE P1363, never DER), both between 1 and the group order.
 #[must_use]
 pub fn verify(public: &[u8; 64], message: &[u8], signature: &[u8]) -> bool {
-    let Ok(bytes) = <&[u8; 64]>::try_from(signature) else {
-        return false;
-    };
-    let (Some(key), Ok(signature)) = (point(public), Signature::from_slice(bytes)) else {
-        return false;
-    };
-    key.verify(message, &signature).is_ok()
+    <&[u8; 64]>::try_from(signature)
+        .is_ok_and(|signature| verify_digest(public, &crate::sha256(message), signature))
 }
 
 /// Whether `public` can be anybody's key: a point of the curve. The curve has prime order, so there
@@ -26,8 +31,37 @@ pub fn usable(public: &[u8; 64]) -> bool {
     point(public).is_some()
 }
 
-fn point(public: &[u8; 64]) -> Option<VerifyingKey> {
-    let mut sec1 = [0x04; 65];
-    sec1.get_mut(1..)?.copy_from_slice(public);
-    VerifyingKey::from_sec1_bytes(&sec1).ok()
+/// The same as [`verify`] for a message whose SHA-256 is known.
+fn verify_digest(public: &[u8; 64], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+    let (r, s) = halves(signature);
+    let in_range = |value| value != [0; 8] && words::is_below(&value, &order::N);
+    let Some(key) = point(public).filter(|_| in_range(r) && in_range(s)) else {
+        return false;
+    };
+    let inverse = order::invert(&s);
+    let a = order::multiply(&order::reduce(words::read(digest)), &inverse);
+    let b = order::multiply(&r, &inverse);
+    let sum = key.combined(&a, &b);
+    // The x of the sum, which is below p, must be r modulo n: it is r, or r + n where that is below p.
+    let other = match words::add(&r, &order::N) {
+        (sum, 0) => Field::new(sum),
+        _ => None,
+    };
+    let candidates = [Field::new(r), other];
+    candidates.into_iter().flatten().any(|x| sum.has_x(x))
+}
+
+fn point(public: &[u8; 64]) -> Option<Point> {
+    let (x, y) = halves(public);
+    Point::new(x, y)
+}
+
+fn halves(bytes: &[u8; 64]) -> (words::Words, words::Words) {
+    let mut both = [[0; 32]; 2];
+    let (chunks, _) = bytes.as_chunks::<32>();
+    for (half, chunk) in both.iter_mut().zip(chunks) {
+        *half = *chunk;
+    }
+    let [first, second] = both;
+    (words::read(&first), words::read(&second))
 }

@@ -1,0 +1,66 @@
+//! Numbers of 256 bits as eight words of 32 bits, the least significant first, each in a `u64`.
+
+/// Eight words, each below 2^32.
+pub(super) type Words = [u64; 8];
+
+/// The low 32 bits.
+pub(super) const LOW: u64 = 0xffff_ffff;
+
+/// A number from its 32 bytes, the most significant first.
+pub(super) fn read(bytes: &[u8; 32]) -> Words {
+    let mut words = [0; 8];
+    let (chunks, _) = bytes.as_chunks::<4>();
+    for (word, chunk) in words.iter_mut().rev().zip(chunks) {
+        *word = u64::from(u32::from_be_bytes(*chunk));
+    }
+    words
+}
+
+/// Whether `a` is below `b`.
+pub(super) fn is_below(a: &Words, b: &Words) -> bool {
+    a.iter().rev().lt(b.iter().rev())
+}
+
+/// `a - b`, and whether it wrapped.
+pub(super) fn subtract(a: &Words, b: &Words) -> (Words, bool) {
+    let mut borrow = 0;
+    let mut out = *a;
+    for (word, b) in out.iter_mut().zip(b) {
+        let difference = word.wrapping_sub(*b).wrapping_sub(borrow);
+        *word = difference & LOW;
+        borrow = (difference >> 32) & 1;
+    }
+    (out, borrow == 1)
+}
+
+/// `a + b`, and the bit that is carried out.
+pub(super) fn add(a: &Words, b: &Words) -> (Words, u64) {
+    let mut carry = 0;
+    let mut out = *a;
+    for (word, b) in out.iter_mut().zip(b) {
+        let sum = word.wrapping_add(*b).wrapping_add(carry);
+        *word = sum & LOW;
+        carry = sum >> 32;
+    }
+    (out, carry)
+}
+
+/// The product, of sixteen words.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "fixed loops over fixed arrays; (2^32 - 1)^2 + 2 (2^32 - 1) is 2^64 - 1"
+)]
+pub(super) fn multiply(a: &Words, b: &Words) -> [u64; 16] {
+    let mut product = [0; 16];
+    for i in 0..8 {
+        let mut carry = 0;
+        for j in 0..8 {
+            let sum = product[i + j] + a[i] * b[j] + carry;
+            product[i + j] = sum & LOW;
+            carry = sum >> 32;
+        }
+        product[i + 8] = carry;
+    }
+    product
+}
