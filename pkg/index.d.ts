@@ -37,11 +37,19 @@ export interface Answer {
     reason: { code: string; user: string; admin: string };
     /** Discharge every one before acting. One that you do not know makes the answer a no. */
     obligations: Obligation[];
-    /** What would help; empty when nothing is known. */
+    /** What the failed step wanted, as far as it knows: `advise` says what would help. */
     remedy: Record<string, unknown>;
     policies: string[];
     record: Record<string, unknown>;
   };
+}
+
+/** What would help. Doing all steps of one alternative is enough. */
+export interface Advice {
+  decision: boolean;
+  reason: { code: string; user: string; admin: string };
+  /** Nearest first. One that is not `judged` needs a token that does not exist yet. */
+  alternatives: { judged: boolean; text: string; steps: Record<string, unknown>[] }[];
 }
 
 /** Whole `claims` of the token to be made, or `authorization_details` and what else is known of them. */
@@ -111,6 +119,10 @@ export class PolicyModule {
   evaluateText(request: string): string;
   /** The same for UTF-8 bytes. */
   evaluateBytes(request: Uint8Array): Uint8Array;
+
+  /** Says what would help after a denial of this request. Never throws. */
+  advise(request: object): Advice;
+  adviseText(request: string): string;
 
   /** Says what a grant allows, for a person to consent to. `abi.md` describes every part. */
   describe(request: ConsentRequest): ConsentText | { error: { code: string; at: string; admin: string } };

@@ -80,6 +80,16 @@ export class PolicyModule {
     return this.#ask((core) => core.evaluateBytes(request), () => new TextEncoder().encode(denial));
   }
 
+  /** Says what would help after a denial of this request. */
+  advise(request) {
+    return this.#ask((core) => core.advise(request), () => JSON.parse(denial));
+  }
+
+  /** The same for a text. */
+  adviseText(request) {
+    return this.#ask((core) => core.adviseText(request), () => denial);
+  }
+
   /** Puts capabilities into words. */
   describe(request) {
     return this.#ask((core) => core.describe(request), () => JSON.parse(denial));

@@ -36,11 +36,12 @@ fn main() {
 }
 
 /// What the guest is made of.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "ambit-core",
     "ambit-token",
     "ambit-policy",
     "ambit-evaluator",
+    "ambit-advice",
     "ambit-guest",
 ];
 

@@ -10,6 +10,9 @@ pub trait Evaluator: Send + Sync {
     /// Answers one request (JSON).
     fn evaluate(&self, request: &[u8]) -> String;
 
+    /// Says what would help after a denial of this request: `{"decision", "reason", "alternatives"}`.
+    fn advise(&self, request: &[u8]) -> String;
+
     /// Puts capabilities into words: `{"authorization_details": […]}` to `{"text": …, …}`.
     fn describe(&self, request: &[u8]) -> String;
 

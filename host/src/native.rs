@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ambit_advice as advice;
 use ambit_evaluator as evaluator;
 use ambit_policy::Bundle;
 use ambit_token::ChainCache;
@@ -63,8 +64,12 @@ impl Evaluator for NativeEngine {
         })
     }
 
+    fn advise(&self, request: &[u8]) -> String {
+        self.with_bundle(|bundle| self.with_cache(|cache| advice::advise(bundle, request, cache)))
+    }
+
     fn describe(&self, request: &[u8]) -> String {
-        self.with_bundle(|bundle| evaluator::describe(bundle, request))
+        self.with_bundle(|bundle| advice::describe(bundle, request))
     }
 
     fn info(&self) -> String {

@@ -1,7 +1,7 @@
 // The npm evaluator behind a line protocol: one JSON command a line in, one line out.
 //
 //   {"op": "load", "policy": ID, "module": FILE, "trust": TEXT, "now": SECONDS}   ok
-//   {"op": "evaluate" | "describe" | "info", "policy": ID, "input": BASE64}       the output in base64
+//   {"op": "evaluate" | "advise" | "describe" | "info", "policy": ID, "input": BASE64}       the output in base64
 //
 // A line that starts with "error: " says what failed. Usage: node node.mjs FOLDER_OF_THE_PACKAGE
 
@@ -22,6 +22,7 @@ const operations = {
     return "ok";
   },
   evaluate: ({ policy, input }) => base64(policies.get(policy).evaluateBytes(bytes(input))),
+  advise: ({ policy, input }) => base64(policies.get(policy).adviseText(text.decode(bytes(input)))),
   describe: ({ policy, input }) => base64(policies.get(policy).describeText(text.decode(bytes(input)))),
   info: ({ policy }) => base64(policies.get(policy).infoText()),
 };

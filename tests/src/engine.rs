@@ -19,6 +19,8 @@ use crate::{suites, workspace};
 pub enum Question<'a> {
     /// To answer a request.
     Evaluate(&'a [u8]),
+    /// To say what would help.
+    Advise(&'a [u8]),
     /// To put capabilities into words.
     Describe(&'a [u8]),
     /// To say which policy it has.
@@ -198,6 +200,7 @@ impl Engine for Local {
             .ok_or("the policy is not loaded")?;
         let output = match question {
             Question::Evaluate(request) => evaluator.evaluate(request),
+            Question::Advise(request) => evaluator.advise(request),
             Question::Describe(request) => evaluator.describe(request),
             Question::Info => evaluator.info(),
         };
@@ -275,6 +278,7 @@ impl Engine for Node {
     fn ask(&mut self, policy: &SignedPolicy, question: Question<'_>) -> Result<Vec<u8>, String> {
         let (op, input) = match question {
             Question::Evaluate(request) => ("evaluate", request),
+            Question::Advise(request) => ("advise", request),
             Question::Describe(request) => ("describe", request),
             Question::Info => ("info", &[][..]),
         };

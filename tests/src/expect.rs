@@ -20,6 +20,7 @@ pub struct Expect {
     admin_contains: Option<String>,
     remedy_says: Option<String>,
     remedy: Option<Value>,
+    advice: Option<Vec<Value>>,
     obligations: Option<Value>,
     record: Option<Value>,
     user_says: Option<String>,
@@ -44,6 +45,7 @@ impl Expect {
             admin_contains: None,
             remedy_says: None,
             remedy: None,
+            advice: None,
             obligations: None,
             record: None,
             user_says: None,
@@ -59,6 +61,10 @@ impl Expect {
                 "admin_contains" => expect.admin_contains = Some(text(value, name)?),
                 "remedy_says" => expect.remedy_says = Some(text(value, name)?),
                 "remedy" => expect.remedy = Some(value.clone()),
+                "advice" => {
+                    let list = value.as_array().cloned();
+                    expect.advice = Some(list.ok_or("`advice` wants a list")?);
+                }
                 "obligations" => expect.obligations = Some(value.clone()),
                 "record" => expect.record = Some(value.clone()),
                 "user_says" => expect.user_says = Some(text(value, name)?),
@@ -74,6 +80,22 @@ impl Expect {
             return Err(format!("there is no reason code `{}`", expect.code));
         }
         Ok(expect)
+    }
+
+    /// Compares advice with what is expected, of the request that was answered so.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn check_advice(&self, advice: &[u8], answer: &[u8]) -> Result<(), String> {
+        let read = |bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string());
+        let advice: Value = read(advice)?;
+        check_advice_form(&advice, &read(answer)?)?;
+        let Some(wanted) = &self.advice else {
+            return Ok(());
+        };
+        let wanted = Value::Array(wanted.clone());
+        holds(&wanted, &advice["alternatives"], "alternatives")
     }
 
     /// Compares an answer with what is expected.
@@ -120,6 +142,44 @@ impl Expect {
         }
         Ok(())
     }
+}
+
+/// What holds of any advice, whatever was asked: it belongs to the answer.
+///
+/// # Errors
+///
+/// What does not hold.
+pub fn check_advice_form(advice: &Value, answer: &Value) -> Result<(), String> {
+    let names: Vec<&String> = advice
+        .as_object()
+        .into_iter()
+        .flat_map(|one| one.keys())
+        .collect();
+    if names != ["decision", "reason", "alternatives"] {
+        return Err(format!("the members of advice are {names:?}"));
+    }
+    if advice["decision"] != answer["decision"] || advice["reason"] != answer["context"]["reason"] {
+        return Err(format!("advice is not about the answer: {advice}"));
+    }
+    let alternatives = advice["alternatives"].as_array();
+    let alternatives = alternatives.ok_or("`alternatives` is no list")?;
+    if answer["decision"] == true && !alternatives.is_empty() {
+        return Err("there are alternatives to an allow".to_owned());
+    }
+    for one in alternatives {
+        let names: Vec<&String> = one
+            .as_object()
+            .into_iter()
+            .flat_map(|one| one.keys())
+            .collect();
+        let steps = one["steps"].as_array().map_or(0, Vec::len);
+        if names != ["judged", "text", "steps"] || steps == 0 {
+            return Err(format!(
+                "an alternative has `judged`, `text` and `steps`: {one}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What holds of every answer, whatever was asked.

@@ -74,6 +74,8 @@ pub enum Event {
         asked: Vec<String>,
         /// The answer.
         answer: Value,
+        /// What would help.
+        advice: Value,
         /// How it differs from what the scene expects.
         fault: Option<String>,
     },
@@ -391,13 +393,18 @@ impl<'s> Stage<'s> {
         let request = request.to_string();
         let answer = self.engine.evaluate(request.as_bytes());
         let expect = Expect::read(&step["expect"])?;
-        let fault = expect.check(answer.as_bytes(), request.as_bytes()).err();
+        let advice = self.engine.advise(request.as_bytes());
+        let checked = expect
+            .check(answer.as_bytes(), request.as_bytes())
+            .and_then(|()| expect.check_advice(advice.as_bytes(), answer.as_bytes()));
+        let read = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
         Ok(Event::Answer {
             say: text_of(step, "say")?,
             holder: holder.clone(),
             asked: self.asked(step, extra)?,
-            answer: serde_json::from_str(&answer).map_err(|error| error.to_string())?,
-            fault,
+            answer: read(&answer)?,
+            advice: read(&advice)?,
+            fault: checked.err(),
         })
     }
 

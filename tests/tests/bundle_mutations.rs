@@ -1,7 +1,8 @@
 //! A bundle with changed bytes is refused, or is another sound bundle; and even one that nobody
 //! verified gives an answer, never a panic.
 
-use ambit_evaluator::{ChainCache, describe, evaluate, info};
+use ambit_advice::{advise, describe};
+use ambit_evaluator::{ChainCache, evaluate, info};
 use ambit_policy::Bundle;
 use ambit_tests::case::{Case, read_all};
 use ambit_tests::project::SignedPolicy;
@@ -31,6 +32,7 @@ fn changed_bundles_are_refused_or_sound() {
         if let Ok(bundle) = Bundle::open(&bytes, [7; 32]) {
             let mut cache = ChainCache::new();
             assert!(evaluate(&bundle, &request, &mut cache).starts_with("{\"decision\":"));
+            assert!(advise(&bundle, &request, &mut cache).starts_with("{\"decision\":"));
             assert!(describe(&bundle, &capabilities).starts_with('{'));
             assert!(info(&bundle).starts_with('{'));
         }

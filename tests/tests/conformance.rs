@@ -141,6 +141,11 @@ fn run(case: &Case, policy: &SignedPolicy, engines: &mut Engines) -> Result<(), 
     if again != answer {
         return Err("the second answer differs from the first".to_owned());
     }
+    // The npm package takes a text, which is UTF-8.
+    if std::str::from_utf8(&request).is_ok() {
+        let advice = engines.ask(policy, Question::Advise(&request))?;
+        case.expect.check_advice(&advice, &answer)?;
+    }
     engines
         .ask(policy, Question::Describe(&case.capabilities()?))
         .map(drop)

@@ -1,28 +1,29 @@
 //! The layering of the workspace: a crate imports only what stands to its left in
 //!
-//! `core -> token, policy -> evaluator -> guest, web, compiler -> host, broker -> cli`
+//! `core -> token, policy -> evaluator -> advice -> guest, web, compiler -> host, broker -> cli`
 //!
 //! and not its neighbours between two arrows; `host` does not import the compiler. The rule holds
 //! for normal, build and development dependencies alike. Suites in `tests/` and `xtask` stand
 //! outside: they may import all, and nothing may import them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 10] = [
+const LAYERS: [(&str, u32); 11] = [
     ("ambit-core", 0),
     ("ambit-token", 1),
     ("ambit-policy", 1),
     ("ambit-evaluator", 2),
-    ("ambit-guest", 3),
-    ("ambit-web", 3),
-    ("ambit-compiler", 3),
-    ("ambit-host", 4),
-    ("ambit-broker", 4),
-    ("ambit-cli", 5),
+    ("ambit-advice", 3),
+    ("ambit-guest", 4),
+    ("ambit-web", 4),
+    ("ambit-compiler", 4),
+    ("ambit-host", 5),
+    ("ambit-broker", 5),
+    ("ambit-cli", 6),
 ];
 
 /// Imports that the order would allow and the design does not.
@@ -199,6 +200,7 @@ fn forbidden_imports_are_found() {
         ("ambit-token", "ambit-policy"),
         ("ambit-policy", "ambit-token"),
         ("ambit-evaluator", "ambit-guest"),
+        ("ambit-evaluator", "ambit-advice"),
         ("ambit-web", "ambit-compiler"),
         ("ambit-host", "ambit-compiler"),
         ("ambit-host", "ambit-broker"),
@@ -255,4 +257,139 @@ fn imports_are_read_from_every_table() {
         manifest: text.parse().expect("a manifest"),
     };
     assert_eq!(made.imports(), ["a", "b", "ambit-cli", "d"]);
+}
+
+/// The modules of a crate, each with those that its code names by `crate::`. What stands in a folder is
+/// part of the module of that name; what stands in `lib.rs` is the module `lib`, which has them all.
+fn modules(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut modules: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders = vec![source.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(source).expect("a source");
+            let name = below.components().next().expect("a name");
+            let name = name.as_os_str().to_string_lossy();
+            let name = name.trim_end_matches(".rs").to_owned();
+            let text = std::fs::read_to_string(&path).expect("a source");
+            modules.entry(name).or_default().extend(named(&text));
+        }
+    }
+    let names: BTreeSet<String> = modules.keys().cloned().collect();
+    for (name, imports) in &mut modules {
+        // What is no module of its own is in `lib.rs`.
+        let known = |one: String| {
+            if names.contains(&one) {
+                one
+            } else {
+                "lib".to_owned()
+            }
+        };
+        *imports = std::mem::take(imports).into_iter().map(known).collect();
+        imports.remove(name);
+    }
+    let all = names.into_iter().filter(|name| name != "lib").collect();
+    modules.insert("lib".to_owned(), all);
+    modules
+}
+
+/// The names behind `crate::` in code, of `crate::{…}` all.
+fn named(text: &str) -> Vec<String> {
+    let code: Vec<&str> = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect();
+    let code = code.join("\n");
+    let uses = code.split("crate::").skip(1);
+    let paths = uses.flat_map(|rest| match rest.strip_prefix('{') {
+        Some(list) => outer_parts(list),
+        None => vec![rest],
+    });
+    let first = |path: &str| -> String {
+        let letters = path.trim_start().chars();
+        letters
+            .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+            .collect()
+    };
+    let names = paths.map(first);
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// What stands between the commas of a list in braces, lists within it left whole.
+fn outer_parts(list: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0_u32, 0, Vec::new());
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                parts.push(&list[start..at]);
+                start = at + 1;
+                if letter == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    parts
+}
+
+/// Modules that import each other, if any do: each name imports the next, the last the first.
+fn circle(modules: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn visit(
+        at: &str,
+        modules: &BTreeMap<String, BTreeSet<String>>,
+        path: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> Option<Vec<String>> {
+        if let Some(start) = path.iter().position(|one| one == at) {
+            return Some(path[start..].to_vec());
+        }
+        if !done.insert(at.to_owned()) {
+            return None;
+        }
+        path.push(at.to_owned());
+        let mut imports = modules.get(at).into_iter().flatten();
+        let found = imports.find_map(|next| visit(next, modules, path, done));
+        path.pop();
+        found
+    }
+    let mut done = BTreeSet::new();
+    let mut names = modules.keys();
+    names.find_map(|name| visit(name, modules, &mut Vec::new(), &mut done))
+}
+
+#[test]
+fn the_steps_of_the_decision_import_no_one_who_imports_them() {
+    for name in ["ambit-evaluator", "ambit-advice"] {
+        let modules = modules(&root().join("crates").join(name).join("src"));
+        let edges: usize = modules.values().map(BTreeSet::len).sum();
+        assert!(edges > modules.len(), "{name}: the imports are not read");
+        assert_eq!(circle(&modules), None, "{name}: modules import each other");
+    }
+}
+
+#[test]
+fn circles_are_found_in_every_form_of_import() {
+    let text = "use crate::one;\nuse crate::{two, three::{Four, five}, six as seven};\n\
+                fn f() -> crate::eight::Nine { crate::ten() } // crate::eleven";
+    assert_eq!(named(text), ["one", "two", "three", "six", "eight", "ten"]);
+    let of = |edges: &[(&str, &[&str])]| -> BTreeMap<String, BTreeSet<String>> {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        edges
+            .iter()
+            .map(|(name, imports)| ((*name).to_owned(), set(imports)))
+            .collect()
+    };
+    assert_eq!(
+        circle(&of(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])])),
+        None
+    );
+    let found = circle(&of(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]));
+    assert_eq!(found, Some(vec!["b".to_owned(), "c".to_owned()]));
 }

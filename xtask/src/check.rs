@@ -7,11 +7,12 @@ use crate::guest;
 use crate::ui::{self, Tally};
 
 /// The crates that decide; they must build where there is no operating system.
-const PURE: [&str; 4] = [
+const PURE: [&str; 5] = [
     "ambit-core",
     "ambit-token",
     "ambit-policy",
     "ambit-evaluator",
+    "ambit-advice",
 ];
 
 /// What is checked, and the cargo command that does it.

@@ -71,6 +71,7 @@ fn show(event: &Event) {
             holder,
             asked,
             answer,
+            advice,
             fault,
         } => {
             heading(&format!("Request of {holder}"), say);
@@ -82,7 +83,7 @@ fn show(event: &Event) {
                     line,
                 );
             }
-            show_answer(answer);
+            show_answer(answer, advice);
             if let Some(fault) = fault {
                 labelled("UNEXPECTED", NO, NO, fault);
             }
@@ -90,7 +91,7 @@ fn show(event: &Event) {
     }
 }
 
-fn show_answer(answer: &Value) {
+fn show_answer(answer: &Value, advice: &Value) {
     let context = &answer["context"];
     let reason = &context["reason"];
     if answer["decision"] == true {
@@ -109,9 +110,14 @@ fn show_answer(answer: &Value) {
         &format!("{} ({})", text(&reason["user"]), text(&reason["code"])),
     );
     labelled("why", DIM, DIM, text(&reason["admin"]));
-    let remedy = text(&context["remedy"]["text"]);
-    if !remedy.is_empty() {
-        labelled("would help", HELP, HELP, remedy);
+    for (at, one) in advice["alternatives"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let label = if at == 0 { "would help" } else { "or" };
+        labelled(label, HELP, HELP, text(&one["text"]));
     }
 }
 

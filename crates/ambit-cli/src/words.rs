@@ -8,7 +8,7 @@ use ambit_policy::Bundle;
 /// policy's hosts show it.
 pub(crate) fn capability(bundle: Option<&Bundle<'_>>, capability: Json<'_>) -> String {
     match bundle {
-        Some(bundle) => ambit_evaluator::capability_line(bundle, capability),
+        Some(bundle) => ambit_advice::capability_line(bundle, capability),
         None => entry(capability, &PlainVocabulary),
     }
 }

@@ -49,6 +49,17 @@ pub const STATEMENTS: usize = 8;
 /// Matching steps in one decision. A full-size pattern against a full-size text would need
 /// 16 Ki x 256 Ki; honest requests need a few thousand. 5 million steps are about 10 ms.
 pub const STEPS: u32 = 5_000_000;
+/// Steps that a judgement of a call as it would be costs beside its own: what the policies do before
+/// they count.
+pub const JUDGEMENT_STEPS: usize = 500;
+/// Calls that one advice judges as they would be.
+pub const ADVICE_JUDGEMENTS: usize = 64;
+/// Of several people who may approve, or strengths of a login, so many groups are judged.
+pub const ADVICE_GROUPS: usize = 8;
+/// Entries of one list that advice looks at, those first that need the fewest changes.
+pub const ADVICE_ENTRIES: usize = 4;
+/// Values of one argument with which a call is judged.
+pub const ADVICE_VALUES: usize = 4;
 /// Characters of one foreign text in a consent text, quotes included: three lines, which people read.
 /// What is longer is not shown in part, so it cannot be approved.
 pub const CONSENT_VALUE_CHARS: usize = 240;

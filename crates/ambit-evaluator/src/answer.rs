@@ -4,89 +4,55 @@ use alloc::string::String;
 
 use ambit_core::Reason;
 use ambit_core::json::Writer;
-use ambit_policy::Bundle;
-use ambit_token::VerifiedToken;
 
 use crate::authority::Grant;
+use crate::case::Case;
 use crate::denial::Denial;
 use crate::obligations;
 use crate::record;
-use crate::request::Request;
-use crate::{Case, Found};
+use crate::seen::{ALLOWED, Seen};
 
-/// What has been established when the answer is written. Nothing of an unverified token is here.
-#[derive(Debug)]
-pub(crate) struct Seen<'a> {
-    pub(crate) bundle: &'a Bundle<'a>,
-    /// The request as it came.
-    pub(crate) input: &'a [u8],
-    pub(crate) request: Option<&'a Request<'a>>,
-    /// The arguments in RFC 8785 form.
-    pub(crate) arguments: Option<&'a str>,
-    pub(crate) token: Option<&'a VerifiedToken<'a>>,
-    pub(crate) found: Option<&'a Found>,
+/// The answer of a step that denies.
+pub(crate) fn deny(seen: &Seen<'_>, denial: &Denial) -> String {
+    let mut out = Writer::with_capacity(1536);
+    write(
+        &mut out,
+        denial.reason.code(),
+        (&denial.user(), &denial.admin),
+        |out| {
+            out.array(|_| ());
+        },
+        |out| denial.remedy.write(out),
+        |out| policies(seen, out),
+        |out| record::write(seen, out, denial.reason.code(), &[]),
+    );
+    out.finish()
 }
 
-impl<'a> Seen<'a> {
-    pub(crate) const fn new(bundle: &'a Bundle<'a>, input: &'a [u8]) -> Self {
-        Self {
-            bundle,
-            input,
-            request: None,
-            arguments: None,
-            token: None,
-            found: None,
-        }
-    }
-
-    pub(crate) fn deny(&self, denial: &Denial) -> String {
-        let mut out = Writer::with_capacity(1536);
-        write(
-            &mut out,
-            denial.reason.code(),
-            (&denial.user(), &denial.admin),
-            |out| {
-                out.array(|_| ());
-            },
-            |out| match &denial.remedy {
-                Some(remedy) => remedy.write(out),
-                None => {
-                    out.object(|_| ());
-                }
-            },
-            |out| self.policies(out),
-            |out| record::write(self, out, denial.reason.code(), &[]),
-        );
-        out.finish()
-    }
-
-    /// What the policies said, once they were asked.
-    fn policies(&self, out: &mut Writer) {
-        if let Some(ruling) = self.found.and_then(|found| found.ruling.as_ref()) {
-            ruling.write(out);
-        }
-    }
-
-    pub(crate) fn allow(&self, case: &Case<'_>, grant: &Grant<'_>) -> String {
-        let charges = obligations::charges(case, grant, self.found);
-        let mut out = Writer::with_capacity(1536);
-        write(
-            &mut out,
-            ALLOWED,
-            ("Allowed.", ""),
-            |out| obligations::write(case, grant, &charges, out),
-            |out| {
-                out.object(|_| ());
-            },
-            |out| self.policies(out),
-            |out| record::write(self, out, ALLOWED, &charges),
-        );
-        out.finish()
-    }
+/// The answer after all steps.
+pub(crate) fn allow(seen: &Seen<'_>, case: &Case<'_>, grant: &Grant<'_>) -> String {
+    let charges = obligations::charges(case, grant, seen.found);
+    let mut out = Writer::with_capacity(1536);
+    write(
+        &mut out,
+        ALLOWED,
+        ("Allowed.", ""),
+        |out| obligations::write(case, grant, &charges, out),
+        |out| {
+            out.object(|_| ());
+        },
+        |out| policies(seen, out),
+        |out| record::write(seen, out, ALLOWED, &charges),
+    );
+    out.finish()
 }
 
-/// The code of an answer that allows.
-pub(crate) const ALLOWED: &str = "allowed";
+/// What the policies said, once they were asked.
+fn policies(seen: &Seen<'_>, out: &mut Writer) {
+    if let Some(ruling) = seen.found.and_then(|found| found.ruling.as_ref()) {
+        ruling.write(out);
+    }
+}
 
 /// A denial from outside the evaluator: the same form, with nothing established.
 pub(crate) fn refusal(reason: Reason, admin: &str) -> String {

@@ -1,19 +1,18 @@
 //! Receipts: which people said yes to exactly this call.
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::Reason;
-use ambit_core::json::Json;
 use ambit_token::{About, Receipt, ReceiptKind, base64url};
 
-use crate::Case;
+use crate::case::Case;
 use crate::chain::BundleKeys;
+use crate::charge::Charge;
 use crate::denial::Denial;
 use crate::digest::{self, s256};
 use crate::display;
-use crate::obligations::Charge;
 
 /// Judges every receipt that is given: each must be for this call, and by nobody who acts in it. One
 /// that is not is never passed over, for whoever sends it believes that it counts. Whose yes is wanted
@@ -77,7 +76,7 @@ fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), D
 /// same hand would ask and answer.
 fn check_person(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
     let mut blocks = case.token.blocks().iter();
-    let admin = if is_actor(case, &receipt.sub) {
+    let admin = if case.is_actor(&receipt.sub) {
         "the receipt's `sub` is an agent that acts, or its client"
     } else if blocks.any(|block| *block.holder() == receipt.signer) {
         "the receipt is signed by a key that a `cnf` of the token names"
@@ -85,16 +84,6 @@ fn check_person(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
         return Ok(());
     };
     Err(Denial::new(Reason::ApprovalActor, admin))
-}
-
-/// The agent, its client, or one of those who passed the token on.
-pub(crate) fn is_actor(case: &Case<'_>, sub: &str) -> bool {
-    let client = case.token.root().get("client_id").and_then(Json::as_str);
-    let acts = |block: &ambit_token::Block<'_>| {
-        let act = block.claims().get("act");
-        act.and_then(|act| act.get("sub")).and_then(Json::as_str) == Some(sub)
-    };
-    client == Some(sub) || case.token.blocks().iter().any(acts)
 }
 
 /// The person saw this risk and this text.
@@ -114,17 +103,6 @@ fn check_display(case: &Case<'_>, receipt: &Receipt, shown: &str) -> Result<(), 
         display::RENDERER
     );
     Err(Denial::new(Reason::ApprovalDisplay, admin))
-}
-
-/// The people who said yes, each once.
-pub(crate) fn people(receipts: &[Receipt]) -> Vec<String> {
-    let mut people: Vec<String> = Vec::with_capacity(receipts.len());
-    for receipt in receipts {
-        if !people.contains(&receipt.sub) {
-            people.push(receipt.sub.to_string());
-        }
-    }
-    people
 }
 
 /// A receipt is good for one execution: what the host must remember until it ends.

@@ -10,12 +10,11 @@ use ambit_core::json::Json;
 use ambit_core::{Reason, Steps};
 use ambit_policy::Manifest;
 
-use crate::Case;
 use crate::budget;
-use crate::changes;
+use crate::case::Case;
 use crate::denial::Denial;
 use crate::facts;
-use crate::remedy;
+use crate::remedy::{Bound, Remedy};
 
 /// Who bounds the agent here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +25,10 @@ pub(crate) enum Source {
     Block(usize),
 }
 
-/// One list of entries, of which one must match.
+/// One list of entries, of which one must apply: the manifest's, or a block's.
 #[derive(Debug)]
-pub(crate) struct Layer<'a> {
-    pub(crate) source: Source,
+pub struct Layer<'a> {
+    source: Source,
     entries: Vec<Json<'a>>,
 }
 
@@ -58,19 +57,29 @@ pub(crate) struct Miss<'a> {
 pub(crate) enum Cause<'a> {
     Mismatch(Mismatch<'a>),
     /// The entry matches, but a limit cannot hold this charge.
-    Limit(String),
+    Limit(budget::Fault<'a>),
 }
 
-/// Everything that step 6 asks.
-pub(crate) fn check<'a>(case: &'a Case<'a>) -> Result<Grant<'a>, Denial> {
+/// Everything that step 6 asks. `approved`: people have approved, so that entries that hold `propose`
+/// apply as well. Without `token` the manifest alone is asked.
+pub(crate) fn check<'a>(
+    case: &'a Case<'a>,
+    approved: bool,
+    token: bool,
+) -> Result<Grant<'a>, Denial> {
     let agent = case.token.agent_uid();
     let Some(manifest) = case.bundle.manifest(agent) else {
         let admin = format!("the policy has no manifest for agent class `{agent}`");
         return Err(Denial::new(Reason::ManifestNone, admin));
     };
     check_bounds(case, manifest)?;
-    let approved = !case.request.approvals.is_empty();
-    with_ask(case, approved, |ask| select_all(case, manifest, ask))
+    let mut layers = layers(case, manifest);
+    layers.retain(|layer| token || layer.source == Source::Manifest);
+    let mut selected = Err(Denial::new(Reason::ManifestNone, ""));
+    case.with_ask(approved, &mut |ask| {
+        selected = select_all(case, &layers, ask)
+    });
+    selected
 }
 
 /// Longest life and deepest delegation.
@@ -91,47 +100,39 @@ fn check_bounds(case: &Case<'_>, manifest: Manifest<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-/// What is asked, in the form that entries are matched against, with receipts or without.
-fn with_ask<R>(case: &Case<'_>, approved: bool, body: impl FnOnce(&Ask<'_>) -> R) -> R {
-    let action = case.bundle.action(case.request.action);
-    let declared = |name: &str| action.is_some_and(|action| action.argument(name).is_some());
-    body(&Ask {
-        action: case.request.action,
-        power: case.request.power,
-        approved,
-        location: case.request.facts.location,
-        datatype: Some(case.request.resource_type),
-        identifier: Some(case.request.resource_id),
-        purpose: case.request.purpose,
-        args: case.arguments,
-        declared: &declared,
-    })
-}
+impl<'a> Case<'a> {
+    /// What is asked, in the form that entries are matched against. Runs `body` once.
+    pub fn with_ask(&self, approved: bool, body: &mut dyn FnMut(&Ask<'_>)) {
+        let action = self.bundle.action(self.request.action);
+        let declared = |name: &str| action.is_some_and(|action| action.argument(name).is_some());
+        body(&Ask {
+            action: self.request.action,
+            power: self.request.power,
+            approved,
+            location: self.request.facts.location,
+            datatype: Some(self.request.resource_type),
+            identifier: Some(self.request.resource_id),
+            purpose: self.request.purpose,
+            args: self.arguments,
+            declared: &declared,
+        });
+    }
 
-/// The entries that apply where people have approved, or have not: with receipts those that only
-/// propose match as well, and may come first. Without `token`, those of the manifest alone.
-pub(crate) fn select<'a>(
-    case: &'a Case<'a>,
-    approved: bool,
-    token: bool,
-) -> Option<Vec<Selected<'a>>> {
-    let manifest = case.bundle.manifest(case.token.agent_uid())?;
-    let mut layers = layers(case, manifest);
-    layers.retain(|layer| token || layer.source == Source::Manifest);
-    with_ask(case, approved, |ask| {
-        let selected = layers.iter().map(|layer| layer.select(case.steps, ask));
-        selected.map(Result::ok).collect()
-    })
+    /// The manifest's list of entries and those of the blocks, one of each of which must apply.
+    #[must_use]
+    pub fn layers(&'a self) -> Vec<Layer<'a>> {
+        let manifest = self.bundle.manifest(self.token.agent_uid());
+        manifest.map_or_else(Vec::new, |manifest| layers(self, manifest))
+    }
 }
 
 fn select_all<'a>(
     case: &'a Case<'a>,
-    manifest: Manifest<'a>,
+    layers: &[Layer<'a>],
     ask: &Ask<'_>,
 ) -> Result<Grant<'a>, Denial> {
-    let layers = layers(case, manifest);
     let mut selected = Vec::with_capacity(layers.len());
-    for layer in &layers {
+    for layer in layers {
         match layer.select(case.steps, ask) {
             Ok(entry) => selected.push(entry),
             Err(_) if case.steps.exhausted() => {
@@ -140,7 +141,7 @@ fn select_all<'a>(
                     "the matching budget is used up",
                 ));
             }
-            Err(miss) => return Err(explain(case, &layers, layer.source, &miss, ask)),
+            Err(miss) => return Err(explain(case, layer.source, &miss, ask)),
         }
     }
     Ok(Grant { selected })
@@ -160,7 +161,9 @@ fn layers<'a>(case: &'a Case<'a>, manifest: Manifest<'a>) -> Vec<Layer<'a>> {
 }
 
 impl<'a> Layer<'a> {
-    pub(crate) const fn place(&self) -> Place {
+    /// Where its entries stand, which says what they must name.
+    #[must_use]
+    pub const fn place(&self) -> Place {
         match self.source {
             Source::Manifest => Place::Manifest,
             Source::Block(0) => Place::Root,
@@ -169,38 +172,47 @@ impl<'a> Layer<'a> {
     }
 
     /// The first matching entry whose every limit has room for this charge (TOKEN.md, step 7).
-    pub(crate) fn select<'s>(&self, steps: &Steps, ask: &Ask<'s>) -> Result<Selected<'a>, Miss<'s>>
+    fn select<'s>(&self, steps: &Steps, ask: &Ask<'s>) -> Result<Selected<'a>, Miss<'s>>
     where
         'a: 's,
     {
         let at = |index: usize| self.all().nth(index);
-        let entries = || self.entries.iter().copied().enumerate();
-        let chargeable = entries().filter(|(_, entry)| budget::fault(*entry, ask).is_none());
-        if let Ok(index) = capability::select(chargeable, self.place(), ask, steps) {
-            return at(index).ok_or(Miss {
-                nearest: None,
-                cause: Cause::Mismatch(Mismatch::Action),
-            });
+        let mut full = None;
+        let mut from = 0;
+        // Each entry is matched once, also where one that matches has no room for the charge.
+        loop {
+            let rest = self.entries.iter().copied().enumerate().skip(from);
+            match capability::select(rest, self.place(), ask, steps) {
+                Ok(index) => {
+                    let selected = at(index);
+                    let fault = selected.and_then(|one| budget::fault(one.entry, ask));
+                    match (selected, fault) {
+                        (Some(selected), None) => return Ok(selected),
+                        (_, fault) => full = full.or(fault.map(|fault| (index, fault))),
+                    }
+                    from = index.saturating_add(1);
+                }
+                Err((index, mismatch)) => {
+                    let missed = || (index, Cause::Mismatch(mismatch));
+                    let (index, cause) =
+                        full.map_or_else(missed, |(index, fault)| (index, Cause::Limit(fault)));
+                    return Err(Miss {
+                        nearest: at(index),
+                        cause,
+                    });
+                }
+            }
         }
-        // Why not is judged over all entries: what still matches has no room for the charge.
-        Err(
-            match capability::select(entries(), self.place(), ask, steps) {
-                Ok(index) => Miss {
-                    nearest: at(index),
-                    cause: at(index)
-                        .and_then(|selected| budget::fault(selected.entry, ask))
-                        .map_or(Cause::Mismatch(Mismatch::Action), Cause::Limit),
-                },
-                Err((index, mismatch)) => Miss {
-                    nearest: at(index),
-                    cause: Cause::Mismatch(mismatch),
-                },
-            },
-        )
+    }
+
+    /// Its entries.
+    #[must_use]
+    pub fn entries(&self) -> &[Json<'a>] {
+        &self.entries
     }
 
     /// All entries, as they are when they are selected.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Selected<'a>> + '_ {
+    fn all(&self) -> impl Iterator<Item = Selected<'a>> + '_ {
         let entries = self.entries.iter().copied().enumerate();
         entries.map(|(index, entry)| Selected {
             source: self.source,
@@ -208,19 +220,10 @@ impl<'a> Layer<'a> {
             entry,
         })
     }
-
-    pub(crate) fn entries(&self) -> impl Iterator<Item = Json<'a>> + '_ {
-        self.entries.iter().copied()
-    }
 }
 
-fn explain<'s>(
-    case: &Case<'s>,
-    layers: &[Layer<'s>],
-    source: Source,
-    miss: &Miss<'s>,
-    ask: &Ask<'s>,
-) -> Denial {
+/// The denial, with the one bound that was judged last.
+fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> Denial {
     let place = match (source, miss.nearest) {
         (Source::Manifest, Some(nearest)) => format!("manifest, `capabilities[{}]`", nearest.index),
         (Source::Manifest, None) => String::from("manifest"),
@@ -234,8 +237,8 @@ fn explain<'s>(
     };
     let cause = match &miss.cause {
         Cause::Limit(fault) => {
-            let denial = Denial::new(Reason::LimitSpend, format!("{place}: {fault}"));
-            return denial.with_remedy(changes::smallest(case, layers, ask));
+            let denial = Denial::new(Reason::LimitSpend, format!("{place}: {}", fault.admin));
+            return denial.with_remedy(Remedy::of_bound(limit(case, fault, ask)));
         }
         Cause::Mismatch(Mismatch::Location) if ask.location.is_none() => {
             return facts::missing("location");
@@ -246,8 +249,42 @@ fn explain<'s>(
         Source::Manifest => manifest_reason(cause),
         Source::Block(_) => cause.reason(),
     };
-    let admin = format!("{place}: {}", what_differs(case, cause, ask));
-    Denial::new(reason, admin).with_remedy(remedy::for_authority(case, layers, source, cause, ask))
+    let bound = bound(case, cause, ask);
+    let admin = format!("{place}: {}", what_differs(cause, bound.as_ref(), ask));
+    Denial::new(reason, admin).with_remedy(Remedy {
+        bound,
+        ..Remedy::default()
+    })
+}
+
+/// The bound of a budget, for the argument that misses it.
+fn limit(case: &Case<'_>, fault: &budget::Fault<'_>, ask: &Ask<'_>) -> Bound {
+    let unit = case.unit(fault.argument);
+    Bound {
+        argument: String::from(fault.argument),
+        asked: constraint::value_text(ask.args.get(fault.argument), unit),
+        allowed: fault.bound.text(unit),
+        ends: fault.bound.ends(),
+    }
+}
+
+/// The bound of the argument that misses it; without one, the argument is to be left out.
+fn bound(case: &Case<'_>, cause: &Mismatch<'_>, ask: &Ask<'_>) -> Option<Bound> {
+    let (argument, spec) = match cause {
+        Mismatch::Unnamed { argument } => (*argument, None),
+        Mismatch::Constraint { argument, spec, .. } => (*argument, Some(*spec)),
+        _ => return None,
+    };
+    let unit = case.unit(argument);
+    Some(Bound {
+        argument: String::from(argument),
+        asked: constraint::value_text(ask.args.get(argument), unit),
+        allowed: spec.map_or_else(
+            || String::from("left out"),
+            |spec| constraint::describe(spec, unit),
+        ),
+        ends: spec.and_then(constraint::ends),
+    })
 }
 
 const fn manifest_reason(cause: &Mismatch<'_>) -> Reason {
@@ -260,25 +297,21 @@ const fn manifest_reason(cause: &Mismatch<'_>) -> Reason {
     }
 }
 
-fn what_differs(case: &Case<'_>, cause: &Mismatch<'_>, ask: &Ask<'_>) -> String {
-    match cause {
-        Mismatch::Malformed => String::from("no entry is well-formed"),
-        Mismatch::Action => format!("no entry names action `{}`", ask.action),
-        Mismatch::Location => String::from("`facts.location` is not in `locations`"),
-        Mismatch::Datatype => String::from("`resource.type` is not in `datatypes`"),
-        Mismatch::Identifier => String::from("`resource.id` is not the `identifier`"),
-        Mismatch::Purpose => String::from("`context.purpose` is not the `purpose`"),
-        Mismatch::Power => format!("power {} is not in `privileges`", ask.power),
-        Mismatch::Unnamed { argument } => format!("no constraint names argument `{argument}`"),
-        Mismatch::Constraint {
-            argument,
-            spec,
-            value,
-        } => {
-            let unit = case.unit(argument);
-            let asked = constraint::value_text(*value, unit);
-            let bound = constraint::describe(*spec, unit);
-            format!("argument `{argument}` is {asked}; the bound is {bound}")
+fn what_differs(cause: &Mismatch<'_>, bound: Option<&Bound>, ask: &Ask<'_>) -> String {
+    match (cause, bound) {
+        (Mismatch::Constraint { argument, .. }, Some(bound)) => format!(
+            "argument `{argument}` is {}; the bound is {}",
+            bound.asked, bound.allowed
+        ),
+        (Mismatch::Unnamed { argument } | Mismatch::Constraint { argument, .. }, _) => {
+            format!("no constraint names argument `{argument}`")
         }
+        (Mismatch::Malformed, _) => String::from("no entry is well-formed"),
+        (Mismatch::Action, _) => format!("no entry names action `{}`", ask.action),
+        (Mismatch::Location, _) => String::from("`facts.location` is not in `locations`"),
+        (Mismatch::Datatype, _) => String::from("`resource.type` is not in `datatypes`"),
+        (Mismatch::Identifier, _) => String::from("`resource.id` is not the `identifier`"),
+        (Mismatch::Purpose, _) => String::from("`context.purpose` is not the `purpose`"),
+        (Mismatch::Power, _) => format!("power {} is not in `privileges`", ask.power),
     }
 }

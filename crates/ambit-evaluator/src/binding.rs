@@ -9,7 +9,7 @@ use ambit_core::limits::CLOCK_SKEW_SECONDS;
 use ambit_policy::Manifest;
 use ambit_token::base64url;
 
-use crate::Case;
+use crate::case::Case;
 use crate::denial::Denial;
 use crate::display;
 use crate::facts;

@@ -2,16 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use ambit_core::Power;
 use ambit_core::capability::Ask;
-use ambit_core::json::{Json, Writer};
-
-use crate::authority::Layer;
+use ambit_core::constraint::{self, Ends, Unit};
+use ambit_core::json::Json;
 
 /// Minor units: less is no charge.
-pub(crate) const LEAST: i64 = 1;
+const LEAST: i64 = 1;
 
 /// The arguments of one budget, and its bounds.
 struct Spend<'a> {
@@ -37,96 +35,110 @@ fn spends<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = Spend<'a>> 
 }
 
 /// Why a budget can never hold this charge.
-pub(crate) fn fault(entry: Json<'_>, ask: &Ask<'_>) -> Option<String> {
+#[derive(Debug)]
+pub(crate) struct Fault<'a> {
+    pub(crate) argument: &'a str,
+    pub(crate) bound: Room<'a>,
+    /// For an administrator.
+    pub(crate) admin: String,
+}
+
+/// What a budget has room for.
+#[derive(Clone, Copy, Debug)]
+pub enum Room<'a> {
+    /// From one to so many minor units.
+    Amount(i64),
+    /// This currency.
+    Currency(Json<'a>),
+}
+
+impl<'a> Room<'a> {
+    /// Whether there is room for this value of the argument.
+    #[must_use]
+    pub fn holds(self, value: Option<Json<'_>>) -> bool {
+        match self {
+            Self::Amount(most) => {
+                let amount = value.and_then(Json::as_int);
+                amount.is_some_and(|amount| (LEAST..=most).contains(&amount))
+            }
+            Self::Currency(currency) => {
+                currency.as_str().is_some() && currency.as_str() == value.and_then(Json::as_str)
+            }
+        }
+    }
+
+    /// In words that fit behind "must be".
+    #[must_use]
+    pub fn text(self, unit: Unit<'_>) -> String {
+        match self {
+            Self::Amount(most) => constraint::describe_ends(Some(LEAST), Some(most), unit),
+            Self::Currency(currency) => {
+                format!("exactly {}", constraint::value_text(Some(currency), unit))
+            }
+        }
+    }
+
+    /// The ends of an amount.
+    #[must_use]
+    pub const fn ends(self) -> Option<Ends> {
+        match self {
+            Self::Amount(most) => Some((Some(LEAST), Some(most))),
+            Self::Currency(_) => None,
+        }
+    }
+}
+
+/// What the budgets of an entry have room for, each with its argument.
+pub fn rooms<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = (&'a str, Room<'a>)> {
+    spends(entry, power).flat_map(|spend| {
+        [
+            (spend.amount, Room::Amount(spend.most())),
+            (spend.currency, Room::Currency(spend.code())),
+        ]
+    })
+}
+
+/// The first budget that can never hold this charge.
+pub(crate) fn fault<'a>(entry: Json<'a>, ask: &Ask<'_>) -> Option<Fault<'a>> {
     spends(entry, ask.power).find_map(|spend| spend.fault(ask))
 }
 
-impl Spend<'_> {
-    fn max(&self) -> i64 {
-        self.limit
-            .get("max")
-            .and_then(Json::as_int)
-            .unwrap_or_default()
+impl<'a> Spend<'a> {
+    fn most(&self) -> i64 {
+        let most = self.limit.get("max").and_then(Json::as_int);
+        most.unwrap_or_default()
     }
 
-    fn fault(&self, ask: &Ask<'_>) -> Option<String> {
+    /// `null` where there is none.
+    fn code(&self) -> Json<'a> {
+        self.limit.get("currency").unwrap_or(Json::null())
+    }
+
+    fn fault(&self, ask: &Ask<'_>) -> Option<Fault<'a>> {
         let (name, currency_name) = (self.amount, self.currency);
         let amount = ask.args.get(name).and_then(Json::as_int);
-        let Some(amount) = amount.filter(|amount| *amount >= LEAST) else {
-            return Some(format!(
-                "`{name}` must be given and at least one minor unit, to be counted"
-            ));
-        };
-        let currency = self.limit.get("currency").and_then(Json::as_str);
-        if ask.args.get(currency_name).and_then(Json::as_str) != currency {
-            return Some(format!(
-                "`{currency_name}` is not the currency of the budget"
-            ));
-        }
-        let most = self.max();
-        (amount > most)
-            .then(|| format!("`{name}` is {amount} minor units, the whole budget is {most}"))
-    }
-}
-
-/// The bounds of all budgets as constraints, in JSON: for each layer, for each entry, an object from the
-/// argument's name to a list of constraints.
-pub(crate) fn constraints(layers: &[Layer<'_>], power: Power) -> String {
-    let mut out = Writer::default();
-    out.array(|out| {
-        for layer in layers {
-            out.array(|out| {
-                for entry in layer.entries() {
-                    write_entry(entry, power, out);
-                }
-            });
-        }
-    });
-    out.finish()
-}
-
-fn write_entry(entry: Json<'_>, power: Power, out: &mut Writer) {
-    let spends: Vec<Spend<'_>> = spends(entry, power).collect();
-    let mut names: Vec<&str> = Vec::new();
-    for name in spends
-        .iter()
-        .flat_map(|spend| [spend.amount, spend.currency])
-    {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    out.object(|out| {
-        for name in names {
-            out.name(name).array(|out| {
-                for spend in &spends {
-                    spend.write(name, out);
-                }
-            });
-        }
-    });
-}
-
-impl Spend<'_> {
-    /// What it says of this argument.
-    fn write(&self, argument: &str, out: &mut Writer) {
-        for (end, value) in [("min", LEAST), ("max", self.max())] {
-            if argument == self.amount {
-                out.object(|out| {
-                    out.name("constraint_type").string("range");
-                    out.name(end).integer(value);
-                });
+        let most = self.most();
+        let currency = Room::Currency(self.code());
+        let (argument, bound, admin) = match amount.filter(|amount| *amount >= LEAST) {
+            None => {
+                let admin =
+                    format!("`{name}` must be given and at least one minor unit, to be counted");
+                (name, Room::Amount(most), admin)
             }
-        }
-        let currency = self
-            .limit
-            .get("currency")
-            .filter(|_| argument == self.currency);
-        if let Some(currency) = currency {
-            out.object(|out| {
-                out.name("constraint_type").string("exact");
-                out.name("value").json(currency);
-            });
-        }
+            Some(_) if !currency.holds(ask.args.get(currency_name)) => {
+                let admin = format!("`{currency_name}` is not the currency of the budget");
+                (currency_name, currency, admin)
+            }
+            Some(amount) if amount > most => {
+                let admin = format!("`{name}` is {amount} minor units, the whole budget is {most}");
+                (name, Room::Amount(most), admin)
+            }
+            Some(_) => return None,
+        };
+        Some(Fault {
+            argument,
+            bound,
+            admin,
+        })
     }
 }

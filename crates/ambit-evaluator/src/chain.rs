@@ -8,7 +8,8 @@ use ambit_token::{
 use crate::denial::Denial;
 
 /// The bundle as the place where issuer keys are looked up.
-pub(crate) struct BundleKeys<'b>(pub(crate) &'b Bundle<'b>);
+#[derive(Debug)]
+pub struct BundleKeys<'b>(pub &'b Bundle<'b>);
 
 impl Keys for BundleKeys<'_> {
     fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {

@@ -8,9 +8,8 @@ use ambit_core::Reason;
 use ambit_core::json::Json;
 use ambit_policy::cedar::{Entities, Input, Record, Uid, Value, attributes};
 
-use crate::Case;
+use crate::case::Case;
 use crate::denial::Denial;
-use crate::remedy::Step;
 
 const AGENT: &str = "Ambit::Agent";
 const CLASS: &str = "Ambit::AgentClass";
@@ -18,58 +17,8 @@ const USER: &str = "Ambit::User";
 /// The authentication method reference of RFC 8176 for several factors.
 pub(crate) const MFA: &str = "mfa";
 
-/// What the person behind the agent has done: approvals of exactly this call, and the login.
-#[derive(Clone, Debug)]
-pub(crate) struct Person<'a> {
-    approvals: Vec<String>,
-    acr: Option<String>,
-    amr: Vec<&'a str>,
-    /// Seconds since 1970, UTC.
-    auth_time: Option<i64>,
-}
-
-impl<'a> Person<'a> {
-    /// The person, with those whose yes to this call counts here.
-    pub(crate) fn of(case: &Case<'a>, approvals: Vec<String>) -> Self {
-        let root = case.token.root();
-        let amr = root.get("amr").map(Json::elements).into_iter().flatten();
-        Self {
-            approvals,
-            acr: root.get("acr").and_then(Json::as_str).map(String::from),
-            amr: amr.filter_map(Json::as_str).collect(),
-            auth_time: root.get("auth_time").and_then(Json::as_int),
-        }
-    }
-
-    /// The same person after these steps, each of which can be done in one way only.
-    pub(crate) fn after(
-        mut self,
-        steps: &[Step],
-        case: &Case<'a>,
-        heard: &dyn Fn(Vec<String>) -> Vec<String>,
-    ) -> Self {
-        for step in steps {
-            match step {
-                Step::Approval { approval, .. } => {
-                    self.approvals.extend(heard(approval.approvers.clone()));
-                }
-                Step::Login(login) => {
-                    // Without an age the issuer may answer from an older session.
-                    if login.max_age.is_some() {
-                        self.auth_time = Some(case.request.facts.now);
-                    }
-                    self.acr = login.acr_values.first().cloned().or(self.acr);
-                    self.amr.extend(&login.amr_values);
-                }
-                Step::ChangeRequest(_) | Step::RequestCapability { .. } => {}
-            }
-        }
-        self
-    }
-}
-
-/// Everything that the policies are evaluated on.
-pub(crate) fn input<'c>(case: &'c Case<'_>, person: &'c Person<'_>) -> Result<Input<'c>, Denial> {
+/// Everything that the policies are evaluated on: `people` have approved exactly this call.
+pub(crate) fn input<'c>(case: &'c Case<'_>, people: &'c [String]) -> Result<Input<'c>, Denial> {
     let malformed = |what: &str| Denial::new(Reason::PolicyMalformed, what);
     let action = case.bundle.action(case.request.action);
     let action = action.ok_or_else(|| malformed("the action is not in the vocabulary"))?;
@@ -80,7 +29,7 @@ pub(crate) fn input<'c>(case: &'c Case<'_>, person: &'c Person<'_>) -> Result<In
     };
     let arguments = attributes(action, case.arguments, case.texts);
     let mut context = arguments.ok_or_else(|| malformed("the arguments were not normalised"))?;
-    standard(case, person, &mut context);
+    standard(case, people, &mut context);
     let root = case.token.root();
     let actor = root.get("act").and_then(|act| act.get("sub"));
     let principal = Uid::new(AGENT, actor.and_then(Json::as_str).unwrap_or_default());
@@ -127,20 +76,16 @@ fn present<'a, const N: usize>(
 }
 
 /// The attributes that the compiler added to the context of every action.
-fn standard<'c>(
-    case: &'c Case<'_>,
-    person: &'c Person<'_>,
-    context: &mut Vec<(&'c str, Value<'c>)>,
-) {
+fn standard<'c>(case: &'c Case<'_>, people: &'c [String], context: &mut Vec<(&'c str, Value<'c>)>) {
     let facts = &case.request.facts;
-    let approvals = person.approvals.iter();
+    let approvals = people.iter();
     let approvals = approvals.map(|sub| Value::Entity(Uid::new(USER, sub)));
     let text = |text: &'c str| Value::Str(text.as_bytes());
-    let amr = person.amr.iter().map(|method| text(method));
+    let amr = case.login.amr.iter().map(|method| text(method));
     let mut login = alloc::vec![("amr", Value::set(amr.collect()))];
     login.extend(present([
-        ("acr", person.acr.as_deref().map(text)),
-        ("auth_time", person.auth_time.map(datetime)),
+        ("acr", case.login.acr.map(text)),
+        ("auth_time", case.login.auth_time.map(datetime)),
     ]));
     context.extend([
         ("power", text(case.request.power.name())),

@@ -9,12 +9,15 @@ use ambit_token::TokenError;
 
 use crate::remedy::Remedy;
 
-/// Why not, with the details for an administrator and what would help.
+/// Why not, with the details for an administrator and what the step knows of what it wanted.
 #[derive(Debug)]
-pub(crate) struct Denial {
-    pub(crate) reason: Reason,
-    pub(crate) admin: String,
-    pub(crate) remedy: Option<Remedy>,
+pub struct Denial {
+    /// The stable reason.
+    pub reason: Reason,
+    /// Details for an administrator.
+    pub admin: String,
+    /// What the step knows of what it wanted.
+    pub remedy: Remedy,
     /// What the organisation says to people, behind the reason's own sentence.
     pub(crate) words: String,
 }
@@ -24,7 +27,7 @@ impl Denial {
         Self {
             reason,
             admin: admin.into(),
-            remedy: None,
+            remedy: Remedy::default(),
             words: String::new(),
         }
     }
@@ -34,7 +37,8 @@ impl Denial {
     }
 
     /// The reason's sentence and what the organisation adds.
-    pub(crate) fn user(&self) -> String {
+    #[must_use]
+    pub fn user(&self) -> String {
         let sentence = self.reason.sentence();
         if self.words.is_empty() {
             return String::from(sentence);
@@ -42,11 +46,8 @@ impl Denial {
         format!("{sentence} {}", self.words)
     }
 
-    pub(crate) fn with_remedy(self, remedy: Option<Remedy>) -> Self {
-        Self {
-            remedy: remedy.map(Remedy::in_order),
-            ..self
-        }
+    pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
+        Self { remedy, ..self }
     }
 }
 

@@ -12,12 +12,28 @@ use ambit_core::constraint::value_text;
 use ambit_core::describe::plain;
 use ambit_core::json::Json;
 
-use crate::Case;
+use crate::case::Case;
+use crate::digest::{self, s256};
+use crate::remedy::Shown;
 
 /// The language of the text.
 pub(crate) const LOCALE: &str = "en";
 /// The version of this form: another text for the same call is another renderer.
-pub(crate) const RENDERER: &str = "ambit-1";
+pub const RENDERER: &str = "ambit-1";
+
+/// What is put before those who may approve the call.
+pub(crate) fn shown(case: &Case<'_>) -> Shown {
+    let binding_s256 = digest::action(case);
+    let text = text(case, &binding_s256);
+    Shown {
+        binding_s256,
+        risk_tier: String::from(risk(case)),
+        text_s256: s256(text.as_bytes()),
+        text,
+        locale: LOCALE,
+        renderer: RENDERER,
+    }
+}
 
 /// The lines for one call, whose digest is `digest`.
 pub(crate) fn text(case: &Case<'_>, digest: &str) -> String {

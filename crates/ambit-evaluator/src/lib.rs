@@ -2,7 +2,10 @@
 //!
 //! This is the only place where the domain, the signed statements and the compiled policy meet.
 //! [`evaluate`] is a pure function: the same bytes in give the same bytes out on every engine. The
-//! steps stand in [`judge`](self) in the order of the design, and the first that fails decides.
+//! steps stand in `judge` in the order of the design, and the first that fails decides.
+//!
+//! A denial says what the failed step knows. What would help is no part of the decision: [`with_case`]
+//! lends a request that was read, and [`Case::judge_with`] judges it as it would be.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -24,22 +27,21 @@ extern crate alloc;
 
 mod answer;
 mod approvals;
+mod assumed;
 mod authority;
 mod binding;
 mod budget;
+mod case;
 mod chain;
-mod changes;
+mod charge;
 mod claims;
 mod context;
 mod denial;
-mod describe;
 mod digest;
 mod display;
 mod facts;
-mod grant;
 mod info;
 mod obligations;
-mod order;
 mod possession;
 mod rails;
 mod record;
@@ -47,32 +49,37 @@ mod remedy;
 mod request;
 mod requires;
 mod revocation;
+mod seen;
 mod text;
-mod trial;
-mod ways;
-mod witness;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Profile, Writer};
 use ambit_core::{Reason, Steps};
-use ambit_policy::cedar::{Entities, texts};
+use ambit_policy::cedar::texts;
 use ambit_policy::{Bundle, normalise};
-use ambit_token::{Receipt, UnverifiedToken, VerifiedProof, VerifiedToken};
+use ambit_token::UnverifiedToken;
 
 pub use ambit_token::ChainCache;
+pub use assumed::Assumed;
+pub use authority::Layer;
+pub use budget::{Room, rooms};
+pub use case::Case;
+pub use chain::BundleKeys;
 pub use claims::bundle_claims;
-pub use describe::{NoText, capability_line, describe};
-pub use grant::{NoConsent, check_grant};
+pub use denial::Denial;
+pub use digest::s256;
+pub use display::RENDERER;
 pub use info::{ABI, info};
+pub use remedy::{Approval, Bound, Login, Remedy, Shown};
+pub use text::joined;
 
-use answer::Seen;
 use authority::Grant;
-use denial::Denial;
-use rails::Ruling;
+use case::SignIn;
 use request::Request;
-use revocation::Epochs;
+use requires::Needs;
+use seen::{Found, Seen};
 
 /// Answers one request. Always an answer: whatever is malformed, missing or exhausted is a denial
 /// with its reason code.
@@ -81,36 +88,85 @@ use revocation::Epochs;
 /// JSON output with its members in fixed order. `cache` only saves work: no answer depends on it.
 #[must_use]
 pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> String {
+    let mut answer = String::new();
+    prepare(bundle, request, cache, &mut |seen, case| {
+        let case = match case {
+            Ok(case) => case,
+            Err(denial) => {
+                answer = answer::deny(&seen, denial);
+                return;
+            }
+        };
+        let mut found = Found::default();
+        let judged = judge(case, &mut found);
+        let seen = Seen {
+            found: Some(&found),
+            ..seen
+        };
+        answer = match judged {
+            Ok(grant) => answer::allow(&seen, case, &grant),
+            Err(denial) => answer::deny(&seen, &denial),
+        };
+    });
+    answer
+}
+
+/// A denial in the form of every other answer, for a host whose engine failed before or while it
+/// evaluated.
+#[must_use]
+pub fn refuse(reason: Reason, admin: &str) -> String {
+    answer::refusal(reason, admin)
+}
+
+/// Reads a request and verifies its token (steps 1 and 2), and lends it; a denial of these steps
+/// otherwise. Runs `body` exactly once.
+pub fn with_case(
+    bundle: &Bundle<'_>,
+    request: &[u8],
+    cache: &mut ChainCache,
+    body: &mut dyn FnMut(Result<&Case<'_>, &Denial>),
+) {
+    prepare(bundle, request, cache, &mut |_, case| body(case));
+}
+
+/// [`with_case`], with what has been established so far.
+fn prepare(
+    bundle: &Bundle<'_>,
+    request: &[u8],
+    cache: &mut ChainCache,
+    body: &mut dyn FnMut(Seen<'_>, Result<&Case<'_>, &Denial>),
+) {
     let mut seen = Seen::new(bundle, request);
     let document = match read(bundle, request) {
         Ok(document) => document,
-        Err(denial) => return seen.deny(&denial),
+        Err(denial) => return body(seen, Err(&denial)),
     };
     let asked = match Request::parse(document.root()) {
         Ok(asked) => asked,
-        Err(denial) => return seen.deny(&denial),
+        Err(denial) => return body(seen, Err(&denial)),
     };
     seen.request = Some(&asked);
     let arguments = match arguments(bundle, &asked) {
         Ok(arguments) => arguments,
-        Err(denial) => return seen.deny(&denial),
+        Err(denial) => return body(seen, Err(&denial)),
     };
     seen.arguments = Some(arguments.as_str());
     let entities = match asked.cedar_entities(bundle) {
         Ok(entities) => entities,
-        Err(denial) => return seen.deny(&denial),
+        Err(denial) => return body(seen, Err(&denial)),
     };
     let Ok(parsed) = Document::parse(arguments.as_bytes(), Profile::Signed) else {
-        return seen.deny(&Denial::new(Reason::RequestMember, "`args` cannot be read"));
+        let denial = Denial::new(Reason::RequestMember, "`args` cannot be read");
+        return body(seen, Err(&denial));
     };
     let unverified = match UnverifiedToken::parse(asked.token, &bundle.limits()) {
         Ok(unverified) => unverified,
-        Err(error) => return seen.deny(&error.into()),
+        Err(error) => return body(seen, Err(&error.into())),
     };
-    let keys = chain::BundleKeys(bundle);
+    let keys = BundleKeys(bundle);
     let token = match chain::verify(&keys, &unverified, asked.facts.now, cache) {
         Ok(token) => token,
-        Err(denial) => return seen.deny(&denial),
+        Err(denial) => return body(seen, Err(&denial)),
     };
     seen.token = Some(&token);
     let texts = match bundle.action(asked.action) {
@@ -125,38 +181,10 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
         arguments: parsed.root(),
         arguments_text: &arguments,
         token: &token,
+        login: &SignIn::of(&token),
         steps: &Steps::new(),
     };
-    let mut found = Found::default();
-    let judged = judge(&case, &mut found);
-    seen.found = Some(&found);
-    match judged {
-        Ok(grant) => seen.allow(&case, &grant),
-        Err(denial) => seen.deny(&denial),
-    }
-}
-
-/// A denial in the form of every other answer, for a host whose engine failed before or while it
-/// evaluated.
-#[must_use]
-pub fn refuse(reason: Reason, admin: &str) -> String {
-    answer::refusal(reason, admin)
-}
-
-/// Everything that the later steps look at: request and arguments read, token verified.
-pub(crate) struct Case<'a> {
-    pub(crate) bundle: &'a Bundle<'a>,
-    pub(crate) request: &'a Request<'a>,
-    /// The arguments with money in minor units.
-    pub(crate) arguments: ambit_core::json::Json<'a>,
-    /// The same in RFC 8785 form.
-    pub(crate) arguments_text: &'a str,
-    pub(crate) token: &'a VerifiedToken<'a>,
-    /// The entities that the host described.
-    pub(crate) entities: &'a Entities<'a>,
-    /// The arguments that policies see as text.
-    pub(crate) texts: &'a [String],
-    pub(crate) steps: &'a Steps,
+    body(seen, Ok(&case));
 }
 
 /// Step 1: bounds and JSON.
@@ -194,21 +222,45 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     found.proof = possession::check(case)?;
     binding::check_status(case)?;
     found.epochs = revocation::check(case)?;
-    let grant = authority::check(case)?;
-    found.receipts = requires::check(case, &grant)?;
-    rails::check(case, &grant, found)?;
+    found.in_force = true;
+    let grant = authority::check(case, !case.request.approvals.is_empty(), true)?;
+    let needs = Needs::of(case, &grant.selected, case.request.power);
+    let (mut receipts, refused) = match approvals::check(case) {
+        Ok(receipts) => (receipts, None),
+        Err(denial) => (Vec::new(), Some(denial)),
+    };
+    let given = receipts.len();
+    receipts.retain(|receipt| needs.counts(case, &receipt.sub));
+    let strangers = receipts.len() < given;
+    found.people = receipts.iter().map(|one| one.sub.clone()).collect();
+    let heard = needs.heard(case, &found.people);
+    requires::check(case, needs, &found.people, refused, strangers)?;
+    found.receipts = receipts;
+    rails::check(case, &heard, &mut found.ruling)?;
     Ok(grant)
 }
 
-/// What the request brought beside its token, verified.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// The proof of possession.
-    pub(crate) proof: Option<VerifiedProof>,
-    /// The lists of revocation epochs, none of which names the token.
-    pub(crate) epochs: Vec<Epochs>,
-    /// The receipts, each for this call.
-    pub(crate) receipts: Vec<Receipt>,
-    /// What the guard rails said.
-    pub(crate) ruling: Option<Ruling>,
+/// What a call came to, and how far.
+#[derive(Debug)]
+pub struct Judged {
+    /// Why not, if it is denied.
+    pub denial: Option<Denial>,
+    /// Whether the token belongs here, is held by who asks and is in force: steps 3 to 5.
+    pub in_force: bool,
+    /// The people who said yes to this call, whether or not that is enough.
+    pub people: Vec<String>,
+}
+
+impl Case<'_> {
+    /// Steps 3 to 9, as they were asked.
+    #[must_use]
+    pub fn judge(&self) -> Judged {
+        let mut found = Found::default();
+        let denial = judge(self, &mut found).err();
+        Judged {
+            denial,
+            in_force: found.in_force,
+            people: found.people,
+        }
+    }
 }

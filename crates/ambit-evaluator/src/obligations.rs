@@ -10,42 +10,12 @@ use ambit_core::json::{Json, Writer};
 use ambit_token::base64url;
 
 use crate::authority::{Grant, Source};
-use crate::digest::s256;
-use crate::requires::{Approval, Needs};
-use crate::{Case, Found, approvals, digest, display, possession};
-
-/// One amount to be taken from one budget.
-#[derive(Debug)]
-pub(crate) struct Charge {
-    /// SHA-256 of the signing input of the block that states the limit, entry index, limit index.
-    pub(crate) key: String,
-    kind: &'static str,
-    amount: i64,
-    max: i64,
-    currency: Option<(String, i64)>,
-    /// Seconds since 1970 until which the host remembers it; without an end where `None`.
-    until: Option<i64>,
-}
-
-impl Charge {
-    /// What may be used once: a proof of its holder, a receipt of its issuer. The digest keeps a
-    /// hostile identifier from looking like the key of another charge.
-    pub(crate) fn once(kind: &'static str, of: &str, id: &str, until: i64) -> Self {
-        let mut pair = Writer::default();
-        pair.array(|pair| {
-            pair.string(of);
-            pair.string(id);
-        });
-        Self {
-            key: format!("{kind}:{}", s256(pair.as_str().as_bytes())),
-            kind,
-            amount: 1,
-            max: 1,
-            currency: None,
-            until: Some(until),
-        }
-    }
-}
+use crate::case::Case;
+use crate::charge::Charge;
+use crate::remedy::Approval;
+use crate::requires::Needs;
+use crate::seen::Found;
+use crate::{approvals, display, possession};
 
 /// What may be used once or so often, and all limits of all selected entries of the token, to be
 /// charged in one atomic step.
@@ -143,16 +113,7 @@ pub(crate) fn write(case: &Case<'_>, grant: &Grant<'_>, charges: &[Charge], out:
 /// A proposal: what is to be put before people, word for word, and who they are. The digest is the
 /// one that their receipts must be bound to.
 fn write_proposal(case: &Case<'_>, grant: &Grant<'_>, out: &mut Writer) {
-    let call = digest::action(case);
-    let text = display::text(case, &call);
-    out.name("binding_s256").string(&call);
-    out.name("risk_tier").string(display::risk(case));
-    out.name("display").object(|out| {
-        out.name("text").string(&text);
-        out.name("text_s256").string(&s256(text.as_bytes()));
-        out.name("locale").string(display::LOCALE);
-        out.name("renderer").string(display::RENDERER);
-    });
+    display::shown(case).write(out);
     let asked = Needs::of(case, &grant.selected, Power::Execute).into_asked(case);
     out.name("approvals").array(|out| {
         for Approval { approvers, count } in &asked {

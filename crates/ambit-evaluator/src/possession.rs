@@ -4,11 +4,11 @@ use ambit_core::limits::PROOF_KEPT_SECONDS;
 use ambit_core::{Power, Reason};
 use ambit_token::{ProofOf, VerifiedProof};
 
-use crate::Case;
+use crate::case::Case;
+use crate::charge::Charge;
 use crate::denial::Denial;
 use crate::digest;
 use crate::facts;
-use crate::obligations::Charge;
 
 /// The proof, verified; `None` where the policy does without.
 ///

@@ -2,7 +2,7 @@
 //!
 //! Cedar's own Allow is needed: at least one permit is satisfied and no forbid is. Beyond Cedar, a
 //! forbid that errs denies: Cedar would pass it over. Where every determining forbid says what a
-//! person can do about it (`@step_up`), the denial offers that, if it would help.
+//! person can do about it (`@step_up`), the denial says that.
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -11,18 +11,12 @@ use alloc::vec::Vec;
 use ambit_core::Reason;
 use ambit_core::json::Writer;
 use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
-use ambit_token::Receipt;
 
-use crate::approvals;
-use crate::authority::{self, Grant};
-use crate::context::{self, Person};
+use crate::case::Case;
+use crate::context;
 use crate::denial::Denial;
-use crate::digest;
-use crate::remedy::{Login, Remedy, Step};
-use crate::requires::{self, Approval};
+use crate::remedy::{Approval, Login, Remedy};
 use crate::text::joined;
-use crate::ways::{self, Ways};
-use crate::{Case, Found};
 
 /// What the policies said, for the answer and the record.
 #[derive(Debug)]
@@ -45,78 +39,22 @@ struct Listed {
     advice: Option<String>,
 }
 
-/// Asks the policies, where the project has any.
-pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>, found: &mut Found) -> Result<(), Denial> {
+/// Asks the policies, where the project has any. `people` have said yes to this call; what the
+/// policies said is put into `ruling`.
+pub(crate) fn check(
+    case: &Case<'_>,
+    people: &[String],
+    ruling: &mut Option<Ruling>,
+) -> Result<(), Denial> {
     let Some(program) = program(case)? else {
         return Ok(());
     };
-    let people = approvals::people(&found.receipts);
-    let heard = requires::heard(case, &grant.selected, people);
-    let person = Person::of(case, heard);
-    let verdict = evaluate(case, program, &person)?;
-    found.ruling = Some(Ruling::new(program, &verdict));
-    let Some(denial) = denial(program, &verdict) else {
-        return Ok(());
-    };
-    let nothing = Remedy::default();
-    let remedy = settle(case, nothing, &found.receipts, &mut Vec::new());
-    Err(denial.with_remedy(remedy))
-}
-
-/// What an evaluation costs beside its own steps: so many must not be tried that a denial gets dear.
-const EVALUATION: usize = 500;
-/// What each person costs whom the policies see in it.
-const PERSON: usize = 16;
-/// So often the policies may ask for something on top before a remedy is given up.
-const ROUNDS: usize = 4;
-
-/// The remedy with what the policies ask for on top: whoever does it, in whichever of the ways it
-/// leaves open, they allow. `None` if they would deny all the same; who forbids is added to `blocking`.
-///
-/// `receipts` are those that were given; they count as long as the call stays the same.
-pub(crate) fn settle(
-    case: &Case<'_>,
-    mut remedy: Remedy,
-    receipts: &[Receipt],
-    blocking: &mut Vec<usize>,
-) -> Option<Remedy> {
-    let Some(program) = program(case).ok()? else {
-        return Some(remedy);
-    };
-    let mut extra = Remedy::default();
-    for _ in 0..ROUNDS {
-        let kept = Some(receipts).filter(|_| remedy.keeps_digest());
-        let manifest = authority::select(case, true, false).unwrap_or_default();
-        let heard = |people| requires::heard(case, &manifest, people);
-        let people = approvals::people(kept.unwrap_or_default());
-        let person = Person::of(case, heard(people));
-        if !case.steps.take(ways::cost(&remedy)) {
-            return None;
-        }
-        let ways = Ways::of(&remedy);
-        let mut good: Vec<&[Step]> = Vec::new();
-        let mut denied: Option<Verdict> = None;
-        for way in &ways.all {
-            let seen = ways::people(way).len().saturating_mul(PERSON);
-            if !case.steps.take(EVALUATION.saturating_add(seen)) {
-                return None;
-            }
-            let after = person.clone().after(way, case, &heard);
-            let verdict = evaluate(case, program, &after).ok()?;
-            if denial(program, &verdict).is_none() {
-                good.push(way);
-            } else {
-                blocking.extend(&verdict.forbids);
-                denied = denied.or(Some(verdict));
-            }
-        }
-        if !good.is_empty() {
-            let narrow = denied.is_some() || !ways.complete;
-            return Some(if narrow { ways.only(&good) } else { remedy });
-        }
-        remedy = with_step_up(case, program, &denied?, remedy, &mut extra, receipts)?;
+    let verdict = evaluate(case, program, people)?;
+    *ruling = Some(Ruling::new(program, &verdict));
+    match denial(program, &verdict) {
+        None => Ok(()),
+        Some(denial) => Err(denial.with_remedy(step_up(case, program, &verdict))),
     }
-    None
 }
 
 fn program<'c>(case: &'c Case<'_>) -> Result<Option<&'c Program<'c>>, Denial> {
@@ -133,9 +71,9 @@ fn program<'c>(case: &'c Case<'_>) -> Result<Option<&'c Program<'c>>, Denial> {
 fn evaluate<'c>(
     case: &'c Case<'_>,
     program: &'c Program<'c>,
-    person: &'c Person<'_>,
+    people: &'c [String],
 ) -> Result<Verdict, Denial> {
-    let input = context::input(case, person)?;
+    let input = context::input(case, people)?;
     let verdict = program.authorize(&input, case.steps, Selection::Index);
     verdict.map_err(|halt| match halt {
         Halt::Steps => Denial::new(Reason::RequestSteps, "the policies take too much work"),
@@ -180,74 +118,30 @@ fn erring_forbids(program: &Program<'_>, verdict: &Verdict) -> Vec<usize> {
     erring.filter(forbids).collect()
 }
 
-/// The remedy with what a person can do so that none of the forbids is left, if they all say so: that is
-/// added to `extra`. What the capabilities require is looked at anew.
-fn with_step_up(
-    case: &Case<'_>,
-    program: &Program<'_>,
-    verdict: &Verdict,
-    remedy: Remedy,
-    extra: &mut Remedy,
-    receipts: &[Receipt],
-) -> Option<Remedy> {
+/// What a person can do so that none of the forbids is left, if they all say so: the compiler refuses a
+/// `@step_up` that would not make its own `forbid` false.
+fn step_up(case: &Case<'_>, program: &Program<'_>, verdict: &Verdict) -> Remedy {
+    let nothing = Remedy::default();
     if verdict.forbids.is_empty() || !erring_forbids(program, verdict).is_empty() {
-        return None;
+        return nothing;
     }
-    let kinds = verdict.forbids.iter();
-    let kinds = kinds.map(|number| program.policy(*number)?.step_up());
-    let mut kinds = kinds.collect::<Option<Vec<&str>>>()?;
-    kinds.sort_unstable();
-    kinds.dedup();
-    let steps = kinds.into_iter().map(|kind| step(case, kind));
-    let mut more = Remedy {
-        steps: steps.collect::<Option<Vec<Step>>>()?,
-    };
-    let same_call = remedy.keeps_digest() && more.keeps_digest();
-    let people = if same_call {
-        approvals::people(receipts)
-    } else {
-        Vec::new()
-    };
-    let before = remedy.asks_approval() || !people.is_empty();
-    let approved = before || more.asks_approval();
-    // With the first receipt other entries may apply than those that were judged without, and they may
-    // want people who are enough for the policies too. What was approved for another call is void.
-    let token = remedy.keeps_token();
-    let needed = |approved: bool| {
-        let selected = authority::select(case, approved, token)?;
-        requires::remedy(case, &selected, &people)
-    };
-    let alone = needed(approved).filter(|needed| approved || !needed.asks_approval());
-    let needed = alone.or_else(|| needed(true))?;
-    if !before && needed.asks_approval() {
-        more.steps
-            .retain(|step| !matches!(step, Step::Approval { .. }));
+    let mut login = Login::default();
+    let mut remedy = Remedy::default();
+    for number in &verdict.forbids {
+        match program.policy(*number).and_then(Policy::step_up) {
+            Some("approval") => {
+                let Some(approval) = Approval::of_subject(case).without_actors(case) else {
+                    return nothing;
+                };
+                remedy.approvals = alloc::vec![approval];
+            }
+            Some("mfa") => login.amr_values = alloc::vec![context::MFA],
+            Some("login") => login.max_age = Some(0),
+            _ => return nothing,
+        }
     }
-    *extra = core::mem::take(extra).and(more);
-    let mut remedy = remedy;
-    remedy
-        .steps
-        .retain(|step| !matches!(step, Step::Login(_) | Step::Approval { .. }));
-    let whole = remedy.and(needed).and(extra.clone());
-    Some(ways::without_implied(whole, case.steps))
-}
-
-fn step(case: &Case<'_>, kind: &str) -> Option<Step> {
-    Some(match kind {
-        "approval" => Step::Approval {
-            approval: Approval::of_subject(case).without_actors(case)?,
-            binding_s256: Some(digest::action(case)),
-        },
-        "mfa" => Step::Login(Login {
-            amr_values: alloc::vec![context::MFA],
-            ..Login::default()
-        }),
-        "login" => Step::Login(Login {
-            max_age: Some(0),
-            ..Login::default()
-        }),
-        _ => return None,
-    })
+    remedy.login = Some(login).filter(|login| *login != Login::default());
+    remedy.shown(case)
 }
 
 impl Ruling {

@@ -6,9 +6,9 @@
 use ambit_core::json::{Json, Writer, canonical};
 use ambit_token::{Block, VerifiedProof, VerifiedToken, base64url};
 
-use crate::answer::{ALLOWED, Seen};
+use crate::charge::Charge;
 use crate::digest::s256;
-use crate::obligations::Charge;
+use crate::seen::{ALLOWED, Seen};
 
 /// Writes the record of a decision.
 pub(crate) fn write(seen: &Seen<'_>, out: &mut Writer, reason: &str, charges: &[Charge]) {

@@ -6,17 +6,13 @@ use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::CLOCK_SKEW_SECONDS;
-use ambit_core::{Power, Reason, Steps};
-use ambit_token::Receipt;
+use ambit_core::{Power, Reason};
 
-use crate::Case;
-use crate::approvals;
-use crate::authority::{self, Grant, Selected, Source};
+use crate::authority::{Selected, Source};
+use crate::case::Case;
 use crate::denial::Denial;
-use crate::digest;
-use crate::rails;
-use crate::remedy::{self, Remedy, Step};
-use crate::ways;
+use crate::display;
+use crate::remedy::{self, Approval, Remedy};
 
 /// What the selected entries require together (TOKEN.md, "Who may say yes"): each demand is met by
 /// itself, by the people whom its own entry names.
@@ -32,13 +28,6 @@ pub(crate) struct Needs {
 struct Login {
     acr_values: Vec<String>,
     max_age: Option<i64>,
-}
-
-/// `count` distinct people out of `approvers`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Approval {
-    pub(crate) approvers: Vec<String>,
-    pub(crate) count: i64,
 }
 
 impl Needs {
@@ -98,8 +87,15 @@ impl Needs {
         }
     }
 
+    /// Of these people, those whose yes the guard rails see.
+    pub(crate) fn heard(&self, case: &Case<'_>, people: &[String]) -> Vec<String> {
+        let mut heard = people.to_vec();
+        heard.retain(|person| self.is_heard(case, person));
+        heard
+    }
+
     /// Whether this person's yes counts: for the subject, for the manifest, or for a demand.
-    fn counts(&self, case: &Case<'_>, person: &str) -> bool {
+    pub(crate) fn counts(&self, case: &Case<'_>, person: &str) -> bool {
         let mut demanded = self.approvals.iter().flat_map(|need| &need.approvers);
         self.is_heard(case, person) || demanded.any(|approver| approver == person)
     }
@@ -116,48 +112,34 @@ impl Needs {
         self.approvals
     }
 
-    /// One login that meets every demand at once, then the approvals. `None` where no login can, or not
-    /// enough people are there who may approve.
-    fn remedy(&self, case: &Case<'_>) -> Option<Remedy> {
-        let mut steps = Vec::new();
+    /// What is lacking: one login that meets every demand at once, then the approvals, each once.
+    /// Nothing where no login can, or not enough people are there who may approve.
+    fn remedy(&self, case: &Case<'_>) -> Remedy {
+        let mut remedy = Remedy::default();
         if !self.login.is_empty() {
-            steps.push(Login::all(&self.login, case)?.into_step());
-        }
-        let digest = digest::action(case);
-        let needed = self.approvals.iter().enumerate();
-        let needed = needed.filter(|(at, need)| !self.is_implied(*at, need, case.steps));
-        for (_, approval) in needed {
-            if !case.steps.take(approval.approvers.len()) {
-                return None;
+            match Login::all(&self.login, case) {
+                Some(login) => remedy.login = Some(login.into_remedy()),
+                None => return Remedy::default(),
             }
-            steps.push(Step::Approval {
-                approval: approval.without_actors(case)?,
-                binding_s256: Some(digest.clone()),
-            });
         }
-        Some(ways::without_implied(Remedy { steps }, case.steps))
-    }
-
-    /// Whether whoever satisfies another need satisfies this one: of two that are the same, the first
-    /// is asked.
-    fn is_implied(&self, at: usize, need: &Approval, steps: &Steps) -> bool {
-        let compared = |by: &Approval| by.approvers.len().saturating_mul(need.approvers.len());
-        let mut others = self.approvals.iter().enumerate();
-        others.any(|(other, by)| {
-            other != at
-                && steps.take(compared(by))
-                && by.implies(need)
-                && (other < at || !need.implies(by))
-        })
+        for approval in &self.approvals {
+            match approval.without_actors(case) {
+                Some(approval) if remedy.approvals.contains(&approval) => {}
+                Some(approval) => remedy.approvals.push(approval),
+                None => return Remedy::default(),
+            }
+        }
+        remedy.shown(case)
     }
 
     /// What is still to be done: logins that are not there, and approvals by those who have not
-    /// approved yet.
+    /// approved yet. Receipts are for this token, and another login gives another.
     fn unmet(&mut self, case: &Case<'_>, people: &[String]) {
         // Those that are met stay: one login must meet all of them.
         if self.login.iter().all(|login| login.is_met(case)) {
             self.login.clear();
         }
+        let people = if self.login.is_empty() { people } else { &[] };
         for need in &mut self.approvals {
             let before = need.approvers.len();
             need.approvers.retain(|approver| !people.contains(approver));
@@ -176,7 +158,7 @@ impl Login {
     }
 
     fn is_strong(&self, case: &Case<'_>) -> bool {
-        let acr = case.token.root().get("acr").and_then(Json::as_str);
+        let acr = case.login.acr;
         self.acr_values.is_empty()
             || acr.is_some_and(|acr| self.acr_values.iter().any(|one| one == acr))
     }
@@ -185,8 +167,7 @@ impl Login {
     fn is_fresh(&self, case: &Case<'_>) -> bool {
         let now = case.request.facts.now;
         self.max_age.is_none_or(|max_age| {
-            let time = case.token.root().get("auth_time").and_then(Json::as_int);
-            time.is_some_and(|time| {
+            case.login.auth_time.is_some_and(|time| {
                 time <= now.saturating_add(CLOCK_SKEW_SECONDS)
                     && now.saturating_sub(time) <= max_age
             })
@@ -217,31 +198,32 @@ impl Login {
         Some(all)
     }
 
-    fn into_step(self) -> Step {
-        Step::Login(remedy::Login {
+    fn into_remedy(self) -> remedy::Login {
+        remedy::Login {
             acr_values: self.acr_values,
             max_age: self.max_age,
             ..remedy::Login::default()
-        })
+        }
+    }
+}
+
+impl Remedy {
+    /// With what is put before those who approve: the call keeps its digest only without a login.
+    pub(crate) fn shown(self, case: &Case<'_>) -> Self {
+        let same = self.login.is_none() && !self.approvals.is_empty();
+        Self {
+            shown: same.then(|| display::shown(case)),
+            ..self
+        }
     }
 }
 
 impl Approval {
-    /// Whether any people who satisfy this satisfy `other` too: so many of these are its approvers
-    /// that choosing the others first does not help.
-    pub(crate) fn implies(&self, other: &Self) -> bool {
-        let strangers = self.approvers.iter();
-        let strangers = strangers.filter(|approver| !other.approvers.contains(approver));
-        let strangers = i64::try_from(strangers.count()).unwrap_or(i64::MAX);
-        self.count.saturating_sub(strangers) >= other.count
-    }
-
     /// Nobody approves what they do themselves.
     pub(crate) fn without_actors(&self, case: &Case<'_>) -> Option<Self> {
         let mut seen = BTreeSet::new();
         let others = self.approvers.iter();
-        let others =
-            others.filter(|one| seen.insert(one.as_str()) && !approvals::is_actor(case, one));
+        let others = others.filter(|one| seen.insert(one.as_str()) && !case.is_actor(one));
         let approvers: Vec<String> = others.cloned().collect();
         let enough = i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
         enough.then_some(Self {
@@ -283,18 +265,6 @@ fn named_by(entry: Json<'_>) -> Vec<String> {
     named.flat_map(strings).collect()
 }
 
-/// Of these people, those whose yes the guard rails see.
-pub(crate) fn heard(
-    case: &Case<'_>,
-    selected: &[Selected<'_>],
-    people: Vec<String>,
-) -> Vec<String> {
-    let needs = Needs::of(case, selected, case.request.power);
-    let mut people = people;
-    people.retain(|person| needs.is_heard(case, person));
-    people
-}
-
 /// `{approvers, count}`; everything else (`true`, `"each"`) is the token's own subject.
 fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     if approval.kind() == Kind::Object {
@@ -306,74 +276,37 @@ fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     Approval::of_subject(case)
 }
 
-/// Denies with the first kind that is lacking; the remedy names all. Gives the receipts that count.
+/// Denies with the first kind that is lacking; the remedy names all. `people` have said yes to this
+/// call; `refused`: why no receipts count; `strangers`: whether some were by people whom nobody asks.
 ///
 /// The yes of somebody whom nobody names is passed over, so that no block of a token can turn such a
 /// denial into an allow by naming the person.
-pub(crate) fn check(case: &Case<'_>, grant: &Grant<'_>) -> Result<Vec<Receipt>, Denial> {
-    let mut needs = Needs::of(case, &grant.selected, case.request.power);
-    let mut receipts = approvals::check(case);
-    let mut strangers = false;
-    if let Ok(receipts) = &mut receipts {
-        let given = receipts.len();
-        receipts.retain(|receipt| needs.counts(case, &receipt.sub));
-        strangers = receipts.len() < given;
-    }
-    let people = receipts.as_deref().map(approvals::people);
-    needs.unmet(case, &people.unwrap_or_default());
-    let (reason, admin) = if !needs.login.is_empty() {
-        (
-            Reason::LoginRequired,
-            "the token's `acr` and `auth_time` are not what a matched capability requires",
-        )
-    } else if let Err(denial) = receipts {
-        // A no is an answer; everything else is mended by approvals as they should be.
-        let no = denial.reason == Reason::ApprovalDenied;
-        return Err(denial.with_remedy(from_start(case).filter(|_| !no)));
-    } else if !needs.approvals.is_empty() && strangers {
-        (
-            Reason::ApprovalApprover,
-            "the `sub` of a receipt is neither the token's `sub` nor an approver who is asked",
-        )
-    } else if !needs.approvals.is_empty() {
-        (
-            Reason::ApprovalRequired,
-            "a matched capability requires approvals that were not given",
-        )
-    } else {
-        return receipts;
-    };
-    let remedy = match receipts {
-        // They are for this token, and another login gives another.
-        Ok(receipts) if needs.login.is_empty() && !receipts.is_empty() => needs
-            .remedy(case)
-            .and_then(|remedy| rails::settle(case, remedy, &receipts, &mut Vec::new())),
-        _ => from_start(case),
-    };
-    Err(Denial::new(reason, admin).with_remedy(remedy))
-}
-
-/// What people must do where nobody has approved yet: without receipts, or with those of people who
-/// approve, for then other entries may apply. `None` where leaving receipts out is enough.
-fn from_start(case: &Case<'_>) -> Option<Remedy> {
-    let ways = [false, true].into_iter().filter_map(|approved| {
-        let selected = authority::select(case, approved, true)?;
-        let remedy = remedy(case, &selected, &[])?;
-        let remedy = Some(remedy).filter(|remedy| remedy.asks_approval() == approved)?;
-        rails::settle(case, remedy, &[], &mut Vec::new())
-    });
-    let least = ways.min_by_key(Remedy::weight);
-    least.filter(|remedy| !remedy.steps.is_empty())
-}
-
-/// What is left to do where these entries were selected and these people have approved. `None` where it
-/// cannot be done.
-pub(crate) fn remedy(
+pub(crate) fn check(
     case: &Case<'_>,
-    selected: &[Selected<'_>],
+    mut needs: Needs,
     people: &[String],
-) -> Option<Remedy> {
-    let mut needs = Needs::of(case, selected, case.request.power);
+    refused: Option<Denial>,
+    strangers: bool,
+) -> Result<(), Denial> {
     needs.unmet(case, people);
-    needs.remedy(case)
+    let denial = if !needs.login.is_empty() {
+        let admin = "the token's `acr` and `auth_time` are not what a matched capability requires";
+        Denial::new(Reason::LoginRequired, admin)
+    } else if let Some(refused) = refused {
+        refused
+    } else if !needs.approvals.is_empty() && strangers {
+        let admin =
+            "the `sub` of a receipt is neither the token's `sub` nor an approver who is asked";
+        Denial::new(Reason::ApprovalApprover, admin)
+    } else if !needs.approvals.is_empty() {
+        let admin = "a matched capability requires approvals that were not given";
+        Denial::new(Reason::ApprovalRequired, admin)
+    } else {
+        return Ok(());
+    };
+    // A no is an answer; everything else is mended by approvals as they should be.
+    if denial.reason == Reason::ApprovalDenied {
+        return Err(denial);
+    }
+    Err(denial.with_remedy(needs.remedy(case)))
 }

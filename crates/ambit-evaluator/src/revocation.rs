@@ -10,7 +10,7 @@ use ambit_core::json::{Json, Kind};
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
 use ambit_token::{About, Statement, StatementFault, UnverifiedStatement};
 
-use crate::Case;
+use crate::case::Case;
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
 

@@ -4,7 +4,8 @@ use alloc::string::String;
 
 /// The parts with the separator between them. One function for all kinds of lists: `join` of
 /// `slice` is there once for each, a kilobyte each in wasm.
-pub(crate) fn joined(parts: &mut dyn Iterator<Item = &str>, separator: &str) -> String {
+#[must_use]
+pub fn joined(parts: &mut dyn Iterator<Item = &str>, separator: &str) -> String {
     let mut out = String::new();
     for (at, part) in parts.enumerate() {
         if at > 0 {

@@ -13,8 +13,9 @@ use core::cell::UnsafeCell;
 use core::ops::Range;
 use core::{ptr, slice};
 
+use ambit_advice::{advise, describe};
 use ambit_core::Reason;
-use ambit_evaluator::{ABI, ChainCache, describe, evaluate, info, refuse};
+use ambit_evaluator::{ABI, ChainCache, evaluate, info, refuse};
 use ambit_policy::Bundle;
 
 use crate::arena::{Arena, Grow};
@@ -74,6 +75,16 @@ extern "C" fn ambit_evaluate(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| {
         guest.answer(at, len, |bundle, cache, request| {
             evaluate(bundle, request, cache)
+        })
+    })
+}
+
+/// Says what would help after a denial.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_advise(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| {
+        guest.answer(at, len, |bundle, cache, request| {
+            advise(bundle, request, cache)
         })
     })
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use ambit_core::Power;
+use ambit_core::constraint::Unit;
 use ambit_core::json::{Elements, Json};
 use ambit_core::limits::{BUNDLE_BYTES, Limits};
 use sha2::{Digest as _, Sha256};
@@ -230,6 +231,20 @@ impl<'a> Bundle<'a> {
             request_bytes: size("request_bytes", defaults.request_bytes),
             root_life_seconds: seconds("root_life_seconds", defaults.root_life_seconds),
             clock_skew_seconds: seconds("clock_skew_seconds", defaults.clock_skew_seconds),
+        }
+    }
+
+    /// In which unit people read an argument of an action.
+    #[must_use]
+    pub fn unit(&self, action: &str, argument: &str) -> Unit<'_> {
+        let action = self.action(action);
+        let Some(argument) = action.and_then(|action| action.argument(argument)) else {
+            return Unit::None;
+        };
+        match (argument.money(), argument.unit()) {
+            (Some(decimals), _) => Unit::Money { decimals },
+            (None, Some(name)) => Unit::Named(name),
+            (None, None) => Unit::None,
         }
     }
 

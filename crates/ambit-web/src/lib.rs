@@ -11,6 +11,7 @@ mod load;
 
 use std::cell::RefCell;
 
+use ambit_advice as advice;
 use ambit_core::Reason;
 use ambit_evaluator as evaluator;
 use ambit_policy::Bundle;
@@ -23,6 +24,9 @@ use load::Loaded;
 /// Bytes of a request that are copied in at all. The evaluator's own limit is far lower and gives
 /// the same answer everywhere; this one only keeps memory from growing without end.
 const REQUEST_BYTES: u32 = 32 * 1024 * 1024;
+
+/// `evaluate` or `advise`.
+type Run = fn(&Bundle<'_>, &[u8], &mut ChainCache) -> String;
 
 /// A policy module whose signature, bundle and version were verified.
 #[wasm_bindgen]
@@ -56,16 +60,7 @@ impl PolicyModule {
     #[wasm_bindgen(js_name = evaluateText)]
     #[must_use]
     pub fn evaluate_text(&self, request: &JsValue) -> String {
-        if request
-            .dyn_ref::<JsString>()
-            .is_some_and(|text| text.length() > REQUEST_BYTES)
-        {
-            return too_long();
-        }
-        match js::text(request) {
-            Some(text) => self.answer(text.as_bytes()),
-            None => evaluator::refuse(Reason::RequestSyntax, "the request is not a text"),
-        }
+        self.ask(request, evaluator::evaluate)
     }
 
     /// The same for the bytes of a JSON text.
@@ -74,7 +69,7 @@ impl PolicyModule {
     pub fn evaluate_bytes(&self, request: &JsValue) -> Vec<u8> {
         let answer = match request.dyn_ref::<Uint8Array>() {
             Some(bytes) if bytes.length() > REQUEST_BYTES => too_long(),
-            Some(bytes) => self.answer(&bytes.to_vec()),
+            Some(bytes) => self.answer(&bytes.to_vec(), evaluator::evaluate),
             None => evaluator::refuse(Reason::RequestSyntax, "the request is not a `Uint8Array`"),
         };
         answer.into_bytes()
@@ -93,12 +88,26 @@ impl PolicyModule {
         js::parse(&answer)
     }
 
+    /// Says what would help after a denial of this request, a text.
+    #[wasm_bindgen(js_name = adviseText)]
+    #[must_use]
+    pub fn advise_text(&self, request: &JsValue) -> String {
+        self.ask(request, advice::advise)
+    }
+
+    /// The same for an object.
+    #[must_use]
+    pub fn advise(&self, request: &JsValue) -> JsValue {
+        let text = js_sys::JSON::stringify(request).map_or(JsValue::UNDEFINED, JsValue::from);
+        js::parse(&self.advise_text(&text))
+    }
+
     /// Puts capabilities into words: the text of `{"authorization_details": […]}`.
     #[wasm_bindgen(js_name = describeText)]
     #[must_use]
     pub fn describe_text(&self, request: &JsValue) -> String {
         match (js::text(request), self.bundle()) {
-            (Some(text), Some(bundle)) => evaluator::describe(&bundle, text.as_bytes()),
+            (Some(text), Some(bundle)) => advice::describe(&bundle, text.as_bytes()),
             _ => evaluator::refuse(Reason::RequestSyntax, "the request is not a text"),
         }
     }
@@ -132,9 +141,23 @@ impl PolicyModule {
         serde_wasm_bindgen::to_value(&self.loaded.seen).unwrap_or(JsValue::NULL)
     }
 
-    fn answer(&self, request: &[u8]) -> String {
+    /// Asks about a text.
+    fn ask(&self, request: &JsValue, run: Run) -> String {
+        if request
+            .dyn_ref::<JsString>()
+            .is_some_and(|text| text.length() > REQUEST_BYTES)
+        {
+            return too_long();
+        }
+        match js::text(request) {
+            Some(text) => self.answer(text.as_bytes(), run),
+            None => evaluator::refuse(Reason::RequestSyntax, "the request is not a text"),
+        }
+    }
+
+    fn answer(&self, request: &[u8], run: Run) -> String {
         match (self.bundle(), self.cache.try_borrow_mut()) {
-            (Some(bundle), Ok(mut cache)) => evaluator::evaluate(&bundle, request, &mut cache),
+            (Some(bundle), Ok(mut cache)) => run(&bundle, request, &mut cache),
             _ => no_bundle(),
         }
     }

@@ -18,6 +18,7 @@ const KEPT_GROWTH: usize = 4 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     Evaluate,
+    Advise,
     Describe,
     Info,
 }
@@ -29,6 +30,7 @@ pub(super) struct Exports {
     alloc: ModuleExport,
     free: ModuleExport,
     evaluate: ModuleExport,
+    advise: ModuleExport,
     describe: ModuleExport,
     info: ModuleExport,
 }
@@ -45,6 +47,7 @@ impl Exports {
             alloc: find("ambit_alloc")?,
             free: find("ambit_free")?,
             evaluate: find("ambit_evaluate")?,
+            advise: find("ambit_advise")?,
             describe: find("ambit_describe")?,
             info: find("ambit_info")?,
         })
@@ -91,6 +94,7 @@ pub(super) struct Instance {
     alloc: TypedFunc<u32, u32>,
     free: TypedFunc<(u32, u32), ()>,
     evaluate: TypedFunc<(u32, u32), u64>,
+    advise: TypedFunc<(u32, u32), u64>,
     describe: TypedFunc<(u32, u32), u64>,
     info: TypedFunc<(), u64>,
 }
@@ -126,6 +130,7 @@ impl Instance {
             alloc: function(&raw, &mut store, &exports.alloc)?,
             free: function(&raw, &mut store, &exports.free)?,
             evaluate: function(&raw, &mut store, &exports.evaluate)?,
+            advise: function(&raw, &mut store, &exports.advise)?,
             describe: function(&raw, &mut store, &exports.describe)?,
             info: function(&raw, &mut store, &exports.info)?,
             store,
@@ -148,6 +153,7 @@ impl Instance {
         let packed = match question {
             Question::Info => self.info.call(&mut self.store, ()),
             Question::Evaluate => return self.ask_about(self.evaluate.clone(), question, request),
+            Question::Advise => return self.ask_about(self.advise.clone(), question, request),
             Question::Describe => return self.ask_about(self.describe.clone(), question, request),
         };
         let packed = packed.map_err(|error| fault(&error, &self.store))?;

@@ -136,6 +136,10 @@ impl Evaluator for WasmEngine {
         self.answer(Question::Evaluate, request)
     }
 
+    fn advise(&self, request: &[u8]) -> String {
+        self.answer(Question::Advise, request)
+    }
+
     fn describe(&self, request: &[u8]) -> String {
         self.answer(Question::Describe, request)
     }

@@ -104,7 +104,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "capability.power",
         "the token grants the action, but not with this power; `execute` includes no other power",
-        "ask for a power that is held (the `remedy` lists them), or mint a token that holds this one",
+        "ask for a power that is held (`ambit evaluate --advise` lists them), or mint a token that holds this one",
     ),
     (
         "capability.resource",

@@ -48,7 +48,7 @@ impl Describe {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let policy = self.policy.read(time::now())?;
         let request = self.request()?;
-        let answer = ambit_evaluator::describe(&policy.bundle()?, request.as_bytes());
+        let answer = ambit_advice::describe(&policy.bundle()?, request.as_bytes());
         let parts: Value = serde_json::from_str(&answer)
             .map_err(|error| Failure::tool("describe.answer", error.to_string()))?;
         if let Some(error) = parts.get("error") {

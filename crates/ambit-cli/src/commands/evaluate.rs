@@ -42,6 +42,9 @@ pub(crate) struct Evaluate {
     /// Answer every line of this file (JSON lines; `-` is standard input)
     #[arg(long, value_name = "FILE", value_parser = Input::parse)]
     batch: Option<Input>,
+    /// Say what would help instead of the answer (JSON, one line)
+    #[arg(long, conflicts_with_all = ["batch", "log"])]
+    advise: bool,
     #[command(flatten)]
     supply: Supply,
     #[command(flatten)]
@@ -52,6 +55,9 @@ const NOTES: &str = "\
 Exit codes: 0 allowed, 2 denied (a malformed request is a denial), 4 denied but a login or an \
 approval would help, 3 the command line or a file it names is unusable (a module that is not \
 trusted included), 1 the tool failed. With --batch: 0 when every line was answered.
+
+With --advise, alternatives are printed, each of them enough and judged like a request; on a terminal \
+they are shown beside every denial. `ambit explain` tells both in words.
 
 With --log, every answer's record is on the disk before the answer is printed, and an answer that \
 cannot be written down is not given. `ambit audit` reads the log.
@@ -113,7 +119,7 @@ impl Evaluate {
         };
         match &self.batch {
             Some(input) => batch::run(&answerer, input),
-            None => one(&answerer),
+            None => one(&answerer, self.advise),
         }
     }
 }
@@ -141,9 +147,17 @@ impl Answerer<'_> {
         }
         Ok(answer)
     }
+
+    /// What would help; as [`Self::answer`].
+    fn advice(&self, request: Option<&[u8]>) -> String {
+        match request {
+            Some(request) => self.engine.advise(&self.supplied.complete(request)),
+            None => ambit_evaluator::refuse(Reason::RequestSize, ""),
+        }
+    }
 }
 
-fn one(answerer: &Answerer<'_>) -> Result<Exit, Failure> {
+fn one(answerer: &Answerer<'_>, advise: bool) -> Result<Exit, Failure> {
     if std::io::stdin().is_terminal() {
         say::note("reading one request from standard input");
     }
@@ -151,8 +165,15 @@ fn one(answerer: &Answerer<'_>) -> Result<Exit, Failure> {
     let request =
         batch::whole(&mut stdin).map_err(|error| Failure::tool("input.read", error.to_string()))?;
     let answer = answerer.answer(request.as_deref())?;
-    say::data(format!("{answer}\n"))?;
-    let outcome = Outcome::of(&answer)?;
+    let advice = answerer.advice(request.as_deref());
+    let shown = if advise { &advice } else { &answer };
+    say::data(format!("{shown}\n"))?;
+    let outcome = Outcome::of(&answer, &advice)?;
+    if !advise && std::io::stderr().is_terminal() {
+        for text in &outcome.helps {
+            say::note(format!("would help: {text}"));
+        }
+    }
     if outcome.obligations > 0 {
         say::note(
             "note: the answer's obligations were not discharged; until they are, this allow is none",
@@ -162,31 +183,54 @@ fn one(answerer: &Answerer<'_>) -> Result<Exit, Failure> {
 }
 
 /// What an answer comes to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Outcome {
     exit: Exit,
     obligations: usize,
+    /// Alternatives, in words.
+    helps: Vec<String>,
 }
 
 impl Outcome {
-    fn of(answer: &str) -> Result<Self, Failure> {
+    fn of(answer: &str, advice: &str) -> Result<Self, Failure> {
         let document =
             Document::parse(answer.as_bytes(), Profile::Request).map_err(|_| no_answer())?;
         let root = document.root();
         let context = root.get("context").ok_or_else(no_answer)?;
-        let remedy = context
-            .get("remedy")
-            .and_then(|remedy| remedy.get("type"))
-            .and_then(Json::as_str);
+        let advice =
+            Document::parse(advice.as_bytes(), Profile::Request).map_err(|_| no_answer())?;
+        let alternatives = advice.root().get("alternatives");
+        let alternatives = || alternatives.into_iter().flat_map(Json::elements);
+        let step_up = alternatives().any(is_step_up);
+        let text = |one: Json<'_>| one.get("text").and_then(Json::as_str).map(foreign);
         let exit = match root.get("decision").and_then(Json::as_bool) {
             Some(true) => Exit::Done,
-            Some(false) if remedy == Some("step_up") => Exit::StepUp,
+            Some(false) if step_up => Exit::StepUp,
             Some(false) => Exit::Denied,
             None => return Err(no_answer()),
         };
         let obligations = context.get("obligations").map_or(0, Json::len);
-        Ok(Self { exit, obligations })
+        Ok(Self {
+            exit,
+            obligations,
+            helps: alternatives().filter_map(text).collect(),
+        })
     }
+}
+
+/// Whether a person's steps are all that is needed.
+fn is_step_up(alternative: Json<'_>) -> bool {
+    let steps = alternative
+        .get("steps")
+        .into_iter()
+        .flat_map(Json::elements);
+    let mut kinds = steps.map(|step| step.get("type").and_then(Json::as_str));
+    kinds.all(|kind| kind == Some("step_up"))
+}
+
+/// Words of others, harmless on a terminal.
+fn foreign(text: &str) -> String {
+    say::foreign(text, 400)
 }
 
 fn no_answer() -> Failure {

@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
 use crate::say::{self, BAD, BOLD, GOOD, Page, foreign};
 
-/// Explain a reason code, or an answer of `ambit evaluate`
+/// Explain a reason code, or an answer or advice of `ambit evaluate`
 ///
 /// Every denial carries a stable code. This says what it means and what to do. Without a code, an
 /// answer (JSON) is read from standard input and told in words.
@@ -29,7 +29,8 @@ const EXAMPLES: &str = "\
 Examples:
   ambit explain constraint.range
   ambit explain --list
-  ambit evaluate --module policy.wasm --trust keys.json < request.json | ambit explain";
+  ambit evaluate --module policy.wasm --trust keys.json < request.json | ambit explain
+  ambit evaluate --module policy.wasm --trust keys.json --advise < request.json | ambit explain";
 
 /// Bytes of an answer: a decision record with its longest remedy is far below.
 const ANSWER: usize = files::SMALL;
@@ -107,7 +108,8 @@ fn answer() -> Result<Page, Failure> {
     let answer: Value = serde_json::from_slice(&text).map_err(|_| not_an_answer())?;
     let allowed = answer["decision"].as_bool().ok_or_else(not_an_answer)?;
     let mut page = Page::new();
-    let context = &answer["context"];
+    // Advice has the reason and no context.
+    let context = answer.get("context").unwrap_or(&answer);
     if allowed {
         page.line(format!("{GOOD}allowed{GOOD:#}"));
     } else {
@@ -125,7 +127,22 @@ fn answer() -> Result<Page, Failure> {
     if let Some(advice) = advice::find(code) {
         tell(&mut page, advice);
     }
-    remedy(&mut page, &context["remedy"]);
+    steps(&mut page, "What was wanted", &context["remedy"]);
+    for (at, one) in answer["alternatives"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let heading = match (at, one["judged"].as_bool()) {
+            (_, Some(false)) => {
+                "What may help: the policy was asked, that token does not exist yet"
+            }
+            (0, _) => "What would help",
+            _ => "Or",
+        };
+        steps(&mut page, heading, one);
+    }
     obligations(&mut page, &context["obligations"]);
     record(&mut page, &context["record"]);
     Ok(page)
@@ -137,12 +154,12 @@ fn not_an_answer() -> Failure {
         .help("give one answer (a JSON object with `decision` and `context`), or a code: `ambit explain token.expired`")
 }
 
-/// What would help: each step, and for a changed argument what was asked and what is allowed.
-fn remedy(page: &mut Page, remedy: &Value) {
-    let Some(steps) = remedy["steps"].as_array().filter(|steps| !steps.is_empty()) else {
+/// Each step, and for a changed argument what was asked and what is allowed.
+fn steps(page: &mut Page, heading: &str, of: &Value) {
+    let Some(steps) = of["steps"].as_array().filter(|steps| !steps.is_empty()) else {
         return;
     };
-    page.heading("What would help");
+    page.heading(heading);
     for step in steps {
         match step["type"].as_str().unwrap_or_default() {
             "change_request" => changes(page, step),

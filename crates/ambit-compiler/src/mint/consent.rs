@@ -1,7 +1,7 @@
 //! The yes of a person to a root, proved by receipts of kind `grant`.
 
+use ambit_advice::check_grant;
 use ambit_core::json::{Document, Profile};
-use ambit_evaluator::check_grant;
 use ambit_policy::Bundle;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! A token that a person consented to: the receipt is bound to exactly its claims and to the text
 //! that was shown.
 
+use ambit_advice::describe;
 use ambit_compiler::CompileError;
 use ambit_compiler::mint::{RootOptions, root};
-use ambit_evaluator::describe;
 use ambit_policy::Bundle;
 use ambit_token::base64url;
 use serde_json::{Value, json};

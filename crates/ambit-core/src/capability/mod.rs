@@ -184,7 +184,7 @@ pub fn select<'a>(
     ask: &Ask<'a>,
     steps: &Steps,
 ) -> Result<usize, (usize, Mismatch<'a>)> {
-    let mut nearest: Option<(usize, Json<'a>, Mismatch<'a>)> = None;
+    let mut nearest: Option<(usize, Mismatch<'a>, usize)> = None;
     for (index, entry) in entries {
         // Most entries are for another action: see that before anything else.
         let miss = if names_other_actions(entry, ask) {
@@ -195,17 +195,26 @@ pub fn select<'a>(
                 Err(miss) => miss,
             }
         };
-        let nearer = nearest.as_ref().is_none_or(|(_, other, missed)| {
-            let constraints = miss.rank() == BOUND && missed.rank() == BOUND;
-            miss.rank() > missed.rank()
-                || (constraints
-                    && faults(entry, place, ask, steps) < faults(*other, place, ask, steps))
-        });
-        if nearer {
-            nearest = Some((index, entry, miss));
+        let rank = miss.rank();
+        if nearest
+            .as_ref()
+            .is_some_and(|(_, other, _)| rank < other.rank())
+        {
+            continue;
+        }
+        // Counted once an entry: a denial must not cost much more than an allow.
+        let count = match rank {
+            BOUND => faults(entry, place, ask, steps),
+            _ => 0,
+        };
+        let nearer = |(_, other, fewest): &(usize, Mismatch<'_>, usize)| {
+            rank > other.rank() || count < *fewest
+        };
+        if nearest.as_ref().is_none_or(nearer) {
+            nearest = Some((index, miss, count));
         }
     }
-    Err(nearest.map_or((0, Mismatch::Action), |(index, _, miss)| (index, miss)))
+    Err(nearest.map_or((0, Mismatch::Action), |(index, miss, _)| (index, miss)))
 }
 
 /// Every constraint of the entry that does not match, with its argument's name and value: what

@@ -18,25 +18,21 @@ const PART: usize = 64;
 /// Of so many schemes and so many hosts each pair is an example.
 const PAIRS: usize = 4;
 
-/// Collects values for one constraint, and some next to them that it does not match. They are
-/// candidates: whether one matches is for [`matches()`](super::matches()) to say.
+/// Collects values for one constraint: whether one matches is for [`matches()`](super::matches()) to say.
 ///
-/// Bounds and what was asked are written by others: every value is paid for in steps, and collecting
-/// ends when no more than `reserve` are left.
+/// Bounds and what was asked are written by others: every value is paid for in steps.
 pub(super) struct Examples<'a, 's> {
     pub(super) asked: Option<Json<'a>>,
     pub(super) steps: &'s Steps,
-    pub(super) reserve: u32,
     /// As JSON, RFC 8785; `None` is an absent argument.
     pub(super) out: Vec<Option<String>>,
 }
 
 impl<'a> Examples<'a, '_> {
-    /// Adds values; `true` if no others than those of all constraints together need to be tried.
-    pub(super) fn add(&mut self, spec: Spec<'a>) -> bool {
+    pub(super) fn add(&mut self, spec: Spec<'a>) {
         let [first, second, third] = spec.members;
-        if self.steps.left() <= self.reserve || !self.steps.take(1) {
-            return false;
+        if !self.steps.take(1) {
+            return;
         }
         match spec.kind {
             Kind::Exact => first.into_iter().for_each(|value| self.json(value)),
@@ -44,71 +40,14 @@ impl<'a> Examples<'a, '_> {
             Kind::Range => self.ends(first, second),
             Kind::Optional => {
                 self.push(None);
-                return inner(first).is_some_and(|inner| self.add(inner));
+                inner(first).into_iter().for_each(|inner| self.add(inner));
             }
-            // Of several that must hold, one with few values is enough, and the ends of all count.
-            Kind::All => {
-                let mut few = false;
-                for inner in specs(first) {
-                    few |= self.add(inner);
-                }
-                return few;
-            }
-            // Of alternatives, all must have few.
-            Kind::Any => {
-                let mut few = true;
-                for inner in specs(first) {
-                    few &= self.add(inner);
-                }
-                return few;
-            }
-            _ => {
-                self.open(spec.kind, first, second, third);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// The kinds that many values match: a few of them.
-    fn open(
-        &mut self,
-        kind: Kind,
-        first: Option<Json<'a>>,
-        second: Option<Json<'a>>,
-        third: Option<Json<'a>>,
-    ) {
-        match kind {
-            Kind::NotOneOf => {
-                self.other(first);
-                elements(first).for_each(|value| self.json(value));
-            }
+            Kind::All | Kind::Any => specs(first).for_each(|inner| self.add(inner)),
+            Kind::NotOneOf => self.other(first),
             Kind::Like => self.string(&like::filled(text(first).unwrap_or_default(), OPEN)),
-            Kind::EmailDomain => {
-                let asked = text(self.asked).and_then(|asked| asked.rsplit_once('@'));
-                let local = asked.map(|(local, _)| local);
-                let local = local.filter(|local| local.len() <= PART).unwrap_or(OPEN);
-                for domain in elements(first).filter_map(Json::as_str) {
-                    self.string(&format!("{local}@{domain}"));
-                    self.string(&format!("{OPEN}@{domain}"));
-                }
-            }
-            Kind::Url => {
-                let path = text(third).unwrap_or("/");
-                for scheme in elements(first).filter_map(Json::as_str).take(PAIRS) {
-                    for host in elements(second).filter_map(Json::as_str).take(PAIRS) {
-                        self.string(&format!("{scheme}://{host}{path}"));
-                    }
-                }
-            }
-            Kind::Subpath => {
-                let root = text(first).unwrap_or_default();
-                let asked = text(self.asked).and_then(|asked| asked.rsplit_once('/'));
-                if let Some((_, name)) = asked.filter(|(_, name)| name.len() <= PART) {
-                    self.string(&format!("{}/{name}", root.trim_end_matches('/')));
-                }
-                self.string(root);
-            }
+            Kind::EmailDomain => self.addresses(first),
+            Kind::Url => self.urls(first, second, third),
+            Kind::Subpath => self.paths(text(first).unwrap_or_default()),
             Kind::Cidr => {
                 for range in elements(first).filter_map(Json::as_str) {
                     let address = range.split_once('/').map_or(range, |(address, _)| address);
@@ -124,6 +63,35 @@ impl<'a> Examples<'a, '_> {
                 self.push(Some(String::from("1")));
             }
         }
+    }
+
+    /// At each domain, with the local part that was asked or another.
+    fn addresses(&mut self, domains: Option<Json<'a>>) {
+        let asked = text(self.asked).and_then(|asked| asked.rsplit_once('@'));
+        let local = asked.map(|(local, _)| local);
+        let local = local.filter(|local| local.len() <= PART).unwrap_or(OPEN);
+        for domain in elements(domains).filter_map(Json::as_str) {
+            self.string(&format!("{local}@{domain}"));
+            self.string(&format!("{OPEN}@{domain}"));
+        }
+    }
+
+    fn urls(&mut self, schemes: Option<Json<'a>>, hosts: Option<Json<'a>>, path: Option<Json<'a>>) {
+        let path = text(path).unwrap_or("/");
+        for scheme in elements(schemes).filter_map(Json::as_str).take(PAIRS) {
+            for host in elements(hosts).filter_map(Json::as_str).take(PAIRS) {
+                self.string(&format!("{scheme}://{host}{path}"));
+            }
+        }
+    }
+
+    /// The name that was asked, below the root; the root.
+    fn paths(&mut self, root: &str) {
+        let asked = text(self.asked).and_then(|asked| asked.rsplit_once('/'));
+        if let Some((_, name)) = asked.filter(|(_, name)| name.len() <= PART) {
+            self.string(&format!("{}/{name}", root.trim_end_matches('/')));
+        }
+        self.string(root);
     }
 
     /// Lists out of these values: of what was asked, all, none.
@@ -164,16 +132,12 @@ impl<'a> Examples<'a, '_> {
         self.push(Some(out.finish()));
     }
 
-    /// The end that was passed comes first: it is the nearest to what was asked. Then what lies beside.
+    /// The end that was passed comes first: it is the nearest to what was asked.
     fn ends(&mut self, min: Option<Json<'a>>, max: Option<Json<'a>>) {
         let integer = |end: Option<Json<'_>>| end.and_then(Json::as_int);
         let above = integer(self.asked) >= integer(max);
         let ends = if above { [max, min] } else { [min, max] };
         ends.into_iter().flatten().for_each(|end| self.json(end));
-        let below = integer(min).map(|min| min.saturating_sub(1));
-        let above = integer(max).map(|max| max.saturating_add(1));
-        let beside = below.into_iter().chain(above);
-        beside.for_each(|one| self.push(Some(format!("{one}"))));
     }
 
     /// A value of the type of those that are excluded, and none of them.

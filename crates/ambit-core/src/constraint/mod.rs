@@ -94,50 +94,31 @@ pub fn reason(spec: Json<'_>) -> Reason {
     Spec::read(spec).map_or(Reason::CapabilityNone, |spec| spec.kind.reason())
 }
 
-/// Values that a constraint may match, and whether others need not be tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Candidates {
-    /// Each as JSON in RFC 8785 form; `None` is an absent argument. What is nearest to the value that
-    /// was asked comes first.
-    pub values: Vec<Option<String>>,
-    /// Where several constraints bound one argument, and one of them says so: if none of all their
-    /// candidates matches all, nothing does.
-    pub complete: bool,
-}
-
 /// Values for a constraint, made from what it says and from the value that was asked: listed values,
-/// the ends of ranges, an address at each domain, and such as just miss it. [`matches()`] says which of
-/// them match.
-///
-/// Every value is paid for; none is added when no more than `reserve` steps are left.
+/// the ends of ranges, an address at each domain. Each as JSON in RFC 8785 form; `None` is an absent
+/// argument. What is nearest to the value that was asked comes first; [`matches()`] says which of them
+/// match. Every value is paid for in steps.
 ///
 /// ```
 /// use ambit_core::{Steps, constraint, json::{Document, Profile}};
 /// let spec = br#"{"constraint_type":"range","min":100,"max":500}"#;
 /// let spec = Document::parse(spec, Profile::Signed)?;
-/// let found = constraint::candidates(spec.root(), None, &Steps::new(), 0);
-/// let found: Vec<String> = found.values.into_iter().flatten().collect();
-/// assert_eq!(found, ["100", "500", "99", "501"]);
+/// let found = constraint::examples(spec.root(), None, &Steps::new());
+/// let found: Vec<String> = found.into_iter().flatten().collect();
+/// assert_eq!(found, ["100", "500"]);
 /// # Ok::<(), ambit_core::json::JsonError>(())
 /// ```
 #[must_use]
-pub fn candidates(
-    spec: Json<'_>,
-    asked: Option<Json<'_>>,
-    steps: &Steps,
-    reserve: u32,
-) -> Candidates {
+pub fn examples(spec: Json<'_>, asked: Option<Json<'_>>, steps: &Steps) -> Vec<Option<String>> {
     let mut examples = Examples {
         asked,
         steps,
-        reserve,
         out: Vec::new(),
     };
-    let complete = Spec::read(spec).is_some_and(|spec| examples.add(spec));
-    Candidates {
-        values: examples.out,
-        complete,
+    if let Some(spec) = Spec::read(spec) {
+        examples.add(spec);
     }
+    examples.out
 }
 
 /// One clause for people that says which values match: "at most 500.00", "one of `a`, `b`". It

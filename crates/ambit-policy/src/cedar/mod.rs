@@ -10,7 +10,6 @@
 //! - `verify`: whether bytes are a sound program
 //! - `read`, `conform`, `entities`, `request`: JSON as Cedar values, checked against the schema
 //! - `machine`, `like`, `extension`, `value`: evaluation
-//! - `literals`: the constants that a condition names
 //! - `index`, `authorize`: which policies are evaluated, and what they say
 
 mod arguments;
@@ -24,7 +23,6 @@ mod fault;
 mod index;
 mod kind;
 mod like;
-mod literals;
 mod machine;
 mod program;
 mod read;
@@ -42,7 +40,6 @@ pub use extension::{Extension, Function, Ip};
 pub use fault::{ErrorKind, Halt, InputFault};
 pub use index::{Dimension, Key, PROBES};
 pub use kind::TypeTag;
-pub use literals::Literal;
 pub use program::{ENTITY_WORDS, FORMAT, KEY_WORDS, MAGIC, POLICY_WORDS, Policy, Program};
 pub use request::Input;
 pub use schema::{ACTION_WORDS, ENTITY_TYPE_WORDS, TYPES_HEAD};

@@ -222,18 +222,6 @@ impl<'a> Policy<'_, 'a> {
         usize::try_from(self.word(1)?).ok()
     }
 
-    pub(super) const fn code(self) -> Words<'a> {
-        self.program.code
-    }
-
-    pub(super) fn text_of(self, string: usize) -> Option<&'a str> {
-        self.program.string(string)
-    }
-
-    pub(super) fn identifier_of(self, uid: usize) -> Option<&'a str> {
-        core::str::from_utf8(self.program.uid(uid)?.id).ok()
-    }
-
     /// Its name: `@id`, or the one that Cedar gives it.
     #[must_use]
     pub fn id(self) -> &'a str {

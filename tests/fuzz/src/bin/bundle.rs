@@ -4,7 +4,8 @@
 
 use std::sync::OnceLock;
 
-use ambit_evaluator::{ChainCache, describe, evaluate, info};
+use ambit_advice::{advise, describe};
+use ambit_evaluator::{ChainCache, evaluate, info};
 use ambit_policy::Bundle;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -17,6 +18,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     for request in requests {
         let answer = evaluate(&bundle, request, &mut ChainCache::new());
         assert!(answer.starts_with("{\"decision\":"));
+        let advice = advise(&bundle, request, &mut ChainCache::new());
+        assert!(advice.starts_with("{\"decision\":"));
         assert!(describe(&bundle, request).starts_with('{'));
     }
     assert!(info(&bundle).starts_with('{'));

@@ -4,7 +4,8 @@
 
 use std::sync::OnceLock;
 
-use ambit_evaluator::{ChainCache, describe, evaluate};
+use ambit_advice::{advise, describe};
+use ambit_evaluator::{ChainCache, evaluate};
 use ambit_fuzz::{authorize, check_sound, fixed};
 use ambit_policy::Bundle;
 use ambit_policy::cedar::Program;
@@ -26,6 +27,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         let bundle = Bundle::open(bundle, [7; 32]).expect("the compiler wrote it");
         let answer = evaluate(&bundle, data, &mut ChainCache::new());
         assert!(answer.starts_with("{\"decision\":"));
+        let advice = advise(&bundle, data, &mut ChainCache::new());
+        assert!(advice.starts_with("{\"decision\":"));
         assert!(describe(&bundle, data).starts_with('{'));
     }
 });

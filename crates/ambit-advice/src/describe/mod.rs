@@ -8,22 +8,13 @@ mod words;
 
 use alloc::string::String;
 
-use ambit_core::constraint::Unit;
 use ambit_core::describe::{Fault, entry};
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_policy::Bundle;
 
-use crate::Case;
 use page::Page;
 use question::Question;
-use words::{Words, unit};
-
-impl<'a> Case<'a> {
-    /// In which unit people read an argument of the action that is asked.
-    pub(crate) fn unit(&self, argument: &str) -> Unit<'a> {
-        unit(self.bundle, self.request.action, argument)
-    }
-}
+use words::Words;
 
 /// Why there is no consent text.
 #[derive(Clone, Debug, PartialEq, Eq)]

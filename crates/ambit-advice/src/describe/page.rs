@@ -8,15 +8,14 @@ use ambit_core::describe::{
 };
 use ambit_core::json::{Json, Writer};
 use ambit_core::limits::{CONSENT_LIST, CONSENT_NOT_GRANTED, CONSENT_TEXT_BYTES};
+use ambit_evaluator::{RENDERER, joined, s256};
 use ambit_policy::Bundle;
 
 use super::difference::{self, Status};
 use super::question::Question;
 use super::words::Words;
 use super::{NoText, time};
-use crate::digest::{self, s256};
-use crate::display::RENDERER;
-use crate::text::joined;
+use crate::digest;
 
 /// Everything that is said about a grant.
 pub(super) struct Page {

@@ -47,7 +47,7 @@ impl Vocabulary for Words<'_> {
 
     fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>> {
         self.0.action(action)?.argument(argument)?;
-        Some(unit(self.0, action, argument))
+        Some(self.0.unit(action, argument))
     }
 
     fn powers(&self, action: &str) -> Option<Powers> {
@@ -67,20 +67,5 @@ impl Vocabulary for Words<'_> {
         };
         let action = self.0.action(action);
         action.is_some_and(|action| action.effect(name))
-    }
-}
-
-/// In which unit people read an argument.
-pub(crate) fn unit<'b>(bundle: &'b Bundle<'b>, action: &str, argument: &str) -> Unit<'b> {
-    let Some(argument) = bundle
-        .action(action)
-        .and_then(|action| action.argument(argument))
-    else {
-        return Unit::None;
-    };
-    match (argument.money(), argument.unit()) {
-        (Some(decimals), _) => Unit::Money { decimals },
-        (None, Some(name)) => Unit::Named(name),
-        (None, None) => Unit::None,
     }
 }

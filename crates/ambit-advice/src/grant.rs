@@ -11,13 +11,12 @@ use core::fmt;
 use ambit_core::Reason;
 use ambit_core::json::Json;
 use ambit_core::limits::RECEIPTS;
+use ambit_evaluator::{BundleKeys, RENDERER, s256};
 use ambit_policy::Bundle;
 use ambit_token::{About, Receipt, ReceiptKind, TokenError, base64url};
 
-use crate::chain::BundleKeys;
 use crate::describe::{NoText, shown};
-use crate::digest::{self, s256};
-use crate::display::RENDERER;
+use crate::digest;
 
 /// Why receipts do not prove a person's consent to a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,159 @@
+//! Candidates judged as they would be, with what people must do on top.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::limits::{ADVICE_GROUPS, ADVICE_JUDGEMENTS};
+use ambit_evaluator::{Approval, Case, Login, Remedy};
+
+use crate::candidate::Candidate;
+
+/// So often a step asks for something on top before a candidate is given up: a login, an approval, and
+/// once more what the policies ask for.
+const ROUNDS: usize = 4;
+
+/// Judges candidates, as many as there may be in one advice.
+pub(crate) struct Confirm<'c, 'a> {
+    case: &'c Case<'a>,
+    left: usize,
+    /// Of so many people or strengths the last candidate needed some.
+    choices: usize,
+}
+
+impl<'c, 'a> Confirm<'c, 'a> {
+    pub(crate) const fn new(case: &'c Case<'a>) -> Self {
+        Self {
+            case,
+            left: ADVICE_JUDGEMENTS,
+            choices: 0,
+        }
+    }
+
+    /// The candidate with all that people must do, if it is then allowed. Where some out of several
+    /// people are needed, some of the groups are tried; who is named was judged.
+    pub(crate) fn candidate(&mut self, candidate: &Candidate) -> Option<Candidate> {
+        self.choices = 1;
+        let mut found: Option<Candidate> = None;
+        for group in 0..ADVICE_GROUPS {
+            if group >= self.choices {
+                break;
+            }
+            match (&mut found, self.with_group(candidate.clone(), group)) {
+                (Some(found), Some(other)) => found.join(other),
+                (None, other) => found = other,
+                (Some(_), None) => {}
+            }
+        }
+        found
+    }
+
+    /// The same, where of several people those from number `group` on do what is asked.
+    fn with_group(&mut self, mut candidate: Candidate, group: usize) -> Option<Candidate> {
+        for _ in 0..ROUNDS {
+            self.left = self.left.checked_sub(1)?;
+            let remedy = match self.case.judge_with(&candidate.assumed) {
+                Ok(()) => return Some(candidate).filter(Candidate::is_something),
+                Err(denial) => denial.remedy,
+            };
+            let asks = remedy.login.is_some() || !remedy.approvals.is_empty();
+            if remedy.bound.is_some() || !asks {
+                return None;
+            }
+            self.add(&mut candidate, remedy, group)?;
+        }
+        None
+    }
+
+    /// Adds what a step asks of people; `None` where they have done it already.
+    fn add(&mut self, candidate: &mut Candidate, remedy: Remedy, group: usize) -> Option<()> {
+        let mut news = false;
+        if let Some(login) = remedy.login {
+            self.choices = self.choices.max(login.acr_values.len());
+            let login = after(candidate.assumed.login.as_ref(), login, group);
+            news |= candidate.assumed.login.as_ref() != Some(&login);
+            candidate.assumed.login = Some(login);
+            // Another login gives another token: who approved before must approve again.
+            candidate.binding_s256 = None;
+            candidate.approvals.clear();
+            candidate.assumed.approved &= candidate.assumed.people.is_empty();
+            candidate.assumed.people.clear();
+        }
+        let same_call = candidate.changes.is_empty()
+            && candidate.assumed.login.is_none()
+            && !candidate.assumed.other_token;
+        if same_call && let Some(shown) = remedy.shown {
+            candidate.binding_s256 = Some(shown.binding_s256);
+        }
+        for approval in remedy.approvals {
+            self.choices = self.choices.max(choices(&approval));
+            let chosen = chosen(&approval, group);
+            for person in &chosen {
+                if !candidate.assumed.people.contains(person) {
+                    candidate.assumed.people.push(person.clone());
+                    news = true;
+                }
+            }
+            let approvers = if self.case.has_guard_rails() {
+                chosen
+            } else {
+                // Nothing but the demand itself says who may.
+                approval.approvers
+            };
+            candidate.approvals.push(Approval {
+                approvers,
+                count: approval.count,
+            });
+            candidate.assumed.approved = true;
+        }
+        news.then_some(())
+    }
+}
+
+impl Candidate {
+    /// Whether there is anything to do, and people approve where that was assumed.
+    fn is_something(&self) -> bool {
+        let approved = !self.assumed.people.is_empty();
+        let something = !self.changes.is_empty()
+            || self.missing.is_some()
+            || self.assumed.login.is_some()
+            || !self.approvals.is_empty();
+        something && self.assumed.approved == approved
+    }
+}
+
+fn choices(approval: &Approval) -> usize {
+    let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
+    let people = approval.approvers.len();
+    if count < people { people } else { 1 }
+}
+
+/// As many as are needed, from number `group` on, those before it last.
+fn chosen(approval: &Approval, group: usize) -> Vec<String> {
+    let people = &approval.approvers;
+    let from = group.checked_rem(people.len()).unwrap_or_default();
+    let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
+    let round = people.iter().skip(from).chain(people.iter().take(from));
+    round.take(count).cloned().collect()
+}
+
+/// One login that meets this demand after those before.
+fn after(before: Option<&Login>, mut login: Login, group: usize) -> Login {
+    let number = group
+        .checked_rem(login.acr_values.len())
+        .unwrap_or_default();
+    let acr_values = login.acr_values.into_iter().skip(number).take(1).collect();
+    login.acr_values = acr_values;
+    let Some(before) = before else {
+        return login;
+    };
+    if login.acr_values.is_empty() {
+        login.acr_values.clone_from(&before.acr_values);
+    }
+    for method in &before.amr_values {
+        if !login.amr_values.contains(method) {
+            login.amr_values.push(method);
+        }
+    }
+    login.max_age = login.max_age.iter().chain(&before.max_age).min().copied();
+    login
+}

@@ -1,0 +1,118 @@
+//! What the later steps look at: request and arguments read, token verified.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use ambit_core::Steps;
+use ambit_core::constraint::Unit;
+use ambit_core::json::Json;
+use ambit_policy::Bundle;
+use ambit_policy::cedar::Entities;
+use ambit_token::{Block, VerifiedToken};
+
+use crate::request::Request;
+
+/// One request, ready to be judged by steps 3 to 9.
+pub struct Case<'a> {
+    pub(crate) bundle: &'a Bundle<'a>,
+    pub(crate) request: &'a Request<'a>,
+    /// The arguments with money in minor units.
+    pub(crate) arguments: Json<'a>,
+    /// The same in RFC 8785 form.
+    pub(crate) arguments_text: &'a str,
+    pub(crate) token: &'a VerifiedToken<'a>,
+    /// The entities that the host described.
+    pub(crate) entities: &'a Entities<'a>,
+    /// The arguments that policies see as text.
+    pub(crate) texts: &'a [String],
+    pub(crate) login: &'a SignIn<'a>,
+    pub(crate) steps: &'a Steps,
+}
+
+/// How and when the person behind the agent logged in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SignIn<'a> {
+    pub(crate) acr: Option<&'a str>,
+    pub(crate) amr: Vec<&'a str>,
+    /// Seconds since 1970, UTC.
+    pub(crate) auth_time: Option<i64>,
+}
+
+impl<'a> SignIn<'a> {
+    /// As the token says.
+    pub(crate) fn of(token: &'a VerifiedToken<'a>) -> Self {
+        let root = token.root();
+        let amr = root.get("amr").into_iter().flat_map(Json::elements);
+        Self {
+            acr: root.get("acr").and_then(Json::as_str),
+            amr: amr.filter_map(Json::as_str).collect(),
+            auth_time: root.get("auth_time").and_then(Json::as_int),
+        }
+    }
+}
+
+impl fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Case<'a> {
+    /// The policy.
+    #[must_use]
+    pub const fn bundle(&self) -> &'a Bundle<'a> {
+        self.bundle
+    }
+
+    /// The name of the action that is asked.
+    #[must_use]
+    pub const fn action(&self) -> &'a str {
+        self.request.action
+    }
+
+    /// The arguments that are asked, with money in minor units.
+    #[must_use]
+    pub const fn arguments(&self) -> Json<'a> {
+        self.arguments
+    }
+
+    /// Whether policies are asked.
+    #[must_use]
+    pub fn has_guard_rails(&self) -> bool {
+        self.bundle.guard_rails() != "none"
+    }
+
+    /// The work that may still be done.
+    #[must_use]
+    pub const fn steps(&self) -> &'a Steps {
+        self.steps
+    }
+
+    /// The same with another budget of work.
+    #[must_use]
+    pub const fn with_steps<'s>(&'s self, steps: &'s Steps) -> Case<'s>
+    where
+        'a: 's,
+    {
+        Case { steps, ..*self }
+    }
+
+    /// In which unit people read an argument of the action that is asked.
+    #[must_use]
+    pub fn unit(&self, argument: &str) -> Unit<'a> {
+        self.bundle.unit(self.request.action, argument)
+    }
+
+    /// The agent, its client, or one of those who passed the token on.
+    pub(crate) fn is_actor(&self, sub: &str) -> bool {
+        let client = self.token.root().get("client_id").and_then(Json::as_str);
+        let acts = |block: &Block<'_>| {
+            let act = block.claims().get("act");
+            act.and_then(|act| act.get("sub")).and_then(Json::as_str) == Some(sub)
+        };
+        client == Some(sub) || self.token.blocks().iter().any(acts)
+    }
+}
