@@ -53,7 +53,7 @@ impl<'c, 'a> Confirm<'c, 'a> {
             self.left = self.left.checked_sub(1)?;
             let remedy = match self.case.judge_with(&candidate.assumed) {
                 Ok(()) => return Some(candidate).filter(Candidate::is_something),
-                Err(denial) => denial.remedy,
+                Err(denial) => *denial.remedy?,
             };
             let asks = remedy.login.is_some() || !remedy.approvals.is_empty();
             if remedy.bound.is_some() || !asks {

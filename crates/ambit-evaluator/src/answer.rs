@@ -22,7 +22,12 @@ pub(crate) fn deny(seen: &Seen<'_>, denial: &Denial) -> String {
         |out| {
             out.array(|_| ());
         },
-        |out| denial.remedy.write(out),
+        |out| match &denial.remedy {
+            Some(remedy) => remedy.write(out),
+            None => {
+                out.object(|_| ());
+            }
+        },
         |out| policies(seen, out),
         |out| record::write(seen, out, denial.reason.code(), &[]),
     );

@@ -77,7 +77,7 @@ pub(crate) fn check<'a>(
     layers.retain(|layer| token || layer.source == Source::Manifest);
     let mut selected = Err(Denial::new(Reason::ManifestNone, ""));
     case.with_ask(approved, &mut |ask| {
-        selected = select_all(case, &layers, ask)
+        selected = select_all(case, &layers, ask);
     });
     selected
 }
@@ -188,7 +188,7 @@ impl<'a> Layer<'a> {
                     let fault = selected.and_then(|one| budget::fault(one.entry, ask));
                     match (selected, fault) {
                         (Some(selected), None) => return Ok(selected),
-                        (_, fault) => full = full.or(fault.map(|fault| (index, fault))),
+                        (_, fault) => full = full.or_else(|| fault.map(|fault| (index, fault))),
                     }
                     from = index.saturating_add(1);
                 }

@@ -1,5 +1,6 @@
 //! A denial while it is on its way to the answer.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -17,7 +18,7 @@ pub struct Denial {
     /// Details for an administrator.
     pub admin: String,
     /// What the step knows of what it wanted.
-    pub remedy: Remedy,
+    pub remedy: Option<Box<Remedy>>,
     /// What the organisation says to people, behind the reason's own sentence.
     pub(crate) words: String,
 }
@@ -27,7 +28,7 @@ impl Denial {
         Self {
             reason,
             admin: admin.into(),
-            remedy: Remedy::default(),
+            remedy: None,
             words: String::new(),
         }
     }
@@ -47,7 +48,10 @@ impl Denial {
     }
 
     pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
-        Self { remedy, ..self }
+        Self {
+            remedy: Some(Box::new(remedy)),
+            ..self
+        }
     }
 }
 

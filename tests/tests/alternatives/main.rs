@@ -333,7 +333,7 @@ fn what_an_alternative_says_is_enough_where_capabilities_decide() {
         kind: None,
         channels: false,
     };
-    check("acme", scene, 300);
+    check("acme", scene, 200);
 }
 
 #[test]
