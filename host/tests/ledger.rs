@@ -44,6 +44,23 @@ fn all_or_nothing() {
 }
 
 #[test]
+fn of_two_bounds_of_one_budget_the_smaller_counts() {
+    both(|ledger, name| {
+        for pair in [
+            [spend("a", 2, 3), spend("a", 2, 9)],
+            [spend("a", 2, 9), spend("a", 2, 3)],
+        ] {
+            assert_eq!(
+                code(ledger.consume(&pair, NOW)),
+                "ledger.exceeded",
+                "{name}"
+            );
+        }
+        assert_eq!(ledger.used("a").unwrap(), 0);
+    });
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     both(|ledger, _| {
         let long = "k".repeat(1025);

@@ -135,8 +135,15 @@ impl Asked<'_> {
             merge(&mut claims, patch);
         }
         let digest = self.call();
-        let holder = keys::named(self.holder)?.thumbprint();
-        let claims = expand(&claims, &[("call", digest.as_str()), ("holder", &holder)])?;
+        let thumbprint = |name| keys::named(name).map(|key| key.thumbprint());
+        let texts = [
+            ("call", digest),
+            ("holder", thumbprint(self.holder)?),
+            ("issuer", thumbprint("broker-1")?),
+            ("approver", thumbprint("approver-service")?),
+        ];
+        let texts = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let claims = expand(&claims, &texts)?;
         let mut claims = claims.to_string();
         for (from, to) in &spec.edit {
             if !claims.contains(from.as_str()) {

@@ -25,6 +25,41 @@ fn an_approval_is_reused() {
 }
 
 #[test]
+fn a_call_is_approved_twice_and_run_twice() {
+    let world = World::new();
+    let call = Call::refund(&proposing(&world), 9870);
+    let run = |name: &str| {
+        let receipt = world.approve(&call, &claim("jti", &json!(name)));
+        let call = call.clone().receipt(receipt);
+        world.enforce(&call.proof(&json!({"jti": name})))
+    };
+    assert_eq!(run("first"), "allowed");
+    assert_eq!(run("second"), "approval.used");
+}
+
+#[test]
+fn the_holder_names_its_own_approver() {
+    let world = World::new();
+    let token = proposing(&world);
+    let mallory = json!({"approval": {"approvers": ["user:mallory"], "count": 1}});
+    let bounds =
+        json!({"authorization_details": [{"type": "ambit_capability", "requires": mallory}]});
+    let passed_on = world.pass_on(&token, "worker", &bounds);
+    let call = Call::refund(&passed_on, 9870);
+    let yes = |who: &str| {
+        let spec = BlockSpec {
+            claims: Some(json!({"sub": who, "jti": who})),
+            ..BlockSpec::default()
+        };
+        world.approve(&call, &spec)
+    };
+    let (mallory, subject) = (yes("user:mallory"), yes("user:8f1c2d"));
+    let own = call.clone().receipt(mallory.clone());
+    assert_eq!(world.decide(&own), "approval.required");
+    assert_eq!(world.decide(&own.receipt(subject)), "allowed");
+}
+
+#[test]
 fn an_approval_is_altered() {
     let world = World::new();
     let call = Call::refund(&proposing(&world), 9870);

@@ -61,7 +61,7 @@ fn authority_from_one_person_is_used_for_another() {
 #[test]
 fn an_approval_at_one_service_is_used_at_another() {
     let world = World::new();
-    let mut claims = only(&json!({"privileges": ["propose"]}));
+    let mut claims = only(&json!({"privileges": ["propose"], "limits": null}));
     claims["aud"] = json!(["https://crm.acme.example", "https://pay.acme.example"]);
     let call = Call::refund(&world.mint(&claims), 9870);
     let receipt = world.approve(&call, &BlockSpec::default());

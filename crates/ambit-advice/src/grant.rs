@@ -13,7 +13,7 @@ use ambit_core::json::Json;
 use ambit_core::limits::RECEIPTS;
 use ambit_evaluator::{BundleKeys, RENDERER, s256};
 use ambit_policy::Bundle;
-use ambit_token::{About, Receipt, ReceiptKind, TokenError, base64url};
+use ambit_token::{About, PublicKey, Receipt, ReceiptKind, TokenError, base64url};
 
 use crate::describe::{NoText, shown};
 use crate::digest;
@@ -100,6 +100,7 @@ pub fn check_grant(
         }
         judged.push(receipt);
     }
+    grant.check_entries(&judged)?;
     Ok(judged)
 }
 
@@ -125,15 +126,10 @@ impl<'a> Grant<'a> {
 
     /// A receipt whose key may sign for all that the grant reaches: every audience and action of it.
     fn verify(&self, text: &str, now: i64) -> Result<Receipt, NoConsent> {
-        let texts = |list: Option<Json<'a>>| {
-            let list = list.into_iter().flat_map(Json::elements);
-            list.filter_map(Json::as_str)
-        };
-        let audiences: Vec<&str> = texts(self.claims.get("aud")).collect();
-        let actions: Vec<&str> = self
-            .entries()
-            .flat_map(|entry| texts(entry.get("actions")))
-            .collect();
+        let audiences = self.claims.get("aud").into_iter().flat_map(Json::elements);
+        let audiences: Vec<&str> = audiences.filter_map(Json::as_str).collect();
+        let actions = self.entries().flat_map(actions);
+        let actions: Vec<&str> = actions.filter_map(Json::as_str).collect();
         let about = About {
             tenant: self.text("tenant"),
             audiences: &audiences,
@@ -177,28 +173,55 @@ impl<'a> Grant<'a> {
             let detail = "the receipt's `sub` is who acts";
             return Err(NoConsent::new(Reason::ApprovalActor, detail));
         }
-        if person == self.text("sub") || self.names_approver(&receipt.sub) {
+        let held = self.claims.get("cnf").and_then(|cnf| cnf.get("jwk"));
+        if held.and_then(PublicKey::from_jwk) == Some(receipt.signer) {
+            let detail = "the receipt is signed by the key that will hold the token";
+            return Err(NoConsent::new(Reason::ApprovalActor, detail));
+        }
+        if person == self.text("sub")
+            || self.entries().any(|entry| self.may_consent(entry, receipt))
+        {
             return Ok(());
         }
-        let detail = "the receipt's `sub` is neither the token's `sub` nor a named approver";
+        let detail = "the receipt's `sub` is neither the token's `sub` nor named by a `consent` of the manifest for what the token grants";
         Err(NoConsent::new(Reason::ApprovalApprover, detail))
     }
 
-    /// Whether an entry of the token or of the agent's manifest names this person.
-    fn names_approver(&self, person: &str) -> bool {
+    /// Every entry for which the manifest asks consent has that of the token's subject, or of somebody
+    /// whom the manifest names for it: who is named for one entry does not consent to another.
+    fn check_entries(&self, receipts: &[Receipt]) -> Result<(), NoConsent> {
+        for (at, entry) in self.entries().enumerate() {
+            let subject = |receipt: &Receipt| Some(receipt.sub.as_str()) == self.text("sub");
+            let given = |known: Json<'a>| {
+                let mut receipts = receipts.iter();
+                receipts.any(|receipt| subject(receipt) || names(known, &receipt.sub))
+            };
+            if !self.asking(entry).all(given) {
+                let detail = format!(
+                    "`authorization_details[{at}]` needs a receipt by the token's `sub` or by somebody whom the manifest's `consent` names for it"
+                );
+                return Err(NoConsent::new(Reason::ApprovalRequired, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the manifest names this person for what the entry grants.
+    fn may_consent(&self, entry: Json<'a>, receipt: &Receipt) -> bool {
+        self.asking(entry).any(|known| names(known, &receipt.sub))
+    }
+
+    /// The manifest's entries that ask consent and have an action and the purpose in common with this
+    /// entry. Where in doubt one too many: it only asks for more.
+    fn asking(&self, entry: Json<'a>) -> impl Iterator<Item = Json<'a>> + use<'a> {
         let manifest = self.agent().and_then(|agent| self.bundle.manifest(agent));
-        let known = manifest.map(|manifest| manifest.capabilities());
-        let entries = self.entries().chain(known.into_iter().flatten());
-        let approval = |entry: Json<'a>| {
-            let requires = entry.get("requires").and_then(|one| one.get("approval"));
-            [requires, entry.get("consent")]
-        };
-        let mut people = entries
-            .flat_map(approval)
-            .flatten()
-            .filter_map(|approval| approval.get("approvers"))
-            .flat_map(Json::elements);
-        people.any(|one| one.as_str() == Some(person))
+        let known = manifest.into_iter().flat_map(|one| one.capabilities());
+        known.filter(move |known| {
+            let consent = known.get("consent");
+            let asks = consent.is_some_and(|consent| consent.as_str() != Some("none"));
+            let purpose = |one: Json<'a>| one.get("purpose").and_then(Json::as_str);
+            asks && purpose(*known) == purpose(entry) && share_action(*known, entry)
+        })
     }
 
     /// The person saw this risk and this text.
@@ -217,4 +240,21 @@ impl<'a> Grant<'a> {
         );
         Err(NoConsent::new(Reason::ApprovalDisplay, detail))
     }
+}
+
+/// Whether `consent` of a manifest's entry names this person.
+fn names(known: Json<'_>, person: &str) -> bool {
+    let approvers = known.get("consent").and_then(|one| one.get("approvers"));
+    let mut approvers = approvers.into_iter().flat_map(Json::elements);
+    approvers.any(|one| one.as_str() == Some(person))
+}
+
+fn share_action(known: Json<'_>, entry: Json<'_>) -> bool {
+    let listed = |action: Json<'_>| actions(entry).any(|other| other.as_str() == action.as_str());
+    actions(known).any(listed)
+}
+
+fn actions(entry: Json<'_>) -> impl Iterator<Item = Json<'_>> {
+    let actions = entry.get("actions");
+    actions.into_iter().flat_map(Json::elements)
 }

@@ -163,6 +163,7 @@ reasons! {
     ConstraintWildcard "constraint.wildcard" "A detail must be given.";
 
     LimitSpend "limit.spend" "The amount is more than the permission's budget, or is not given as it must be.";
+    LimitAudience "limit.audience" "The permission has a budget and is for several services at once.";
     LimitUses "limit.uses" "The permission was used as often as it may be.";
     StatusRevoked "status.revoked" "The permission was revoked or suspended.";
     StatusMismatch "status.mismatch" "The status that the service gave belongs to another permission.";

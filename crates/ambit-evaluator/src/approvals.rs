@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
+use ambit_core::{Power, Reason};
 use ambit_token::{About, Receipt, ReceiptKind, base64url};
 
 use crate::case::Case;
@@ -13,13 +13,14 @@ use crate::charge::Charge;
 use crate::denial::Denial;
 use crate::digest::{self, s256};
 use crate::display;
+use crate::revocation::{self, Epochs};
 
 /// Judges every receipt that is given: each must be for this call, and by nobody who acts in it. One
 /// that is not is never passed over, for whoever sends it believes that it counts. Whose yes is wanted
 /// is not judged here.
 ///
 /// A `denied` receipt for the digest denies, whoever gave it.
-pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Receipt>, Denial> {
+pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, Denial> {
     let given = &case.request.approvals;
     let mut receipts: Vec<Receipt> = Vec::with_capacity(given.len());
     if given.is_empty() {
@@ -40,6 +41,7 @@ pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Receipt>, Denial> {
             .map_err(|error| Denial::new(error.reason, error.detail))?;
         check_binding(case, &receipt, &call)?;
         check_person(case, &receipt)?;
+        revocation::check_signer(case, epochs, &receipt)?;
         check_display(case, &receipt, &shown)?;
         let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
         if receipts.iter().any(same) {
@@ -103,6 +105,17 @@ fn check_display(case: &Case<'_>, receipt: &Receipt, shown: &str) -> Result<(), 
         display::RENDERER
     );
     Err(Denial::new(Reason::ApprovalDisplay, admin))
+}
+
+/// What people said yes to happens once, however many receipts come for it: the digest is used up where
+/// the receipts are, as long as the token lives. Other powers than `execute` are used up apart.
+pub(crate) fn call(case: &Case<'_>) -> Charge {
+    let mut id = digest::action(case);
+    if case.request.power != Power::Execute {
+        id.push(':');
+        id.push_str(case.request.power.name());
+    }
+    Charge::once("call", case.request.facts.audience, &id, case.token.exp())
 }
 
 /// A receipt is good for one execution: what the host must remember until it ends.

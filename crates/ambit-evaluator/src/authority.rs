@@ -30,6 +30,8 @@ pub(crate) enum Source {
 pub struct Layer<'a> {
     source: Source,
     entries: Vec<Json<'a>>,
+    /// Whether the chain up to here is for one audience: elsewhere its budgets would be counted again.
+    one_audience: bool,
 }
 
 /// The entry that a layer contributes to the decision.
@@ -58,6 +60,8 @@ pub(crate) enum Cause<'a> {
     Mismatch(Mismatch<'a>),
     /// The entry matches, but a limit cannot hold this charge.
     Limit(budget::Fault<'a>),
+    /// The entry matches, but has limits, and the token is for several audiences.
+    Audiences,
 }
 
 /// Everything that step 6 asks. `approved`: people have approved, so that entries that hold `propose`
@@ -152,10 +156,12 @@ fn layers<'a>(case: &'a Case<'a>, manifest: Manifest<'a>) -> Vec<Layer<'a>> {
     layers.push(Layer {
         source: Source::Manifest,
         entries: manifest.capabilities().collect(),
+        one_audience: true,
     });
     layers.extend((0..case.token.blocks().len()).map(|block| Layer {
         source: Source::Block(block),
         entries: case.token.entries(block).collect(),
+        one_audience: case.token.has_one_audience(block),
     }));
     layers
 }
@@ -185,17 +191,16 @@ impl<'a> Layer<'a> {
             match capability::select(rest, self.place(), ask, steps) {
                 Ok(index) => {
                     let selected = at(index);
-                    let fault = selected.and_then(|one| budget::fault(one.entry, ask));
-                    match (selected, fault) {
+                    let cause = selected.and_then(|one| self.uncharged(one.entry, ask));
+                    match (selected, cause) {
                         (Some(selected), None) => return Ok(selected),
-                        (_, fault) => full = full.or_else(|| fault.map(|fault| (index, fault))),
+                        (_, cause) => full = full.or_else(|| cause.map(|cause| (index, cause))),
                     }
                     from = index.saturating_add(1);
                 }
                 Err((index, mismatch)) => {
                     let missed = || (index, Cause::Mismatch(mismatch));
-                    let (index, cause) =
-                        full.map_or_else(missed, |(index, fault)| (index, Cause::Limit(fault)));
+                    let (index, cause) = full.unwrap_or_else(missed);
                     return Err(Miss {
                         nearest: at(index),
                         cause,
@@ -203,6 +208,17 @@ impl<'a> Layer<'a> {
                 }
             }
         }
+    }
+
+    /// Why the limits of a matching entry cannot hold this charge.
+    fn uncharged<'s>(&self, entry: Json<'a>, ask: &Ask<'s>) -> Option<Cause<'s>>
+    where
+        'a: 's,
+    {
+        if !self.one_audience && entry.get("limits").is_some() {
+            return Some(Cause::Audiences);
+        }
+        budget::fault(entry, ask).map(Cause::Limit)
     }
 
     /// Its entries.
@@ -239,6 +255,12 @@ fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> D
         Cause::Limit(fault) => {
             let denial = Denial::new(Reason::LimitSpend, format!("{place}: {}", fault.admin));
             return denial.with_remedy(Remedy::of_bound(limit(case, fault, ask)));
+        }
+        Cause::Audiences => {
+            let admin = format!(
+                "{place}: a budget is counted at one audience, and the token is for several"
+            );
+            return Denial::new(Reason::LimitAudience, admin);
         }
         Cause::Mismatch(Mismatch::Location) if ask.location.is_none() => {
             return facts::missing("location");

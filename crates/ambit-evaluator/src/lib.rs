@@ -225,7 +225,7 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     found.in_force = true;
     let grant = authority::check(case, !case.request.approvals.is_empty(), true)?;
     let needs = Needs::of(case, &grant.selected, case.request.power);
-    let (mut receipts, refused) = match approvals::check(case) {
+    let (mut receipts, refused) = match approvals::check(case, &found.epochs) {
         Ok(receipts) => (receipts, None),
         Err(denial) => (Vec::new(), Some(denial)),
     };

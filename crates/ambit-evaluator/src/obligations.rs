@@ -25,8 +25,11 @@ pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>)
         .map(|proof| possession::charge(case, proof))
         .into_iter()
         .collect();
-    let receipts = found.map(|found| found.receipts.iter());
-    charges.extend(receipts.into_iter().flatten().map(approvals::charge));
+    let receipts = found.map_or(&[][..], |found| &found.receipts);
+    charges.extend(receipts.iter().map(approvals::charge));
+    if !receipts.is_empty() {
+        charges.push(approvals::call(case));
+    }
     for selected in &grant.selected {
         let Source::Block(block) = selected.source else {
             continue;

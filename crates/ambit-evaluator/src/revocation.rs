@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use ambit_core::Reason;
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
-use ambit_token::{About, Statement, StatementFault, UnverifiedStatement};
+use ambit_token::{About, Block, Receipt, Statement, StatementFault, UnverifiedStatement};
 
 use crate::case::Case;
 use crate::chain::BundleKeys;
@@ -21,6 +21,15 @@ const TYP: &str = "revocation-epochs+jwt";
 pub(crate) struct Epochs {
     pub(crate) iss: String,
     pub(crate) version: i64,
+    /// Keys whose signatures count no more in this decision, by entries whose other members select it.
+    ended: Vec<EndedKey>,
+}
+
+/// A `kid`, a thumbprint, or both.
+#[derive(Debug)]
+struct EndedKey {
+    kid: Option<String>,
+    jkt: Option<String>,
 }
 
 /// Every list that is given must be usable, and none may name this token. A stale list still
@@ -59,7 +68,12 @@ fn judge(case: &Case<'_>, statement: &Statement<'_>) -> Result<Epochs, Denial> {
     if !entries.elements().all(well_formed) {
         return Err(malformed());
     }
-    if entries.elements().any(|entry| names_token(case, entry)) {
+    let ended: Vec<EndedKey> = entries
+        .elements()
+        .filter(|entry| names_token(case, *entry))
+        .map(EndedKey::of)
+        .collect();
+    if ended.iter().any(|key| key.signed_token(case)) {
         let admin = format!(
             "version {version} of the epochs of `{}` names this token",
             statement.iss()
@@ -78,7 +92,53 @@ fn judge(case: &Case<'_>, statement: &Statement<'_>) -> Result<Epochs, Denial> {
     Ok(Epochs {
         iss: statement.iss().into(),
         version,
+        ended,
     })
+}
+
+/// An entry with `kid` or `jkt` ends every signature that the decision uses: an approver's too.
+pub(crate) fn check_signer(
+    case: &Case<'_>,
+    epochs: &[Epochs],
+    receipt: &Receipt,
+) -> Result<(), Denial> {
+    let ended = |key: &EndedKey| {
+        let kid = |kid: &String| *kid == receipt.kid || kid == case.token.kid();
+        let jkt = |jkt: &String| *jkt == receipt.signer.thumbprint() || signs_token(case, jkt);
+        key.kid.as_ref().is_none_or(kid) && key.jkt.as_ref().is_none_or(jkt)
+    };
+    let Some(list) = epochs.iter().find(|list| list.ended.iter().any(ended)) else {
+        return Ok(());
+    };
+    let admin = format!(
+        "version {} of the epochs of `{}` names the key that signed a receipt",
+        list.version, list.iss
+    );
+    Err(Denial::new(Reason::RevocationRevoked, admin))
+}
+
+impl EndedKey {
+    fn of(entry: Json<'_>) -> Self {
+        let selector = entry.get("selector");
+        let text = |name| selector?.get(name)?.as_str().map(String::from);
+        Self {
+            kid: text("kid"),
+            jkt: text("jkt"),
+        }
+    }
+
+    /// Whether the root's signature or a holder's is ended. An entry that names no key ends the token.
+    fn signed_token(&self, case: &Case<'_>) -> bool {
+        self.kid.as_ref().is_none_or(|kid| kid == case.token.kid())
+            && self.jkt.as_ref().is_none_or(|jkt| signs_token(case, jkt))
+    }
+}
+
+/// Whether the key with this thumbprint signed the root, or holds or held the token.
+fn signs_token(case: &Case<'_>, thumbprint: &str) -> bool {
+    let mut holders = case.token.blocks().iter().map(Block::holder);
+    holders.any(|holder| holder.thumbprint() == thumbprint)
+        || case.token.issuer_key().thumbprint() == thumbprint
 }
 
 /// Versions never go back, and what the host has seen once must be heard every time: leaving a list
@@ -137,7 +197,7 @@ fn known_selector((name, value): (&str, Json<'_>)) -> bool {
     }
 }
 
-/// Whether an entry ends this token.
+/// Whether an entry ends this token, or the signatures in it by the keys that the entry names.
 fn names_token(case: &Case<'_>, entry: Json<'_>) -> bool {
     let before = entry.get("before").and_then(Json::as_int);
     // `before + 30`: an issuer's clock may have run ahead.
@@ -162,11 +222,8 @@ fn selects(case: &Case<'_>, name: &str, value: Json<'_>) -> bool {
             let mut blocks = case.token.blocks().iter();
             blocks.any(|block| Some(block.jti()) == text)
         }
-        "jkt" => {
-            let mut blocks = case.token.blocks().iter();
-            blocks.any(|block| Some(block.holder().thumbprint().as_str()) == text)
-        }
-        "kid" => Some(case.token.kid()) == text,
+        // Judged apart, for they name keys of whoever signed anything.
+        "jkt" | "kid" => true,
         "act.sub" => at(&["act", "sub"]) == text,
         "agent.uid" => at(&["agent", "uid"]) == text,
         "agent.ai_model" => value

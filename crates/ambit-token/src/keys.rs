@@ -110,3 +110,89 @@ fn within(list: Option<Json<'_>>, values: &[&str]) -> bool {
         !values.is_empty() && values.iter().all(listed)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ambit_core::json::{Document, Profile};
+
+    const KINDS: [&str; 4] = [
+        "cap+jwt",
+        "approval-receipt+jwt",
+        "revocation-epochs+jwt",
+        "statuslist+jwt",
+    ];
+
+    fn key<'k>(signs: &'k str, only: Bounds<'k>) -> IssuerKey<'k> {
+        IssuerKey {
+            iss: None,
+            kid: "key",
+            eddsa_name: false,
+            public: PublicKey::Ed25519([0; 32]),
+            signs,
+            webauthn: None,
+            only,
+        }
+    }
+
+    #[test]
+    fn each_kind_of_key_signs_one_kind_of_statement() {
+        for signs in KINDS {
+            for typ in KINDS {
+                let may = key(signs, Bounds::default()).may_sign(typ, &About::default());
+                assert_eq!(may, signs == typ, "{signs} {typ}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_bound_admits_what_it_names_and_nothing_else() {
+        let list = Document::parse(br#"["in", "too"]"#, Profile::Signed).unwrap();
+        let list = Some(list.root());
+        type Narrow<'k> = fn(&mut Bounds<'k>, Option<Json<'k>>);
+        type Say<'a> = fn(&mut About<'a>, &'a [&'a str]);
+        let bounds: [(Narrow<'_>, Say<'_>); 6] = [
+            (
+                |only, _| only.sub = Some("in"),
+                |about, values| about.sub = values.first().copied(),
+            ),
+            (
+                |only, list| only.tenants = list,
+                |about, values| about.tenant = values.first().copied(),
+            ),
+            (
+                |only, list| only.audiences = list,
+                |about, values| about.audiences = values,
+            ),
+            (
+                |only, list| only.agents = list,
+                |about, values| about.agent = values.first().copied(),
+            ),
+            (
+                |only, list| only.tiers = list,
+                |about, values| about.tier = values.first().copied(),
+            ),
+            (
+                |only, list| only.actions = list,
+                |about, values| about.actions = values,
+            ),
+        ];
+        for typ in KINDS {
+            for (at, (narrow, say)) in bounds.iter().enumerate() {
+                let mut only = Bounds::default();
+                narrow(&mut only, list);
+                let key = key(typ, only);
+                let may = |values| {
+                    let mut about = About::default();
+                    say(&mut about, values);
+                    key.may_sign(typ, &about)
+                };
+                assert!(may(&["in"]), "{typ} {at}");
+                assert!(!may(&["out"]), "{typ} {at}");
+                // What says nothing of it is not within it, and all must be that is said.
+                assert!(!may(&[]), "{typ} {at}");
+                assert!(!may(&["out", "in"]), "{typ} {at}");
+            }
+        }
+    }
+}

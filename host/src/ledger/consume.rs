@@ -54,12 +54,12 @@ fn reason(error: &LedgerError) -> Option<Reason> {
         },
         LedgerError::Repeated { kind } => match kind.as_str() {
             "proof" => Some(Reason::PossessionUsed),
-            "receipt" => Some(Reason::ApprovalUsed),
+            "receipt" | "call" => Some(Reason::ApprovalUsed),
             _ => None,
         },
         LedgerError::Forgotten { kind } => match kind.as_str() {
             "proof" => Some(Reason::PossessionExpired),
-            "receipt" => Some(Reason::ApprovalExpired),
+            "receipt" | "call" => Some(Reason::ApprovalExpired),
             _ => None,
         },
         _ => None,

@@ -217,6 +217,11 @@ pub(super) const ROWS: &[Row] = &[
         "ask for less, in the currency of the limit",
     ),
     (
+        "limit.audience",
+        "the entry has limits, and no block up to it is for one audience only: each audience would count them anew",
+        "ask for a token with exactly one `aud`",
+    ),
+    (
         "limit.uses",
         "the entry's `use_limit` is used up at this host",
         "ask for a new grant",

@@ -1,7 +1,7 @@
 //! A further block: what a holder passes on, offline.
 
 use ambit_core::capability::Place;
-use ambit_core::json::{Document, Json, Profile};
+use ambit_core::json::{Document, Profile};
 use ambit_core::limits::TOKEN_BLOCKS;
 use ambit_policy::Bundle;
 use ambit_token::PublicKey;
@@ -218,11 +218,7 @@ fn check_entries(claims: &Map<String, Value>) -> Result<(), CompileError> {
         CompileError::new("mint.claims", message)
     })?;
     for (at, entry) in document.root().elements().enumerate() {
-        check_entry(entry, at)?;
+        check_form(entry, at, Place::Derived)?;
     }
     Ok(())
-}
-
-fn check_entry(entry: Json<'_>, at: usize) -> Result<(), CompileError> {
-    check_form(entry, at, Place::Derived)
 }

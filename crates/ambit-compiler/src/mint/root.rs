@@ -42,7 +42,8 @@ pub struct RootOptions<'a> {
 ///
 /// `mint.claims` for what is not a JSON object of our profile; `mint.exp`, `mint.life`,
 /// `mint.holder`; `policy.expired`; `mint.entry` for a capability that could never match;
-/// `mint.approver` for one that names an approver whom the manifest does not name;
+/// `mint.approver` for one that names an approver whom the manifest does not name; `mint.audience`
+/// for one with limits in a token for several audiences;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
 /// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
 /// `approval.…` for one that is no yes to exactly these claims, and `describe.…` when they have no
@@ -160,23 +161,49 @@ fn check_entries(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<Vec<String>, C
         CompileError::new("manifest.none", message)
     })?;
     check_bounds(claims, manifest)?;
+    for name in ["aud", "amr"] {
+        if claims.get(name).is_some_and(Json::has_repeated_text) {
+            let message = format!("`{name}` names something twice");
+            return Err(CompileError::new("mint.claims", message));
+        }
+    }
     let entries = claims.get("authorization_details");
     let mut exceeds = posture(claims, manifest);
     for (at, entry) in entries.into_iter().flat_map(Json::elements).enumerate() {
         check_form(entry, at, Place::Root)?;
         check_approvers(entry, at, claims.get("sub"), manifest)?;
+        if entry.get("limits").is_some() && claims.get("aud").is_none_or(|aud| aud.len() > 1) {
+            let message = format!(
+                "capability {} has limits, which each audience would count anew: name exactly one `aud`",
+                at + 1
+            );
+            return Err(CompileError::new("mint.audience", message));
+        }
         beyond(entry, manifest, &mut exceeds);
     }
     exceeds.dedup();
     Ok(exceeds)
 }
 
+/// A set that names something twice means nothing more by it: whoever signs it has made a mistake.
+fn check_sets(entry: Json<'_>, at: usize) -> Result<(), CompileError> {
+    let acr = entry.get("requires").and_then(|one| one.get("acr"));
+    let lists = ["actions", "privileges", "locations", "datatypes"];
+    let lists = lists.map(|name| (name, entry.get(name)));
+    let mut lists = lists.into_iter().chain([("requires.acr", acr)]);
+    let Some((name, _)) = lists.find(|(_, list)| list.is_some_and(Json::has_repeated_text)) else {
+        return Ok(());
+    };
+    let message = format!("capability {} names something twice in `{name}`", at + 1);
+    Err(CompileError::new("mint.entry", message))
+}
+
 pub(super) fn check_form(entry: Json<'_>, at: usize, place: Place) -> Result<(), CompileError> {
     if well_formed(entry, place) {
-        return Ok(());
+        return check_sets(entry, at);
     }
     let message = format!(
-        "capability {} is malformed, so it would never match: look at its members, at its constraints, and for empty lists",
+        "capability {} is malformed, so it would never match: look at its members, at its constraints, and for empty lists and approvers who are named twice",
         at + 1
     );
     Err(CompileError::new("mint.entry", message))

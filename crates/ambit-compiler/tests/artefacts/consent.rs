@@ -144,6 +144,8 @@ fn a_receipt_for_anything_else_makes_none() {
         ("/binding_s256", json!(other), "approval.binding"),
         ("/decision", json!("denied"), "approval.denied"),
         ("/sub", json!("user:stranger"), "approval.approver"),
+        // Named by the manifest, but for another entry.
+        ("/sub", json!("user:ann"), "approval.approver"),
         (
             "/sub",
             json!("spiffe://acme.example/agent/7"),

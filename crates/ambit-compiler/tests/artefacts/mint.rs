@@ -75,7 +75,7 @@ fn what_is_missing_is_filled_in_and_said() {
 #[test]
 fn what_a_verifier_would_refuse_does_not_come_out() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change); 14] = [
+    let cases: [(&str, Change); 18] = [
         ("token.claim_sub", |claims| claims["sub"] = Value::Null),
         ("token.claim_aud", |claims| claims["aud"] = json!([])),
         ("token.claim_unknown", |claims| {
@@ -95,6 +95,20 @@ fn what_a_verifier_would_refuse_does_not_come_out() {
         }),
         ("mint.entry", |claims| {
             claims["authorization_details"][0]["datatypes"] = json!([]);
+        }),
+        ("mint.entry", |claims| {
+            claims["authorization_details"][0]["privileges"] = json!(["draft", "draft"]);
+        }),
+        ("mint.claims", |claims| {
+            claims["aud"] = json!(["https://mail.acme.example", "https://mail.acme.example"]);
+        }),
+        ("mint.audience", |claims| {
+            claims["aud"] = json!(["https://mail.acme.example", "https://crm.acme.example"]);
+            claims["authorization_details"][0]["limits"] = json!([{"type": "use_limit", "max": 1}]);
+        }),
+        ("mint.approver", |claims| {
+            let approvers = json!({"approvers": ["user:mallory"], "count": 1});
+            claims["authorization_details"][0]["requires"] = json!({"approval": approvers});
         }),
         ("manifest.none", |claims| {
             claims["agent"]["uid"] = json!("other-bot");

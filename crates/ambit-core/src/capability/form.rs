@@ -136,7 +136,7 @@ fn is_limit(limit: Json<'_>) -> bool {
     let kind = limit.get("type").and_then(Json::as_str);
     let known = limit.members().all(|(name, value)| match (kind, name) {
         (_, "type") => true,
-        (Some("spend" | "use_limit"), "max") => is_integer_from(value, 0),
+        (Some("spend" | "use_limit"), "max") => is_integer_from(value, 1),
         (Some("spend"), "argument" | "currency_argument" | "currency") => is_string(value),
         (Some("spend"), "decimals") => value
             .as_int()
@@ -163,10 +163,12 @@ fn is_requirement(requires: Json<'_>) -> bool {
         })
 }
 
-/// `{approvers, count}`.
+/// `{approvers, count}`. People are a set: whoever is listed twice could count twice.
 fn are_approvers(value: Json<'_>) -> bool {
     value.len() == 2
-        && value.get("approvers").is_some_and(is_strings)
+        && value
+            .get("approvers")
+            .is_some_and(|people| is_strings(people) && !people.has_repeated_text())
         && value
             .get("count")
             .is_some_and(|count| is_integer_from(count, 1))

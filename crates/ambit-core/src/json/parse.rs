@@ -80,6 +80,13 @@ impl fmt::Display for JsonError {
 
 impl core::error::Error for JsonError {}
 
+/// Whether two of these are the same. A heap sort, because it is small.
+pub(super) fn repeats(texts: BinaryHeap<&[u8]>) -> bool {
+    let texts = texts.into_sorted_vec();
+    let mut pairs = texts.iter().zip(texts.iter().skip(1));
+    pairs.any(|(left, right)| left == right)
+}
+
 pub(super) fn parse(text: &[u8], profile: Profile) -> Result<Document<'_>, JsonError> {
     let whole = core::str::from_utf8(text).map_err(|error| JsonError {
         kind: JsonErrorKind::Utf8,
@@ -232,12 +239,7 @@ impl Reader<'_> {
                 known
             });
         }
-        // A heap sort, because it is small.
-        let names = names.collect::<BinaryHeap<&[u8]>>().into_sorted_vec();
-        names
-            .iter()
-            .zip(names.iter().skip(1))
-            .any(|(left, right)| left == right)
+        repeats(names.collect())
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {

@@ -161,6 +161,12 @@ impl<'a> Json<'a> {
         Elements(self.children(Tag::Array))
     }
 
+    /// Whether two elements of an array are the same string.
+    #[must_use]
+    pub fn has_repeated_text(self) -> bool {
+        super::parse::repeats(self.elements().filter_map(Json::as_bytes).collect())
+    }
+
     /// What looking at the whole value costs, in steps: one a node, and one for 16 bytes of text.
     #[must_use]
     pub fn weight(self) -> usize {

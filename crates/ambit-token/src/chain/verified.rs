@@ -134,6 +134,17 @@ impl<'a> VerifiedToken<'a> {
         audiences.all(|list| list.elements().any(|one| one.as_str() == Some(audience)))
     }
 
+    /// Whether a block, or one before it, names a single audience.
+    #[must_use]
+    pub fn has_one_audience(&self, block: usize) -> bool {
+        let blocks = self.blocks.iter().take(block.saturating_add(1));
+        let mut audiences = blocks.filter_map(|block| block.claims.get(AUD));
+        audiences.any(|list| {
+            let first = list.elements().next().and_then(Json::as_str);
+            list.elements().all(|one| one.as_str() == first)
+        })
+    }
+
     /// Whether the issuer key may sign a token for the root's person, tenant and agent class that is
     /// used for this audience, at this risk, for these actions (TOKEN.md, step 2; else `key.role`).
     #[must_use]
