@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use ambit_core::describe::is_seen;
 use anstyle::{AnsiColor, Style};
 
 use crate::failure::Failure;
@@ -34,8 +35,8 @@ fn write(mut out: impl std::io::Write, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::output(&error))
 }
 
-/// Foreign text, made harmless: controls and marks that turn the direction of writing are shown as
-/// escapes, and it is cut after `most` characters.
+/// Foreign text, made harmless: what cannot be seen is shown as an escape, and it is cut after `most`
+/// characters. For looking at things: what people approve is never cut.
 pub(crate) fn foreign(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, character) in text.chars().enumerate() {
@@ -43,9 +44,7 @@ pub(crate) fn foreign(text: &str, most: usize) -> String {
             out.push('…');
             break;
         }
-        let hidden = matches!(character,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if character.is_control() || hidden {
+        if !is_seen(character) {
             // Writing into a `String` cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
         } else {

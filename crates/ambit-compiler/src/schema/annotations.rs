@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ambit_core::describe::is_seen;
 use ambit_core::limits::MONEY_DECIMALS;
 use ambit_core::{Power, Powers};
 
@@ -107,14 +108,14 @@ fn check_value(file: File<'_>, annotation: &Annotation, name: &str) {
         file.error(
             "project.annotation_value",
             annotation.value_span.clone(),
-            format!("`@{name}` needs a value, without control characters"),
+            format!("`@{name}` needs a value in characters that can be seen"),
             format!("write `@{name}(\"…\")`"),
         );
     }
 }
 
 fn invisible(text: &str) -> bool {
-    text.trim().is_empty() || text.chars().any(char::is_control)
+    text.trim().is_empty() || !text.chars().all(is_seen)
 }
 
 fn check_spelling(file: File<'_>, annotation: &Annotation, on: On) {

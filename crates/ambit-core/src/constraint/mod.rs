@@ -18,6 +18,7 @@
 //! # Ok::<(), ambit_core::json::JsonError>(())
 //! ```
 
+mod characters;
 mod cidr;
 mod email;
 mod examples;

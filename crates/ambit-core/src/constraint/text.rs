@@ -2,8 +2,10 @@
 
 use alloc::string::String;
 use core::fmt::Write as _;
+use core::str::Chars;
 
 use super::Unit;
+use super::characters::{Class, class};
 use crate::decimal_text;
 use crate::json::{Json, Kind, Writer};
 use crate::limits::MONEY_DECIMALS;
@@ -48,27 +50,29 @@ pub(crate) fn integer(out: &mut String, value: i64, unit: Unit<'_>) {
 
 /// Shows a name: as it is when it is one plain word, else in quotes.
 pub(crate) fn name(out: &mut String, name: &str, quote: char) {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric();
-    let bare = name.len() <= LONGEST_BARE
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|byte| plain(byte) || byte == b'/')
-        && name.bytes().next_back().is_some_and(plain)
-        && name
-            .bytes()
-            .all(|byte| plain(byte) || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@'));
-    if bare {
+    if name.len() <= LONGEST_BARE && is_bare(name) {
         out.push_str(name);
     } else {
         quoted(out, name, quote);
     }
 }
 
+/// Whether a name is one plain word, which cannot be taken for anything of ours.
+fn is_bare(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let mut bytes = name.bytes();
+    bytes.all(|byte| plain(byte) || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@'))
+        && name.starts_with(|first: char| first == '/' || first.is_ascii_alphanumeric())
+        && name.ends_with(|last: char| last.is_ascii_alphanumeric())
+}
+
 /// Shows a text between `quote`s, at most [`LONGEST`] characters with them.
 pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
     out.push(quote);
-    escaped(out, text, Some(quote), LONGEST.saturating_sub(2));
+    let signs = Signs::of(text, Some(quote), false);
+    if !signs.write(out, LONGEST.saturating_sub(2)) {
+        out.push('…');
+    }
     out.push(quote);
 }
 
@@ -76,32 +80,26 @@ pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
 /// alike: signs that look like the quote and spaces that cannot be told from others are escapes too.
 /// Whether it has at most `most` characters; what is longer is not written.
 pub(crate) fn whole(out: &mut String, text: &str, quote: char, most: usize) -> bool {
-    let mut used = 2_usize;
-    let before = out.len();
     out.push(quote);
-    let mut after_space = true;
-    let mut rest = text.chars().peekable();
-    while let Some(character) = rest.next() {
-        let from = out.len();
-        let lost = after_space || rest.peek().is_none();
-        if looks_quoted(character) || (character.is_whitespace() && (lost || character != ' ')) {
-            code(out, character);
-        } else {
-            escape(out, character, Some(quote));
-        }
-        after_space = character.is_whitespace();
-        let written = out.get(from..).unwrap_or_default();
-        used = used.saturating_add(written.chars().count());
-        if used > most {
-            out.truncate(before);
-            out.push(quote);
-            out.push('…');
-            out.push(quote);
-            return false;
-        }
+    let start = out.len();
+    let signs = Signs::of(text, Some(quote), true);
+    let fits = signs.write(out, most.saturating_sub(2));
+    if !fits {
+        out.truncate(start);
+        out.push('…');
     }
     out.push(quote);
-    true
+    fits
+}
+
+/// [`name`] without shortening it, like [`whole`].
+pub(crate) fn whole_name(out: &mut String, name: &str, quote: char, most: usize) -> bool {
+    if !is_bare(name) {
+        return whole(out, name, quote, most);
+    }
+    let fits = name.len() <= most;
+    out.push_str(if fits { name } else { "…" });
+    fits
 }
 
 /// Whether a character could be taken for the quotes `"` and `` ` ``.
@@ -127,67 +125,99 @@ const fn looks_quoted(character: char) -> bool {
 
 /// Shows a text that needs no quotes, shortened.
 fn cut(out: &mut String, text: &str) {
-    escaped(out, text, None, LONGEST);
-}
-
-/// Writes at most `room` characters, the last of them `…` when the text is longer.
-fn escaped(out: &mut String, text: &str, quote: Option<char>, room: usize) {
-    let mut used = 0_usize;
-    let mut shortest = out.len();
-    for character in text.chars() {
-        let before = out.len();
-        escape(out, character, quote);
-        let written = out.get(before..).unwrap_or_default();
-        used = used.saturating_add(written.chars().count());
-        if used < room {
-            shortest = out.len();
-        }
-        if used > room {
-            out.truncate(shortest);
-            out.push('…');
-            return;
-        }
+    if !Signs::of(text, None, false).write(out, LONGEST) {
+        out.push('…');
     }
 }
 
-fn escape(out: &mut String, character: char, quote: Option<char>) {
-    if character == '\\' || Some(character) == quote {
-        out.push('\\');
-        out.push(character);
-    } else if disturbs(character) {
-        code(out, character);
-    } else {
-        out.push(character);
+/// Marks in a row that are drawn onto one character. Vietnamese needs two and pointed Hebrew three;
+/// of more, none is drawn: a pile of them covers the lines around it.
+const MARKS: usize = 3;
+
+/// A text, sign by sign, as it is shown.
+struct Signs<'t> {
+    rest: Chars<'t>,
+    quote: Option<char>,
+    /// Whether what could be taken for the quote or for another blank is an escape too.
+    whole: bool,
+    /// Whether a blank, or nothing, stands before.
+    after_blank: bool,
+    /// Whether a mark would be drawn onto a character of this text, and not of ours.
+    bears: bool,
+}
+
+impl<'t> Signs<'t> {
+    fn of(text: &'t str, quote: Option<char>, whole: bool) -> Self {
+        Self {
+            rest: text.chars(),
+            quote,
+            whole,
+            after_blank: true,
+            bears: false,
+        }
     }
+
+    /// Writes at most `room` characters. If there are more, what is written has room for one behind
+    /// it, and the answer is no.
+    fn write(mut self, out: &mut String, room: usize) -> bool {
+        let mut used = 0_usize;
+        let mut shortest = out.len();
+        while let Some(character) = self.rest.next() {
+            let before = out.len();
+            self.show(out, character);
+            let written = out.get(before..).unwrap_or_default();
+            used = used.saturating_add(written.chars().count());
+            if used < room {
+                shortest = out.len();
+            }
+            if used > room {
+                out.truncate(shortest);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn show(&mut self, out: &mut String, character: char) {
+        let class = class(character);
+        let blank = character.is_whitespace();
+        let lost = blank && (self.after_blank || self.rest.as_str().is_empty());
+        let escape = match class {
+            Class::Unseen => true,
+            Class::Mark => !self.bears(),
+            Class::Seen => self.whole && (lost || looks_quoted(character)),
+        };
+        if escape {
+            code(out, character);
+        } else {
+            if character == '\\' || Some(character) == self.quote {
+                out.push('\\');
+            }
+            out.push(character);
+        }
+        self.after_blank = blank;
+        if class != Class::Mark {
+            self.bears = !escape && !blank;
+        }
+    }
+
+    /// Whether the mark that was just read is drawn. The first of a row decides for all of them.
+    fn bears(&mut self) -> bool {
+        let more = self.rest.clone().take(MARKS);
+        let row = more.take_while(|next| class(*next) == Class::Mark).count();
+        self.bears = self.bears && row < MARKS;
+        self.bears
+    }
+}
+
+/// Whether a character is seen, by itself or as a mark on another.
+pub(crate) fn is_seen(character: char) -> bool {
+    class(character) != Class::Unseen
 }
 
 /// A character by its number.
 fn code(out: &mut String, character: char) {
     write(out, format_args!("\\u{{{:x}}}", u32::from(character)));
-}
-
-/// Whether a character does something other than being seen: controls, line and paragraph ends,
-/// direction (Unicode TR 36 section 2.5), and what takes no room at all.
-fn disturbs(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 /// Writing into a `String` cannot fail.

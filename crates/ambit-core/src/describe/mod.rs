@@ -1,9 +1,9 @@
 //! A capability in words, from the same bytes that are enforced.
 //!
 //! Names and values come from tokens, requests and vocabularies, which may be hostile: each stands
-//! in quotes (for remedies and inspection: unless it is one plain word), controls and direction
-//! marks are shown as escapes, and long texts are cut, or refused for consent, so that none can
-//! pass for a sentence of ours.
+//! in quotes (for remedies and inspection: unless it is one plain word), what cannot be seen is shown
+//! as an escape, by its Unicode category, and long texts are cut, or refused for consent and for the
+//! approval of a call, so that none can pass for a sentence of ours.
 //!
 //! [`capability`] is for consent: what has no label in the person's language, or does not fit, is
 //! a [`Fault`] and no text; and two capabilities have the same text only if they mean the same.
@@ -175,6 +175,38 @@ pub fn plain(text: &str) -> String {
 pub fn whole(text: &str) -> Option<String> {
     let mut out = String::new();
     text::whole(&mut out, text, QUOTE, crate::limits::CONSENT_VALUE_CHARS).then_some(out)
+}
+
+/// Whether a character can be seen and tells itself from a space: the rule for every text that people
+/// read, by Unicode category.
+///
+/// ```
+/// use ambit_core::describe::is_seen;
+/// assert!(is_seen('ß') && is_seen(' ') && !is_seen('\u{202e}') && !is_seen('\u{a0}'));
+/// ```
+#[must_use]
+pub fn is_seen(character: char) -> bool {
+    text::is_seen(character)
+}
+
+/// Adds a foreign name to a text: as it is when it is one plain word, else in quotes, always whole.
+/// Whether it has at most `most` characters.
+#[must_use]
+pub fn add_name(out: &mut String, name: &str, most: usize) -> bool {
+    text::whole_name(out, name, QUOTE, most)
+}
+
+/// Adds a foreign name to a text: always in quotes, always whole. Whether it has at most `most`
+/// characters.
+#[must_use]
+pub fn add_quoted(out: &mut String, name: &str, most: usize) -> bool {
+    text::whole(out, name, QUOTE, most)
+}
+
+/// Adds a foreign text between `` ` ``, always whole. Whether it has at most `most` characters.
+#[must_use]
+pub fn add_text(out: &mut String, text: &str, most: usize) -> bool {
+    text::whole(out, text, '`', most)
 }
 
 /// A sentence of the frame with its holes filled; foreign texts go through [`whole`] first.

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use ambit_core::describe::is_seen;
+
 use crate::cedar::Source;
 use crate::reader::File;
 
@@ -19,7 +21,7 @@ pub(super) fn check(file: File<'_>, source: &Source, place: &Range<usize>) {
         let Some(text) = text else { continue };
         let empty = text.trim().is_empty();
         let long = text.chars().count() > LONGEST;
-        if empty || long || text.chars().any(is_hidden) {
+        if empty || long || !text.chars().all(is_seen) {
             file.error(
                 "project.annotation_value",
                 place.clone(),
@@ -30,13 +32,4 @@ pub(super) fn check(file: File<'_>, source: &Source, place: &Range<usize>) {
             );
         }
     }
-}
-
-/// Controls, and the marks that turn the direction of writing (Unicode TR 9).
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
 }
