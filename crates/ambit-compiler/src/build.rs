@@ -187,19 +187,20 @@ fn action(action: &Action, enumerations: &Enumerations) -> Json {
 
 fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
     let mut json = attribute(&argument.attribute, enumerations);
-    json["label"] = json!(argument.label);
-    json["unit"] = json!(argument.unit);
     json["target"] = json!(argument.target);
     json["unverified"] = json!(argument.unverified);
-    with_labels(json, &argument.labels)
+    json
 }
 
 fn attribute(attribute: &Attribute, enumerations: &Enumerations) -> Json {
-    json!({
+    let json = json!({
         "type": type_of(&attribute.kind, enumerations),
         "required": attribute.required,
         "money": attribute.money,
-    })
+        "label": attribute.label,
+        "unit": attribute.unit,
+    });
+    with_labels(json, &attribute.labels)
 }
 
 fn type_of(kind: &Type, enumerations: &Enumerations) -> Json {

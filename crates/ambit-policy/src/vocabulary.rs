@@ -1,6 +1,6 @@
 //! The vocabulary: what actions there are, on what, with which arguments.
 
-use ambit_core::json::Json;
+use ambit_core::json::{Json, Kind};
 use ambit_core::{Power, Powers};
 
 use crate::Bundle;
@@ -164,6 +164,28 @@ impl<'a> Argument<'a> {
             .get("target")
             .and_then(Json::as_bool)
             .unwrap_or_default()
+    }
+
+    /// The member with this name, where the argument is a record or a list of records.
+    #[must_use]
+    pub fn member(self, name: &str) -> Option<Self> {
+        self.innermost()?.get("attrs")?.get(name).map(Self)
+    }
+
+    /// Digits after the point of the numbers in it: its own, or those of the elements of a list.
+    #[must_use]
+    pub fn decimals(self) -> Option<u32> {
+        let kind = self.innermost()?.get("t").and_then(Json::as_str);
+        self.money().filter(|_| kind == Some("long"))
+    }
+
+    /// Its type; of a list, the type of what stands in it, however many lists lie between.
+    fn innermost(self) -> Option<Json<'a>> {
+        let mut innermost = self.type_of()?;
+        while let Some(element) = innermost.get("of").filter(|of| of.kind() == Kind::Object) {
+            innermost = element;
+        }
+        Some(innermost)
     }
 
     pub(crate) fn type_of(self) -> Option<Json<'a>> {

@@ -1,6 +1,6 @@
 //! Argument types, from Cedar's JSON form with common types resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -23,21 +23,21 @@ pub(crate) enum Type {
     Extension(&'static str),
 }
 
-/// An attribute of a record.
+/// An attribute of a record, and what people read beside its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attribute {
     pub(crate) kind: Type,
     pub(crate) required: bool,
     pub(crate) money: Option<u32>,
+    pub(crate) label: Option<String>,
+    pub(crate) labels: Labels,
+    pub(crate) unit: Option<String>,
 }
 
 /// An argument of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Argument {
     pub(crate) attribute: Attribute,
-    pub(crate) label: Option<String>,
-    pub(crate) labels: Labels,
-    pub(crate) unit: Option<String>,
     pub(crate) target: bool,
     pub(crate) unverified: bool,
 }
@@ -107,6 +107,7 @@ impl<'a> Types<'a> {
         let Some((record, place)) = self.record(namespace, context, place) else {
             return BTreeMap::new();
         };
+        self.check_labels(record, &place);
         let mut arguments = BTreeMap::new();
         for (name, json) in record {
             let place = place.attribute(name);
@@ -114,14 +115,10 @@ impl<'a> Types<'a> {
             let Some(attribute) = self.attribute(&place.key.1.clone(), json, place) else {
                 continue;
             };
-            let note = |note: &str| item.annotation(note);
             let argument = Argument {
                 attribute,
-                label: note("label").map(|one| one.value.clone()),
-                labels: labels(&item),
-                unit: note("unit").map(|one| one.value.clone()),
-                target: note("target").is_some(),
-                unverified: note("unverified").is_some(),
+                target: item.annotation("target").is_some(),
+                unverified: item.annotation("unverified").is_some(),
             };
             arguments.insert(name.clone(), (argument, item));
         }
@@ -183,7 +180,41 @@ impl<'a> Types<'a> {
                 .and_then(Value::as_bool)
                 .unwrap_or(true),
             money,
+            label: item.annotation("label").map(|one| one.value.clone()),
+            labels: labels(&item),
+            unit: item.annotation("unit").map(|one| one.value.clone()),
         })
+    }
+
+    /// Two arguments, or two members of one record, must not be called alike in any language: people
+    /// could not tell which is which. What has no label is called by its name.
+    fn check_labels(&self, attributes: &serde_json::Map<String, Value>, place: &Place) {
+        let items: Vec<(&String, Item)> = attributes
+            .keys()
+            .map(|name| (name, self.item(&place.attribute(name))))
+            .collect();
+        let notes = items.iter().flat_map(|(_, item)| &item.annotations);
+        let languages: BTreeSet<&str> = notes
+            .map(|note| note.name.as_str())
+            .filter(|name| *name == "label" || name.starts_with("label_"))
+            .collect();
+        for language in languages {
+            let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+            for (name, item) in &items {
+                let label = item.annotation(language);
+                let shown = label.map_or(name.as_str(), |label| &label.value);
+                let words: Vec<&str> = shown.split_whitespace().collect();
+                let Some(other) = seen.insert(words.join(" ").to_lowercase(), name) else {
+                    continue;
+                };
+                self.file.error(
+                    "project.same_label",
+                    label.map_or_else(|| item.span.clone(), |label| label.value_span.clone()),
+                    format!("`{name}` and `{other}` are both called `{shown}`"),
+                    format!("give one of them another `@{language}(\"…\")`"),
+                );
+            }
+        }
     }
 
     fn money(&self, item: &Item, kind: &Type) -> Option<Option<u32>> {
@@ -241,6 +272,7 @@ impl<'a> Types<'a> {
         attributes: &'a serde_json::Map<String, Value>,
         place: &Place,
     ) -> Option<Type> {
+        self.check_labels(attributes, place);
         let mut record = BTreeMap::new();
         for (name, json) in attributes {
             let place = place.attribute(name);
