@@ -92,6 +92,8 @@ export interface ConsentText {
     }[];
   }[];
   removed: string[];
+  /** Every other claim that the grant digest covers, a line each. */
+  details: string[];
   notes: string[];
 }
 
@@ -113,7 +115,7 @@ export class PolicyModule {
     options: LoadOptions,
   ): PolicyModule;
 
-  /** Answers a request object: what is evaluated is its `JSON.stringify`. Never throws. */
+  /** Answers a request object of plain data; what JSON cannot say is denied. Never throws. */
   evaluate(request: object): Answer;
   /** Answers a request text, in exactly the bytes of every other engine. Never throws. */
   evaluateText(request: string): string;

@@ -1,11 +1,15 @@
-// What users hold. It adds one thing to the evaluator: a fault inside it becomes a denial in the
-// form of any other answer, and from then on this evaluator, whose memory nobody can vouch for any
-// more, answers nothing else.
+// What users hold. It adds three things to the evaluator: only plain data and bytes of our own reach
+// it; a fault inside it becomes a denial in the form of any other answer; and since nobody can vouch
+// for the memory of an evaluator that stopped, the next call gets a new instance of the same code.
 
-import startWasm, { PolicyModule as Core, trapDenial } from "./ambit_web.js";
+import startWasm, { __wbg_reset_state as startAnew, PolicyModule as Core, refusal, trapDenial } from "./ambit_web.js";
+import { copied } from "./bytes.js";
+import { plainText } from "./plain.js";
 
 let starting;
 let denial;
+/** Which instance of the compiled code runs; 0 before the first. */
+let instance = 0;
 let stopped = false;
 
 /** Starts the wasm code once; a start that failed may be tried again. */
@@ -20,15 +24,21 @@ export function start(input) {
 async function run(input) {
   await startWasm({ module_or_path: await input() });
   denial = trapDenial();
+  instance = 1;
 }
 
-function guarded(body, onFault) {
-  if (stopped) return onFault();
+/** Runs what calls the evaluator. What it throws without a code is a fault of the evaluator's. */
+function inside(body) {
+  if (stopped) {
+    startAnew();
+    instance += 1;
+    stopped = false;
+  }
   try {
     return body();
-  } catch {
-    stopped = true;
-    return onFault();
+  } catch (error) {
+    stopped ||= typeof error?.code !== "string";
+    throw error;
   }
 }
 
@@ -39,85 +49,140 @@ function failure(code, message) {
 const MADE_HERE = Symbol("made by load");
 
 export class PolicyModule {
+  /** What `load` was given, so that the module can be loaded again; `undefined` once given back. */
+  #input;
   #core;
+  #instance;
+  #seen;
 
-  constructor(key, core) {
+  constructor(key, input, core) {
     if (key !== MADE_HERE) throw failure("module.unsigned", "a policy module is made by `PolicyModule.load` only");
+    this.#input = input;
     this.#core = core;
+    this.#instance = instance;
+    this.#seen = core.seen;
   }
 
   /** Verifies a signed policy module. Throws an `Error` with a `code` when it does not hold. */
   static load(file, detached, trust, options) {
-    if (denial === undefined) throw failure("engine.not_started", "`await init()` first");
-    if (stopped) throw failure("engine.trap", "the evaluator stopped");
+    if (instance === 0) throw failure("engine.not_started", "`await init()` first");
+    const input = [
+      bytes(file, "module"),
+      detached === undefined || detached === null ? undefined : bytes(detached, "signature"),
+      typeof trust === "string" ? trust : plain(trust, "module.trust"),
+      JSON.parse(plain(options, "module.options", true)),
+    ];
     try {
-      return new PolicyModule(MADE_HERE, Core.load(file, detached, trust, options));
+      return inside(() => new PolicyModule(MADE_HERE, input, Core.load(...input)));
     } catch (error) {
-      if (typeof error?.code === "string") throw error;
-      stopped = true;
-      throw failure("engine.trap", "the evaluator stopped");
+      throw typeof error?.code === "string" ? error : failure("engine.trap", "the evaluator stopped");
     }
   }
 
-  // A module that was given back answers nothing; that is its caller's slip, not a fault inside.
-  #ask(body, onFault) {
-    const core = this.#core;
-    return core === undefined ? onFault() : guarded(() => body(core), onFault);
+  /** What `body` makes of the evaluator's own module. One that was given back answers nothing. */
+  #ask(body) {
+    if (this.#input === undefined) return denial;
+    try {
+      return inside(() => body(this.#here()));
+    } catch {
+      return denial;
+    }
   }
 
-  /** Answers a request object. */
+  #here() {
+    if (this.#instance !== instance) {
+      this.#core = Core.load(...this.#input);
+      this.#instance = instance;
+    }
+    return this.#core;
+  }
+
+  #plain(request, answer) {
+    let text;
+    try {
+      text = plainText(request);
+    } catch ({ code, path, what }) {
+      return JSON.parse(this.#ask(() => refusal(code, path, what)));
+    }
+    return JSON.parse(answer(text));
+  }
+
+  /** Answers a request object. What JSON cannot say is denied. */
   evaluate(request) {
-    return this.#ask((core) => core.evaluate(request), () => JSON.parse(denial));
+    return this.#plain(request, (text) => this.evaluateText(text));
   }
 
   /** Answers a request text in exactly the bytes of every other engine. */
   evaluateText(request) {
-    return this.#ask((core) => core.evaluateText(request), () => denial);
+    return this.#ask((core) => core.evaluateText(request));
   }
 
   /** The same for UTF-8 bytes. */
   evaluateBytes(request) {
-    return this.#ask((core) => core.evaluateBytes(request), () => new TextEncoder().encode(denial));
+    const own = copied(request);
+    const answer = this.#ask((core) => core.evaluateBytes(own));
+    return typeof answer === "string" ? new TextEncoder().encode(answer) : answer;
   }
 
   /** Says what would help after a denial of this request. */
   advise(request) {
-    return this.#ask((core) => core.advise(request), () => JSON.parse(denial));
+    return this.#plain(request, (text) => this.adviseText(text));
   }
 
   /** The same for a text. */
   adviseText(request) {
-    return this.#ask((core) => core.adviseText(request), () => denial);
+    return this.#ask((core) => core.adviseText(request));
   }
 
   /** Puts capabilities into words. */
   describe(request) {
-    return this.#ask((core) => core.describe(request), () => JSON.parse(denial));
+    let text;
+    try {
+      text = plainText(request);
+    } catch ({ code, path, what }) {
+      return { error: { code, at: path, admin: `the value is ${what}, which JSON cannot say` } };
+    }
+    return JSON.parse(this.describeText(text));
   }
 
   /** The same for a text. */
   describeText(request) {
-    return this.#ask((core) => core.describeText(request), () => denial);
+    return this.#ask((core) => core.describeText(request));
   }
 
   /** Says which policy this is. */
   info() {
-    return this.#ask((core) => core.info(), () => JSON.parse(denial));
+    return JSON.parse(this.infoText());
   }
 
   /** The same as text. */
   infoText() {
-    return this.#ask((core) => core.infoText(), () => denial);
+    return this.#ask((core) => core.infoText());
   }
 
   /** What to keep, and to give as `options.seen` the next time. */
   get seen() {
-    return this.#core?.seen;
+    return this.#input && { ...this.#seen };
   }
 
   /** Gives the memory back. From then on every answer is a denial. */
   free() {
-    this.#core?.free();
-    this.#core = undefined;
+    const here = this.#input !== undefined && this.#instance === instance && !stopped;
+    this.#input = undefined;
+    if (here) this.#core.free();
+  }
+}
+
+function bytes(value, what) {
+  const own = copied(value);
+  if (own === undefined) throw failure("module.options", `the ${what} is not a \`Uint8Array\``);
+  return own;
+}
+
+function plain(value, code, absent) {
+  try {
+    return plainText(value, absent);
+  } catch ({ path, what }) {
+    throw failure(code, path === "" ? `the value is ${what}` : `\`${path}\` is ${what}`);
   }
 }

@@ -85,7 +85,9 @@ test("every published file is there", async () => {
   for (const file of files) assert.ok(existsSync(join(folder, file)), file);
 });
 
-test("a real module answers as the native engine does", { skip: !fixture && "no AMBIT_FIXTURE" }, async () => {
+const skip = !fixture && "no AMBIT_FIXTURE";
+
+async function real() {
   const read = (name, encoding) => readFile(join(fixture, name), encoding);
   const [file, detached, keys, request, answer] = await Promise.all([
     read("policy.wasm"),
@@ -95,6 +97,11 @@ test("a real module answers as the native engine does", { skip: !fixture && "no 
     read("answer.json", "utf8"),
   ]);
   const load = (options) => PolicyModule.load(file, detached, keys, { now: NOW, ...options });
+  return { file, detached, keys, request, answer, load };
+}
+
+test("a real module answers as the native engine does", { skip }, async () => {
+  const { file, detached, keys, request, answer, load } = await real();
   const policy = load();
   assert.equal(policy.evaluateText(request), answer);
   assert.equal(policy.evaluateText(request), answer, "a chain seen before changes nothing");
@@ -102,11 +109,6 @@ test("a real module answers as the native engine does", { skip: !fixture && "no 
   assert.equal(policy.evaluate(JSON.parse(request)).decision, JSON.parse(answer).decision);
 
   const reason = (answer) => answer.context.reason.code;
-  const cyclic = {};
-  cyclic.self = cyclic;
-  for (const odd of [undefined, cyclic, { n: 1n }, () => 1, Symbol("s")]) {
-    assert.equal(reason(policy.evaluate(odd)), "request.syntax");
-  }
   for (const odd of [undefined, 7, {}, "", `{"half": "\ud800"}`]) {
     assert.equal(reason(JSON.parse(policy.evaluateText(odd))), "request.syntax");
   }
@@ -130,4 +132,136 @@ test("a real module answers as the native engine does", { skip: !fixture && "no 
   assert.equal(reason(policy.evaluate({})), "engine.trap");
   assert.equal(reason(other.evaluate({})), "request.member");
   other.free();
+});
+
+const cyclic = {};
+cyclic.self = cyclic;
+class Amount {
+  value = 1;
+}
+/** What JSON cannot say, or says as something else. */
+const ODD = [
+  undefined,
+  NaN,
+  Infinity,
+  -Infinity,
+  -0,
+  1n,
+  2n ** 70n,
+  () => 1,
+  Symbol("s"),
+  "half \ud800",
+  [1, , 3],
+  [1, undefined],
+  Object.assign([1], { more: 1 }),
+  Object.setPrototypeOf([1], null),
+  new (class extends Array {})(2),
+  { half: "\udc00" },
+  { "\ud800": 1 },
+  { left: undefined },
+  { [Symbol("s")]: 1 },
+  { toJSON: () => "another" },
+  {
+    get computed() {
+      throw new Error("it ran");
+    },
+  },
+  Object.defineProperty({}, "hidden", { value: 1 }),
+  Object.create({ inherited: 1 }),
+  new Proxy({ a: 1 }, {}),
+  new Proxy({}, { ownKeys: () => { throw new Error("it ran"); } }),
+  new Date(0),
+  new Map([["a", 1]]),
+  new Set([1]),
+  new Uint8Array(2),
+  new Number(3),
+  new Amount(),
+  cyclic,
+];
+
+test("what JSON cannot say is a denial, and never something else", { skip }, async () => {
+  const { load, request, answer } = await real();
+  const policy = load();
+  const allowed = JSON.parse(answer).decision;
+  assert.equal(allowed, true);
+  for (const [at, odd] of ODD.entries()) {
+    const whole = JSON.parse(request);
+    const args = { ...whole.evaluation.action.properties.args, subject: odd };
+    const places = [
+      odd,
+      { ...whole, entities: odd },
+      { ...whole, facts: { ...whole.facts, nonce: odd } },
+      { ...whole, evaluation: { ...whole.evaluation, action: { name: "email", properties: { power: "draft", args } } } },
+      { ...whole, approvals: [odd] },
+    ];
+    for (const place of places) {
+      const { decision, context } = policy.evaluate(place);
+      assert.equal(decision, false);
+      assert.equal(context.reason.code, "request.value", `${at}: ${context.reason.admin}`);
+    }
+    assert.equal(policy.describe({ authorization_details: [odd] }).error?.code, "request.value", `${at}`);
+    assert.equal(policy.evaluate(whole).decision, true, "the next one is answered");
+  }
+  assert.match(policy.evaluate({ facts: { now: NaN } }).context.reason.admin, /^facts\.now is NaN/);
+  // Shared parts are no cycle, but what they grow to is bounded.
+  let wide = ["x"];
+  for (let level = 0; level < 40; level += 1) wide = [wide, wide];
+  assert.equal(policy.evaluate(wide).context.reason.code, "request.size");
+  policy.free();
+});
+
+test("bytes that are not there are denied, and harm nothing", { skip }, async () => {
+  const { load, request, answer, file, detached, keys } = await real();
+  const policy = load();
+  const text = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
+  const gone = new Uint8Array(8);
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  for (const odd of [gone, undefined, null, "{}", 7, new ArrayBuffer(8), [1], new DataView(new ArrayBuffer(8)), new Proxy(new Uint8Array(2), {})]) {
+    assert.equal(text(policy.evaluateBytes(odd)).context.reason.code, "request.syntax");
+    assert.equal(code(() => PolicyModule.load(odd, detached, keys, { now: NOW })), "module.options");
+    assert.equal(policy.evaluateText(request), answer);
+  }
+  // Options of a class would lose what it inherits: `uid` among it.
+  class Options {
+    now = NOW;
+    get uid() {
+      return "another/policy";
+    }
+  }
+  assert.equal(code(() => PolicyModule.load(file, detached, keys, new Options())), "module.options");
+  assert.equal(code(() => load({ seen: undefined, uid: undefined })), "loaded");
+  policy.free();
+});
+
+test("after a trap the next call runs in a new instance", { skip }, async () => {
+  const { load, request, answer } = await real();
+  const [policy, other] = [load(), load()];
+  const { default: exports } = await import(pathToFileURL(join(folder, "ambit_web.js")));
+  const { memory } = await exports();
+  // Nobody's memory is sound after this: the evaluator stops.
+  new Uint8Array(memory.buffer).fill(0xff);
+  assert.equal(policy.evaluate(JSON.parse(request)).context.reason.code, "engine.trap");
+  for (const again of [policy, other, load()]) {
+    assert.equal(again.evaluateText(request), answer);
+    assert.equal(again.info().uid, other.info().uid);
+  }
+  // Out of stack somewhere inside: a denial or an answer, and afterwards answers.
+  let traps = 0;
+  const deep = () => {
+    try {
+      deep();
+    } catch {
+      // The stack ends here.
+    }
+    if (traps < 3 && JSON.parse(policy.evaluateText(request)).context.reason.code === "engine.trap") traps += 1;
+  };
+  try {
+    deep();
+  } catch {
+    // So does it in the test's own code.
+  }
+  assert.equal(policy.evaluateText(request), answer);
+  policy.free();
+  assert.equal(policy.evaluate({}).context.reason.code, "engine.trap");
+  assert.equal(other.evaluateText(request), answer);
 });

@@ -13,13 +13,15 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// What is published: hand-written sources of `pkg/` beside the two built files.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "package.json",
     "README.md",
     "abi.md",
     "index.js",
     "node.js",
     "policy-module.js",
+    "plain.js",
+    "bytes.js",
     "index.d.ts",
 ];
 
@@ -80,6 +82,8 @@ fn bind(wasm: &Path, folder: &Path) -> Result<(), String> {
             .remove_name_section(true)
             .remove_producers_section(true)
             .omit_default_module_path(true)
+            // After a trap the next call gets a new instance.
+            .reset_state_function(true)
             .generate(folder)
     };
     generate().map_err(|error| format!("wasm-bindgen: {error:#}"))

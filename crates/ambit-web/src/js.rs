@@ -1,6 +1,6 @@
 //! JavaScript's values.
 
-use js_sys::{Error, JSON, JsString, Number, Object, Reflect};
+use js_sys::{Error, JsString, Number, Object, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 
 /// A JavaScript text as UTF-8; `None` for another value, or for one with half a surrogate pair:
@@ -12,11 +12,6 @@ pub(crate) fn text(value: &JsValue) -> Option<String> {
     let has_replacement = copy.chars().any(|char| char == char::REPLACEMENT_CHARACTER);
     let replaced = has_replacement && !text.is_valid_utf16();
     (!replaced).then_some(copy)
-}
-
-/// What `JSON.parse` makes of the evaluator's own output.
-pub(crate) fn parse(json: &str) -> JsValue {
-    JSON::parse(json).unwrap_or(JsValue::NULL)
 }
 
 /// An `Error` with a `code`.

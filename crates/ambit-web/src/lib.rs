@@ -13,6 +13,7 @@ use std::cell::RefCell;
 
 use ambit_advice as advice;
 use ambit_core::Reason;
+use ambit_core::describe::plain;
 use ambit_evaluator as evaluator;
 use ambit_policy::Bundle;
 use ambit_token::ChainCache;
@@ -39,7 +40,7 @@ pub struct PolicyModule {
 #[wasm_bindgen]
 impl PolicyModule {
     /// Verifies a module (`Uint8Array`), with its detached signature if it carries none, against
-    /// trusted keys (text or object of `keys.json`) and `{uid?, now, seen?: {version, digest}}`.
+    /// trusted keys (the text of `keys.json`) and `{uid?, now, seen?: {version, digest}}`.
     ///
     /// # Errors
     ///
@@ -70,22 +71,12 @@ impl PolicyModule {
         let answer = match request.dyn_ref::<Uint8Array>() {
             Some(bytes) if bytes.length() > REQUEST_BYTES => too_long(),
             Some(bytes) => self.answer(&bytes.to_vec(), evaluator::evaluate),
-            None => evaluator::refuse(Reason::RequestSyntax, "the request is not a `Uint8Array`"),
-        };
-        answer.into_bytes()
-    }
-
-    /// Answers a request given as an object: its `JSON.stringify` is what is evaluated.
-    #[must_use]
-    pub fn evaluate(&self, request: &JsValue) -> JsValue {
-        let answer = match js_sys::JSON::stringify(request) {
-            Ok(text) => self.evaluate_text(&text),
-            Err(_) => evaluator::refuse(
+            None => evaluator::refuse(
                 Reason::RequestSyntax,
-                "the request cannot be written as JSON",
+                "the request is not a `Uint8Array` whose buffer is there",
             ),
         };
-        js::parse(&answer)
+        answer.into_bytes()
     }
 
     /// Says what would help after a denial of this request, a text.
@@ -93,13 +84,6 @@ impl PolicyModule {
     #[must_use]
     pub fn advise_text(&self, request: &JsValue) -> String {
         self.ask(request, advice::advise)
-    }
-
-    /// The same for an object.
-    #[must_use]
-    pub fn advise(&self, request: &JsValue) -> JsValue {
-        let text = js_sys::JSON::stringify(request).map_or(JsValue::UNDEFINED, JsValue::from);
-        js::parse(&self.advise_text(&text))
     }
 
     /// Puts capabilities into words: the text of `{"authorization_details": […]}`.
@@ -112,13 +96,6 @@ impl PolicyModule {
         }
     }
 
-    /// The same for an object.
-    #[must_use]
-    pub fn describe(&self, request: &JsValue) -> JsValue {
-        let text = js_sys::JSON::stringify(request).map_or(JsValue::UNDEFINED, JsValue::from);
-        js::parse(&self.describe_text(&text))
-    }
-
     /// Says which policy this is, as JSON text.
     #[wasm_bindgen(js_name = infoText)]
     #[must_use]
@@ -126,12 +103,6 @@ impl PolicyModule {
         self.bundle()
             .as_ref()
             .map_or_else(no_bundle, evaluator::info)
-    }
-
-    /// The same as an object.
-    #[must_use]
-    pub fn info(&self) -> JsValue {
-        js::parse(&self.info_text())
     }
 
     /// What a host keeps, and gives as `options.seen` the next time: `{version, digest}`.
@@ -174,8 +145,23 @@ impl std::fmt::Debug for PolicyModule {
     }
 }
 
-/// The denial that stands for a fault of the evaluator itself: `index.js` keeps it, to answer when
-/// nothing in here can run any more.
+/// The denial of a request that is not plain data, which `plain.js` found: it never becomes a text.
+#[wasm_bindgen]
+#[must_use]
+pub fn refusal(code: &str, path: &str, what: &str) -> String {
+    if code == Reason::RequestSize.code() {
+        return too_long();
+    }
+    let value = match path {
+        "" => String::from("the request"),
+        path => plain(path),
+    };
+    let admin = format!("{value} is {what}, which JSON cannot say");
+    evaluator::refuse(Reason::RequestValue, &admin)
+}
+
+/// The denial that stands for a fault of the evaluator itself: `policy-module.js` keeps it, to answer
+/// when nothing in here can run any more.
 #[wasm_bindgen(js_name = trapDenial)]
 #[must_use]
 pub fn trap_denial() -> String {

@@ -4,7 +4,7 @@ use ambit_core::limits::MODULE_BYTES;
 use ambit_evaluator::{ABI, bundle_claims};
 use ambit_token::base64url;
 use ambit_token::module::{self, ENVELOPE_BYTES, Expect, ModuleError, TrustedKeys};
-use js_sys::{JSON, Uint8Array};
+use js_sys::Uint8Array;
 use serde::Serialize;
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -114,14 +114,10 @@ fn bytes(value: &JsValue, limit: usize, what: &str) -> Result<Vec<u8>, JsValue> 
     }
 }
 
-/// `keys.json` as text, or the object that it holds.
+/// The text of `keys.json`.
 fn trusted_keys(trust: &JsValue) -> Result<TrustedKeys, JsValue> {
-    let text = if trust.is_string() {
-        js::text(trust)
-    } else {
-        JSON::stringify(trust).ok().and_then(|text| js::text(&text))
-    };
-    TrustedKeys::parse(text.unwrap_or_default().as_bytes()).map_err(|error| refused(&error))
+    let text = js::text(trust).unwrap_or_default();
+    TrustedKeys::parse(text.as_bytes()).map_err(|error| refused(&error))
 }
 
 /// What the host kept of the last module that it accepted.
