@@ -237,7 +237,7 @@ impl Layers {
                 "proof" => self.proof = Some(block(value)?),
                 "receipts" => self.receipts = blocks(value)?,
                 "epochs" => self.epochs = blocks(value)?,
-                "call_args" => self.call_args = Some(value.clone()),
+                "call_args" => self.call_args = Some(expand(value, &[])?),
                 "shown" => {
                     self.shown = Some(value.as_str().ok_or("`shown` wants a text")?.to_owned());
                 }
@@ -261,9 +261,10 @@ impl Layers {
         }
         if !self.receipts.is_empty() {
             let call = asked.call();
+            let details = asked.details();
             let shown = fill(
                 self.shown.as_deref().unwrap_or_default(),
-                &[("call", &call)],
+                &[("call", &call), ("details", &details)],
             );
             let shown = s256(shown.as_bytes());
             let receipts = self.receipts.iter().map(|one| asked.receipt(one, &shown));

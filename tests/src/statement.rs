@@ -50,6 +50,22 @@ impl Asked<'_> {
         s256(call.to_string().as_bytes())
     }
 
+    /// What a text says of agent and token, for claims whose texts need no escape.
+    #[must_use]
+    pub fn details(&self) -> String {
+        let mut lines = String::new();
+        for (name, value) in [
+            ("Runs as", &self.root["act"]["sub"]),
+            ("Vouched for by", &self.root["act"]["iss"]),
+        ] {
+            let line = value.as_str().map(|text| format!("{name}: {text}\n"));
+            lines += &line.unwrap_or_default();
+        }
+        let text = |claim: &str| self.root[claim].as_str().unwrap_or_default();
+        lines += &format!("Agent:{}\n", members(&self.root["agent"], "\n  "));
+        lines + &format!("Permission: {}\nIssued by: {}", text("jti"), text("iss"))
+    }
+
     /// A DPoP proof for this request.
     ///
     /// # Errors
@@ -93,7 +109,7 @@ impl Asked<'_> {
             "kind": "action",
             "risk_tier": "critical",
             "binding_s256": self.call(),
-            "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-1"},
+            "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-2"},
             "acr": "urn:acme:loa:2",
             "amr": ["hwk"],
             "auth_time": now - 120,
@@ -160,6 +176,19 @@ impl Asked<'_> {
         };
         Ok(format!("{input}.{signature}"))
     }
+}
+
+/// The members of an object, sorted, each in a line that begins with `place`.
+fn members(value: &Value, place: &str) -> String {
+    let mut value = value.clone();
+    value.sort_all_objects();
+    let sorted = value.as_object().into_iter().flatten();
+    sorted
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{place}- {name}: `{text}`"),
+            None => format!("{place}- {name}:{}", members(value, &format!("{place}  "))),
+        })
+        .collect()
 }
 
 /// base64url of a SHA-256.

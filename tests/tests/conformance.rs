@@ -40,6 +40,10 @@ const UNREACHABLE: &[(Reason, &str)] = &[
         "given by the host, when it enforces",
     ),
     (
+        Reason::RequestValue,
+        "given by the npm package: JSON text has no such value",
+    ),
+    (
         Reason::EngineTrap,
         "given by the host in the engine's place",
     ),

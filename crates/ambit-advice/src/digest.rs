@@ -6,7 +6,7 @@ use ambit_core::json::{Json, Writer, canonical, sorted_members};
 use ambit_evaluator::s256;
 
 /// Claims of a root that change from one token to the next of the same grant.
-const NOT_GRANTED: [&str; 5] = ["iat", "nbf", "jti", "status", "approval"];
+pub(crate) const NOT_GRANTED: [&str; 5] = ["iat", "nbf", "jti", "status", "approval"];
 
 /// The grant digest of TOKEN.md: the identity of what a root grants, to which a person consents
 /// before it is made.

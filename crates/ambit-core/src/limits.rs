@@ -67,6 +67,9 @@ pub const CONSENT_VALUE_CHARS: usize = 240;
 pub const CONSENT_LIST: usize = 64;
 /// Bytes of a whole consent text: some fifteen pages, more than anybody reads.
 pub const CONSENT_TEXT_BYTES: usize = 32 * 1024;
+/// Bytes of the text of one call: a letter of some ten thousand words. A person does not read more at
+/// a time, and what stands in an approval must be read.
+pub const CALL_TEXT_BYTES: usize = 64 * 1024;
 /// Actions named as not granted; of more, the number is said.
 pub const CONSENT_NOT_GRANTED: usize = 8;
 /// Deepest delegation that a root may allow (TOKEN.md, `del_max_depth`).

@@ -49,6 +49,7 @@ reasons! {
     RequestArgumentType "request.argument_type" "A detail of the request has the wrong form.";
     RequestNumber "request.number" "A number in the request cannot be read exactly.";
     RequestEntities "request.entities" "The service described something in a form that the policy does not know.";
+    RequestValue "request.value" "The request has a value that JSON cannot say.";
     RequestSteps "request.steps" "Checking the request would take too much work.";
     FactsMissing "facts.missing" "The service did not say something that this decision needs.";
     FactsMalformed "facts.malformed" "The service said something in a form that is not known.";
@@ -193,6 +194,7 @@ reasons! {
     ApprovalKind "approval.kind" "The approval is of another kind than this needs.";
     ApprovalBinding "approval.binding" "The approval is for another call.";
     ApprovalDisplay "approval.display" "The person was shown something else than this call.";
+    ApprovalDisplaySize "approval.display_size" "This is too long to be shown whole, so nobody can approve it.";
     ApprovalRisk "approval.risk" "The approval was given for another risk.";
     ApprovalActor "approval.actor" "Who acts cannot approve it.";
     ApprovalApprover "approval.approver" "Who approved may not approve this.";

@@ -42,7 +42,7 @@ pub(crate) fn allow(seen: &Seen<'_>, case: &Case<'_>, grant: &Grant<'_>) -> Stri
         &mut out,
         ALLOWED,
         ("Allowed.", ""),
-        |out| obligations::write(case, grant, &charges, out),
+        |out| obligations::write(case, grant, seen.found, &charges, out),
         |out| {
             out.object(|_| ());
         },

@@ -27,7 +27,7 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
         return Ok(receipts);
     }
     let call = digest::action(case);
-    let shown = s256(display::text(case, &call).as_bytes());
+    let shown = s256(display::text(case, &call)?.as_bytes());
     let about = About {
         tenant: case.token.tenant(),
         audiences: &[case.request.facts.audience],

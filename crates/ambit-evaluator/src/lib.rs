@@ -56,7 +56,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Profile, Writer};
-use ambit_core::{Reason, Steps};
+use ambit_core::{Power, Reason, Steps};
 use ambit_policy::cedar::texts;
 use ambit_policy::{Bundle, normalise};
 use ambit_token::UnverifiedToken;
@@ -236,6 +236,9 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     let heard = needs.heard(case, &found.people);
     requires::check(case, needs, &found.people, refused, strangers)?;
     found.receipts = receipts;
+    if case.request.power == Power::Propose {
+        found.proposal = Some(display::shown(case)?);
+    }
     rails::check(case, &heard, &mut found.ruling)?;
     Ok(grant)
 }

@@ -12,10 +12,10 @@ use ambit_token::base64url;
 use crate::authority::{Grant, Source};
 use crate::case::Case;
 use crate::charge::Charge;
-use crate::remedy::Approval;
+use crate::remedy::{Approval, Shown};
 use crate::requires::Needs;
 use crate::seen::Found;
-use crate::{approvals, display, possession};
+use crate::{approvals, possession};
 
 /// What may be used once or so often, and all limits of all selected entries of the token, to be
 /// charged in one atomic step.
@@ -82,10 +82,18 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
 }
 
 /// Writes the array of obligations.
-pub(crate) fn write(case: &Case<'_>, grant: &Grant<'_>, charges: &[Charge], out: &mut Writer) {
+pub(crate) fn write(
+    case: &Case<'_>,
+    grant: &Grant<'_>,
+    found: Option<&Found>,
+    charges: &[Charge],
+    out: &mut Writer,
+) {
     out.array(|out| {
-        if case.request.power == Power::Propose {
-            obligation(out, "approve", |out| write_proposal(case, grant, out));
+        if let Some(proposal) = found.and_then(|found| found.proposal.as_ref()) {
+            obligation(out, "approve", |out| {
+                write_proposal(case, grant, proposal, out);
+            });
         }
         if !charges.is_empty() {
             obligation(out, "consume", |out| {
@@ -115,8 +123,8 @@ pub(crate) fn write(case: &Case<'_>, grant: &Grant<'_>, charges: &[Charge], out:
 
 /// A proposal: what is to be put before people, word for word, and who they are. The digest is the
 /// one that their receipts must be bound to.
-fn write_proposal(case: &Case<'_>, grant: &Grant<'_>, out: &mut Writer) {
-    display::shown(case).write(out);
+fn write_proposal(case: &Case<'_>, grant: &Grant<'_>, shown: &Shown, out: &mut Writer) {
+    shown.write(out);
     let asked = Needs::of(case, &grant.selected, Power::Execute).into_asked(case);
     out.name("approvals").array(|out| {
         for Approval { approvers, count } in &asked {

@@ -210,9 +210,15 @@ impl Login {
 impl Remedy {
     /// With what is put before those who approve: the call keeps its digest only without a login.
     pub(crate) fn shown(self, case: &Case<'_>) -> Self {
-        let same = self.login.is_none() && !self.approvals.is_empty();
+        if self.approvals.is_empty() {
+            return self;
+        }
+        // Nobody can say yes to what cannot be shown.
+        let Ok(shown) = display::shown(case) else {
+            return Self::default();
+        };
         Self {
-            shown: same.then(|| display::shown(case)),
+            shown: Some(shown).filter(|_| self.login.is_none()),
             ..self
         }
     }
@@ -298,11 +304,13 @@ pub(crate) fn check(
         let admin =
             "the `sub` of a receipt is neither the token's `sub` nor an approver who is asked";
         Denial::new(Reason::ApprovalApprover, admin)
-    } else if !needs.approvals.is_empty() {
+    } else if needs.approvals.is_empty() {
+        return Ok(());
+    } else if let Err(too_long) = display::shown(case) {
+        too_long
+    } else {
         let admin = "a matched capability requires approvals that were not given";
         Denial::new(Reason::ApprovalRequired, admin)
-    } else {
-        return Ok(());
     };
     // A no is an answer; everything else is mended by approvals as they should be.
     if denial.reason == Reason::ApprovalDenied {

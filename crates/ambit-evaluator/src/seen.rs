@@ -7,6 +7,7 @@ use ambit_policy::Bundle;
 use ambit_token::{Receipt, VerifiedProof, VerifiedToken};
 
 use crate::rails::Ruling;
+use crate::remedy::Shown;
 use crate::request::Request;
 use crate::revocation::Epochs;
 
@@ -39,6 +40,8 @@ pub(crate) struct Found {
     pub(crate) people: Vec<String>,
     /// The receipts, each for this call, where they are enough.
     pub(crate) receipts: Vec<Receipt>,
+    /// What is put before people, where the call is a proposal.
+    pub(crate) proposal: Option<Shown>,
     /// What the guard rails said.
     pub(crate) ruling: Option<Ruling>,
 }

@@ -1,5 +1,6 @@
 //! Consent texts: what people are shown before a token is made, in the words of the vocabulary.
 
+mod details;
 mod difference;
 mod page;
 mod question;

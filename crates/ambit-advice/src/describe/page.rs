@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::capability::Place;
 use ambit_core::describe::{
     About, Locale, Phrase, Tier, Told, capability, consent, sentence, whole,
 };
@@ -11,6 +12,7 @@ use ambit_core::limits::{CONSENT_LIST, CONSENT_NOT_GRANTED, CONSENT_TEXT_BYTES};
 use ambit_evaluator::{RENDERER, joined, s256};
 use ambit_policy::Bundle;
 
+use super::details::details;
 use super::difference::{self, Status};
 use super::question::Question;
 use super::words::Words;
@@ -27,6 +29,8 @@ pub(super) struct Page {
     items: Vec<Item>,
     /// What was granted before and is no more.
     removed: Vec<String>,
+    /// What the sentences leave out.
+    details: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -57,6 +61,7 @@ impl Page {
             head: head(question)?,
             items,
             removed,
+            details: details(question)?,
             notes: notes(bundle, question),
         };
         page.text().map(|_| page)
@@ -77,12 +82,17 @@ impl Page {
                 }
             }
         }
-        if !self.removed.is_empty() {
-            section(&mut out, Phrase::Ends.text(self.locale));
-        }
-        for line in &self.removed {
-            out.push_str("\n- ");
-            out.push_str(line);
+        for (title, lines) in [
+            (Phrase::Ends, &self.removed),
+            (Phrase::Details, &self.details),
+        ] {
+            if !lines.is_empty() {
+                section(&mut out, title.text(self.locale));
+            }
+            for line in lines {
+                out.push_str("\n- ");
+                out.push_str(line);
+            }
         }
         if !self.notes.is_empty() {
             out.push('\n');
@@ -146,6 +156,7 @@ impl Page {
                 }
             });
             strings(out.name("removed"), &self.removed);
+            strings(out.name("details"), &self.details);
             strings(out.name("notes"), &self.notes);
         });
         out.finish()
@@ -233,7 +244,12 @@ fn told(
     entries: Json<'_>,
 ) -> Result<Vec<Item>, NoText> {
     let words = Words(bundle);
-    let one = |(at, entry)| match capability(entry, &words, question.locale) {
+    // Claims are those of a root, where an entry of a manifest never matches.
+    let places: &[Place] = match question.whole {
+        true => &[Place::Root],
+        false => &[Place::Root, Place::Manifest],
+    };
+    let one = |(at, entry)| match capability(entry, places, &words, question.locale) {
         Ok(told) => Ok(Item {
             told,
             status: None,

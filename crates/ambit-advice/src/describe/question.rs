@@ -9,7 +9,7 @@ use ambit_core::limits::CAPABILITIES;
 use super::NoText;
 
 /// Members of a request that are no claims.
-const OURS: [&str; 3] = ["claims", "granted", "locale"];
+pub(super) const OURS: [&str; 3] = ["claims", "granted", "locale"];
 /// Claims that the frame shows. Others may be there: the grant digest covers them all.
 const FLAT: [&str; 8] = [
     "authorization_details",

@@ -93,7 +93,8 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// One capability in the words of the vocabulary, for consent.
+/// One capability in the words of the vocabulary, for consent, as it is read in the first of these
+/// places where it is well-formed.
 ///
 /// # Errors
 ///
@@ -101,12 +102,12 @@ pub struct Fault {
 /// a label in this language, with one that another has too, or too long to be shown whole.
 pub fn capability(
     entry: Json<'_>,
+    places: &[Place],
     vocabulary: &dyn Vocabulary,
     locale: Locale,
 ) -> Result<Told, Fault> {
-    let places = [Place::Root, Place::Manifest];
-    let read = |place| Some((Entry::read(entry, place)?, place));
-    let (entry, place) = places.into_iter().find_map(read).ok_or_else(|| Fault {
+    let read = |place: &Place| Some((Entry::read(entry, *place)?, *place));
+    let (entry, place) = places.iter().find_map(read).ok_or_else(|| Fault {
         code: "describe.capability",
         member: String::new(),
         detail: "malformed, so it would never match: look at its members, at its constraints, and \

@@ -151,6 +151,7 @@ phrases! {
     IsChanged "Changed." "Geändert.";
     Was "Before: " "Bisher: ";
     Ends "No longer granted" "Nicht mehr erteilt";
+    Details "Details" "Weitere Angaben";
     // What is left out.
     NotGranted "Not granted: {actions}." "Nicht erteilt: {actions}.";
     NotGrantedMore "Not granted: {actions} and {count} more." "Nicht erteilt: {actions} und {count} weitere.";

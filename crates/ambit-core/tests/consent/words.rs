@@ -1,5 +1,6 @@
 //! A vocabulary, and what it makes of an entry.
 
+use ambit_core::capability::Place;
 use ambit_core::constraint::Unit;
 use ambit_core::describe::{Effect, Locale, Term, Told, Vocabulary, capability};
 use ambit_core::json::{Document, Profile};
@@ -71,6 +72,11 @@ impl Vocabulary for Words<'_> {
 pub(crate) fn told(entry: &Value, words: &Words<'_>, locale: Locale) -> Result<Told, String> {
     let text = entry.to_string();
     let document = Document::parse(text.as_bytes(), Profile::Signed).expect("strict JSON");
-    capability(document.root(), words, locale)
-        .map_err(|fault| format!("{} {}", fault.code, fault.member))
+    capability(
+        document.root(),
+        &[Place::Root, Place::Manifest],
+        words,
+        locale,
+    )
+    .map_err(|fault| format!("{} {}", fault.code, fault.member))
 }
