@@ -26,16 +26,49 @@ pub(super) fn in_ranges(ranges: Json<'_>, text: &str, steps: &Steps) -> bool {
     })
 }
 
-/// An address and its family's number of bits, as one number. IPv4-mapped ones are none: whoever
-/// connects to one reaches the IPv4 address, which a range of the other family does not bound.
-/// `core::net` refuses leading zeros, missing parts and zones.
+/// Prefixes of IPv6 whose addresses carry an IPv4 one: network and length.
+const CARRIERS: [(u128, u32); 7] = [
+    // Mapped and compatible (RFC 4291 section 2.5.5), translated (RFC 2765 section 2.1).
+    (0xffff << 32, 96),
+    (0, 96),
+    (0xffff << 48, 96),
+    // NAT64 (RFC 6052 section 2.1, RFC 8215).
+    (0x64_ff9b << 96, 96),
+    (0x64_ff9b_0001 << 80, 48),
+    // 6to4 (RFC 3056 section 2) and Teredo (RFC 4380 section 2.6).
+    (0x2002 << 112, 16),
+    (0x2001 << 112, 32),
+];
+
+/// The upper half of an interface identifier of ISATAP (RFC 5214 section 6.1), whose two bits "ug" say
+/// what the IPv4 address below it is.
+const ISATAP: u128 = 0x5efe;
+const ISATAP_BITS: u128 = 0xfcff_ffff;
+
+/// How long the prefix of a range must be to say that it means the IPv4 address which `address`
+/// carries: packets end there, not at an address of the wider range.
+fn carried(address: u128) -> u32 {
+    // Unspecified and loopback are addresses of IPv6 itself.
+    if address <= 1 {
+        return 0;
+    }
+    let isatap = address.wrapping_shr(32) & ISATAP_BITS == ISATAP;
+    let of = |(network, length): (u128, u32)| {
+        let same = (address ^ network).leading_zeros() >= length;
+        if same { length } else { 0 }
+    };
+    let prefix = CARRIERS.into_iter().map(of).max().unwrap_or_default();
+    prefix.max(if isatap { 96 } else { 0 })
+}
+
+/// An address and its family's number of bits, as one number. `core::net` refuses leading zeros,
+/// missing parts and zones.
 fn address(text: &str) -> Option<(u128, u32)> {
     if text.len() > LONGEST {
         return None;
     }
     match text.parse().ok()? {
         IpAddr::V4(address) => Some((u128::from(address.to_bits()), 32)),
-        IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => None,
         IpAddr::V6(address) => Some((address.to_bits(), 128)),
     }
 }
@@ -68,14 +101,24 @@ impl Range {
     }
 
     fn holds(&self, (address, family): (u128, u32)) -> bool {
-        family == self.family && self.network_of(address) == self.network
+        let length = self.family.saturating_sub(self.host_bits);
+        family == self.family
+            && self.network_of(address) == self.network
+            && (family == 32 || length >= carried(address))
     }
 }
 
-/// Whether `text` is how RFC 5952 writes `address`.
+/// Whether `text` is how RFC 5952 writes `address`; the mapped ones in either of its two forms.
 fn is_canonical(text: &str, address: Ipv6Addr) -> bool {
+    let [.., high, low] = address.segments();
+    is_written(text, format_args!("{address}"))
+        || (address.to_ipv4_mapped().is_some()
+            && is_written(text, format_args!("::ffff:{high:x}:{low:x}")))
+}
+
+fn is_written(text: &str, form: fmt::Arguments<'_>) -> bool {
     let mut left = Expect(text);
-    write!(left, "{address}").is_ok() && left.0.is_empty()
+    left.write_fmt(form).is_ok() && left.0.is_empty()
 }
 
 /// Compares what is written with a text, without a buffer.
@@ -103,6 +146,10 @@ mod tests {
             "2001:db8::/32",
             "fe80::/10",
             "2001:db8:0:1::/64",
+            "::ffff:10.1.0.0/112",
+            "::ffff:a01:0/112",
+            "::ffff:0:0/96",
+            "64:ff9b::/96",
         ] {
             assert!(is_range(good), "{good}");
         }
@@ -121,8 +168,10 @@ mod tests {
             "2001:db8:0:0::/32",
             "2001:db8::1/32",
             "2001:db8::/129",
-            "::ffff:10.1.0.0/112",
-            "::ffff:a01:0/112",
+            "::ffff:10.1.0.1/112",
+            "::ffff:10.1.0.0/16",
+            "::ffff:0a01:0/112",
+            "::10.1.0.0/112",
             "fe80::%eth0/10",
             "",
             "/",

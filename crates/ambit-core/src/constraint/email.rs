@@ -4,6 +4,9 @@ use super::host;
 use crate::Steps;
 use crate::json::Json;
 
+/// The longest part before `@` (RFC 5321 section 4.5.3.1.1). Some servers cut what is longer.
+const LOCAL: usize = 64;
+
 /// Whether a constraint may list `domain`: the domain of an address, without `@`, dot at an end or
 /// anything that is not ASCII.
 pub(super) fn is_domain(domain: &str) -> bool {
@@ -26,10 +29,17 @@ pub(super) fn in_domains(domains: Json<'_>, address: &str, steps: &Steps) -> boo
 /// programs can see different recipients.
 fn domain_of(address: &str) -> Option<&str> {
     let (local, domain) = address.split_once('@')?;
-    let dot_atom = local
-        .split('.')
-        .all(|atom| !atom.is_empty() && atom.bytes().all(is_atext));
-    (dot_atom && is_domain(domain)).then_some(domain)
+    (is_local(local) && is_domain(domain)).then_some(domain)
+}
+
+/// A dot-atom that every mail server keeps whole and no mail program decodes: `=?` begins an
+/// encoded-word (RFC 2047), inside which some find another address.
+fn is_local(local: &str) -> bool {
+    local.len() <= LOCAL
+        && !local.contains("=?")
+        && local
+            .split('.')
+            .all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
 const fn is_atext(byte: u8) -> bool {

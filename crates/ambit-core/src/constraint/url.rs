@@ -3,6 +3,7 @@
 //! Clients and servers read unusual URLs differently, and every difference is a way past a bound.
 //! So the form is narrow: what is unusual does not match.
 
+use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::host;
@@ -35,7 +36,8 @@ pub(super) fn is_scheme(scheme: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
-/// Whether a constraint may list `host`: `host` or `host:port`.
+/// Whether a constraint may list `host`: `host` or `host:port`. A scheme's own port may stand there;
+/// it means what it means in a URL, nothing.
 pub(super) fn is_listed_host(host: &str) -> bool {
     split_port(host).is_some()
 }
@@ -68,7 +70,7 @@ impl<'a> Url<'a> {
         (is_visible(text) && is_scheme(scheme) && whole && is_clean_path(path)).then_some(Self {
             scheme,
             host,
-            port: port.filter(|port| Some(*port) != own_port(scheme)),
+            port: port_beside(scheme, port),
             path,
         })
     }
@@ -84,7 +86,8 @@ impl<'a> Url<'a> {
         hosts.elements().filter_map(Json::as_str).any(|listed| {
             steps.take(listed.len())
                 && split_port(listed).is_some_and(|(host, port)| {
-                    port == self.port && host.eq_ignore_ascii_case(self.host)
+                    port_beside(self.scheme, port) == self.port
+                        && host.eq_ignore_ascii_case(self.host)
                 })
         })
     }
@@ -115,6 +118,11 @@ fn own_port(scheme: &str) -> Option<u16> {
     OWN.into_iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
         .map(|(_, port)| port)
+}
+
+/// The port, unless it is the one that the scheme means anyway.
+fn port_beside(scheme: &str, port: Option<u16>) -> Option<u16> {
+    port.filter(|port| Some(*port) != own_port(scheme))
 }
 
 /// `host` or `host:port`; user-info, empty ports and unusual hosts have no place in either.
@@ -148,19 +156,39 @@ fn is_host(host: &str) -> bool {
     host::is_name(host, |byte| byte == b'_')
 }
 
-/// No `.` or `..` segment, no encoded `/ \ . NUL`, no percent sign that encodes nothing. A segment
-/// may carry `;parameters` that some servers cut off before they read the dots.
+/// No `.` or `..` segment, and escapes that are harmless. A segment may carry `;parameters` that some
+/// servers cut off before they read the dots.
 fn is_clean_path(path: &str) -> bool {
     let dots = path
         .split('/')
         .any(|segment| matches!(segment.split(';').next(), Some("." | "..")));
-    !dots
-        && path.split('%').skip(1).all(|after| {
-            after.get(..2).is_some_and(|code| {
-                code.bytes().all(|byte| byte.is_ascii_hexdigit())
-                    && !["2f", "5c", "2e", "00"]
-                        .into_iter()
-                        .any(|refused| refused.eq_ignore_ascii_case(code))
-            })
+    !dots && has_harmless_escapes(path)
+}
+
+/// Whether the escapes are characters in UTF-8 (RFC 3629: shortest form) that have no meaning in a path,
+/// neither now nor after being decoded once more.
+fn has_harmless_escapes(path: &str) -> bool {
+    let mut decoded = Vec::new();
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            // Whatever stands for itself is judged elsewhere. Here it ends a character.
+            decoded.push(b'a');
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let high = digit(rest.next());
+        let Some((high, low)) = high.zip(digit(rest.next())) else {
+            return false;
+        };
+        let Ok(byte) = u8::try_from(high.wrapping_shl(4) | low) else {
+            return false;
+        };
+        decoded.push(byte);
+    }
+    core::str::from_utf8(&decoded).is_ok_and(|decoded| {
+        !decoded.contains(|escaped: char| {
+            escaped.is_control() || matches!(escaped, '/' | '\\' | '.' | '%' | ';')
         })
+    })
 }
