@@ -42,6 +42,8 @@ fn an_e_mail_address_looks_like_one_of_a_customer() {
         "ann@customer.example\u{0}",
         "ann@[127.0.0.1]",
         "ann(@customer.example)@evil.example",
+        "=?utf-8?q?eve=40evil.example=3e?=@customer.example",
+        "eve-whose-name-is-so-long-that-a-server-cuts-it-at-sixty-four-oct@customer.example",
     ] {
         assert_eq!(
             world.decide(&Call::email(&token, bad)),
@@ -81,6 +83,12 @@ fn a_url_looks_like_one_of_ours() {
         " https://hooks.acme.example/v1/done",
         "https:/\t/hooks.acme.example/v1",
         "javascript://hooks.acme.example/v1",
+        "https://hooks.acme.example/v1/%252e%252e/admin",
+        "https://hooks.acme.example/v1/..%3b/admin",
+        "https://hooks.acme.example/v1/..;/admin",
+        "https://hooks.acme.example/v1/%c0%ae%c0%ae/admin",
+        "https://hooks.acme.example/v1/x%0d%0aHost:%20evil.example",
+        "https://hooks.acme.example/v1/x%c2%85",
     ] {
         assert_eq!(ask(bad), "constraint.url", "{bad}");
     }
@@ -127,6 +135,46 @@ fn an_ip_address_looks_like_an_inner_one() {
         "167837955",
     ] {
         assert_eq!(ask(bad), "constraint.cidr", "{bad}");
+    }
+    // Whoever may reach all of IPv6 may not reach IPv4 through it.
+    let outer = json!({"constraint_type": "cidr", "ranges": ["::/0"]});
+    let token = exporting(&world, "address", &outer);
+    let ask = |address: &str| world.decide(&Call::export(&token, &json!({"address": address})));
+    assert_eq!(ask("2606:4700::1111"), "allowed");
+    for bad in [
+        "::ffff:169.254.169.254",
+        "::a9fe:a9fe",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "2002:a9fe:a9fe::",
+        "2001:0:a9fe:a9fe::1",
+        "fe80::200:5efe:a9fe:a9fe",
+    ] {
+        assert_eq!(ask(bad), "constraint.cidr", "{bad}");
+    }
+}
+
+#[test]
+fn a_value_is_spelled_otherwise() {
+    let world = World::new();
+    let not = json!({"constraint_type": "not_one_of", "excluded": ["2026-12-24T00:00:00Z"]});
+    let token = exporting(&world, "from", &not);
+    // The digest in the proof is that of the value as well: one for all spellings.
+    let ask = |from: &str, value: &str| {
+        let mut call = Call::export(&token, &json!({"from": from}));
+        call.args = json!({"from": value});
+        world.decide(&call)
+    };
+    assert_eq!(ask("2026-12-25", "2026-12-25T00:00:00Z"), "allowed");
+    assert_eq!(ask("2026-12-25", "2026-12-25"), "possession.call");
+    for bad in [
+        "2026-12-24",
+        "2026-12-24T00:00:00.000Z",
+        "2026-12-24T01:00:00+0100",
+        "2026-12-23T00:01:00-2359",
+    ] {
+        let code = ask(bad, "2026-12-24T00:00:00Z");
+        assert_eq!(code, "constraint.not_one_of", "{bad}");
     }
 }
 

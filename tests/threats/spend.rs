@@ -1,8 +1,12 @@
 //! Money: a little too much, or a little too often.
 
-use serde_json::json;
+use ambit_advice::describe;
+use ambit_compiler::mint::{AttenuateOptions, RootOptions, attenuate, root};
+use ambit_policy::Bundle;
+use ambit_tests::project::secret_key;
+use serde_json::{Value, json};
 
-use crate::world::{Call, World, only};
+use crate::world::{Call, NOW, World, only, signed};
 
 #[test]
 fn a_spend_is_just_above_the_bound() {
@@ -58,4 +62,117 @@ fn sub_agents_have_no_budget_of_their_own() {
     for child in &children {
         assert_eq!(world.enforce(&Call::refund(child, 20000)), "limit.spend");
     }
+}
+
+/// A person reads 2.0000 EUR, and 200.00 would be paid.
+#[test]
+fn a_budget_is_shown_with_other_decimals() {
+    let world = World::new();
+    let budget = |decimals: u32| json!([{"type": "spend", "max": 20000, "currency": "EUR", "decimals": decimals}]);
+    let token = world.mint(&only(&json!({"limits": budget(2)})));
+    assert_eq!(world.decide(&Call::refund(&token, 20000)), "allowed");
+    let bundle = Bundle::verify(world.policy.bundle()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = secret_key("broker-1", folder.path()).unwrap();
+    let holder = secret_key(token.holder, folder.path()).unwrap();
+    for decimals in [0, 1, 3, 4, 9] {
+        let mut claims = token.root.clone();
+        claims["authorization_details"][0]["limits"] = budget(decimals);
+        // Who signs refuses it, who reads it denies, and nobody is shown it.
+        let options = RootOptions {
+            now: NOW,
+            ..RootOptions::default()
+        };
+        let refused = root(&claims.to_string(), &key, &bundle, &options).unwrap_err();
+        assert_eq!(refused.code, "mint.contradiction");
+        let further = json!({"authorization_details": [{"type": "ambit_capability", "limits": budget(decimals)}]});
+        let options = AttenuateOptions {
+            now: NOW,
+            holder: Some(holder.public()),
+            bundle: Some(&bundle),
+            ..AttenuateOptions::default()
+        };
+        let refused = attenuate(&token.chain, &holder, &further.to_string(), &options);
+        assert_eq!(refused.unwrap_err().code, "mint.contradiction");
+        let header = json!({"alg": "Ed25519", "typ": "cap+jwt", "kid": "broker-1"});
+        let forged = signed(&header, &claims, "broker-1");
+        for cents in [1, 200, 20000] {
+            let call = Call::refund(&token, cents).chain(forged.clone());
+            assert_eq!(world.decide(&call), "limit.spend");
+        }
+        let shown = describe(&bundle, json!({"claims": claims}).to_string().as_bytes());
+        assert!(shown.contains("describe.contradiction"), "{shown}");
+    }
+}
+
+/// The number behind these words in a text.
+fn number(text: &str, words: &str) -> String {
+    let (_, rest) = text
+        .split_once(words)
+        .unwrap_or_else(|| panic!("{words}: {text}"));
+    rest.chars()
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect::<String>()
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+/// Whatever is granted: with the number that is shown the call is allowed, with a cent more or less it is
+/// not. What is shown to nobody is allowed to nobody.
+#[test]
+fn a_number_is_shown_that_is_not_the_one_enforced() {
+    let world = World::new();
+    let token = world.mint(&json!({}));
+    let bundle = Bundle::verify(world.policy.bundle()).unwrap();
+    let header = json!({"alg": "Ed25519", "typ": "cap+jwt", "kid": "broker-1"});
+    let mut shown = 0;
+    for (max, decimals) in [1, 99, 100, 101, 12345, 20000, 99999]
+        .into_iter()
+        .flat_map(|max| [(max, 0), (max, 1), (max, 2), (max, 3)])
+    {
+        for (least, most) in [(1, 100_000), (max, max), (2, max.max(2)), (1, max)] {
+            let mut claims = token.root.clone();
+            let entry = &mut claims["authorization_details"][0];
+            entry["constraints"]["amount"] =
+                json!({"constraint_type": "range", "min": least, "max": most});
+            entry["limits"] =
+                json!([{"type": "spend", "max": max, "currency": "EUR", "decimals": decimals}]);
+            let forged = signed(&header, &claims, "broker-1");
+            let ask = |cents: i64| world.decide(&Call::refund(&token, cents).chain(forged.clone()));
+            let told = describe(&bundle, json!({"claims": claims}).to_string().as_bytes());
+            let told: Value = serde_json::from_str(&told).unwrap();
+            let Some(text) = told["text"].as_str() else {
+                assert!(
+                    [least, max].map(ask).iter().all(|code| code != "allowed"),
+                    "{told}"
+                );
+                continue;
+            };
+            shown += 1;
+            let cents = |words: &str| -> i64 {
+                let number = number(text, words);
+                let (whole, fraction) = number.split_once('.').unwrap();
+                assert_eq!(fraction.len(), 2, "{number}");
+                format!("{whole}{fraction}").parse().unwrap()
+            };
+            let budget = cents("At most ");
+            let (from, to) = (
+                cents("must be from "),
+                cents(&format!(
+                    "must be from {} to ",
+                    number(text, "must be from ")
+                )),
+            );
+            let end = budget.min(to);
+            for (asked, allowed) in [
+                (from, from <= end),
+                (from - 1, false),
+                (end, from <= end),
+                (end + 1, false),
+            ] {
+                assert_eq!(ask(asked) == "allowed", allowed, "{asked} cents: {text}");
+            }
+        }
+    }
+    assert_eq!(shown, 28, "only those with the decimals of the argument");
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::cedar::{self, Enumerations};
 use crate::error::CompileError;
 use crate::project::{GuardRails, IssuerKey, Manifest, Project};
-use crate::schema::{Action, Argument, Attribute, Labels, Resource, Type};
+use crate::schema::{Action, Argument, Attribute, Labels, Resource, Type, Vocabulary};
 
 const DAY: i64 = 86_400;
 
@@ -190,6 +190,12 @@ fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
     json["target"] = json!(argument.target);
     json["unverified"] = json!(argument.unverified);
     json
+}
+
+/// What an argument is declared to be, as the bundle will have it.
+pub(crate) fn declaration(argument: &Argument, vocabulary: &Vocabulary) -> Json {
+    let enumerations = vocabulary.cedar.as_ref().map(cedar::enumerations);
+    attribute(&argument.attribute, &enumerations.unwrap_or_default())
 }
 
 fn attribute(attribute: &Attribute, enumerations: &Enumerations) -> Json {

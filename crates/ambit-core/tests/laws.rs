@@ -155,7 +155,7 @@ fn entry_matches(entry: &Value, place: Place, args: &Value) -> bool {
                 identifier: None,
                 purpose: "work",
                 args,
-                declared: &|_| true,
+                declared: &constraint::Undescribed,
             };
             match_entry(entry, place, &ask, &Steps::new()).is_ok()
         })

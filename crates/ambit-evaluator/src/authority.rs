@@ -108,7 +108,6 @@ impl<'a> Case<'a> {
     /// What is asked, in the form that entries are matched against. Runs `body` once.
     pub fn with_ask(&self, approved: bool, body: &mut dyn FnMut(&Ask<'_>)) {
         let action = self.bundle.action(self.request.action);
-        let declared = |name: &str| action.is_some_and(|action| action.argument(name).is_some());
         body(&Ask {
             action: self.request.action,
             power: self.request.power,
@@ -118,7 +117,7 @@ impl<'a> Case<'a> {
             identifier: Some(self.request.resource_id),
             purpose: self.request.purpose,
             args: self.arguments,
-            declared: &declared,
+            declared: &action,
         });
     }
 
@@ -254,7 +253,10 @@ fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> D
     let cause = match &miss.cause {
         Cause::Limit(fault) => {
             let denial = Denial::new(Reason::LimitSpend, format!("{place}: {}", fault.admin));
-            return denial.with_remedy(Remedy::of_bound(limit(case, fault, ask)));
+            return match limit(case, fault, ask) {
+                Some(bound) => denial.with_remedy(Remedy::of_bound(bound)),
+                None => denial,
+            };
         }
         Cause::Audiences => {
             let admin = format!(
@@ -279,15 +281,16 @@ fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> D
     })
 }
 
-/// The bound of a budget, for the argument that misses it.
-fn limit(case: &Case<'_>, fault: &budget::Fault<'_>, ask: &Ask<'_>) -> Bound {
+/// The bound of a budget, for the argument that misses it. One that cannot be counted has none.
+fn limit(case: &Case<'_>, fault: &budget::Fault<'_>, ask: &Ask<'_>) -> Option<Bound> {
     let unit = case.unit(fault.argument);
-    Bound {
+    let bound = fault.bound?;
+    Some(Bound {
         argument: String::from(fault.argument),
         asked: constraint::value_text(ask.args.get(fault.argument), unit),
-        allowed: fault.bound.text(unit),
-        ends: fault.bound.ends(),
-    }
+        allowed: bound.text(unit),
+        ends: bound.ends(),
+    })
 }
 
 /// The bound of the argument that misses it; without one, the argument is to be left out.

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use ambit_core::Power;
 use ambit_core::capability::Ask;
-use ambit_core::constraint::{self, Ends, Unit};
+use ambit_core::constraint::{self, Ends, Unit, counted, uncountable};
 use ambit_core::json::Json;
 
 /// Minor units: less is no charge.
@@ -38,7 +38,8 @@ fn spends<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = Spend<'a>> 
 #[derive(Debug)]
 pub(crate) struct Fault<'a> {
     pub(crate) argument: &'a str,
-    pub(crate) bound: Room<'a>,
+    /// What it has room for; nothing where it cannot be counted.
+    pub(crate) bound: Option<Room<'a>>,
     /// For an administrator.
     pub(crate) admin: String,
 }
@@ -98,8 +99,19 @@ pub fn rooms<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = (&'a str
     })
 }
 
-/// The first budget that can never hold this charge.
+/// The first budget that can never hold this charge, or, whatever the power, be counted at all.
 pub(crate) fn fault<'a>(entry: Json<'a>, ask: &Ask<'_>) -> Option<Fault<'a>> {
+    let limits = entry.get("limits").into_iter().flat_map(Json::elements);
+    let uncounted = limits.into_iter().find_map(|limit| {
+        Some(Fault {
+            admin: uncountable(limit, ask.declared)?,
+            argument: counted(limit)?,
+            bound: None,
+        })
+    });
+    if uncounted.is_some() {
+        return uncounted;
+    }
     spends(entry, ask.power).find_map(|spend| spend.fault(ask))
 }
 
@@ -137,7 +149,7 @@ impl<'a> Spend<'a> {
         };
         Some(Fault {
             argument,
-            bound,
+            bound: Some(bound),
             admin,
         })
     }

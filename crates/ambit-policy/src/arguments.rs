@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use ambit_core::json::{Json, Kind, Writer, canonical, sorted_members};
 use ambit_core::minor_units;
 
-use crate::cedar::{Extension, example};
+use crate::cedar::{Extension, canonical_text, example};
 use crate::vocabulary::{Action, Argument};
 
 /// What is wrong with the arguments of a request, and where.
@@ -33,8 +33,9 @@ pub enum FaultKind {
     Number,
 }
 
-/// Writes the arguments in RFC 8785 form with money as minor units: what constraints see and what
-/// the action digest covers. An absent argument stays absent, a `null` stays `null`.
+/// Writes the arguments in RFC 8785 form, money as minor units, values of extension types in the one
+/// spelling that each has: what constraints see, what the action digest covers, what policies judge. An
+/// absent argument stays absent, a `null` stays `null`.
 ///
 /// # Errors
 ///
@@ -128,7 +129,14 @@ fn write_typed(
             out.json(value);
             Ok(())
         }
-        ("ext" | "entity", Kind::String) if is_one_of(type_of, value) => {
+        ("ext", Kind::String) => {
+            let name = extension(type_of).map(Extension::name);
+            let text = name.zip(value.as_str());
+            let text = text.and_then(|(name, text)| canonical_text(name, text));
+            out.string(&text.ok_or_else(wrong)?);
+            Ok(())
+        }
+        ("entity", Kind::String) if is_one_of(type_of, value) => {
             out.json(value);
             Ok(())
         }
@@ -170,18 +178,10 @@ fn write_typed(
     }
 }
 
-/// Whether a string is an extension value of its type, or an entity that an enumeration has.
+/// Whether a string is an entity that an enumeration has, where the type is one.
 fn is_one_of(type_of: Option<Json<'_>>, value: Json<'_>) -> bool {
-    let extension = extension(type_of);
     let ids = type_of.and_then(|type_of| type_of.get("ids"));
-    match (extension, ids) {
-        (Some(extension), _) => {
-            let text = value.as_bytes().unwrap_or_default();
-            extension.constructor().construct(text).is_some()
-        }
-        (None, Some(ids)) => ids.elements().any(|id| id.as_str() == value.as_str()),
-        (None, None) => true,
-    }
+    ids.is_none_or(|ids| ids.elements().any(|id| id.as_str() == value.as_str()))
 }
 
 fn extension(type_of: Option<Json<'_>>) -> Option<Extension> {

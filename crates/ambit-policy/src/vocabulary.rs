@@ -1,9 +1,14 @@
 //! The vocabulary: what actions there are, on what, with which arguments.
 
+use alloc::vec::Vec;
+
+use ambit_core::capability::{Contradiction, contradiction};
+use ambit_core::constraint::{Arguments, Declared};
 use ambit_core::json::{Json, Kind};
 use ambit_core::{Power, Powers};
 
 use crate::Bundle;
+use crate::cedar::canonical_text;
 
 /// The language of `@label`; other languages have annotations of their own (`@label_de`).
 const LABEL_LANGUAGE: &str = "en";
@@ -22,6 +27,21 @@ impl Bundle<'_> {
         let actions = self.root().get("actions").map(Json::members);
         let actions = actions.into_iter().flatten();
         actions.map(|(name, action)| (name, Action(action)))
+    }
+
+    /// The first bound of an entry that the vocabulary contradicts for one of the actions that it names.
+    /// Actions that are not in the vocabulary are left out.
+    #[must_use]
+    pub fn contradiction(&self, entry: Json<'_>) -> Option<Contradiction> {
+        let names = entry.get("actions").into_iter().flat_map(Json::elements);
+        let actions: Vec<Action<'_>> = names
+            .filter_map(|name| self.action(name.as_str()?))
+            .collect();
+        let actions: Vec<&dyn Arguments> = actions
+            .iter()
+            .map(|action| -> &dyn Arguments { action })
+            .collect();
+        contradiction(entry, &actions)
     }
 
     /// The label of a resource type in a language.
@@ -116,6 +136,12 @@ impl<'a> Action<'a> {
     }
 }
 
+impl Arguments for Action<'_> {
+    fn declared(&self, name: &str) -> Option<Declared<'_>> {
+        Some(self.argument(name)?.declared())
+    }
+}
+
 /// What the schema says about one argument (or one attribute of a record argument).
 #[derive(Clone, Copy, Debug)]
 pub struct Argument<'a>(pub(crate) Json<'a>);
@@ -186,6 +212,13 @@ impl<'a> Argument<'a> {
             innermost = element;
         }
         Some(innermost)
+    }
+
+    /// What bounds on it are judged by.
+    #[must_use]
+    pub fn declared(self) -> Declared<'a> {
+        let kind = self.type_of().unwrap_or(Json::null());
+        Declared::new(kind, self.money(), canonical_text)
     }
 
     pub(crate) fn type_of(self) -> Option<Json<'a>> {

@@ -9,7 +9,7 @@ mod words;
 
 use alloc::string::String;
 
-use ambit_core::describe::{Fault, entry};
+use ambit_core::describe::{Fault, Locale, Phrase, entry};
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_policy::Bundle;
 
@@ -89,7 +89,10 @@ fn document<'r>(bundle: &Bundle<'_>, request: &'r [u8]) -> Result<Document<'r>, 
 /// label. Not what people consent to.
 #[must_use]
 pub fn capability_line(bundle: &Bundle<'_>, capability: Json<'_>) -> String {
-    entry(capability, &Words(bundle))
+    match bundle.contradiction(capability) {
+        Some(_) => Phrase::Malformed.text(Locale::En).into(),
+        None => entry(capability, &Words(bundle)),
+    }
 }
 
 /// The consent text of a grant, and what a receipt for it names.

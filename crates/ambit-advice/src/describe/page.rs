@@ -249,13 +249,19 @@ fn told(
         true => &[Place::Root],
         false => &[Place::Root, Place::Manifest],
     };
-    let one = |(at, entry)| match capability(entry, places, &words, question.locale) {
-        Ok(told) => Ok(Item {
-            told,
-            status: None,
-            before: None,
-        }),
-        Err(fault) => Err(NoText::of(list, at, fault)),
+    let one = |(at, entry)| {
+        let told = capability(entry, places, &words, question.locale).and_then(|told| {
+            words.enforced(entry)?;
+            Ok(told)
+        });
+        match told {
+            Ok(told) => Ok(Item {
+                told,
+                status: None,
+                before: None,
+            }),
+            Err(fault) => Err(NoText::of(list, at, fault)),
+        }
     };
     entries.elements().enumerate().map(one).collect()
 }

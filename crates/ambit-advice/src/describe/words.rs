@@ -1,12 +1,50 @@
 //! A bundle as the source of words.
 
-use ambit_core::constraint::Unit;
-use ambit_core::describe::{Effect, Locale, Term, Tier, Vocabulary};
+use ambit_core::constraint::{Arguments as _, Declared, Unit, lists_values};
+use ambit_core::describe::{Effect, Fault, Locale, Term, Tier, Vocabulary};
+use ambit_core::json::Json;
 use ambit_core::{Power, Powers};
 use ambit_policy::Bundle;
 
 /// The vocabulary of a bundle.
 pub(crate) struct Words<'b>(pub(crate) &'b Bundle<'b>);
+
+impl Words<'_> {
+    /// Whether what is told of an entry is what is enforced.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] for a bound that the vocabulary contradicts, since the entry then never matches; and for
+    /// values with money inside, whose digits after the point have no place in a sentence.
+    pub(super) fn enforced(&self, entry: Json<'_>) -> Result<(), Fault> {
+        if let Some(found) = self.0.contradiction(entry) {
+            return Err(Fault {
+                code: "describe.contradiction",
+                member: found.member,
+                detail: found.detail,
+            });
+        }
+        let actions = entry.get("actions").into_iter().flat_map(Json::elements);
+        let actions = actions.filter_map(|name| self.0.action(name.as_str()?));
+        for action in actions {
+            let specs = entry.get("constraints").into_iter().flat_map(Json::members);
+            for (name, _) in specs.filter(|(_, spec)| lists_values(*spec)) {
+                let declared = action.declared(name);
+                if declared.is_some_and(Declared::hides_money) {
+                    return Err(Fault {
+                        code: "describe.no_text",
+                        member: alloc::format!("constraints.{name}"),
+                        detail:
+                            "values with money inside have no words: bound how many there are, or \
+                                 leave it to the policies"
+                                .into(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Vocabulary for Words<'_> {
     fn label(&self, term: Term<'_>, locale: Locale) -> Option<&str> {

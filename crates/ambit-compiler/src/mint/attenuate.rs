@@ -1,14 +1,14 @@
 //! A further block: what a holder passes on, offline.
 
 use ambit_core::capability::Place;
-use ambit_core::json::{Document, Profile};
+use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::limits::TOKEN_BLOCKS;
 use ambit_policy::Bundle;
 use ambit_token::PublicKey;
 use ambit_token::jwk::THUMBPRINT_URN;
 use serde_json::{Map, Value};
 
-use super::root::check_form;
+use super::root::{check_fit, check_form};
 use super::{Draft, Filler, read_claims};
 use crate::encoding::{base64url, from_base64url, sha256};
 use crate::error::CompileError;
@@ -49,7 +49,7 @@ const MAY: &[&str] = &[
 /// # Errors
 ///
 /// `mint.claims`, `mint.holder` (the key does not hold the chain, or no next holder is given),
-/// `mint.entry`, `token.format` for what is no chain, `token.expired`, `chain.depth`,
+/// `mint.entry`, `mint.contradiction` (where the policy is given), `token.format` for what is no chain, `token.expired`, `chain.depth`,
 /// `chain.exp_extended`, `chain.jti`.
 pub fn attenuate<'a>(
     chain: &'a str,
@@ -75,7 +75,7 @@ pub fn attenuate<'a>(
     check_holder(parent, key)?;
     fill(&mut filler, parent, parents.len(), key, options)?;
     compare(&filler, &parents)?;
-    check_entries(&filler.claims)?;
+    check_entries(&filler.claims, &parents, options.bundle)?;
     Ok(Draft {
         claims: filler.claims,
         filled: filler.filled,
@@ -210,15 +210,63 @@ fn compare(filler: &Filler, parents: &[Parent<'_>]) -> Result<(), CompileError> 
     Ok(())
 }
 
-fn check_entries(claims: &Map<String, Value>) -> Result<(), CompileError> {
+fn check_entries(
+    claims: &Map<String, Value>,
+    parents: &[Parent<'_>],
+    bundle: Option<&Bundle<'_>>,
+) -> Result<(), CompileError> {
     let entries = claims.get("authorization_details");
     let text = entries.map(Value::to_string).unwrap_or_default();
-    let document = Document::parse(text.as_bytes(), Profile::Signed).map_err(|_| {
+    let missing = |_| {
         let message = "`authorization_details` is missing: say what is passed on";
         CompileError::new("mint.claims", message)
-    })?;
+    };
+    let document = Document::parse(text.as_bytes(), Profile::Signed).map_err(missing)?;
     for (at, entry) in document.root().elements().enumerate() {
         check_form(entry, at, Place::Derived)?;
+        let Some(bundle) = bundle else { continue };
+        if entry.get("actions").is_some() {
+            check_fit(entry, at, bundle)?;
+        } else {
+            check_some(entry, at, parents, bundle)?;
+        }
     }
     Ok(())
+}
+
+/// An entry that names no action means those of the root: for one of them it must be able to match.
+fn check_some(
+    entry: Json<'_>,
+    at: usize,
+    parents: &[Parent<'_>],
+    bundle: &Bundle<'_>,
+) -> Result<(), CompileError> {
+    let root = parents
+        .first()
+        .and_then(|root| root.claims.get("authorization_details"));
+    let granted = root.and_then(Value::as_array).into_iter().flatten();
+    let actions = granted
+        .filter_map(|granted| granted.get("actions")?.as_array())
+        .flatten();
+    let mut fault = Ok(());
+    for action in actions {
+        let mut named: Map<String, Value> =
+            serde_json::from_str(&written(entry)).unwrap_or_default();
+        named.insert("actions".to_owned(), Value::from(vec![action.clone()]));
+        let named = Value::Object(named).to_string();
+        let Ok(named) = Document::parse(named.as_bytes(), Profile::Signed) else {
+            continue;
+        };
+        fault = check_fit(named.root(), at, bundle);
+        if fault.is_ok() {
+            break;
+        }
+    }
+    fault
+}
+
+fn written(json: Json<'_>) -> String {
+    let mut out = Writer::default();
+    out.json(json);
+    out.finish()
 }

@@ -41,9 +41,9 @@ pub struct RootOptions<'a> {
 /// # Errors
 ///
 /// `mint.claims` for what is not a JSON object of our profile; `mint.exp`, `mint.life`,
-/// `mint.holder`; `policy.expired`; `mint.entry` for a capability that could never match;
-/// `mint.approver` for one that names an approver whom the manifest does not name; `mint.audience`
-/// for one with limits in a token for several audiences;
+/// `mint.holder`; `policy.expired`; `mint.entry` and `mint.contradiction` for a capability that could
+/// never match; `mint.approver` for one that names an approver whom the manifest does not name;
+/// `mint.audience` for one with limits in a token for several audiences;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
 /// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
 /// `approval.…` for one that is no yes to exactly these claims, and `describe.…` when they have no
@@ -179,6 +179,7 @@ fn check_entries(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<Vec<String>, C
             );
             return Err(CompileError::new("mint.audience", message));
         }
+        check_fit(entry, at, bundle)?;
         beyond(entry, manifest, &mut exceeds);
     }
     exceeds.dedup();
@@ -241,6 +242,24 @@ fn approvers(entry: Json<'_>) -> impl Iterator<Item = &str> {
     let demands = [requires, entry.get("consent")].into_iter().flatten();
     let named = demands.filter_map(|demand| demand.get("approvers"));
     named.flat_map(Json::elements).filter_map(Json::as_str)
+}
+
+/// A bound that the vocabulary contradicts: the evaluator would not use such a capability.
+pub(super) fn check_fit(
+    entry: Json<'_>,
+    at: usize,
+    bundle: &Bundle<'_>,
+) -> Result<(), CompileError> {
+    let Some(found) = bundle.contradiction(entry) else {
+        return Ok(());
+    };
+    let message = format!(
+        "capability {}, `{}`, would never match: {}",
+        at + 1,
+        found.member,
+        found.detail
+    );
+    Err(CompileError::new("mint.contradiction", message))
 }
 
 fn check_bounds(claims: Json<'_>, manifest: Manifest<'_>) -> Result<(), CompileError> {

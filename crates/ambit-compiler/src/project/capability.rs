@@ -40,7 +40,11 @@ pub(super) fn read(
         } else {
             Actions::new()
         };
-        insert(&mut entry, "limits", limit::read(file, value, &named));
+        insert(
+            &mut entry,
+            "limits",
+            limit::read(file, value, &named, known),
+        );
     }
     if let Some(value) = reader.get("requires") {
         insert(&mut entry, "requires", requires::read(file, value));
@@ -343,6 +347,9 @@ fn argument(
         argument: declared,
     };
     let spec = constraint::read(file, value, target)?;
+    if let Some(vocabulary) = vocabulary.filter(|_| sound) {
+        contradicted(file, name, value, &spec, actions, vocabulary);
+    }
     for (action, declared) in actions {
         if !declared.args.contains_key(name.text) && !constraint::accepts_absence(&spec) {
             file.warning(
@@ -357,6 +364,25 @@ fn argument(
         }
     }
     Some(spec)
+}
+
+/// Refuses a bound that one of the actions contradicts: those may declare the argument differently.
+fn contradicted(
+    file: File<'_>,
+    name: &Text<'_>,
+    value: &Value<'_>,
+    spec: &Json,
+    actions: &Actions<'_>,
+    vocabulary: &Vocabulary,
+) {
+    let before = file.sink.errors();
+    for (_, action) in actions {
+        if let Some(argument) = action.args.get(name.text)
+            && file.sink.errors() == before
+        {
+            super::fit::check(file, value, spec, argument, vocabulary, name.text);
+        }
+    }
 }
 
 fn has(actions: &Actions<'_>) -> String {

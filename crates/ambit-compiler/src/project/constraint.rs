@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::kinds::{KINDS, Kind, Shape};
 use super::number;
 use crate::reader::{File, Value, kind as kind_of};
-use crate::schema::{Argument, Type};
+use crate::schema::Argument;
 use crate::suggest;
 
 /// What a constraint is for: the argument's name, and what the actions declare it as.
@@ -27,14 +27,7 @@ impl Target<'_> {
 pub(super) fn read(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
     let before = file.sink.errors();
     let json = spec(file, value, target)?;
-    if file.sink.errors() > before {
-        return None;
-    }
-    let declared = target.argument.map(|argument| &argument.attribute.kind);
-    if let Some(declared) = declared {
-        super::fit::check(file, value, &json, declared, target.name);
-    }
-    Some(json)
+    (file.sink.errors() == before).then_some(json)
 }
 
 fn spec(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
@@ -218,24 +211,4 @@ fn check_form(file: File<'_>, value: &Value<'_>, kind: &Kind, json: &Json) {
 /// Whether a constraint accepts an absent argument.
 pub(super) fn accepts_absence(json: &Json) -> bool {
     json.get("constraint_type").and_then(Json::as_str) == Some("optional")
-}
-
-/// The argument type that a kind looks at, for [`super::fit`].
-pub(super) fn wants(kind: &str, declared: &Type) -> bool {
-    match kind {
-        "range" => matches!(declared, Type::Long | Type::Json),
-        "like" | "email_domain" | "url" | "subpath" => {
-            matches!(
-                declared,
-                Type::String | Type::Json | Type::Entity(_) | Type::Extension(_)
-            )
-        }
-        "cidr" => matches!(
-            declared,
-            Type::String | Type::Json | Type::Extension("ipaddr")
-        ),
-        "each" | "subset" | "contains" | "count" => matches!(declared, Type::Set(_) | Type::Json),
-        "not_one_of" => !matches!(declared, Type::Set(_) | Type::Record(_)),
-        _ => true,
-    }
 }

@@ -1,93 +1,67 @@
-//! Constraints that are well-formed, but can never match an argument of its declared type.
+//! Bounds that are well-formed, but that the schema contradicts. The rule is the evaluator's
+//! ([`Declared::misfit`], [`uncountable`]); this gives it the schema in the form in which bundles have it.
 
+use ambit_core::capability::why;
+use ambit_core::constraint::{Arguments, Declared, uncountable};
+use ambit_core::json::{Document, Profile};
+use ambit_policy::cedar::canonical_text;
 use serde_json::Value as Json;
 
-use super::constraint::wants;
+use crate::build;
 use crate::reader::{File, Value};
-use crate::schema::Type;
+use crate::schema::{Action, Argument, Vocabulary};
 
-/// Warns about a constraint that never matches.
-pub(super) fn check(file: File<'_>, place: &Value<'_>, spec: &Json, declared: &Type, name: &str) {
-    if let Some(kind) = misfit(spec, declared) {
-        file.warning(
-            "project.never_matches",
+/// Refuses a constraint that the type of its argument contradicts.
+pub(super) fn check(
+    file: File<'_>,
+    place: &Value<'_>,
+    spec: &Json,
+    argument: &Argument,
+    vocabulary: &Vocabulary,
+    name: &str,
+) {
+    let json = build::declaration(argument, vocabulary).to_string();
+    let spec = spec.to_string();
+    let read = |text| Document::parse(text, Profile::Signed).ok();
+    let (Some(json), Some(spec)) = (read(json.as_bytes()), read(spec.as_bytes())) else {
+        return;
+    };
+    let money = argument.attribute.money;
+    let kind = json.root().get("type");
+    let declared = kind.map(|kind| Declared::new(kind, money, canonical_text));
+    let misfit = declared.and_then(|declared| Some((declared, declared.misfit(spec.root())?)));
+    if let Some((declared, misfit)) = misfit {
+        file.error(
+            "project.contradiction",
             place.span(),
-            format!(
-                "`{kind}` never matches here: `{name}` is {}",
-                words(declared)
-            ),
-            "use a constraint for that type, or change the type in the schema",
+            format!("this can never hold for `{name}`"),
+            why(misfit, declared),
         );
     }
 }
 
-/// The kind inside `spec` that cannot match a value of the type.
-fn misfit<'a>(spec: &'a Json, declared: &Type) -> Option<&'a str> {
-    let kind = spec.get("constraint_type")?.as_str()?;
-    if !wants(kind, declared) {
-        return Some(kind);
-    }
-    let inner = |member: &str| spec.get(member);
-    match (kind, declared) {
-        ("optional", _) => misfit(inner("constraint")?, declared),
-        ("each", Type::Set(element)) => misfit(inner("constraint")?, element),
-        ("all", _) => inner("constraints")?
-            .as_array()?
-            .iter()
-            .find_map(|spec| misfit(spec, declared)),
-        ("any", _) => {
-            let all = inner("constraints")?.as_array()?;
-            let first = all
-                .iter()
-                .map(|spec| misfit(spec, declared))
-                .collect::<Option<Vec<_>>>()?;
-            first.first().copied()
-        }
-        ("exact", _) => (!holds(inner("value")?, declared)).then_some(kind),
-        ("one_of" | "not_one_of", _) => {
-            none_holds(inner("values").or_else(|| inner("excluded"))?, declared).then_some(kind)
-        }
-        ("subset" | "contains", Type::Set(element)) => {
-            none_holds(inner("values")?, element).then_some(kind)
-        }
-        _ => None,
+/// An action of the schema, as the rule sees it.
+struct Declarations<'a>(&'a Document<'a>);
+
+impl Arguments for Declarations<'_> {
+    fn declared(&self, name: &str) -> Option<Declared<'_>> {
+        let argument = self.0.root().get(name)?;
+        let money = argument.get("money").and_then(|money| money.as_int());
+        let money = money.and_then(|money| u32::try_from(money).ok());
+        Some(Declared::new(argument.get("type")?, money, canonical_text))
     }
 }
 
-fn none_holds(values: &Json, declared: &Type) -> bool {
-    values
-        .as_array()
-        .is_some_and(|values| !values.iter().any(|value| holds(value, declared)))
-}
-
-/// Whether an argument of the type can have this value.
-fn holds(value: &Json, declared: &Type) -> bool {
-    match declared {
-        Type::Json => true,
-        Type::String | Type::Entity(_) | Type::Extension(_) => value.is_string(),
-        Type::Long => value.is_i64(),
-        Type::Bool => value.is_boolean(),
-        Type::Set(element) => value
-            .as_array()
-            .is_some_and(|values| values.iter().all(|value| holds(value, element))),
-        Type::Record(_) => value.is_object(),
-    }
-}
-
-fn words(declared: &Type) -> &'static str {
-    match declared {
-        Type::String => "a String",
-        Type::Long => "a Long",
-        Type::Bool => "a Bool",
-        Type::Json => "any JSON value",
-        Type::Set(_) => "a Set",
-        Type::Record(_) => "a record",
-        Type::Entity(_) => "an entity",
-        Type::Extension(name) => match *name {
-            "ipaddr" => "an ipaddr",
-            "decimal" => "a decimal",
-            "datetime" => "a datetime",
-            _ => "a duration",
-        },
-    }
+/// Why a budget cannot be counted for an action, in words.
+pub(super) fn budget(limit: &Json, action: &Action, vocabulary: &Vocabulary) -> Option<String> {
+    let declarations: serde_json::Map<String, Json> = action
+        .args
+        .iter()
+        .map(|(name, one)| (name.clone(), build::declaration(one, vocabulary)))
+        .collect();
+    let declarations = Json::Object(declarations).to_string();
+    let declarations = Document::parse(declarations.as_bytes(), Profile::Signed).ok()?;
+    let limit = limit.to_string();
+    let limit = Document::parse(limit.as_bytes(), Profile::Signed).ok()?;
+    uncountable(limit.root(), &Declarations(&declarations))
 }

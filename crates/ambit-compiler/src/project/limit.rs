@@ -7,11 +7,17 @@ use toml::de::DeTable;
 use super::capability::Actions;
 use super::number;
 use crate::reader::{File, Reader, Value};
+use crate::schema::Vocabulary;
 use crate::suggest;
 
 const EXAMPLE: &str = "limits = [{ type = \"spend\", argument = \"amount\", currency_argument = \"currency\", max = 50000, currency = \"EUR\", decimals = 2 }]";
 
-pub(super) fn read(file: File<'_>, value: &Value<'_>, actions: &Actions<'_>) -> Option<Json> {
+pub(super) fn read(
+    file: File<'_>,
+    value: &Value<'_>,
+    actions: &Actions<'_>,
+    vocabulary: Option<&Vocabulary>,
+) -> Option<Json> {
     let tables = file.tables(value, "limits", EXAMPLE)?;
     if tables.is_empty() {
         file.error(
@@ -24,10 +30,39 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>, actions: &Actions<'_>) -> 
     }
     let mut limits = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(file, table, "a limit", span);
-        limits.extend(limit(reader, table, actions));
+        let before = file.sink.errors();
+        let reader = Reader::new(file, table, "a limit", span.clone());
+        let read = limit(reader, table, actions);
+        if let (Some(limit), Some(vocabulary), true) =
+            (&read, vocabulary, file.sink.errors() == before)
+        {
+            check(file, span, limit, actions, vocabulary);
+        }
+        limits.extend(read);
     }
     Some(Json::Array(limits))
+}
+
+/// Refuses a budget that cannot be counted for one of the actions.
+fn check(
+    file: File<'_>,
+    place: core::ops::Range<usize>,
+    limit: &Json,
+    actions: &Actions<'_>,
+    vocabulary: &Vocabulary,
+) {
+    let why = |action| super::fit::budget(limit, action, vocabulary);
+    let fault = actions
+        .iter()
+        .find_map(|(name, action)| Some((name, why(action)?)));
+    if let Some((action, why)) = fault {
+        file.error(
+            "project.contradiction",
+            place,
+            format!("this budget can never be counted for `{action}`: {why}"),
+            "say which arguments it counts: `argument = …`, `currency_argument = …`, `decimals` as in their `@unit`",
+        );
+    }
 }
 
 fn limit(mut reader: Reader<'_, '_>, table: &DeTable<'_>, actions: &Actions<'_>) -> Option<Json> {

@@ -4,15 +4,17 @@
 //! Limits, logins and approvals that an entry names are not judged here: a match only says that
 //! the entry speaks of this action, on this, for this purpose, in these bounds.
 
+mod fit;
 mod form;
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::constraint;
+use crate::constraint::{self, Arguments};
 use crate::json::Json;
 use crate::limits::CONSTRAINTS;
 use crate::{Power, Powers, Reason, Steps};
+pub use fit::{Contradiction, contradiction, why};
 pub(crate) use form::Entry;
 
 /// The rank of a miss that only arguments cause.
@@ -38,8 +40,8 @@ pub struct Ask<'a> {
     pub purpose: &'a str,
     /// An object of the arguments, money already in minor units.
     pub args: Json<'a>,
-    /// Whether the schema declares an argument of this name for the action.
-    pub declared: &'a dyn Fn(&str) -> bool,
+    /// What the schema declares the arguments of the action to be.
+    pub declared: &'a dyn Arguments,
 }
 
 impl Ask<'_> {
@@ -229,7 +231,10 @@ pub fn broken<'a>(
     constraints
         .filter(|(name, _)| *name != "*")
         .map(|(name, spec)| (name, spec, argument(ask, name, steps)))
-        .filter(|(_, spec, value)| !constraint::matches(*spec, *value, steps))
+        .filter(|(name, spec, value)| {
+            let declared = ask.declared.declared(name);
+            !constraint::matches_declared(*spec, *value, declared, steps)
+        })
         .collect()
 }
 
@@ -331,7 +336,7 @@ fn faults<'a>(entry: Json<'a>, place: Place, ask: &Ask<'a>, steps: &Steps) -> us
 fn covers(constraints: Option<Json<'_>>, name: &str, ask: &Ask<'_>) -> bool {
     constraints.is_some_and(|constraints| {
         (name != "*" && constraints.get(name).is_some())
-            || (constraints.get("*").is_some() && (ask.declared)(name))
+            || (constraints.get("*").is_some() && ask.declared.declared(name).is_some())
     })
 }
 
@@ -361,7 +366,8 @@ impl<'a> Entry<'a> {
     ) -> Result<(), Mismatch<'a>> {
         for (name, spec) in self.constraints.into_iter().flat_map(Json::members) {
             let value = argument(ask, name, steps);
-            if name != "*" && !constraint::holds(spec, value, steps) {
+            let declared = || ask.declared.declared(name);
+            if name != "*" && !constraint::holds(spec, value, declared(), steps) {
                 return Err(Mismatch::Constraint {
                     argument: name,
                     spec,

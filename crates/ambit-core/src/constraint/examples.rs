@@ -183,7 +183,7 @@ impl<'a> Examples<'a, '_> {
 
     /// Whether the list has the value; without steps it does not.
     fn is_listed(&self, list: Option<Json<'a>>, value: Json<'a>) -> bool {
-        list.is_some_and(|list| values::listed(list, value, self.steps))
+        list.is_some_and(|list| values::listed(list, value, None, self.steps))
     }
 
     fn push(&mut self, value: Option<String>) {

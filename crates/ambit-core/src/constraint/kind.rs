@@ -1,9 +1,11 @@
-//! The kinds of TOKEN.md's table: their names, their members, their reasons.
+//! The kinds of TOKEN.md's table: their names, their members, the types of arguments that they bound,
+//! their reasons.
 
+use super::declared::class::{ADDRESS, ANY, INTEGER, JSON, LIST, SCALAR, TEXT, TEXTUAL};
 use crate::Reason;
 
 macro_rules! kinds {
-    ($($variant:ident $name:literal [$($member:literal),*] $reason:ident;)+) => {
+    ($($variant:ident $name:literal [$($member:literal),*] ($classes:expr) $reason:ident;)+) => {
         /// What a constraint is, by its `constraint_type`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Kind {
@@ -11,6 +13,19 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// All of them.
+            pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its name.
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The classes of types whose values it can match.
+            pub(super) const fn classes(self) -> u16 {
+                match self { $(Self::$variant => $classes,)+ }
+            }
+
             /// The kind with this name. An unknown one makes the constraint malformed.
             pub(super) fn from_name(name: &str) -> Option<Self> {
                 match name {
@@ -33,21 +48,21 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Exact "exact" ["value"] ConstraintExact;
-    OneOf "one_of" ["values"] ConstraintOneOf;
-    NotOneOf "not_one_of" ["excluded"] ConstraintNotOneOf;
-    Range "range" ["min", "max"] ConstraintRange;
-    Like "like" ["pattern"] ConstraintLike;
-    EmailDomain "email_domain" ["values"] ConstraintEmailDomain;
-    Url "url" ["schemes", "hosts", "path_prefix"] ConstraintUrl;
-    Subpath "subpath" ["root"] ConstraintSubpath;
-    Cidr "cidr" ["ranges"] ConstraintCidr;
-    Each "each" ["constraint"] ConstraintEach;
-    Subset "subset" ["values"] ConstraintSubset;
-    Contains "contains" ["values"] ConstraintContains;
-    Count "count" ["min", "max"] ConstraintCount;
-    All "all" ["constraints"] ConstraintAll;
-    Any "any" ["constraints"] ConstraintAny;
-    Optional "optional" ["constraint"] ConstraintOptional;
-    Wildcard "wildcard" [] ConstraintWildcard;
+    Exact "exact" ["value"] (ANY) ConstraintExact;
+    OneOf "one_of" ["values"] (ANY) ConstraintOneOf;
+    NotOneOf "not_one_of" ["excluded"] (SCALAR) ConstraintNotOneOf;
+    Range "range" ["min", "max"] (INTEGER | JSON) ConstraintRange;
+    Like "like" ["pattern"] (TEXTUAL) ConstraintLike;
+    EmailDomain "email_domain" ["values"] (TEXTUAL) ConstraintEmailDomain;
+    Url "url" ["schemes", "hosts", "path_prefix"] (TEXTUAL) ConstraintUrl;
+    Subpath "subpath" ["root"] (TEXTUAL) ConstraintSubpath;
+    Cidr "cidr" ["ranges"] (TEXT | JSON | ADDRESS) ConstraintCidr;
+    Each "each" ["constraint"] (LIST | JSON) ConstraintEach;
+    Subset "subset" ["values"] (LIST | JSON) ConstraintSubset;
+    Contains "contains" ["values"] (LIST | JSON) ConstraintContains;
+    Count "count" ["min", "max"] (LIST | JSON) ConstraintCount;
+    All "all" ["constraints"] (ANY) ConstraintAll;
+    Any "any" ["constraints"] (ANY) ConstraintAny;
+    Optional "optional" ["constraint"] (ANY) ConstraintOptional;
+    Wildcard "wildcard" [] (ANY) ConstraintWildcard;
 }

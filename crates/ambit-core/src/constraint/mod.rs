@@ -20,6 +20,7 @@
 
 mod characters;
 mod cidr;
+mod declared;
 mod email;
 mod examples;
 mod form;
@@ -40,6 +41,7 @@ use crate::describe::phrases::Locale;
 use crate::describe::speech::{Speech, Style};
 use crate::json::Json;
 use crate::{Reason, Steps};
+pub use declared::{Arguments, Canonical, Declared, Misfit, Undescribed, counted, uncountable};
 use examples::Examples;
 use kind::Kind;
 use spec::Spec;
@@ -80,12 +82,39 @@ pub fn well_formed(spec: Json<'_>) -> bool {
 /// nothing either.
 #[must_use]
 pub fn matches(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> bool {
-    well_formed(spec) && holds(spec, argument, steps)
+    well_formed(spec) && holds(spec, argument, None, steps)
 }
 
-/// [`matches()`] for a constraint that is known to be well-formed.
-pub(crate) fn holds(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> bool {
-    Spec::read(spec).is_some_and(|spec| spec.holds(argument, steps))
+/// [`matches()`] for an argument that is declared, in its normal form: values of extension types are
+/// compared as they are read, and a bound that the type contradicts ([`Declared::misfit`]) matches
+/// nothing, not even an absent argument.
+#[must_use]
+pub fn matches_declared(
+    spec: Json<'_>,
+    argument: Option<Json<'_>>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
+    well_formed(spec) && holds(spec, argument, declared, steps)
+}
+
+/// [`matches_declared`] for a constraint that is known to be well-formed.
+pub(crate) fn holds(
+    spec: Json<'_>,
+    argument: Option<Json<'_>>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
+    Spec::read(spec).is_some_and(|spec| {
+        spec.holds(argument, declared, steps)
+            && declared.is_none_or(|declared| declared.misfit_of(spec).is_none())
+    })
+}
+
+/// Whether `spec` lists whole values somewhere inside it, to which the argument is compared.
+#[must_use]
+pub fn lists_values(spec: Json<'_>) -> bool {
+    Spec::read(spec).is_some_and(Spec::lists_values)
 }
 
 /// Why a value that `spec` does not match is refused. A constraint of no known kind spoils its

@@ -1,5 +1,6 @@
 //! One constraint, its members found, and the dispatch to its matcher.
 
+use super::declared::{Declared, same};
 use super::kind::Kind;
 use super::{cidr, email, like, subpath, url, values};
 use crate::Steps;
@@ -29,16 +30,44 @@ impl<'a> Spec<'a> {
         Some(Self { kind, members })
     }
 
+    /// Whether whole values stand in it that the argument is compared to.
+    pub(super) fn lists_values(self) -> bool {
+        let [first, ..] = self.members;
+        match self.kind {
+            Kind::Exact | Kind::OneOf | Kind::NotOneOf | Kind::Subset | Kind::Contains => true,
+            Kind::Each | Kind::Optional => inner(first).is_some_and(Self::lists_values),
+            Kind::All | Kind::Any => {
+                let mut specs = first.into_iter().flat_map(Json::elements);
+                specs.any(|spec| inner(Some(spec)).is_some_and(Self::lists_values))
+            }
+            Kind::Range
+            | Kind::Like
+            | Kind::EmailDomain
+            | Kind::Url
+            | Kind::Subpath
+            | Kind::Cidr
+            | Kind::Count
+            | Kind::Wildcard => false,
+        }
+    }
+
     /// Whether the argument matches, given that the constraint is well-formed. Every call takes a
-    /// step, so that an empty budget matches nothing.
-    pub(super) fn holds(self, argument: Option<Json<'a>>, steps: &Steps) -> bool {
+    /// step, so that an empty budget matches nothing. With a type, values are compared as it reads
+    /// them, and what does not fit it matches nothing.
+    pub(super) fn holds(
+        self,
+        argument: Option<Json<'a>>,
+        declared: Option<Declared<'_>>,
+        steps: &Steps,
+    ) -> bool {
         let [first, second, third] = self.members;
-        if !steps.take(1) {
+        let fits = |declared: Declared<'_>| self.kind.classes() & declared.class() != 0;
+        if !steps.take(1) || !declared.is_none_or(fits) {
             return false;
         }
         if self.kind == Kind::Optional {
             return argument.is_none_or(Json::is_null)
-                || inner(first).is_some_and(|spec| spec.holds(argument, steps));
+                || inner(first).is_some_and(|spec| spec.holds(argument, declared, steps));
         }
         // Every other kind needs the argument.
         let Some(value) = argument else { return false };
@@ -49,9 +78,9 @@ impl<'a> Spec<'a> {
             return false;
         };
         match self.kind {
-            Kind::Exact => values::same(bound, value, steps),
-            Kind::OneOf => values::listed(bound, value, steps),
-            Kind::NotOneOf => values::not_listed(bound, value, steps),
+            Kind::Exact => same(declared, bound, value, steps),
+            Kind::OneOf => values::listed(bound, value, declared, steps),
+            Kind::NotOneOf => values::not_listed(bound, value, declared, steps),
             Kind::Range => value
                 .as_int()
                 .is_some_and(|value| within(first, second, value)),
@@ -62,12 +91,12 @@ impl<'a> Spec<'a> {
             }
             Kind::Subpath => text(bound, value).is_some_and(|(r, t)| subpath::matches(r, t, steps)),
             Kind::Cidr => text_in(bound, value, cidr::in_ranges, steps),
-            Kind::Each => each(bound, value, steps),
-            Kind::Subset => values::subset(bound, value, steps),
-            Kind::Contains => values::contains(bound, value, steps),
+            Kind::Each => each(bound, value, declared, steps),
+            Kind::Subset => values::subset(bound, value, declared, steps),
+            Kind::Contains => values::contains(bound, value, declared, steps),
             Kind::Count => length(value).is_some_and(|length| within(first, second, length)),
-            Kind::All => every(bound, value, steps),
-            Kind::Any => some(bound, value, steps),
+            Kind::All => every(bound, value, declared, steps),
+            Kind::Any => some(bound, value, declared, steps),
             Kind::Optional | Kind::Wildcard => false,
         }
     }
@@ -105,23 +134,43 @@ fn length(value: Json<'_>) -> Option<i64> {
         .flatten()
 }
 
-fn each<'a>(constraint: Json<'a>, value: Json<'a>, steps: &Steps) -> bool {
+fn each<'a>(
+    constraint: Json<'a>,
+    value: Json<'a>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
+    let declared = declared.map(Declared::element);
     value.kind() == JsonKind::Array
         && Spec::read(constraint).is_some_and(|spec| {
             value
                 .elements()
-                .all(|element| spec.holds(Some(element), steps))
+                .all(|element| spec.holds(Some(element), declared, steps))
         })
 }
 
-fn every<'a>(constraints: Json<'a>, value: Json<'a>, steps: &Steps) -> bool {
+fn every<'a>(
+    constraints: Json<'a>,
+    value: Json<'a>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
     constraints.elements().all(|constraint| {
-        inner(Some(constraint)).is_some_and(|spec| spec.holds(Some(value), steps))
+        inner(Some(constraint)).is_some_and(|spec| spec.holds(Some(value), declared, steps))
     })
 }
 
-fn some<'a>(constraints: Json<'a>, value: Json<'a>, steps: &Steps) -> bool {
+/// One that fits and matches: a `not_one_of` of what are no values of the type matches all of them.
+fn some<'a>(
+    constraints: Json<'a>,
+    value: Json<'a>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
     constraints.elements().any(|constraint| {
-        inner(Some(constraint)).is_some_and(|spec| spec.holds(Some(value), steps))
+        inner(Some(constraint)).is_some_and(|spec| {
+            spec.holds(Some(value), declared, steps)
+                && declared.is_none_or(|declared| declared.misfit_of(spec).is_none())
+        })
     })
 }

@@ -1,5 +1,6 @@
 //! Kinds that compare whole JSON values.
 
+use super::declared::{self, Declared};
 use crate::Steps;
 use crate::json::{Json, Kind, same_value};
 
@@ -8,38 +9,60 @@ pub(super) fn same(bound: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
 }
 
 /// `one_of`: one of the list is the same value.
-pub(super) fn listed(values: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+pub(super) fn listed(
+    values: Json<'_>,
+    value: Json<'_>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
     values
         .elements()
-        .any(|listed| steps.take(1) && same_value(listed, value, steps))
+        .any(|listed| steps.take(1) && declared::same(declared, listed, value, steps))
 }
 
 /// `not_one_of`: of the excluded values' type, and none of them.
-pub(super) fn not_listed(excluded: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+pub(super) fn not_listed(
+    excluded: Json<'_>,
+    value: Json<'_>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
     is_scalar(value)
         && excluded.elements().all(|excluded| {
-            // An empty budget makes `same_value` false, which here would mean a match: so the
-            // budget is asked last, after the comparison that it paid for.
+            // An empty budget makes `same` false, which here would mean a match: so the budget is
+            // asked last, after the comparison that it paid for.
             excluded.kind() == value.kind()
-                && !same_value(excluded, value, steps)
+                && !declared::same(declared, excluded, value, steps)
                 && !steps.exhausted()
         })
 }
 
 /// `subset`: every element is listed.
-pub(super) fn subset(values: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+pub(super) fn subset(
+    values: Json<'_>,
+    value: Json<'_>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
+    let declared = declared.map(Declared::element);
     value.kind() == Kind::Array
         && value
             .elements()
-            .all(|element| steps.take(1) && listed(values, element, steps))
+            .all(|element| steps.take(1) && listed(values, element, declared, steps))
 }
 
 /// `contains`: every listed value occurs.
-pub(super) fn contains(values: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+pub(super) fn contains(
+    values: Json<'_>,
+    value: Json<'_>,
+    declared: Option<Declared<'_>>,
+    steps: &Steps,
+) -> bool {
+    let declared = declared.map(Declared::element);
     value.kind() == Kind::Array
         && values
             .elements()
-            .all(|wanted| steps.take(1) && listed(value, wanted, steps))
+            .all(|wanted| steps.take(1) && listed(value, wanted, declared, steps))
 }
 
 /// A string, an integer or a boolean.

@@ -85,7 +85,8 @@ impl Told {
 /// Why a capability has no text that a person could approve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Stable: `describe.capability`, `describe.no_text`, `describe.same_text`, `describe.too_long`.
+    /// Stable: `describe.capability`, `describe.no_text`, `describe.same_text`, `describe.too_long`. Whoever knows the
+    /// vocabulary adds `describe.contradiction`.
     pub code: &'static str,
     /// Which member of the capability.
     pub member: String,

@@ -67,6 +67,7 @@ impl Speech {
         match (value.kind(), value.as_int()) {
             (_, Some(integer)) => self.integer(integer, unit),
             (Kind::String, _) => self.quoted(value.as_str().unwrap_or_default()),
+            (Kind::Array, _) if matches!(unit, Unit::Money { .. }) => self.amounts(value, unit),
             (Kind::Array | Kind::Object, _) => {
                 let mut json = Writer::default();
                 json.json(value);
@@ -74,6 +75,20 @@ impl Speech {
             }
             _ => text::value(&mut self.out, value, unit, self.style.quote),
         }
+    }
+
+    /// A list of amounts, each in its unit: as JSON it would show minor units.
+    fn amounts(&mut self, list: Json<'_>, unit: Unit<'_>) {
+        self.out.push('[');
+        for (at, value) in list.elements().take(CONSENT_LIST).enumerate() {
+            self.out.push_str(if at > 0 { "; " } else { "" });
+            self.value(value, unit);
+        }
+        if list.len() > CONSENT_LIST {
+            self.cut = true;
+            self.out.push('…');
+        }
+        self.out.push(']');
     }
 
     /// An integer in its unit, with the language's sign for the decimal point.

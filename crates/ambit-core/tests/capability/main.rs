@@ -6,6 +6,7 @@ use ambit_core::capability::{
     Ask, Mismatch, Place, broken, match_entry, powers_for, purposes_for, select, unnamed,
     well_formed,
 };
+use ambit_core::constraint::{Arguments, Declared};
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::{Power, Reason, Steps};
 use serde_json::{Value, json};
@@ -46,8 +47,12 @@ fn args() -> Value {
     json!({"to": "ann@customer.example", "content_type": "text/plain"})
 }
 
-fn declared(name: &str) -> bool {
-    name != "undeclared"
+struct Schema;
+
+impl Arguments for Schema {
+    fn declared(&self, name: &str) -> Option<Declared<'_>> {
+        (name != "undeclared").then_some(Declared::ANYTHING)
+    }
 }
 
 fn ask(args: Json<'_>) -> Ask<'_> {
@@ -60,7 +65,7 @@ fn ask(args: Json<'_>) -> Ask<'_> {
         identifier: Some("c-7"),
         purpose: "contract-renewal",
         args,
-        declared: &declared,
+        declared: &Schema,
     }
 }
 

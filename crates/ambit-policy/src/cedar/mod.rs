@@ -36,7 +36,7 @@ pub use arguments::{attributes, texts};
 pub use authorize::{Selection, Verdict};
 pub(crate) use conform::example;
 pub use entities::Entities;
-pub use extension::{Extension, Function, Ip};
+pub use extension::{Extension, Function, Ip, canonical_text};
 pub use fault::{ErrorKind, Halt, InputFault};
 pub use index::{Dimension, Key, PROBES};
 pub use kind::TypeTag;

@@ -1,5 +1,8 @@
 //! `datetime` and `duration`: signed 64-bit milliseconds.
 
+use alloc::format;
+use alloc::string::String;
+
 /// Milliseconds of a day.
 pub(super) const DAY: i64 = 86_400_000;
 
@@ -128,15 +131,90 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
         .checked_sub(719_468)
 }
 
+/// The first and the last midnight that [`parse`] reads without an offset.
+const FIRST: i64 = -719_528 * DAY;
+const LAST: i64 = 2_932_896 * DAY;
+/// The largest offset, in minutes.
+const OFFSET: i64 = 23 * 60 + 59;
+
+/// The one text of a datetime: in UTC, with milliseconds where there are any. The day before the year 0
+/// and the day after 9999, which an offset reaches, are written with the largest offset. `None` beyond.
+pub(super) fn text(datetime: i64) -> Option<String> {
+    let offset = OFFSET.checked_mul(60_000)?;
+    let (local, zone) = if datetime < FIRST {
+        (datetime.checked_add(offset)?, "+2359")
+    } else if datetime >= LAST.checked_add(DAY)? {
+        (datetime.checked_sub(offset)?, "-2359")
+    } else {
+        (datetime, "Z")
+    };
+    let days = local.div_euclid(DAY);
+    let (year, month, day) = date(days)?;
+    let time = local.rem_euclid(DAY);
+    let part = |unit: i64, most: i64| time.div_euclid(unit).rem_euclid(most);
+    let (hour, minute, second) = (part(3_600_000, 24), part(60_000, 60), part(1000, 60));
+    let millisecond = match time.rem_euclid(1000) {
+        0 => String::new(),
+        rest => format!(".{rest:03}"),
+    };
+    (0..=9999).contains(&year).then(|| {
+        format!(
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{millisecond}{zone}"
+        )
+    })
+}
+
+/// The date of a day counted from 1970-01-01: [`days`] the other way round (Hinnant,
+/// "chrono-compatible low-level date algorithms").
+fn date(days: i64) -> Option<(i64, i64, i64)> {
+    let days = days.checked_add(719_468)?;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let leaps = of_era
+        .div_euclid(1460)
+        .checked_sub(of_era.div_euclid(36_524))?
+        .checked_add(of_era.div_euclid(146_096))?;
+    let year = of_era.checked_sub(leaps)?.div_euclid(365);
+    let before = year
+        .checked_mul(365)?
+        .checked_add(year.div_euclid(4))?
+        .checked_sub(year.div_euclid(100))?;
+    let of_year = of_era.checked_sub(before)?;
+    let march = of_year.checked_mul(5)?.checked_add(2)?.div_euclid(153);
+    let first = march.checked_mul(153)?.checked_add(2)?.div_euclid(5);
+    let day = of_year.checked_sub(first)?.checked_add(1)?;
+    let month = march.checked_add(2)?.rem_euclid(12).checked_add(1)?;
+    let year = era.checked_mul(400)?.checked_add(year)?;
+    let year = year.checked_add(i64::from(month <= 2))?;
+    Some((year, month, day))
+}
+
+/// The one text of a duration: days, hours, minutes, seconds and milliseconds, none of them 0.
+pub(super) fn duration_text(duration: i64) -> String {
+    let sign = if duration < 0 { "-" } else { "" };
+    let mut rest = duration.unsigned_abs();
+    let mut out = String::from(sign);
+    for (name, unit) in UNITS {
+        let unit = unit.unsigned_abs();
+        let count = rest.checked_div(unit).unwrap_or_default();
+        rest = rest.checked_rem(unit).unwrap_or_default();
+        if count > 0 || (duration == 0 && unit == 1) {
+            out.push_str(&format!("{count}{name}"));
+        }
+    }
+    out
+}
+
+/// The units of a duration, in the order in which they are written.
+const UNITS: [(&str, i64); 5] = [
+    ("d", DAY),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
 /// Reads `-?(Nd)?(Nh)?(Nm)?(Ns)?(Nms)?` with at least one part.
 pub(super) fn parse_duration(text: &[u8]) -> Option<i64> {
-    const UNITS: [(&[u8], i64); 5] = [
-        (b"d", DAY),
-        (b"h", 3_600_000),
-        (b"m", 60_000),
-        (b"s", 1000),
-        (b"ms", 1),
-    ];
     let mut text = Cursor(text);
     let sign = if text.accept(b"-") { -1 } else { 1 };
     if text.0.is_empty() {
@@ -155,7 +233,7 @@ pub(super) fn parse_duration(text: &[u8]) -> Option<i64> {
         if digits.is_empty() {
             return None;
         }
-        let (_, scale) = units.find(|(name, _)| *name == unit)?;
+        let (_, scale) = units.find(|(name, _)| name.as_bytes() == unit)?;
         // Written one after another a minus sign or a larger number overflows on its own.
         let part = quantity(digits, sign)?.checked_mul(*scale)?;
         total = total.checked_add(i128::from(part))?;
@@ -173,7 +251,55 @@ fn quantity(digits: &[u8], sign: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, parse, parse_duration, to_date, to_time};
+    use super::{DAY, duration_text, parse, parse_duration, text, to_date, to_time};
+
+    #[test]
+    fn a_value_has_one_text() {
+        let datetimes = [
+            ("2026-12-24", "2026-12-24T00:00:00Z"),
+            ("2026-12-24T01:00:00+0100", "2026-12-24T00:00:00Z"),
+            ("2026-12-23T23:59:59.999-0000", "2026-12-23T23:59:59.999Z"),
+            ("2024-02-29T12:30:15.070Z", "2024-02-29T12:30:15.070Z"),
+            ("0000-01-01T00:00:00+0001", "0000-01-01T23:58:00+2359"),
+            ("0000-01-01T00:00:00+2359", "0000-01-01T00:00:00+2359"),
+            (
+                "9999-12-31T23:59:59.999-2359",
+                "9999-12-31T23:59:59.999-2359",
+            ),
+            ("9999-12-31T23:59:00-0001", "9999-12-31T00:01:00-2359"),
+        ];
+        for (spelling, wanted) in datetimes {
+            let value = parse(spelling.as_bytes()).unwrap();
+            assert_eq!(text(value).as_deref(), Some(wanted), "{spelling}");
+            assert_eq!(parse(wanted.as_bytes()), Some(value), "{wanted}");
+        }
+        let durations = [
+            ("90m", "1h30m"),
+            ("1d2h3m4s5ms", "1d2h3m4s5ms"),
+            ("0d", "0ms"),
+            ("-0s", "0ms"),
+            ("-24h", "-1d"),
+            ("-9223372036854775808ms", "-106751991167d7h12m55s808ms"),
+        ];
+        for (spelling, wanted) in durations {
+            let value = parse_duration(spelling.as_bytes()).unwrap();
+            assert_eq!(duration_text(value), wanted, "{spelling}");
+            assert_eq!(parse_duration(wanted.as_bytes()), Some(value), "{wanted}");
+        }
+    }
+
+    /// Through all of the calendar, beyond both its ends, and by steps that are no multiple of a day.
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let mut value = -719_530 * DAY;
+        while value < 2_932_899 * DAY {
+            if let Some(text) = text(value) {
+                assert_eq!(parse(text.as_bytes()), Some(value), "{text}");
+            }
+            value += DAY * 3 + 7_654_321;
+        }
+        assert_eq!((text(i64::MIN), text(i64::MAX)), (None, None));
+    }
 
     #[test]
     fn what_is_a_datetime() {

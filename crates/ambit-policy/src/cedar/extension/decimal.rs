@@ -1,5 +1,8 @@
 //! `decimal`: a signed 64-bit number of ten-thousandths.
 
+use alloc::format;
+use alloc::string::String;
+
 /// Digits after the point.
 const DIGITS: usize = 4;
 
@@ -29,9 +32,37 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     })
 }
 
+/// The one text of a decimal: no zeros that say nothing, one digit after the point at least.
+pub(super) fn text(decimal: i64) -> String {
+    let units = decimal.unsigned_abs();
+    let (whole, fraction) = (units / 10_000, units % 10_000);
+    let sign = if decimal < 0 { "-" } else { "" };
+    let mut text = format!("{sign}{whole}.{fraction:04}");
+    while text.ends_with('0') && !text.ends_with(".0") {
+        text.pop();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, text};
+
+    #[test]
+    fn a_value_has_one_text() {
+        for (spelling, wanted) in [
+            ("1.00", "1.0"),
+            ("001.2500", "1.25"),
+            ("-0.0", "0.0"),
+            ("-0.5", "-0.5"),
+            ("100.0", "100.0"),
+            ("-922337203685477.5808", "-922337203685477.5808"),
+        ] {
+            let value = parse(spelling.as_bytes()).unwrap();
+            assert_eq!(text(value), wanted, "{spelling}");
+            assert_eq!(parse(wanted.as_bytes()), Some(value), "{wanted}");
+        }
+    }
 
     #[test]
     fn what_is_a_decimal() {

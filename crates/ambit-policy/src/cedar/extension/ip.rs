@@ -1,6 +1,8 @@
 //! `ipaddr`: an IPv4 or IPv6 address with a prefix.
 
-use core::net::IpAddr;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address, or the range that its prefix makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +48,23 @@ impl Ip {
             None => width(v6),
         };
         Self::new(v6, bits, prefix)
+    }
+
+    /// The one text that [`Self::parse`] reads as this: the form of RFC 5952, never with an IPv4 address
+    /// inside; a prefix only where it is not the whole address.
+    pub(super) fn text(self) -> String {
+        let address = Ipv6Addr::from_bits(self.bits);
+        let address = match (self.v6, u32::try_from(self.bits)) {
+            (false, Ok(bits)) => Ipv4Addr::from_bits(bits).to_string(),
+            _ => match (address.to_ipv4_mapped(), address.segments()) {
+                (Some(_), [.., high, low]) => format!("::ffff:{high:x}:{low:x}"),
+                _ => address.to_string(),
+            },
+        };
+        if self.prefix == width(self.v6) {
+            return address;
+        }
+        format!("{address}/{}", self.prefix)
     }
 
     pub(super) const fn is_v4(self) -> bool {
@@ -138,6 +157,21 @@ mod tests {
         ];
         for text in bad {
             assert_eq!(Ip::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_has_one_text() {
+        for (spelling, wanted) in [
+            ("10.0.0.1/32", "10.0.0.1"),
+            ("10.0.0.1/8", "10.0.0.1/8"),
+            ("2001:DB8:0:0::0001/128", "2001:db8::1"),
+            ("0:0:0:0:0:ffff:a00:1", "::ffff:a00:1"),
+            ("::a00:1", "::a00:1"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(ip(spelling).text(), wanted, "{spelling}");
+            assert_eq!(ip(wanted), ip(spelling), "{wanted}");
         }
     }
 

@@ -6,6 +6,8 @@ mod datetime;
 mod decimal;
 mod ip;
 
+use alloc::string::String;
+
 pub use ip::Ip;
 
 use super::fault::ErrorKind;
@@ -53,6 +55,20 @@ impl Extension {
             Self::Datetime => Function::Datetime,
             Self::Duration => Function::Duration,
         }
+    }
+}
+
+/// The one text that every spelling of this value has, for the type with this name in a schema; `None`
+/// for a text that is no value of it.
+#[must_use]
+pub fn canonical_text(kind: &str, text: &str) -> Option<String> {
+    let extension = Extension::from_name(kind)?;
+    match extension.constructor().construct(text.as_bytes())? {
+        Value::Decimal(decimal) => Some(decimal::text(decimal)),
+        Value::Ip(ip) => Some(ip.text()),
+        Value::Datetime(datetime) => datetime::text(datetime),
+        Value::Duration(duration) => Some(datetime::duration_text(duration)),
+        _ => None,
     }
 }
 

@@ -1,0 +1,383 @@
+//! What a vocabulary declares an argument to be, and which bounds that rules out.
+//!
+//! A bound that the vocabulary contradicts cannot hold: [`Declared::misfit`] and
+//! [`Declared::uncountable`] are the rule for all who sign and all who read.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+use super::kind::Kind;
+use super::spec::Spec;
+use super::{values, well_formed};
+use crate::Steps;
+use crate::json::{Json, Kind as JsonKind, same_value};
+
+/// The arguments of one action, as a vocabulary declares them.
+pub trait Arguments {
+    /// The argument with this name; `None` for one that the action does not have.
+    fn declared(&self, name: &str) -> Option<Declared<'_>>;
+}
+
+impl<T: Arguments> Arguments for Option<T> {
+    fn declared(&self, name: &str) -> Option<Declared<'_>> {
+        self.as_ref()?.declared(name)
+    }
+}
+
+/// For tokens without a vocabulary: every argument may be anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Undescribed;
+
+impl Arguments for Undescribed {
+    fn declared(&self, _name: &str) -> Option<Declared<'_>> {
+        Some(Declared::ANYTHING)
+    }
+}
+
+/// Reads the text of a value of an extension type (`datetime`, `decimal` …) and gives the one text that
+/// every spelling of this value has; `None` for a text that is none.
+pub type Canonical = fn(kind: &str, text: &str) -> Option<String>;
+
+/// What an argument is declared to be.
+#[derive(Clone, Copy)]
+pub struct Declared<'a> {
+    /// The type as bundles write it: `{"t": "set", "of": {"t": "long"}}`. Without one, anything.
+    kind: Option<Json<'a>>,
+    money: Option<u32>,
+    canonical: Canonical,
+}
+
+impl fmt::Debug for Declared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Declared")
+            .field("class", &self.class())
+            .field("money", &self.money)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The classes of types that make a difference to a bound; sets of them are sums.
+pub(super) mod class {
+    pub(in crate::constraint) const TEXT: u16 = 1;
+    pub(in crate::constraint) const INTEGER: u16 = 1 << 1;
+    pub(in crate::constraint) const BOOL: u16 = 1 << 2;
+    /// Any JSON value.
+    pub(in crate::constraint) const JSON: u16 = 1 << 3;
+    pub(in crate::constraint) const LIST: u16 = 1 << 4;
+    pub(in crate::constraint) const RECORD: u16 = 1 << 5;
+    /// An entity is compared by its identifier, a text.
+    pub(in crate::constraint) const ENTITY: u16 = 1 << 6;
+    /// A value that has several spellings.
+    pub(in crate::constraint) const VALUE: u16 = 1 << 7;
+    pub(in crate::constraint) const ADDRESS: u16 = 1 << 8;
+    pub(in crate::constraint) const ANY: u16 = u16::MAX;
+    pub(in crate::constraint) const TEXTUAL: u16 = TEXT | ENTITY | JSON;
+    pub(in crate::constraint) const SCALAR: u16 = TEXTUAL | INTEGER | BOOL | VALUE | ADDRESS;
+}
+
+/// A bound that cannot hold for an argument of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The kind of constraint.
+    pub kind: &'static str,
+    /// Whether the kind suits the type, and only the values that it lists are none of it.
+    pub values: bool,
+}
+
+impl<'a> Declared<'a> {
+    /// Any JSON value.
+    pub const ANYTHING: Declared<'static> = Declared {
+        kind: None,
+        money: None,
+        canonical: |_, _| None,
+    };
+
+    /// An argument of a type as bundles write it (`{"t": …}`), money with so many digits after the
+    /// point where `money` is given.
+    #[must_use]
+    pub const fn new(kind: Json<'a>, money: Option<u32>, canonical: Canonical) -> Self {
+        Self {
+            kind: Some(kind),
+            money,
+            canonical,
+        }
+    }
+
+    fn tag(self) -> &'a str {
+        let tag = self.kind.and_then(|kind| kind.get("t"));
+        tag.and_then(Json::as_str).unwrap_or_default()
+    }
+
+    fn extension(self) -> &'a str {
+        let of = self.kind.and_then(|kind| kind.get("of"));
+        of.and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// A type that is not known is in no class, so that no bound fits it.
+    pub(super) fn class(self) -> u16 {
+        if self.kind.is_none() {
+            return class::JSON;
+        }
+        match self.tag() {
+            "string" => class::TEXT,
+            "long" => class::INTEGER,
+            "bool" => class::BOOL,
+            "json" => class::JSON,
+            "set" => class::LIST,
+            "record" => class::RECORD,
+            "entity" => class::ENTITY,
+            "ext" if self.extension() == "ipaddr" => class::ADDRESS,
+            "ext" => class::VALUE,
+            _ => 0,
+        }
+    }
+
+    /// What the elements are.
+    pub(super) fn element(self) -> Self {
+        Self {
+            // Whatever is in free JSON is free.
+            kind: self
+                .kind
+                .filter(|_| self.class() != class::JSON)
+                .map(|kind| kind.get("of").unwrap_or(Json::null())),
+            ..self
+        }
+    }
+
+    fn attribute(self, name: &str) -> Option<(Self, bool)> {
+        let attribute = self.kind?.get("attrs")?.get(name)?;
+        let required = attribute.get("required").and_then(Json::as_bool);
+        let declared = Self {
+            kind: attribute.get("type"),
+            ..self
+        };
+        Some((declared, required.unwrap_or(true)))
+    }
+
+    fn attributes(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
+        let attributes = self.kind.and_then(|kind| kind.get("attrs"));
+        attributes.into_iter().flat_map(Json::members)
+    }
+
+    /// Whether an argument can have this value, money being in minor units.
+    #[must_use]
+    pub fn admits(self, value: Json<'_>) -> bool {
+        match (self.class(), value.kind()) {
+            (class::JSON, _) | (class::TEXT, JsonKind::String) | (class::BOOL, JsonKind::Bool) => {
+                true
+            }
+            (class::INTEGER, JsonKind::Number) => value.as_int().is_some(),
+            (class::ENTITY, JsonKind::String) => {
+                let ids = self.kind.and_then(|kind| kind.get("ids"));
+                ids.is_none_or(|ids| ids.elements().any(|id| id.as_str() == value.as_str()))
+            }
+            (class::VALUE | class::ADDRESS, JsonKind::String) => self.spelled(value).is_some(),
+            (class::LIST, JsonKind::Array) => {
+                value.elements().all(|value| self.element().admits(value))
+            }
+            (class::RECORD, JsonKind::Object) => {
+                let complete = self.attributes().all(|(name, attribute)| {
+                    attribute.get("required").and_then(Json::as_bool) == Some(false)
+                        || value.get(name).is_some()
+                });
+                complete
+                    && value.members().all(|(name, value)| {
+                        self.attribute(name).is_some_and(|(declared, required)| {
+                            (!required && value.is_null()) || declared.admits(value)
+                        })
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// The one text of a value of an extension type.
+    fn spelled(self, value: Json<'_>) -> Option<String> {
+        (self.canonical)(self.extension(), value.as_str()?)
+    }
+
+    /// Whether two values are the same: of extension types as they are read, all else as JSON.
+    pub(super) fn same(self, bound: Json<'_>, value: Json<'_>, steps: &Steps) -> bool {
+        match (self.class(), bound.kind(), value.kind()) {
+            (class::VALUE | class::ADDRESS, JsonKind::String, JsonKind::String) => {
+                let length = |json: Json<'_>| json.as_bytes().map_or(0, <[u8]>::len);
+                steps.take(length(bound).saturating_add(length(value)))
+                    && self
+                        .spelled(bound)
+                        .is_some_and(|bound| Some(bound) == self.spelled(value))
+            }
+            (class::LIST, JsonKind::Array, JsonKind::Array) => {
+                let mut pairs = bound.elements().zip(value.elements());
+                steps.take(1)
+                    && bound.len() == value.len()
+                    && pairs.all(|(bound, value)| self.element().same(bound, value, steps))
+            }
+            (class::RECORD, JsonKind::Object, JsonKind::Object) => {
+                steps.take(value.len().saturating_mul(value.len()))
+                    && bound.len() == value.len()
+                    && bound.members().all(|(name, bound)| {
+                        let declared = self.attribute(name);
+                        value
+                            .get(name)
+                            .zip(declared)
+                            .is_some_and(|(value, (declared, _))| {
+                                declared.same(bound, value, steps)
+                            })
+                    })
+            }
+            _ => same_value(bound, value, steps),
+        }
+    }
+
+    /// The kind of constraint inside `spec` that can hold for no argument of this type, or that means
+    /// something else for it than what it says.
+    #[must_use]
+    pub fn misfit(self, spec: Json<'_>) -> Option<Misfit> {
+        if !well_formed(spec) {
+            return None;
+        }
+        self.misfit_of(Spec::read(spec)?)
+    }
+
+    pub(super) fn misfit_of(self, spec: Spec<'_>) -> Option<Misfit> {
+        let kind = spec.kind;
+        let misfit = |values| {
+            Some(Misfit {
+                kind: kind.name(),
+                values,
+            })
+        };
+        if kind.classes() & self.class() == 0 {
+            return misfit(false);
+        }
+        let [first, ..] = spec.members;
+        let list = || first.into_iter().flat_map(Json::elements);
+        let specs = || list().filter_map(Spec::read);
+        let fits = match kind {
+            Kind::Exact => first.is_some_and(|value| self.admits(value)),
+            Kind::OneOf => list().any(|value| self.admits(value)),
+            // What is excluded must be a value, else it would exclude nothing.
+            Kind::NotOneOf => list().all(|value| self.admits(value)),
+            Kind::Subset => list().any(|value| self.element().admits(value)),
+            Kind::Contains => list().all(|value| self.element().admits(value)),
+            Kind::Each => return self.element().misfit_of(Spec::read(first?)?),
+            Kind::Optional => return self.misfit_of(Spec::read(first?)?),
+            Kind::All => return specs().find_map(|spec| self.misfit_of(spec)),
+            Kind::Any => {
+                let mut misfits = specs().map(|spec| self.misfit_of(spec));
+                let first = misfits.next().flatten()?;
+                return misfits.all(|misfit| misfit.is_some()).then_some(first);
+            }
+            Kind::Range
+            | Kind::Like
+            | Kind::EmailDomain
+            | Kind::Url
+            | Kind::Subpath
+            | Kind::Cidr
+            | Kind::Count
+            | Kind::Wildcard => true,
+        };
+        if fits { None } else { misfit(true) }
+    }
+
+    /// The kinds of constraint for arguments of this type, but for those that join others.
+    pub fn kinds(self) -> impl Iterator<Item = &'static str> {
+        let class = self.class();
+        let suits = move |kind: &Kind| {
+            let classes = kind.classes();
+            let joins = matches!(kind, Kind::All | Kind::Any | Kind::Optional);
+            !joins && classes & class != 0
+        };
+        Kind::ALL.iter().copied().filter(suits).map(Kind::name)
+    }
+
+    /// The type in words: "a datetime".
+    #[must_use]
+    pub fn words(self) -> String {
+        match self.class() {
+            class::TEXT => String::from("a text"),
+            class::INTEGER if self.money.is_some() => String::from("an amount of money"),
+            class::INTEGER => String::from("an integer"),
+            class::BOOL => String::from("true or false"),
+            class::JSON => String::from("any JSON value"),
+            class::LIST => String::from("a list"),
+            class::RECORD => String::from("a record"),
+            class::ENTITY => String::from("an entity"),
+            class::ADDRESS => String::from("an ipaddr"),
+            _ => format!("a {}", self.extension()),
+        }
+    }
+
+    /// Whether values of the type hold money that is not the argument's own: its digits are then told
+    /// nowhere but in the type.
+    #[must_use]
+    pub fn hides_money(self) -> bool {
+        match self.class() {
+            class::LIST => self.element().hides_money(),
+            class::RECORD => self.attributes().any(|(name, attribute)| {
+                attribute.get("money").is_some_and(|money| !money.is_null())
+                    || self
+                        .attribute(name)
+                        .is_some_and(|(declared, _)| declared.hides_money())
+            }),
+            _ => false,
+        }
+    }
+}
+
+/// Why a budget cannot be counted for an action with these arguments, in words. `None` for one that can,
+/// and where there is nothing to count: the action has no such argument, or the limit looks at none.
+///
+/// People read the budget with its own `decimals`, and the argument is counted with those of its `@unit`:
+/// so these must be the same.
+#[must_use]
+pub fn uncountable(limit: Json<'_>, arguments: &dyn Arguments) -> Option<String> {
+    let name = counted(limit)?;
+    let decimals = limit.get("decimals").and_then(Json::as_int);
+    let amount = arguments.declared(name)?;
+    let money = amount.money.filter(|_| amount.class() == class::INTEGER);
+    let Some(money) = money else {
+        return Some(format!(
+            "`{name}` is {}, not money (`@unit(\"money:…\")`)",
+            amount.words()
+        ));
+    };
+    if Some(i64::from(money)) != decimals {
+        return Some(format!(
+            "`{name}` is money with {money} digits after the point, and `decimals` is another number"
+        ));
+    }
+    let name = limit.get("currency_argument").and_then(Json::as_str);
+    let name = name.unwrap_or("currency");
+    let Some(currency) = arguments.declared(name) else {
+        return Some(format!(
+            "the action has no argument `{name}` for the currency"
+        ));
+    };
+    let named = limit
+        .get("currency")
+        .is_some_and(|named| currency.admits(named));
+    (currency.class() & class::TEXTUAL == 0 || !named)
+        .then(|| format!("`{name}` is {} and never this currency", currency.words()))
+}
+
+/// The argument that a budget counts; `None` for limits that count none.
+#[must_use]
+pub fn counted(limit: Json<'_>) -> Option<&str> {
+    let text = |member: &str| limit.get(member).and_then(Json::as_str);
+    (text("type") == Some("spend")).then(|| text("argument").unwrap_or("amount"))
+}
+
+/// `same` with a type or without one.
+pub(super) fn same(
+    declared: Option<Declared<'_>>,
+    bound: Json<'_>,
+    value: Json<'_>,
+    steps: &Steps,
+) -> bool {
+    match declared {
+        Some(declared) => declared.same(bound, value, steps),
+        None => values::same(bound, value, steps),
+    }
+}
