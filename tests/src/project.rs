@@ -219,7 +219,11 @@ fn add_keys(file: &Path, keys: &[Value]) -> Result<(), String> {
 }
 
 /// The bundle with its document changed, as no compiler would make it.
-fn patched(bundle: Vec<u8>, patch: Option<&Value>) -> Result<Vec<u8>, String> {
+///
+/// # Errors
+///
+/// That it is no bundle any more.
+pub fn patched(bundle: Vec<u8>, patch: Option<&Value>) -> Result<Vec<u8>, String> {
     let Some(patch) = patch else {
         return Ok(bundle);
     };

@@ -77,4 +77,8 @@ fn a_login_lies_in_the_future() {
     assert_eq!(login(NOW - 600), "allowed");
     assert_eq!(login(NOW - 601), "login.required");
     assert_eq!(login(NOW + 31), "login.required");
+    // Whether or not an entry asks how old it is.
+    let any = |at: i64| world.decide(&Call::refund(&world.mint(&json!({"auth_time": at})), 9870));
+    assert_eq!(any(NOW + 30), "allowed");
+    assert_eq!(any(NOW + 31), "login.required");
 }

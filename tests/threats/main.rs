@@ -11,6 +11,7 @@ mod delegation;
 mod deputy;
 mod drift;
 mod look_alike;
+mod malformed;
 mod replay;
 mod revocation;
 mod rollback;

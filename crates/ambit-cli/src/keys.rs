@@ -4,8 +4,9 @@ use std::path::Path;
 
 use ambit_compiler::CompileError;
 use ambit_compiler::keys::{self, SecretKey};
+use ambit_core::json::{Document, Profile};
 use ambit_token::PublicKey;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::advice;
 use crate::failure::Failure;
@@ -19,18 +20,11 @@ pub(crate) fn private(path: &Path) -> Result<SecretKey, Failure> {
 /// The public key of a JWK file. Of a private key, where its owner alone can read it, the public half.
 pub(crate) fn public(path: &Path) -> Result<PublicKey, Failure> {
     let text = files::read(path, files::SMALL)?;
-    let jwk: Map<String, Value> = serde_json::from_slice(&text).map_err(|_| not_a_key(path))?;
-    if jwk.contains_key("d") {
+    let jwk = Document::parse(&text, Profile::Signed).map_err(|_| not_a_key(path))?;
+    if jwk.root().get("d").is_some() {
         return Ok(private(path)?.public());
     }
-    let member = |name: &str| jwk.get(name).and_then(Value::as_str);
-    let alg = match (member("kty"), member("crv")) {
-        (Some("OKP"), Some("Ed25519")) => "Ed25519",
-        (Some("EC"), Some("P-256")) => "ES256",
-        _ => return Err(not_a_key(path)),
-    };
-    member("x")
-        .and_then(|x| PublicKey::from_parts(alg, x, member("y")))
+    PublicKey::from_jwk(jwk.root())
         .filter(PublicKey::is_usable)
         .ok_or_else(|| not_a_key(path))
 }

@@ -26,6 +26,7 @@ extern crate alloc;
 pub mod capability;
 pub mod constraint;
 pub mod describe;
+pub mod grammar;
 pub mod json;
 pub mod limits;
 mod money;
@@ -33,6 +34,7 @@ mod power;
 mod reason;
 mod steps;
 
+pub use constraint::text::{foreign, foreign_name, foreign_path};
 pub use money::{decimal_text, minor_units};
 pub use power::{Power, Powers};
 pub use reason::Reason;

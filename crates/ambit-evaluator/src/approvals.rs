@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::{Power, Reason};
+use ambit_core::{Power, Reason, foreign};
 use ambit_token::{About, Receipt, ReceiptKind, base64url};
 
 use crate::case::Case;
@@ -60,7 +60,7 @@ fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), D
         let admin = "a receipt of kind `grant` is for minting a token and approves no call";
         (Reason::ApprovalKind, String::from(admin))
     } else if receipt.aud != audience {
-        let admin = format!("the receipt's `aud` is not `{audience}`");
+        let admin = format!("the receipt's `aud` is not {}", foreign(audience));
         (Reason::ApprovalAudience, admin)
     } else if base64url::encode(&receipt.binding) != call {
         let admin = format!("`binding_s256` is not the digest of this call, which is `{call}`");

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use ambit_core::capability::{self, Ask, Mismatch, Place};
 use ambit_core::constraint;
 use ambit_core::json::Json;
-use ambit_core::{Reason, Steps};
+use ambit_core::{Reason, Steps, foreign};
 use ambit_policy::Manifest;
 
 use crate::budget;
@@ -73,7 +73,10 @@ pub(crate) fn check<'a>(
 ) -> Result<Grant<'a>, Denial> {
     let agent = case.token.agent_uid();
     let Some(manifest) = case.bundle.manifest(agent) else {
-        let admin = format!("the policy has no manifest for agent class `{agent}`");
+        let admin = format!(
+            "the policy has no manifest for agent class {}",
+            foreign(agent)
+        );
         return Err(Denial::new(Reason::ManifestNone, admin));
     };
     check_bounds(case, manifest)?;
@@ -325,14 +328,16 @@ const fn manifest_reason(cause: &Mismatch<'_>) -> Reason {
 fn what_differs(cause: &Mismatch<'_>, bound: Option<&Bound>, ask: &Ask<'_>) -> String {
     match (cause, bound) {
         (Mismatch::Constraint { argument, .. }, Some(bound)) => format!(
-            "argument `{argument}` is {}; the bound is {}",
-            bound.asked, bound.allowed
+            "argument {} is {}; the bound is {}",
+            foreign(argument),
+            bound.asked,
+            bound.allowed
         ),
         (Mismatch::Unnamed { argument } | Mismatch::Constraint { argument, .. }, _) => {
-            format!("no constraint names argument `{argument}`")
+            format!("no constraint names argument {}", foreign(argument))
         }
         (Mismatch::Malformed, _) => String::from("no entry is well-formed"),
-        (Mismatch::Action, _) => format!("no entry names action `{}`", ask.action),
+        (Mismatch::Action, _) => format!("no entry names action {}", foreign(ask.action)),
         (Mismatch::Location, _) => String::from("`facts.location` is not in `locations`"),
         (Mismatch::Datatype, _) => String::from("`resource.type` is not in `datatypes`"),
         (Mismatch::Identifier, _) => String::from("`resource.id` is not the `identifier`"),

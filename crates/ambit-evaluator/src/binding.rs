@@ -2,10 +2,10 @@
 //! in force?
 
 use alloc::format;
+use alloc::string::String;
 
-use ambit_core::Reason;
 use ambit_core::json::Json;
-use ambit_core::limits::CLOCK_SKEW_SECONDS;
+use ambit_core::{Reason, foreign};
 use ambit_policy::Manifest;
 use ambit_token::base64url;
 
@@ -14,14 +14,13 @@ use crate::denial::Denial;
 use crate::display;
 use crate::facts;
 use crate::obligations;
-use crate::text::joined;
+use crate::text::{joined, text_at};
 
 /// Audience, tenant, subject, policy version, posture.
 pub(crate) fn check(case: &Case<'_>) -> Result<(), Denial> {
     let facts = &case.request.facts;
     if !case.token.audience_allowed(facts.audience) {
-        let admin = format!("`{}` is not in every `aud` of the chain", facts.audience);
-        return Err(Denial::new(Reason::TokenAudience, admin));
+        return Err(Denial::new(Reason::TokenAudience, audience_lacking(case)));
     }
     if case.token.tenant() != facts.tenant {
         return Err(Denial::new(
@@ -41,7 +40,40 @@ pub(crate) fn check(case: &Case<'_>) -> Result<(), Denial> {
     check_subject(case)?;
     check_policy(case)?;
     check_agent(case)?;
+    check_attestation(case)?;
     check_manifest_posture(case)
+}
+
+/// Audiences are compared byte by byte. One that differs only in how it is spelled is a setting that
+/// somebody can mend, and hard to see.
+fn audience_lacking(case: &Case<'_>) -> String {
+    let asked = case.request.facts.audience;
+    let admin = format!("{} is not in every `aud` of the chain", foreign(asked));
+    let listed = case.token.root().get("aud").map(Json::elements);
+    let mut listed = listed.into_iter().flatten().filter_map(Json::as_str);
+    match listed.find(|aud| *aud != asked && spelled_alike(aud, asked)) {
+        Some(aud) => format!(
+            "{admin}; {} differs only in a slash at the end, the case or the default port",
+            foreign(aud)
+        ),
+        None => admin,
+    }
+}
+
+fn spelled_alike(left: &str, right: &str) -> bool {
+    let plain = |url: &str| {
+        let url = url.to_ascii_lowercase();
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", &url));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let port = match scheme {
+            "https" => ":443",
+            "http" => ":80",
+            _ => "",
+        };
+        let authority = authority.strip_suffix(port).unwrap_or(authority);
+        format!("{scheme}://{authority}/{}", path.trim_end_matches('/'))
+    };
+    plain(left) == plain(right)
 }
 
 fn check_subject(case: &Case<'_>) -> Result<(), Denial> {
@@ -149,19 +181,12 @@ fn drift_allows(case: &Case<'_>) -> bool {
     manifest.is_some_and(|manifest| manifest.keeps_on_drift(case.request.power))
 }
 
-fn text_at<'a>(value: Json<'a>, path: &[&str]) -> Option<&'a str> {
-    path.iter()
-        .try_fold(value, |value, member| value.get(member))
-        .and_then(Json::as_str)
-}
-
 /// The model, environment and version in which the manifest lets the agent run. An agent without a
 /// manifest is refused in step 6.
 fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
     let Some(manifest) = case.bundle.manifest(case.token.agent_uid()) else {
         return Ok(());
     };
-    check_attestation(case, manifest)?;
     let root = case.token.root();
     let checks = [
         (
@@ -189,18 +214,23 @@ fn check_manifest_posture(case: &Case<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-/// A manifest may ask for an attestation, not older than it says.
-fn check_attestation(case: &Case<'_>, manifest: Manifest<'_>) -> Result<(), Denial> {
-    let Some(most) = manifest.attestation_max_age_seconds() else {
+/// An attestation from the future attests nothing. A manifest may ask for one that is not older than it
+/// says.
+fn check_attestation(case: &Case<'_>) -> Result<(), Denial> {
+    let facts = &case.request.facts;
+    let iat = facts.agent.and_then(|agent| agent.get("iat"));
+    let iat = iat.and_then(Json::as_int);
+    if iat.is_some_and(|iat| facts.is_future(iat)) {
+        let admin = "`facts.agent.iat` is in the future";
+        return Err(Denial::new(Reason::AgentAttestation, admin));
+    }
+    let manifest = case.bundle.manifest(case.token.agent_uid());
+    let most = manifest.and_then(Manifest::attestation_max_age_seconds);
+    let Some(most) = most else {
         return Ok(());
     };
-    let agent = case.request.facts.agent;
-    let iat = agent
-        .and_then(|agent| agent.get("iat"))
-        .and_then(Json::as_int);
-    let iat = iat.ok_or_else(|| facts::missing("agent.iat"))?;
-    let age = case.request.facts.now.saturating_sub(iat);
-    if (-CLOCK_SKEW_SECONDS..=most).contains(&age) {
+    let age = facts.age(iat.ok_or_else(|| facts::missing("agent.iat"))?);
+    if age <= most {
         return Ok(());
     }
     let admin = format!("`facts.agent` is {age} s old, the manifest accepts {most} s");
@@ -236,12 +266,13 @@ pub(crate) fn check_status(case: &Case<'_>) -> Result<(), Denial> {
 }
 
 fn check_status_age(case: &Case<'_>, fact: Json<'_>) -> Result<(), Denial> {
+    let facts = &case.request.facts;
     let iat = fact.get("iat").and_then(Json::as_int).unwrap_or(i64::MIN);
-    let age = case.request.facts.now.saturating_sub(iat);
-    let most = obligations::status_max_age(case);
-    if (-CLOCK_SKEW_SECONDS..=most).contains(&age) {
+    let (age, most) = (facts.age(iat), obligations::status_max_age(case));
+    if age <= most && !facts.is_future(iat) {
         return Ok(());
     }
+    let age = facts.now.saturating_sub(iat);
     let admin = format!("`facts.status` is {age} s old, at most {most} s are accepted");
     Err(Denial::new(Reason::StatusStale, admin))
 }

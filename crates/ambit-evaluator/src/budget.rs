@@ -3,10 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
-use ambit_core::Power;
 use ambit_core::capability::Ask;
 use ambit_core::constraint::{self, Ends, Unit, counted, uncountable};
 use ambit_core::json::Json;
+use ambit_core::{Power, foreign};
 
 /// Minor units: less is no charge.
 const LEAST: i64 = 1;
@@ -133,16 +133,24 @@ impl<'a> Spend<'a> {
         let currency = Room::Currency(self.code());
         let (argument, bound, admin) = match amount.filter(|amount| *amount >= LEAST) {
             None => {
-                let admin =
-                    format!("`{name}` must be given and at least one minor unit, to be counted");
+                let admin = format!(
+                    "{} must be given and at least one minor unit, to be counted",
+                    foreign(name)
+                );
                 (name, Room::Amount(most), admin)
             }
             Some(_) if !currency.holds(ask.args.get(currency_name)) => {
-                let admin = format!("`{currency_name}` is not the currency of the budget");
+                let admin = format!(
+                    "{} is not the currency of the budget",
+                    foreign(currency_name)
+                );
                 (currency_name, currency, admin)
             }
             Some(amount) if amount > most => {
-                let admin = format!("`{name}` is {amount} minor units, the whole budget is {most}");
+                let admin = format!(
+                    "{} is {amount} minor units, the whole budget is {most}",
+                    foreign(name)
+                );
                 (name, Room::Amount(most), admin)
             }
             Some(_) => return None,

@@ -82,10 +82,12 @@ fn standard<'c>(case: &'c Case<'_>, people: &'c [String], context: &mut Vec<(&'c
     let approvals = approvals.map(|sub| Value::Entity(Uid::new(USER, sub)));
     let text = |text: &'c str| Value::Str(text.as_bytes());
     let amr = case.login.amr.iter().map(|method| text(method));
+    // A clock may run ahead; a login is never younger than now.
+    let login_time = case.login.auth_time.map(|time| time.min(facts.now));
     let mut login = alloc::vec![("amr", Value::set(amr.collect()))];
     login.extend(present([
         ("acr", case.login.acr.map(text)),
-        ("auth_time", case.login.auth_time.map(datetime)),
+        ("auth_time", login_time.map(datetime)),
     ]));
     context.extend([
         ("power", text(case.request.power.name())),
@@ -107,7 +109,7 @@ fn posture<'c>(case: &'c Case<'_>) -> Vec<(&'c str, Value<'c>)> {
     };
     let text = |value: Option<Json<'c>>| value.and_then(Json::as_bytes).map(Value::Str);
     let age = agent.get("iat").and_then(Json::as_int);
-    let age = age.map(|iat| facts.now.saturating_sub(iat).saturating_mul(1000));
+    let age = age.map(|iat| facts.age(iat).saturating_mul(1000));
     let model = agent.get("ai_model").and_then(|model| model.get("name"));
     posture.extend(present([
         ("age", age.map(Value::Duration)),

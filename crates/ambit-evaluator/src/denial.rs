@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
-use ambit_core::Reason;
+use ambit_core::{Reason, foreign_path};
 use ambit_policy::{ArgumentFault, FaultKind};
 use ambit_token::TokenError;
 
@@ -74,6 +74,9 @@ impl From<ArgumentFault> for Denial {
             FaultKind::Type => Reason::RequestArgumentType,
             FaultKind::Number => Reason::RequestNumber,
         };
-        Self::new(reason, format!("`{}`: wanted {}", fault.path, fault.wanted))
+        Self::new(
+            reason,
+            format!("{}: wanted {}", foreign_path(&fault.path), fault.wanted),
+        )
     }
 }

@@ -3,12 +3,10 @@
 use alloc::format;
 
 use ambit_core::Reason;
-use ambit_core::json::{Json, Kind};
+use ambit_core::json::Json;
+use ambit_core::limits::CLOCK_SKEW_SECONDS;
 
 use crate::denial::Denial;
-
-const KNOWN: &str =
-    "now, audience, location, tenant, method, url, nonce, agent, status, counters, min_versions";
 
 /// The facts of one request.
 #[derive(Debug)]
@@ -37,104 +35,37 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn parse(facts: Json<'a>) -> Result<Self, Denial> {
-        for (name, value) in facts.members() {
-            let fits = match name {
-                "now" => value.as_int().is_some_and(|now| now >= 0),
-                "audience" | "location" | "tenant" | "method" | "url" | "nonce" => {
-                    value.as_str().is_some_and(|text| !text.is_empty())
-                }
-                "agent" | "status" | "counters" | "min_versions" => value.kind() == Kind::Object,
-                _ => return Err(malformed(&format!("unknown fact; known are {KNOWN}"))),
-            };
-            if !fits {
-                return Err(malformed(&format!("`facts.{name}` has the wrong form")));
-            }
-        }
+    /// Facts that have the form of [`ambit_core::grammar::FACTS`].
+    pub(crate) fn read(facts: Json<'a>) -> Self {
         let text = |name: &str| facts.get(name).and_then(Json::as_str);
-        Ok(Self {
-            now: facts
-                .get("now")
-                .and_then(Json::as_int)
-                .ok_or_else(|| missing("now"))?,
-            audience: text("audience").ok_or_else(|| missing("audience"))?,
+        let lowest = facts.get("min_versions");
+        let lowest = |of: &str| lowest.and_then(|lowest| lowest.get(of));
+        Self {
+            now: facts.get("now").and_then(Json::as_int).unwrap_or(i64::MAX),
+            audience: text("audience").unwrap_or_default(),
             location: text("location"),
             tenant: text("tenant"),
             method: text("method"),
             url: text("url"),
             nonce: text("nonce"),
-            agent: facts.get("agent").map(agent).transpose()?,
-            status: facts.get("status").map(status).transpose()?,
-            min_policy_version: facts
-                .get("min_versions")
-                .map_or(Ok(None), min_policy_version)?,
-            min_epochs: facts
-                .get("min_versions")
-                .and_then(|versions| versions.get("epochs")),
-        })
+            agent: facts.get("agent"),
+            status: facts.get("status"),
+            min_policy_version: lowest("policy").and_then(Json::as_int),
+            min_epochs: lowest("epochs"),
+        }
+    }
+
+    /// Seconds since `time`. What a clock that runs ahead says is now.
+    pub(crate) fn age(&self, time: i64) -> i64 {
+        self.now.saturating_sub(time).max(0)
+    }
+
+    /// Whether a time is later than a clock that runs ahead can say.
+    pub(crate) const fn is_future(&self, time: i64) -> bool {
+        time > self.now.saturating_add(CLOCK_SKEW_SECONDS)
     }
 }
 
 pub(crate) fn missing(name: &str) -> Denial {
     Denial::new(Reason::FactsMissing, format!("`facts.{name}` is needed"))
-}
-
-fn malformed(admin: &str) -> Denial {
-    Denial::new(Reason::FactsMalformed, admin)
-}
-
-fn agent(agent: Json<'_>) -> Result<Json<'_>, Denial> {
-    let fits = agent.members().all(|(name, value)| match name {
-        "uid" | "instance_uid" | "version" | "env" => value.as_str().is_some(),
-        "ai_model" => value.members().all(|(name, value)| {
-            matches!(name, "ai_provider" | "name" | "version") && value.as_str().is_some()
-        }),
-        "iat" => value.as_int().is_some(),
-        _ => false,
-    });
-    if fits && agent.get("uid").is_some() {
-        return Ok(agent);
-    }
-    Err(malformed(
-        "`facts.agent`: wanted `uid` and any of instance_uid, version, ai_model, env, iat",
-    ))
-}
-
-fn status(status: Json<'_>) -> Result<Json<'_>, Denial> {
-    let fits = status.get("uri").is_some_and(|uri| uri.as_str().is_some())
-        && ["idx", "value", "iat"].iter().all(|member| {
-            status
-                .get(member)
-                .is_some_and(|value| value.as_int().is_some_and(|value| value >= 0))
-        })
-        && status.len() == 4;
-    if fits {
-        return Ok(status);
-    }
-    Err(malformed(
-        "`facts.status`: wanted exactly uri, idx, value, iat",
-    ))
-}
-
-fn min_policy_version(versions: Json<'_>) -> Result<Option<i64>, Denial> {
-    let mut lowest = None;
-    for (name, version_of) in versions.members() {
-        lowest = match (name, version_of.as_int()) {
-            ("policy", Some(version)) => Some(version),
-            ("epochs", None) if all_versions(version_of) => lowest,
-            _ => {
-                return Err(malformed(
-                    "`facts.min_versions`: known are `policy`, an integer, and `epochs`, an integer for each issuer",
-                ));
-            }
-        };
-    }
-    Ok(lowest)
-}
-
-fn all_versions(versions: Json<'_>) -> bool {
-    versions.kind() == Kind::Object
-        && versions
-            .members()
-            .all(|(_, version)| version.as_int().is_some_and(|version| version >= 0))
 }

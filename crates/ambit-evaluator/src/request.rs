@@ -4,14 +4,15 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use ambit_core::json::{Json, Kind};
-use ambit_core::limits::{RECEIPTS, STATEMENTS};
-use ambit_core::{Power, Reason};
+use ambit_core::grammar::{self, FaultKind, Form, REQUEST};
+use ambit_core::json::Json;
+use ambit_core::{Power, Reason, foreign_path};
 use ambit_policy::cedar::{Entities, InputFault, Uid};
 use ambit_policy::{Action, Bundle};
 
 use crate::denial::Denial;
 use crate::facts::Facts;
+use crate::text::{text_at, value_at};
 
 /// A request whose form is right. Its content is still untrusted, but for `facts`.
 #[derive(Debug)]
@@ -38,41 +39,39 @@ pub(crate) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads the input. Members of the evaluation that are not ours are ignored, as AuthZEN says;
-    /// everywhere else an unknown member is refused.
+    /// Reads the input, which must have the form of [`REQUEST`]. Members of the evaluation that are not
+    /// ours are ignored, as `AuthZEN` says; everywhere else an unknown member is refused.
     pub(crate) fn parse(root: Json<'a>) -> Result<Self, Denial> {
-        if root.kind() != Kind::Object {
-            return Err(malformed("the request", "an object"));
-        }
-        for (name, value) in root.members() {
-            check_member(name, value)?;
-        }
-        let evaluation = object(root, "evaluation", "evaluation")?;
-        let action = object(evaluation, "action", "evaluation.action")?;
-        let properties = object(action, "properties", "evaluation.action.properties")?;
-        let resource = object(evaluation, "resource", "evaluation.resource")?;
-        let context = object(evaluation, "context", "evaluation.context")?;
-        let token = root.get("token").and_then(Json::as_str);
-        let token = token.filter(|token| !token.is_empty());
+        Form::Object(REQUEST).check(root).map_err(refused)?;
+        check_entities(root)?;
+        let at = |path: &[&str]| text_at(root, path);
+        let subject = ["type", "id"].map(|name| at(&["evaluation", "subject", name]));
+        let power = at(&["evaluation", "action", "properties", "power"]).and_then(Power::from_name);
+        let arguments = value_at(root, &["evaluation", "action", "properties", "args"]);
+        let (Some(power), Some(arguments)) = (power, arguments) else {
+            return Err(Denial::new(
+                Reason::RequestMember,
+                "the request cannot be read",
+            ));
+        };
+        let text = |path: &[&str]| at(path).unwrap_or_default();
         Ok(Self {
-            subject: subject(evaluation)?,
-            action: text(action, "name", "evaluation.action.name")?,
-            power: power(properties)?,
-            arguments: arguments(properties)?,
-            resource_type: text(resource, "type", "evaluation.resource.type")?,
-            resource_id: text(resource, "id", "evaluation.resource.id")?,
-            purpose: text(context, "purpose", "evaluation.context.purpose")?,
-            proof: root.get("proof").and_then(Json::as_str),
-            approvals: texts(root, "approvals", RECEIPTS)?,
-            statements: texts(root, "statements", STATEMENTS)?,
+            subject: match subject {
+                [Some(kind), Some(id)] => Some((kind, id)),
+                _ => None,
+            },
+            action: text(&["evaluation", "action", "name"]),
+            power,
+            arguments,
+            resource_type: text(&["evaluation", "resource", "type"]),
+            resource_id: text(&["evaluation", "resource", "id"]),
+            purpose: text(&["evaluation", "context", "purpose"]),
+            token: text(&["token"]),
+            proof: at(&["proof"]),
+            approvals: texts(root, "approvals"),
+            statements: texts(root, "statements"),
             entities: root.get("entities"),
-            facts: Facts::parse(object(root, "facts", "facts")?)?,
-            token: token.ok_or_else(|| {
-                Denial::new(
-                    Reason::TokenMissing,
-                    "`token` must be a capability token (`cap+jwt` chain)",
-                )
-            })?,
+            facts: Facts::read(root.get("facts").unwrap_or(Json::null())),
         })
     }
 
@@ -86,7 +85,8 @@ impl<'a> Request<'a> {
             return Ok(Entities::default());
         };
         let fault = |path: &str, fault: InputFault| {
-            let admin = format!("`{path}{}`: wanted {}", fault.path, fault.wanted);
+            let path = foreign_path(&format!("{path}{}", fault.path));
+            let admin = format!("{path}: wanted {}", fault.wanted);
             Denial::new(Reason::RequestEntities, admin)
         };
         if let Some(kind) = bundle.resource_type(self.resource_type) {
@@ -122,106 +122,41 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Top-level members: known, and none that waits for a later version.
-fn check_member(name: &str, value: Json<'_>) -> Result<(), Denial> {
-    match name {
-        "evaluation" | "token" | "facts" => Ok(()),
-        "entities" => entities(value),
-        "approvals" | "statements" if value.kind() == Kind::Array => Ok(()),
-        "approvals" | "statements" => Err(malformed(name, "an array of JWS")),
-        "proof" if value.is_null() || value.as_str().is_some() => Ok(()),
-        "proof" => Err(malformed(name, "a DPoP proof")),
-        "evaluations" => {
-            let admin = format!("`{name}` is not supported by this version; leave it out");
-            Err(Denial::new(Reason::RequestUnsupported, admin))
-        }
-        _ => Err(Denial::new(
-            Reason::RequestMember,
-            "unknown member; known are `evaluation`, `token`, `proof`, `approvals`, `statements`, `entities`, `facts`",
-        )),
-    }
+/// The reason that a fault of the request has: facts and token have reasons of their own.
+fn refused(fault: grammar::Fault) -> Denial {
+    let part = fault.path.split(['.', '[']).next().unwrap_or_default();
+    let levels = fault.path.split('.').count();
+    let reason = match (part, fault.kind) {
+        (_, FaultKind::Refused) => Reason::RequestUnsupported,
+        ("facts", FaultKind::Missing(_)) if levels == 2 => Reason::FactsMissing,
+        ("facts", _) if levels > 1 => Reason::FactsMalformed,
+        ("token", _) => Reason::TokenMissing,
+        _ => Reason::RequestMember,
+    };
+    let outer = if fault.path.is_empty() {
+        "the request"
+    } else {
+        ""
+    };
+    Denial::new(reason, fault.within(outer))
 }
 
 /// The core itself makes every `Ambit::*` and action entity; one from outside is refused.
-fn entities(value: Json<'_>) -> Result<(), Denial> {
-    if value.kind() != Kind::Array {
-        return Err(malformed("entities", "an array of Cedar entities"));
-    }
-    for entity in value.elements() {
-        let kind = entity
-            .get("uid")
-            .and_then(|uid| uid.get("type"))
-            .and_then(Json::as_str);
-        let kind = kind.ok_or_else(|| malformed("entities[].uid.type", "a string"))?;
+fn check_entities(root: Json<'_>) -> Result<(), Denial> {
+    let entities = root.get("entities").map(Json::elements);
+    for entity in entities.into_iter().flatten() {
+        let kind = text_at(entity, &["uid", "type"]).unwrap_or_default();
         let ours = kind == "Ambit" || kind.starts_with("Ambit::");
         if ours || kind == "Action" || kind.ends_with("::Action") {
-            return Err(malformed(
-                "entities",
-                "no `Ambit::*` and no action entity: the evaluator makes those itself",
-            ));
+            let admin = "`entities`: wanted no `Ambit::*` and no action entity: the evaluator makes those itself";
+            return Err(Denial::new(Reason::RequestMember, admin));
         }
     }
     Ok(())
 }
 
-fn subject(evaluation: Json<'_>) -> Result<Option<(&str, &str)>, Denial> {
-    let Some(subject) = evaluation.get("subject") else {
-        return Ok(None);
-    };
-    Ok(Some((
-        text(subject, "type", "evaluation.subject.type")?,
-        text(subject, "id", "evaluation.subject.id")?,
-    )))
-}
-
-fn power(properties: Json<'_>) -> Result<Power, Denial> {
-    if properties
-        .members()
-        .any(|(name, _)| name != "power" && name != "args")
-    {
-        return Err(malformed(
-            "evaluation.action.properties",
-            "exactly `power` and `args`",
-        ));
-    }
-    text(properties, "power", "evaluation.action.properties.power").and_then(|name| {
-        Power::from_name(name).ok_or_else(|| {
-            malformed(
-                "evaluation.action.properties.power",
-                "`observe`, `draft`, `propose` or `execute`",
-            )
-        })
-    })
-}
-
-fn arguments(properties: Json<'_>) -> Result<Json<'_>, Denial> {
-    object(properties, "args", "evaluation.action.properties.args")
-}
-
-fn object<'a>(value: Json<'a>, member: &str, path: &str) -> Result<Json<'a>, Denial> {
-    value
-        .get(member)
-        .filter(|value| value.kind() == Kind::Object)
-        .ok_or_else(|| malformed(path, "an object"))
-}
-
-/// The strings of an array, at most `most`.
-fn texts<'a>(root: Json<'a>, name: &str, most: usize) -> Result<Vec<&'a str>, Denial> {
+/// The strings of a list, or none where there is none.
+fn texts<'a>(root: Json<'a>, name: &str) -> Vec<&'a str> {
     let list = root.get(name).map(Json::elements).into_iter().flatten();
-    let texts: Option<Vec<&str>> = list.map(Json::as_str).collect();
-    texts
-        .filter(|texts| texts.len() <= most)
-        .ok_or_else(|| malformed(name, &format!("an array of at most {most} JWS")))
-}
-
-fn text<'a>(value: Json<'a>, member: &str, path: &str) -> Result<&'a str, Denial> {
-    value
-        .get(member)
-        .and_then(Json::as_str)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| malformed(path, "a string"))
-}
-
-fn malformed(path: &str, wanted: &str) -> Denial {
-    Denial::new(Reason::RequestMember, format!("`{path}`: wanted {wanted}"))
+    list.filter_map(Json::as_str).collect()
 }

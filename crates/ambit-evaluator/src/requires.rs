@@ -5,7 +5,6 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
-use ambit_core::limits::CLOCK_SKEW_SECONDS;
 use ambit_core::{Power, Reason};
 
 use crate::authority::{Selected, Source};
@@ -163,14 +162,11 @@ impl Login {
             || acr.is_some_and(|acr| self.acr_values.iter().any(|one| one == acr))
     }
 
-    /// A login in the future is none.
     fn is_fresh(&self, case: &Case<'_>) -> bool {
         let now = case.request.facts.now;
         self.max_age.is_none_or(|max_age| {
-            case.login.auth_time.is_some_and(|time| {
-                time <= now.saturating_add(CLOCK_SKEW_SECONDS)
-                    && now.saturating_sub(time) <= max_age
-            })
+            let time = case.login.auth_time;
+            time.is_some_and(|time| now.saturating_sub(time) <= max_age && !is_future(case))
         })
     }
 
@@ -282,6 +278,12 @@ fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     Approval::of_subject(case)
 }
 
+/// Whether the login lies in the future, so that it has no age: it is none, whoever asks for one.
+fn is_future(case: &Case<'_>) -> bool {
+    let time = case.login.auth_time;
+    time.is_some_and(|time| case.request.facts.is_future(time))
+}
+
 /// Denies with the first kind that is lacking; the remedy names all. `people` have said yes to this
 /// call; `refused`: why no receipts count; `strangers`: whether some were by people whom nobody asks.
 ///
@@ -298,6 +300,9 @@ pub(crate) fn check(
     let denial = if !needs.login.is_empty() {
         let admin = "the token's `acr` and `auth_time` are not what a matched capability requires";
         Denial::new(Reason::LoginRequired, admin)
+    } else if is_future(case) {
+        let admin = "the token's `auth_time` is in the future";
+        return Err(Denial::new(Reason::LoginRequired, admin));
     } else if let Some(refused) = refused {
         refused
     } else if !needs.approvals.is_empty() && strangers {

@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
-use ambit_core::json::{Json, Kind};
+use ambit_core::grammar::{EPOCHS, Form};
+use ambit_core::json::Json;
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
+use ambit_core::{Reason, foreign};
 use ambit_token::{About, Block, Receipt, Statement, StatementFault, UnverifiedStatement};
 
 use crate::case::Case;
@@ -50,33 +51,25 @@ pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Epochs>, Denial> {
 
 fn judge(case: &Case<'_>, statement: &Statement<'_>) -> Result<Epochs, Denial> {
     let claims = statement.claims();
-    let integer = |name| claims.get(name).and_then(Json::as_int);
-    let (Some(iat), Some(exp), Some(version)) =
-        (integer("iat"), integer("exp"), integer("version"))
-    else {
-        return Err(malformed());
-    };
-    let known =
-        |(name, _): (&str, Json<'_>)| matches!(name, "iss" | "iat" | "exp" | "version" | "entries");
+    // All is read before one entry is matched: a list with an unknown selector could mean more than we see.
+    Form::Object(EPOCHS)
+        .check(claims)
+        .map_err(|fault| Denial::new(Reason::RevocationMalformed, fault.within("the epochs")))?;
+    let integer = |name| claims.get(name).and_then(Json::as_int).unwrap_or_default();
+    let (iat, exp, version) = (integer("iat"), integer("exp"), integer("version"));
     let entries = claims
         .get("entries")
-        .filter(|entries| entries.kind() == Kind::Array);
-    let Some(entries) = entries.filter(|_| claims.members().all(known) && version >= 0) else {
-        return Err(malformed());
-    };
-    // All are read before one is matched: a list with an unknown selector could mean more than we see.
-    if !entries.elements().all(well_formed) {
-        return Err(malformed());
-    }
+        .map(Json::elements)
+        .into_iter()
+        .flatten();
     let ended: Vec<EndedKey> = entries
-        .elements()
         .filter(|entry| names_token(case, *entry))
         .map(EndedKey::of)
         .collect();
     if ended.iter().any(|key| key.signed_token(case)) {
         let admin = format!(
-            "version {version} of the epochs of `{}` names this token",
-            statement.iss()
+            "version {version} of the epochs of {} names this token",
+            foreign(statement.iss())
         );
         return Err(Denial::new(Reason::RevocationRevoked, admin));
     }
@@ -148,53 +141,21 @@ fn check_heard(case: &Case<'_>, heard: &[Epochs]) -> Result<(), Denial> {
     for (iss, lowest) in lowest.into_iter().flat_map(Json::members) {
         let version = heard.iter().filter(|epochs| epochs.iss == iss);
         let Some(version) = version.map(|epochs| epochs.version).min() else {
-            let admin = format!("`statements` lacks the revocation epochs of `{iss}`");
+            let admin = format!(
+                "`statements` lacks the revocation epochs of {}",
+                foreign(iss)
+            );
             return Err(Denial::new(Reason::RevocationMissing, admin));
         };
         if Some(version) < lowest.as_int() {
             let admin = format!(
-                "version {version} of the epochs of `{iss}` is below `facts.min_versions.epochs`"
+                "version {version} of the epochs of {} is below `facts.min_versions.epochs`",
+                foreign(iss)
             );
             return Err(Denial::new(Reason::RevocationRollback, admin));
         }
     }
     Ok(())
-}
-
-/// `{selector, before}` or `{selector, all: true}`. A key that is revoked signed nothing that
-/// counts, whenever it says that it did: for `kid` only `all` is sound.
-fn well_formed(entry: Json<'_>) -> bool {
-    let Some(selector) = entry.get("selector") else {
-        return false;
-    };
-    let before = entry.get("before").is_some_and(|at| at.as_int().is_some());
-    let all = entry.get("all").and_then(Json::as_bool) == Some(true);
-    entry.len() == 2
-        && (before != all)
-        && (all || selector.get("kid").is_none())
-        && selector.kind() == Kind::Object
-        && !selector.is_empty()
-        && selector.members().all(known_selector)
-}
-
-fn known_selector((name, value): (&str, Json<'_>)) -> bool {
-    let text = |value: Json<'_>| value.as_str().is_some_and(|text| !text.is_empty());
-    match name {
-        "jti" | "sub" | "tenant" | "client_id" | "act.sub" | "jkt" | "kid" | "agent.uid" => {
-            text(value)
-        }
-        "agent.ai_model" => {
-            let model =
-                |(name, value)| matches!(name, "ai_provider" | "name" | "version") && text(value);
-            value.kind() == Kind::Object && !value.is_empty() && value.members().all(model)
-        }
-        "policy" => {
-            value.len() == 2
-                && value.get("uid").is_some_and(text)
-                && value.get("below").is_some_and(|at| at.as_int().is_some())
-        }
-        _ => false,
-    }
 }
 
 /// Whether an entry ends this token, or the signatures in it by the keys that the entry names.
@@ -239,11 +200,6 @@ fn selects(case: &Case<'_>, name: &str, value: Json<'_>) -> bool {
         }
         _ => at(&[name]) == text,
     }
-}
-
-fn malformed() -> Denial {
-    let admin = "wanted exactly iss, iat, exp, version and entries of {selector, before} or {selector, all: true} with known selectors";
-    Denial::new(Reason::RevocationMalformed, admin)
 }
 
 fn fault(fault: StatementFault) -> Denial {

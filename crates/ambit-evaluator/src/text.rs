@@ -1,6 +1,19 @@
-//! Text put together.
+//! Text put together, and found.
 
 use alloc::string::String;
+
+use ambit_core::json::Json;
+
+/// The value at a path of members.
+pub(crate) fn value_at<'a>(value: Json<'a>, path: &[&str]) -> Option<Json<'a>> {
+    path.iter()
+        .try_fold(value, |value, member| value.get(member))
+}
+
+/// The string at a path of members.
+pub(crate) fn text_at<'a>(value: Json<'a>, path: &[&str]) -> Option<&'a str> {
+    value_at(value, path).and_then(Json::as_str)
+}
 
 /// The parts with the separator between them. One function for all kinds of lists: `join` of
 /// `slice` is there once for each, a kilobyte each in wasm.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use ambit_core::json::{Json, Kind, Writer, canonical, sorted_members};
-use ambit_core::minor_units;
+use ambit_core::{foreign_name, minor_units};
 
 use crate::cedar::{Extension, canonical_text, example};
 use crate::vocabulary::{Action, Argument};
@@ -74,7 +74,7 @@ fn write_members(
     let mut result = Ok(());
     out.object(|out| {
         for (name, value) in sorted_members(object) {
-            let path = format!("{path}.{name}");
+            let path = format!("{path}.{}", foreign_name(name));
             result = match declared(name) {
                 Some(attribute) => write_argument(value, attribute, &path, out.name(name)),
                 None => Err(fault(

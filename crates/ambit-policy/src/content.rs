@@ -2,6 +2,7 @@
 
 use ambit_core::Power;
 use ambit_core::json::{Json, Kind};
+use ambit_core::limits::MONEY_DECIMALS;
 
 /// Checks every member that the evaluator reads. The error names the first one that is missing or
 /// of the wrong form.
@@ -22,8 +23,7 @@ pub(crate) fn check(root: Json<'_>) -> Result<(), &'static str> {
         )?;
     }
     require(
-        root.get("limits")
-            .is_some_and(|limits| limits.members().all(|(_, value)| value.as_int().is_some())),
+        all_members(root.get("limits"), |value| value.as_int().is_some()),
         "limits",
     )?;
     require(all_elements(root.get("keys"), key), "keys")?;
@@ -96,8 +96,20 @@ fn action(action: Json<'_>) -> bool {
 }
 
 fn argument(argument: Json<'_>) -> bool {
+    let decimals = |value: Json<'_>| {
+        let most = i64::from(MONEY_DECIMALS);
+        value
+            .as_int()
+            .is_some_and(|digits| (0..=most).contains(&digits))
+    };
     argument.get("required").and_then(Json::as_bool).is_some()
         && argument.get("type").is_some_and(type_of)
+        && argument
+            .get("money")
+            .is_none_or(|money| money.is_null() || decimals(money))
+        && argument
+            .get("target")
+            .is_none_or(|it| it.as_bool().is_some())
 }
 
 fn type_of(value: Json<'_>) -> bool {

@@ -1,10 +1,8 @@
-//! Public keys as JWK (RFC 7517, RFC 8037) and their thumbprints (RFC 7638).
+//! Thumbprints of keys (RFC 7638).
 
 use alloc::string::String;
 
-use ambit_core::json::Json;
-
-use crate::{base64url, ed25519, sha256};
+use crate::{base64url, sha256};
 
 /// What `iss` of a derived block begins with (RFC 9278).
 pub const THUMBPRINT_URN: &str = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:";
@@ -30,22 +28,4 @@ pub fn thumbprint_bytes(public: &[u8; 32]) -> [u8; 32] {
     text.push_str(&base64url::encode(public));
     text.push_str(r#""}"#);
     sha256(text.as_bytes())
-}
-
-/// The key of a JWK that has exactly the members `kty`, `crv` and `x` of an Ed25519 key.
-///
-/// The bytes are only decoded: whether they are a usable point is for [`ed25519::usable`].
-#[must_use]
-pub fn ed25519_bytes(jwk: Json<'_>) -> Option<[u8; 32]> {
-    let member = |name| jwk.get(name).and_then(Json::as_str);
-    if jwk.len() != 3 || member("kty") != Some("OKP") || member("crv") != Some("Ed25519") {
-        return None;
-    }
-    base64url::decode_array(member("x")?.as_bytes())
-}
-
-/// [`ed25519_bytes`] that are a usable point.
-#[must_use]
-pub fn ed25519_key(jwk: Json<'_>) -> Option<[u8; 32]> {
-    ed25519_bytes(jwk).filter(ed25519::usable)
 }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use ambit_core::grammar::JWK;
 use ambit_core::json::Json;
 
 use crate::{base64url, ed25519, es256, jwk, sha256};
@@ -16,16 +17,18 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    /// The key of a JWK that has exactly the members of its kind: `kty`, `crv`, `x`, and `y` on P-256.
+    /// The key of a public JWK ([`JWK`]): the one reader for holders' keys and for proofs.
     ///
     /// The bytes are only decoded: whether they are a usable point is for [`Self::is_usable`].
     #[must_use]
     pub fn from_jwk(jwk: Json<'_>) -> Option<Self> {
+        if !JWK.holds(jwk) {
+            return None;
+        }
         let member = |name| jwk.get(name).and_then(Json::as_str);
-        match (member("kty")?, member("crv")?, jwk.len()) {
-            ("OKP", "Ed25519", 3) => Self::from_parts("Ed25519", member("x")?, None),
-            ("EC", "P-256", 4) => Self::from_parts("ES256", member("x")?, Some(member("y")?)),
-            _ => None,
+        match member("y") {
+            None => Self::from_parts("Ed25519", member("x")?, None),
+            y => Self::from_parts("ES256", member("x")?, y),
         }
     }
 

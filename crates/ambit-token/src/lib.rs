@@ -38,6 +38,7 @@ pub mod module;
 mod proof;
 mod receipt;
 mod statement;
+mod url;
 mod vector_names;
 mod webauthn;
 

@@ -3,8 +3,9 @@
 use alloc::string::String;
 
 use ambit_core::Reason;
-use ambit_core::json::{Json, Kind};
-use ambit_core::limits::{CLOCK_SKEW_SECONDS, PROOF_ID_BYTES, RECEIPT_BYTES};
+use ambit_core::grammar::{Form, RECEIPT};
+use ambit_core::json::Json;
+use ambit_core::limits::{CLOCK_SKEW_SECONDS, RECEIPT_BYTES};
 
 use crate::base64url;
 use crate::error::TokenError;
@@ -14,25 +15,6 @@ use crate::statement::{Statement, StatementFault, UnverifiedStatement};
 
 /// The `typ` of a receipt.
 pub const RECEIPT_TYP: &str = "approval-receipt+jwt";
-
-/// What a receipt may claim, and whether it must.
-const CLAIMS: [(&str, bool); 15] = [
-    ("iss", true),
-    ("aud", true),
-    ("jti", true),
-    ("iat", true),
-    ("exp", true),
-    ("sub", true),
-    ("decision", true),
-    ("kind", true),
-    ("risk_tier", true),
-    ("binding_s256", true),
-    ("display", true),
-    ("txn", false),
-    ("acr", false),
-    ("amr", false),
-    ("auth_time", false),
-];
 
 /// To what a receipt says yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,13 +79,22 @@ impl Receipt {
         let unverified = UnverifiedStatement::parse(text, RECEIPT_BYTES).map_err(fault)?;
         let statement = unverified.verify(RECEIPT_TYP, keys).map_err(fault)?;
         let claims = statement.claims();
-        let receipt = Self::read(&statement).ok_or_else(|| {
-            let detail = "a claim of the receipt is missing, not known, or not of its form";
-            TokenError::new(Reason::ApprovalMalformed, 0, detail)
-        })?;
+        let malformed = |detail| TokenError::new(Reason::ApprovalMalformed, 0, detail);
+        Form::Object(RECEIPT)
+            .check(claims)
+            .map_err(|fault| malformed(fault.within("the receipt")))?;
+        let receipt = Self::read(&statement)
+            .ok_or_else(|| malformed(String::from("the receipt cannot be read")))?;
         let iat = claims.get("iat").and_then(Json::as_int).unwrap_or(i64::MAX);
         if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
             let detail = "`iat` is in the future";
+            return Err(TokenError::new(Reason::ApprovalIatFuture, 0, detail));
+        }
+        if receipt
+            .auth_time
+            .is_some_and(|time| time > now.saturating_add(CLOCK_SKEW_SECONDS))
+        {
+            let detail = "`auth_time` is in the future";
             return Err(TokenError::new(Reason::ApprovalIatFuture, 0, detail));
         }
         if now >= receipt.exp || receipt.exp <= iat {
@@ -119,40 +110,23 @@ impl Receipt {
         Ok(receipt)
     }
 
+    /// Claims that have passed their table.
     fn read(statement: &Statement<'_>) -> Option<Self> {
         let claims = statement.claims();
-        let known = |(name, _): (&str, Json<'_>)| CLAIMS.iter().any(|(one, _)| *one == name);
-        let whole = CLAIMS
-            .iter()
-            .all(|(name, needed)| !needed || claims.get(name).is_some());
-        if !claims.members().all(known) || !whole {
-            return None;
-        }
-        let jti = text(claims, "jti")?;
-        let display = claims.get("display").filter(|display| display.len() == 3)?;
-        let optional = |name| claims.get(name).is_none() || text(claims, name).is_some();
-        let methods = claims.get("amr").is_none_or(|amr| {
-            amr.kind() == Kind::Array && amr.elements().all(|one| one.as_str().is_some())
-        });
-        if jti.len() > PROOF_ID_BYTES || !methods || !optional("txn") || !optional("acr") {
-            return None;
-        }
+        let display = claims.get("display")?;
+        let aud = claims.get("aud")?;
+        let aud = aud.elements().next().unwrap_or(aud);
         Some(Self {
             iss: statement.iss().into(),
             kid: statement.key().kid.into(),
             signer: statement.key().public,
-            jti: jti.into(),
+            jti: text(claims, "jti")?.into(),
             sub: text(claims, "sub")?.into(),
-            aud: one_audience(claims.get("aud")?)?.into(),
-            approved: match text(claims, "decision")? {
-                "approved" => true,
-                "denied" => false,
-                _ => return None,
-            },
+            aud: aud.as_str()?.into(),
+            approved: text(claims, "decision")? == "approved",
             kind: match text(claims, "kind")? {
                 "action" => ReceiptKind::Action,
-                "grant" => ReceiptKind::Grant,
-                _ => return None,
+                _ => ReceiptKind::Grant,
             },
             risk_tier: text(claims, "risk_tier")?.into(),
             binding: digest(claims, "binding_s256")?,
@@ -161,31 +135,17 @@ impl Receipt {
             renderer: text(display, "renderer")?.into(),
             exp: claims.get("exp")?.as_int()?,
             acr: text(claims, "acr").map(String::from),
-            auth_time: match claims.get("auth_time") {
-                None => None,
-                Some(time) => Some(time.as_int()?),
-            },
+            auth_time: claims.get("auth_time").and_then(Json::as_int),
         })
-        .filter(|_| claims.get("iat").is_some_and(|iat| iat.as_int().is_some()))
     }
 }
 
 fn text<'a>(object: Json<'a>, name: &str) -> Option<&'a str> {
-    let text = object.get(name)?.as_str();
-    text.filter(|text| !text.is_empty())
+    object.get(name)?.as_str()
 }
 
 fn digest(object: Json<'_>, name: &str) -> Option<[u8; 32]> {
     base64url::decode_array(text(object, name)?.as_bytes())
-}
-
-/// A string, or an array of exactly one: a receipt for two places could be used in both.
-fn one_audience(aud: Json<'_>) -> Option<&str> {
-    let only = match aud.kind() {
-        Kind::Array if aud.len() == 1 => aud.elements().next()?,
-        _ => aud,
-    };
-    only.as_str().filter(|aud| !aud.is_empty())
 }
 
 fn fault(fault: StatementFault) -> TokenError {

@@ -7,6 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::grammar::{self, Member};
 use ambit_core::json::{Document, Json, JsonErrorKind, Kind, Profile};
 
 use crate::base64url;
@@ -106,14 +107,13 @@ impl<'s> UnverifiedStatement<'s> {
         &self.signature
     }
 
-    /// The header, with no other members than `allowed`.
-    pub(crate) fn header(&self, allowed: &[&str]) -> Result<Document<'_>, StatementFault> {
+    /// The header, with no other members than those of its table.
+    pub(crate) fn header(&self, table: &[Member]) -> Result<Document<'_>, StatementFault> {
         let header = object(&self.header).ok_or(StatementFault::Header)?;
-        let known = |(name, _): (&str, Json<'_>)| allowed.contains(&name);
-        if header.root().members().all(known) {
-            return Ok(header);
+        if grammar::has_others(header.root(), table) {
+            return Err(StatementFault::Header);
         }
-        Err(StatementFault::Header)
+        Ok(header)
     }
 
     /// The claims as JSON. To be called after the signature was verified.
@@ -131,7 +131,7 @@ impl<'s> UnverifiedStatement<'s> {
         typ: &str,
         keys: &'a dyn Keys,
     ) -> Result<Statement<'a>, StatementFault> {
-        let header = self.header(&["alg", "typ", "kid"])?;
+        let header = self.header(grammar::STATEMENT_HEADER)?;
         let member = |name| header.root().get(name).and_then(Json::as_str);
         if member("typ") != Some(typ) {
             return Err(StatementFault::Typ);

@@ -11,7 +11,8 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::json::{Document, Json, Kind, Profile};
+use ambit_core::grammar::{ASSERTION, CLIENT_DATA, Form};
+use ambit_core::json::{Document, Json, Profile};
 
 use crate::base64url;
 use crate::key::PublicKey;
@@ -53,8 +54,9 @@ impl Assertion {
     #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
         let document = Document::parse(json, Profile::Signed).ok()?;
+        let whole = Form::Object(ASSERTION).holds(document.root());
+        whole.then_some(())?;
         let member = |name| base64url::decode(document.root().get(name)?.as_str()?.as_bytes());
-        (document.root().len() == 3).then_some(())?;
         Some(Self {
             authenticator_data: member("authenticatorData")?,
             client_data_json: member("clientDataJSON")?,
@@ -96,13 +98,9 @@ impl Assertion {
         };
         let client = client.root();
         let text = |name| client.get(name).and_then(Json::as_str);
-        let framed = client.get("crossOrigin").and_then(Json::as_bool);
-        client.kind() == Kind::Object
-            && text("type") == Some("webauthn.get")
+        Form::Open(CLIENT_DATA).holds(client)
             && text("challenge") == Some(base64url::encode(challenge).as_str())
             && text("origin") == Some(party.origin)
-            && (framed == Some(false) || client.get("crossOrigin").is_none())
-            && client.get("topOrigin").is_none()
     }
 }
 

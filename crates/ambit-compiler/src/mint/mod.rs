@@ -136,11 +136,34 @@ impl Filler {
                 self.fill("cnf", || json!({"jwk": public_jwk(&holder)}));
                 Ok(())
             }
-            (None, true) => Ok(()),
+            (None, true) => {
+                self.shorten_holder();
+                Ok(())
+            }
             (None, false) => Err(CompileError::new(
                 "mint.holder",
                 "who will hold the token? give the holder's public key, or `cnf` in the claims",
             )),
+        }
+    }
+
+    /// A token says of its holder's key what the key is, and not what else stood beside it. What is no
+    /// public key stays, for the verifier to refuse.
+    fn shorten_holder(&mut self) {
+        let Some(jwk) = self
+            .claims
+            .get_mut("cnf")
+            .and_then(|cnf| cnf.get_mut("jwk"))
+        else {
+            return;
+        };
+        let text = jwk.to_string();
+        let document = Document::parse(text.as_bytes(), Profile::Signed);
+        let key = document
+            .ok()
+            .and_then(|jwk| PublicKey::from_jwk(jwk.root()));
+        if let Some(key) = key {
+            *jwk = public_jwk(&key);
         }
     }
 

@@ -76,6 +76,30 @@ pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
     out.push(quote);
 }
 
+/// A text from outside for a line that administrators read: between backquotes, at most [`LONGEST`]
+/// characters, and unable to end the line, turn its direction or pass for our own words.
+#[must_use]
+pub fn foreign(text: &str) -> String {
+    let mut out = String::new();
+    quoted(&mut out, text, '`');
+    out
+}
+
+/// [`foreign`], but for one plain word, which stands as it is.
+#[must_use]
+pub fn foreign_name(text: &str) -> String {
+    let mut out = String::new();
+    name(&mut out, text, '`');
+    out
+}
+
+/// A path of members between backquotes, unless a name in it has its own ([`foreign_name`]).
+#[must_use]
+pub fn foreign_path(path: &str) -> String {
+    let quote = if path.contains('`') { "" } else { "`" };
+    alloc::format!("{quote}{path}{quote}")
+}
+
 /// Shows a text between `quote`s without shortening it, so that two different texts are never shown
 /// alike: signs that look like the quote and spaces that cannot be told from others are escapes too.
 /// Whether it has at most `most` characters; what is longer is not written.

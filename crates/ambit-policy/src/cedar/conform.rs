@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
+use ambit_core::foreign_name;
 use ambit_core::json::{Json, Kind as JsonKind};
 
 use super::extension::Extension;
@@ -177,6 +178,7 @@ const fn fits(value: &Value<'_>, kind: Kind) -> bool {
     )
 }
 
+/// A name from outside, for a line that administrators read.
 pub(super) fn lossy(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).into_owned()
+    foreign_name(&String::from_utf8_lossy(text))
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use ambit_core::foreign;
 use ambit_core::json::{Json, Kind as JsonKind};
 
 use super::code::NONE;
@@ -279,9 +280,7 @@ impl<'a> Program<'a> {
 }
 
 fn about(uid: Uid<'_>, wanted: &str) -> InputFault {
-    InputFault::new(alloc::format!(
-        "that `{}::\"{}\"` is {wanted}",
-        lossy(uid.kind),
-        lossy(uid.id)
-    ))
+    let id = alloc::string::String::from_utf8_lossy(uid.id);
+    let id = foreign(&alloc::format!("{}::\"{id}\"", lossy(uid.kind)));
+    InputFault::new(alloc::format!("that {id} is {wanted}"))
 }

@@ -1,83 +1,10 @@
-//! The claims table of TOKEN.md: which claims a block has, and their forms.
+//! The claims of a block, checked against the table of TOKEN.md ([`CLAIMS`]).
 
 use ambit_core::Reason;
+use ambit_core::grammar::{CLAIMS, Claim, ClaimNeed};
 use ambit_core::json::{Document, Json, Kind};
 
 use super::Fault;
-use super::shapes::{self, Shape};
-
-/// What a kind of block thinks of a claim.
-#[derive(Clone, Copy)]
-enum Need {
-    Required,
-    Optional,
-    Refused(Reason),
-}
-
-use Need::{Optional, Refused, Required};
-
-/// A row of the table.
-struct Claim {
-    name: &'static str,
-    root: Need,
-    derived: Need,
-    shape: Shape,
-    /// Missing though required, or not of its shape.
-    fault: Reason,
-}
-
-const fn row(
-    name: &'static str,
-    (root, derived): (Need, Need),
-    shape: Shape,
-    fault: Reason,
-) -> Claim {
-    Claim {
-        name,
-        root,
-        derived,
-        shape,
-        fault,
-    }
-}
-
-const ALL: (Need, Need) = (Required, Required);
-const ALL_MAY: (Need, Need) = (Optional, Optional);
-const ROOT: (Need, Need) = (Required, Refused(Reason::ChainDerivedMember));
-const ROOT_MAY: (Need, Need) = (Optional, Refused(Reason::ChainDerivedMember));
-const ROOT_DERIVED_MAY: (Need, Need) = (Required, Optional);
-const DERIVED: (Need, Need) = (Refused(Reason::ChainParHash), Required);
-
-/// How many claims there are.
-const COUNT: usize = 23;
-
-/// The table, in the order in which the faults of one block are reported.
-#[rustfmt::skip]
-static TABLE: [Claim; COUNT] = [
-    row("iss", ALL, shapes::text, Reason::TokenClaimIss),
-    row("sub", ROOT, shapes::text, Reason::TokenClaimSub),
-    row("aud", ROOT_DERIVED_MAY, shapes::texts, Reason::TokenClaimAud),
-    row("iat", ALL, shapes::integer, Reason::TokenClaimIat),
-    row("nbf", ALL_MAY, shapes::integer, Reason::TokenClaimNbf),
-    row("exp", ALL, shapes::integer, Reason::TokenClaimExp),
-    row("jti", ALL, shapes::text, Reason::TokenClaimJti),
-    row("act", ROOT_DERIVED_MAY, shapes::act, Reason::TokenClaimAct),
-    row("agent", ROOT, shapes::agent, Reason::TokenClaimAgent),
-    row("cnf", ALL, shapes::cnf, Reason::TokenCnf),
-    row("authorization_details", ALL, shapes::entries, Reason::TokenAuthorizationDetails),
-    row("del_depth", ALL, shapes::integer, Reason::ChainDepth),
-    row("del_max_depth", ALL, shapes::integer, Reason::ChainDepth),
-    row("par_hash", DERIVED, shapes::digest, Reason::ChainParHash),
-    row("tenant", ROOT_MAY, shapes::text, Reason::TokenClaimTenant),
-    row("txn", ROOT_MAY, shapes::text, Reason::TokenClaimTxn),
-    row("client_id", ROOT_MAY, shapes::text, Reason::TokenClaimClientId),
-    row("acr", ROOT_MAY, shapes::text, Reason::TokenClaimLogin),
-    row("amr", ROOT_MAY, shapes::texts, Reason::TokenClaimLogin),
-    row("auth_time", ROOT_MAY, shapes::integer, Reason::TokenClaimLogin),
-    row("policy", ROOT_MAY, shapes::policy, Reason::TokenClaimPolicy),
-    row("status", ROOT_MAY, shapes::status, Reason::TokenClaimStatus),
-    row("approval", ALL_MAY, shapes::approval, Reason::TokenClaimApproval),
-];
 
 // The rows that code reads, by their place in the table (a test compares).
 pub(super) const ISS: usize = 0;
@@ -100,7 +27,7 @@ pub(super) const TENANT: usize = 14;
 pub(super) struct Claims<'a> {
     document: Document<'a>,
     /// Where in the document the claim of each row stands. 0, the whole document, is "absent".
-    places: [usize; COUNT],
+    places: [usize; CLAIMS.len()],
 }
 
 impl<'a> Claims<'a> {
@@ -113,14 +40,14 @@ impl<'a> Claims<'a> {
                 "the claims are not an object",
             ));
         }
-        let mut places = [0; COUNT];
+        let mut places = [0; CLAIMS.len()];
         for (name, value) in document.root().members() {
-            let mut rows = TABLE.iter().zip(&mut places);
+            let mut rows = CLAIMS.iter().zip(&mut places);
             let Some((row, place)) = rows.find(|(row, _)| row.name == name) else {
                 let detail = "a claim is not known";
                 return Err(Fault::new(Reason::TokenClaimUnknown, detail));
             };
-            if let Refused(reason) = row.need(root) {
+            if let ClaimNeed::Refused(reason) = need(row, root) {
                 return Err(Fault::claim(
                     reason,
                     row.name,
@@ -133,8 +60,8 @@ impl<'a> Claims<'a> {
         if known {
             return Ok(claims);
         }
-        for (at, row) in TABLE.iter().enumerate() {
-            row.check(claims.get(at), root)?;
+        for (at, row) in CLAIMS.iter().enumerate() {
+            check(row, claims.get(at), root)?;
         }
         Ok(claims)
     }
@@ -161,22 +88,19 @@ impl<'a> Claims<'a> {
     }
 }
 
-impl Claim {
-    const fn need(&self, root: bool) -> Need {
-        if root { self.root } else { self.derived }
-    }
+const fn need(row: &Claim, root: bool) -> ClaimNeed {
+    if root { row.root } else { row.derived }
+}
 
-    fn check(&self, value: Option<Json<'_>>, root: bool) -> Result<(), Fault> {
-        match (value, self.need(root)) {
-            (None, Required) => Err(Fault::claim(self.fault, self.name, "is missing")),
-            (Some(value), _) if !(self.shape)(value) => Err(Fault::claim(
-                self.fault,
-                self.name,
-                "does not have its form",
-            )),
-            _ => Ok(()),
-        }
-    }
+fn check(row: &Claim, value: Option<Json<'_>>, root: bool) -> Result<(), Fault> {
+    let Some(value) = value else {
+        return match need(row, root) {
+            ClaimNeed::Required => Err(Fault::claim(row.fault, row.name, "is missing")),
+            ClaimNeed::Optional | ClaimNeed::Refused(_) => Ok(()),
+        };
+    };
+    let checked = row.form.check(value);
+    checked.map_err(|fault| Fault::form(row.fault, row.name, fault))
 }
 
 #[cfg(test)]
@@ -202,7 +126,7 @@ mod tests {
             (TENANT, "tenant"),
         ];
         for (place, name) in places {
-            assert_eq!(TABLE[place].name, name);
+            assert_eq!(CLAIMS[place].name, name);
         }
     }
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use ambit_core::Reason;
+use ambit_core::grammar::{self, Member};
 use ambit_core::json::{Document, Json, Kind, Profile};
 
 use super::Fault;
@@ -20,7 +21,7 @@ pub(super) fn root_keys<'k>(
     header: &[u8],
     keys: &'k dyn Keys,
 ) -> Result<Vec<IssuerKey<'k>>, Fault> {
-    let document = read(header, &["alg", "typ", "kid"])?;
+    let document = read(header, grammar::ROOT_HEADER)?;
     let header = document.root();
     let kid = member(header, "kid").unwrap_or_default();
     let mut named = Vec::new();
@@ -46,24 +47,21 @@ pub(super) fn root_keys<'k>(
 
 /// The header of a derived block, whose key is the holder of the block before.
 pub(super) fn check_derived(header: &[u8], alg: Option<&str>) -> Result<(), Fault> {
-    let document = read(header, &["alg", "typ"])?;
+    let document = read(header, grammar::DERIVED_HEADER)?;
     if alg.is_none() || member(document.root(), "alg") != alg {
         return Err(wrong_alg());
     }
     check_typ(document.root())
 }
 
-/// The header as JSON with no other members than `allowed`.
-fn read<'h>(header: &'h [u8], allowed: &[&str]) -> Result<Document<'h>, Fault> {
+/// The header as JSON with no other members than those of its table. A member that is missing or of
+/// another form is not the one that is wanted, whatever that is.
+fn read<'h>(header: &'h [u8], table: &[Member]) -> Result<Document<'h>, Fault> {
     let document = Document::parse(header, Profile::Signed).map_err(|error| json_fault(&error))?;
     if document.root().kind() != Kind::Object {
         return Err(Fault::new(Reason::TokenJson, "the header is not an object"));
     }
-    let foreign = document
-        .root()
-        .members()
-        .any(|(name, _)| !allowed.contains(&name));
-    if foreign {
+    if grammar::has_others(document.root(), table) {
         let detail = "the header has a member that does not belong there";
         return Err(Fault::new(Reason::TokenHeaderMember, detail));
     }

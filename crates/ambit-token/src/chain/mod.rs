@@ -8,15 +8,14 @@ mod cache;
 mod claims;
 mod header;
 mod links;
-mod shapes;
 mod verified;
 mod verify;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use ambit_core::Reason;
 use ambit_core::limits::{Limits, TOKEN_BLOCKS, TOKEN_BYTES};
+use ambit_core::{Reason, grammar};
 
 pub use cache::ChainCache;
 pub use verified::{Block, VerifiedToken};
@@ -111,6 +110,8 @@ enum Detail {
     Is(&'static str),
     /// About the claim with this name.
     Claim(&'static str, &'static str),
+    /// How the claim with this name differs from its form.
+    Form(&'static str, grammar::Fault),
 }
 
 impl Fault {
@@ -128,14 +129,22 @@ impl Fault {
         }
     }
 
+    const fn form(reason: Reason, name: &'static str, fault: grammar::Fault) -> Self {
+        Self {
+            reason,
+            detail: Detail::Form(name, fault),
+        }
+    }
+
     const fn base64() -> Self {
         Self::new(Reason::TokenBase64, "a part is not canonical base64url")
     }
 
     fn in_block(&self, block: usize) -> TokenError {
-        let detail = match self.detail {
-            Detail::Is(detail) => detail.into(),
+        let detail = match &self.detail {
+            Detail::Is(detail) => (*detail).into(),
             Detail::Claim(name, what) => alloc::format!("`{name}` {what}"),
+            Detail::Form(name, fault) => fault.clone().within(name),
         };
         TokenError {
             reason: self.reason,

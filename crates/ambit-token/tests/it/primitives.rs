@@ -2,7 +2,9 @@
 
 use ambit_core::json::{Document, Profile};
 use ambit_token::dsse::{Envelope, Signature};
-use ambit_token::{VECTOR_NAMES, base64url, ed25519, jwk, thumbprint, vector_name_means};
+use ambit_token::{
+    PublicKey, VECTOR_NAMES, base64url, ed25519, jwk, thumbprint, vector_name_means,
+};
 use ed25519_dalek::Signer as _;
 
 use crate::making::{BROKER, key, public};
@@ -83,11 +85,36 @@ fn thumbprints() {
     );
     let key = |text: &str| {
         let document = Document::parse(text.as_bytes(), Profile::Signed).unwrap();
-        jwk::ed25519_key(document.root())
+        PublicKey::from_jwk(document.root())
     };
-    assert_eq!(key(&text), Some(x));
+    assert_eq!(key(&text), Some(PublicKey::Ed25519(x)));
     assert_eq!(key(&text.replace("OKP", "okp")), None);
-    assert_eq!(key(&text.replace('}', r#","use":"sig"}"#)), None);
+    let with = |member: &str| key(&text.replace('}', &format!(",{member}}}")));
+    // RFC 7517 section 4: what says nothing secret may stand there; WebCrypto exports it.
+    for public in [
+        r#""use":"sig""#,
+        r#""key_ops":["verify"]"#,
+        r#""ext":true"#,
+        r#""alg":"Ed25519""#,
+        r#""kid":"k""#,
+        r#""x5t#S256":"kPrK""#,
+        r#""made_by":{"a":1}"#,
+    ] {
+        assert_eq!(with(public), key(&text), "{public}");
+    }
+    for other in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "y"] {
+        assert_eq!(with(&format!(r#""{other}":"AAAA""#)), None, "{other}");
+        assert_eq!(with(&format!(r#""{other}":null"#)), None, "{other}");
+    }
+    for wrong in [
+        r#""use":"enc""#,
+        r#""key_ops":"verify""#,
+        r#""ext":"yes""#,
+        r#""alg":"ES256""#,
+        r#""kid":7"#,
+    ] {
+        assert_eq!(with(wrong), None, "{wrong}");
+    }
 }
 
 #[test]
