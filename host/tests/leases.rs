@@ -77,6 +77,15 @@ fn an_edge_spends_its_lease_and_returns_the_rest_once() {
             code(edge.consume(&[spend("b", 1, 100)], NOW + 600)),
             "ledger.lease"
         );
+        let uses = Charge {
+            kind: "use_limit",
+            ..spend("b", 1, 100)
+        };
+        assert_eq!(
+            code(edge.consume(&[uses], NOW)),
+            "ledger.lease",
+            "a lease of another kind"
+        );
         let receipt = Charge::once("iss:jti", "receipt", NOW + 60);
         assert_eq!(code(edge.consume(&[receipt], NOW)), "ledger.lease");
         let proof = Charge::once("thumb:jti", "proof", NOW + 60);

@@ -44,11 +44,11 @@ fn all_or_nothing() {
 }
 
 #[test]
-fn of_two_bounds_of_one_budget_the_smaller_counts() {
+fn of_two_charges_to_one_budget_the_smaller_bound_counts() {
     both(|ledger, name| {
         for pair in [
-            [spend("a", 2, 3), spend("a", 2, 9)],
-            [spend("a", 2, 9), spend("a", 2, 3)],
+            [spend("a", 3, 5), spend("a", 3, 100)],
+            [spend("a", 3, 100), spend("a", 3, 5)],
         ] {
             assert_eq!(
                 code(ledger.consume(&pair, NOW)),
@@ -56,7 +56,41 @@ fn of_two_bounds_of_one_budget_the_smaller_counts() {
                 "{name}"
             );
         }
-        assert_eq!(ledger.used("a").unwrap(), 0);
+        assert_eq!(
+            code(ledger.consume(&[spend("a", 3, 100), spend("a", 2, 5)], NOW)),
+            "ok"
+        );
+        assert_eq!(ledger.used("a").unwrap(), 5);
+    });
+}
+
+const fn use_of(key: &str, until: i64) -> Charge<'_> {
+    Charge {
+        until: Some(until),
+        ..spend(key, 1, 2)
+    }
+}
+
+#[test]
+fn a_budget_is_forgotten_after_its_block_has_ended_and_is_never_new() {
+    both(|ledger, name| {
+        let ends = NOW + 300;
+        assert_eq!(code(ledger.consume(&[use_of("block", ends)], NOW)), "ok");
+        // Others come and go, and the rest of it stays one.
+        for later in (0..=360).step_by(60) {
+            let other = format!("other {later}");
+            let charge = use_of(&other, NOW + later + 10);
+            assert_eq!(code(ledger.consume(&[charge], NOW + later)), "ok");
+            assert_eq!(ledger.used("block").unwrap(), 1, "{name} {later}");
+        }
+        // A minute after its end it is gone, and refused whatever the clock says then.
+        let last = use_of("last", ends + 1000);
+        assert_eq!(code(ledger.consume(&[last], ends + 121)), "ok");
+        assert_eq!(ledger.used("block").unwrap(), 0, "{name}");
+        for now in [NOW, ends, ends + 200] {
+            let again = ledger.consume(&[use_of("block", ends)], now);
+            assert_eq!(code(again), "ledger.forgotten", "{name}");
+        }
     });
 }
 
@@ -305,6 +339,13 @@ fn a_consume_obligation_is_discharged_by_the_ledger() {
     assert_eq!(outcome(&enforcer.enforce(&once)), "permitted");
     assert_eq!(outcome(&enforcer.enforce(&once)), "limit.uses");
 
+    let single = answer(&format!(
+        r#"{{"charges":[{{"key":"d:2:0","type":"use_limit","amount":1,"max":1,"until":{}}}]}}"#,
+        NOW + 90
+    ));
+    assert_eq!(outcome(&enforcer.enforce(&single)), "permitted");
+    assert_eq!(outcome(&enforcer.enforce(&single)), "limit.uses");
+
     // A host without a ledger refuses.
     assert_eq!(
         outcome(&Enforcer::new().enforce(&pay)),
@@ -326,6 +367,8 @@ fn a_consume_obligation_that_is_not_understood_is_refused() {
         r#"{"charges":[{"key":"k","amount":1,"max":2}]}"#,
         r#"{"charges":[{"key":"k","type":"spend","amount":1,"max":2,"window":60}]}"#,
         r#"{"charges":[{"key":"k","type":"proof","until":"later"}]}"#,
+        r#"{"charges":[{"key":"k","type":"spend","max":9,"until":1772000490}]}"#,
+        r#"{"charges":[{"key":"k","type":"use_limit","amount":1,"until":1772000490}]}"#,
     ] {
         assert_eq!(
             outcome(&enforcer.enforce(&answer(ext))),

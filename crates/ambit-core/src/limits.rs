@@ -14,6 +14,9 @@ pub const JSON_DEPTH: usize = 32;
 pub const CAPABILITIES: usize = 64;
 /// Constraints in one capability (DESIGN section 8).
 pub const CONSTRAINTS: usize = 32;
+/// Limits in one capability: budgets in a few currencies, and uses. A host keeps a row for each until
+/// its block ends, and a holder can make blocks offline.
+pub const BUDGETS: usize = 8;
 /// Seconds that a root may live: 24 h (TOKEN.md, `iat nbf exp jti`).
 pub const ROOT_LIFE_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds by which a clock may run ahead (TOKEN.md, step 5).

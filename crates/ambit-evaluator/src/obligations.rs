@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use ambit_core::Power;
 use ambit_core::json::{Json, Writer};
-use ambit_token::base64url;
+use ambit_token::{Block, base64url};
 
 use crate::authority::{Grant, Source};
 use crate::case::Case;
@@ -40,16 +40,18 @@ pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>)
             .map(Json::elements)
             .into_iter()
             .flatten();
+        // Nothing can be charged to a block that has ended, so nothing needs to be remembered of it.
+        let ends = case.token.blocks().get(block).map(Block::exp);
         for (number, limit) in limits.enumerate() {
             let digest = base64url::encode(&case.token.signing_input_s256(block));
             let key = format!("{digest}:{}:{number}", selected.index);
-            charges.extend(charge(case, limit, key));
+            charges.extend(charge(case, limit, key, ends));
         }
     }
     charges
 }
 
-fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
+fn charge(case: &Case<'_>, limit: Json<'_>, key: String, until: Option<i64>) -> Option<Charge> {
     let max = limit.get("max").and_then(Json::as_int)?;
     if limit.get("type").and_then(Json::as_str) == Some("use_limit") {
         return Some(Charge {
@@ -58,7 +60,7 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
             amount: 1,
             max,
             currency: None,
-            until: None,
+            until,
         });
     }
     // `spend` applies to `execute` only; the entry was selected because its amount can be read.
@@ -77,7 +79,7 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String) -> Option<Charge> {
         amount: case.arguments.get(argument).and_then(Json::as_int)?,
         max,
         currency: Some((String::from(currency), decimals)),
-        until: None,
+        until,
     })
 }
 

@@ -12,7 +12,8 @@ use crate::enforce::{Discharge, NotDischarged, Obligation};
 ///
 /// Its `ext` is `{"charges": [{"key", "type", "amount", "max", "until"?}]}`; `currency` and
 /// `decimals` may stand beside them for people, since the key already names one budget of one
-/// currency. `amount` and `max` may be left out of what happens once, which has an `until`.
+/// currency. `amount` and `max` may be left out of what happens once, which has an `until` and is no
+/// limit.
 #[derive(Clone, Debug)]
 pub struct Consume<L>(Arc<L>);
 
@@ -47,19 +48,20 @@ fn refuse(error: &LedgerError) -> NotDischarged {
 /// What a caller can act on differently has a reason of its own.
 fn reason(error: &LedgerError) -> Option<Reason> {
     match error {
-        LedgerError::Exceeded { kind, .. } => match kind.as_str() {
-            "spend" => Some(Reason::LimitSpend),
-            "use_limit" => Some(Reason::LimitUses),
-            _ => None,
-        },
-        LedgerError::Repeated { kind } => match kind.as_str() {
-            "proof" => Some(Reason::PossessionUsed),
-            "receipt" | "call" => Some(Reason::ApprovalUsed),
-            _ => None,
-        },
+        LedgerError::Exceeded { kind, .. } | LedgerError::Repeated { kind } => {
+            match kind.as_str() {
+                "spend" => Some(Reason::LimitSpend),
+                "use_limit" => Some(Reason::LimitUses),
+                "proof" => Some(Reason::PossessionUsed),
+                "receipt" | "call" => Some(Reason::ApprovalUsed),
+                _ => None,
+            }
+        }
         LedgerError::Forgotten { kind } => match kind.as_str() {
             "proof" => Some(Reason::PossessionExpired),
             "receipt" | "call" => Some(Reason::ApprovalExpired),
+            // A budget ends with the block that states it.
+            "spend" | "use_limit" => Some(Reason::TokenExpired),
             _ => None,
         },
         _ => None,
@@ -87,9 +89,10 @@ fn charge(charge: Json<'_>) -> Option<Charge<'_>> {
         Some(until) => Some(until.as_int()?),
         None => None,
     };
+    let is_limit = matches!(text("type"), Some("spend" | "use_limit"));
     let number = |name: &str| match charge.get(name) {
         Some(number) => number.as_int(),
-        None => until.map(|_| 1),
+        None => until.filter(|_| !is_limit).map(|_| 1),
     };
     Some(Charge {
         key: text("key")?,

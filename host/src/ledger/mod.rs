@@ -43,7 +43,7 @@ pub struct Charge<'a> {
     /// What all charges together may come to.
     pub max: i64,
     /// When the budget may be forgotten (seconds since 1970, UTC), because nothing can be charged
-    /// to it any more. `None`: never.
+    /// to it any more: a limit's when the block ends that states it. `None`: never.
     pub until: Option<i64>,
 }
 

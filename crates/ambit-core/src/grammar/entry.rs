@@ -1,7 +1,7 @@
 //! Entries of `authorization_details` and of manifests. A malformed entry never matches.
 
 use super::{COUNT, Form, Member, OBJECT, TEXTS, may, needs};
-use crate::limits::MONEY_DECIMALS;
+use crate::limits::{BUDGETS, MONEY_DECIMALS};
 
 /// In a token's first block: everything is named. One of `locations`, `datatypes` and `identifier`
 /// must be there as well.
@@ -52,7 +52,7 @@ const POWERS: Form = Form::List(
     &(1, super::MANY),
     &Form::Word(&["observe", "draft", "propose", "execute"]),
 );
-const LIMITS: Form = Form::List(&(1, super::MANY), &LIMIT);
+const LIMITS: Form = Form::List(&(1, BUDGETS), &LIMIT);
 
 /// A budget or a number of uses.
 pub const LIMIT: Form = Form::OneOf(&[

@@ -336,6 +336,18 @@ const CONSENT: &[(&str, bool)] = &[
     (r#"{"approvers": ["user:a"], "count": 1, "of": 2}"#, false),
 ];
 
+#[test]
+fn a_capability_has_at_most_eight_limits() {
+    for (count, fits) in [(8, true), (9, false)] {
+        let limits = json!(vec![json!({"type": "use_limit", "max": 1}); count]);
+        for place in [Place::Root, Place::Derived] {
+            let entry = changed(mail(), "limits", limits.clone());
+            let formed = with(&entry, |entry| well_formed(entry, place));
+            assert_eq!(formed, fits, "{count} {place:?}");
+        }
+    }
+}
+
 fn is_well_formed(name: &str, value: &str, place: Place) -> bool {
     let entry = changed(mail(), name, serde_json::from_str(value).expect("JSON"));
     with(&entry, |entry| well_formed(entry, place))
