@@ -22,6 +22,8 @@ pub enum LoadError {
     /// The version goes back, or differs from what was seen under the same number, or the memory
     /// of versions failed.
     Version(VersionError),
+    /// The code has an older ABI: it was built by a version whose evaluator is unsafe.
+    Outdated,
     /// The code does not have the interface of a policy module.
     Interface(String),
     /// The code does not compile with the features that policy modules may use.
@@ -39,6 +41,7 @@ impl LoadError {
             Self::Size { .. } => "module.size",
             Self::Module(error) => error.code(),
             Self::Version(error) => error.code(),
+            Self::Outdated => "module.outdated",
             Self::Interface(_) => "module.abi",
             Self::Compile(_) => "module.compile",
             Self::Mismatch => "module.mismatch",
@@ -53,6 +56,11 @@ impl fmt::Display for LoadError {
             Self::Size { limit } => write!(f, "the module is larger than {limit} bytes"),
             Self::Module(error) => error.fmt(f),
             Self::Version(error) => error.fmt(f),
+            Self::Outdated => write!(
+                f,
+                "the module's code was built by a version before ABI {}, which is unsafe; build and sign it again",
+                ambit_evaluator::ABI
+            ),
             Self::Interface(what) => write!(f, "not a policy module: {what}"),
             Self::Compile(what) => write!(f, "the module's code is not accepted: {what}"),
             Self::Mismatch => {

@@ -49,8 +49,8 @@ pub struct PolicyModule {
 impl PolicyModule {
     /// Verifies a module in memory, with its detached signature if it carries none.
     ///
-    /// In this order: sizes, what [`ambit_token::module::verify`] checks, the version. Only a module
-    /// that passes all of them is remembered as seen.
+    /// In this order: sizes, what [`ambit_token::module::verify`] checks, the version, its end. A
+    /// module that was verified is remembered as seen, also one that has ended.
     ///
     /// # Errors
     ///
@@ -61,9 +61,11 @@ impl PolicyModule {
         trust: &Trust,
         options: &LoadOptions<'_>,
     ) -> Result<Self, LoadError> {
+        // Whether it has ended is asked last: what was verified is remembered all the same, or an
+        // older one, which was to last longer, could come after it.
         let expect = Expect {
             uid: options.uid,
-            now: options.now,
+            now: i64::MIN,
             abi: ABI.unsigned_abs(),
         };
         let verified = module::verify(bytes, detached, trust, &expect, bundle_claims)?;
@@ -82,6 +84,7 @@ impl PolicyModule {
             signers: verified.signers.clone(),
         };
         options.seen.accept(&module.uid, module.seen)?;
+        module::check_end(statement, options.now)?;
         Ok(module)
     }
 

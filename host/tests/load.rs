@@ -4,11 +4,12 @@ mod support;
 
 use std::fs;
 
+use ambit_evaluator::ABI;
 use ambit_host::{
     Evaluator as _, FileVersions, LoadError, LoadOptions, MemoryVersions, NativeEngine,
     PolicyModule, VersionStore, detached_path,
 };
-use support::{NOW, UID, signed, trust, wasm};
+use support::{NOW, UID, signed, signed_as, trust, wasm};
 
 fn code(result: Result<PolicyModule, LoadError>) -> &'static str {
     result.map_or_else(|error| error.code(), |_| "loaded")
@@ -58,14 +59,18 @@ fn every_fault_has_its_own_code() {
 }
 
 #[test]
-fn a_version_is_remembered_only_when_the_module_is_accepted() {
+fn a_version_is_remembered_only_when_the_module_is_verified() {
     let (first, first_signature) = signed(&wasm(""), 1);
     let (second, second_signature) = signed(&wasm(""), 2);
     let (other, other_signature) = signed(&wasm("(func (result i32) (i32.const 7))"), 2);
     let seen = MemoryVersions::new();
     assert_eq!(
-        load_at(&second, Some(&second_signature), &seen, UID, NOW + 1000),
-        "module.expired"
+        load(&second, Some(&first_signature), &seen),
+        "module.altered"
+    );
+    assert_eq!(
+        load_at(&second, Some(&second_signature), &seen, "acme/other", NOW),
+        "module.uid"
     );
     assert_eq!(load(&first, Some(&first_signature), &seen), "loaded");
     assert_eq!(load(&second, Some(&second_signature), &seen), "loaded");
@@ -78,6 +83,51 @@ fn a_version_is_remembered_only_when_the_module_is_accepted() {
         load(&other, Some(&other_signature), &seen),
         "module.same_version"
     );
+}
+
+#[test]
+fn a_version_that_has_ended_is_remembered_too() {
+    let (first, first_signature) = signed(&wasm(""), 1);
+    let (second, second_signature) = signed(&wasm(""), 2);
+    let seen = MemoryVersions::new();
+    assert_eq!(
+        load_at(&second, Some(&second_signature), &seen, UID, NOW + 1000),
+        "module.expired"
+    );
+    assert_eq!(
+        load(&first, Some(&first_signature), &seen),
+        "module.rollback"
+    );
+}
+
+/// The signature is right, and the evaluator that the module carries has faults that are known.
+#[test]
+fn a_module_built_by_an_unsafe_version_is_not_loaded() {
+    let mut older = support::bundle(1);
+    assert_eq!(older[8..12], 2_u32.to_le_bytes());
+    for (format, abi, expected) in [
+        (2, ABI, "loaded"),
+        (2, ABI - 1, "module.outdated"),
+        (2, 0, "module.outdated"),
+        (1, ABI, "module.outdated"),
+        (0, ABI, "module.outdated"),
+        (2, ABI + 1, "module.abi"),
+        (3, ABI, "module.bundle"),
+    ] {
+        older[8] = format;
+        let (file, signature) = signed_as(&wasm(""), 1, &older, abi);
+        let options = LoadOptions {
+            uid: Some(UID),
+            now: NOW,
+            seen: &MemoryVersions::new(),
+        };
+        let loaded = PolicyModule::load(&file, Some(&signature), &trust(), &options);
+        if let (Err(error), "module.outdated") = (&loaded, expected) {
+            let words = error.to_string();
+            assert!(words.contains("unsafe; build and sign it again"), "{words}");
+        }
+        assert_eq!(code(loaded), expected, "format {format}, ABI {abi}");
+    }
 }
 
 #[test]

@@ -102,6 +102,26 @@ fn modules_that_are_not_trusted_are_refused_with_their_codes() {
     assert_eq!(run.expect(3).says("module.unsigned").out, "");
 }
 
+/// Its evaluator would be the one of that version, whoever signs it.
+#[test]
+fn a_module_built_by_an_unsafe_version_is_not_signed() {
+    let project = Project::built();
+    let mut module = project.bytes("policy.wasm");
+    let mark = b"AMBITBDL\x02\0\0\0";
+    let places: Vec<usize> = (0..module.len() - mark.len())
+        .filter(|at| module[*at..].starts_with(mark))
+        .collect();
+    assert_eq!(places.len(), 2, "in the code's memory and in the section");
+    for at in places {
+        module[at + 8] = 1;
+    }
+    project.write("policy.wasm", &module);
+    project
+        .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+        .expect(3)
+        .says("unsafe; build and sign it again");
+}
+
 /// A module whose section shows one policy and whose code holds another is not even signed.
 #[test]
 fn code_that_holds_another_policy_than_the_section_is_not_signed() {

@@ -12,7 +12,7 @@ use crate::error::CompileError;
 use crate::keys::SecretKey;
 
 /// The raw ABI that the guest speaks.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = ambit_evaluator::ABI.unsigned_abs();
 
 /// How a module is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ fn statement(
     }
     let bundle = layout.bundle.filter(|_| layout.bundles == 1);
     let bundle = bundle.ok_or_else(|| unusable("the file is not a module with one bundle"))?;
-    let claims = bundle_claims(bundle).ok_or_else(|| unusable("the bundle is not sound"))?;
+    let claims = bundle_claims(bundle).map_err(|error| unusable(&error.detail))?;
     check_roles(bundle, keys)?;
     Ok(Statement {
         uid: claims.uid,

@@ -6,8 +6,9 @@ use ambit_core::json::{Json, Writer};
 use ambit_policy::Bundle;
 use ambit_token::base64url;
 
-/// The version of the raw ABI and of the request and answer forms.
-pub const ABI: i32 = 1;
+/// The version of the raw ABI and of the request and answer forms. It also rises when older code is
+/// unsafe: a signed module carries the evaluator that it was built with, faults included.
+pub const ABI: i32 = 2;
 
 /// JSON with the policy's identity and what a host should show before it relies on it.
 #[must_use]

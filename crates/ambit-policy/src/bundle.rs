@@ -22,6 +22,8 @@ pub enum BundleError {
     Size,
     /// Not the header, format version or section layout of a bundle.
     Header,
+    /// Of an older format, and so built by a version that is unsafe.
+    Outdated,
     /// An offset, length, tag or text in the tape is out of bounds.
     Tape,
     /// A table of the index does not belong to the document.
@@ -36,7 +38,10 @@ impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Size => f.write_str("larger than 8 MiB"),
-            Self::Header => f.write_str("not a bundle of format 1"),
+            Self::Header => f.write_str("not a bundle of a known format"),
+            Self::Outdated => f.write_str(
+                "the bundle was built by a version before format 2, which is unsafe; build and sign it again",
+            ),
             Self::Tape => f.write_str("the data is out of bounds"),
             Self::Index => f.write_str("the index does not belong to the data"),
             Self::Program(section) => write!(f, "the policies are not sound (`{section}`)"),
@@ -92,10 +97,13 @@ impl<'a> Bundle<'a> {
     ///
     /// # Errors
     ///
-    /// [`BundleError::Size`] and [`BundleError::Header`].
+    /// [`BundleError::Size`], [`BundleError::Header`] and [`BundleError::Outdated`].
     pub fn open(bytes: &'a [u8], digest: [u8; 32]) -> Result<Self, BundleError> {
         if bytes.len() > BUNDLE_BYTES {
             return Err(BundleError::Size);
+        }
+        if format::format(bytes).is_some_and(|format| format < format::FORMAT) {
+            return Err(BundleError::Outdated);
         }
         let sections = format::open(bytes).ok_or(BundleError::Header)?;
         let program = Program::open(sections.program);

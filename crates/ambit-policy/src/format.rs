@@ -1,8 +1,8 @@
-//! The bytes of a bundle, version 1. All numbers are little-endian `u32`.
+//! The bytes of a bundle. All numbers are little-endian `u32`.
 //!
 //! ```text
 //!  0  magic "AMBITBDL"
-//!  8  format (1)
+//!  8  format (2; 1 was written by compilers and for evaluators that are unsafe)
 //! 12  bytes of the whole bundle
 //! 16  offset, length of: nodes, text, index, program (compiled Cedar policies; may be empty)
 //! 48  the four sections, in that order, without gaps
@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use ambit_core::json::{Document, Json};
 
 pub(crate) const MAGIC: &[u8; 8] = b"AMBITBDL";
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const HEADER_BYTES: usize = 48;
 const SECTIONS: usize = 4;
 
@@ -51,9 +51,14 @@ pub(crate) struct Sections<'a> {
     pub(crate) program: &'a [u8],
 }
 
+/// Which format these bytes are in; `None` when they are no bundle.
+pub(crate) fn format(bytes: &[u8]) -> Option<u32> {
+    (bytes.get(..8)? == MAGIC).then(|| word(bytes, 8))?
+}
+
 /// Reads the header: constant time, whatever the size.
 pub(crate) fn open(bytes: &[u8]) -> Option<Sections<'_>> {
-    if bytes.get(..8)? != MAGIC || word(bytes, 8)? != FORMAT {
+    if format(bytes)? != FORMAT {
         return None;
     }
     if usize::try_from(word(bytes, 12)?).ok()? != bytes.len() {

@@ -39,7 +39,8 @@ impl WasmEngine {
     /// # Errors
     ///
     /// [`LoadError::Compile`], [`LoadError::Interface`] when exports are missing, something is
-    /// imported, or the ABI is another one; [`LoadError::Mismatch`] when the code does not hold
+    /// imported, or the ABI is not known; [`LoadError::Outdated`] when it is an older one;
+    /// [`LoadError::Mismatch`] when the code does not hold
     /// the policy that was signed.
     pub fn new(
         runtime: &Runtime,
@@ -76,6 +77,9 @@ impl WasmEngine {
             |fault: Fault| LoadError::Interface(format!("its code does not answer: {fault:?}"));
         let mut instance = self.start().map_err(fault)?;
         let abi = instance.abi().map_err(fault)?;
+        if abi < ABI {
+            return Err(LoadError::Outdated);
+        }
         if abi != ABI {
             return Err(LoadError::Interface(format!(
                 "its ABI is {abi}, this host speaks {ABI}"

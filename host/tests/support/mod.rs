@@ -19,7 +19,7 @@ const PARTS: [(&str, &str); 7] = [
     ("memory", r#"(memory (export "memory") 2)"#),
     (
         "ambit_abi",
-        r#"(func (export "ambit_abi") (result i32) (i32.const 1))"#,
+        r#"(func (export "ambit_abi") (result i32) (i32.const 2))"#,
     ),
     (
         "ambit_alloc",
@@ -98,16 +98,20 @@ pub(crate) fn trust() -> Trust {
 
 /// The module with its bundle section, and the detached signature over it.
 pub(crate) fn signed(wasm: &[u8], version: i64) -> (Vec<u8>, Vec<u8>) {
-    let bundle = bundle(version);
+    signed_as(wasm, version, &bundle(version), ambit_evaluator::ABI)
+}
+
+/// The same with a bundle and an ABI number of the caller's.
+pub(crate) fn signed_as(wasm: &[u8], version: i64, bundle: &[u8], abi: i32) -> (Vec<u8>, Vec<u8>) {
     let mut file = wasm.to_vec();
-    custom_section(&mut file, "ambit.bundle", &bundle);
+    custom_section(&mut file, "ambit.bundle", bundle);
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{ "name": "policy.wasm", "digest": { "sha256": hex(&file) } }],
         "predicateType": "https://ambit.dev/policy-module/v1",
         "predicate": {
-            "uid": UID, "version": version, "issued": NOW - 1000, "expires": NOW + 1000, "abi": 1,
-            "bundle_s256": URL_SAFE_NO_PAD.encode(Sha256::digest(&bundle)), "tests_s256": null,
+            "uid": UID, "version": version, "issued": NOW - 1000, "expires": NOW + 1000, "abi": abi,
+            "bundle_s256": URL_SAFE_NO_PAD.encode(Sha256::digest(bundle)), "tests_s256": null,
         },
     })
     .to_string();

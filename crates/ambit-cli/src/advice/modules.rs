@@ -74,6 +74,11 @@ pub(super) const ROWS: &[Row] = &[
         "use a host and a compiler of the same version",
     ),
     (
+        "module.outdated",
+        "the module was built by a version whose evaluator or compiler is known to be unsafe; a signature does not change that",
+        "build it again with the `ambit` command of this version, raise `version`, sign it, and publish it everywhere",
+    ),
+    (
         "module.bundle",
         "the module has no sound bundle section, or more than one",
         "build the policy again",

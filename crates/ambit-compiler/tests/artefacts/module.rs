@@ -97,7 +97,7 @@ fn check<'a>(
     let expect = Expect {
         uid: Some("acme/agents"),
         now: ISSUED + 60,
-        abi: 1,
+        abi: sign::ABI,
     };
     verify(
         file,

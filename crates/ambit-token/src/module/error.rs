@@ -29,8 +29,10 @@ pub enum ModuleErrorCode {
     Mismatch,
     /// Larger than a module may be.
     Size,
-    /// For another ABI.
+    /// For an ABI that is not known here.
     Abi,
+    /// Built by a version whose evaluator is unsafe, as its ABI or its bundle's format says.
+    Outdated,
     /// No sound bundle section, or two.
     Bundle,
     /// Not a WebAssembly module of the form, or not a statement of the form.
@@ -56,6 +58,7 @@ impl ModuleErrorCode {
             Self::Mismatch => "module.mismatch",
             Self::Size => "module.size",
             Self::Abi => "module.abi",
+            Self::Outdated => "module.outdated",
             Self::Bundle => "module.bundle",
             Self::Format => "module.format",
             Self::Trust => "module.trust",

@@ -78,7 +78,7 @@ pub struct VerifiedModule<'a> {
 
 /// Verifies a module with its carried or detached signature.
 ///
-/// `bundle_claims` reads the bundle and says what it claims; `None` when it is not a sound bundle.
+/// `bundle_claims` reads the bundle and says what it claims, or why it is not used.
 /// It is called only with bytes that trusted keys signed.
 ///
 /// # Errors
@@ -90,7 +90,7 @@ pub fn verify<'a>(
     detached: Option<&[u8]>,
     trust: &TrustedKeys,
     expect: &Expect<'_>,
-    bundle_claims: impl FnOnce(&'a [u8]) -> Option<BundleClaims>,
+    bundle_claims: impl FnOnce(&'a [u8]) -> Result<BundleClaims, ModuleError>,
 ) -> Result<VerifiedModule<'a>, ModuleError> {
     if file.len() > MODULE_BYTES {
         return Err(fail(ModuleErrorCode::Size, "the file is too large"));
@@ -110,18 +110,27 @@ pub fn verify<'a>(
     }
     check_expected(&statement, expect)?;
     let (bundle, bundle_digest) = sole_bundle(&layout, &statement)?;
-    let claims = bundle_claims(bundle)
-        .ok_or_else(|| fail(ModuleErrorCode::Bundle, "the bundle is not sound"))?;
+    let claims = bundle_claims(bundle)?;
     check_agreement(&statement, &claims)?;
-    if expect.now >= statement.expires {
-        return Err(fail(ModuleErrorCode::Expired, "the module has expired"));
-    }
+    check_end(&statement, expect.now)?;
     Ok(VerifiedModule {
         bundle,
         bundle_digest,
         statement,
         signers,
     })
+}
+
+/// Refuses a module whose time has ended.
+///
+/// # Errors
+///
+/// [`ModuleErrorCode::Expired`]
+pub fn check_end(statement: &Statement, now: i64) -> Result<(), ModuleError> {
+    if now >= statement.expires {
+        return Err(fail(ModuleErrorCode::Expired, "the module has expired"));
+    }
+    Ok(())
 }
 
 /// TUF's rule against going back: a version below the highest seen is refused, and so is the same
@@ -177,6 +186,13 @@ fn envelope(layout: &Layout<'_>, detached: Option<&[u8]>) -> Result<Envelope, Mo
 }
 
 fn check_expected(statement: &Statement, expect: &Expect<'_>) -> Result<(), ModuleError> {
+    if statement.abi < expect.abi {
+        let detail = alloc::format!(
+            "the module was built by a version before ABI {}, which is unsafe; build and sign it again",
+            expect.abi
+        );
+        return Err(ModuleError::new(ModuleErrorCode::Outdated, detail));
+    }
     if statement.abi != expect.abi {
         let detail = alloc::format!("ABI {}, not {}", statement.abi, expect.abi);
         return Err(ModuleError::new(ModuleErrorCode::Abi, detail));

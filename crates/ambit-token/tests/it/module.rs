@@ -322,7 +322,9 @@ fn statement_bundle_and_expectation_agree() {
         &resigned(|s| s["predicate"]["uid"] = json!("acme/other")),
         Uid,
     );
-    refused(&resigned(|s| s["predicate"]["abi"] = json!(2)), Abi);
+    refused(&resigned(|s| s["predicate"]["abi"] = json!(3)), Abi);
+    refused(&resigned(|s| s["predicate"]["abi"] = json!(1)), Outdated);
+    refused(&resigned(|s| s["predicate"]["abi"] = json!(0)), Outdated);
     refused(
         &resigned(|s| s["predicate"]["version"] = json!(43)),
         Mismatch,
@@ -347,10 +349,18 @@ fn statement_bundle_and_expectation_agree() {
         ..EXPECT
     };
     module::verify(&file, None, &trust, &any, claims).unwrap();
-    let error = module::verify(&file, None, &trust, &EXPECT, |_| None).unwrap_err();
-    assert_eq!(error.code, Bundle);
+    for code in [Bundle, Outdated] {
+        let unsound = |_: &[u8]| {
+            Err(module::ModuleError {
+                code,
+                detail: "not sound".into(),
+            })
+        };
+        let error = module::verify(&file, None, &trust, &EXPECT, unsound).unwrap_err();
+        assert_eq!(error.code, code);
+    }
     let other = |bundle: &[u8]| {
-        Some(BundleClaims {
+        Ok(BundleClaims {
             uid: "acme/other".into(),
             ..claims(bundle)?
         })

@@ -14,7 +14,7 @@ pub(crate) const BUNDLE: &[u8] = b"AMBITBDL acme/agents 42";
 pub(crate) const EXPECT: Expect<'static> = Expect {
     uid: Some("acme/agents"),
     now: NOW,
-    abi: 1,
+    abi: 2,
 };
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -46,7 +46,7 @@ pub(crate) fn statement(file: &[u8]) -> Statement {
         version: 42,
         issued: NOW - 100,
         expires: NOW + 100,
-        abi: 1,
+        abi: 2,
         file_s256: sha256(file),
         bundle_s256: sha256(BUNDLE),
         tests_s256: None,
@@ -92,8 +92,14 @@ pub(crate) fn trusting(threshold: usize, seeds: &[u8]) -> TrustedKeys {
 }
 
 /// What [`BUNDLE`] says of itself; nothing else is a bundle.
-pub(crate) fn claims(bundle: &[u8]) -> Option<BundleClaims> {
-    (bundle == BUNDLE).then(|| BundleClaims {
+pub(crate) fn claims(bundle: &[u8]) -> Result<BundleClaims, ModuleError> {
+    if bundle != BUNDLE {
+        return Err(ModuleError {
+            code: module::ModuleErrorCode::Bundle,
+            detail: "not the bundle of these tests".into(),
+        });
+    }
+    Ok(BundleClaims {
         uid: "acme/agents".into(),
         version: 42,
         issued: NOW - 100,
