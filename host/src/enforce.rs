@@ -8,8 +8,9 @@ use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_evaluator::refuse;
 
+use crate::heard::HeardEpochs;
 use crate::journal::Journal;
-use crate::versions::StatementVersions;
+use crate::versions::{StatementVersions, VersionError};
 
 /// Something that must be done with an allow, or the allow is none.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +126,7 @@ impl Verdict {
 pub struct Enforcer {
     handlers: BTreeMap<String, Box<dyn Discharge>>,
     journal: Option<Arc<dyn Journal>>,
-    versions: Option<Arc<dyn StatementVersions>>,
+    heard: Option<HeardEpochs>,
 }
 
 impl Enforcer {
@@ -149,11 +150,12 @@ impl Enforcer {
         self
     }
 
-    /// Remembers for good the versions of revocation epochs by which an answer was made, before it is
-    /// obeyed. An answer by older ones than another has seen in the meantime is refused.
+    /// Remembers for good the versions of revocation epochs that an answer was made by, a denial
+    /// included, before anything else is done with it. An allow by older ones than another has heard
+    /// in the meantime, or without some, is refused. See [`HeardEpochs`].
     #[must_use]
     pub fn remember(mut self, versions: Arc<dyn StatementVersions>) -> Self {
-        self.versions = Some(versions);
+        self.heard = Some(HeardEpochs::new(versions));
         self
     }
 
@@ -166,22 +168,31 @@ impl Enforcer {
         let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
             return self.broken("the answer is not JSON");
         };
+        let heard = self.heard.as_ref();
+        let remembered = heard.map_or(Ok(()), |heard| heard.remember(document.root()));
         match document.root().get("decision").and_then(Json::as_bool) {
-            Some(true) => self.allowed(document.root()),
+            Some(true) => self.allowed(document.root(), remembered),
             Some(false) => self.denied(answer, document.root()),
             None => self.broken("the answer has no decision"),
         }
     }
 
-    fn allowed(&self, answer: Json<'_>) -> Verdict {
+    fn allowed(&self, answer: Json<'_>, remembered: Result<(), VersionError>) -> Verdict {
+        let obey = || match remembered {
+            Ok(()) => self.obey(answer),
+            Err(error) => {
+                let admin = format!("{}: {error}", error.code());
+                refused(Reason::ObligationFailed, &admin)
+            }
+        };
         let Some(journal) = &self.journal else {
-            return self.obey(answer);
+            return obey();
         };
         let entry = match journal.decided(answer) {
             Ok(entry) => entry,
             Err(error) => return not_logged(&error, Vec::new()),
         };
-        let verdict = self.obey(answer);
+        let verdict = obey();
         match journal.ended(&entry, &verdict) {
             Ok(()) => verdict,
             Err(error) => not_logged(&error, verdict.into_discharged()),
@@ -216,9 +227,6 @@ impl Enforcer {
                 "the answer's obligations cannot be read",
             );
         };
-        if let Err(why) = self.remember_epochs(answer) {
-            return refused(Reason::ObligationFailed, &why);
-        }
         let mut work = Vec::with_capacity(obligations.len());
         for obligation in &obligations {
             if self.is_logged(obligation) {
@@ -245,29 +253,6 @@ impl Enforcer {
             discharged.push(obligation.id.to_owned());
         }
         Verdict::Permitted { discharged }
-    }
-
-    /// The record's `epochs`: `[{"iss", "version"}]`, verified. A record without them heard none.
-    fn remember_epochs(&self, answer: Json<'_>) -> Result<(), String> {
-        let Some(versions) = &self.versions else {
-            return Ok(());
-        };
-        let record = answer
-            .get("context")
-            .and_then(|context| context.get("record"));
-        let epochs = record.and_then(|record| record.get("epochs"));
-        for heard in epochs.into_iter().flat_map(Json::elements) {
-            let iss = heard.get("iss").and_then(Json::as_str);
-            let version = heard.get("version").and_then(Json::as_int);
-            let version = version.and_then(|version| u64::try_from(version).ok());
-            let (iss, version) = iss
-                .zip(version)
-                .ok_or("the versions of revocation epochs in the record cannot be read")?;
-            versions
-                .raise("epochs", iss, version)
-                .map_err(|error| format!("{}: {error}", error.code()))?;
-        }
-        Ok(())
     }
 
     /// A `log` that asks for what the journal does anyway, and for nothing that is not known here.

@@ -1,6 +1,6 @@
-//! Reading files of bounded size.
+//! Reading files of bounded size, and making those that are their owner's alone.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,41 @@ pub fn detached_path(module: &Path) -> PathBuf {
     let mut name = module.as_os_str().to_owned();
     name.push(".dsse.json");
     name.into()
+}
+
+/// Opens a file for reading and writing. A new one is its owner's alone, whatever the umask: it says
+/// who did what, or what is still allowed.
+pub(crate) fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let mut new = options.clone();
+    new.create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        new.mode(0o600);
+    }
+    match new.open(path) {
+        Ok(file) => {
+            own(&file)?;
+            Ok(file)
+        }
+        // Somebody else may have made it between the two: then it is there now.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// A umask may have taken the owner's own rights away.
+fn own(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
 }
 
 pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, LoadError> {

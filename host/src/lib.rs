@@ -29,6 +29,7 @@ mod enforce;
 mod error;
 mod evaluator;
 mod files;
+mod heard;
 mod journal;
 pub mod ledger;
 mod module;
@@ -45,13 +46,15 @@ pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Turn, Verdict}
 pub use error::LoadError;
 pub use evaluator::{Evaluator, Fault};
 pub use files::detached_path;
+pub use heard::HeardEpochs;
 pub use journal::{Entry, Journal};
 pub use module::{LoadOptions, PolicyModule};
 pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
 pub use signer::Signer;
 pub use versions::{
-    FileVersions, MemoryVersions, Seen, StatementVersions, Statements, VersionError, VersionStore,
+    EPOCHS, FileVersions, MemoryVersions, STATUS, Seen, StatementVersions, Statements,
+    VersionError, VersionStore,
 };
 pub use wasm::{Instances, WasmEngine};
 

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ambit_token::module::{ModuleError, check_seen};
 use serde_json::{Map, Value, json};
+
+use crate::files::private;
 
 /// Bytes of a store: some 60,000 policies. A larger file is not ours.
 const STORE_BYTES: u64 = 8 * 1024 * 1024;
@@ -42,10 +44,12 @@ pub trait VersionStore: Send + Sync {
     fn accept(&self, uid: &str, next: Seen) -> Result<(), VersionError>;
 }
 
-/// Remembers the highest version of signed statements, by their kind (`epochs`) and issuer.
+/// Remembers the highest version of signed statements, by their kind and issuer: of revocation
+/// epochs ([`EPOCHS`]), and when status lists were issued ([`STATUS`], by address).
 ///
-/// Only what the evaluator has verified is remembered: an [`Enforcer`](crate::Enforcer) that
-/// [remembers](crate::Enforcer::remember) takes it from the decision record.
+/// Only what was verified is remembered, and all of that: an [`Enforcer`](crate::Enforcer) that
+/// [remembers](crate::Enforcer::remember) takes it from the record of every decision, denials
+/// included.
 pub trait StatementVersions: Send + Sync {
     /// Remembers a version. The same one again is fine.
     ///
@@ -68,9 +72,16 @@ pub trait StatementVersions: Send + Sync {
     ///
     /// Those of [`Self::highest`]
     fn min_versions(&self) -> Result<String, VersionError> {
-        Ok(json!(self.highest()?).to_string())
+        let mut highest = self.highest()?;
+        highest.retain(|kind, _| kind == EPOCHS);
+        Ok(json!(highest).to_string())
     }
 }
+
+/// The kind of revocation epochs, by issuer.
+pub const EPOCHS: &str = "epochs";
+/// The kind of status lists, by address; the version is the list's `iat`.
+pub const STATUS: &str = "status";
 
 /// Versions by kind of statement and then by issuer.
 pub type Statements = BTreeMap<String, BTreeMap<String, u64>>;
@@ -113,6 +124,15 @@ pub enum VersionError {
         /// The version given.
         version: u64,
     },
+    /// A statement that was seen before was not among those heard.
+    Missing {
+        /// The kind of statement.
+        kind: String,
+        /// Whose.
+        iss: String,
+    },
+    /// The answer's record does not say in a known form what was heard.
+    Record,
     /// The store cannot be read or written.
     Store(io::Error),
 }
@@ -124,6 +144,8 @@ impl VersionError {
         match self {
             Self::Refused(error) => error.code(),
             Self::Older { .. } => "statement.rollback",
+            Self::Missing { .. } => "statement.missing",
+            Self::Record => "statement.record",
             Self::Store(_) => "module.store",
         }
     }
@@ -141,7 +163,17 @@ impl fmt::Display for VersionError {
                 f,
                 "version {version} of `{kind}` is older than {seen}, which was seen before; fetch the newer one"
             ),
-            Self::Store(error) => write!(f, "the versions seen before are not known: {error}"),
+            Self::Missing { kind, iss } => write!(
+                f,
+                "the `{kind}` of `{iss}` were seen before and are missing; send them with each request"
+            ),
+            Self::Record => f.write_str("the record does not say which statements were heard"),
+            Self::Store(error) => {
+                write!(
+                    f,
+                    "the versions seen before are not known or not kept: {error}"
+                )
+            }
         }
     }
 }
@@ -150,7 +182,7 @@ impl std::error::Error for VersionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Refused(error) => Some(error),
-            Self::Older { .. } => None,
+            Self::Older { .. } | Self::Missing { .. } | Self::Record => None,
             Self::Store(error) => Some(error),
         }
     }
@@ -255,7 +287,12 @@ impl FileVersions {
 
     fn write(&self, content: &Content) -> io::Result<()> {
         let temporary = self.beside(".new");
-        let mut file = File::create(&temporary)?;
+        // One that a crash left, or that somebody put there, is not written through.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = private(&temporary)?;
         let store = json!({
             "v": FORMAT, "policies": content.policies, "statements": content.statements,
         });
@@ -272,11 +309,7 @@ impl FileVersions {
         change: impl FnOnce(&mut Content) -> Result<bool, VersionError>,
     ) -> Result<(), VersionError> {
         // Closing the file, on every way out, unlocks it.
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.beside(".lock"))?;
+        let lock = private(&self.beside(".lock"))?;
         lock.lock()?;
         let mut content = self.read()?;
         if change(&mut content)? {

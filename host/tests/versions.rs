@@ -1,10 +1,13 @@
 //! Versions never go back, in memory and in a file that several processes share.
 
-use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, io};
 
+use ambit_host::ledger::{Charge, Ledger as _, SqliteLedger};
 use ambit_host::{
-    Enforcer, FileVersions, MemoryVersions, Seen, StatementVersions, Verdict, VersionStore,
+    EPOCHS, Enforcer, FileVersions, MemoryVersions, Seen, StatementVersions, Statements, Verdict,
+    VersionError, VersionStore,
 };
 
 const fn seen(version: u64, digest: u8) -> Seen {
@@ -92,7 +95,8 @@ fn an_answer_s_epochs_are_remembered_before_it_is_obeyed() {
     };
     assert!(refusal.contains("statement.rollback"), "{refusal}");
     assert!(!enforcer.enforce(&by(-1)).is_permitted());
-    assert!(enforcer.enforce(&answer("[]")).is_permitted());
+    // Leaving a list out is no way round it.
+    assert!(!enforcer.enforce(&answer("[]")).is_permitted());
     assert_eq!(
         store.min_versions().unwrap(),
         r#"{"epochs":{"https://a":4}}"#
@@ -100,6 +104,108 @@ fn an_answer_s_epochs_are_remembered_before_it_is_obeyed() {
     // A store that cannot tell: nothing is obeyed.
     let broken = Enforcer::new().remember(Arc::new(FileVersions::new("/nowhere/at/all")));
     assert!(!broken.enforce(&by(9)).is_permitted());
+}
+
+/// An answer by lists of these issuers and versions.
+fn by(decision: bool, heard: &[(&str, u64)]) -> String {
+    let epochs: Vec<String> = heard
+        .iter()
+        .map(|(iss, version)| format!(r#"{{"iss":"{iss}","version":{version}}}"#))
+        .collect();
+    format!(
+        r#"{{"decision":{decision},"context":{{"obligations":[],"record":{{"epochs":[{}]}}}}}}"#,
+        epochs.join(",")
+    )
+}
+
+#[test]
+fn a_list_that_denies_is_remembered_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seen.json");
+    let enforcer = || Enforcer::new().remember(Arc::new(FileVersions::new(&path)));
+    let allows = |heard: &[(&str, u64)]| enforcer().enforce(&by(true, heard)).is_permitted();
+    assert!(!enforcer().enforce(&by(false, &[("a", 7)])).is_permitted());
+    assert!(!allows(&[("a", 6)]));
+    assert!(!allows(&[]));
+    assert!(allows(&[("a", 7)]));
+    // Of several of one issuer the highest is remembered, in whatever order they come, and the lowest
+    // must not be older than what was seen.
+    assert!(allows(&[("a", 9), ("a", 8)]));
+    assert!(!allows(&[("a", 9), ("a", 8)]));
+    assert!(!allows(&[("a", 8)]));
+    assert!(allows(&[("a", 9), ("a", 9)]));
+    assert!(
+        !enforcer()
+            .enforce(&by(false, &[("b", 1), ("a", 3)]))
+            .is_permitted()
+    );
+    assert!(!allows(&[("a", 9)]), "`b` was heard, in a denial");
+    assert!(allows(&[("b", 1), ("a", 9)]));
+}
+
+/// A store whose disk is full, until it is not.
+#[derive(Default)]
+struct FullDisk {
+    inner: MemoryVersions,
+    full: AtomicBool,
+}
+
+impl StatementVersions for FullDisk {
+    fn raise(&self, kind: &str, iss: &str, version: u64) -> Result<(), VersionError> {
+        match self.full.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("the disk is full").into()),
+            false => self.inner.raise(kind, iss, version),
+        }
+    }
+
+    fn highest(&self) -> Result<Statements, VersionError> {
+        self.inner.highest()
+    }
+}
+
+#[test]
+fn what_the_store_does_not_take_allows_nothing_until_it_does() {
+    let store = Arc::new(FullDisk::default());
+    let enforcer = Enforcer::new().remember(store.clone());
+    assert!(enforcer.enforce(&by(true, &[])).is_permitted());
+    store.full.store(true, Ordering::Relaxed);
+    assert!(!enforcer.enforce(&by(false, &[("a", 7)])).is_permitted());
+    assert!(!enforcer.enforce(&by(true, &[])).is_permitted());
+    assert!(!enforcer.enforce(&by(true, &[("a", 7)])).is_permitted());
+    store.full.store(false, Ordering::Relaxed);
+    assert!(!enforcer.enforce(&by(true, &[("a", 6)])).is_permitted());
+    assert_eq!(store.highest().unwrap()[EPOCHS]["a"], 7);
+    assert!(enforcer.enforce(&by(true, &[("a", 7)])).is_permitted());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_host_keeps_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seen.json");
+    // What an older version left there.
+    fs::write(folder.path().join("seen.json.new"), "").unwrap();
+    raise(&FileVersions::new(&path), "a", 1);
+    let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite")).unwrap();
+    ledger.consume(&[Charge::once("k", "proof", 9)], 1).unwrap();
+    let mut modes: Vec<(String, u32)> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            (entry.file_name().into_string().unwrap(), mode)
+        })
+        .collect();
+    modes.sort();
+    let names = [
+        "ledger.sqlite",
+        "ledger.sqlite-shm",
+        "ledger.sqlite-wal",
+        "seen.json",
+        "seen.json.lock",
+    ];
+    assert_eq!(modes, names.map(|name| (name.to_owned(), 0o600)));
 }
 
 #[test]

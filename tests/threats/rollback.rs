@@ -106,6 +106,44 @@ fn revocation_epochs_are_rolled_back_or_left_out() {
     assert_eq!(world.enforce(&heard(6)), "obligation.failed");
 }
 
+/// Whatever the list says of this token, and whatever else is wrong with it.
+#[test]
+fn revocation_epochs_that_denied_are_rolled_back_or_left_out() {
+    for (claims, code) in [
+        (
+            json!({"entries": [{"selector": {"agent.uid": "renewal-bot"}, "all": true}]}),
+            "revocation.revoked",
+        ),
+        (
+            json!({"entries": [{"selector": {"colour": "red"}, "all": true}]}),
+            "revocation.malformed",
+        ),
+        (json!({"more": 1}), "revocation.malformed"),
+        (json!({"exp": NOW}), "revocation.stale"),
+        (json!({"iat": NOW + 31}), "revocation.iat_future"),
+    ] {
+        let world = World::new();
+        let token = world.mint(&json!({}));
+        let call = || Call::refund(&token, 100);
+        assert_eq!(world.enforce(&call()), "allowed");
+        let mut seventh = json!({"version": 7});
+        ambit_tests::data::merge(&mut seventh, &claims);
+        assert_eq!(world.enforce(&call().epochs(&seventh)), code);
+        let facts = json!({"facts": {"min_versions": world.min_versions()}});
+        let sixth = call().epochs(&json!({"version": 6}));
+        assert_eq!(
+            world.enforce(&sixth.clone().with(&facts)),
+            "revocation.rollback"
+        );
+        assert_eq!(world.enforce(&call().with(&facts)), "revocation.missing");
+        // Also where the host forgets to say what it has seen.
+        assert_eq!(world.enforce(&sixth), "obligation.failed");
+        assert_eq!(world.enforce(&call()), "obligation.failed");
+        let eighth = call().epochs(&json!({"version": 8})).with(&facts);
+        assert_eq!(world.enforce(&eighth), "allowed");
+    }
+}
+
 #[test]
 fn revocation_epochs_are_frozen() {
     let world = World::new();

@@ -24,7 +24,8 @@ pub(crate) struct Trusting {
     /// Refuse a module of any other policy than this
     #[arg(long, value_name = "UID")]
     uid: Option<String>,
-    /// Remember the highest version in this file, and refuse older ones
+    /// Remember the highest version in this file, and refuse older ones; of the policy, and of the
+    /// revocation epochs that decisions were made by
     #[arg(long, value_name = "FILE")]
     seen: Option<PathBuf>,
     /// Check at this time (2026-02-25T09:00:00Z, or seconds since 1970) instead of now
@@ -87,6 +88,20 @@ impl Trusting {
     /// The time of the check.
     pub(crate) fn now(&self) -> i64 {
         self.now.unwrap_or_else(time::now)
+    }
+
+    /// The memory of versions, where one is named.
+    pub(crate) fn versions(&self) -> Option<FileVersions> {
+        self.seen.as_ref().map(FileVersions::new)
+    }
+
+    /// What is said where it cannot be read or written.
+    pub(crate) fn store_failed(&self, error: &VersionError) -> Failure {
+        let failure = Failure::unusable(error.code(), error.to_string());
+        match &self.seen {
+            Some(path) => failure.at(path),
+            None => failure,
+        }
     }
 
     /// Verifies and loads a module.

@@ -253,3 +253,77 @@ fn explain_tells_an_answer_in_words() {
         .says("constraint.range");
     project.ambit_with(&["explain"], b"{}").expect(3);
 }
+
+/// With `--seen`, a list of epochs that was heard once must be heard again, whatever came of it.
+#[test]
+fn epochs_that_were_seen_are_remembered() {
+    let project = Project::fresh();
+    project
+        .ambit(&["keygen", "-o", "keys/revoke.jwk"])
+        .expect(0);
+    let key = ambit_compiler::keys::load(&project.path("keys/revoke.jwk")).unwrap();
+    let (iss, kid, x) = ("https://revoke.example", key.kid(), key.x());
+    let row = format!(
+        "\n[[keys]]\niss = \"{iss}\"\nkid = \"{kid}\"\nalg = \"Ed25519\"\nsigns = \"revocation-epochs+jwt\"\nx = \"{x}\"\n"
+    );
+    project.write("ambit.toml", project.read("ambit.toml") + &row);
+    project
+        .ambit(&["build", ".", "-o", "policy.wasm"])
+        .expect(0);
+    project
+        .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+        .expect(0);
+    project.write("token.jwt", project.mint(&[]));
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let list = |version: u64, entries: &str| {
+        let encode = |text: String| ambit_token::base64url::encode(text.as_bytes());
+        let header = format!(r#"{{"alg":"Ed25519","kid":"{kid}","typ":"revocation-epochs+jwt"}}"#);
+        let claims = format!(
+            r#"{{"iss":"{iss}","iat":{},"exp":{},"version":{version},"entries":[{entries}]}}"#,
+            now - 10,
+            now + 900
+        );
+        let input = format!("{}.{}", encode(header), encode(claims));
+        let signature = ambit_token::base64url::encode(&key.sign(input.as_bytes()));
+        format!("{input}.{signature}")
+    };
+    let ask = |lists: &[String]| {
+        let statements = serde_json::to_string(lists).unwrap();
+        let request = email("draft", BEN);
+        let request = request.replacen('{', &format!("{{\"statements\":{statements},"), 1);
+        code_of(&project.evaluate(&["--seen", "seen.json"], &request).out)
+    };
+    assert_eq!(ask(&[]), "allowed");
+    let revokes = r#"{"selector":{"sub":"user:ann"},"all":true}"#;
+    assert_eq!(ask(&[list(7, revokes)]), "revocation.revoked");
+    assert_eq!(ask(&[list(6, "")]), "revocation.rollback");
+    assert_eq!(ask(&[]), "revocation.missing");
+    assert_eq!(ask(&[list(8, "")]), "allowed");
+    assert_eq!(ask(&[list(7, "")]), "revocation.rollback");
+    // A request that brings facts of its own is held against the file afterwards.
+    let facts = format!(
+        r#"{{"facts":{{"now":{now},"audience":"https://mail.example"}},"token":"{}","#,
+        project.read("token.jwt").trim()
+    );
+    let request = email("draft", BEN).replacen('{', &facts, 1);
+    let evaluate = [
+        "evaluate",
+        "--module",
+        "policy.wasm",
+        "--trust",
+        "keys.json",
+    ];
+    let own = |more: &[&str]| {
+        let run = project.ambit_with(&[&evaluate[..], more].concat(), request.as_bytes());
+        code_of(&run.out)
+    };
+    assert_eq!(own(&[]), "allowed");
+    assert_eq!(own(&["--seen", "seen.json"]), "obligation.failed");
+    // A memory that cannot be read or written gives no answer.
+    project.write("broken.json", "{}");
+    let run = project.evaluate(&["--seen", "broken.json"], &email("draft", BEN));
+    assert_eq!(run.expect(3).says("module.store").out, "");
+}

@@ -221,7 +221,7 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     binding::check(case)?;
     found.proof = possession::check(case)?;
     binding::check_status(case)?;
-    found.epochs = revocation::check(case)?;
+    revocation::check(case, &mut found.epochs)?;
     found.in_force = true;
     let grant = authority::check(case, !case.request.approvals.is_empty(), true)?;
     let needs = Needs::of(case, &grant.selected, case.request.power);

@@ -17,7 +17,7 @@ use crate::denial::Denial;
 
 const TYP: &str = "revocation-epochs+jwt";
 
-/// A list that was heard: its issuer and version, for the record.
+/// A list that was verified: its issuer and version, for the record.
 #[derive(Debug)]
 pub(crate) struct Epochs {
     pub(crate) iss: String,
@@ -35,28 +35,52 @@ struct EndedKey {
 
 /// Every list that is given must be usable, and none may name this token. A stale list still
 /// revokes what it names; what it does not name, it can no longer clear.
-pub(crate) fn check(case: &Case<'_>) -> Result<Vec<Epochs>, Denial> {
-    let mut heard = Vec::with_capacity(case.request.statements.len());
+///
+/// All lists are looked at, also behind one that denies, and each that its issuer signed goes into
+/// `heard` before it is judged: a host remembers what was verified, whatever the verdict is. Else a
+/// list that revokes, or one that cannot be used here, could be left out the next time.
+pub(crate) fn check(case: &Case<'_>, heard: &mut Vec<Epochs>) -> Result<(), Denial> {
+    let mut verdict = Ok(());
     for text in &case.request.statements {
-        let unverified = UnverifiedStatement::parse(text, EPOCHS_BYTES).map_err(fault)?;
-        let keys = BundleKeys(case.bundle);
-        let statement = unverified.verify(TYP, &keys).map_err(fault)?;
-        // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
-        statement.check_role(&About::default()).map_err(fault)?;
-        heard.push(judge(case, &statement)?);
+        let judged = hear(case, text, heard);
+        verdict = verdict.and(judged);
     }
-    check_heard(case, &heard)?;
-    Ok(heard)
+    verdict?;
+    check_heard(case, heard)
 }
 
-fn judge(case: &Case<'_>, statement: &Statement<'_>) -> Result<Epochs, Denial> {
+fn hear(case: &Case<'_>, text: &str, heard: &mut Vec<Epochs>) -> Result<(), Denial> {
+    let unverified = UnverifiedStatement::parse(text, EPOCHS_BYTES).map_err(fault)?;
+    let keys = BundleKeys(case.bundle);
+    let statement = unverified.verify(TYP, &keys).map_err(fault)?;
+    // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
+    statement.check_role(&About::default()).map_err(fault)?;
+    let version = statement.claims().get("version").and_then(Json::as_int);
+    let version = version
+        .filter(|version| *version >= 0)
+        .ok_or_else(|| {
+            let admin = "`version` of the epochs is missing or no version";
+            Denial::new(Reason::RevocationMalformed, admin)
+        })?;
+    let mut epochs = Epochs {
+        iss: statement.iss().into(),
+        version,
+        ended: Vec::new(),
+    };
+    let judged = judge(case, &statement, version).map(|ended| epochs.ended = ended);
+    heard.push(epochs);
+    judged
+}
+
+/// The keys that the list ends, where it does not end the token itself.
+fn judge(case: &Case<'_>, statement: &Statement<'_>, version: i64) -> Result<Vec<EndedKey>, Denial> {
     let claims = statement.claims();
     // All is read before one entry is matched: a list with an unknown selector could mean more than we see.
     Form::Object(EPOCHS)
         .check(claims)
         .map_err(|fault| Denial::new(Reason::RevocationMalformed, fault.within("the epochs")))?;
     let integer = |name| claims.get(name).and_then(Json::as_int).unwrap_or_default();
-    let (iat, exp, version) = (integer("iat"), integer("exp"), integer("version"));
+    let (iat, exp) = (integer("iat"), integer("exp"));
     let entries = claims
         .get("entries")
         .map(Json::elements)
@@ -82,11 +106,7 @@ fn judge(case: &Case<'_>, statement: &Statement<'_>) -> Result<Epochs, Denial> {
         let admin = "the revocation epochs have ended; fetch newer ones";
         return Err(Denial::new(Reason::RevocationStale, admin));
     }
-    Ok(Epochs {
-        iss: statement.iss().into(),
-        version,
-        ended,
-    })
+    Ok(ended)
 }
 
 /// An entry with `kid` or `jkt` ends every signature that the decision uses: an approver's too.
@@ -104,8 +124,9 @@ pub(crate) fn check_signer(
         return Ok(());
     };
     let admin = format!(
-        "version {} of the epochs of `{}` names the key that signed a receipt",
-        list.version, list.iss
+        "version {} of the epochs of {} names the key that signed a receipt",
+        list.version,
+        foreign(&list.iss)
     );
     Err(Denial::new(Reason::RevocationRevoked, admin))
 }
@@ -135,7 +156,8 @@ fn signs_token(case: &Case<'_>, thumbprint: &str) -> bool {
 }
 
 /// Versions never go back, and what the host has seen once must be heard every time: leaving a list
-/// out would be the simplest way round it.
+/// out would be the simplest way round it. Of several lists of one issuer the lowest counts: none of
+/// them may be older than what was seen.
 fn check_heard(case: &Case<'_>, heard: &[Epochs]) -> Result<(), Denial> {
     let lowest = case.request.facts.min_epochs;
     for (iss, lowest) in lowest.into_iter().flat_map(Json::members) {

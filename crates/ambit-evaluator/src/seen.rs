@@ -32,7 +32,7 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct Found {
     /// The proof of possession.
     pub(crate) proof: Option<VerifiedProof>,
-    /// The lists of revocation epochs, none of which names the token.
+    /// The lists of revocation epochs, those that deny included.
     pub(crate) epochs: Vec<Epochs>,
     /// Whether steps 3 to 5 were passed.
     pub(crate) in_force: bool,

@@ -16,6 +16,7 @@ use rusqlite::{
 
 use super::book::{self, Book, OpenLoan};
 use super::{Charge, Ledger, LedgerError, Lender, Loan};
+use crate::files::private;
 
 /// Seconds that a call waits for another process's. A commit takes milliseconds.
 const WAIT: Duration = Duration::from_secs(10);
@@ -51,6 +52,8 @@ impl SqliteLedger {
     /// [`LedgerError::Store`] when the file is not a ledger, or cannot be opened, or its disk does
     /// not allow the write-ahead log.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        // Made here, because SQLite gives its log and index files the mode of this one.
+        private(path.as_ref()).map_err(|error| LedgerError::Store(error.to_string()))?;
         let mut connection = Connection::open_with_flags(path, FLAGS)?;
         connection.busy_timeout(WAIT)?;
         // A foreign database is left as it is, its journal mode included.

@@ -5,11 +5,15 @@ mod request;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::REQUEST_BYTES;
-use ambit_host::{Evaluator, Instances, NativeEngine, PolicyModule, Runtime, WasmEngine};
+use ambit_host::{
+    Evaluator, HeardEpochs, Instances, NativeEngine, PolicyModule, Runtime, StatementVersions as _,
+    VersionError, WasmEngine,
+};
 use clap::{Args, ValueEnum};
 
 use crate::failure::{Exit, Failure};
@@ -65,6 +69,9 @@ cannot be written down is not given. `ambit audit` reads the log.
 Obligations are printed in the answer. They are not discharged: that is for the enforcement \
 point, and until it has, an allow is none.
 
+With --seen, the revocation epochs that answers were made by are remembered before an answer is \
+printed, whatever it is, and an allow by older ones, or without them, is a denial.
+
 With --batch, the n-th answer belongs to the n-th line. An empty line is a malformed request, and \
 so is a line above 256 KiB, of which the rest is skipped.
 
@@ -105,16 +112,22 @@ impl Evaluate {
             )
             .help("name a file for one of them"));
         }
-        let supplied = self.supply.read(self.trusting.now())?;
         let module = self
             .trusting
             .load(&self.module)
             .map_err(Refused::into_unusable)?;
         let engine = self.engine.start(&module)?;
         let log = self.logging.open(self.trusting.now())?;
+        let versions = self.trusting.versions();
+        let lowest = versions.as_ref().map(|versions| versions.min_versions());
+        let lowest = lowest
+            .transpose()
+            .map_err(|error| self.trusting.store_failed(&error))?;
         let answerer = Answerer {
             engine: &*engine,
-            supplied,
+            supplied: self.supply.read(self.trusting.now(), lowest.as_deref())?,
+            heard: versions.map(|versions| HeardEpochs::new(Arc::new(versions))),
+            trusting: &self.trusting,
             log,
         };
         match &self.batch {
@@ -128,6 +141,9 @@ impl Evaluate {
 struct Answerer<'e> {
     engine: &'e dyn Evaluator,
     supplied: request::Supplied,
+    /// What `--seen` keeps of the answers.
+    heard: Option<HeardEpochs>,
+    trusting: &'e Trusting,
     log: Option<Log>,
 }
 
@@ -142,6 +158,7 @@ impl Answerer<'_> {
                 ambit_evaluator::refuse(Reason::RequestSize, &admin)
             }
         };
+        let answer = self.remembered(answer)?;
         if let Some(log) = &self.log {
             log.write(&answer)?;
         }
@@ -154,6 +171,24 @@ impl Answerer<'_> {
             Some(request) => self.engine.advise(&self.supplied.complete(request)),
             None => ambit_evaluator::refuse(Reason::RequestSize, ""),
         }
+    }
+
+    /// The answer, once the epochs that it was made by are remembered. An allow by older ones than
+    /// were heard before, or without them, is a denial.
+    fn remembered(&self, answer: String) -> Result<String, Failure> {
+        let Some(heard) = &self.heard else {
+            return Ok(answer);
+        };
+        let document =
+            Document::parse(answer.as_bytes(), Profile::Request).map_err(|_| no_answer())?;
+        let allowed = document.root().get("decision").and_then(Json::as_bool) == Some(true);
+        let error = match heard.remember(document.root()) {
+            Err(error @ VersionError::Store(_)) => return Err(self.trusting.store_failed(&error)),
+            Err(error) if allowed => error,
+            _ => return Ok(answer),
+        };
+        let admin = format!("{}: {error}", error.code());
+        Ok(ambit_evaluator::refuse(Reason::ObligationFailed, &admin))
     }
 }
 

@@ -44,8 +44,9 @@ impl Supply {
         matches!(self.token, Some(Input::Stdin))
     }
 
-    /// Reads what is named. `now` is also the time at which the module was checked.
-    pub(super) fn read(&self, now: i64) -> Result<Supplied, Failure> {
+    /// Reads what is named. `now` is also the time at which the module was checked, and `lowest` the
+    /// fact `min_versions`.
+    pub(super) fn read(&self, now: i64, lowest: Option<&str>) -> Result<Supplied, Failure> {
         let token = self.token.as_ref().map(tokens::read).transpose()?;
         let mut out = Writer::default();
         out.object(|out| {
@@ -60,6 +61,9 @@ impl Supply {
                         if let Some(value) = value {
                             out.name(name).string(value);
                         }
+                    }
+                    if let Some(lowest) = lowest {
+                        out.name("min_versions").raw(lowest);
                     }
                 });
             }
