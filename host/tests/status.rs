@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use ambit_host::Enforcer;
-use ambit_host::Verdict;
 use ambit_host::status::{
     Fetch, LIST_BYTES, StatusError, StatusKey, StatusList, StatusLists, StatusSource,
 };
+use ambit_host::{Enforcer, FileVersions, StatementVersions as _, Verdict};
 use ambit_token::{PublicKey, base64url};
 use ed25519_dalek::{Signer as _, SigningKey};
 use flate2::Compression;
@@ -322,19 +322,142 @@ fn not_believed(sound: &Value) -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn what_cannot_be_fetched_is_not_tried_again_at_once() {
+    let server = Server::of(&[]);
+    let lists = server.lists();
+    for later in 0..10 {
+        assert_eq!(value(&lists, 0, NOW + later), Err("status.fetch"));
+    }
+    assert_eq!(server.asked(), 1);
+    // Neither does a clock that went back make it last.
+    assert_eq!(value(&lists, 0, NOW - 1000), Err("status.fetch"));
+    assert_eq!(server.asked(), 2);
+    assert_eq!(value(&lists, 0, NOW + 10), Err("status.fetch"));
+    assert_eq!(server.asked(), 3);
+    // One that arrives by itself ends it.
+    assert_eq!(lists.receive(URI, &signed(&claims(&[0])), NOW + 11), Ok(()));
+    assert_eq!(value(&lists, 0, NOW + 11), Ok(0));
+    // However many addresses fail, what is remembered of them is bounded, and the newest is kept.
+    for number in 2..600 {
+        let uri = format!("https://status.example/lists/{number}");
+        assert!(lists.look_up(&uri, 0, NOW + 11).is_err());
+        assert!(lists.look_up(&uri, 0, NOW + 11).is_err());
+    }
+    assert_eq!(server.asked(), 3 + 598);
+}
+
+#[test]
+fn those_who_ask_at_the_same_time_share_one_fetch() {
+    for answers in [vec![signed(&claims(&[0]))], Vec::new()] {
+        let found = !answers.is_empty();
+        let server = Server::of(&answers);
+        let fetch = server.fetch();
+        let slow: Fetch = Box::new(move |uri, most| {
+            std::thread::sleep(Duration::from_millis(200));
+            fetch(uri, most)
+        });
+        let lists = StatusLists::new(vec![source()], slow).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(value(&lists, 0, NOW).is_ok(), found));
+            }
+        });
+        assert_eq!(server.asked(), 1);
+    }
+}
+
+#[test]
+fn a_fetch_that_panics_holds_nobody_up() {
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let fetch: Fetch = Box::new(move |_, _| {
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        let first = *count == 1;
+        drop(count);
+        assert!(!first, "the first one");
+        Ok(signed(&claims(&[0])))
+    });
+    let lists = StatusLists::new(vec![source()], fetch).unwrap();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| value(&lists, 0, NOW));
+        assert!(first.join().is_err());
+    });
+    assert_eq!(value(&lists, 0, NOW), Ok(0));
+}
+
+#[test]
+fn a_list_does_not_go_back_when_the_process_ends_or_the_list_was_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let versions = || Arc::new(FileVersions::new(folder.path().join("seen.json")));
+    let hosts = |answers: &[Vec<u8>]| Server::of(answers).lists().remember(versions());
+    let issued = |iat: i64, exp: i64| {
+        let mut claims = claims(&[0]);
+        (claims["iat"], claims["exp"]) = (json!(iat), json!(exp));
+        signed(&claims)
+    };
+    assert_eq!(value(&hosts(&[issued(NOW - 20, NOW + 900)]), 0, NOW), Ok(0));
+    let older = issued(NOW - 21, NOW + 900);
+    assert_eq!(value(&hosts(&[older]), 0, NOW), Err("status.rollback"));
+    // One that has expired counts for nothing, and no older one counts after it.
+    let expired = issued(NOW - 10, NOW);
+    assert_eq!(value(&hosts(&[expired]), 0, NOW), Err("status.token"));
+    let before = issued(NOW - 20, NOW + 900);
+    assert_eq!(value(&hosts(&[before]), 0, NOW), Err("status.rollback"));
+    // Not among the facts for the evaluator, which knows epochs only.
+    assert_eq!(versions().min_versions().unwrap(), "{}");
+
+    // More lists than are kept: the first is dropped.
+    let of = |number: usize, iat: i64| {
+        let mut claims = claims(&[0]);
+        claims["sub"] = json!(format!("https://status.example/lists/{number}"));
+        claims["iat"] = json!(iat);
+        signed(&claims)
+    };
+    let answers: Vec<Vec<u8>> = (1..=70).map(|number| of(number, NOW - 10)).collect();
+    let mut answers = VecDeque::from(answers);
+    answers.push_back(of(1, NOW - 11));
+    let lists = Server::of(answers.make_contiguous()).lists();
+    for number in 1..=70 {
+        let uri = format!("https://status.example/lists/{number}");
+        let kept = lists.look_up(&uri, 0, NOW + i64::try_from(number).unwrap() / 10);
+        assert!(kept.is_ok(), "{number}");
+    }
+    assert_eq!(value(&lists, 0, NOW + 8), Err("status.rollback"));
+}
+
+#[test]
+fn a_list_that_cannot_be_remembered_revokes_and_clears_nobody() {
+    let server = Server::of(&[signed(&claims(&[2]))]);
+    let lists = server.lists();
+    let lists = lists.remember(Arc::new(FileVersions::new("/nowhere/at/all")));
+    assert_eq!(value(&lists, 0, NOW), Err("status.store"));
+    assert_eq!(value(&lists, 1, NOW), Ok(1));
+}
+
+#[test]
 fn the_fact_for_a_token() {
-    let lists = Server::of(&[signed(&claims(&[2]))]).lists();
+    let server = Server::of(&[signed(&claims(&[2]))]);
+    let lists = server.lists();
     let token = |claims: &Value| {
         format!(
             "e30.{}.AA~x.y.z",
             base64url::encode(claims.to_string().as_bytes())
         )
     };
-    let fact = lists.fact(
-        &token(&json!({"status": {"status_list": {"idx": 1, "uri": URI}}})),
-        NOW,
-    );
-    assert_eq!(fact.unwrap().unwrap().value, 1);
+    let at = |idx: i64, now| {
+        let reference = json!({"status": {"status_list": {"idx": idx, "uri": URI}}});
+        let fact = lists.fact(&token(&reference), now).unwrap();
+        fact.map(|fact| fact.value)
+    };
+    // Nobody has verified these tokens, so nothing is fetched for them.
+    assert_eq!((at(0, NOW), at(1, NOW)), (None, None));
+    assert_eq!(server.asked(), 0);
+    assert_eq!(value(&lists, 0, NOW), Ok(0));
+    assert_eq!((at(0, NOW), at(1, NOW)), (Some(0), Some(1)));
+    // Due, it clears nobody any more; what it revoked stays revoked.
+    assert_eq!((at(0, NOW + 60), at(1, NOW + 60)), (None, Some(1)));
+    assert_eq!(server.asked(), 1);
     assert_eq!(lists.fact(&token(&json!({"jti": "x"})), NOW), Ok(None));
     for broken in [
         token(&json!({"status": {}})),

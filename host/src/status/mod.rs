@@ -5,17 +5,21 @@
 //! is no network code here: the embedder gives a function that fetches.
 //!
 //! There are two ways to use it, and both may be used together:
-//! - as the handler of the `status` obligation, after the decision: only tokens that were verified
-//!   lead to a fetch;
-//! - [`StatusLists::fact`] before the decision: the fact `{uri, idx, value, iat}` for the evaluator.
-//!   It reads the token unverified, so an attacker can cause fetches of any list under a prefix.
+//! - as the handler of the `status` obligation, after the decision. Only this fetches, so that only
+//!   tokens that were verified lead to a fetch: one at a time for each list, and not again at once
+//!   where it failed;
+//! - [`StatusLists::fact`] before the decision: the fact `{uri, idx, value, iat}` for the evaluator,
+//!   from a list that is kept.
+//!
+//! A list never goes back behind one that was verified before, also not one that was dropped or, with
+//! [`StatusLists::remember`], after the process ended.
 
 mod list;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile, Writer};
@@ -23,6 +27,7 @@ use ambit_core::limits::TOKEN_BYTES as CHAIN_BYTES;
 use ambit_token::{PublicKey, base64url};
 
 use crate::enforce::{Discharge, NotDischarged, Obligation, Turn};
+use crate::versions::{MemoryVersions, STATUS, StatementVersions, VersionError};
 
 pub use list::{LIST_BYTES, StatusList};
 pub use token::TOKEN_BYTES as STATUS_TOKEN_BYTES;
@@ -35,6 +40,8 @@ const KEEP_SECONDS: i64 = 300;
 const RETRY_SECONDS: i64 = 10;
 /// Lists kept. Of more, the one fetched longest ago is dropped and fetched again when needed.
 const LISTS: usize = 64;
+/// Addresses of which it is remembered that they could not be fetched.
+const FAILURES: usize = 256;
 
 /// Whose lists are believed, and where they are.
 #[derive(Clone, Debug)]
@@ -106,6 +113,8 @@ pub enum StatusError {
     Reference,
     /// A prefix that is configured is not one.
     Prefix(String),
+    /// When the list was issued cannot be remembered.
+    Store(String),
 }
 
 impl StatusError {
@@ -121,6 +130,7 @@ impl StatusError {
             Self::Rollback => "status.rollback",
             Self::Reference => "status.reference",
             Self::Prefix(_) => "status.prefix",
+            Self::Store(_) => "status.store",
         }
     }
 }
@@ -141,6 +151,7 @@ impl fmt::Display for StatusError {
                 f,
                 "`{prefix}` is no beginning of addresses; wanted `https://host/…/` with the last slash"
             ),
+            Self::Store(why) => write!(f, "the status list cannot be remembered: {why}"),
         }
     }
 }
@@ -151,13 +162,27 @@ impl std::error::Error for StatusError {}
 pub struct StatusLists {
     sources: Vec<StatusSource>,
     fetch: Fetch,
-    kept: Mutex<BTreeMap<String, Kept>>,
+    versions: Arc<dyn StatementVersions>,
+    state: Mutex<State>,
+    /// Told whenever a fetch has ended.
+    landed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    kept: BTreeMap<String, Kept>,
+    /// Lists of which none is kept and that could not be fetched: why, and when they are tried again.
+    failed: BTreeMap<String, (StatusError, i64)>,
+    /// Lists that somebody fetches now.
+    flying: BTreeSet<String>,
 }
 
 struct Kept {
     verified: VerifiedList,
     /// When it is fetched again.
     next: i64,
+    /// Why it was not remembered: it revokes, and clears nobody.
+    unsaved: Option<StatusError>,
 }
 
 impl StatusLists {
@@ -174,24 +199,44 @@ impl StatusLists {
         Ok(Self {
             sources,
             fetch,
-            kept: Mutex::default(),
+            versions: Arc::new(MemoryVersions::new()),
+            state: Mutex::default(),
+            landed: Condvar::new(),
         })
     }
 
+    /// Remembers when the lists were issued that were verified, for good where `versions` does: one
+    /// that is older is refused also after the process ended. Without this until it ends.
+    #[must_use]
+    pub fn remember(mut self, versions: Arc<dyn StatementVersions>) -> Self {
+        self.versions = versions;
+        self
+    }
+
     /// The status fact for a token, which is read without being verified; `None` for one that names
-    /// no list. The evaluator verifies the token and compares `uri` and `idx`.
+    /// no list, or one of which none is kept that still counts: its obligation then fetches it, once
+    /// the token is verified. The evaluator compares `uri` and `idx`.
     ///
     /// # Errors
     ///
     /// [`StatusError`]. Evaluate without the fact then: its obligation is left, and fails here too.
     pub fn fact(&self, token: &str, now: i64) -> Result<Option<StatusFact>, StatusError> {
-        match reference(token)? {
-            Some((uri, idx)) => self.look_up(&uri, idx, now).map(Some),
-            None => Ok(None),
-        }
+        let Some((uri, idx)) = reference(token)? else {
+            return Ok(None);
+        };
+        self.source(&uri).ok_or(StatusError::Address)?;
+        let state = self.lock();
+        let Some(kept) = state.kept.get(&uri) else {
+            return Ok(None);
+        };
+        let fact = kept.fact(&uri, idx)?;
+        let counts = kept.next > now && !kept.is_over(now) && kept.unsaved.is_none();
+        Ok(Some(fact).filter(|fact| counts || fact.value != 0))
     }
 
-    /// The status at a place of a list.
+    /// The status at a place of a list, which is fetched where it must be: for tokens that were
+    /// verified. Whoever asks for a list that somebody fetches already waits for it; bound the time
+    /// that your function may take.
     ///
     /// A kept list stands in for one that cannot be fetched: what it revoked stays revoked for good,
     /// and what it did not is as old as it is, which the evaluator judges.
@@ -201,36 +246,27 @@ impl StatusLists {
     /// [`StatusError`]
     pub fn look_up(&self, uri: &str, idx: i64, now: i64) -> Result<StatusFact, StatusError> {
         let source = self.source(uri).ok_or(StatusError::Address)?;
-        let fetched = if self.is_due(uri, now) {
-            self.refresh(source, uri, now)
-        } else {
-            Ok(())
-        };
-        let kept = self.lock();
-        let Some(Kept { verified, .. }) = kept.get(uri) else {
+        let fetched = self.refresh(source, uri, now);
+        let state = self.lock();
+        let Some(kept) = state.kept.get(uri) else {
             return Err(fetched.err().unwrap_or(StatusError::Index));
         };
-        let place = usize::try_from(idx).map_err(|_| StatusError::Index)?;
-        let value = verified.list.get(place).ok_or(StatusError::Index)?;
-        let over = verified.exp.is_some_and(|exp| exp <= now);
+        let fact = kept.fact(uri, idx)?;
+        if fact.value != 0 {
+            return Ok(fact);
+        }
+        if let Some(error) = &kept.unsaved {
+            return Err(error.clone());
+        }
         match fetched {
-            Err(error) if over && value == 0 => Err(error),
-            _ if over && value == 0 => Err(StatusError::Token("it has expired")),
-            _ => Ok(StatusFact {
-                uri: uri.to_owned(),
-                idx,
-                value,
-                iat: verified.iat,
-            }),
+            Err(error) if kept.is_over(now) => Err(error),
+            _ if kept.is_over(now) => Err(StatusError::Token("it has expired")),
+            _ => Ok(fact),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_due(&self, uri: &str, now: i64) -> bool {
-        self.lock().get(uri).is_none_or(|kept| kept.next <= now)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a list that arrives by itself, so that a revocation need not wait until the kept one is
@@ -244,39 +280,58 @@ impl StatusLists {
         self.keep(uri, token::verify(token, uri, &source.keys, now)?, now)
     }
 
-    /// Fetched without the lock: a slow list holds up nobody who asks for another.
+    /// Fetches a list that is due. One asker does, without the lock: a slow list holds up nobody who
+    /// asks for another. Those who ask for the same take what came of it.
     fn refresh(&self, source: &StatusSource, uri: &str, now: i64) -> Result<(), StatusError> {
+        let flying = |state: &mut State| state.flying.contains(uri);
+        let mut state = self
+            .landed
+            .wait_while(self.lock(), flying)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !state.is_due(uri, now)? {
+            return Ok(());
+        }
+        state.flying.insert(uri.to_owned());
+        drop(state);
+        let _flight = Flight { lists: self, uri };
         let fetched = (self.fetch)(uri, STATUS_TOKEN_BYTES)
             .map_err(StatusError::Fetch)
             .and_then(|token| token::verify(&token, uri, &source.keys, now))
             .and_then(|verified| self.keep(uri, verified, now));
-        if fetched.is_err()
-            && let Some(kept) = self.lock().get_mut(uri)
-        {
-            kept.next = now.saturating_add(RETRY_SECONDS);
+        if let Err(error) = &fetched {
+            self.lock().fail(uri, error, now);
         }
         fetched
     }
 
+    /// Remembers a list before it counts. One that cannot be remembered revokes, and clears nobody.
     fn keep(&self, uri: &str, verified: VerifiedList, now: i64) -> Result<(), StatusError> {
-        let mut kept = self.lock();
-        if kept
-            .get(uri)
-            .is_some_and(|kept| verified.iat < kept.verified.iat)
-        {
+        let version = u64::try_from(verified.iat).unwrap_or_default();
+        let unsaved = match self.versions.raise(STATUS, uri, version) {
+            Err(VersionError::Older { .. }) => return Err(StatusError::Rollback),
+            saved => saved
+                .err()
+                .map(|error| StatusError::Store(error.to_string())),
+        };
+        let mut state = self.lock();
+        let older = |kept: &Kept| verified.iat < kept.verified.iat;
+        if state.kept.get(uri).is_some_and(older) {
             return Err(StatusError::Rollback);
         }
-        if kept.len() >= LISTS && !kept.contains_key(uri) {
-            let oldest = kept.iter().min_by_key(|(_, kept)| kept.next);
-            if let Some(oldest) = oldest.map(|(uri, _)| uri.clone()) {
-                kept.remove(&oldest);
-            }
+        if verified.exp.is_some_and(|exp| exp <= now) {
+            return Err(StatusError::Token("it has expired"));
         }
+        state.make_room(uri);
+        state.failed.remove(uri);
         let keep = verified.ttl.unwrap_or(KEEP_SECONDS).min(KEEP_SECONDS);
         let next = now.saturating_add(keep);
-        let next = verified.exp.map_or(next, |exp| next.min(exp));
-        kept.insert(uri.to_owned(), Kept { verified, next });
-        Ok(())
+        let kept = Kept {
+            next: verified.exp.map_or(next, |exp| next.min(exp)),
+            verified,
+            unsaved: unsaved.clone(),
+        };
+        state.kept.insert(uri.to_owned(), kept);
+        unsaved.map_or(Ok(()), Err)
     }
 
     fn source(&self, uri: &str) -> Option<&StatusSource> {
@@ -284,6 +339,75 @@ impl StatusLists {
             let mut prefixes = source.prefixes.iter();
             prefixes.any(|prefix| uri.strip_prefix(prefix.as_str()).is_some_and(is_plain))
         })
+    }
+}
+
+impl State {
+    /// Whether a list is to be fetched now; the error of the last time where that was just now.
+    fn is_due(&self, uri: &str, now: i64) -> Result<bool, StatusError> {
+        if let Some(kept) = self.kept.get(uri) {
+            return Ok(kept.next <= now);
+        }
+        // A clock that went back does not make a failure last longer.
+        let latest = now.saturating_add(RETRY_SECONDS);
+        match self.failed.get(uri) {
+            Some((error, next)) if now < *next && *next <= latest => Err(error.clone()),
+            _ => Ok(true),
+        }
+    }
+
+    fn fail(&mut self, uri: &str, error: &StatusError, now: i64) {
+        let next = now.saturating_add(RETRY_SECONDS);
+        if let Some(kept) = self.kept.get_mut(uri) {
+            kept.next = next;
+            return;
+        }
+        if self.failed.len() >= FAILURES && !self.failed.contains_key(uri) {
+            let first = self.failed.iter().min_by_key(|(_, (_, next))| *next);
+            if let Some(first) = first.map(|(uri, _)| uri.clone()) {
+                self.failed.remove(&first);
+            }
+        }
+        self.failed.insert(uri.to_owned(), (error.clone(), next));
+    }
+
+    fn make_room(&mut self, uri: &str) {
+        if self.kept.len() < LISTS || self.kept.contains_key(uri) {
+            return;
+        }
+        let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.next);
+        if let Some(oldest) = oldest.map(|(uri, _)| uri.clone()) {
+            self.kept.remove(&oldest);
+        }
+    }
+}
+
+impl Kept {
+    fn fact(&self, uri: &str, idx: i64) -> Result<StatusFact, StatusError> {
+        let place = usize::try_from(idx).map_err(|_| StatusError::Index)?;
+        Ok(StatusFact {
+            uri: uri.to_owned(),
+            idx,
+            value: self.verified.list.get(place).ok_or(StatusError::Index)?,
+            iat: self.verified.iat,
+        })
+    }
+
+    fn is_over(&self, now: i64) -> bool {
+        self.verified.exp.is_some_and(|exp| exp <= now)
+    }
+}
+
+/// A fetch that is under way; dropped, also by a panic, it lets others try.
+struct Flight<'a> {
+    lists: &'a StatusLists,
+    uri: &'a str,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.lists.lock().flying.remove(self.uri);
+        self.lists.landed.notify_all();
     }
 }
 
