@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ambit_core::json::Json;
 use ambit_host::audit::{
-    AuditError, AuditLog, Checkpoint, NoteKey, check, checkpoints_path, merkle, prove, verify_proof,
+    AuditError, AuditLog, Checkpoint, Late, NoteKey, check, checkpoints_path, merkle, prove,
+    verify_proof,
 };
 use ambit_host::{Discharge, Enforcer, Entry, Journal, NotDischarged, Obligation, Signer, Verdict};
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -334,6 +335,219 @@ fn a_crash_between_a_line_and_its_checkpoint_is_told() {
     assert_eq!(open(&path).unwrap_err().code(), "audit.unsigned");
     fs::remove_file(&side).unwrap();
     assert_eq!(open(&path).unwrap_err().code(), "audit.unsigned");
+}
+
+/// The log without the last `count` checkpoints.
+fn without_notes(path: &Path, count: usize) -> String {
+    let side = checkpoints_path(path);
+    let notes = fs::read_to_string(side).unwrap();
+    let ends: Vec<usize> = notes.match_indices("\n\n").map(|(at, _)| at + 2).collect();
+    // Two empty lines a note.
+    let kept = ends.len() - 2 * count;
+    notes[..kept.checked_sub(1).map_or(0, |last| ends[last])].to_owned()
+}
+
+fn late(from: u64, to: u64, said_by: u64) -> Late {
+    Late { from, to, said_by }
+}
+
+/// Whoever can write the file, and has no key, rewrites the last line while nobody writes to the log.
+#[test]
+fn a_last_line_that_was_rewritten_is_never_signed_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 4);
+    let side = checkpoints_path(&path);
+    let fourth = check(&path, &keys()).unwrap().signed.unwrap();
+    let (whole, notes) = (
+        fs::read_to_string(&path).unwrap(),
+        fs::read_to_string(&side).unwrap(),
+    );
+    fs::write(&side, without_notes(&path, 1)).unwrap();
+    fs::write(&path, relinked(&whole, 4)).unwrap();
+    // The next start goes on, and whoever verifies is told, for good.
+    for round in 0..3_u64 {
+        let log = open(&path).unwrap();
+        let verdict = enforcer(Arc::new(log)).enforce(&answer(false, "", 9));
+        assert!(!verdict.is_permitted());
+        let report = check(&path, &keys()).unwrap();
+        assert_eq!((report.lines, report.unsigned()), (6 + round, 0));
+        assert_eq!(report.late, [late(4, 4, 5)]);
+        assert!(!report.extends(&fourth), "the checkpoint that was dropped");
+    }
+    let words = lines(&path)[4]["data"]["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        words,
+        "line 4 had no checkpoint when the log was opened: signed late"
+    );
+    assert_eq!(prove(&path, &keys(), 4).unwrap_err().code(), "audit.late");
+    assert!(prove(&path, &keys(), 5).is_ok());
+
+    // A line that a crash left unsigned and nobody changed is late as well; a checkpoint that the
+    // process made and somebody kept elsewhere clears it.
+    fs::write(&side, &notes).unwrap();
+    fs::write(&side, without_notes(&path, 1)).unwrap();
+    fs::write(&path, &whole).unwrap();
+    drop(open(&path).unwrap());
+    let report = check(&path, &keys()).unwrap();
+    assert_eq!(report.late, [late(4, 4, 5)]);
+    assert!(report.extends(&fourth) && report.late[0].cleared_by(&fourth));
+    assert!(!report.late[0].cleared_by(report.signed.as_ref().unwrap()));
+    // A line added behind the last is found in the same way.
+    let five = fs::read_to_string(&path).unwrap();
+    let last = five.lines().last().unwrap();
+    let mut event: Value = serde_json::from_str(whole.lines().last().unwrap()).unwrap();
+    event["id"] = json!("6");
+    let previous = merkle::leaf_hash(last.as_bytes());
+    event["previous"] = json!(ambit_token::base64url::encode(&previous));
+    fs::write(&path, format!("{five}{event}\n")).unwrap();
+    drop(open(&path).unwrap());
+    let report = check(&path, &keys()).unwrap();
+    assert_eq!(report.late, [late(4, 4, 5), late(6, 6, 7)]);
+}
+
+/// Every place at which a process can end, while it writes and while it opens the log again.
+#[test]
+fn a_crash_at_any_byte_is_told_and_the_log_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 2);
+    let side = checkpoints_path(&path);
+    let copy = || (fs::read(&path).unwrap(), fs::read(&side).unwrap());
+    let two = copy();
+    drop(enforcer(Arc::new(open(&path).unwrap())).enforce(&answer(false, "", 3)));
+    let three = copy();
+    // The third line written to its n-th byte; then all of it and the note to its n-th.
+    let line = (two.0.len()..=three.0.len()).map(|end| (end, two.1.len()));
+    let note = (two.1.len()..three.1.len()).map(|end| (three.0.len(), end));
+    let crashes: Vec<(usize, usize)> = line.step_by(97).chain(note.step_by(13)).collect();
+    for (line_end, note_end) in crashes {
+        let reset = || {
+            fs::write(&path, &three.0[..line_end]).unwrap();
+            fs::write(&side, &three.1[..note_end]).unwrap();
+        };
+        reset();
+        drop(open(&path).unwrap());
+        let opened = copy();
+        let is_late = line_end == three.0.len();
+        let is_torn = !is_late && line_end > two.0.len();
+        let report = check(&path, &keys()).unwrap();
+        let expected = if is_late { vec![late(3, 3, 4)] } else { vec![] };
+        assert_eq!(report.late, expected, "{line_end} {note_end}");
+        // Whoever opened it ends, too: when its line is there and the note is not, or is torn.
+        if is_late || is_torn {
+            for note_end in [note_end, opened.1.len() - 9] {
+                reset();
+                fs::write(&path, &opened.0).unwrap();
+                fs::write(&side, &opened.1[..note_end]).unwrap();
+                drop(open(&path).unwrap());
+                let report = check(&path, &keys()).unwrap();
+                assert_eq!(report.unsigned(), 0);
+                let last = report.late.last().unwrap();
+                assert!(last.from == 3 && last.to + 1 == last.said_by, "{last:?}");
+            }
+        }
+        assert!(
+            enforcer(Arc::new(open(&path).unwrap()))
+                .enforce(&answer(true, "pay", 4))
+                .is_permitted()
+        );
+    }
+}
+
+#[test]
+fn checkpoints_never_go_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 4);
+    let side = checkpoints_path(&path);
+    let notes = fs::read_to_string(&side).unwrap();
+    let ends: Vec<usize> = notes.match_indices("\n\n").map(|(at, _)| at + 2).collect();
+    let note = |number: usize| {
+        let start = match number {
+            1 => 0,
+            _ => ends[2 * number - 3],
+        };
+        &notes[start..ends[2 * number - 1]]
+    };
+    for (order, number) in [
+        (&[1, 3, 2, 4][..], 3),
+        (&[2, 1], 2),
+        (&[1, 2, 3, 4, 1], 5),
+        (&[4, 3], 2),
+    ] {
+        let text: String = order.iter().map(|number| note(*number)).collect();
+        fs::write(&side, text).unwrap();
+        match check(&path, &keys()) {
+            Err(AuditError::Checkpoint { number: found, .. }) => assert_eq!(found, number),
+            other => panic!("{order:?}: {other:?}"),
+        }
+        assert_eq!(open(&path).unwrap_err().code(), "audit.checkpoint");
+    }
+    // The same one twice, or some left out, is not going back.
+    for order in [&[1, 1, 2, 4, 4][..], &[4]] {
+        let text: String = order.iter().map(|number| note(*number)).collect();
+        fs::write(&side, text).unwrap();
+        assert_eq!(check(&path, &keys()).unwrap().unsigned(), 0, "{order:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_line_leaves_its_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let enforcer = enforcer(Arc::new(open(&path).unwrap()));
+    let long = "R".repeat(300_000);
+    let with = |text: String| text.replace(r#""id":"c-1""#, &format!(r#""id":"{long}""#));
+    // A denial stays what it is.
+    let Verdict::Refused { answer: told, .. } = enforcer.enforce(&with(answer(false, "", 1)))
+    else {
+        panic!("permitted");
+    };
+    assert!(told.contains("capability.none"));
+    // An allow that cannot be written down whole is none, and that it was asked is written down.
+    assert!(
+        !enforcer
+            .enforce(&with(answer(true, "pay", 1)))
+            .is_permitted()
+    );
+    // Answers of no evaluator of ours: without a record, or with one of no canonical form.
+    for broken in [
+        r#"{"decision":false,"context":{}}"#,
+        r#"{"decision":false}"#,
+        r#"{"decision":false,"context":{"reason":{"code":7},"record":{"now":1.5}}}"#,
+        "nonsense",
+        "",
+        r#"{"decision":1}"#,
+    ] {
+        assert!(!enforcer.enforce(broken).is_permitted(), "{broken}");
+    }
+    let lines = lines(&path);
+    let codes: Vec<&str> = lines
+        .iter()
+        .map(|line| line["data"]["status_code"].as_str().unwrap())
+        .collect();
+    let failed = "obligation.failed";
+    assert_eq!(
+        codes,
+        [
+            "capability.none",
+            failed,
+            failed,
+            failed,
+            failed,
+            "engine.trap",
+            "engine.trap",
+            "engine.trap"
+        ]
+    );
+    let first = &lines[0]["data"];
+    assert_eq!(first["action"], "Denied");
+    assert_eq!(first["actor"]["user"]["uid"], "user:ann");
+    assert_eq!(first["unmapped"]["args_s256"], "x");
+    assert!(first["unmapped"]["record_s256"].is_string());
+    assert!(first["resources"][0].get("uid").is_none());
+    assert_eq!(check(&path, &keys()).unwrap().unsigned(), 0);
 }
 
 fn named(path: &Path) -> (u64, u64) {

@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Unusable = 3,
     /// Denied, but a person's step (login, approval) would help.
     StepUp = 4,
+    /// An audit log that is sound, but for lines that nobody can vouch for.
+    Late = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -32,6 +34,7 @@ impl From<Exit> for ExitCode {
             Exit::Denied => 2,
             Exit::Unusable => 3,
             Exit::StepUp => 4,
+            Exit::Late => 5,
         })
     }
 }

@@ -112,6 +112,108 @@ fn a_log_is_verified_and_a_line_proved() {
         .says("audit.proof");
 }
 
+/// Without the key: the last line is rewritten, and its checkpoint dropped; then the service starts
+/// again.
+#[test]
+fn lines_that_were_signed_late_are_named() {
+    let project = logged();
+    let (log, notes) = (
+        project.read("audit.jsonl"),
+        project.read("audit.jsonl.checkpoints"),
+    );
+    let ends: Vec<usize> = notes.match_indices("\n\n").map(|(at, _)| at + 2).collect();
+    project.write("kept.note", &notes[ends[1]..ends[3]]);
+    project.write("audit.jsonl.checkpoints", &notes[..ends[3]]);
+    let forged = log.replace("request.syntax", "request.member");
+    // Its digest would show it, so the record goes.
+    let mut last: serde_json::Value = serde_json::from_str(forged.lines().last().unwrap()).unwrap();
+    last["data"]["unmapped"]
+        .as_object_mut()
+        .unwrap()
+        .remove("record");
+    let first: Vec<&str> = forged.lines().take(2).collect();
+    project.write("audit.jsonl", format!("{}\n{last}\n", first.join("\n")));
+    project.ambit(&VERIFY).expect(2).says("audit.unsigned");
+    let log = ["--log", "audit.jsonl", "--log-key", "keys/audit.jwk"];
+    project.evaluate(&log, &email("draft", BEN)).expect(0);
+    let told = project.ambit(&VERIFY).expect(5).out;
+    assert!(
+        told.contains("line 3 was found without a checkpoint"),
+        "{told}"
+    );
+    let json = project
+        .ambit(&[&VERIFY[..], &["--json"]].concat())
+        .expect(5)
+        .out;
+    let facts: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let late = serde_json::json!([{"from": 3, "to": 3, "said_by": 4}]);
+    assert_eq!((&facts["late"], &facts["lines"]), (&late, &5.into()));
+    let kept = ["--checkpoint", "kept.note"];
+    project.ambit(&[&VERIFY[..], &kept].concat()).expect(5);
+    let prove = [
+        "audit",
+        "prove",
+        "audit.jsonl",
+        "--key",
+        "audit.pub.jwk",
+        "--line",
+        "3",
+    ];
+    project.ambit(&prove).expect(2).says("audit.late");
+}
+
+#[test]
+fn an_emptied_log_does_not_verify() {
+    let project = logged();
+    let at_least = |lines: &str| project.ambit(&[&VERIFY[..], &["--at-least", lines]].concat());
+    let out = project.ambit(&VERIFY).expect(0).out;
+    assert!(
+        out.contains("--at-least"),
+        "it says what was not checked: {out}"
+    );
+    let out = at_least("3").expect(0).out;
+    assert!(!out.contains("--at-least"), "{out}");
+    at_least("4").expect(2).says("audit.missing");
+    for file in ["audit.jsonl", "audit.jsonl.checkpoints"] {
+        project.write(file, "");
+    }
+    project.ambit(&VERIFY).expect(2).says("audit.missing");
+    at_least("1").expect(2).says("audit.missing");
+    at_least("0").expect(0);
+    std::fs::remove_file(project.path("audit.jsonl")).unwrap();
+    project.ambit(&VERIFY).expect(3);
+    at_least("0").expect(3);
+}
+
+/// Whatever is asked leaves a line, however long it is and whatever it looks like.
+#[test]
+fn every_request_leaves_a_line() {
+    let project = logged();
+    let log = ["--log", "audit.jsonl", "--log-key", "keys/audit.jwk"];
+    let long = email("execute", BEN).replace("c-7", &"R".repeat(255_000));
+    let requests = [
+        long,
+        "x".repeat(300_000),
+        String::new(),
+        "[1,2".to_owned(),
+        "{\"a\":\"\u{1}\"}".to_owned(),
+        "{\"token\":1.5}".to_owned(),
+    ];
+    for (number, request) in (4..).zip(&requests) {
+        project.evaluate(&log, request).expect(2);
+        assert_eq!(project.read("audit.jsonl").lines().count(), number);
+    }
+    let shown = project
+        .ambit(&["audit", "show", "audit.jsonl", "--line", "4"])
+        .expect(0)
+        .out;
+    assert!(
+        shown.contains("record_s256") && shown.len() < 4000,
+        "{shown}"
+    );
+    project.ambit(&VERIFY).expect(0);
+}
+
 #[test]
 fn a_log_has_no_secrets() {
     let project = logged();

@@ -12,6 +12,28 @@ use super::{AuditError, LINE_BYTES, checkpoints_path, line};
 /// Bytes of one line of a note.
 const NOTE_LINE: u64 = 4096;
 
+/// Lines that had no checkpoint when the log was opened, and so were signed without anybody knowing
+/// that they are as they were written: a crash leaves one, and so does whoever rewrites the end of a
+/// log without its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// The first of them, counted from 1.
+    pub from: u64,
+    /// The last one.
+    pub to: u64,
+    /// The line that says so.
+    pub said_by: u64,
+}
+
+impl Late {
+    /// Whether a checkpoint that was kept elsewhere clears them: made after they were written and
+    /// before they were found unsigned, so by the process that wrote them.
+    #[must_use]
+    pub const fn cleared_by(&self, kept: &Checkpoint) -> bool {
+        self.to <= kept.size && kept.size < self.said_by
+    }
+}
+
 /// A log that is as it was written.
 #[derive(Debug)]
 pub struct Report {
@@ -25,6 +47,10 @@ pub struct Report {
     pub unknown: usize,
     /// What a crash left of a line that was not written to its end; empty for none.
     pub torn: Vec<u8>,
+    /// Lines that were signed late, in order: nobody vouches for these alone.
+    pub late: Vec<Late>,
+    /// How many of the last lines only say what a crash left behind.
+    pub(super) mending: u64,
     pub(super) leaves: Vec<Hash>,
     pub(super) frontier: Frontier,
     /// Where the whole lines end, and the whole notes of the other file.
@@ -69,6 +95,8 @@ pub fn check(log: &Path, keys: &[NoteKey]) -> Result<Report, AuditError> {
         frontier: Frontier::default(),
         leaves: Vec::new(),
         last: merkle::empty_root(),
+        late: Vec::new(),
+        mending: 0,
     };
     let (end, torn) = reading.run(BufReader::new(file))?;
     let lines = reading.frontier.size();
@@ -89,6 +117,8 @@ pub fn check(log: &Path, keys: &[NoteKey]) -> Result<Report, AuditError> {
         signed: notes.checkpoints.last().cloned(),
         unknown: notes.unknown,
         torn,
+        late: reading.late,
+        mending: reading.mending,
         leaves: reading.leaves,
         frontier: reading.frontier,
         ends: (end, notes.end),
@@ -105,6 +135,9 @@ struct Reading {
     leaves: Vec<Hash>,
     /// The hash of the line before.
     last: Hash,
+    late: Vec<Late>,
+    /// How many lines up to here, one after the other, are about what a crash left behind.
+    mending: u64,
 }
 
 /// Something is wrong, and the next line says where: whether it links to the line before it.
@@ -180,6 +213,13 @@ impl Reading {
         linked: bool,
     ) -> Result<Option<Suspicion>, AuditError> {
         let before = number.saturating_sub(1);
+        match line::mending(content, number) {
+            Some(late) => {
+                self.mending += 1;
+                self.late.extend(late);
+            }
+            None => self.mending = 0,
+        }
         self.last = leaf_hash(content);
         self.leaves.push(self.last);
         self.frontier.push(self.last);

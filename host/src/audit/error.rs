@@ -41,6 +41,13 @@ pub enum AuditError {
         /// What is wrong.
         why: &'static str,
     },
+    /// A line that was signed late: nobody vouches that it is as it was written.
+    Late {
+        /// Which.
+        line: u64,
+        /// The line that says so.
+        said_by: u64,
+    },
     /// No line of this number, or none under a checkpoint yet.
     NoLine(u64),
     /// A proof that does not hold.
@@ -66,6 +73,7 @@ impl AuditError {
             Self::Missing { .. } => "audit.missing",
             Self::Unsigned { .. } => "audit.unsigned",
             Self::Checkpoint { .. } => "audit.checkpoint",
+            Self::Late { .. } => "audit.late",
             Self::NoLine(_) => "audit.line",
             Self::Proof(_) => "audit.proof",
             Self::Record => "audit.record",
@@ -101,6 +109,10 @@ impl fmt::Display for AuditError {
                 "the log has {lines} lines, and its key has signed only {signed} of them"
             ),
             Self::Checkpoint { number, why } => write!(f, "checkpoint {number}: {why}"),
+            Self::Late { line, said_by } => write!(
+                f,
+                "line {line} was signed late, as line {said_by} says, and may not be as it was written"
+            ),
             Self::NoLine(number) => {
                 write!(
                     f,
@@ -108,9 +120,9 @@ impl fmt::Display for AuditError {
                 )
             }
             Self::Proof(why) => write!(f, "the proof does not hold: {why}"),
-            Self::Record => {
-                f.write_str("the answer has no decision record in RFC 8785 form, or a too long one")
-            }
+            Self::Record => f.write_str(
+                "the answer has no decision record in RFC 8785 form, or one that is too long",
+            ),
             Self::Name => f.write_str(
                 "the log's name is empty or has spaces or a plus sign, or the key is unusable",
             ),

@@ -9,6 +9,8 @@ use ambit_token::base64url;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::WRITTEN_BYTES;
+use super::check::Late;
 use super::merkle::Hash;
 use crate::enforce::Verdict;
 
@@ -66,14 +68,54 @@ pub(super) fn decision(place: &Place<'_>, answer: Json<'_>) -> Option<String> {
     let text = text.finish();
     let allowed = answer.get("decision")?.as_bool()?;
     let code = context.get("reason")?.get("code")?.as_str()?;
-    Some(envelope(place, DECISION, |out| {
+    let line = envelope(place, DECISION, |out| {
         common(out, place.now, allowed, code);
-        who_and_what(out, record);
+        who_and_what(out, record, usize::MAX);
         out.name("unmapped").object(|out| {
             out.name("record").raw(&text);
             out.name("record_s256").string(&s256(text.as_bytes()));
         });
-    }))
+    });
+    Some(line).filter(|line| line.len() < WRITTEN_BYTES)
+}
+
+/// Stands for a decision whose record does not fit into a line, or is none: that something was asked
+/// is written down all the same, as a denial, with what is short and the digests of the rest.
+pub(super) fn digests(place: &Place<'_>, answer: Json<'_>) -> String {
+    /// Bytes of a text that is kept.
+    const SHORT: usize = 256;
+    let context = answer.get("context");
+    let record = context.and_then(|context| context.get("record"));
+    let mut text = Writer::default();
+    let whole = record.is_some_and(|record| canonical(record, &mut text));
+    let reason = context.and_then(|context| context.get("reason"));
+    let code = reason.and_then(|reason| reason.get("code")?.as_str());
+    let denied = answer.get("decision").and_then(Json::as_bool) == Some(false);
+    let code = code
+        .filter(|code| denied && code.len() <= SHORT)
+        .unwrap_or("obligation.failed");
+    envelope(place, DECISION, |out| {
+        common(out, place.now, false, code);
+        out.name("message")
+            .string("the decision record is too long for a line, or has no RFC 8785 form");
+        if let Some(record) = record {
+            who_and_what(out, record, SHORT);
+        }
+        out.name("unmapped").object(|out| {
+            if whole {
+                out.name("record_bytes")
+                    .string(&text.as_str().len().to_string());
+                out.name("record_s256")
+                    .string(&s256(text.as_str().as_bytes()));
+            }
+            for name in ["args_s256", "input_s256"] {
+                let digest = record.and_then(|record| record.get(name)?.as_str());
+                if let Some(digest) = digest.filter(|digest| digest.len() <= SHORT) {
+                    out.name(name).string(digest);
+                }
+            }
+        });
+    })
 }
 
 /// What became of an allow that stands in line `of`.
@@ -102,26 +144,38 @@ pub(super) fn discharge(place: &Place<'_>, of: (u64, &Hash), verdict: &Verdict) 
     })
 }
 
-/// Says what a crash left behind: whether the line before had no checkpoint yet, and what there was
-/// of a torn one, which is kept here.
-pub(super) fn mended(place: &Place<'_>, unsigned: bool, torn: &[u8]) -> String {
+/// Says what a crash left behind: the lines that had no checkpoint yet, from this number to the line
+/// before this one, and what there was of a torn one, which is kept here.
+pub(super) fn mended(place: &Place<'_>, late: Option<u64>, torn: &[u8]) -> String {
+    let torn_out = "a line that was not written to its end was taken out";
+    let message = late.map_or_else(
+        || torn_out.to_owned(),
+        |from| {
+            let to = place.number.saturating_sub(1);
+            let lines = match from == to {
+                true => format!("line {from} had"),
+                false => format!("lines {from} to {to} had"),
+            };
+            let late = format!("{lines} no checkpoint when the log was opened: signed late");
+            match torn.is_empty() {
+                true => late,
+                false => format!("{late}; {torn_out}"),
+            }
+        },
+    );
     envelope(place, MENDED, |out| {
         out.name("category_uid").integer(0);
         out.name("class_uid").integer(0);
         out.name("time").integer(place.now.saturating_mul(1000));
         out.name("severity_id").integer(3);
-        out.name("message")
-            .string(match (unsigned, torn.is_empty()) {
-                (false, _) => "a line that was not written to its end was taken out",
-                (true, true) => "the line before this one had no checkpoint yet",
-                (true, false) => {
-                    "the line before this one had no checkpoint yet, and a torn line was taken out"
-                }
-            });
+        out.name("message").string(&message);
         out.name("unmapped").object(|out| {
+            if let Some(from) = late {
+                out.name("late_from").string(&from.to_string());
+            }
             out.name("torn").string(&base64url::encode(torn));
             out.name("torn_s256").string(&s256(torn));
-            out.name("unsigned").boolean(unsigned);
+            out.name("unsigned").boolean(late.is_some());
         });
     })
 }
@@ -151,12 +205,14 @@ fn common(out: &mut Writer, now: i64, allowed: bool, code: &str) {
     });
 }
 
-/// The parts of the record for which OCSF has names. What the decision did not come to is left out.
-fn who_and_what(out: &mut Writer, record: Json<'_>) {
+/// The parts of the record for which OCSF has names. What the decision did not come to is left out,
+/// and so is what is longer than `most` bytes.
+fn who_and_what(out: &mut Writer, record: Json<'_>, most: usize) {
     let text = |path: &[&str]| {
         path.iter()
             .try_fold(record, |value, name| value.get(name))
             .and_then(Json::as_str)
+            .filter(|text| text.len() <= most)
     };
     let member = |out: &mut Writer, name: &str, path: &[&str]| {
         if let Some(text) = text(path) {
@@ -229,6 +285,29 @@ pub(super) fn fault(line: &[u8], number: u64) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// `None` unless the line says what a crash left behind; then the lines that were signed late, if any.
+pub(super) fn mending(line: &[u8], number: u64) -> Option<Option<Late>> {
+    let document = Document::parse(line, Profile::Signed).ok()?;
+    if document.root().get("type").and_then(Json::as_str) != Some(MENDED) {
+        return None;
+    }
+    let unmapped = document.root().get("data")?.get("unmapped")?;
+    if unmapped.get("unsigned").and_then(Json::as_bool) != Some(true) {
+        return Some(None);
+    }
+    let to = number.saturating_sub(1);
+    // Without it, it is the line before.
+    let from = unmapped
+        .get("late_from")
+        .and_then(|from| from.as_str()?.parse().ok())
+        .unwrap_or(to);
+    Some(Some(Late {
+        from: from.min(to),
+        to,
+        said_by: number,
+    }))
 }
 
 /// The link to the line before.

@@ -1,6 +1,6 @@
 //! The writer.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,9 @@ use ambit_core::json::Json;
 use super::line::{self, Place};
 use super::merkle::{self, Frontier, Hash, leaf_hash};
 use super::note::{Checkpoint, NoteKey};
-use super::{AuditError, LINE_BYTES, beside, check, checkpoints_path};
+use super::{AuditError, LINE_BYTES, WRITTEN_BYTES, beside, check, checkpoints_path};
 use crate::enforce::Verdict;
+use crate::files::private;
 use crate::journal::{Entry, Journal};
 use crate::signer::Signer;
 
@@ -74,17 +75,20 @@ impl AuditLog {
     ) -> Result<Self, AuditError> {
         let key = NoteKey::new(origin, signer.public()).ok_or(AuditError::Name)?;
         let lock = lock(path)?;
-        let (log, checkpoints) = (create(path)?, create(&checkpoints_path(path))?);
+        let (log, checkpoints) = (private(path)?, private(&checkpoints_path(path))?);
         let report = check(path, std::slice::from_ref(&key))?;
         // A note that was torn is none; the next begins where it did.
         checkpoints.set_len(report.ends.1)?;
-        // A line is signed before the next is written, so a crash leaves one without a checkpoint.
-        // More of them are somebody else's, and are not signed here.
+        // A line is signed before the next is written, so a crash leaves one without a checkpoint, and
+        // further crashes of those who open the log add only lines that say so. More of them are
+        // somebody else's, and are not signed here.
         let unsigned = report.unsigned();
-        if unsigned > 1 {
-            let (lines, signed) = (report.lines, report.lines.saturating_sub(unsigned));
+        let (lines, signed) = (report.lines, report.lines.saturating_sub(unsigned));
+        if unsigned > report.mending.saturating_add(1) {
             return Err(AuditError::Unsigned { lines, signed });
         }
+        // Whether these lines are as they were written nobody knows: they are not signed in silence.
+        let late = (unsigned > 0).then(|| signed.saturating_add(1));
         let torn = report.torn;
         let opened = Self {
             key,
@@ -104,9 +108,9 @@ impl AuditLog {
                 _lock: lock,
             }),
         };
-        if unsigned > 0 || !torn.is_empty() {
+        if late.is_some() || !torn.is_empty() {
             // Longer than what it replaces, so a crash in the middle leaves a torn line again.
-            opened.write(true, |place| Some(line::mended(place, unsigned > 0, &torn)))?;
+            opened.write(true, |place| Some(line::mended(place, late, &torn)))?;
         }
         Ok(opened)
     }
@@ -133,7 +137,7 @@ impl AuditLog {
             previous: &state.previous,
             now: (self.clock)(),
         });
-        let most = if mending { LINE_BYTES } else { LINE_BYTES / 2 };
+        let most = if mending { LINE_BYTES } else { WRITTEN_BYTES };
         let text = text
             .filter(|text| text.len() < most)
             .ok_or(AuditError::Record)?;
@@ -189,8 +193,21 @@ impl State {
 
 impl Journal for AuditLog {
     fn decided(&self, answer: Json<'_>) -> Result<Entry, String> {
-        self.write(false, |place| line::decision(place, answer))
-            .map_err(|error| format!("{}: {error}", error.code()))
+        let told = |error: AuditError| format!("{}: {error}", error.code());
+        let mut whole = true;
+        let line = |place: &Place<'_>| {
+            let line = line::decision(place, answer);
+            whole = line.is_some();
+            Some(line.unwrap_or_else(|| line::digests(place, answer)))
+        };
+        let entry = self.write(false, line).map_err(told)?;
+        // A denial may be told by its digests; what happens must be written down whole.
+        let denied = answer.get("decision").and_then(Json::as_bool) == Some(false);
+        if whole || denied {
+            Ok(entry)
+        } else {
+            Err(told(AuditError::Record))
+        }
     }
 
     fn ended(&self, entry: &Entry, verdict: &Verdict) -> Result<(), String> {
@@ -210,21 +227,9 @@ impl std::fmt::Debug for AuditLog {
     }
 }
 
-/// A new file is its owner's alone: it says who did what.
-fn create(path: &Path) -> Result<File, AuditError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    Ok(options.open(path)?)
-}
-
 /// The lock is a file of its own, so that readers are not kept out.
 fn lock(path: &Path) -> Result<File, AuditError> {
-    let file = create(&beside(path, ".lock"))?;
+    let file = private(&beside(path, ".lock"))?;
     let started = Instant::now();
     loop {
         match file.try_lock() {

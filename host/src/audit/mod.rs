@@ -10,6 +10,10 @@
 //! - [`AuditLog`] writes; it is a [`Journal`](crate::Journal) for [`Enforcer::log`](crate::Enforcer::log).
 //! - [`check()`] reads a whole log; [`prove`] and [`verify_proof`] are about one line.
 //!
+//! A line counts as it was written because the process that wrote it also signed it. One that is found
+//! without a checkpoint when the log is opened could have been changed by anybody: the next line says
+//! that it was signed late, and [`Report::late`] names it for good.
+//!
 //! What a log cannot show by itself is that it was cut back to an older state together with its
 //! checkpoints. Keep a checkpoint elsewhere; [`Report::extends`] compares.
 
@@ -23,15 +27,16 @@ mod proof;
 
 use std::path::{Path, PathBuf};
 
-pub use check::{Report, check};
+pub use check::{Late, Report, check};
 pub use error::AuditError;
 pub use log::{AuditLog, Clock, system_clock};
 pub use note::{Checkpoint, NoteError, NoteKey};
 pub use proof::{Proved, prove, verify_proof};
 
-/// Bytes of one line that is read. What is written is at most half of it, so that the line that
-/// keeps a torn one fits.
+/// Bytes of one line that is read.
 const LINE_BYTES: usize = 1024 * 1024;
+/// Bytes of one line that is written: half of that, so that the line that keeps a torn one fits.
+const WRITTEN_BYTES: usize = LINE_BYTES / 2;
 
 /// Where the checkpoints of a log are.
 #[must_use]

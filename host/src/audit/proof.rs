@@ -21,13 +21,23 @@ const PATH: usize = 64;
 ///
 /// # Errors
 ///
-/// Those of [`check()`], and [`AuditError::NoLine`].
+/// Those of [`check()`], [`AuditError::NoLine`] and [`AuditError::Late`].
 pub fn prove(log: &Path, keys: &[NoteKey], number: u64) -> Result<String, AuditError> {
     let report = check(log, keys)?;
     let signed = report.signed.as_ref().zip(report.note.as_ref());
     let (checkpoint, note) = signed
         .filter(|(checkpoint, _)| (1..=checkpoint.size).contains(&number))
         .ok_or(AuditError::NoLine(number))?;
+    if let Some(late) = report
+        .late
+        .iter()
+        .find(|late| (late.from..=late.to).contains(&number))
+    {
+        return Err(AuditError::Late {
+            line: number,
+            said_by: late.said_by,
+        });
+    }
     let place = |number: u64| usize::try_from(number).map_err(|_| AuditError::NoLine(number));
     let (index, size) = (place(number - 1)?, place(checkpoint.size)?);
     let leaves = report.leaves.get(..size).unwrap_or_default();

@@ -20,13 +20,18 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "audit.missing",
-        "a checkpoint has signed more lines than the log has",
+        "a checkpoint has signed more lines than the log has, or it is empty or shorter than it must be",
         "look for the whole log, as in a copy; lines at its end were cut off",
     ),
     (
         "audit.unsigned",
         "the log has lines that its key has not signed, and more of them than one crash can leave",
         "check that this is the log's key and name (--key, --name), and that the `.checkpoints` file is beside the log",
+    ),
+    (
+        "audit.late",
+        "the line was found without a checkpoint when the log was opened, after a crash or because somebody rewrote it, and was signed only then",
+        "compare it with a copy of the log, or with what the service did at that time; nobody can vouch for it",
     ),
     (
         "audit.checkpoint",

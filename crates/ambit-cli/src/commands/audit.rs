@@ -4,7 +4,7 @@ mod show;
 
 use std::path::PathBuf;
 
-use ambit_host::audit::{self, AuditError, Checkpoint, Report};
+use ambit_host::audit::{self, AuditError, Checkpoint, Late, Report};
 use ambit_token::base64url;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -43,8 +43,10 @@ impl Audit {
 
 /// Check that every line of a log is as it was written, or check a proof of one line
 ///
-/// A changed line is named. A log that was cut back together with its checkpoints looks sound by
-/// itself: keep a checkpoint elsewhere, and compare with --checkpoint.
+/// A changed line is named, and so is one that was signed late: it was found without a checkpoint when
+/// the log was opened, after a crash or because somebody rewrote the end of the log while nobody wrote
+/// to it. A log that was cut back together with its checkpoints looks sound by itself: keep a checkpoint
+/// elsewhere, and compare with --checkpoint, or say how many lines there are at least.
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
 struct Verify {
@@ -59,16 +61,20 @@ struct Verify {
     /// A checkpoint that was kept elsewhere: the log must be the same, with lines added
     #[arg(long, value_name = "FILE", value_parser = Input::parse)]
     checkpoint: Option<Input>,
+    /// The log must have at least so many lines; 0 lets an empty log pass
+    #[arg(long, value_name = "LINES", conflicts_with = "proof")]
+    at_least: Option<u64>,
     /// Write JSON
     #[arg(long)]
     json: bool,
 }
 
 const NOTES: &str = "\
-Exit codes: 0 verified, 2 changed, cut off or not signed, 3 a file is missing or unusable.
+Exit codes: 0 verified, 2 changed, cut off or not signed, 3 a file is missing or unusable, 5 verified \
+but for lines that were signed late (a checkpoint that was kept before they were clears them).
 
 Examples:
-  ambit audit verify audit.jsonl --key keys/audit.jwk
+  ambit audit verify audit.jsonl --key keys/audit.jwk --at-least 1000
   ambit audit prove audit.jsonl --key keys/audit.jwk --line 7 > proof.json
   ambit audit verify --proof proof.json --key audit.pub.jwk";
 
@@ -88,31 +94,80 @@ impl Verify {
             say::data(format!("{}\n", proved.line))?;
             return Ok(Exit::Done);
         }
-        let log = self.log.unwrap_or_default();
-        let report = audit::check(&log, std::slice::from_ref(&key))
+        let log = self.log.clone().unwrap_or_default();
+        let mut report = audit::check(&log, std::slice::from_ref(&key))
             .map_err(|error| failure(&error, &log))?;
         if report.unsigned() > 0 {
             let signed = report.lines - report.unsigned();
             let lines = report.lines;
             return Err(failure(&AuditError::Unsigned { lines, signed }, &log));
         }
+        self.check_length(&report).map_err(|error| error.at(&log))?;
         if let Some(input) = &self.checkpoint {
-            compare(&report, input, &key)?;
+            let kept = compare(&report, input, &key)?;
+            report.late.retain(|late| !late.cleared_by(&kept));
         }
+        self.show(&report, &key.to_text())?;
+        Ok(match report.late.is_empty() {
+            true => Exit::Done,
+            false => Exit::Late,
+        })
+    }
+
+    /// An emptied log has no fault in it, so how long it must be is for others to say.
+    fn check_length(&self, report: &Report) -> Result<(), Failure> {
+        let lines = report.lines;
+        let missing = match (self.at_least, &self.checkpoint) {
+            (Some(least), _) if lines < least => {
+                format!("the log has {lines} lines, and there must be at least {least}")
+            }
+            (None, None) if lines == 0 => "the log is empty".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(Failure::denied("audit.missing", missing).help(
+            "look for the whole log, as in a copy; a new log, to which nothing was written yet, passes with --at-least 0",
+        ))
+    }
+
+    fn show(&self, report: &Report, vkey: &str) -> Result<(), Failure> {
+        let bounded = self.at_least.is_some() || self.checkpoint.is_some();
         if self.json {
+            let late = report.late.iter();
+            let late: Vec<_> = late
+                .map(|late| json!({"from": late.from, "to": late.to, "said_by": late.said_by}))
+                .collect();
             let facts = json!({
                 "verified": true, "lines": report.lines, "root": base64url::encode(&report.root),
-                "torn_bytes": report.torn.len(), "vkey": key.to_text(),
+                "torn_bytes": report.torn.len(), "late": late, "length_checked": bounded, "vkey": vkey,
             });
-            say::data(format!("{facts}\n"))?;
-        } else {
-            page(&report, &key.to_text()).show()?;
+            return say::data(format!("{facts}\n"));
         }
-        Ok(Exit::Done)
+        let mut page = page(report, vkey);
+        for late in &report.late {
+            page.warning("signed late", late_words(late));
+        }
+        if !bounded {
+            page.warning(
+                "length",
+                "not checked: lines cut off at the end together with their checkpoints do not show (--checkpoint, --at-least)",
+            );
+        }
+        page.show()
     }
 }
 
-fn compare(report: &Report, input: &Input, key: &audit::NoteKey) -> Result<(), Failure> {
+fn late_words(late: &Late) -> String {
+    let lines = match late.from == late.to {
+        true => format!("line {} was", late.from),
+        false => format!("lines {} to {} were", late.from, late.to),
+    };
+    format!(
+        "{lines} found without a checkpoint, as line {} says: a crash leaves that, and so does whoever rewrites the end of a log; compare with a copy",
+        late.said_by
+    )
+}
+
+fn compare(report: &Report, input: &Input, key: &audit::NoteKey) -> Result<Checkpoint, Failure> {
     let unusable = |message: &str| {
         Failure::unusable("audit.checkpoint", message)
             .at_place(input.name())
@@ -126,7 +181,7 @@ fn compare(report: &Report, input: &Input, key: &audit::NoteKey) -> Result<(), F
         .map_err(|_| unusable("this key did not sign it"))?;
     let kept = Checkpoint::parse(text).ok_or_else(|| unusable("it is not a checkpoint"))?;
     if report.extends(&kept) {
-        return Ok(());
+        return Ok(kept);
     }
     let message = format!(
         "the log is not the one of this checkpoint, which has {} lines",
