@@ -10,6 +10,7 @@ mod confusion;
 mod delegation;
 mod deputy;
 mod drift;
+mod history;
 mod look_alike;
 mod malformed;
 mod replay;

@@ -66,12 +66,20 @@ fn acme() -> Arc<SignedPolicy> {
 }
 
 /// The same with changes.
-pub(crate) fn policy(mut patch: Value) -> Arc<SignedPolicy> {
+pub(crate) fn policy(patch: Value) -> Arc<SignedPolicy> {
+    policy_with(patch, &[])
+}
+
+/// The same with further keys: name, `kid`, issuer, algorithm, what it signs.
+pub(crate) fn policy_with(
+    mut patch: Value,
+    more: &[(&str, &str, &str, &str, &str)],
+) -> Arc<SignedPolicy> {
     let key = |key: &str, kid: &str, iss: &str, alg: &str, signs: &str| json!({"key": key, "kid": kid, "iss": iss, "alg": alg, "signs": signs});
     let approver = "https://approve.acme.example";
     let mut bundle = json!({"possession": "required"});
     merge(&mut bundle, &patch.take());
-    let spec = PolicySpec {
+    let mut spec = PolicySpec {
         project: "acme".to_owned(),
         keys: vec![
             key(
@@ -105,7 +113,21 @@ pub(crate) fn policy(mut patch: Value) -> Arc<SignedPolicy> {
         ],
         bundle: Some(bundle),
     };
+    let more = more.iter();
+    spec.keys
+        .extend(more.map(|(name, kid, iss, alg, signs)| key(name, kid, iss, alg, signs)));
     Arc::new(SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}")))
+}
+
+/// Whose status lists are believed.
+pub(crate) fn source() -> StatusSource {
+    StatusSource {
+        prefixes: vec!["https://broker.acme.example/status/".into()],
+        keys: vec![StatusKey {
+            kid: "status-1".into(),
+            public: keys::named("broker-2").unwrap().public(),
+        }],
+    }
 }
 
 /// Status lists that a test can still reach.
@@ -127,16 +149,9 @@ impl World {
     }
 
     pub(crate) fn of(policy: Arc<SignedPolicy>) -> Self {
-        let source = StatusSource {
-            prefixes: vec!["https://broker.acme.example/status/".into()],
-            keys: vec![StatusKey {
-                kid: "status-1".into(),
-                public: keys::named("broker-2").unwrap().public(),
-            }],
-        };
         // The list can be fetched until ten minutes from now on.
         let fetch = Box::new(|_: &str, _| Ok(status_list(&[0, 0], NOW - 1, NOW + 600)));
-        let lists = Arc::new(StatusLists::new(vec![source], fetch).unwrap());
+        let lists = Arc::new(StatusLists::new(vec![source()], fetch).unwrap());
         let versions = Arc::new(MemoryVersions::new());
         let enforcer = Enforcer::new()
             .with("consume", Consume::new(Arc::new(MemoryLedger::new())))

@@ -190,16 +190,29 @@ fn an_emptied_log_does_not_verify() {
 fn every_request_leaves_a_line() {
     let project = logged();
     let log = ["--log", "audit.jsonl", "--log-key", "keys/audit.jwk"];
-    let long = email("execute", BEN).replace("c-7", &"R".repeat(255_000));
+    // Twice in a line, it does not fit; it comes with a token and facts of its own.
+    let own = r#"{"token":"x","facts":{"now":1772000400,"audience":"https://mail.example"},"#;
+    let long = email("execute", BEN).replacen('{', own, 1);
+    let long = long.replace("c-7", &"R".repeat(262_144 - long.len()));
+    let plain = [
+        "evaluate",
+        "--module",
+        "policy.wasm",
+        "--trust",
+        "keys.json",
+    ];
+    project
+        .ambit_with(&[&plain[..], &log].concat(), long.as_bytes())
+        .expect(2);
+    assert_eq!(project.read("audit.jsonl").lines().count(), 4);
     let requests = [
-        long,
         "x".repeat(300_000),
         String::new(),
         "[1,2".to_owned(),
         "{\"a\":\"\u{1}\"}".to_owned(),
         "{\"token\":1.5}".to_owned(),
     ];
-    for (number, request) in (4..).zip(&requests) {
+    for (number, request) in (5..).zip(&requests) {
         project.evaluate(&log, request).expect(2);
         assert_eq!(project.read("audit.jsonl").lines().count(), number);
     }
