@@ -1,5 +1,6 @@
 //! The claims of one block, in words.
 
+use ambit_compiler::conceal;
 use ambit_core::json::{Json, Kind, Writer};
 use ambit_policy::Bundle;
 
@@ -47,7 +48,7 @@ pub(crate) fn describe(page: &mut Page, claims: Json<'_>, bundle: Option<&Bundle
     for (name, value) in claims.members() {
         let said = SAID.contains(&name) && value.kind() != Kind::Null;
         if !said {
-            page.field(&foreign(name, 40), foreign(&compact(value), 300));
+            page.field(&foreign(name, 40), foreign(&conceal(&compact(value)), 300));
         }
     }
 }
@@ -85,7 +86,7 @@ fn holder(page: &mut Page, claims: Json<'_>) {
             "held by",
             format!("the key with thumbprint {}", public.thumbprint()),
         ),
-        None => page.field("held by", foreign(&compact(cnf), 300)),
+        None => page.field("held by", foreign(&conceal(&compact(cnf)), 300)),
     };
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ambit_compiler::conceal;
 use anstyle::{AnsiColor, Style};
 
 use crate::say;
@@ -56,7 +57,7 @@ impl Failure {
         Self {
             exit,
             code: code.into(),
-            message: message.into(),
+            message: conceal(&message.into()),
             place: None,
             help: None,
             report: false,
@@ -78,11 +79,12 @@ impl Failure {
         Self::new(Exit::Failed, code, message)
     }
 
-    /// A report that is complete in itself (the compiler's diagnostics).
+    /// A report that is complete in itself (the compiler's diagnostics, secrets starred).
     pub(crate) fn report(text: String) -> Self {
         Self {
             report: true,
-            ..Self::new(Exit::Unusable, "", text)
+            message: text,
+            ..Self::new(Exit::Unusable, "", "")
         }
     }
 
@@ -108,12 +110,12 @@ impl Failure {
     }
 
     pub(crate) fn at_place(mut self, place: impl Into<String>) -> Self {
-        self.place = Some(place.into());
+        self.place = Some(conceal(&place.into()));
         self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(conceal(&help.into()));
         self
     }
 

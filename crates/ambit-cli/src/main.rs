@@ -21,6 +21,7 @@ mod words;
 use std::panic;
 use std::process::ExitCode;
 
+use ambit_compiler::conceal;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
@@ -96,12 +97,18 @@ fn main() -> ExitCode {
 
 /// Help asked for is an answer; a wrong command line is not, and 2 means "denied" here.
 fn usage(error: &clap::Error) -> ExitCode {
-    let written = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if written.is_ok() => Exit::Done.into(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Failed.into(),
-        _ => Exit::Unusable.into(),
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return match error.print() {
+            Ok(()) => Exit::Done.into(),
+            Err(_) => Exit::Failed.into(),
+        };
     }
+    // It repeats arguments, and somebody may have given a key for its file.
+    say::raw(&conceal(&error.render().ansi().to_string()));
+    Exit::Unusable.into()
 }
 
 #[cfg(test)]

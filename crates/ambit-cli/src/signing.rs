@@ -123,6 +123,9 @@ pub(crate) fn sign(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> R
     let text = draft.claims();
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| Failure::tool("mint.claims", error.to_string()))?;
+    // Signed, and verified as the evaluator would, before anything is shown: claims that lead to an
+    // error are not repeated, and a question whose yes leads to one is none.
+    let chain = draft.sign().map_err(|error| compile(&error))?;
     let mut page = Page::new();
     page.heading(heading);
     claims::describe(&mut page, document.root(), consent.bundle, consent.now);
@@ -131,9 +134,6 @@ pub(crate) fn sign(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> R
     }
     page.field("filled in", draft.filled().join(", "));
     page.say();
-    // Signed, and verified as the evaluator would, before anybody is asked: a question whose yes
-    // leads to an error is none.
-    let chain = draft.sign().map_err(|error| compile(&error))?;
     consent.ask()?;
     say::data(format!("{chain}\n"))
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::secret::conceal;
+
 /// Whether a diagnostic stops the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -46,8 +48,8 @@ impl Diagnostic {
             code,
             file: file.to_owned(),
             span: span.into(),
-            message: message.into(),
-            help: help.into(),
+            message: conceal(&message.into()),
+            help: conceal(&help.into()),
         }
     }
 
@@ -175,9 +177,10 @@ impl core::error::Error for Diagnostics {}
 pub(crate) struct Sink(RefCell<Diagnostics>);
 
 impl Sink {
+    /// Keeps a text to point into, without its secrets: a terminal or a build log must not have them.
     pub(crate) fn source(&self, file: &str, text: &str) {
         let sources = &mut self.0.borrow_mut().sources;
-        sources.insert(file.to_owned(), text.to_owned());
+        sources.insert(file.to_owned(), conceal(text));
     }
 
     pub(crate) fn push(&self, diagnostic: Diagnostic) {
@@ -189,25 +192,6 @@ impl Sink {
         let inner = self.0.borrow();
         let errors = inner.list.iter();
         errors.filter(|one| one.severity == Severity::Error).count()
-    }
-
-    /// Shows stars instead of a secret: a terminal or a build log must not keep it.
-    pub(crate) fn redact(&self, file: &str, secret: &Range<usize>) {
-        if let Some(text) = self.0.borrow_mut().sources.get_mut(file)
-            && let Some(found) = text.get(secret.clone())
-        {
-            let stars: String = found
-                .chars()
-                .map(|c| if c.is_ascii_control() { c } else { '*' })
-                .collect();
-            // Characters beyond ASCII would move the spans behind them.
-            let stars = if stars.len() == secret.len() {
-                stars
-            } else {
-                "*".repeat(secret.len())
-            };
-            text.replace_range(secret.clone(), &stars);
-        }
     }
 
     pub(crate) fn finish(self) -> Diagnostics {

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::secret::conceal;
+
 /// Why building, signing or minting failed: a stable code and one sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileError {
@@ -15,7 +17,7 @@ impl CompileError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: conceal(&message.into()),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Private keys: made, kept and read here, never printed.
 
 use core::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use ambit_token::PublicKey;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Map, Value, json};
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::encoding::{base64url, from_base64url};
@@ -198,15 +199,16 @@ impl SecretKey {
             };
             CompileError::new(code, format!("`{}`: {error}", path.display()))
         };
-        let mut file = create_private(path).map_err(error)?;
-        let written = file
-            .write_all(self.private_jwk().as_bytes())
-            .and_then(|()| file.sync_all());
-        written.map_err(|why| {
-            // A part of a key is of no use to anybody. The file is ours: it was made just now.
-            let _ = fs::remove_file(path);
-            error(why)
-        })
+        // Beside the file first: a key is there whole or not at all, and a link is not followed.
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let mut file = private_file(folder.unwrap_or_else(|| Path::new("."))).map_err(error)?;
+        file.write_all(self.private_jwk().as_bytes())
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(error)?;
+        let kept = file.persist_noclobber(path).map_err(|failed| failed.error);
+        kept.map(drop).map_err(error)
     }
 
     /// Written by hand, so that no copy of the secret stays behind in a JSON value.
@@ -329,13 +331,14 @@ pub(crate) fn random(buffer: &mut [u8]) -> Result<(), CompileError> {
     })
 }
 
-fn create_private(path: &Path) -> io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+/// A new file that only its owner can read, whatever the umask.
+fn private_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ambit-");
     #[cfg(unix)]
     {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o600));
     }
-    options.open(path)
+    builder.tempfile_in(folder)
 }

@@ -37,9 +37,11 @@ pub mod module;
 mod project;
 mod reader;
 mod schema;
+mod secret;
 pub mod sign;
 mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use error::CompileError;
 pub use project::Project;
+pub use secret::conceal;

@@ -253,6 +253,10 @@ impl<'a, 'i> Reader<'a, 'i> {
         self.table.get(key)
     }
 
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// The value of a key that must be there.
     pub(crate) fn require(&mut self, key: &'static str, example: &str) -> Option<&'a Value<'i>> {
         let value = self.get(key);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ambit_compiler::conceal;
 use ambit_compiler::keys::{self, Algorithm, SecretKey};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -90,12 +91,13 @@ impl Keygen {
         key.save(&self.output).map_err(|error| compile(&error))?;
         if let (Some(path), Some(text)) = (&self.trust, trust) {
             files::write(path, text.as_bytes())?;
-            say::note(format!("added {} to {}", key.kid(), path.display()));
+            let path = conceal(&path.display().to_string());
+            say::note(format!("added {} to {path}", key.kid()));
         }
         say::note(format!(
             "wrote the private key {} to {}",
             key.kid(),
-            self.output.display()
+            conceal(&self.output.display().to_string())
         ));
         match &self.iss {
             Some(iss) => say::data(table(&key, iss))?,

@@ -141,6 +141,8 @@ impl Mint {
         let draft =
             mint::root(&claims, &key, &bundle, &options).map_err(|error| compile(&error))?;
         if self.draft {
+            // Claims that no verifier takes are no draft.
+            draft.sign().map_err(|error| compile(&error))?;
             say::data(format!("{}\n", draft.claims()))?;
             return Ok(Exit::Done);
         }

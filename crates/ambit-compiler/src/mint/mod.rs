@@ -7,6 +7,7 @@
 mod attenuate;
 mod check;
 mod consent;
+mod private;
 mod root;
 
 use ambit_core::json::{Document, Profile};
@@ -95,8 +96,10 @@ fn sign_block(key: &SecretKey, header: &Value, claims: &Map<String, Value>) -> S
 fn read_claims(text: &str) -> Result<Map<String, Value>, CompileError> {
     Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| CompileError::new("mint.claims", format!("claims: {error}")))?;
-    serde_json::from_str(text)
-        .map_err(|_| CompileError::new("mint.claims", "claims: not a JSON object"))
+    let claims: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|_| CompileError::new("mint.claims", "claims: not a JSON object"))?;
+    private::refuse(&claims)?;
+    Ok(claims)
 }
 
 /// Fills claims in, and remembers which.

@@ -7,6 +7,7 @@ use ambit_token::PublicKey;
 use super::credential::{self, Credential};
 use crate::encoding;
 use crate::reader::{File, Reader, Text, Value};
+use crate::secret::PRIVATE_MEMBERS;
 use crate::suggest;
 
 /// A public key of an issuer.
@@ -76,17 +77,19 @@ pub(super) fn read<'a>(
     (keys, agents)
 }
 
-/// A private member is never shown.
 fn refuse_private(reader: &mut Reader<'_, '_>) {
-    if let Some(private) = reader.get("d") {
-        let file = reader.file;
-        file.sink.redact(file.name, &private.span());
-        file.error(
-            "project.private_key",
-            private.span(),
-            "this is a private key",
-            "remove it here, and replace the key wherever it is used: whoever read this file has it",
-        );
+    for member in PRIVATE_MEMBERS {
+        // Asked for only where it is there: no help names it among the keys that can be written.
+        if reader.contains(member)
+            && let Some(private) = reader.get(member)
+        {
+            reader.file.error(
+                "project.private_key",
+                private.span(),
+                "this is a private key",
+                "remove it here, and replace the key wherever it is used: whoever read this file has it",
+            );
+        }
     }
 }
 
