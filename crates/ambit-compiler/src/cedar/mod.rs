@@ -28,6 +28,16 @@ pub struct Options<'s> {
     pub validated: bool,
 }
 
+/// Whether a policy alone compiles, so that one that does not can be shown where it stands.
+pub(crate) fn check(policy: &Source) -> Result<(), CompileError> {
+    code::emit(
+        &policy.condition(),
+        &mut Vec::new(),
+        &mut pool::Pool::default(),
+    )
+    .map(drop)
+}
+
 /// Compiles a policy set, its templates linked. Any set compiles, validated or not: a project's
 /// policies are validated before they come here, tests also need those that are not.
 ///

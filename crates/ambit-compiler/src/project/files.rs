@@ -8,6 +8,7 @@ use ambit_core::limits::BUNDLE_BYTES;
 
 use super::file;
 use crate::diagnostics::Sink;
+use crate::suggest;
 
 /// Bytes of a source file: what does not fit into a bundle is no source of one.
 const FILE_BYTES: usize = BUNDLE_BYTES;
@@ -100,34 +101,114 @@ fn plain(error: &io::Error) -> String {
 /// The files `folder/*.ext`, sorted, with their folder; none if there is no such folder. A folder
 /// that cannot be read is a fault: what lies in it must not be left out in silence.
 pub(super) fn list(dir: &Path, folder: &str, ext: &str, sink: &Sink) -> Vec<String> {
-    let mut names: Vec<String> = entries(dir, folder, sink)
-        .into_iter()
-        .filter(|name| has_extension(name, ext))
-        .collect();
-    names.sort();
+    let mut names = entries(dir, folder, sink);
+    names.retain(|name| has_extension(name, ext) && !base(name).starts_with('.'));
     names
 }
 
 /// A project that says that it has no guard rails must have none.
 pub(super) fn refuse_policies(dir: &Path, sink: &Sink) {
-    for name in entries(dir, "policies", sink) {
-        if has_extension(&name, "cedar") || dir.join(&name).is_dir() {
-            file(&name, sink).error(
-                "project.policies",
-                None,
-                "`guard_rails = \"none\"` says that there are no policies, and this would be one",
-                "remove `guard_rails` from `ambit.toml`, or the file",
-            );
-        }
+    let mut names = entries(dir, "policies", sink);
+    names.retain(|name| !is_note(name) || dir.join(name).is_dir());
+    names.extend(exists(&dir.join("entities.json")).then(|| "entities.json".to_owned()));
+    for name in names {
+        file(&name, sink).error(
+            "project.policies",
+            None,
+            "`guard_rails = \"none\"` says that there are no policies, and this would be a part of them",
+            "remove `guard_rails` from `ambit.toml`, or the file",
+        );
     }
 }
 
-/// The folders in a folder.
-pub(super) fn folders(dir: &Path, folder: &str, sink: &Sink) -> Vec<String> {
-    let mut names = entries(dir, folder, sink);
-    names.retain(|name| dir.join(name).is_dir());
-    names.sort();
-    names
+/// What lies in a folder of sources and is not read would be left out in silence.
+pub(super) fn refuse_others(dir: &Path, folder: &str, kinds: &[&str], sink: &Sink) {
+    for name in entries(dir, folder, sink) {
+        let hidden = base(&name).starts_with('.');
+        // A folder called like a file is reported where it is read.
+        let read = !hidden && kinds.iter().any(|kind| has_extension(&name, kind));
+        let (message, help) = if read {
+            continue;
+        } else if dir.join(&name).is_dir() && !hidden {
+            (
+                format!("folders inside `{folder}/` are not read"),
+                format!("move the files up into `{folder}/`, or the folder out of it"),
+            )
+        } else if is_note(&name) {
+            continue;
+        } else {
+            (
+                format!("this file is not read, and would be left out of `{folder}/` in silence"),
+                format!(
+                    "call it `NAME.{}`, or move it away",
+                    kinds.join("` or `NAME.")
+                ),
+            )
+        };
+        file(&name, sink).error("project.unread", None, message, help);
+    }
+}
+
+/// Sources at the top of a project under a name that is not read.
+pub(super) fn refuse_strays(dir: &Path, sink: &Sink) {
+    const FILES: [&str; 3] = ["ambit.toml", "schema.cedarschema", "entities.json"];
+    const FOLDERS: [&str; 2] = ["policies", "agents"];
+    let Ok(found) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in found.flatten() {
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let is_folder = entry.path().is_dir();
+        let known: &[&str] = if is_folder { &FOLDERS } else { &FILES };
+        if FILES.contains(&name.as_str()) || FOLDERS.contains(&name.as_str()) {
+            continue;
+        }
+        let bare = name.trim_start_matches('.').to_ascii_lowercase();
+        let policy = has_extension(&bare, "cedar");
+        let schema = has_extension(&bare, "cedarschema");
+        let extension = Path::new(&bare).extension();
+        // The singular is farther from the plural than a slip of the hand.
+        let word = if bare == "policy" { "policies" } else { &bare };
+        let meant = suggest::closest(word, known.iter().copied())
+            .filter(|known| Path::new(known).extension() == extension);
+        let help = match meant {
+            _ if !is_folder && policy => "move it into `policies/`".to_owned(),
+            _ if !is_folder && schema => "write it into `schema.cedarschema`".to_owned(),
+            Some(meant) if !is_folder || holds_sources(&entry.path()) => {
+                format!("call it `{meant}`, or move it away")
+            }
+            _ => continue,
+        };
+        let message =
+            "nothing is read under this name, so what stands here would be left out in silence";
+        file(&name, sink).error("project.unread", None, message, help);
+    }
+}
+
+fn holds_sources(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.any(|name| has_extension(&name, "cedar") || has_extension(&name, "toml"))
+}
+
+/// Notes for people, and what version control and file managers leave behind.
+fn is_note(name: &str) -> bool {
+    let base = base(name);
+    let source = ["cedar", "toml"].iter().any(|kind| {
+        let lower = base.to_ascii_lowercase();
+        lower.contains(&format!(".{kind}"))
+    });
+    !source && (base.starts_with('.') || has_extension(base, "md"))
+}
+
+fn base(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 fn has_extension(name: &str, wanted: &str) -> bool {
@@ -136,7 +217,7 @@ fn has_extension(name: &str, wanted: &str) -> bool {
         .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
 }
 
-/// `folder/NAME` for everything in a folder that is not hidden.
+/// `folder/NAME` for everything in a folder, sorted.
 fn entries(dir: &Path, folder: &str, sink: &Sink) -> Vec<String> {
     let path = dir.join(folder);
     if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -153,7 +234,6 @@ fn entries(dir: &Path, folder: &str, sink: &Sink) -> Vec<String> {
     for entry in found {
         let name = entry.file_name();
         match name.to_str() {
-            Some(name) if name.starts_with('.') => {}
             Some(name) => names.push(format!("{folder}/{name}")),
             None => file(&format!("{folder}/{}", name.display()), sink).error(
                 "project.file",
@@ -163,5 +243,6 @@ fn entries(dir: &Path, folder: &str, sink: &Sink) -> Vec<String> {
             ),
         }
     }
+    names.sort();
     names
 }

@@ -50,10 +50,11 @@ impl Project {
     ///
     /// All faults of all files, together, when there is at least one.
     pub fn load(dir: &Path) -> Result<Self, Diagnostics> {
-        let sink = Sink::default();
-        let project = read(dir, &sink);
-        let errors = sink.errors();
-        let found = sink.finish();
+        let (project, errors, found) = on_a_large_stack(|| {
+            let sink = Sink::default();
+            let project = read(dir, &sink);
+            (project, sink.errors(), sink.finish())
+        });
         match project {
             Some(mut project) if errors == 0 => {
                 project.warnings = found;
@@ -88,8 +89,26 @@ impl Project {
     }
 }
 
+/// Bytes of stack for reading a project. Only what is used of it is ever taken from the system.
+pub(crate) const STACK: usize = 1 << 30;
+
+/// Cedar's parser, validator and destructors walk through expressions by recursion. The bounds on what
+/// they get (brackets, operators, types that lead to types) are chosen for this stack.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let running = thread.spawn_scoped(scope, work);
+        let running = running.expect("the system has room for a thread's stack");
+        running
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 fn read(dir: &Path, sink: &Sink) -> Option<Project> {
     warn_of_tests(dir, sink);
+    files::refuse_strays(dir, sink);
+    files::refuse_others(dir, "agents", &["toml"], sink);
     let schema = files::text(dir, "schema.cedarschema", sink);
     let vocabulary = schema.and_then(|text| schema::read(file("schema.cedarschema", sink), &text));
     let before = sink.errors();

@@ -11,31 +11,37 @@ use super::source::{Annotation, Item, Key, Source, What};
 use crate::reader::File;
 use crate::suggest;
 
-/// Where an annotation belongs.
+/// Where an annotation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum On {
-    Anything,
     Entity,
     Action,
     Attribute,
+    /// Namespaces, common types, attributes of entities: no program and no text says them.
+    Elsewhere,
 }
 
-const OURS: &[(&str, On)] = &[
-    ("label", On::Anything),
-    ("label_de", On::Anything),
-    ("datatype", On::Entity),
-    ("powers", On::Action),
-    ("risk", On::Action),
-    ("irreversible", On::Action),
-    ("external", On::Action),
-    ("financial", On::Action),
-    ("oauth", On::Action),
-    ("mcp", On::Action),
-    ("unit", On::Attribute),
-    ("format", On::Attribute),
-    ("target", On::Attribute),
-    ("unverified", On::Attribute),
+use On::{Action, Attribute, Entity};
+
+const OURS: &[(&str, &[On])] = &[
+    ("label", &[Entity, Action, Attribute]),
+    ("label_de", &[Entity, Action, Attribute]),
+    ("datatype", &[Entity]),
+    ("powers", &[Action]),
+    ("risk", &[Action]),
+    ("irreversible", &[Action]),
+    ("external", &[Action]),
+    ("financial", &[Action]),
+    ("oauth", &[Action]),
+    ("mcp", &[Action]),
+    ("unit", &[Attribute]),
+    ("format", &[Attribute]),
+    ("target", &[Attribute]),
+    ("unverified", &[Attribute]),
 ];
+
+/// Cedar's own for a comment. It goes nowhere, as comments do.
+pub(super) const COMMENT: &str = "doc";
 
 const WITHOUT_VALUE: &[&str] = &[
     "irreversible",
@@ -46,34 +52,34 @@ const WITHOUT_VALUE: &[&str] = &[
 ];
 const TIERS: &[&str] = &["low", "medium", "high", "critical"];
 
-/// Spelling and place of every annotation in the file. One that is not ours and not like ours is
-/// left alone: schemas carry others too.
+/// Spelling and place of every annotation in the file: each must mean something.
 pub(super) fn check(file: File<'_>, source: &Source) {
     for ((what, ..), item) in &source.declarations {
         let on = match what {
-            What::Entity => On::Entity,
-            What::Action => On::Action,
-            What::Type => On::Anything,
+            What::Entity => Entity,
+            What::Action => Action,
+            What::Type => On::Elsewhere,
         };
-        check_item(file, item, on);
+        check_all(file, &item.annotations, on);
     }
     for (((what, ..), path), item) in &source.attributes {
         let head = *what == What::Action && path.len() == 1;
         let on = if *what == What::Entity || head {
-            On::Anything
+            On::Elsewhere
         } else {
-            On::Attribute
+            Attribute
         };
-        check_item(file, item, on);
+        check_all(file, &item.annotations, on);
     }
+    check_all(file, &source.outside, On::Elsewhere);
 }
 
-fn check_item(file: File<'_>, item: &Item, on: On) {
-    for annotation in &item.annotations {
+fn check_all(file: File<'_>, annotations: &[Annotation], on: On) {
+    for annotation in annotations {
         let known = OURS.iter().find(|(name, _)| *name == annotation.name);
         match known {
-            Some((name, place)) if *place != on && *place != On::Anything => {
-                misplaced(file, annotation, name, *place);
+            Some((name, places)) if !places.contains(&on) => {
+                misplaced(file, annotation, name, places);
             }
             Some((name, _)) => check_value(file, annotation, name),
             None => check_spelling(file, annotation, on),
@@ -81,11 +87,12 @@ fn check_item(file: File<'_>, item: &Item, on: On) {
     }
 }
 
-fn misplaced(file: File<'_>, annotation: &Annotation, name: &str, place: On) {
-    let place = match place {
-        On::Entity => "an entity type",
-        On::Action => "an action",
-        On::Attribute | On::Anything => "an argument, inside the `context` of an action",
+fn misplaced(file: File<'_>, annotation: &Annotation, name: &str, places: &[On]) {
+    let place = match places {
+        [Entity] => "an entity type",
+        [Action] => "an action",
+        [Attribute] => "an argument, inside the `context` of an action",
+        _ => "an action, an argument, or an entity type that an action applies to",
     };
     file.error(
         "project.annotation_place",
@@ -119,19 +126,20 @@ fn invisible(text: &str) -> bool {
 }
 
 fn check_spelling(file: File<'_>, annotation: &Annotation, on: On) {
-    let here = OURS
-        .iter()
-        .filter(|(_, place)| *place == on || *place == On::Anything);
-    // Short words are near to many others; `@doc` is not a misspelling.
-    let near = suggest::closest(&annotation.name, here.map(|(name, _)| *name));
-    if let Some(near) = near.filter(|near| near.len() >= 4) {
-        file.error(
-            "project.annotation_name",
-            annotation.name_span.clone(),
-            format!("`@{}` has no meaning here", annotation.name),
-            format!("did you mean `@{near}`?"),
-        );
+    if annotation.name == COMMENT {
+        return;
     }
+    let here = OURS.iter().filter(|(_, places)| places.contains(&on));
+    let near = suggest::closest(&annotation.name, here.map(|(name, _)| *name));
+    file.error(
+        "project.annotation_name",
+        annotation.name_span.clone(),
+        format!("`@{}` has no meaning here", annotation.name),
+        near.map_or_else(
+            || "write a comment, or `@doc(\"…\")`".to_owned(),
+            |near| format!("did you mean `@{near}`?"),
+        ),
+    );
 }
 
 /// What the annotations of an action say.
@@ -149,7 +157,7 @@ pub(super) fn action(file: File<'_>, key: &Key, item: &Item) -> ActionNotes {
     ActionNotes {
         powers: powers(file, key, item).unwrap_or_else(|| Power::ALL.into_iter().collect()),
         risk: risk(file, item).unwrap_or_default(),
-        oauth: words(item, "oauth"),
+        oauth: words(file, item, "oauth"),
         mcp: mcp(file, item).unwrap_or_default(),
     }
 }
@@ -164,6 +172,7 @@ fn powers(file: File<'_>, key: &Key, item: &Item) -> Option<Powers> {
         );
         return None;
     };
+    refuse_repeats(file, annotation);
     let mut powers = Powers::NONE;
     for word in split(&annotation.value) {
         let Some(power) = Power::from_name(word) else {
@@ -186,9 +195,35 @@ fn split(value: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-fn words(item: &Item, name: &str) -> Vec<String> {
-    let value = item.annotation(name).map_or("", |one| one.value.as_str());
-    split(value).map(str::to_owned).collect()
+fn words(file: File<'_>, item: &Item, name: &str) -> Vec<String> {
+    let Some(annotation) = item.annotation(name) else {
+        return Vec::new();
+    };
+    refuse_repeats(file, annotation);
+    split(&annotation.value).map(str::to_owned).collect()
+}
+
+/// Lists of annotations are sets.
+fn refuse_repeats(file: File<'_>, annotation: &Annotation) {
+    let mut known = Vec::new();
+    for word in split(&annotation.value) {
+        if known.contains(&word) {
+            twice(file, annotation, word);
+        }
+        known.push(word);
+    }
+}
+
+fn twice(file: File<'_>, annotation: &Annotation, word: &str) {
+    file.error(
+        "project.duplicate",
+        annotation.value_span.clone(),
+        format!(
+            "`{word}` says a second time what `@{}` has said",
+            annotation.name
+        ),
+        "remove one of the two",
+    );
 }
 
 /// One tier for every power, or `power: tier` for some of them.
@@ -202,6 +237,7 @@ fn risk(file: File<'_>, item: &Item) -> Option<BTreeMap<&'static str, &'static s
     let Some(annotation) = item.annotation("risk") else {
         return Some(tiers);
     };
+    let mut said = Vec::new();
     for part in annotation.value.split(',') {
         let (power, tier) = match part.split_once(':') {
             Some((power, tier)) => (Some(power.trim()), tier.trim()),
@@ -209,7 +245,13 @@ fn risk(file: File<'_>, item: &Item) -> Option<BTreeMap<&'static str, &'static s
         };
         let tier = TIERS.iter().find(|known| **known == tier);
         let power = power.map(|power| Power::from_name(power).ok_or(()));
-        match (tier, power.transpose()) {
+        let power = power.transpose();
+        if said.contains(&power) {
+            twice(file, annotation, part.trim());
+            return None;
+        }
+        said.push(power);
+        match (tier, power) {
             (Some(tier), Ok(None)) => tiers.values_mut().for_each(|value| *value = tier),
             (Some(tier), Ok(Some(power))) => {
                 tiers.insert(power.name(), tier);
@@ -229,7 +271,7 @@ fn risk(file: File<'_>, item: &Item) -> Option<BTreeMap<&'static str, &'static s
 }
 
 fn mcp(file: File<'_>, item: &Item) -> Option<Vec<String>> {
-    let names = words(item, "mcp");
+    let names = words(file, item, "mcp");
     let sound = |name: &String| {
         name.split_once('/')
             .is_some_and(|(server, tool)| !server.is_empty() && !tool.is_empty())

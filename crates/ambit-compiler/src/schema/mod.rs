@@ -8,6 +8,7 @@ mod types;
 mod vocabulary;
 
 use core::ops::Range;
+use std::collections::BTreeMap;
 
 use cedar_policy::{Schema, SchemaFragment};
 
@@ -15,6 +16,7 @@ use crate::reader::File;
 use crate::suggest;
 use context::AMBIT;
 use source::Source;
+pub(crate) use token::{Kind, Token, tokens};
 use types::Types;
 pub(crate) use types::{Argument, Attribute, Type};
 pub(crate) use vocabulary::{Action, Labels, Resource, Vocabulary};
@@ -30,6 +32,16 @@ pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
         );
         return None;
     }
+    let source = Source::read(text);
+    if let Some(place) = too_many_links(&source, text) {
+        file.error(
+            "project.nesting",
+            place,
+            format!("a common type may lead through at most {TYPES} others, and not to itself"),
+            "write the types out, or declare the argument as `@format(\"json\") name: String`",
+        );
+        return None;
+    }
     let fragment = match SchemaFragment::from_cedarschema_str(text) {
         Ok((fragment, _)) => fragment,
         Err(error) => {
@@ -37,7 +49,6 @@ pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
             return None;
         }
     };
-    let source = Source::read(text);
     let json = fragment.to_json_string().ok()?;
     let json = serde_json::from_str(&json).ok()?;
     let before = file.sink.errors();
@@ -65,13 +76,38 @@ fn completed(file: File<'_>, text: &str) -> Option<Schema> {
     completed.map_err(report).ok()
 }
 
+/// Common types that lead to each other. Cedar's resolver and what reads the schema after it recurse.
+const TYPES: usize = 32;
+
+/// The longest way from one common type to another by names, if it is too long. Names count without
+/// their namespaces, which can only make a way longer; a cycle is Cedar's to refuse.
+fn too_many_links(source: &Source, text: &str) -> Option<Range<usize>> {
+    let types = source.type_links(text);
+    // Round by round: a type's length is that of the longest type that it names, and one.
+    let mut lengths: BTreeMap<&str, usize> = BTreeMap::new();
+    for _ in 0..=TYPES {
+        let mut grown = false;
+        for (name, (_, named)) in &types {
+            let inner = named.iter().filter(|inner| types.contains_key(*inner));
+            let inner = inner.map(|inner| lengths.get(inner.as_str()).copied().unwrap_or(1));
+            let length = inner.max().unwrap_or(0) + 1;
+            grown |= lengths.insert(name, length) != Some(length);
+        }
+        if !grown {
+            return None;
+        }
+    }
+    let (name, _) = lengths.into_iter().max_by_key(|(_, length)| *length)?;
+    types.get(name).map(|(span, _)| span.clone())
+}
+
 /// Brackets within each other. Cedar's parser recurses into each, and thousands overflow its stack.
 const BRACKETS: usize = 64;
 
 /// The first bracket that stands too deep.
 pub(crate) fn too_deep(text: &str) -> Option<Range<usize>> {
     let mut open = 0_usize;
-    let deep = token::tokens(text).into_iter().find(|word| {
+    let deep = tokens(text).into_iter().find(|word| {
         let sign = |signs: &[&str]| signs.iter().any(|sign| word.is(sign));
         if sign(&["{", "[", "(", "<"]) {
             open += 1;
@@ -179,18 +215,15 @@ fn undeclared(file: File<'_>, text: &str, source: &Source, names: &[&str]) {
 /// The first place where a name, with its namespaces, stands as a word, and not as an attribute's.
 fn find_name(text: &str, name: &str) -> Option<Range<usize>> {
     let attribute = |end: usize| text[end..].trim_start().starts_with([':', '?']);
-    let words = token::tokens(text);
-    let wanted: Vec<String> = token::tokens(name)
-        .into_iter()
-        .map(|one| one.text)
-        .collect();
+    let words = tokens(text);
+    let wanted: Vec<String> = tokens(name).into_iter().map(|one| one.text).collect();
     let found = words.windows(wanted.len().max(1)).find(|window| {
         let same = window
             .iter()
             .zip(&wanted)
             .all(|(word, wanted)| word.text == *wanted);
         let end = window.last().map_or(0, |word| word.span.end);
-        same && !attribute(end) && window.iter().all(|word| word.kind != token::Kind::Text)
+        same && !attribute(end) && window.iter().all(|word| word.kind != Kind::Text)
     })?;
     Some(found.first()?.span.start..found.last()?.span.end)
 }
@@ -222,8 +255,8 @@ fn without_number(message: &str) -> &str {
 }
 
 /// Where the first thing stands that a message quotes: some of Cedar's errors have no place.
-fn quoted(text: &str, message: &str) -> Option<Range<usize>> {
-    let words = token::tokens(text);
+pub(crate) fn quoted(text: &str, message: &str) -> Option<Range<usize>> {
+    let words = tokens(text);
     let mut pieces = message.split(['`', '"']).filter(|piece| !piece.is_empty());
     let found = pieces.find_map(|piece| words.iter().find(|word| word.text == piece))?;
     Some(found.span.clone())

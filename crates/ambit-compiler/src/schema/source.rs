@@ -51,6 +51,8 @@ pub(super) struct Source {
     /// Attributes declared twice in one record: Cedar keeps one of them without a word.
     pub(super) twice: Vec<(String, Range<usize>)>,
     pub(super) namespaces: Vec<(String, Range<usize>)>,
+    /// Annotations of namespaces.
+    pub(super) outside: Vec<Annotation>,
 }
 
 impl Source {
@@ -63,6 +65,25 @@ impl Source {
         };
         scanner.declarations("");
         scanner.found
+    }
+
+    /// The common types, each with its place and the names in its declaration.
+    pub(super) fn type_links(&self, text: &str) -> BTreeMap<String, (Range<usize>, Vec<String>)> {
+        let words = tokens(text);
+        let mut found = BTreeMap::new();
+        for ((what, _, name), item) in &self.declarations {
+            if *what != What::Type {
+                continue;
+            }
+            let start = words.partition_point(|word| word.span.start < item.span.end);
+            let body = words.iter().skip(start).take_while(|word| !word.is(";"));
+            let names = body.filter(|word| word.kind == Kind::Name);
+            let entry = found.entry(name.clone());
+            let (_, named): &mut (Range<usize>, Vec<String>) =
+                entry.or_insert_with(|| (item.span.clone(), Vec::new()));
+            named.extend(names.map(|word| word.text.clone()));
+        }
+        found
     }
 
     /// The place of a declaration, or the start of the file.
@@ -108,8 +129,8 @@ impl<'a> Scanner<'a> {
                     let (name, span) = self.path();
                     self.accept("{");
                     self.found.namespaces.push((name.clone(), span));
+                    self.found.outside.append(&mut annotations);
                     self.declarations(&name);
-                    annotations.clear();
                 }
                 (Kind::Name, word) => {
                     let what = match word {

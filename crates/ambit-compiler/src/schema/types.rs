@@ -133,6 +133,7 @@ impl<'a> Types<'a> {
         place: Place,
     ) -> Option<(&'a serde_json::Map<String, Value>, Place)> {
         if place.nested > NESTING {
+            self.too_deep(&place);
             return None;
         }
         if let Some(attributes) = json.get("attributes").and_then(Value::as_object) {

@@ -6,7 +6,7 @@ use ambit_core::Powers;
 use cedar_policy::Schema;
 use serde_json::Value;
 
-use super::annotations;
+use super::annotations::{self, COMMENT};
 use super::context::STANDARD;
 use super::source::{Annotation, Item, Key, Source, What};
 use super::types::{Argument, Types};
@@ -143,14 +143,21 @@ impl Builder<'_> {
         }
     }
 
-    /// An action without `appliesTo` only groups others.
+    /// An action without `appliesTo` only groups others: it can have a name, and nothing else.
     fn group(&self, name: &str, item: &Item) {
-        if let Some(powers) = item.annotation("powers") {
+        let named = |one: &&Annotation| one.name == COMMENT || one.name.starts_with("label");
+        for annotation in item.annotations.iter().filter(|one| !named(one)) {
             self.file.error(
                 "project.applies_to",
-                powers.name_span.clone(),
-                format!("the action `{name}` has powers, but applies to nothing"),
-                "add `appliesTo { principal: Ambit::Agent, resource: … }`, or remove `@powers`",
+                annotation.name_span.clone(),
+                format!(
+                    "the action `{name}` has `@{}`, but applies to nothing",
+                    annotation.name
+                ),
+                format!(
+                    "add `appliesTo {{ principal: Ambit::Agent, resource: … }}`, or remove `@{}`",
+                    annotation.name
+                ),
             );
         }
     }

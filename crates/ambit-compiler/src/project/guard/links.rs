@@ -34,7 +34,19 @@ pub(super) fn read(dir: &Path, name: &str, sink: &Sink) -> Vec<Link> {
     };
     let mut reader = Reader::new(file, document.get_ref(), "a file of links", 0..0);
     let links = reader.require("links", FORM);
-    let tables = links.and_then(|links| file.tables(links, "links", FORM));
+    let tables = links.and_then(|links| {
+        let tables = file.tables(links, "links", FORM)?;
+        if tables.is_empty() {
+            let help = "write a `[[links]]`, or remove the file";
+            file.error(
+                "project.value",
+                links.span(),
+                "`links` is an empty list",
+                help,
+            );
+        }
+        Some(tables)
+    });
     let mut found = Vec::new();
     for (table, span) in tables.into_iter().flatten() {
         let mut link = Reader::new(file, table, "`[[links]]`", span);

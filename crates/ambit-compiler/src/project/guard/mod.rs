@@ -2,7 +2,9 @@
 
 mod entities;
 mod links;
+mod lost;
 mod notes;
+mod statements;
 mod step_up;
 
 use core::ops::Range;
@@ -40,7 +42,7 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
         .into_iter()
         .filter_map(|name| sheet(dir, name, sink))
         .collect();
-    refuse_folders(dir, sink);
+    files::refuse_others(dir, "policies", &["cedar", "toml"], sink);
     let links = files::list(dir, "policies", "toml", sink)
         .into_iter()
         .flat_map(|name| links::read(dir, &name, sink))
@@ -52,6 +54,8 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
     let mut guard = Guard::default();
     for sheet in &sheets {
         let file = file(&sheet.name, sink);
+        statements::check(file, sheet);
+        refuse_unlinked(file, sheet);
         if let Some(schema) = schema {
             validate(file, sheet, schema);
         }
@@ -65,18 +69,6 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
         guard.entities = entities::read(dir, sink, schema);
     }
     guard
-}
-
-/// Deeper folders would be left out in silence.
-fn refuse_folders(dir: &Path, sink: &Sink) {
-    for name in files::folders(dir, "policies", sink) {
-        file(&name, sink).error(
-            "project.policies",
-            None,
-            "policies are not looked for in folders inside `policies/`",
-            "move the files up, `policies/limits.cedar`",
-        );
-    }
 }
 
 fn no_policy(sink: &Sink) {
@@ -106,12 +98,38 @@ fn sheet(dir: &Path, name: String, sink: &Sink) -> Option<Sheet> {
         file.error("project.nesting", place, message, help);
         return None;
     }
+    if !statements::check_length(file, &text) {
+        return None;
+    }
     match text.parse::<PolicySet>() {
         Ok(set) => Some(Sheet { name, text, set }),
         Err(error) => {
             syntax_errors(file, &text, &error);
             None
         }
+    }
+}
+
+/// A template is no policy before a link fills its slots: a `forbid` of this form forbids nothing.
+fn refuse_unlinked(file: File<'_>, sheet: &Sheet) {
+    for template in sheet.set.templates() {
+        let links = |policy: &Policy| policy.template_id() == Some(template.id());
+        if sheet.set.policies().any(links) {
+            continue;
+        }
+        let name = template.annotation("id");
+        let location = AsRef::<cedar_policy_core::ast::Template>::as_ref(template).loc();
+        let offset = location.map_or(0, |location| location.span.offset());
+        file.error(
+            "project.unlinked",
+            statement(&sheet.text, offset),
+            "this is a template (it has a slot, `?principal` or `?resource`), and no link fills it: it would be no rule at all",
+            format!(
+                "fill it in a file `policies/NAME.toml`: `[[links]]`, `template = \"{0}\"`, `id = \"{0}-1\"`, and the slots{1}; or write the entity in the place of the slot",
+                name.unwrap_or("NAME"),
+                if name.is_some() { "" } else { ", with `@id(\"NAME\")` before the template" },
+            ),
+        );
     }
 }
 
@@ -170,6 +188,7 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
             Found::Static(policy) => read_static(policy, &unnamed),
             Found::Linked(policy, template) => read_linked(policy, template, &id),
         };
+        let read = read.and_then(|source| crate::cedar::check(&source).map(|()| source));
         match read {
             Ok(mut source) => {
                 source.notes.file = Some(sheet.name.clone());
@@ -181,7 +200,10 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
             }
             Err(error) => {
                 let span = statement(&sheet.text, offset);
-                let help = "please report this with the policy";
+                let help = match error.code {
+                    "cedar.depth" => "split the condition into several policies",
+                    _ => "please report this with the policy",
+                };
                 file.error("project.policy", span, error.message, help);
             }
         }
