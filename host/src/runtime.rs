@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use ambit_core::limits;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
     WasmFeatures,
@@ -20,6 +21,10 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::BULK_MEMORY)
     .union(WasmFeatures::MULTI_VALUE);
 
+/// How far the bounds of an engine lie above what the evaluator's own limits let it use.
+const FACTOR: usize = 4;
+/// Bytes of the guest's stack and data.
+const CODE_BYTES: usize = 1024 * 1024;
 /// Bytes kept mapped when an instance's memory is recycled, as CRAFT measured it.
 const KEEP_RESIDENT: usize = 256 * 1024;
 /// Elements of a module's tables. The guest's only table holds some 20 functions.
@@ -30,10 +35,12 @@ pub(crate) const IDLE: usize = 8;
 /// How much a decision may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuntimeOptions {
-    /// Bytes of an instance's memory, bundle included (default 64 MiB).
+    /// Bytes of an instance's memory, bundle included. The default is the largest bundle and four
+    /// times what a call may need beside it: the evaluator's own limits, which give the same answer
+    /// on every engine, end before.
     pub memory_bytes: usize,
-    /// Work in a call, in wasmtime's fuel: about one a WebAssembly instruction. The default, a
-    /// thousand million, is far above what the evaluator's own step limit lets it use.
+    /// Work in a call, in wasmtime's fuel: about one a WebAssembly instruction. The default is four
+    /// times what the evaluator's own limits let it use.
     pub fuel: u64,
     /// Calls that run at the same time; a further one waits (default 64). Each is bounded by
     /// `fuel`, so waiting is bounded too.
@@ -43,8 +50,8 @@ pub struct RuntimeOptions {
 impl Default for RuntimeOptions {
     fn default() -> Self {
         Self {
-            memory_bytes: 64 * 1024 * 1024,
-            fuel: 1_000_000_000,
+            memory_bytes: FACTOR * limits::CALL_BYTES + limits::BUNDLE_BYTES + CODE_BYTES,
+            fuel: limits::CALL_WORK * FACTOR as u64,
             calls: 64,
         }
     }

@@ -38,13 +38,26 @@ impl SignedPolicy {
     ///
     /// The faults of the project, or that the guest is not built.
     pub fn make(spec: &PolicySpec) -> Result<Self, String> {
+        Self::make_with(spec, &[])
+    }
+
+    /// The same with files added to the project, each with its place in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::make`].
+    pub fn make_with(spec: &PolicySpec, files: &[(&str, &str)]) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let issuers = spec
             .keys
             .iter()
             .map(public)
             .collect::<Result<Vec<_>, _>>()?;
-        let bundle = compile(&spec.project, &issuers, folder.path())?;
+        let source = copied(&spec.project, &issuers, folder.path())?;
+        for (place, content) in files {
+            fs::write(source.join(place), content).map_err(|error| format!("{place}: {error}"))?;
+        }
+        let bundle = built(&spec.project, &source)?;
         let bundle = patched(bundle, spec.bundle.as_ref())?;
         let key = secret_key(MODULE_KEY, folder.path())?;
         let module = signed_module(&guest()?, &bundle, &key)?;
@@ -129,11 +142,19 @@ impl SignedPolicy {
 ///
 /// All faults of the project, as the command line shows them.
 pub fn compile(name: &str, issuers: &[Value], folder: &Path) -> Result<Vec<u8>, String> {
+    built(name, &copied(name, issuers, folder)?)
+}
+
+fn copied(name: &str, issuers: &[Value], folder: &Path) -> Result<PathBuf, String> {
     let source = folder.join(name);
     copy(&suites().join("projects").join(name), &source)?;
     add_keys(&source.join("ambit.toml"), issuers)?;
+    Ok(source)
+}
+
+fn built(name: &str, source: &Path) -> Result<Vec<u8>, String> {
     let project =
-        Project::load(&source).map_err(|faults| format!("tests/projects/{name}:\n{faults}"))?;
+        Project::load(source).map_err(|faults| format!("tests/projects/{name}:\n{faults}"))?;
     if !project.warnings().is_empty() {
         return Err(format!("tests/projects/{name}:\n{}", project.warnings()));
     }

@@ -49,9 +49,27 @@ pub const RECEIPTS: usize = 16;
 pub const EPOCHS_BYTES: usize = 192 * 1024;
 /// Signed statements in one request.
 pub const STATEMENTS: usize = 8;
-/// Matching steps in one decision. A full-size pattern against a full-size text would need
-/// 16 Ki x 256 Ki; honest requests need a few thousand. 5 million steps are about 10 ms.
-pub const STEPS: u32 = 5_000_000;
+/// Steps in one decision. Honest requests need a few thousand, one with 10,000 arguments some
+/// 100,000. All of them together are about a quarter of a second in WebAssembly.
+pub const STEPS: u32 = 1_000_000;
+/// Instructions of WebAssembly (wasmtime's fuel) that one step pays for at most; the worst that the
+/// search in `tests/tests/laws_steps/` finds stays below.
+pub const STEP_WORK: u64 = 256;
+/// Bytes kept until the end of the call that one step pays for.
+pub const STEP_BYTES: usize = 8;
+/// Instructions for each byte of a request, for all that is done once: reading, normalising, writing
+/// and hashing it.
+pub const BYTE_WORK: u64 = 1_000;
+/// Instructions for one signature, whichever its algorithm.
+pub const SIGNATURE_WORK: u64 = 20_000_000;
+/// Signatures in one request: of 5 blocks, a proof, 16 receipts and 8 statements.
+pub const SIGNATURES: u64 = 30;
+/// Instructions of a whole call at most: what all steps pay for, and what is bounded without them.
+#[expect(clippy::as_conversions, reason = "constants, which are widened")]
+pub const CALL_WORK: u64 =
+    STEPS as u64 * STEP_WORK + REQUEST_BYTES as u64 * BYTE_WORK + SIGNATURES * SIGNATURE_WORK;
+/// Bytes of memory that a call may need beside the bundle (DESIGN section 8).
+pub const CALL_BYTES: usize = 16 * 1024 * 1024;
 /// Steps that a judgement of a call as it would be costs beside its own: what the policies do before
 /// they count.
 pub const JUDGEMENT_STEPS: usize = 500;

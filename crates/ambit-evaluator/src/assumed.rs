@@ -47,7 +47,7 @@ impl Case<'_> {
         let malformed = |_| Denial::new(Reason::RequestMember, "`args` cannot be read");
         let document = Document::parse(text.as_bytes(), Profile::Signed).map_err(malformed)?;
         let action = self.request.known_action(self.bundle)?;
-        let texts = texts(action, document.root());
+        let texts = texts(action, document.root(), self.steps);
         let now = self.request.facts.now;
         let login = assumed.login.as_ref();
         let login = login.map_or_else(|| self.login.clone(), |login| self.login.after(login, now));

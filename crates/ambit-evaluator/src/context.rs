@@ -10,6 +10,7 @@ use ambit_policy::cedar::{Entities, Input, Record, Uid, Value, attributes};
 
 use crate::case::Case;
 use crate::denial::Denial;
+use crate::exhausted;
 
 const AGENT: &str = "Ambit::Agent";
 const CLASS: &str = "Ambit::AgentClass";
@@ -27,8 +28,15 @@ pub(crate) fn input<'c>(case: &'c Case<'_>, people: &'c [String]) -> Result<Inpu
     let (Some(action_type), Some(resource_type)) = (action_type, resource_type) else {
         return Err(malformed("the vocabulary does not name its entity types"));
     };
-    let arguments = attributes(action, case.arguments, case.texts);
-    let mut context = arguments.ok_or_else(|| malformed("the arguments were not normalised"))?;
+    let arguments = attributes(action, case.arguments, case.texts, case.steps);
+    let mut context = arguments.ok_or_else(|| match case.steps.exhausted() {
+        true => exhausted(),
+        false => malformed("the arguments were not normalised"),
+    })?;
+    // The entities are copied, so that the agent and its user can be added.
+    if !case.steps.take(case.entities.copying()) {
+        return Err(exhausted());
+    }
     standard(case, people, &mut context);
     let root = case.token.root();
     let actor = root.get("act").and_then(|act| act.get("sub"));

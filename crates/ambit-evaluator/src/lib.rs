@@ -88,8 +88,19 @@ use seen::{Found, Seen};
 /// JSON output with its members in fixed order. `cache` only saves work: no answer depends on it.
 #[must_use]
 pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> String {
+    evaluate_within(bundle, request, cache, &Steps::new())
+}
+
+/// [`evaluate`] with a budget of steps that the caller looks at afterwards.
+#[must_use]
+pub fn evaluate_within(
+    bundle: &Bundle<'_>,
+    request: &[u8],
+    cache: &mut ChainCache,
+    steps: &Steps,
+) -> String {
     let mut answer = String::new();
-    prepare(bundle, request, cache, &mut |seen, case| {
+    prepare(bundle, request, cache, steps, &mut |seen, case| {
         let case = match case {
             Ok(case) => case,
             Err(denial) => {
@@ -98,7 +109,10 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
             }
         };
         let mut found = Found::default();
-        let judged = judge(case, &mut found);
+        let judged = judge(case, &mut found).and_then(|grant| match steps.exhausted() {
+            true => Err(exhausted()),
+            false => Ok(grant),
+        });
         let seen = Seen {
             found: Some(&found),
             ..seen
@@ -109,6 +123,14 @@ pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> 
         };
     });
     answer
+}
+
+/// What is said where the steps ended, wherever that was.
+pub(crate) fn exhausted() -> Denial {
+    Denial::new(
+        Reason::RequestSteps,
+        "judging this takes more work than one decision may; ask for less at once",
+    )
 }
 
 /// A denial in the form of every other answer, for a host whose engine failed before or while it
@@ -126,7 +148,9 @@ pub fn with_case(
     cache: &mut ChainCache,
     body: &mut dyn FnMut(Result<&Case<'_>, &Denial>),
 ) {
-    prepare(bundle, request, cache, &mut |_, case| body(case));
+    prepare(bundle, request, cache, &Steps::new(), &mut |_, case| {
+        body(case);
+    });
 }
 
 /// [`with_case`], with what has been established so far.
@@ -134,6 +158,7 @@ fn prepare(
     bundle: &Bundle<'_>,
     request: &[u8],
     cache: &mut ChainCache,
+    steps: &Steps,
     body: &mut dyn FnMut(Seen<'_>, Result<&Case<'_>, &Denial>),
 ) {
     let mut seen = Seen::new(bundle, request);
@@ -146,12 +171,12 @@ fn prepare(
         Err(denial) => return body(seen, Err(&denial)),
     };
     seen.request = Some(&asked);
-    let arguments = match arguments(bundle, &asked) {
+    let arguments = match arguments(bundle, &asked, steps) {
         Ok(arguments) => arguments,
         Err(denial) => return body(seen, Err(&denial)),
     };
     seen.arguments = Some(arguments.as_str());
-    let entities = match asked.cedar_entities(bundle) {
+    let entities = match asked.cedar_entities(bundle, steps) {
         Ok(entities) => entities,
         Err(denial) => return body(seen, Err(&denial)),
     };
@@ -170,7 +195,7 @@ fn prepare(
     };
     seen.token = Some(&token);
     let texts = match bundle.action(asked.action) {
-        Some(action) if bundle.program().is_some() => texts(action, parsed.root()),
+        Some(action) if bundle.program().is_some() => texts(action, parsed.root(), steps),
         _ => Vec::new(),
     };
     let case = Case {
@@ -182,7 +207,7 @@ fn prepare(
         arguments_text: &arguments,
         token: &token,
         login: &SignIn::of(&token),
-        steps: &Steps::new(),
+        steps,
     };
     body(seen, Ok(&case));
 }
@@ -200,7 +225,7 @@ fn read<'r>(bundle: &Bundle<'_>, request: &'r [u8]) -> Result<Document<'r>, Deni
 
 /// Step 1, continued: the policy's own end, and the request against the vocabulary. Gives the
 /// arguments in canonical form.
-fn arguments(bundle: &Bundle<'_>, request: &Request<'_>) -> Result<String, Denial> {
+fn arguments(bundle: &Bundle<'_>, request: &Request<'_>, steps: &Steps) -> Result<String, Denial> {
     if request.facts.now >= bundle.expires() {
         let admin = alloc::format!(
             "the policy ended at {}, now is {}",
@@ -210,6 +235,14 @@ fn arguments(bundle: &Bundle<'_>, request: &Request<'_>) -> Result<String, Denia
         return Err(Denial::new(Reason::PolicyExpired, admin));
     }
     let action = request.known_action(bundle)?;
+    // Each is looked for among those that are declared, and the other way round; every value is
+    // checked, written and read again.
+    let (given, declared) = (request.arguments.len(), action.arguments().count());
+    let looks = given.saturating_add(1).saturating_mul(declared) / 2;
+    let values = request.arguments.weight().saturating_mul(4);
+    if !steps.take(looks.saturating_add(values)) {
+        return Err(exhausted());
+    }
     let mut out = Writer::with_capacity(256);
     normalise(request.arguments, action, &mut out)?;
     Ok(out.finish())

@@ -15,6 +15,7 @@ use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
 use crate::case::Case;
 use crate::context;
 use crate::denial::Denial;
+use crate::exhausted;
 use crate::remedy::{Approval, Login, Remedy};
 use crate::text::joined;
 
@@ -50,6 +51,9 @@ pub(crate) fn check(
         return Ok(());
     };
     let verdict = evaluate(case, program, people)?;
+    if !case.steps.take(telling(program, &verdict)) {
+        return Err(exhausted());
+    }
     *ruling = Some(Ruling::new(program, &verdict));
     match denial(program, &verdict) {
         None => Ok(()),
@@ -66,6 +70,20 @@ fn program<'c>(case: &'c Case<'_>) -> Result<Option<&'c Program<'c>>, Denial> {
             Err(Denial::new(Reason::PolicyMalformed, admin))
         }
     }
+}
+
+/// Steps for naming the policies that decided, with what their author says: it stands in the answer
+/// several times, and is kept for it.
+fn telling(program: &Program<'_>, verdict: &Verdict) -> usize {
+    let erring = verdict.errors.iter().map(|(number, _)| number);
+    let numbers = verdict.determining().iter().chain(erring);
+    let policies = numbers.filter_map(|number| program.policy(*number));
+    policies.fold(0, |sum: usize, policy| {
+        let said = [policy.reason(), policy.advice(), Some(policy.id())];
+        let bytes = said.into_iter().flatten().map(str::len);
+        let bytes = bytes.fold(64, usize::saturating_add);
+        sum.saturating_add(bytes.saturating_mul(2))
+    })
 }
 
 fn evaluate<'c>(

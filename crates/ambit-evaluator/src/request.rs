@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use ambit_core::grammar::{self, FaultKind, Form, REQUEST};
 use ambit_core::json::Json;
-use ambit_core::{Power, Reason, foreign_path};
+use ambit_core::{Power, Reason, Steps, foreign_path};
 use ambit_policy::cedar::{Entities, InputFault, Uid};
 use ambit_policy::{Action, Bundle};
 
 use crate::denial::Denial;
+use crate::exhausted;
 use crate::facts::Facts;
 use crate::text::{text_at, value_at};
 
@@ -77,7 +78,11 @@ impl<'a> Request<'a> {
 
     /// The entities that the host described, checked against the schema of the guard rails, as is the
     /// resource itself. Without guard rails nothing reads them.
-    pub(crate) fn cedar_entities<'c>(&self, bundle: &'c Bundle<'c>) -> Result<Entities<'c>, Denial>
+    pub(crate) fn cedar_entities<'c>(
+        &self,
+        bundle: &'c Bundle<'c>,
+        steps: &Steps,
+    ) -> Result<Entities<'c>, Denial>
     where
         'a: 'c,
     {
@@ -94,11 +99,13 @@ impl<'a> Request<'a> {
             let checked = program.check_uid(uid);
             checked.map_err(|found| fault("evaluation.resource", found))?;
         }
-        match self.entities {
-            Some(entities) => {
-                Entities::read(program, entities).map_err(|found| fault("entities", found))
-            }
-            None => Ok(Entities::default()),
+        let entities = match self.entities {
+            Some(entities) => Entities::read(program, entities, steps),
+            None => return Ok(Entities::default()),
+        };
+        match entities {
+            Ok(_) if steps.exhausted() => Err(exhausted()),
+            entities => entities.map_err(|found| fault("entities", found)),
         }
     }
 

@@ -60,7 +60,10 @@ impl Needs {
 
     /// Approval binds every power but `propose`, which is how a person is asked.
     fn add_requires(&mut self, case: &Case<'_>, requires: Json<'_>, power: Power) {
-        let acr_values = requires.get("acr").map(strings).unwrap_or_default();
+        let acr = requires.get("acr");
+        case.steps
+            .charge(acr.map_or(0, Json::len).saturating_mul(16));
+        let acr_values = acr.map(strings).unwrap_or_default();
         let max_age = requires.get("max_age").and_then(Json::as_int);
         if !acr_values.is_empty() || max_age.is_some() {
             self.login.push(Login {
@@ -270,6 +273,10 @@ fn named_by(entry: Json<'_>) -> Vec<String> {
 /// `{approvers, count}`; everything else (`true`, `"each"`) is the token's own subject.
 fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     if approval.kind() == Kind::Object {
+        // Copied, and compared with every receipt.
+        let approvers = approval.get("approvers").unwrap_or(Json::null());
+        let receipts = case.request.approvals.len().saturating_add(16);
+        case.steps.charge(approvers.len().saturating_mul(receipts));
         return Approval {
             approvers: approval.get("approvers").map(strings).unwrap_or_default(),
             count: approval.get("count").and_then(Json::as_int).unwrap_or(1),

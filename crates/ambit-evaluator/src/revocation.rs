@@ -14,6 +14,7 @@ use ambit_token::{About, Block, Receipt, Statement, StatementFault, UnverifiedSt
 use crate::case::Case;
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
+use crate::exhausted;
 
 const TYP: &str = "revocation-epochs+jwt";
 
@@ -83,10 +84,12 @@ fn judge(case: &Case<'_>, statement: &Statement<'_>, version: i64) -> Result<Vec
     let (iat, exp) = (integer("iat"), integer("exp"));
     let entries = claims
         .get("entries")
-        .map(Json::elements)
-        .into_iter()
-        .flatten();
+        .unwrap_or(Json::null());
+    if !case.steps.take(comparing(case, entries)) {
+        return Err(exhausted());
+    }
     let ended: Vec<EndedKey> = entries
+        .elements()
         .filter(|entry| names_token(case, *entry))
         .map(EndedKey::of)
         .collect();
@@ -178,6 +181,21 @@ fn check_heard(case: &Case<'_>, heard: &[Epochs]) -> Result<(), Denial> {
         }
     }
     Ok(())
+}
+
+/// Steps for comparing all entries with the token: each member of a selector is looked for among the
+/// claims, or among those of one claim.
+fn comparing(case: &Case<'_>, entries: Json<'_>) -> usize {
+    let root = case.token.root();
+    let model = root.get("agent").and_then(|agent| agent.get("ai_model"));
+    let widest = root.len().max(model.map_or(0, Json::len));
+    let members = entries.elements().map(|entry| {
+        let selector = entry.get("selector").unwrap_or(Json::null());
+        let inner = selector.members().map(|(_, value)| value.len());
+        inner.fold(selector.len(), usize::saturating_add)
+    });
+    let members = members.fold(0, usize::saturating_add);
+    members.saturating_mul(widest) / 2
 }
 
 /// Whether an entry ends this token, or the signatures in it by the keys that the entry names.

@@ -20,6 +20,15 @@ pub struct ArgumentFault {
     pub wanted: String,
 }
 
+impl ArgumentFault {
+    /// The same fault of what stands at `place`: a path is put together when something is wrong, not
+    /// for every value.
+    fn within(mut self, place: &str) -> Self {
+        self.path.insert_str(0, place);
+        self
+    }
+}
+
 /// The rules that arguments can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -54,13 +63,14 @@ pub fn normalise(
             ));
         }
     }
-    write_members(arguments, &mut |name| action.argument(name), "args", out)
+    let written = write_members(arguments, &mut |name| action.argument(name), out);
+    written.map_err(|fault| fault.within("args"))
 }
 
 /// Whether a normalised value (money in minor units) is of the argument's type.
 #[must_use]
 pub fn conforms(value: Json<'_>, argument: Argument<'_>) -> bool {
-    write_typed(value, argument.type_of(), None, "", &mut Writer::default()).is_ok()
+    write_typed(value, argument.type_of(), None, &mut Writer::default()).is_ok()
 }
 
 type Attributes<'f, 'a> = &'f mut dyn FnMut(&str) -> Option<Argument<'a>>;
@@ -68,21 +78,20 @@ type Attributes<'f, 'a> = &'f mut dyn FnMut(&str) -> Option<Argument<'a>>;
 fn write_members(
     object: Json<'_>,
     declared: Attributes<'_, '_>,
-    path: &str,
     out: &mut Writer,
 ) -> Result<(), ArgumentFault> {
     let mut result = Ok(());
     out.object(|out| {
         for (name, value) in sorted_members(object) {
-            let path = format!("{path}.{}", foreign_name(name));
             result = match declared(name) {
-                Some(attribute) => write_argument(value, attribute, &path, out.name(name)),
+                Some(attribute) => write_argument(value, attribute, out.name(name)),
                 None => Err(fault(
                     FaultKind::Unknown,
-                    &path,
+                    "",
                     "nothing: the schema does not declare it",
                 )),
-            };
+            }
+            .map_err(|fault| fault.within(&format!(".{}", foreign_name(name))));
             if result.is_err() {
                 return;
             }
@@ -94,25 +103,23 @@ fn write_members(
 fn write_argument(
     value: Json<'_>,
     argument: Argument<'_>,
-    path: &str,
     out: &mut Writer,
 ) -> Result<(), ArgumentFault> {
     if value.is_null() && !argument.required() {
         out.null();
         return Ok(());
     }
-    write_typed(value, argument.type_of(), argument.money(), path, out)
+    write_typed(value, argument.type_of(), argument.money(), out)
 }
 
 fn write_typed(
     value: Json<'_>,
     type_of: Option<Json<'_>>,
     money: Option<u32>,
-    path: &str,
     out: &mut Writer,
 ) -> Result<(), ArgumentFault> {
-    let wrong = || fault(FaultKind::Type, path, &wanted(type_of, money));
-    let number = || fault(FaultKind::Number, path, &wanted(type_of, money));
+    let wrong = || fault(FaultKind::Type, "", &wanted(type_of, money));
+    let number = || fault(FaultKind::Number, "", &wanted(type_of, money));
     let tag = tag(type_of);
     match (tag, value.kind()) {
         ("long", Kind::Number) => {
@@ -146,9 +153,9 @@ fn write_typed(
             let mut result = Ok(());
             out.array(|out| {
                 for (at, element) in value.elements().enumerate() {
-                    let path = format!("{path}[{at}]");
-                    result = write_typed(element, element_type, money, &path, out);
-                    if result.is_err() {
+                    let written = write_typed(element, element_type, money, out);
+                    if let Err(fault) = written {
+                        result = Err(fault.within(&format!("[{at}]")));
                         return;
                     }
                 }
@@ -159,20 +166,14 @@ fn write_typed(
             let attributes = type_of.and_then(|record| record.get("attrs"));
             for (name, attribute) in attributes.into_iter().flat_map(Json::members) {
                 if Argument(attribute).required() && value.get(name).is_none() {
-                    let path = format!("{path}.{name}");
                     return Err(fault(
                         FaultKind::Missing,
-                        &path,
+                        &format!(".{name}"),
                         &wanted(attribute.get("type"), Argument(attribute).money()),
                     ));
                 }
             }
-            write_members(
-                value,
-                &mut |name| attributes?.get(name).map(Argument),
-                path,
-                out,
-            )
+            write_members(value, &mut |name| attributes?.get(name).map(Argument), out)
         }
         _ => Err(wrong()),
     }

@@ -159,7 +159,10 @@ pub fn match_entry<'a>(
     ask: &Ask<'a>,
     steps: &Steps,
 ) -> Result<(), Mismatch<'a>> {
-    let entry = Entry::read(entry, place).ok_or(Mismatch::Malformed)?;
+    // Whether it is well-formed is seen anew for every request. Without steps nothing is.
+    let paid = steps.take(entry.weight());
+    let entry = Entry::read(entry, place).filter(|_| paid);
+    let entry = entry.ok_or(Mismatch::Malformed)?;
     entry.match_scope(ask)?;
     if entry
         .purpose
@@ -189,6 +192,8 @@ pub fn select<'a>(
     let mut nearest: Option<(usize, Mismatch<'a>, usize)> = None;
     for (index, entry) in entries {
         // Most entries are for another action: see that before anything else.
+        let named = entry.get("actions").map_or(0, Json::len);
+        steps.charge(named.saturating_add(2) / 2);
         let miss = if names_other_actions(entry, ask) {
             Mismatch::Action
         } else {

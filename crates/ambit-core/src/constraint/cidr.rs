@@ -18,6 +18,9 @@ pub(super) fn is_range(range: &str) -> bool {
 
 /// Whether `text` is a bare address in a range of its own family.
 pub(super) fn in_ranges(ranges: Json<'_>, text: &str, steps: &Steps) -> bool {
+    if !steps.take(text.len().min(LONGEST)) {
+        return false;
+    }
     let Some(address) = address(text) else {
         return false;
     };

@@ -82,7 +82,7 @@ pub fn well_formed(spec: Json<'_>) -> bool {
 /// nothing either.
 #[must_use]
 pub fn matches(spec: Json<'_>, argument: Option<Json<'_>>, steps: &Steps) -> bool {
-    well_formed(spec) && holds(spec, argument, None, steps)
+    steps.take(spec.weight()) && well_formed(spec) && holds(spec, argument, None, steps)
 }
 
 /// [`matches()`] for an argument that is declared, in its normal form: values of extension types are
@@ -95,7 +95,7 @@ pub fn matches_declared(
     declared: Option<Declared<'_>>,
     steps: &Steps,
 ) -> bool {
-    well_formed(spec) && holds(spec, argument, declared, steps)
+    steps.take(spec.weight()) && well_formed(spec) && holds(spec, argument, declared, steps)
 }
 
 /// [`matches_declared`] for a constraint that is known to be well-formed.

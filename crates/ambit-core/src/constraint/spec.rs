@@ -9,6 +9,9 @@ use crate::json::{Json, Kind as JsonKind};
 /// The most members that a kind has ([`Kind::Url`]).
 const MEMBERS: usize = 3;
 
+/// Steps for reading a constraint again, for each value that it is to hold for.
+const READ: usize = 8;
+
 /// A view of one constraint: the values of its kind's members in the order of [`Kind::members`].
 #[derive(Clone, Copy)]
 pub(super) struct Spec<'a> {
@@ -67,7 +70,8 @@ impl<'a> Spec<'a> {
         }
         if self.kind == Kind::Optional {
             return argument.is_none_or(Json::is_null)
-                || inner(first).is_some_and(|spec| spec.holds(argument, declared, steps));
+                || steps.take(READ)
+                    && inner(first).is_some_and(|spec| spec.holds(argument, declared, steps));
         }
         // Every other kind needs the argument.
         let Some(value) = argument else { return false };
@@ -156,7 +160,8 @@ fn every<'a>(
     steps: &Steps,
 ) -> bool {
     constraints.elements().all(|constraint| {
-        inner(Some(constraint)).is_some_and(|spec| spec.holds(Some(value), declared, steps))
+        steps.take(READ)
+            && inner(Some(constraint)).is_some_and(|spec| spec.holds(Some(value), declared, steps))
     })
 }
 
@@ -168,9 +173,10 @@ fn some<'a>(
     steps: &Steps,
 ) -> bool {
     constraints.elements().any(|constraint| {
-        inner(Some(constraint)).is_some_and(|spec| {
-            spec.holds(Some(value), declared, steps)
-                && declared.is_none_or(|declared| declared.misfit_of(spec).is_none())
-        })
+        steps.take(READ)
+            && inner(Some(constraint)).is_some_and(|spec| {
+                spec.holds(Some(value), declared, steps)
+                    && declared.is_none_or(|declared| declared.misfit_of(spec).is_none())
+            })
     })
 }

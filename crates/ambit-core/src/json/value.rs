@@ -167,7 +167,7 @@ impl<'a> Json<'a> {
         super::parse::repeats(self.elements().filter_map(Json::as_bytes).collect())
     }
 
-    /// What looking at the whole value costs, in steps: one a node, and one for 16 bytes of text.
+    /// What looking at the whole value costs, in steps: one a node, and [`Steps::for_bytes`] of text.
     #[must_use]
     pub fn weight(self) -> usize {
         let end = self.document.end(self.at).unwrap_or(self.at);
@@ -177,7 +177,8 @@ impl<'a> Json<'a> {
                 Some((Tag::Number | Tag::Text | Tag::Side, length)) => length,
                 _ => 0,
             };
-            sum.saturating_add(1).saturating_add(bytes / 16)
+            sum.saturating_add(1)
+                .saturating_add(Steps::for_bytes(bytes))
         })
     }
 
@@ -264,10 +265,10 @@ impl<'a> Iterator for Elements<'a> {
 /// order, strings code point by code point without normalisation, numbers by their integer value.
 /// A number that is no integer within +-(2^53 - 1) is the same as nothing.
 ///
-/// Spends one step a value and byte; an empty budget answers `false`.
+/// Spends two steps a value, and those of comparing its text; an empty budget answers `false`.
 #[must_use]
 pub fn same_value(left: Json<'_>, right: Json<'_>, steps: &Steps) -> bool {
-    if left.kind() != right.kind() || !steps.take(1) {
+    if !steps.take(2) || left.kind() != right.kind() {
         return false;
     }
     match left.kind() {
@@ -276,7 +277,9 @@ pub fn same_value(left: Json<'_>, right: Json<'_>, steps: &Steps) -> bool {
         Kind::Number => left.as_int().is_some() && left.as_int() == right.as_int(),
         Kind::String => match (left.as_str(), right.as_str()) {
             (Some(left), Some(right)) => {
-                left.len() == right.len() && steps.take(left.len()) && left == right
+                left.len() == right.len()
+                    && steps.take(Steps::for_bytes(left.len()))
+                    && left == right
             }
             _ => false,
         },

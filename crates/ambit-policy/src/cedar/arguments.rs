@@ -7,46 +7,55 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::Steps;
 use ambit_core::json::{Json, Kind, Writer, canonical};
+use ambit_core::limits::STEP_BYTES;
 
 use super::extension::Extension;
-use super::value::{Uid, Value};
+use super::value::{KEPT, Uid, Value};
 use crate::vocabulary::{Action, Argument};
 
-/// The texts of the arguments that policies see as text.
+/// The texts of the arguments that policies see as text, kept and paid for.
 #[must_use]
-pub fn texts(action: Action<'_>, arguments: Json<'_>) -> Vec<String> {
+pub fn texts(action: Action<'_>, arguments: Json<'_>, steps: &Steps) -> Vec<String> {
     let mut texts = Vec::new();
     for (name, value) in arguments.members() {
         if let Some(argument) = action.argument(name) {
-            collect(argument.type_of(), value, &mut texts);
+            collect(argument.type_of(), value, &mut texts, steps);
         }
     }
     texts
 }
 
-fn collect(type_of: Option<Json<'_>>, value: Json<'_>, texts: &mut Vec<String>) {
+fn collect(type_of: Option<Json<'_>>, value: Json<'_>, texts: &mut Vec<String>, steps: &Steps) {
     match tag(type_of) {
         "json" => {
+            if !steps.take(KEPT.saturating_mul(2)) {
+                return;
+            }
             let mut out = Writer::default();
             // What is not canonical was refused before; an empty text conforms to nothing.
             let whole = canonical(value, &mut out);
-            texts.push(if whole { out.finish() } else { String::new() });
+            let text = if whole { out.finish() } else { String::new() };
+            steps.charge(text.capacity() / STEP_BYTES);
+            texts.push(text);
         }
         "set" => {
             let element = type_of.and_then(|set| set.get("of"));
             value
                 .elements()
-                .for_each(|value| collect(element, value, texts));
+                .for_each(|value| collect(element, value, texts, steps));
         }
         "record" => {
             let attributes = type_of.and_then(|record| record.get("attrs"));
+            steps.charge(lookups(value, attributes));
             for (name, value) in value.members() {
                 let attribute = attributes.and_then(|attributes| attributes.get(name));
                 collect(
                     attribute.and_then(|one| Argument(one).type_of()),
                     value,
                     texts,
+                    steps,
                 );
             }
         }
@@ -54,64 +63,88 @@ fn collect(type_of: Option<Json<'_>>, value: Json<'_>, texts: &mut Vec<String>) 
     }
 }
 
+/// Steps for looking every member up among those that are declared.
+fn lookups(value: Json<'_>, declared: Option<Json<'_>>) -> usize {
+    let declared = declared.map_or(0, Json::len).saturating_add(2);
+    value.len().saturating_mul(declared) / 2
+}
+
 /// The attributes, in the order of the arguments; `null` counts as absent. `None` for arguments that
-/// were not normalised.
+/// were not normalised, and where the steps end.
 #[must_use]
 pub fn attributes<'a>(
     action: Action<'a>,
     arguments: Json<'a>,
     texts: &'a [String],
+    steps: &Steps,
 ) -> Option<Vec<(&'a str, Value<'a>)>> {
-    let mut texts = texts.iter().map(String::as_str);
+    let mut reader = Reader {
+        texts: texts.iter(),
+        steps,
+    };
     let mut attributes = Vec::with_capacity(arguments.len());
     for (name, value) in arguments.members() {
         let type_of = action.argument(name)?.type_of();
-        if let Some(value) = read(type_of, value, &mut texts)? {
+        if let Some(value) = reader.read(type_of, value)? {
             attributes.push((name, value));
         }
     }
     Some(attributes)
 }
 
-/// `Some(None)` for an optional argument that is `null`.
-fn read<'a>(
-    type_of: Option<Json<'a>>,
-    value: Json<'a>,
-    texts: &mut dyn Iterator<Item = &'a str>,
-) -> Option<Option<Value<'a>>> {
-    let tag = tag(type_of);
-    if tag == "json" {
-        return Some(Some(Value::Str(texts.next()?.as_bytes())));
+struct Reader<'a, 's> {
+    texts: core::slice::Iter<'a, String>,
+    steps: &'s Steps,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn pay(&self, steps: usize) -> Option<()> {
+        self.steps.take(steps).then_some(())
     }
-    if value.kind() == Kind::Null {
-        return Some(None);
-    }
-    let of = || type_of.and_then(|type_of| type_of.get("of"));
-    Some(Some(match tag {
-        "long" => Value::Long(value.as_int()?),
-        "bool" => Value::Bool(value.as_bool()?),
-        "string" => Value::Str(value.as_bytes()?),
-        "ext" => Extension::from_name(of()?.as_str()?)?
-            .constructor()
-            .construct(value.as_bytes()?)?,
-        "entity" => Value::Entity(Uid::new(of()?.as_str()?, value.as_str()?)),
-        "set" => {
-            let elements = value.elements().map(|value| read(of(), value, texts));
-            Value::set(elements.collect::<Option<Option<_>>>()??)
+
+    /// `Some(None)` for an optional argument that is `null`.
+    fn read(&mut self, type_of: Option<Json<'a>>, value: Json<'a>) -> Option<Option<Value<'a>>> {
+        let tag = tag(type_of);
+        self.pay(KEPT.saturating_mul(2))?;
+        if tag == "json" {
+            return Some(Some(Value::Str(self.texts.next()?.as_bytes())));
         }
-        "record" => {
-            let declared = type_of.and_then(|record| record.get("attrs"))?;
-            let mut attributes = Vec::with_capacity(value.len());
-            for (name, value) in value.members() {
-                let type_of = Argument(declared.get(name)?).type_of();
-                if let Some(value) = read(type_of, value, texts)? {
-                    attributes.push((name, value));
+        if value.kind() == Kind::Null {
+            return Some(None);
+        }
+        let of = || type_of.and_then(|type_of| type_of.get("of"));
+        Some(Some(match tag {
+            "long" => Value::Long(value.as_int()?),
+            "bool" => Value::Bool(value.as_bool()?),
+            "string" => Value::Str(value.as_bytes()?),
+            "ext" => Extension::from_name(of()?.as_str()?)?
+                .constructor()
+                .construct(value.as_bytes()?)?,
+            "entity" => Value::Entity(Uid::new(of()?.as_str()?, value.as_str()?)),
+            "set" => {
+                let of = of();
+                // With room for all at once: what grows leaves holes in the memory of a call.
+                let mut elements = Vec::with_capacity(value.len());
+                for element in value.elements() {
+                    elements.push(self.read(of, element)??);
                 }
+                Value::set(elements)
             }
-            Value::record(attributes)
-        }
-        _ => return None,
-    }))
+            "record" => {
+                let declared = type_of.and_then(|record| record.get("attrs"))?;
+                self.pay(lookups(value, Some(declared)))?;
+                let mut attributes = Vec::with_capacity(value.len());
+                for (name, value) in value.members() {
+                    let type_of = Argument(declared.get(name)?).type_of();
+                    if let Some(value) = self.read(type_of, value)? {
+                        attributes.push((name, value));
+                    }
+                }
+                Value::record(attributes)
+            }
+            _ => return None,
+        }))
+    }
 }
 
 fn tag(type_of: Option<Json<'_>>) -> &str {

@@ -69,10 +69,14 @@ impl<'a> Program<'a> {
             for number in 0..self.policies() {
                 self.judge(&machine, number, &mut verdict)?;
             }
-            return Ok(verdict);
+        } else {
+            for number in Search::run(&machine)? {
+                self.judge(&machine, number, &mut verdict)?;
+            }
         }
-        for number in Search::run(&machine)? {
-            self.judge(&machine, number, &mut verdict)?;
+        // Also where the input was read with the same budget, and not in full.
+        if steps.exhausted() {
+            return Err(Halt::Steps);
         }
         Ok(verdict)
     }

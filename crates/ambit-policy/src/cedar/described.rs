@@ -1,6 +1,7 @@
 //! One entity of a request: read and checked.
 
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use ambit_core::json::{Json, Kind as JsonKind};
 
@@ -135,11 +136,15 @@ fn check_action<'a>(
     parents: Json<'a>,
 ) -> Result<(), InputFault> {
     let none = Entities::default();
-    let known = none.ancestors(program, uid);
+    let ancestors = |uid| {
+        let Ok(found) = none.ancestors(program, uid, &mut |_| Ok::<(), Infallible>(()));
+        found
+    };
+    let known = ancestors(uid);
     let mut given: Vec<Uid<'a>> = Vec::new();
     for parent in parents.elements().filter_map(read::uid) {
         given.push(parent);
-        given.extend(none.ancestors(program, parent));
+        given.extend(ancestors(parent));
     }
     given.sort_unstable();
     given.dedup();

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use ambit_core::foreign;
+use ambit_core::Steps;
 use ambit_core::json::{Json, Kind as JsonKind};
+use ambit_core::limits::STEP_BYTES;
 
 use super::code::NONE;
 use super::conform::lossy;
@@ -39,6 +41,11 @@ pub(super) enum Found<'e, 'a> {
     Policy(Option<usize>, Option<usize>),
 }
 
+/// What an entity that is kept costs in steps, its parents aside.
+const KEPT: usize = 128 / STEP_BYTES;
+/// What a parent that is kept costs in steps, doubled because the list grows.
+const PARENT: usize = 2 * 32 / STEP_BYTES;
+
 /// How many ancestors are few.
 const FEW: usize = 8;
 
@@ -55,10 +62,19 @@ impl<'a> Entities<'a> {
     /// # Errors
     ///
     /// [`InputFault`] for the first entity that is malformed or does not conform to the schema, for
-    /// one that is described twice and differently, and for one that is its own ancestor.
-    pub fn read(program: &'a Program<'a>, json: Json<'a>) -> Result<Self, InputFault> {
+    /// one that is described twice and differently, and for one that is its own ancestor. Where the
+    /// steps are exhausted, what it says is of no use.
+    pub fn read(
+        program: &'a Program<'a>,
+        json: Json<'a>,
+        steps: &Steps,
+    ) -> Result<Self, InputFault> {
         if json.kind() != JsonKind::Array {
             return Err(InputFault::new("an array of Cedar entities"));
+        }
+        let kept = KEPT.saturating_add(PARENT).saturating_mul(json.len());
+        if !steps.take(kept) {
+            return Ok(Self::default());
         }
         let mut entities = Self {
             list: Vec::with_capacity(json.len()),
@@ -77,7 +93,18 @@ impl<'a> Entities<'a> {
                 None => entities.parents.truncate(from),
             }
         }
-        entities.put_in_order()?;
+        // Sorting them, and looking each parent up.
+        let looks = Steps::for_halving(entities.list.len()).saturating_mul(2);
+        let uids = entities.list.iter().map(|entity| entity.uid);
+        let uids = uids.chain(entities.parents.iter().copied());
+        let whole = uids.fold(0_usize, |sum, uid| {
+            sum.saturating_add(uid.weight()).saturating_add(1)
+        });
+        let parents = entities.parents.len().saturating_mul(PARENT);
+        if !steps.take(whole.saturating_mul(looks).saturating_add(parents)) {
+            return Ok(entities);
+        }
+        entities.put_in_order(steps)?;
         match entities.cycle() {
             Some(uid) => Err(about(uid, "not its own ancestor")),
             None => Ok(entities),
@@ -86,13 +113,13 @@ impl<'a> Entities<'a> {
 
     /// Sorts. As in Cedar, the same may be said twice: hosts put entities together from several
     /// places.
-    fn put_in_order(&mut self) -> Result<(), InputFault> {
+    fn put_in_order(&mut self, steps: &Steps) -> Result<(), InputFault> {
         self.list.sort_unstable_by_key(|entity| entity.uid);
         let mut contradicted = None;
         let parents = &self.parents;
         self.list.dedup_by(|next, before| {
             let twice = next.uid == before.uid;
-            if twice && !next.says_the_same(before, parents) {
+            if twice && contradicted.is_none() && !next.says_the_same(before, parents, steps) {
                 contradicted = Some(before.uid);
             }
             twice
@@ -125,6 +152,20 @@ impl<'a> Entities<'a> {
         self.list.binary_search_by(|entity| entity.uid.cmp(&uid))
     }
 
+    /// Steps for a copy.
+    #[must_use]
+    pub fn copying(&self) -> usize {
+        let entities = self.list.len().saturating_add(4).saturating_mul(KEPT);
+        entities.saturating_add(self.parents.len().saturating_mul(PARENT))
+    }
+
+    /// Steps for [`Self::find`].
+    pub(super) fn search_cost(&self, program: &Program<'a>, uid: Uid<'_>) -> usize {
+        let own = Steps::for_halving(program.entities.len() / ENTITY_WORDS);
+        let looks = Steps::for_halving(self.list.len()).saturating_add(own);
+        uid.weight().saturating_add(1).saturating_mul(looks) / 2
+    }
+
     /// Looks for an entity here and in the policy.
     pub(super) fn find(&self, program: &Program<'a>, uid: Uid<'_>) -> Option<Found<'_, 'a>> {
         match self.locate(program, uid)? {
@@ -151,14 +192,21 @@ impl<'a> Entities<'a> {
     }
 
     /// All ancestors of an entity, sorted; itself only if it is on a cycle. Each entity is looked
-    /// into once, one of the first few twice.
-    pub(super) fn ancestors(&self, program: &Program<'a>, uid: Uid<'_>) -> Vec<Uid<'a>> {
+    /// into once, one of the first few twice. `spend` is told of every step before it is taken.
+    pub(super) fn ancestors<E>(
+        &self,
+        program: &Program<'a>,
+        uid: Uid<'a>,
+        spend: &mut dyn FnMut(usize) -> Result<(), E>,
+    ) -> Result<Vec<Uid<'a>>, E> {
         let mut found: Vec<Uid<'a>> = Vec::new();
         let mut seen: Vec<bool> = Vec::new();
         let own = program.entities.len() / ENTITY_WORDS;
+        spend(self.search_cost(program, uid))?;
         self.push_parents(program, self.locate(program, uid), &mut found);
         let mut next = 0_usize;
         while let Some(uid) = found.get(next).copied() {
+            spend(self.search_cost(program, uid).saturating_add(PARENT))?;
             let before = found.get(..next).unwrap_or_default();
             next = next.saturating_add(1);
             // Marks cost more than looking through a few.
@@ -177,7 +225,9 @@ impl<'a> Entities<'a> {
                 Place::Policy(row) => row / ENTITY_WORDS,
             };
             if seen.is_empty() {
-                seen.resize(own.saturating_add(self.list.len()), false);
+                let all = own.saturating_add(self.list.len());
+                spend(all / STEP_BYTES)?;
+                seen.resize(all, false);
             }
             let Some(seen) = seen.get_mut(mark) else {
                 continue;
@@ -186,9 +236,12 @@ impl<'a> Entities<'a> {
                 self.push_parents(program, Some(place), &mut found);
             }
         }
+        let weight = |sum: usize, uid: &Uid<'_>| sum.saturating_add(uid.weight()).saturating_add(1);
+        let looks = Steps::for_halving(found.len());
+        spend(found.iter().fold(0, weight).saturating_mul(looks))?;
         found.sort_unstable();
         found.dedup();
-        found
+        Ok(found)
     }
 
     fn push_parents(&self, program: &Program<'a>, place: Option<Place>, out: &mut Vec<Uid<'a>>) {
@@ -244,7 +297,19 @@ impl<'a> Entities<'a> {
 }
 
 impl<'a> Entity<'a> {
-    fn says_the_same(&self, other: &Self, parents: &[Uid<'a>]) -> bool {
+    /// Steps that are exhausted say so too: who reads them denies.
+    fn says_the_same(&self, other: &Self, parents: &[Uid<'a>], steps: &Steps) -> bool {
+        let cost = |entity: &Self| {
+            let tags = entity.tags.map(|tags| Value::Record(Record::InPlace(tags)));
+            let attributes = Value::Record(entity.attributes.clone()).settling();
+            let (from, to) = entity.parents;
+            let parents = to.saturating_sub(from).saturating_mul(PARENT);
+            let tags = tags.map_or(0, |tags| tags.settling());
+            attributes.saturating_add(tags).saturating_add(parents)
+        };
+        if !steps.take(cost(self)) || !steps.take(cost(other)) {
+            return true;
+        }
         let tags = |entity: &Self| entity.tags.map(InPlace::sorted_members).unwrap_or_default();
         let parents = |entity: &Self| {
             let (from, to) = entity.parents;

@@ -19,6 +19,8 @@
 
 use alloc::vec::Vec;
 
+use ambit_core::Steps;
+
 use super::fault::{ErrorKind, Halt, Stop};
 use super::machine::Machine;
 use super::program::{KEY_WORDS, Program};
@@ -163,18 +165,22 @@ impl<'a> Program<'a> {
         })
     }
 
-    /// The number of a key, if some policy compares with it.
-    pub(super) fn find_key(&self, key: Key<'_>) -> Option<usize> {
-        let mask = self.hash.len().checked_sub(1)?;
-        let start = usize::try_from(key.hash()).ok()?;
+    /// The number of a key, if some policy compares with it, and how many places were looked at.
+    pub(super) fn find_key(&self, key: Key<'_>) -> (Option<usize>, usize) {
+        let start = usize::try_from(key.hash()).ok();
+        let (Some(mask), Some(start)) = (self.hash.len().checked_sub(1), start) else {
+            return (None, 0);
+        };
         for probe in 0..PROBES {
-            let slot = self.hash.index(start.wrapping_add(probe) & mask)?;
-            let number = slot.checked_sub(1)?;
-            if self.key(number) == Some(key) {
-                return Some(number);
+            let slot = self.hash.index(start.wrapping_add(probe) & mask);
+            let number = slot.and_then(|slot| slot.checked_sub(1));
+            match number {
+                None => return (None, probe),
+                Some(number) if self.key(number) == Some(key) => return (Some(number), probe),
+                Some(_) => {}
             }
         }
-        None
+        (None, PROBES)
     }
 }
 
@@ -218,6 +224,8 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
         if paths > machine.program.tree.len() {
             return Err(Halt::Program);
         }
+        let kept = paths.saturating_mul(2);
+        machine.spend(kept).map_err(halted)?;
         let root = sound(paths.checked_mul(2).and_then(|words| words.checked_add(1)))?;
         let mut search = Self {
             machine,
@@ -238,7 +246,8 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
     fn node(&mut self, at: usize, all: bool) -> Result<(), Halt> {
         let tree = self.machine.program.tree;
         let policies = sound(tree.list(at))?;
-        let steps = policies.len().saturating_add(1);
+        // Kept, and sorted in the end.
+        let steps = policies.len().saturating_mul(4).saturating_add(1);
         self.machine.spend(steps).map_err(halted)?;
         self.found.extend(policies.iter());
         let mut at = at.saturating_add(1).saturating_add(policies.len());
@@ -266,7 +275,8 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
             Keys::All => {
                 // Before anything is kept: an index that nobody verified can lead to the same
                 // long row again and again.
-                self.machine.spend(count).map_err(halted)?;
+                let kept = count.saturating_mul(2);
+                self.machine.spend(kept).map_err(halted)?;
                 for number in 0..count {
                     let child = sound(tree.index(edge(number).saturating_add(1)))?;
                     self.open.push((child, true));
@@ -274,7 +284,9 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
             }
             Keys::Few { from, to } => {
                 let keys = to.saturating_sub(from);
-                self.machine.spend(keys).map_err(halted)?;
+                let looks = Steps::for_halving(count);
+                let steps = keys.saturating_mul(looks).saturating_add(1);
+                self.machine.spend(steps).map_err(halted)?;
                 for key in self.keys.get(from..to).unwrap_or_default() {
                     let number = find(count, |number| tree.index(edge(number)), *key);
                     if let Some(number) = number {
@@ -316,28 +328,35 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
     fn collect(&mut self, dimension: usize) -> Result<bool, Halt> {
         let input = self.machine.input;
         match Dimension::ALL.get(dimension) {
-            Some(Dimension::PrincipalEq) => self.add(Key::Entity(input.principal)),
-            Some(Dimension::ActionEq) => self.add(Key::Entity(input.action)),
-            Some(Dimension::ResourceEq) => self.add(Key::Entity(input.resource)),
+            Some(Dimension::PrincipalEq) => self.add(Key::Entity(input.principal))?,
+            Some(Dimension::ActionEq) => self.add(Key::Entity(input.action))?,
+            Some(Dimension::ResourceEq) => self.add(Key::Entity(input.resource))?,
             Some(Dimension::PrincipalIn) => self.add_ancestors(input.principal)?,
             Some(Dimension::ActionIn) => self.add_ancestors(input.action)?,
             Some(Dimension::ResourceIn) => self.add_ancestors(input.resource)?,
-            Some(Dimension::PrincipalIs) => self.add(Key::Type(input.principal.kind)),
-            Some(Dimension::ResourceIs) => self.add(Key::Type(input.resource.kind)),
+            Some(Dimension::PrincipalIs) => self.add(Key::Type(input.principal.kind))?,
+            Some(Dimension::ResourceIs) => self.add(Key::Type(input.resource.kind))?,
             None => return self.add_path(dimension.saturating_sub(Dimension::ALL.len())),
         }
         Ok(false)
     }
 
-    fn add(&mut self, key: Key<'_>) {
-        self.keys.extend(self.machine.program.find_key(key));
+    fn add(&mut self, key: Key<'_>) -> Result<(), Halt> {
+        // Hashing the key, and comparing it with those that stand where it could.
+        let each = Steps::for_bytes(key.len()).saturating_add(1);
+        self.machine.spend(each.saturating_mul(2)).map_err(halted)?;
+        let (found, probes) = self.machine.program.find_key(key);
+        let more = each.saturating_mul(probes) / 2;
+        self.machine.spend(more).map_err(halted)?;
+        self.keys.extend(found);
+        Ok(())
     }
 
     fn add_ancestors(&mut self, uid: Uid<'a>) -> Result<(), Halt> {
-        self.add(Key::Entity(uid));
+        self.add(Key::Entity(uid))?;
         let ancestors = self.machine.ancestors(uid).map_err(halted)?;
         for ancestor in ancestors.iter() {
-            self.add(Key::Entity(*ancestor));
+            self.add(Key::Entity(*ancestor))?;
         }
         Ok(())
     }
@@ -350,7 +369,7 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
         match self.machine.value(code, 0) {
             Ok(value) => {
                 if let Some(key) = Key::of(&value) {
-                    self.add(key);
+                    self.add(key)?;
                 }
                 Ok(false)
             }

@@ -1,5 +1,7 @@
 //! `like`: pieces of text with any run of characters between them.
 
+use ambit_core::Steps;
+
 use super::code::WILDCARD;
 use super::program::Program;
 
@@ -23,11 +25,11 @@ impl<'a> Piece<'a> {
 pub(super) fn cost(pieces: &[Piece<'_>], text: &[u8]) -> usize {
     pieces
         .iter()
-        .fold(text.len() / 16, |sum, piece| match piece {
+        .fold(Steps::for_bytes(text.len()), |sum, piece| match piece {
             Piece::Wildcard => sum,
             Piece::Text(piece) => {
                 let each = (piece.len() / 8).saturating_add(1);
-                sum.saturating_add(text.len().saturating_mul(each) / 8)
+                sum.saturating_add(text.len().saturating_mul(each) / 4)
             }
         })
 }

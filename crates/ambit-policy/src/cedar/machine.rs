@@ -17,16 +17,12 @@ use super::fault::{ErrorKind, Halt, Stop};
 use super::like;
 use super::program::Program;
 use super::request::Input;
-use super::value::{Record, Set, Uid, Value};
-
-/// Steps for each piece of a set that is sorted: how often it is looked at, for the sizes that a
-/// request can have.
-const SORTING: usize = 8;
+use super::value::{KEPT, PARSED, Record, Set, Slot, Uid, Value};
 
 type Outcome<T> = Result<T, Stop>;
 
 /// The ancestors of an entity, sorted.
-type Ancestors<'a> = Rc<[Uid<'a>]>;
+type Ancestors<'a> = Rc<Vec<Uid<'a>>>;
 
 /// Evaluates conditions of one program for one request.
 #[derive(Debug)]
@@ -217,6 +213,8 @@ impl<'m, 'a> Machine<'m, 'a> {
     fn values(&self, node: Node, depth: usize) -> Outcome<Vec<Value<'a>>> {
         let mut values = Vec::new();
         self.children(node, |at| {
+            // What grows is copied, and leaves a hole of its size behind.
+            self.spend(KEPT.saturating_mul(2))?;
             values.push(self.value(at, depth)?);
             Ok(None::<()>)
         })?;
@@ -234,20 +232,24 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn equal(&self, node: Node, depth: usize) -> Outcome<bool> {
         let (left, right) = self.two(node, depth)?;
-        if let (Value::Set(_), Value::Set(_)) | (Value::Record(_), Value::Record(_)) =
-            (&left, &right)
-        {
-            return Ok(self.settled(left)? == self.settled(right)?);
+        match (&left, &right) {
+            (Value::Set(_), Value::Set(_)) | (Value::Record(_), Value::Record(_)) => {
+                Ok(self.settled(left)? == self.settled(right)?)
+            }
+            // A set or record equals nothing else, and weighing it is work.
+            (Value::Set(_) | Value::Record(_), _) | (_, Value::Set(_) | Value::Record(_)) => {
+                Ok(false)
+            }
+            _ => {
+                self.spend(left.weight().min(right.weight()))?;
+                Ok(left == right)
+            }
         }
-        self.spend(left.weight().min(right.weight()))?;
-        Ok(left == right)
     }
 
     /// A value in the form in which it is compared fast, the sorting of all sets inside paid for.
     fn settled(&self, value: Value<'a>) -> Outcome<Value<'a>> {
-        if matches!(value, Value::Set(_) | Value::Record(_)) {
-            self.spend(value.weight().saturating_mul(SORTING))?;
-        }
+        self.spend(value.settling())?;
         Ok(value.settled())
     }
 
@@ -284,7 +286,8 @@ impl<'m, 'a> Machine<'m, 'a> {
             Value::Entity(target) => self.descends(entity, target),
             Value::Set(targets) => {
                 // All of them must be entities before any is looked for.
-                let targets = self.elements(&targets)?;
+                self.spend(targets.listing())?;
+                let targets = targets.elements();
                 let targets: Option<Vec<Uid<'a>>> = targets.iter().map(as_uid).collect();
                 let Some(targets) = targets else {
                     return error(ErrorKind::TypeError);
@@ -300,18 +303,16 @@ impl<'m, 'a> Machine<'m, 'a> {
         }
     }
 
-    fn elements(&self, set: &Set<'a>) -> Outcome<Vec<Value<'a>>> {
-        self.spend(set.len())?;
-        Ok(set.elements())
-    }
-
     /// Whether an entity is the target or has it as an ancestor.
     fn descends(&self, entity: Uid<'a>, target: Uid<'a>) -> Outcome<bool> {
+        let each = entity.weight().min(target.weight());
+        self.spend(each)?;
         if entity == target {
             return Ok(true);
         }
         let ancestors = self.ancestors(entity)?;
-        self.spend(1)?;
+        let looks = Steps::for_halving(ancestors.len());
+        self.spend(target.weight().saturating_add(1).saturating_mul(looks) / 2)?;
         Ok(ancestors.binary_search(&target).is_ok())
     }
 
@@ -320,12 +321,14 @@ impl<'m, 'a> Machine<'m, 'a> {
         let known = |(known, ancestors): &(Uid<'a>, Ancestors<'a>)| {
             (*known == uid).then(|| Rc::clone(ancestors))
         };
-        if let Some(found) = self.ancestors.borrow().iter().find_map(known) {
+        let mut memory = self.ancestors.borrow_mut();
+        self.spend(uid.weight().saturating_add(1).saturating_mul(memory.len()) / 4)?;
+        if let Some(found) = memory.iter().find_map(known) {
             return Ok(found);
         }
-        let found: Ancestors<'a> = self.input.entities.ancestors(self.program, uid).into();
-        self.spend(found.len().saturating_mul(4))?;
-        let mut memory = self.ancestors.borrow_mut();
+        let entities = &self.input.entities;
+        let found = entities.ancestors(self.program, uid, &mut |steps| self.spend(steps))?;
+        let found: Ancestors<'a> = Rc::new(found);
         // A list, looked through: a policy asks for few entities. One that asks for many does not
         // make the list slow.
         if memory.len() < 16 {
@@ -334,28 +337,48 @@ impl<'m, 'a> Machine<'m, 'a> {
         Ok(found)
     }
 
+    /// An entity of the request or the policy.
+    fn find(&self, uid: Uid<'a>) -> Outcome<Option<Found<'m, 'a>>> {
+        self.spend(self.input.entities.search_cost(self.program, uid))?;
+        Ok(self.input.entities.find(self.program, uid))
+    }
+
+    /// An attribute of a record, paid for.
+    fn member(&self, record: &Record<'a>, name: &[u8]) -> Outcome<Option<Value<'a>>> {
+        self.spend(record.width(name))?;
+        self.read(record.get(name))
+    }
+
+    fn read(&self, slot: Option<Slot<'a>>) -> Outcome<Option<Value<'a>>> {
+        let Some(slot) = slot else { return Ok(None) };
+        self.spend(slot.cost())?;
+        Ok(slot.read())
+    }
+
     fn contains(&self, node: Node, depth: usize) -> Outcome<bool> {
         let (left, right) = self.two(node, depth)?;
         let Value::Set(set) = left else {
             return error(ErrorKind::TypeError);
         };
         let right = self.settled(right)?;
-        let all = Value::Set(set.clone()).weight();
         let each = right.weight().saturating_add(1);
         self.spend(set.len().saturating_mul(each))?;
-        if matches!(right, Value::Set(_) | Value::Record(_)) {
-            self.spend(all.saturating_mul(SORTING))?;
+        match (&set, &right) {
+            (_, Value::Set(_) | Value::Record(_)) => {
+                self.spend(Value::Set(set.clone()).settling())?;
+            }
+            (Set::InPlace(_), _) => self.spend(set.listing())?,
+            _ => {}
         }
         Ok(set.contains(&right))
     }
 
     fn contains_many(&self, node: Node, depth: usize) -> Outcome<bool> {
-        let (Value::Set(left), Value::Set(right)) = self.two(node, depth)? else {
+        let (left, right) = self.two(node, depth)?;
+        let (Value::Set(left), Value::Set(right)) = (self.settled(left)?, self.settled(right)?)
+        else {
             return error(ErrorKind::TypeError);
         };
-        let weight = |set: &Set<'a>| Value::Set(set.clone()).weight();
-        let whole = weight(&left).saturating_add(weight(&right));
-        self.spend(whole.saturating_mul(SORTING))?;
         let (left, right) = (left.sorted(), right.sorted());
         let mut found = right.iter().map(|value| left.binary_search(value).is_ok());
         Ok(match node.op {
@@ -368,11 +391,10 @@ impl<'m, 'a> Machine<'m, 'a> {
         let name = self.name(node.operand)?;
         match self.value(node.child, depth)? {
             Value::Record(record) => {
-                self.spend(record.width())?;
-                let value = record.get(name);
+                let value = self.member(&record, name)?;
                 value.ok_or(Stop::Error(ErrorKind::RecordAttrDoesNotExist))
             }
-            Value::Entity(uid) => match self.input.entities.find(self.program, uid) {
+            Value::Entity(uid) => match self.find(uid)? {
                 None => error(ErrorKind::EntityDoesNotExist),
                 Some(found) => {
                     let value = self.own_attribute(found, name, depth)?;
@@ -390,10 +412,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         depth: usize,
     ) -> Outcome<Option<Value<'a>>> {
         match found {
-            Found::Request(attributes, _) => {
-                self.spend(attributes.width())?;
-                Ok(attributes.get(name))
-            }
+            Found::Request(attributes, _) => self.member(attributes, name),
             Found::Policy(attributes, _) => self.own_member(attributes, name, depth),
         }
     }
@@ -407,7 +426,7 @@ impl<'m, 'a> Machine<'m, 'a> {
     ) -> Outcome<Option<Value<'a>>> {
         let Some(at) = at else { return Ok(None) };
         match self.value(at, depth)? {
-            Value::Record(record) => Ok(record.get(name)),
+            Value::Record(record) => self.member(&record, name),
             _ => sound(None),
         }
     }
@@ -416,7 +435,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let (Value::Entity(uid), Value::Str(name)) = self.two(node, depth)? else {
             return error(ErrorKind::TypeError);
         };
-        match self.input.entities.find(self.program, uid) {
+        match self.find(uid)? {
             None => error(ErrorKind::EntityDoesNotExist),
             Some(found) => {
                 let value = self.own_tag(found, name, depth)?;
@@ -433,8 +452,8 @@ impl<'m, 'a> Machine<'m, 'a> {
     ) -> Outcome<Option<Value<'a>>> {
         match found {
             Found::Request(_, Some(tags)) => {
-                self.spend(tags.width())?;
-                Ok(tags.member(name))
+                self.spend(tags.width(name))?;
+                self.read(tags.member(name))
             }
             Found::Request(_, None) => Ok(None),
             Found::Policy(_, tags) => self.own_member(tags, name, depth),
@@ -445,7 +464,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let (Value::Entity(uid), Value::Str(name)) = self.two(node, depth)? else {
             return error(ErrorKind::TypeError);
         };
-        match self.input.entities.find(self.program, uid) {
+        match self.find(uid)? {
             None => Ok(false),
             Some(found) => Ok(self.own_tag(found, name, depth)?.is_some()),
         }
@@ -458,11 +477,8 @@ impl<'m, 'a> Machine<'m, 'a> {
         for number in 1..=count {
             let name = self.name(node.operand.saturating_add(number))?;
             let found = match &value {
-                Value::Record(record) => {
-                    self.spend(record.width())?;
-                    record.get(name)
-                }
-                Value::Entity(uid) => match self.input.entities.find(self.program, *uid) {
+                Value::Record(record) => self.member(record, name)?,
+                Value::Entity(uid) => match self.find(*uid)? {
                     None => None,
                     Some(found) => self.own_attribute(found, name, depth)?,
                 },
@@ -481,6 +497,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             return error(ErrorKind::TypeError);
         };
         let count = self.operand(node.operand)?;
+        self.spend(count.saturating_mul(3))?;
         let pieces = (1..=count).map(|number| {
             let at = node.operand.saturating_add(number);
             like::Piece::read(self.program, self.program.code.get(at)?)
@@ -492,7 +509,10 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn is(&self, node: Node, depth: usize) -> Outcome<bool> {
         match self.value(node.child, depth)? {
-            Value::Entity(uid) => Ok(uid.kind == self.name(node.operand)?),
+            Value::Entity(uid) => {
+                self.spend(Steps::for_bytes(uid.kind.len()))?;
+                Ok(uid.kind == self.name(node.operand)?)
+            }
             _ => error(ErrorKind::TypeError),
         }
     }
@@ -502,10 +522,11 @@ impl<'m, 'a> Machine<'m, 'a> {
         let mut attributes = Vec::new();
         self.children(node, |at| {
             names = names.saturating_add(1);
+            self.spend(KEPT.saturating_mul(3))?;
             attributes.push((self.name(names)?, self.value(at, depth)?));
             Ok(None::<()>)
         })?;
-        Ok(Record::Made(attributes.into()))
+        Ok(Record::Made(Rc::new(attributes)))
     }
 
     fn call(&self, node: Node, depth: usize) -> Outcome<Value<'a>> {
@@ -517,7 +538,8 @@ impl<'m, 'a> Machine<'m, 'a> {
         )?;
         let arguments = self.values(node, depth)?;
         let weight = arguments.iter().map(Value::weight);
-        self.spend(weight.fold(0, usize::saturating_add))?;
+        let weight = weight.fold(0, usize::saturating_add);
+        self.spend(weight.saturating_mul(PARSED))?;
         function.call(&arguments).map_err(Stop::Error)
     }
 

@@ -1,5 +1,6 @@
 //! A request as Cedar sees it.
 
+use ambit_core::Steps;
 use ambit_core::json::{Document, Json, Kind as JsonKind};
 
 use super::conform::lossy;
@@ -33,6 +34,19 @@ impl<'a> Input<'a> {
     ///
     /// [`InputFault`] for the first part that is malformed or does not conform to the schema.
     pub fn read(program: &'a Program<'a>, json: Json<'a>) -> Result<Self, InputFault> {
+        Self::read_within(program, json, &Steps::new())
+    }
+
+    /// [`Self::read`] with a budget that evaluation shares: exhausted, it has no verdict.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_within(
+        program: &'a Program<'a>,
+        json: Json<'a>,
+        steps: &Steps,
+    ) -> Result<Self, InputFault> {
         const MEMBERS: [&str; 5] = ["principal", "action", "resource", "context", "entities"];
         if json.kind() != JsonKind::Object {
             return Err(InputFault::new("an object"));
@@ -52,9 +66,8 @@ impl<'a> Input<'a> {
         let (principal, action, resource) = (uid("principal")?, uid("action")?, uid("resource")?);
         let shape = program.applies(principal, action, resource)?;
         let entities = match json.get("entities") {
-            Some(entities) => {
-                Entities::read(program, entities).map_err(|fault| fault.member("entities"))?
-            }
+            Some(entities) => Entities::read(program, entities, steps)
+                .map_err(|fault| fault.member("entities"))?,
             None => Entities::default(),
         };
         let context = json.get("context").unwrap_or(EMPTY.root());

@@ -1,14 +1,26 @@
 //! Values of Cedar while a policy is evaluated.
 
+use alloc::borrow::Cow;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use ambit_core::json::Json;
+use ambit_core::Steps;
+use ambit_core::json::{Json, Kind as JsonKind};
+use ambit_core::limits::STEP_BYTES;
 
 use super::extension::Ip;
-use super::kind::Shape;
+use super::kind::{Kind, Shape};
 use super::program::Program;
+
+/// What a value that is kept costs in steps, for the memory that it takes.
+pub(super) const KEPT: usize = 48 / STEP_BYTES;
+/// What parsing a decimal, an address or a time costs, where comparing its text costs one step.
+pub(super) const PARSED: usize = 12;
+const _: () = assert!(
+    size_of::<Value<'_>>() <= 48,
+    "a value is larger than what is paid"
+);
 
 /// The identity of an entity. Identifiers are compared first: many entities share a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +39,11 @@ impl<'a> Uid<'a> {
             kind: kind.as_bytes(),
             id: id.as_bytes(),
         }
+    }
+
+    /// What comparing it costs in steps, beside one.
+    pub(super) const fn weight(self) -> usize {
+        Steps::for_bytes(self.id.len().saturating_add(self.kind.len()))
     }
 
     /// Whether the entity is an action.
@@ -66,9 +83,9 @@ pub enum Set<'a> {
     /// In a request, which was checked before.
     InPlace(InPlace<'a>),
     /// Made while evaluating.
-    Made(Rc<[Value<'a>]>),
+    Made(Rc<Vec<Value<'a>>>),
     /// Each element once, in the order of values, and so are the sets inside.
-    Sorted(Rc<[Value<'a>]>),
+    Sorted(Rc<Vec<Value<'a>>>),
 }
 
 /// The attributes of a record.
@@ -77,7 +94,7 @@ pub enum Record<'a> {
     /// In a request, which was checked before.
     InPlace(InPlace<'a>),
     /// Made while evaluating: sorted by name.
-    Made(Rc<[(&'a [u8], Value<'a>)]>),
+    Made(Rc<Vec<(&'a [u8], Value<'a>)>>),
 }
 
 /// JSON of a request, to be read as a set or record of a shape.
@@ -99,13 +116,49 @@ impl<'a> InPlace<'a> {
     }
 
     /// Steps for looking for a name among the members.
-    pub(super) fn width(self) -> usize {
-        self.json.len() / 8
+    pub(super) fn width(self, name: &[u8]) -> usize {
+        let each = Steps::for_bytes(name.len()).saturating_add(1);
+        self.json.len().saturating_mul(each) / 2
     }
 
-    /// The value of a member, where all members have this shape.
-    pub(super) fn member(self, name: &[u8]) -> Option<Value<'a>> {
-        self.program.read(self.json.get_bytes(name)?, self.shape)
+    /// A member, where all members have this shape.
+    pub(super) fn member(self, name: &[u8]) -> Option<Slot<'a>> {
+        let json = self.json.get_bytes(name)?;
+        Some(Slot::InPlace(Self { json, ..self }))
+    }
+
+    /// Steps for reading it: sets and records are left where they lie.
+    fn cost(self) -> usize {
+        let kind = self.program.kind(self.shape);
+        match (kind, self.json.kind()) {
+            (Some(Kind::Record(_)), _) | (_, JsonKind::Array) => 1,
+            // What may be an escape is looked into; a record of several members is none.
+            (Some(Kind::Any), JsonKind::Object) if self.json.len() > 1 => 1,
+            (Some(Kind::Extension(_)), _) => self.json.weight().saturating_mul(PARSED),
+            _ => self.json.weight(),
+        }
+    }
+}
+
+/// A value where it was found, to be paid for before it is read.
+pub(super) enum Slot<'a> {
+    Value(Value<'a>),
+    InPlace(InPlace<'a>),
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn cost(&self) -> usize {
+        match self {
+            Self::Value(_) => 0,
+            Self::InPlace(place) => place.cost(),
+        }
+    }
+
+    pub(super) fn read(self) -> Option<Value<'a>> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::InPlace(place) => place.program.read(place.json, place.shape),
+        }
     }
 }
 
@@ -113,7 +166,7 @@ impl<'a> Value<'a> {
     /// A set of these elements.
     #[must_use]
     pub fn set(elements: Vec<Self>) -> Self {
-        Self::Set(Set::Made(elements.into()))
+        Self::Set(Set::Made(Rc::new(elements)))
     }
 
     /// A record of these attributes, no name twice.
@@ -122,17 +175,31 @@ impl<'a> Value<'a> {
         Self::Record(Record::made(attributes))
     }
 
+    /// Steps for bringing it into the form of [`Self::settled`], and for keeping that.
+    pub(super) fn settling(&self) -> usize {
+        match self {
+            Self::Set(_) | Self::Record(_) => {
+                let weight = self.weight();
+                let each = Steps::for_halving(weight) / 2;
+                weight.saturating_mul(each.saturating_add(KEPT))
+            }
+            _ => 0,
+        }
+    }
+
     /// How many steps looking at all of the value costs.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Str(text) => text.len() / 16,
-            Self::Entity(uid) => uid.id.len() / 16,
+            Self::Str(text) => Steps::for_bytes(text.len()),
+            Self::Entity(uid) => uid.weight(),
             Self::Set(Set::InPlace(place)) | Self::Record(Record::InPlace(place)) => {
                 place.json.weight()
             }
             Self::Set(Set::Made(elements) | Set::Sorted(elements)) => sum(elements.iter()),
             Self::Record(Record::Made(attributes)) => {
-                sum(attributes.iter().map(|(_, value)| value))
+                let names = attributes.iter().map(|(name, _)| name.len());
+                let names = Steps::for_bytes(names.fold(0, usize::saturating_add));
+                sum(attributes.iter().map(|(_, value)| value)).saturating_add(names)
             }
             _ => 0,
         }
@@ -183,7 +250,6 @@ impl Ord for Value<'_> {
             (Self::Str(left), Self::Str(right)) => left.cmp(right),
             (Self::Entity(left), Self::Entity(right)) => left.cmp(right),
             (Self::Ip(left), Self::Ip(right)) => left.cmp(right),
-            (Self::Set(Set::Sorted(left)), Self::Set(Set::Sorted(right))) => left.cmp(right),
             (Self::Set(left), Self::Set(right)) => left.sorted().cmp(&right.sorted()),
             (Self::Record(left), Self::Record(right)) => left.sorted().cmp(&right.sorted()),
             _ => self.rank().cmp(&other.rank()),
@@ -217,19 +283,32 @@ impl<'a> Set<'a> {
     fn settled(self) -> Self {
         match self {
             Self::Sorted(_) => self,
-            other => Self::Sorted(other.sorted().into()),
+            other => Self::Sorted(Rc::new(other.sorted().into_owned())),
         }
     }
 
     /// The elements as they are written.
-    pub(super) fn elements(&self) -> Vec<Value<'a>> {
+    pub(super) fn elements(&self) -> Cow<'_, [Value<'a>]> {
+        match self {
+            Self::InPlace(place) => {
+                // With room for all at once: what grows leaves holes in the memory of a call.
+                let mut elements = Vec::with_capacity(place.json.len());
+                let read = |json| place.program.read(json, place.shape);
+                elements.extend(place.json.elements().filter_map(read));
+                Cow::Owned(elements)
+            }
+            Self::Made(elements) | Self::Sorted(elements) => Cow::Borrowed(elements),
+        }
+    }
+
+    /// Steps for [`Self::elements`].
+    pub(super) fn listing(&self) -> usize {
         match self {
             Self::InPlace(place) => place
                 .json
-                .elements()
-                .filter_map(|json| place.program.read(json, place.shape))
-                .collect(),
-            Self::Made(elements) | Self::Sorted(elements) => elements.to_vec(),
+                .weight()
+                .saturating_add(place.json.len().saturating_mul(KEPT)),
+            Self::Made(elements) | Self::Sorted(elements) => elements.len(),
         }
     }
 
@@ -245,15 +324,21 @@ impl<'a> Set<'a> {
     }
 
     /// Each element once, in the order of values.
-    pub(super) fn sorted(&self) -> Vec<Value<'a>> {
-        let mut elements = self.elements();
+    pub(super) fn sorted(&self) -> Cow<'_, [Value<'a>]> {
+        let elements = self.elements();
         if matches!(self, Self::Sorted(_)) {
             return elements;
         }
-        elements = elements.into_iter().map(Value::settled).collect();
+        let mut elements = elements.into_owned();
+        for element in &mut elements {
+            if matches!(element, Value::Set(_) | Value::Record(_)) {
+                let settled = element.clone().settled();
+                *element = settled;
+            }
+        }
         elements.sort_unstable();
         elements.dedup();
-        elements
+        Cow::Owned(elements)
     }
 }
 
@@ -264,53 +349,62 @@ impl<'a> Record<'a> {
         let attributes = attributes
             .into_iter()
             .map(|(name, value)| (name.as_bytes(), value));
-        Self::Made(by_name(attributes.collect()).into())
+        Self::Made(Rc::new(by_name(attributes.collect())))
     }
 
-    /// Steps for looking for a name: a few names cost one.
-    pub(super) fn width(&self) -> usize {
+    /// Steps for looking for a name.
+    pub(super) fn width(&self, name: &[u8]) -> usize {
         match self {
-            Self::InPlace(place) => place.width(),
-            Self::Made(_) => 1,
+            Self::InPlace(place) => place.width(name),
+            Self::Made(attributes) => {
+                let each = Steps::for_bytes(name.len()).saturating_add(1);
+                Steps::for_halving(attributes.len()).saturating_mul(each) / 4
+            }
         }
     }
 
     /// The attribute with this name.
-    pub(super) fn get(&self, name: &[u8]) -> Option<Value<'a>> {
+    pub(super) fn get(&self, name: &[u8]) -> Option<Slot<'a>> {
         match self {
             Self::InPlace(place) => {
                 let json = place.json.get_bytes(name)?;
                 let shape = place.program.attribute_shape(place.shape, name)?;
-                place.program.read(json, shape)
+                let program = place.program;
+                Some(Slot::InPlace(program.in_place(json, shape)))
             }
             Self::Made(attributes) => {
                 let at = attributes
                     .binary_search_by(|(known, _)| (*known).cmp(name))
                     .ok()?;
-                attributes.get(at).map(|(_, value)| value.clone())
+                attributes
+                    .get(at)
+                    .map(|(_, value)| Slot::Value(value.clone()))
             }
         }
     }
 
     fn settled(self) -> Self {
-        let sorted = self.sorted().into_iter();
-        Self::Made(
-            sorted
-                .map(|(name, value)| (name, value.settled()))
-                .collect(),
-        )
+        let mut sorted = self.sorted().into_owned();
+        for (_, value) in &mut sorted {
+            if matches!(value, Value::Set(_) | Value::Record(_)) {
+                let settled = value.clone().settled();
+                *value = settled;
+            }
+        }
+        Self::Made(Rc::new(sorted))
     }
 
-    fn sorted(&self) -> Vec<(&'a [u8], Value<'a>)> {
+    fn sorted(&self) -> Cow<'_, [(&'a [u8], Value<'a>)]> {
         match self {
             Self::InPlace(place) => {
-                let members = place.json.byte_members().filter_map(|(name, json)| {
+                let mut members = Vec::with_capacity(place.json.len());
+                members.extend(place.json.byte_members().filter_map(|(name, json)| {
                     let shape = place.program.attribute_shape(place.shape, name)?;
                     Some((name, place.program.read(json, shape)?))
-                });
-                by_name(members.collect())
+                }));
+                Cow::Owned(by_name(members))
             }
-            Self::Made(attributes) => attributes.to_vec(),
+            Self::Made(attributes) => Cow::Borrowed(attributes),
         }
     }
 }

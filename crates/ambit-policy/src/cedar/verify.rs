@@ -239,7 +239,7 @@ impl<'v> Verifier<'v, '_> {
             let key = self.program.key(number)?;
             // Hashed once, and compared with whatever stands in the same row of places.
             self.pay(key.len().checked_mul(2)?)?;
-            require(self.program.find_key(key) == Some(number))?;
+            require(self.program.find_key(key).0 == Some(number))?;
         }
         let used = (0..hash.len())
             .filter(|at| hash.get(*at) != Some(0))
