@@ -57,12 +57,10 @@ fn hear(case: &Case<'_>, text: &str, heard: &mut Vec<Epochs>) -> Result<(), Deni
     // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
     statement.check_role(&About::default()).map_err(fault)?;
     let version = statement.claims().get("version").and_then(Json::as_int);
-    let version = version
-        .filter(|version| *version >= 0)
-        .ok_or_else(|| {
-            let admin = "`version` of the epochs is missing or no version";
-            Denial::new(Reason::RevocationMalformed, admin)
-        })?;
+    let version = version.filter(|version| *version >= 0).ok_or_else(|| {
+        let admin = "`version` of the epochs is missing or no version";
+        Denial::new(Reason::RevocationMalformed, admin)
+    })?;
     let mut epochs = Epochs {
         iss: statement.iss().into(),
         version,
@@ -74,7 +72,11 @@ fn hear(case: &Case<'_>, text: &str, heard: &mut Vec<Epochs>) -> Result<(), Deni
 }
 
 /// The keys that the list ends, where it does not end the token itself.
-fn judge(case: &Case<'_>, statement: &Statement<'_>, version: i64) -> Result<Vec<EndedKey>, Denial> {
+fn judge(
+    case: &Case<'_>,
+    statement: &Statement<'_>,
+    version: i64,
+) -> Result<Vec<EndedKey>, Denial> {
     let claims = statement.claims();
     // All is read before one entry is matched: a list with an unknown selector could mean more than we see.
     Form::Object(EPOCHS)
@@ -82,9 +84,7 @@ fn judge(case: &Case<'_>, statement: &Statement<'_>, version: i64) -> Result<Vec
         .map_err(|fault| Denial::new(Reason::RevocationMalformed, fault.within("the epochs")))?;
     let integer = |name| claims.get(name).and_then(Json::as_int).unwrap_or_default();
     let (iat, exp) = (integer("iat"), integer("exp"));
-    let entries = claims
-        .get("entries")
-        .unwrap_or(Json::null());
+    let entries = claims.get("entries").unwrap_or(Json::null());
     if !case.steps.take(comparing(case, entries)) {
         return Err(exhausted());
     }

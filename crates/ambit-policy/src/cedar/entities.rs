@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::foreign;
 use ambit_core::Steps;
+use ambit_core::foreign;
 use ambit_core::json::{Json, Kind as JsonKind};
 use ambit_core::limits::STEP_BYTES;
 
