@@ -10,7 +10,6 @@ use ambit_policy::cedar::{Entities, Input, Record, Uid, Value, attributes};
 
 use crate::case::Case;
 use crate::denial::Denial;
-use crate::exhausted;
 
 const AGENT: &str = "Ambit::Agent";
 const CLASS: &str = "Ambit::AgentClass";
@@ -30,12 +29,12 @@ pub(crate) fn input<'c>(case: &'c Case<'_>, people: &'c [String]) -> Result<Inpu
     };
     let arguments = attributes(action, case.arguments, case.texts, case.steps);
     let mut context = arguments.ok_or_else(|| match case.steps.exhausted() {
-        true => exhausted(),
+        true => Denial::exhausted(),
         false => malformed("the arguments were not normalised"),
     })?;
     // The entities are copied, so that the agent and its user can be added.
     if !case.steps.take(case.entities.copying()) {
-        return Err(exhausted());
+        return Err(Denial::exhausted());
     }
     standard(case, people, &mut context);
     let root = case.token.root();

@@ -33,6 +33,14 @@ impl Denial {
         }
     }
 
+    /// What is said where the steps ended, wherever that was.
+    pub(crate) fn exhausted() -> Self {
+        Self::new(
+            Reason::RequestSteps,
+            "judging this takes more work than one decision may; ask for less at once",
+        )
+    }
+
     pub(crate) fn with_words(self, words: String) -> Self {
         Self { words, ..self }
     }

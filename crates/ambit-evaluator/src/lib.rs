@@ -110,7 +110,7 @@ pub fn evaluate_within(
         };
         let mut found = Found::default();
         let judged = judge(case, &mut found).and_then(|grant| match steps.exhausted() {
-            true => Err(exhausted()),
+            true => Err(Denial::exhausted()),
             false => Ok(grant),
         });
         let seen = Seen {
@@ -123,14 +123,6 @@ pub fn evaluate_within(
         };
     });
     answer
-}
-
-/// What is said where the steps ended, wherever that was.
-pub(crate) fn exhausted() -> Denial {
-    Denial::new(
-        Reason::RequestSteps,
-        "judging this takes more work than one decision may; ask for less at once",
-    )
 }
 
 /// A denial in the form of every other answer, for a host whose engine failed before or while it
@@ -241,7 +233,7 @@ fn arguments(bundle: &Bundle<'_>, request: &Request<'_>, steps: &Steps) -> Resul
     let looks = given.saturating_add(1).saturating_mul(declared) / 2;
     let values = request.arguments.weight().saturating_mul(4);
     if !steps.take(looks.saturating_add(values)) {
-        return Err(exhausted());
+        return Err(Denial::exhausted());
     }
     let mut out = Writer::with_capacity(256);
     normalise(request.arguments, action, &mut out)?;

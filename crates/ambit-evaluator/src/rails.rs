@@ -15,7 +15,6 @@ use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
 use crate::case::Case;
 use crate::context;
 use crate::denial::Denial;
-use crate::exhausted;
 use crate::remedy::{Approval, Login, Remedy};
 use crate::text::joined;
 
@@ -52,7 +51,7 @@ pub(crate) fn check(
     };
     let verdict = evaluate(case, program, people)?;
     if !case.steps.take(telling(program, &verdict)) {
-        return Err(exhausted());
+        return Err(Denial::exhausted());
     }
     *ruling = Some(Ruling::new(program, &verdict));
     match denial(program, &verdict) {

@@ -11,7 +11,6 @@ use ambit_policy::cedar::{Entities, InputFault, Uid};
 use ambit_policy::{Action, Bundle};
 
 use crate::denial::Denial;
-use crate::exhausted;
 use crate::facts::Facts;
 use crate::text::{text_at, value_at};
 
@@ -104,7 +103,7 @@ impl<'a> Request<'a> {
             None => return Ok(Entities::default()),
         };
         match entities {
-            Ok(_) if steps.exhausted() => Err(exhausted()),
+            Ok(_) if steps.exhausted() => Err(Denial::exhausted()),
             entities => entities.map_err(|found| fault("entities", found)),
         }
     }

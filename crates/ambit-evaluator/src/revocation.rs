@@ -14,7 +14,6 @@ use ambit_token::{About, Block, Receipt, Statement, StatementFault, UnverifiedSt
 use crate::case::Case;
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
-use crate::exhausted;
 
 const TYP: &str = "revocation-epochs+jwt";
 
@@ -86,7 +85,7 @@ fn judge(
     let (iat, exp) = (integer("iat"), integer("exp"));
     let entries = claims.get("entries").unwrap_or(Json::null());
     if !case.steps.take(comparing(case, entries)) {
-        return Err(exhausted());
+        return Err(Denial::exhausted());
     }
     let ended: Vec<EndedKey> = entries
         .elements()

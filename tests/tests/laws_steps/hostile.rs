@@ -100,7 +100,13 @@ pub(crate) fn policy() -> SignedPolicy {
     let mut rails = String::new();
     for kind in 0..kinds() {
         let condition = condition(kind).replace("c.", "context.");
-        for (at, repeated) in [1, REPEATED].into_iter().enumerate() {
+        // A policy may have only so many operators.
+        let often = if kind < CONDITIONS.len() {
+            REPEATED
+        } else {
+            REPEATED / 3
+        };
+        for (at, repeated) in [1, often].into_iter().enumerate() {
             let number = kind * 2 + at;
             let often = vec![format!("({condition})"); repeated].join(" || ");
             let guard = guards(&condition);

@@ -14,6 +14,11 @@ pub(super) const ROWS: &[Row] = &[
         "send one JSON object; the `admin` text says where reading stopped",
     ),
     (
+        "request.value",
+        "an object given to the npm package holds a value that JSON cannot say: `undefined`, `NaN`, a function, a BigInt, a getter, a cycle",
+        "give plain data, or the request as JSON text",
+    ),
+    (
         "request.member",
         "a member of the request is missing, has the wrong type, or is not known; `action.properties` is exactly `power` and `args`",
         "correct the member that the `admin` text names",

@@ -140,6 +140,11 @@ pub(super) const ROWS: &[Row] = &[
         ASK_AGAIN,
     ),
     (
+        "approval.display_size",
+        "the text of this call is longer than 64 KiB, so no person can be shown all of it, and nobody can approve it",
+        "ask for less at once, or put the long part into a document and name it",
+    ),
+    (
         "approval.risk",
         "`risk_tier` is not the risk of executing this action",
         ASK_AGAIN,
