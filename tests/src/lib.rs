@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod chain;
+pub mod consent;
 pub mod data;
 pub mod engine;
 pub mod expect;

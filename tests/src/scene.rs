@@ -16,11 +16,12 @@ use ambit_host::{
     WasmEngine,
 };
 use ambit_policy::Bundle;
+use ambit_token::base64url;
 use serde_json::{Value, json};
 
 use crate::data::merge;
 use crate::expect::Expect;
-use crate::{project, suites};
+use crate::{consent, project, suites};
 
 /// A scene as its file tells it.
 #[derive(Clone, Debug)]
@@ -158,6 +159,8 @@ struct Stage<'s> {
     bundle: Vec<u8>,
     engine: WasmEngine,
     issuer: SecretKey,
+    /// Signs what people agree to.
+    approver: SecretKey,
     holders: BTreeMap<String, SecretKey>,
     /// Chains by name, each with its holder.
     tokens: BTreeMap<String, (String, String)>,
@@ -170,8 +173,13 @@ impl<'s> Stage<'s> {
         let table = json!({
             "iss": scene.issuer, "kid": issuer.kid(), "alg": "Ed25519", "signs": "cap+jwt", "x": issuer.x(),
         });
+        let approver = fresh("approve-1")?;
+        let asks = json!({
+            "iss": consent::ISS, "kid": approver.kid(), "alg": "Ed25519",
+            "signs": "approval-receipt+jwt", "x": approver.x(),
+        });
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let bundle = project::compile(&scene.project, &[table], folder.path())?;
+        let bundle = project::compile(&scene.project, &[table, asks], folder.path())?;
         let signer = fresh("policy-team")?;
         let file = project::signed_module(guest, &bundle, &signer)?;
         let trust =
@@ -192,6 +200,7 @@ impl<'s> Stage<'s> {
             bundle,
             engine,
             issuer,
+            approver,
             holders: BTreeMap::new(),
             tokens: BTreeMap::new(),
         };
@@ -324,16 +333,25 @@ impl<'s> Stage<'s> {
         if let [first, ..] = draft.exceeds() {
             return Err(first.clone());
         }
-        let chain = draft.sign().map_err(|error| error.to_string())?;
+        let agreed = draft.missing_consent().is_some();
+        let chain = if agreed {
+            self.agreed(&draft.claims(), &bundle, &options)
+        } else {
+            draft.sign().map_err(|error| error.to_string())
+        };
+        let chain = chain?;
         let subject = text_of(&step["claims"], "sub")?;
         let life = step["life"].as_i64().map(minutes).unwrap_or_default();
-        let facts = vec![
-            format!(
-                "for {subject}, signed by {}, held by the key of `{holder}`, {life}",
-                self.scene.issuer
-            ),
-            size(&chain),
-        ];
+        let mut facts = vec![format!(
+            "for {subject}, signed by {}, held by the key of `{holder}`, {life}",
+            self.scene.issuer
+        )];
+        if agreed {
+            facts.push(format!(
+                "{subject} was shown what it allows and agreed, by a receipt for exactly this token"
+            ));
+        }
+        facts.push(size(&chain));
         let lines = self.words(&step["claims"]["authorization_details"].to_string())?;
         self.tokens.insert(text_of(step, "mint")?, (chain, holder));
         Ok(Event::Token {
@@ -341,6 +359,34 @@ impl<'s> Stage<'s> {
             facts,
             lines,
         })
+    }
+
+    /// The token of a draft to which its subject agrees.
+    fn agreed(
+        &self,
+        claims: &str,
+        bundle: &Bundle<'_>,
+        options: &RootOptions<'_>,
+    ) -> Result<String, String> {
+        let read = serde_json::from_str(claims).map_err(|error| error.to_string())?;
+        let sign = |input: &[u8]| base64url::encode(&self.approver.sign(input));
+        let receipt = consent::receipt(
+            bundle,
+            &read,
+            self.scene.now,
+            &json!({}),
+            self.approver.kid(),
+            sign,
+        )?;
+        let receipts = [receipt];
+        let options = RootOptions {
+            holder: None,
+            receipts: &receipts,
+            ..*options
+        };
+        mint::root(claims, &self.issuer, bundle, &options)
+            .and_then(|draft| draft.sign_once(|_| Ok(())))
+            .map_err(|error| error.to_string())
     }
 
     fn attenuate(&mut self, step: &Value) -> Result<Event, String> {

@@ -7,6 +7,7 @@ mod bombs;
 mod chain;
 mod clock;
 mod confusion;
+mod consent;
 mod delegation;
 mod deputy;
 mod drift;

@@ -61,8 +61,8 @@ impl From<NoText> for NoConsent {
 
 /// Judges the receipts for a root with these claims: every one must be a yes to exactly this grant,
 /// by the token's `sub` or an approver whom its entries or the manifest name, never by who acts, for
-/// the audience `iss` (who makes the token), with the text in its own language. At least one is
-/// needed.
+/// the audience `iss` (who makes the token), with the text in its own language. Every entry for which
+/// the manifest asks consent needs one; where it asks for none, none is needed.
 ///
 /// `granted` is what the person was told to have granted before, where the difference was shown.
 /// Whoever makes the token remembers (`iss`, `jti`) of each receipt until its `exp`, so that one yes
@@ -78,9 +78,9 @@ pub fn check_grant(
     receipts: &[&str],
     now: i64,
 ) -> Result<Vec<Receipt>, NoConsent> {
-    if receipts.is_empty() || receipts.len() > RECEIPTS {
-        let detail = format!("wanted 1 to {RECEIPTS} receipts of kind `grant`");
-        return Err(NoConsent::new(Reason::ApprovalRequired, detail));
+    if receipts.len() > RECEIPTS {
+        let detail = format!("more than {RECEIPTS} receipts");
+        return Err(NoConsent::new(Reason::ApprovalMalformed, detail));
     }
     let grant = Grant {
         bundle,
@@ -192,35 +192,57 @@ impl<'a> Grant<'a> {
     fn check_entries(&self, receipts: &[Receipt]) -> Result<(), NoConsent> {
         for (at, entry) in self.entries().enumerate() {
             let subject = |receipt: &Receipt| Some(receipt.sub.as_str()) == self.text("sub");
-            let given = |known: Json<'a>| {
+            let given = |known: &Json<'a>| {
                 let mut receipts = receipts.iter();
-                receipts.any(|receipt| subject(receipt) || names(known, &receipt.sub))
+                receipts
+                    .any(|receipt| subject(receipt) || named(*known).any(|one| one == receipt.sub))
             };
-            if !self.asking(entry).all(given) {
-                let detail = format!(
-                    "`authorization_details[{at}]` needs a receipt by the token's `sub` or by somebody whom the manifest's `consent` names for it"
-                );
-                return Err(NoConsent::new(Reason::ApprovalRequired, detail));
+            if let Some(known) = self.asking(entry).find(|known| !given(known)) {
+                return Err(NoConsent::new(
+                    Reason::ApprovalRequired,
+                    self.wanted(at, entry, known),
+                ));
             }
         }
         Ok(())
     }
 
-    /// Whether the manifest names this person for what the entry grants.
-    fn may_consent(&self, entry: Json<'a>, receipt: &Receipt) -> bool {
-        self.asking(entry).any(|known| names(known, &receipt.sub))
+    /// Who may consent to what, in words.
+    fn wanted(&self, at: usize, entry: Json<'a>, known: Json<'a>) -> String {
+        let mut people = String::new();
+        for person in self.text("sub").into_iter().chain(named(known)) {
+            if !people.is_empty() {
+                people.push_str(" or ");
+            }
+            people.push('`');
+            people.push_str(person);
+            people.push('`');
+        }
+        let first = |name: &str| {
+            let list = entry.get(name).into_iter().flat_map(Json::elements);
+            list.filter_map(Json::as_str).next().unwrap_or_default()
+        };
+        format!(
+            "`authorization_details[{at}]` (`{}` of `{}`) needs the consent of {people}: a receipt of kind `grant` for exactly these claims",
+            first("privileges"),
+            first("actions")
+        )
     }
 
-    /// The manifest's entries that ask consent and have an action and the purpose in common with this
-    /// entry. Where in doubt one too many: it only asks for more.
+    /// Whether the manifest names this person for what the entry grants.
+    fn may_consent(&self, entry: Json<'a>, receipt: &Receipt) -> bool {
+        let mut people = self.asking(entry).flat_map(named);
+        people.any(|one| one == receipt.sub)
+    }
+
+    /// The manifest's entries that ask consent, `each` too, out of those that a call by this entry could
+    /// select.
     fn asking(&self, entry: Json<'a>) -> impl Iterator<Item = Json<'a>> + use<'a> {
         let manifest = self.agent().and_then(|agent| self.bundle.manifest(agent));
-        let known = manifest.into_iter().flat_map(|one| one.capabilities());
-        known.filter(move |known| {
+        let known = manifest.into_iter().flat_map(move |one| one.beside(entry));
+        known.filter(|known| {
             let consent = known.get("consent");
-            let asks = consent.is_some_and(|consent| consent.as_str() != Some("none"));
-            let purpose = |one: Json<'a>| one.get("purpose").and_then(Json::as_str);
-            asks && purpose(*known) == purpose(entry) && share_action(*known, entry)
+            consent.is_some_and(|consent| consent.as_str() != Some("none"))
         })
     }
 
@@ -242,16 +264,11 @@ impl<'a> Grant<'a> {
     }
 }
 
-/// Whether `consent` of a manifest's entry names this person.
-fn names(known: Json<'_>, person: &str) -> bool {
+/// The people whom `consent` of a manifest's entry names.
+fn named(known: Json<'_>) -> impl Iterator<Item = &str> {
     let approvers = known.get("consent").and_then(|one| one.get("approvers"));
-    let mut approvers = approvers.into_iter().flat_map(Json::elements);
-    approvers.any(|one| one.as_str() == Some(person))
-}
-
-fn share_action(known: Json<'_>, entry: Json<'_>) -> bool {
-    let listed = |action: Json<'_>| actions(entry).any(|other| other.as_str() == action.as_str());
-    actions(known).any(listed)
+    let approvers = approvers.into_iter().flat_map(Json::elements);
+    approvers.filter_map(Json::as_str)
 }
 
 fn actions(entry: Json<'_>) -> impl Iterator<Item = Json<'_>> {

@@ -74,6 +74,11 @@ impl Failure {
         Self::new(Exit::Denied, code, message)
     }
 
+    /// The answer is no, until a person has done something.
+    pub(crate) fn step_up(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Exit::StepUp, code, message)
+    }
+
     /// The tool failed.
     pub(crate) fn tool(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, code, message)

@@ -66,8 +66,19 @@ pub(crate) fn compile(error: &CompileError) -> Failure {
     if error.code == "key.random" {
         return Failure::tool(error.code, &error.message);
     }
-    let failure = Failure::unusable(error.code, &error.message);
+    let failure = match error.code {
+        "mint.consent" => Failure::step_up(error.code, &error.message),
+        "approval.used" => Failure::denied(error.code, &error.message),
+        code if code.starts_with("ledger.") => Failure::tool(code, &error.message),
+        code => Failure::unusable(code, &error.message),
+    };
     match error.code {
+        "mint.consent" => failure.help(
+            "`ambit mint … --draft > draft.json` writes the claims, `ambit describe draft.json` says what the person reads and the receipt names, `ambit mint … --claims draft.json --receipt FILE` makes the token",
+        ),
+        "approval.used" => failure.help(
+            "one consent makes one token: draft another, with an `exp` of its own, and ask the person again",
+        ),
         "key.exists" => failure.help("keys are never overwritten: name another file"),
         "key.file" => failure.help("check the path; `ambit keygen -o FILE` makes a key"),
         "mint.holder" => failure.help(

@@ -118,14 +118,17 @@ fn capability(text: &str) -> Result<Value, Failure> {
 
 const EXAMPLE: &str = r#"for example --capability '{"actions":["email"],"privileges":["draft"],"datatypes":["Contact"],"purpose":"customer-care"}'"#;
 
-/// Shows what the block will say, asks where a person can answer, signs, and writes the chain.
-pub(crate) fn sign(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Result<(), Failure> {
+/// Shows what the block will say, and asks where a person can answer.
+pub(crate) fn ask(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Result<(), Failure> {
     let text = draft.claims();
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| Failure::tool("mint.claims", error.to_string()))?;
-    // Signed, and verified as the evaluator would, before anything is shown: claims that lead to an
-    // error are not repeated, and a question whose yes leads to one is none.
-    let chain = draft.sign().map_err(|error| compile(&error))?;
+    // Verified as the evaluator would, before anything is shown: claims that lead to an error are not
+    // repeated, and a question whose yes leads to one is none.
+    draft.check().map_err(|error| compile(&error))?;
+    if let Some(missing) = draft.missing_consent() {
+        return Err(compile(missing));
+    }
     let mut page = Page::new();
     page.heading(heading);
     claims::describe(&mut page, document.root(), consent.bundle, consent.now);
@@ -134,8 +137,7 @@ pub(crate) fn sign(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> R
     }
     page.field("filled in", draft.filled().join(", "));
     page.say();
-    consent.ask()?;
-    say::data(format!("{chain}\n"))
+    consent.ask()
 }
 
 /// How a person agrees to a token.

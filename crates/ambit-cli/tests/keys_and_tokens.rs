@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Project, ambit_in};
+use common::{MINT_AGREED, Project, ambit_in};
+use serde_json::{Value, json};
 
 #[test]
 fn private_keys_are_for_their_owner_alone() {
@@ -192,7 +193,7 @@ fn mint_says_what_the_token_will_allow() {
             claims.as_bytes(),
         )
         .expect(0);
-    for words in ["send e-mail", "customer.example", "user:ann", "200.00"] {
+    for words in ["send e-mail", "customer.example", "user:ann"] {
         assert!(run.err.contains(words), "`{words}` is not in {}", run.err);
     }
     project.write("token.jwt", &run.out);
@@ -389,21 +390,7 @@ fn missing_claims_are_named_together() {
 #[test]
 fn what_is_consented_to_is_shown_before_the_token_is_made() {
     let project = Project::signed();
-    let mint = [
-        "mint",
-        "--module",
-        "policy.wasm",
-        "--key",
-        "keys/issuer.jwk",
-    ];
-    let more = [
-        "--holder",
-        "keys/agent.pub.jwk",
-        "--claims",
-        "grant.json",
-        "--draft",
-    ];
-    let draft = project.ambit(&[&mint[..], &more].concat()).expect(0).out;
+    let draft = project.draft("payments.json");
     project.write("draft.json", &draft);
     let describe = ["describe", "--module", "policy.wasm", "draft.json"];
     let shown = project.ambit(&describe).expect(0).says("binding_s256");
@@ -423,12 +410,73 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
         .says("describe.no_text");
     // What is no receipt makes no token.
     project.write("receipt.jwt", "no receipt");
-    let run = project.ambit(
-        &[
-            &mint[..],
-            &["--claims", "draft.json", "--receipt", "receipt.jwt"],
-        ]
-        .concat(),
-    );
+    let run = project.ambit(&MINT_AGREED);
     assert_eq!(run.expect(3).says("approval.malformed").out, "");
+}
+
+#[test]
+fn nothing_is_minted_without_the_consent_that_the_manifest_asks_for() {
+    let project = Project::signed();
+    project.write("draft.json", project.draft("payments.json"));
+    // Who signs with the issuer's key says yes to nothing in the name of others.
+    let without = &MINT_AGREED[..7];
+    let run = project.ambit(&[without, &["--yes"]].concat()).expect(4);
+    let run = run.says("mint.consent").says("[1]").says("`user:ann`");
+    assert_eq!(run.says("--receipt").out, "");
+    assert!(!project.path("keys/issuer.jwk.used.sqlite").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_consent_makes_one_token() {
+    use std::os::unix::fs::PermissionsExt as _;
+    // The first token is in `token.jwt`.
+    let project = Project::granted();
+    let ledger = project.path("keys/issuer.jwk.used.sqlite");
+    let mode = std::fs::metadata(&ledger).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let refused = |arguments: &[&str]| {
+        let run = project.ambit(arguments).expect(2).says("approval.used");
+        assert_eq!(run.out, "");
+    };
+    refused(&MINT_AGREED);
+    // Another yes to the same grant makes no second one, and the yes to another grant is new.
+    let another = project.consent("draft.json", &json!({"jti": "yes-2"}));
+    project.write("receipt.jwt", another);
+    refused(&MINT_AGREED);
+    let mut draft: Value = serde_json::from_str(&project.read("draft.json")).unwrap();
+    draft["exp"] = (draft["exp"].as_i64().unwrap() - 1).into();
+    project.write("draft.json", draft.to_string());
+    let third = project.consent("draft.json", &json!({"jti": "yes-3"}));
+    project.write("receipt.jwt", third);
+    project.ambit(&MINT_AGREED).expect(0);
+    refused(&MINT_AGREED);
+    // Whoever keeps the books elsewhere says so each time; books that are no ledger are none.
+    let elsewhere = [&MINT_AGREED[..], &["--ledger", "used.sqlite"]].concat();
+    project.ambit(&elsewhere).expect(0);
+    refused(&elsewhere);
+    project.write("broken.sqlite", "no ledger");
+    let broken = [&MINT_AGREED[..], &["--ledger", "broken.sqlite"]].concat();
+    assert_eq!(
+        project.ambit(&broken).expect(1).says("ledger.store").out,
+        ""
+    );
+}
+
+#[test]
+fn of_many_who_mint_at_once_one_gets_a_token() {
+    let project = Project::asking();
+    project.write("draft.json", project.draft("payments.json"));
+    project.write("receipt.jwt", project.consent("draft.json", &json!({})));
+    let runs: Vec<common::Run> = std::thread::scope(|scope| {
+        let mint = || project.ambit(&MINT_AGREED);
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(mint)).collect();
+        let runs = threads.into_iter().map(|thread| thread.join().unwrap());
+        runs.collect()
+    });
+    let made = runs.iter().filter(|run| run.code == 0).count();
+    assert_eq!(made, 1, "{runs:#?}");
+    for run in runs.into_iter().filter(|run| run.code != 0) {
+        assert_eq!(run.expect(2).says("approval.used").out, "");
+    }
 }

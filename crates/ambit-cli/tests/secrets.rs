@@ -144,7 +144,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// Options whose value is the file that was asked for.
-const OUTPUTS: &[&str] = &["--output", "--log", "--seen"];
+const OUTPUTS: &[&str] = &["--output", "--log", "--seen", "--ledger"];
 
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
 fn world() -> (Project, String) {

@@ -34,8 +34,10 @@ pub mod cedar {
 }
 mod content;
 mod format;
+mod overlap;
 mod vocabulary;
 
 pub use arguments::{ArgumentFault, FaultKind, conforms, normalise};
 pub use bundle::{Bundle, BundleError, Key, Manifest};
+pub use overlap::overlaps;
 pub use vocabulary::{Action, Argument};

@@ -171,7 +171,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "approval.used",
-        "the receipt was used before: each lets one call run",
+        "the receipt was used before: each lets one call run, or makes one token",
         ASK_AGAIN,
     ),
     (

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
 use crate::keys::{self, compile};
+use crate::say;
 use crate::signing::{self, Claims, Consent};
 use crate::{bundle, time, tokens};
 
@@ -96,11 +97,13 @@ impl Attenuate {
             now,
             yes: self.yes,
         };
-        signing::sign(
+        signing::ask(
             &draft,
             "Passed on, within what the token allows already",
             &consent,
         )?;
+        let chain = draft.sign().map_err(|error| compile(&error))?;
+        say::data(format!("{chain}\n"))?;
         Ok(Exit::Done)
     }
 

@@ -54,6 +54,7 @@ const SCHEMA: &str = include_str!("../../templates/schema.cedarschema");
 const POLICY: &str = include_str!("../../templates/base.cedar");
 const AGENT: &str = include_str!("../../templates/assistant.toml");
 const GRANT: &str = include_str!("../../templates/grant.json");
+const PAYMENTS: &str = include_str!("../../templates/payments.json");
 const NARROWER: &str = include_str!("../../templates/narrower.json");
 const REQUEST: &str = include_str!("../../templates/request.json");
 const IGNORED: &str = include_str!("../../templates/gitignore");
@@ -115,6 +116,7 @@ impl Init {
             ("keys.json", format!("{trust:#}\n")),
             ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
             ("grant.json", GRANT.to_owned()),
+            ("payments.json", PAYMENTS.to_owned()),
             ("narrower.json", NARROWER.to_owned()),
             ("request.json", REQUEST.to_owned()),
             ("keys/.gitignore", IGNORED.to_owned()),
@@ -165,7 +167,7 @@ const NEXT: [(&str, &str); 4] = [
     ),
     (
         "ambit mint --module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk --claims grant.json > token.jwt",
-        "grant one run of the agent a few capabilities, for 15 minutes",
+        "let one run of the agent prepare mail, for 15 minutes; payments.json needs Ann's consent first: try it",
     ),
     (
         "ambit evaluate --module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example < request.json",

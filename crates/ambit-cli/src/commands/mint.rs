@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use ambit_compiler::CompileError;
 use ambit_compiler::keys::SecretKey;
-use ambit_compiler::mint::{self, RootOptions};
+use ambit_compiler::mint::{self, RootOptions, Use};
+use ambit_core::Reason;
+use ambit_host::ledger::{Charge, Ledger as _, LedgerError, SqliteLedger};
 use ambit_policy::Bundle;
 use clap::Args;
 use serde_json::json;
@@ -53,6 +56,10 @@ pub(crate) struct Mint {
     /// What was granted before (a JSON array), where the person was shown the difference
     #[arg(long, value_name = "FILE", requires = "receipt")]
     granted: Option<PathBuf>,
+    /// Where it is remembered which receipts made a token, an SQLite file: whoever signs with this
+    /// issuer's key shares one [default: the key's file and `.used.sqlite`]
+    #[arg(long, value_name = "FILE", requires = "receipt")]
+    ledger: Option<PathBuf>,
     /// Do not bind the token to the policy
     #[arg(long)]
     unbound: bool,
@@ -142,7 +149,7 @@ impl Mint {
             mint::root(&claims, &key, &bundle, &options).map_err(|error| compile(&error))?;
         if self.draft {
             // Claims that no verifier takes are no draft.
-            draft.sign().map_err(|error| compile(&error))?;
+            draft.check().map_err(|error| compile(&error))?;
             say::data(format!("{}\n", draft.claims()))?;
             return Ok(Exit::Done);
         }
@@ -151,8 +158,45 @@ impl Mint {
             now,
             yes: self.yes,
         };
-        signing::sign(&draft, "The token", &consent)?;
+        signing::ask(&draft, "The token", &consent)?;
+        let chain = draft.sign_once(|uses| self.use_up(uses, now));
+        let chain = chain.map_err(|error| compile(&error))?;
+        say::data(format!("{chain}\n"))?;
         Ok(Exit::Done)
+    }
+
+    /// Remembers what makes one token, on the disk before the token is anywhere.
+    fn use_up(&self, uses: &[Use], now: i64) -> Result<(), CompileError> {
+        let ledger = SqliteLedger::open(self.ledger_file());
+        let used = ledger.and_then(|ledger| {
+            let charges: Vec<Charge<'_>> = uses
+                .iter()
+                .map(|one| Charge::once(&one.key, one.kind, one.until))
+                .collect();
+            ledger.consume(&charges, now)
+        });
+        used.map_err(|error| {
+            let code = match &error {
+                LedgerError::Repeated { .. } => Reason::ApprovalUsed.code(),
+                LedgerError::Forgotten { .. } => Reason::ApprovalExpired.code(),
+                other => other.code(),
+            };
+            CompileError {
+                code,
+                message: error.to_string(),
+            }
+        })
+    }
+
+    /// Beside the issuer's key, where all who sign with it find it.
+    fn ledger_file(&self) -> PathBuf {
+        if let Some(file) = &self.ledger {
+            return file.clone();
+        }
+        let key = self.key.canonicalize();
+        let mut file = key.unwrap_or_else(|_| self.key.clone()).into_os_string();
+        file.push(".used.sqlite");
+        file.into()
     }
 
     fn receipts(&self) -> Result<Vec<String>, Failure> {

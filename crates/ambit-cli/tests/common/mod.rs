@@ -5,7 +5,22 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use ambit_token::base64url;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// Makes the token of `draft.json`, to which `receipt.jwt` is the yes.
+pub(crate) const MINT_AGREED: [&str; 9] = [
+    "mint",
+    "--module",
+    "policy.wasm",
+    "--key",
+    "keys/issuer.jwk",
+    "--claims",
+    "draft.json",
+    "--receipt",
+    "receipt.jwt",
+];
 
 /// What a run came to.
 #[derive(Debug)]
@@ -85,12 +100,63 @@ impl Project {
         project
     }
 
-    /// Signed, with `token.jwt`.
+    /// Signed, with `token.jwt`, to which Ann agreed: it lets the agent pay as well.
     pub(crate) fn granted() -> Self {
-        let project = Self::signed();
-        let token = project.mint(&[]);
+        let project = Self::asking();
+        project.write("draft.json", project.draft("payments.json"));
+        project.write("receipt.jwt", project.consent("draft.json", &json!({})));
+        let token = project.ambit(&MINT_AGREED).expect(0).out;
         project.write("token.jwt", &token);
         project
+    }
+
+    /// Signed, with a key that signs what people agree to.
+    pub(crate) fn asking() -> Self {
+        let project = Self::fresh();
+        let key = ["keygen", "-o", "keys/approve.jwk", "--kid", "approve-1"];
+        let toml = ["--toml", "--iss", "https://approve.example"];
+        let table = project.ambit(&[&key[..], &toml].concat()).expect(0).out;
+        let table = table.replace("\"cap+jwt\"", "\"approval-receipt+jwt\"");
+        let project_file = project.read("ambit.toml");
+        project.write("ambit.toml", format!("{project_file}\n{table}"));
+        for command in [
+            &["build", ".", "-o", "policy.wasm"][..],
+            &["sign", "policy.wasm", "--key", "keys/module.jwk"],
+        ] {
+            project.ambit(command).expect(0);
+        }
+        project
+    }
+
+    /// The claims that a person is asked to agree to.
+    pub(crate) fn draft(&self, claims: &str) -> String {
+        let mut arguments = vec!["mint", "--module", "policy.wasm"];
+        arguments.extend(["--key", "keys/issuer.jwk", "--draft"]);
+        arguments.extend(["--holder", "keys/agent.pub.jwk", "--claims", claims]);
+        self.ambit(&arguments).expect(0).out
+    }
+
+    /// Ann's yes to a draft, with changes.
+    pub(crate) fn consent(&self, draft: &str, patch: &Value) -> String {
+        let describe = ["describe", "--module", "policy.wasm", "--json", draft];
+        let shown: Value = serde_json::from_str(&self.ambit(&describe).expect(0).out).unwrap();
+        let claims: Value = serde_json::from_str(&self.read(draft)).unwrap();
+        let iat = claims["iat"].as_i64().unwrap();
+        let mut receipt = json!({
+            "iss": "https://approve.example", "aud": claims["iss"], "jti": "yes-1", "iat": iat,
+            "exp": iat + 300, "sub": "user:ann", "decision": "approved", "kind": "grant",
+            "risk_tier": shown["risk_tier"], "binding_s256": shown["binding_s256"],
+            "display": {"text_s256": shown["text_s256"], "locale": "en", "renderer": shown["renderer"]},
+        });
+        for (name, value) in patch.as_object().unwrap() {
+            receipt[name] = value.clone();
+        }
+        let header = json!({"alg": "Ed25519", "typ": "approval-receipt+jwt", "kid": "approve-1"});
+        let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
+        let input = format!("{}.{}", encode(&header), encode(&receipt));
+        let key = ambit_compiler::keys::load(&self.path("keys/approve.jwk")).unwrap();
+        let signature = base64url::encode(&key.sign(input.as_bytes()));
+        format!("{input}.{signature}")
     }
 
     pub(crate) fn mint(&self, more: &[&str]) -> String {

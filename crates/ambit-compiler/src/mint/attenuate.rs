@@ -8,6 +8,7 @@ use ambit_token::PublicKey;
 use ambit_token::jwk::THUMBPRINT_URN;
 use serde_json::{Map, Value};
 
+use super::consent::Consent;
 use super::root::{check_fit, check_form};
 use super::{Draft, Filler, read_claims};
 use crate::encoding::{base64url, from_base64url, sha256};
@@ -75,11 +76,13 @@ pub fn attenuate<'a>(
     check_holder(parent, key)?;
     fill(&mut filler, parent, parents.len(), key, options)?;
     compare(&filler, &parents)?;
+    check_audience(&filler.claims)?;
     check_entries(&filler.claims, &parents, options.bundle)?;
     Ok(Draft {
         claims: filler.claims,
         filled: filler.filled,
         exceeds: Vec::new(),
+        consent: Consent::default(),
         key,
         kid: None,
         parent: Some(chain),
@@ -167,6 +170,18 @@ fn fill(
     filler.fill("del_max_depth", || Value::from(most));
     let hash = sha256(parent.signing_input.as_bytes());
     filler.fill("par_hash", || Value::from(base64url(&hash)));
+    Ok(())
+}
+
+fn check_audience(claims: &Map<String, Value>) -> Result<(), CompileError> {
+    let audience = claims.get("aud").map(Value::to_string).unwrap_or_default();
+    let audience = Document::parse(audience.as_bytes(), Profile::Signed);
+    if audience.is_ok_and(|audience| audience.root().has_repeated_text()) {
+        return Err(CompileError::new(
+            "mint.claims",
+            "`aud` names something twice",
+        ));
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use ambit_token::PublicKey;
 use serde_json::{Map, Value, json};
 
 pub use attenuate::{AttenuateOptions, attenuate};
+pub use consent::Use;
 pub use root::{RootOptions, root};
 
 use crate::encoding::base64url;
@@ -28,6 +29,7 @@ pub struct Draft<'a> {
     claims: Map<String, Value>,
     filled: Vec<&'static str>,
     exceeds: Vec<String>,
+    consent: consent::Consent,
     key: &'a SecretKey,
     /// The `kid` of a root's header.
     kid: Option<&'a str>,
@@ -56,12 +58,57 @@ impl Draft<'_> {
         &self.exceeds
     }
 
+    /// Whose consent the draft lacks (`mint.consent`), where the manifest asks for one and no receipt
+    /// proves it. Such a draft is there to be read, and is not signed.
+    #[must_use]
+    pub const fn missing_consent(&self) -> Option<&CompileError> {
+        self.consent.missing.as_ref()
+    }
+
+    /// Whether the evaluator would take the chain.
+    ///
+    /// # Errors
+    ///
+    /// The evaluator's reason code and detail when it would refuse it.
+    pub fn check(&self) -> Result<(), CompileError> {
+        self.chain().map(drop)
+    }
+
     /// Signs the block and verifies the chain as the evaluator would.
     ///
     /// # Errors
     ///
-    /// The evaluator's reason code and detail when it would refuse the chain.
+    /// The evaluator's reason code and detail when it would refuse the chain; `mint.consent`;
+    /// `mint.once` for a root that people consented to, which [`Self::sign_once`] signs.
     pub fn sign(&self) -> Result<String, CompileError> {
+        self.sign_once(|_| {
+            let message = "a grant receipt makes one token: `sign_once` remembers that it did";
+            Err(CompileError::new("mint.once", message))
+        })
+    }
+
+    /// Signs the block, verifies the chain as the evaluator would, and gives it away only after
+    /// `use_up` has remembered, for good, all that it uses up; `use_up` refuses if one of them was
+    /// used before, and remembers none of them then. It is not called where nothing is used up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::sign`], and those of `use_up`.
+    pub fn sign_once(
+        &self,
+        use_up: impl FnOnce(&[Use]) -> Result<(), CompileError>,
+    ) -> Result<String, CompileError> {
+        let chain = self.chain()?;
+        if let Some(missing) = &self.consent.missing {
+            return Err(missing.clone());
+        }
+        if !self.consent.uses.is_empty() {
+            use_up(&self.consent.uses)?;
+        }
+        Ok(chain)
+    }
+
+    fn chain(&self) -> Result<String, CompileError> {
         let header = match self.kid {
             Some(kid) => json!({"alg": self.key.alg(), "typ": "cap+jwt", "kid": kid}),
             None => json!({"alg": self.key.public().alg(), "typ": "cap+jwt"}),

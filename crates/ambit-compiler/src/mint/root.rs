@@ -2,7 +2,7 @@
 
 use ambit_core::capability::{Place, well_formed};
 use ambit_core::json::{Document, Json, Profile};
-use ambit_policy::{Bundle, Manifest};
+use ambit_policy::{Bundle, Manifest, overlaps};
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
@@ -25,7 +25,8 @@ pub struct RootOptions<'a> {
     pub kid: Option<&'a str>,
     /// Whether to bind the token to this policy, when the claims have no `policy`.
     pub bind_policy: bool,
-    /// Receipts of kind `grant`: with any, each must be a person's yes to exactly this token.
+    /// Receipts of kind `grant`, each a person's yes to exactly this token: needed where the manifest
+    /// asks for consent. Each makes one token ([`Draft::sign_once`]).
     pub receipts: &'a [String],
     /// A JSON array of the capabilities that the person was told to have granted before, where the
     /// difference was shown.
@@ -46,8 +47,9 @@ pub struct RootOptions<'a> {
 /// `mint.audience` for one with limits in a token for several audiences;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
 /// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
-/// `approval.…` for one that is no yes to exactly these claims, and `describe.…` when they have no
-/// text that could be consented to.
+/// `approval.…` for one that is no yes to exactly these claims, `describe.…` when they have no
+/// text that could be consented to, and `mint.consent` for a capability that lacks a yes. Without
+/// receipts there is a draft, for people to read, that [`Draft::sign`] does not sign.
 pub fn root<'a>(
     claims: &str,
     key: &'a SecretKey,
@@ -62,18 +64,17 @@ pub fn root<'a>(
     }
     let kid = options.kid.unwrap_or_else(|| key.kid());
     let mut filled = fill(claims, key, kid, bundle, options)?;
-    if !options.receipts.is_empty() {
-        consent::check(&mut filled, bundle, options)?;
-    }
     let text = Value::Object(filled.claims.clone()).to_string();
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| CompileError::new("mint.claims", format!("claims: {error}")))?;
     check_policy(document.root(), bundle)?;
     let exceeds = check_entries(document.root(), bundle)?;
+    let consent = consent::judge(&mut filled, document.root(), bundle, options)?;
     Ok(Draft {
         claims: filled.claims,
         filled: filled.filled,
         exceeds,
+        consent,
         key,
         kid: Some(kid),
         parent: None,
@@ -217,13 +218,7 @@ fn check_approvers(
     sub: Option<Json<'_>>,
     manifest: Manifest<'_>,
 ) -> Result<(), CompileError> {
-    let shared = |known: &Json<'_>, list| {
-        texts(*known, list).any(|one| texts(entry, list).any(|other| one == other))
-    };
-    let covering = manifest
-        .capabilities()
-        .filter(|known| shared(known, "actions") && overlaps(*known, entry));
-    let named: Vec<&str> = covering.flat_map(approvers).collect();
+    let named: Vec<&str> = manifest.beside(entry).flat_map(approvers).collect();
     let sub = sub.and_then(Json::as_str);
     let stranger = approvers(entry).find(|one| Some(*one) != sub && !named.contains(one));
     let Some(stranger) = stranger else {
@@ -335,22 +330,4 @@ fn beyond(entry: Json<'_>, manifest: Manifest<'_>, out: &mut Vec<String>) {
 fn texts<'a>(entry: Json<'a>, list: &str) -> impl Iterator<Item = &'a str> {
     let list = entry.get(list).map(Json::elements);
     list.into_iter().flatten().filter_map(Json::as_str)
-}
-
-/// Whether there is something that both entries reach.
-fn overlaps(known: Json<'_>, entry: Json<'_>) -> bool {
-    let lists = ["locations", "datatypes"].iter().all(|list| {
-        let both = known.get(list).is_some() && entry.get(list).is_some();
-        !both || texts(known, list).any(|one| texts(entry, list).any(|other| other == one))
-    });
-    let identifier = |entry: Json<'_>| {
-        entry
-            .get("identifier")
-            .map(|one| one.as_str().map(str::to_owned))
-    };
-    let same = match (identifier(known), identifier(entry)) {
-        (Some(known), Some(entry)) => known == entry,
-        _ => true,
-    };
-    lists && same
 }

@@ -1,8 +1,12 @@
 //! A token that a person consented to: the receipt is bound to exactly its claims and to the text
 //! that was shown.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use ambit_advice::describe;
 use ambit_compiler::CompileError;
+use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint::{RootOptions, root};
 use ambit_policy::Bundle;
 use ambit_token::base64url;
@@ -94,8 +98,130 @@ fn mint(
         ..RootOptions::default()
     };
     let draft = root(&claims.to_string(), &key, bundle, &options)?;
-    draft.sign()?;
+    draft.sign_once(|_| Ok(()))?;
     Ok(serde_json::from_str(&draft.claims()).unwrap())
+}
+
+/// A token with the consent of its subject, where the manifest asks for one.
+pub(crate) fn agreed(
+    claims: &str,
+    key: &SecretKey,
+    bundle: &Bundle<'_>,
+    options: &RootOptions<'_>,
+) -> Result<String, CompileError> {
+    let draft = root(claims, key, bundle, options)?;
+    draft.check()?;
+    if draft.missing_consent().is_none() {
+        return draft.sign();
+    }
+    let claims = draft.claims();
+    let shown = shown(bundle, &serde_json::from_str(&claims).unwrap(), None);
+    let receipts = [signed(&yes(&shown))];
+    let options = RootOptions {
+        holder: None,
+        receipts: &receipts,
+        ..*options
+    };
+    root(&claims, key, bundle, &options)?.sign_once(|_| Ok(()))
+}
+
+#[test]
+fn nothing_is_minted_without_the_consent_that_the_manifest_asks_for() {
+    let bytes = bundle();
+    let bundle = Bundle::verify(&bytes).unwrap();
+    let key = key(0, "broker-1");
+    let options = RootOptions {
+        now: NOW,
+        ..RootOptions::default()
+    };
+    let draft = root(&claims().to_string(), &key, &bundle, &options).unwrap();
+    // There is something to read, and nothing to use.
+    draft.check().unwrap();
+    assert_eq!(draft.sign().unwrap_err().code, "mint.consent");
+    let error = draft
+        .sign_once(|_| panic!("nothing is used up"))
+        .unwrap_err();
+    for words in ["[0]", "`email`", "`user:8f1c2d`"] {
+        assert!(error.message.contains(words), "{error}");
+    }
+    // The yes to one capability is not one to another that somebody else must agree to, and who is
+    // named for the one says nothing about the other.
+    let mut both = claims();
+    let refund = json!({
+        "type": "ambit_capability", "actions": ["refund"], "privileges": ["propose"],
+        "datatypes": ["Invoice"], "purpose": "contract-renewal",
+        "constraints": {"amount": {"constraint_type": "range", "min": 1, "max": 100}, "currency": {"constraint_type": "exact", "value": "EUR"}},
+    });
+    both["authorization_details"]
+        .as_array_mut()
+        .unwrap()
+        .push(refund);
+    let by = |sub: &str| {
+        let mut receipt = yes(&shown(&bundle, &both, None));
+        receipt["sub"] = sub.into();
+        mint(&bundle, &both, &[signed(&receipt)], None)
+    };
+    by("user:8f1c2d").unwrap();
+    let error = by("user:ann").unwrap_err();
+    assert_eq!(error.code, "mint.consent");
+    assert!(error.message.contains("[0]"), "{error}");
+    both["authorization_details"]
+        .as_array_mut()
+        .unwrap()
+        .remove(0);
+    let mut receipt = yes(&shown(&bundle, &both, None));
+    receipt["sub"] = "user:ben".into();
+    mint(&bundle, &both, &[signed(&receipt)], None).unwrap();
+}
+
+#[test]
+fn a_receipt_makes_one_token() {
+    let bytes = bundle();
+    let bundle = Bundle::verify(&bytes).unwrap();
+    let key = key(0, "broker-1");
+    let used = RefCell::new(BTreeSet::new());
+    let mint = |claims: &Value, receipt: &Value| {
+        let receipts = [signed(receipt)];
+        let options = RootOptions {
+            now: NOW,
+            receipts: &receipts,
+            ..RootOptions::default()
+        };
+        let draft = root(&claims.to_string(), &key, &bundle, &options).unwrap();
+        assert_eq!(draft.sign().unwrap_err().code, "mint.once");
+        let made = draft.sign_once(|uses| {
+            let mut used = used.borrow_mut();
+            let all: Vec<String> = uses.iter().map(|one| one.key.clone()).collect();
+            if all.iter().any(|one| used.contains(one)) {
+                return Err(CompileError {
+                    code: "approval.used",
+                    message: "used".to_owned(),
+                });
+            }
+            // As long as the receipt is good, and the grant as long as its token could be made.
+            let until: Vec<i64> = uses.iter().map(|one| one.until).collect();
+            assert_eq!(until, [NOW + 60, claims["exp"].as_i64().unwrap()]);
+            used.extend(all);
+            Ok(())
+        });
+        made.map_err(|error| error.code)
+    };
+    let good = yes(&shown(&bundle, &claims(), None));
+    mint(&claims(), &good).unwrap();
+    assert_eq!(mint(&claims(), &good), Err("approval.used"));
+    let mut again = good.clone();
+    again["jti"] = "receipt-2".into();
+    assert_eq!(mint(&claims(), &again), Err("approval.used"));
+    let mut later = claims();
+    later["exp"] = (NOW + 601).into();
+    let mut another = yes(&shown(&bundle, &later, None));
+    assert_eq!(
+        mint(&later, &another),
+        Err("approval.used"),
+        "its `jti` was used"
+    );
+    another["jti"] = "receipt-3".into();
+    mint(&later, &another).unwrap();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tokens: minted, narrowed, and refused where the evaluator would refuse them.
 
 use crate::common::{ISSUED, bundle, key};
+use crate::consent::agreed;
 use ambit_compiler::CompileError;
 use ambit_compiler::mint::{AttenuateOptions, Draft, RootOptions, attenuate, root};
 use ambit_policy::Bundle;
@@ -32,13 +33,13 @@ fn mint(claims: &Value, change: impl FnOnce(&mut RootOptions<'_>)) -> Result<Str
     let mut options = RootOptions {
         now: NOW,
         life: Some(600),
-        holder: Some(crate::common::key(1, "holder").public()),
+        holder: Some(crate::common::key(2, "holder").public()),
         kid: None,
         bind_policy: true,
         ..RootOptions::default()
     };
     change(&mut options);
-    root(&claims.to_string(), &key, &bundle, &options)?.sign()
+    agreed(&claims.to_string(), &key, &bundle, &options)
 }
 
 fn payload(chain: &str) -> Value {
@@ -55,11 +56,16 @@ fn what_is_missing_is_filled_in_and_said() {
     let options = RootOptions {
         now: NOW,
         life: Some(600),
-        holder: Some(crate::common::key(1, "holder").public()),
+        holder: Some(crate::common::key(2, "holder").public()),
         bind_policy: true,
         ..RootOptions::default()
     };
-    let draft: Draft<'_> = root(&claims().to_string(), &key, &bundle, &options).unwrap();
+    let mut claims = claims();
+    claims["authorization_details"] = json!([{
+        "type": "ambit_capability", "actions": ["read invoice"], "privileges": ["observe"],
+        "datatypes": ["Invoice"], "purpose": "contract-renewal",
+    }]);
+    let draft: Draft<'_> = root(&claims.to_string(), &key, &bundle, &options).unwrap();
     let filled = ["iss", "iat", "exp", "jti", "cnf", "policy", "del_depth"];
     assert_eq!(draft.filled(), filled);
     assert!(draft.exceeds().is_empty());
@@ -147,7 +153,7 @@ fn options_are_not_guessed() {
         "policy.expired"
     );
     let mut twice = claims();
-    twice["cnf"] = json!({"jwk": key(1, "holder").public_jwk()});
+    twice["cnf"] = json!({"jwk": key(2, "holder").public_jwk()});
     assert_eq!(mint(&twice, |_| ()).unwrap_err().code, "mint.holder");
 }
 
@@ -161,7 +167,7 @@ fn what_exceeds_the_manifest_is_said() {
     let options = RootOptions {
         now: NOW,
         life: Some(600),
-        holder: Some(crate::common::key(1, "holder").public()),
+        holder: Some(crate::common::key(2, "holder").public()),
         ..RootOptions::default()
     };
     let draft = root(&claims.to_string(), &key, &bundle, &options).unwrap();
@@ -180,13 +186,13 @@ fn narrowed() -> Value {
 #[test]
 fn a_holder_narrows_what_it_holds() {
     let chain = mint(&claims(), |_| ()).unwrap();
-    let (bytes, holder) = (bundle(), key(1, "holder"));
+    let (bytes, holder) = (bundle(), key(2, "holder"));
     let bundle = Bundle::verify(&bytes).unwrap();
     for bundle in [None, Some(&bundle)] {
         let options = AttenuateOptions {
             now: NOW + 10,
             life: Some(7200),
-            holder: Some(key(2, "next").public()),
+            holder: Some(key(1, "next").public()),
             bundle,
         };
         let draft = attenuate(&chain, &holder, &narrowed().to_string(), &options).unwrap();
@@ -199,7 +205,7 @@ fn a_holder_narrows_what_it_holds() {
             (&json!(1), &json!(1))
         );
         // The root may be passed on once.
-        let third = key(2, "next");
+        let third = key(1, "next");
         let next = attenuate(&longer, &third, &narrowed().to_string(), &options);
         assert_eq!(next.map(drop).unwrap_err().code, "chain.depth");
     }
@@ -208,10 +214,10 @@ fn a_holder_narrows_what_it_holds() {
 #[test]
 fn what_does_not_narrow_is_refused() {
     let chain = mint(&claims(), |_| ()).unwrap();
-    let holder = key(1, "holder");
+    let holder = key(2, "holder");
     let options = AttenuateOptions {
         now: NOW,
-        holder: Some(key(2, "next").public()),
+        holder: Some(key(1, "next").public()),
         ..AttenuateOptions::default()
     };
     let refused = |chain: &str, change: &dyn Fn(&mut Value)| {
@@ -231,6 +237,8 @@ fn what_does_not_narrow_is_refused() {
     assert_eq!(set("sub", json!("user:other")), "mint.claims");
     assert_eq!(set("par_hash", json!("AA")), "mint.claims");
     assert_eq!(set("aud", json!([])), "token.claim_aud");
+    let mail = "https://mail.acme.example";
+    assert_eq!(set("aud", json!([mail, mail])), "mint.claims");
     assert_eq!(
         set(
             "authorization_details",
@@ -239,7 +247,7 @@ fn what_does_not_narrow_is_refused() {
         "mint.entry"
     );
     assert_eq!(refused("a.b", &|_| ()), "token.format");
-    let other = key(2, "other");
+    let other = key(1, "other");
     let stolen = attenuate(&chain, &other, &narrowed().to_string(), &options);
     assert_eq!(stolen.map(drop).unwrap_err().code, "mint.holder");
 }
