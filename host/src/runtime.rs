@@ -25,7 +25,7 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
 const FACTOR: usize = 4;
 /// Bytes of the guest's stack and data.
 const CODE_BYTES: usize = 1024 * 1024;
-/// Bytes kept mapped when an instance's memory is recycled, as CRAFT measured it.
+/// Bytes kept mapped when an instance's memory is recycled: what a call touches.
 const KEEP_RESIDENT: usize = 256 * 1024;
 /// Elements of a module's tables. The guest's only table holds some 20 functions.
 pub(crate) const TABLE_ELEMENTS: usize = 10_000;

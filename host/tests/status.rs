@@ -418,9 +418,9 @@ fn a_list_does_not_go_back_when_the_process_ends_or_the_list_was_dropped() {
     let mut answers = VecDeque::from(answers);
     answers.push_back(of(1, NOW - 11));
     let lists = Server::of(answers.make_contiguous()).lists();
-    for number in 1..=70 {
+    for number in 1..=70_i64 {
         let uri = format!("https://status.example/lists/{number}");
-        let kept = lists.look_up(&uri, 0, NOW + i64::try_from(number).unwrap() / 10);
+        let kept = lists.look_up(&uri, 0, NOW + number / 10);
         assert!(kept.is_ok(), "{number}");
     }
     assert_eq!(value(&lists, 0, NOW + 8), Err("status.rollback"));

@@ -26,7 +26,7 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The action digest of TOKEN.md, computed here on its own.
+    /// The action digest of docs/token.md, computed here on its own.
     #[must_use]
     pub fn call(&self) -> String {
         let evaluation = &self.request["evaluation"];

@@ -1,5 +1,5 @@
 //! Both ways with JOSE libraries that we did not write: npm `jose`, and `joserfc` for Python. What is
-//! JWS in TOKEN.md (each block of a chain, proofs, receipts, revocation epochs) verifies there as we
+//! JWS in docs/token.md (each block of a chain, proofs, receipts, revocation epochs) verifies there as we
 //! sign it, and decides here as they sign it, for Ed25519 and for ES256.
 //!
 //! `cargo xtask test` installs the two under `target/jose`.

@@ -54,7 +54,7 @@ fn the_holder_names_its_own_approver() {
         world.approve(&call, &spec)
     };
     let (mallory, subject) = (yes("user:mallory"), yes("user:8f1c2d"));
-    let own = call.clone().receipt(mallory.clone());
+    let own = call.clone().receipt(mallory);
     assert_eq!(world.decide(&own), "approval.required");
     assert_eq!(world.decide(&own.receipt(subject)), "allowed");
 }

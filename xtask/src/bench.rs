@@ -117,7 +117,7 @@ fn peer(folder: &Path) -> Result<std::path::PathBuf, String> {
     Ok(home.join("node_modules/@cedar-policy/cedar-wasm/nodejs/cedar_wasm.js"))
 }
 
-/// A signed module, requests with a token each, and one signature: the worked example of TOKEN.md.
+/// A signed module, requests with a token each, and one signature: the worked example of docs/token.md.
 fn prepare(folder: &Path) -> Result<(), String> {
     let template = suites().join("conformance/templates/renewal.json");
     let template = fs::read_to_string(&template)

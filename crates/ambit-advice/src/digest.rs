@@ -8,7 +8,7 @@ use ambit_evaluator::s256;
 /// Claims of a root that change from one token to the next of the same grant.
 pub(crate) const NOT_GRANTED: [&str; 5] = ["iat", "nbf", "jti", "status", "approval"];
 
-/// The grant digest of TOKEN.md: the identity of what a root grants, to which a person consents
+/// The grant digest of docs/token.md: the identity of what a root grants, to which a person consents
 /// before it is made.
 pub(crate) fn grant(claims: Json<'_>) -> String {
     const VERSION: &str = "v";

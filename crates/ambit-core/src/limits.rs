@@ -2,26 +2,26 @@
 //!
 //! `ambit.toml` may lower the ones listed in [`Limits`], never raise them.
 
-/// Bytes of a whole token chain (TOKEN.md, step 1).
+/// Bytes of a whole token chain (docs/token.md, step 1).
 pub const TOKEN_BYTES: usize = 16 * 1024;
-/// Blocks in a chain (TOKEN.md, step 1).
+/// Blocks in a chain (docs/token.md, step 1).
 pub const TOKEN_BLOCKS: usize = 5;
-/// Bytes of a request (DESIGN section 8).
+/// Bytes of a request (docs/decision.md, "Limits").
 pub const REQUEST_BYTES: usize = 256 * 1024;
-/// Nesting of arrays and objects (DESIGN section 8).
+/// Nesting of arrays and objects (docs/decision.md, "Limits").
 pub const JSON_DEPTH: usize = 32;
-/// Capabilities in one block (DESIGN section 8).
+/// Capabilities in one block (docs/decision.md, "Limits").
 pub const CAPABILITIES: usize = 64;
-/// Constraints in one capability (DESIGN section 8).
+/// Constraints in one capability (docs/decision.md, "Limits").
 pub const CONSTRAINTS: usize = 32;
 /// Limits in one capability: budgets in a few currencies, and uses. A host keeps a row for each until
 /// its block ends, and a holder can make blocks offline.
 pub const BUDGETS: usize = 8;
-/// Seconds that a root may live: 24 h (TOKEN.md, `iat nbf exp jti`).
+/// Seconds that a root may live: 24 h (docs/token.md, `iat nbf exp jti`).
 pub const ROOT_LIFE_SECONDS: i64 = 24 * 60 * 60;
-/// Seconds by which a clock may run ahead (TOKEN.md, step 5).
+/// Seconds by which a clock may run ahead (docs/token.md, step 5).
 pub const CLOCK_SKEW_SECONDS: i64 = 30;
-/// Bytes of a bundle (DESIGN section 8).
+/// Bytes of a bundle (docs/decision.md, "Limits").
 pub const BUNDLE_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a module before it is read: a bundle twice (data segment and custom section), the
 /// guest's code and the signature.
@@ -34,12 +34,12 @@ pub const MONEY_DECIMALS: u32 = 9;
 pub const PROOF_BYTES: usize = 8 * 1024;
 /// Bytes of a proof's or receipt's `jti`: a UUID has 36.
 pub const PROOF_ID_BYTES: usize = 128;
-/// Seconds that a proof may be old (TOKEN.md, `DPoP proof`).
+/// Seconds that a proof may be old (docs/token.md, `DPoP proof`).
 pub const PROOF_WINDOW_SECONDS: i64 = 60;
-/// Seconds that a proof may be ahead (TOKEN.md, `DPoP proof`).
+/// Seconds that a proof may be ahead (docs/token.md, `DPoP proof`).
 pub const PROOF_AHEAD_SECONDS: i64 = 30;
 /// Seconds that a used proof is remembered. It could be shown again for 60 + 30 s; 30 s more for a
-/// ledger whose clock runs ahead (TOKEN.md asks for at least 90).
+/// ledger whose clock runs ahead (docs/token.md asks for at least 90).
 pub const PROOF_KEPT_SECONDS: i64 = 120;
 /// Bytes of a receipt: its claims need about 1 KiB, a signature object as much again.
 pub const RECEIPT_BYTES: usize = 8 * 1024;
@@ -68,7 +68,7 @@ pub const SIGNATURES: u64 = 30;
 #[expect(clippy::as_conversions, reason = "constants, which are widened")]
 pub const CALL_WORK: u64 =
     STEPS as u64 * STEP_WORK + REQUEST_BYTES as u64 * BYTE_WORK + SIGNATURES * SIGNATURE_WORK;
-/// Bytes of memory that a call may need beside the bundle (DESIGN section 8).
+/// Bytes of memory that a call may need beside the bundle (docs/decision.md, "Limits").
 pub const CALL_BYTES: usize = 16 * 1024 * 1024;
 /// Steps that a judgement of a call as it would be costs beside its own: what the policies do before
 /// they count.
@@ -93,7 +93,7 @@ pub const CONSENT_TEXT_BYTES: usize = 32 * 1024;
 pub const CALL_TEXT_BYTES: usize = 64 * 1024;
 /// Actions named as not granted; of more, the number is said.
 pub const CONSENT_NOT_GRANTED: usize = 8;
-/// Deepest delegation that a root may allow (TOKEN.md, `del_max_depth`).
+/// Deepest delegation that a root may allow (docs/token.md, `del_max_depth`).
 pub const DELEGATION_DEPTH: i64 = 4;
 
 /// The bounds that a project may lower in `[limits]` of `ambit.toml`.

@@ -179,7 +179,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The first matching entry whose every limit has room for this charge (TOKEN.md, step 7).
+    /// The first matching entry whose every limit has room for this charge (docs/token.md, step 7).
     fn select<'s>(&self, steps: &Steps, ask: &Ask<'s>) -> Result<Selected<'a>, Miss<'s>>
     where
         'a: 's,

@@ -42,7 +42,7 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
     })
 }
 
-/// TOKEN.md, steps 1 to 5.
+/// docs/token.md, steps 1 to 5.
 pub(crate) fn verify<'t>(
     keys: &'t BundleKeys<'t>,
     token: &'t UnverifiedToken<'t>,

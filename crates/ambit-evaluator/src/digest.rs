@@ -14,7 +14,7 @@ pub fn s256(bytes: &[u8]) -> String {
     base64url::encode(&Sha256::digest(bytes))
 }
 
-/// The action digest of TOKEN.md: the identity of exactly this call, which people approve.
+/// The action digest of docs/token.md: the identity of exactly this call, which people approve.
 pub(crate) fn action(case: &Case<'_>) -> String {
     let root = case.token.root();
     let mut out = Writer::with_capacity(1024);

@@ -166,7 +166,7 @@ fn write_charge(charge: &Charge, out: &mut Writer) {
     });
 }
 
-/// Seconds that a status may be old (TOKEN.md): 300 for high and critical risk, 3600 otherwise.
+/// Seconds that a status may be old (docs/token.md): 300 for high and critical risk, 3600 otherwise.
 pub(crate) fn status_max_age(case: &Case<'_>) -> i64 {
     let action = case.bundle.action(case.request.action);
     match action.map_or("critical", |action| action.risk(case.request.power)) {

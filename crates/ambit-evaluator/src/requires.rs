@@ -13,7 +13,7 @@ use crate::denial::Denial;
 use crate::display;
 use crate::remedy::{self, Approval, Remedy};
 
-/// What the selected entries require together (TOKEN.md, "Who may say yes"): each demand is met by
+/// What the selected entries require together (docs/token.md, "Who may say yes"): each demand is met by
 /// itself, by the people whom its own entry names.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {

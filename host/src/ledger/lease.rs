@@ -14,7 +14,7 @@ use crate::signer::Signer;
 const TYP: &str = "ambit-lease+jwt";
 /// Bytes of a lease: a key, two names and a few numbers.
 const LEASE_BYTES: usize = 8 * 1024;
-/// Seconds by which the lender's clock may run ahead (TOKEN.md step 5).
+/// Seconds by which the lender's clock may run ahead (docs/token.md step 5).
 const SKEW_SECONDS: i64 = ambit_core::limits::CLOCK_SKEW_SECONDS;
 
 /// A part of a budget that one edge may spend by itself. Made by [`lend()`] and [`LeaseIssuer::verify`].

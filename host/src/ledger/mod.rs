@@ -25,7 +25,7 @@ pub const KEY_BYTES: usize = 1024;
 /// Charges of one call: the limits of one entry in each of 5 blocks, a proof and receipts are far
 /// below.
 pub const CHARGES: usize = 1024;
-/// Seconds for which something is kept beyond its end: twice the skew of clocks (TOKEN.md step 5).
+/// Seconds for which something is kept beyond its end: twice the skew of clocks (docs/token.md step 5).
 pub const GRACE_SECONDS: i64 = 60;
 
 /// One amount to be taken from one budget.

@@ -33,7 +33,7 @@ pub use list::{LIST_BYTES, StatusList};
 pub use token::TOKEN_BYTES as STATUS_TOKEN_BYTES;
 use token::VerifiedList;
 
-/// Seconds that a list is kept when it names no `ttl`, and the most: TOKEN.md refuses a status of
+/// Seconds that a list is kept when it names no `ttl`, and the most: docs/token.md refuses a status of
 /// more than 300 s for high risk.
 const KEEP_SECONDS: i64 = 300;
 /// Seconds until a list that could not be fetched is tried again.

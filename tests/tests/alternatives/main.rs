@@ -472,10 +472,10 @@ fn approved(
     if code == "allowed" || alternatives.iter().any(only_approvals) {
         return Ok(());
     }
-    for one in 0..LEADS.len() {
-        for two in one..LEADS.len() {
+    for (at, one) in LEADS.iter().enumerate() {
+        for two in LEADS.iter().skip(at) {
             let mut after = situation.clone();
-            let people = [LEADS[one], LEADS[two]].map(str::to_owned);
+            let people = [*one, *two].map(str::to_owned);
             after.approvers.extend(people);
             after.approvers.sort();
             after.approvers.dedup();

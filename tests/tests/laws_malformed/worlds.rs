@@ -83,7 +83,7 @@ impl World {
             ],
             bundle: Some(json!({
                 "possession": "required",
-                "manifests": {"renewal-bot": {"capabilities": [manifest.clone()]}},
+                "manifests": {"renewal-bot": {"capabilities": [manifest]}},
             })),
         });
         let mut world = Self {
@@ -191,6 +191,7 @@ impl World {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of objects")]
 fn parts(second: bool, holders: [&'static str; 2]) -> Vec<Part> {
     let key = |name: &str| named(name).unwrap_or_else(|why| panic!("{why}"));
     let alg = |name: &str| key(name).alg();

@@ -151,7 +151,7 @@ fn policies_are_paid_for() {
                     ];
                     let fits =
                         |name: &&str| chosen.contains(&format!("resource.{name}")) && has(name);
-                    if members.iter().any(|name| fits(name)) || rounds % 2 == 1 {
+                    if members.iter().any(fits) || rounds % 2 == 1 {
                         break;
                     }
                 } else {

@@ -1,4 +1,4 @@
-//! Token chains: verification (TOKEN steps 1-5), audience and entry matching (step 6).
+//! Token chains: verification (docs/token.md, section 6), audience and entry matching (step 6).
 
 use alloc::format;
 use alloc::string::{String, ToString as _};

@@ -1,4 +1,4 @@
-//! What a task may do, as capabilities: the rule behind the verdicts (SOURCE.md), in TOKEN's form.
+//! What a task may do, as capabilities: the rule behind the verdicts (SOURCE.md), in the token's form.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Capability chains: verification and entry matching (TOKEN steps 1-6).
+//! Capability chains: verification and entry matching (docs/token.md, section 6).
 
 use ambit_core::Reason;
 use ambit_token::vector_name_means;

@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "token.claim_unknown",
-        "a block carries a claim that TOKEN.md does not know",
+        "a block carries a claim that the token format does not have: `docs/token.md`, section 2, lists them",
         "remove the claim: what the evaluator does not understand, it cannot enforce",
     ),
     (

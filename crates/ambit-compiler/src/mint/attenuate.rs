@@ -185,7 +185,7 @@ fn check_audience(claims: &Map<String, Value>) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// What binds a block to the chain before it (TOKEN.md, step 5).
+/// What binds a block to the chain before it (docs/token.md, step 5).
 fn compare(filler: &Filler, parents: &[Parent<'_>]) -> Result<(), CompileError> {
     let parent = parents.last().ok_or_else(no_chain)?;
     let depth = i64::try_from(parents.len()).unwrap_or(i64::MAX);

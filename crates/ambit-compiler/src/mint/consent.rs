@@ -33,7 +33,7 @@ pub(super) struct Consent {
 }
 
 /// Checks every receipt against the claims as they will be signed. The token then says where its
-/// approval came from (TOKEN.md, `approval`), unless the claims already do.
+/// approval came from (docs/token.md, `approval`), unless the claims already do.
 pub(super) fn judge(
     filler: &mut Filler,
     claims: Json<'_>,

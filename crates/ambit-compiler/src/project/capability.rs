@@ -1,4 +1,4 @@
-//! One `[[capabilities]]` of a manifest: TOKEN's entry form, and `consent`.
+//! One `[[capabilities]]` of a manifest: the token's entry form, and `consent`.
 
 use ambit_core::capability::{Place, well_formed};
 use ambit_core::json::{Document, Profile};
@@ -81,7 +81,7 @@ fn finished(file: File<'_>, place: core::ops::Range<usize>, entry: Map<String, J
             "project.capability",
             place,
             "the capability is malformed, so it would never match",
-            "compare it with the table of claims in TOKEN.md",
+            "compare it with `docs/token.md`, section 3",
         );
     }
     entry

@@ -1,4 +1,4 @@
-//! Constraints in a manifest: the same table as TOKEN.md's, but with the fault pointed at.
+//! Constraints in a manifest: the same table as docs/token.md's, but with the fault pointed at.
 
 use ambit_core::json::{Document, Profile};
 use serde_json::{Map, Value as Json};

@@ -60,7 +60,7 @@ const ENDS: Members = &[("min", Shape::Integer), ("max", Shape::Integer)];
 const VALUES: Members = &[("values", Shape::Values)];
 const URL: Members = &[("schemes", Shape::Texts), ("hosts", Shape::Texts)];
 
-/// The kinds of TOKEN.md. `ambit_core::constraint::well_formed` has the last word on each; this
+/// The kinds of docs/token.md. `ambit_core::constraint::well_formed` has the last word on each; this
 /// says what is wrong and where.
 #[rustfmt::skip]
 pub(super) const KINDS: &[Kind] = &[

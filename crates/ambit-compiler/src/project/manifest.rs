@@ -20,7 +20,7 @@ pub(crate) struct Manifest {
     /// The powers of an agent that no longer runs as it was granted.
     pub(crate) drift_powers: Option<Vec<String>>,
     pub(crate) max_depth: i64,
-    /// In TOKEN's entry form, with `consent`.
+    /// In the token's entry form, with `consent`.
     pub(crate) capabilities: Vec<Json>,
 }
 

@@ -42,7 +42,7 @@ fn claims() -> Value {
     })
 }
 
-/// The grant digest of TOKEN.md, computed here on its own.
+/// The grant digest of docs/token.md, computed here on its own.
 fn grant_digest(claims: &Value) -> String {
     let mut grant = claims.clone();
     grant["v"] = "ambit-grant-1".into();

@@ -1,5 +1,5 @@
 //! Capabilities: the entries of `authorization_details` and of manifests, matched against what is
-//! asked (TOKEN.md, "Claims" and verification steps 6 and 7).
+//! asked (docs/token.md, "Claims" and verification steps 6 and 7).
 //!
 //! Limits, logins and approvals that an entry names are not judged here: a match only says that
 //! the entry speaks of this action, on this, for this purpose, in these bounds.
@@ -28,7 +28,7 @@ pub struct Ask<'a> {
     /// How far it is to go.
     pub power: Power,
     /// Whether receipts are given with the request: then an entry that holds `propose` matches
-    /// `execute` too (TOKEN.md, "Draft, propose, execute"). The receipts are judged by step 7.
+    /// `execute` too (docs/token.md, "Draft, propose, execute"). The receipts are judged by step 7.
     pub approved: bool,
     /// Where: the resource server's location.
     pub location: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! The kinds of TOKEN.md's table: their names, their members, the types of arguments that they bound,
+//! The kinds of docs/token.md's table: their names, their members, the types of arguments that they bound,
 //! their reasons.
 
 use super::declared::class::{ADDRESS, ANY, INTEGER, JSON, LIST, SCALAR, TEXT, TEXTUAL};

@@ -1,4 +1,4 @@
-//! Bounds on arguments: the table "Constraints" of TOKEN.md.
+//! Bounds on arguments: the table "Constraints" of docs/token.md.
 //!
 //! A constraint is matched where it stands, in the token's or the bundle's JSON, against the
 //! argument where it stands in the request's: no intermediate form, so nothing to get out of step.
@@ -62,7 +62,7 @@ pub enum Unit<'a> {
     Named(&'a str),
 }
 
-/// Whether `spec` is a constraint as TOKEN.md writes them, at every depth: known kind and members,
+/// Whether `spec` is a constraint as docs/token.md writes them, at every depth: known kind and members,
 /// right types, no empty list, ends in order, root and ranges in normal form.
 ///
 /// ```

@@ -80,7 +80,7 @@ const ROOT_MAY: (ClaimNeed, ClaimNeed) = (Optional, Refused(Reason::ChainDerived
 const ROOT_DERIVED_MAY: (ClaimNeed, ClaimNeed) = (Required, Optional);
 const DERIVED: (ClaimNeed, ClaimNeed) = (Refused(Reason::ChainParHash), Required);
 
-/// The claims of a block (TOKEN.md, "Claims"), in the order in which the faults of one block are
+/// The claims of a block (docs/token.md, "Claims"), in the order in which the faults of one block are
 /// reported.
 #[rustfmt::skip]
 pub static CLAIMS: [Claim; 23] = [

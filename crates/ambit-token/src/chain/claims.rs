@@ -1,4 +1,4 @@
-//! The claims of a block, checked against the table of TOKEN.md ([`CLAIMS`]).
+//! The claims of a block, checked against the table of docs/token.md ([`CLAIMS`]).
 
 use ambit_core::Reason;
 use ambit_core::grammar::{CLAIMS, Claim, ClaimNeed};

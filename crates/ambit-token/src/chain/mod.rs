@@ -1,6 +1,6 @@
 //! The capability chain: 1 to 5 JWS compact blocks joined by `~`.
 //!
-//! [`UnverifiedToken::verify`] is TOKEN.md's "Verification, in order", steps 1 to 5: the blocks one
+//! [`UnverifiedToken::verify`] is docs/token.md's "Verification", steps 1 to 5: the blocks one
 //! after the other, in each block the steps one after the other, the first fault is the reason.
 //! Step 6 (audience and entries) needs a request and is the evaluator's.
 

@@ -10,7 +10,7 @@ use crate::key::PublicKey;
 use crate::keys::{About, IssuerKey};
 use crate::sha256;
 
-/// A chain that passed TOKEN.md's steps 1 to 5. Made only by
+/// A chain that passed docs/token.md's steps 1 to 5. Made only by
 /// [`UnverifiedToken::verify`](crate::UnverifiedToken::verify).
 #[derive(Debug)]
 pub struct VerifiedToken<'a> {
@@ -146,7 +146,7 @@ impl<'a> VerifiedToken<'a> {
     }
 
     /// Whether the issuer key may sign a token for the root's person, tenant and agent class that is
-    /// used for this audience, at this risk, for these actions (TOKEN.md, step 2; else `key.role`).
+    /// used for this audience, at this risk, for these actions (docs/token.md, step 2; else `key.role`).
     #[must_use]
     pub fn role_allows(&self, audience: &str, tier: Option<&str>, actions: &[&str]) -> bool {
         let about = About {

@@ -1,4 +1,4 @@
-//! TOKEN.md, "Verification, in order", steps 1 to 5.
+//! docs/token.md, "Verification", steps 1 to 5.
 
 use alloc::vec::Vec;
 
@@ -24,7 +24,7 @@ impl UnverifiedToken<'_> {
     ///
     /// # Errors
     ///
-    /// [`TokenError`] with the first fault in TOKEN.md's order.
+    /// [`TokenError`] with the first fault in docs/token.md's order.
     pub fn verify<'a>(
         &'a self,
         keys: &'a dyn Keys,

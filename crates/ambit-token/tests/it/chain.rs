@@ -1,4 +1,4 @@
-//! TOKEN.md's verification: format, JSON, times, links, and the order of faults.
+//! docs/token.md's verification: format, JSON, times, links, and the order of faults.
 
 use ambit_core::Reason;
 use ambit_core::limits::Limits;
@@ -211,7 +211,7 @@ fn signatures_bind_block_and_key() {
     refused(&[blocks[1], blocks[2]].join("~"), TokenUnknownKey, 0);
 }
 
-/// When two faults apply, the earlier one of TOKEN.md's list is the reason; of two blocks, the
+/// When two faults apply, the earlier one of docs/token.md's list is the reason; of two blocks, the
 /// first.
 #[test]
 fn the_first_fault_is_the_reason() {

@@ -1,4 +1,4 @@
-//! TOKEN.md's claims table, row by row.
+//! docs/token.md's claims table, row by row.
 
 use ambit_core::Reason;
 use ambit_token::base64url;

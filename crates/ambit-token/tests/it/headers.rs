@@ -1,4 +1,4 @@
-//! TOKEN.md's step 2: headers, keys, roles.
+//! docs/token.md's step 2: headers, keys, roles.
 
 use ambit_core::Reason;
 use ambit_core::limits::Limits;

@@ -1,4 +1,4 @@
-//! DESIGN section 7: what a host refuses, and with which code.
+//! What a host refuses, and with which code.
 
 use ambit_token::dsse::Envelope;
 use ambit_token::module::ModuleErrorCode::{self, *};
