@@ -254,15 +254,13 @@ fn explain_tells_an_answer_in_words() {
     project.ambit_with(&["explain"], b"{}").expect(3);
 }
 
-/// With `--seen`, a list of epochs that was heard once must be heard again, whatever came of it.
-#[test]
-fn epochs_that_were_seen_are_remembered() {
-    let project = Project::fresh();
+/// The project, built and signed with one more key, which signs epochs.
+fn revoker(project: &Project, iss: &str) -> ambit_compiler::keys::SecretKey {
     project
         .ambit(&["keygen", "-o", "keys/revoke.jwk"])
         .expect(0);
     let key = ambit_compiler::keys::load(&project.path("keys/revoke.jwk")).unwrap();
-    let (iss, kid, x) = ("https://revoke.example", key.kid(), key.x());
+    let (kid, x) = (key.kid(), key.x());
     let row = format!(
         "\n[[keys]]\niss = \"{iss}\"\nkid = \"{kid}\"\nalg = \"Ed25519\"\nsigns = \"revocation-epochs+jwt\"\nx = \"{x}\"\n"
     );
@@ -273,6 +271,16 @@ fn epochs_that_were_seen_are_remembered() {
     project
         .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
         .expect(0);
+    key
+}
+
+/// With `--seen`, a list of epochs that was heard once must be heard again, whatever came of it.
+#[test]
+fn epochs_that_were_seen_are_remembered() {
+    let project = Project::fresh();
+    let iss = "https://revoke.example";
+    let key = revoker(&project, iss);
+    let kid = key.kid();
     project.write("token.jwt", project.mint(&[]));
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

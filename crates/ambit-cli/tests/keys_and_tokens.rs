@@ -62,8 +62,7 @@ fn a_private_key_that_others_can_read_is_refused() {
 #[test]
 fn no_private_key_is_ever_printed() {
     let project = Project::granted();
-    let private: serde_json::Value =
-        serde_json::from_str(&project.read("keys/issuer.jwk")).unwrap();
+    let private: Value = serde_json::from_str(&project.read("keys/issuer.jwk")).unwrap();
     let secret = private["d"].as_str().unwrap();
     let runs = [
         project
@@ -93,7 +92,7 @@ fn no_private_key_is_ever_printed() {
         );
     }
     assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&project.read("keys/issuer.jwk")).unwrap(),
+        serde_json::from_str::<Value>(&project.read("keys/issuer.jwk")).unwrap(),
         private
     );
 }
@@ -105,7 +104,7 @@ fn keygen_prints_the_public_key_in_three_ways() {
         .ambit(&["keygen", "-o", "a.jwk", "--kid", "a-1"])
         .expect(0)
         .out;
-    let jwk: serde_json::Value = serde_json::from_str(&jwk).unwrap();
+    let jwk: Value = serde_json::from_str(&jwk).unwrap();
     assert_eq!(jwk["kid"], "a-1");
     assert!(jwk.get("d").is_none());
     let toml = [

@@ -48,7 +48,7 @@ fn load(files: &[(&str, String)]) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
+        fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new("/"))).unwrap();
         fs::write(path, text).unwrap();
     };
     write("ambit.toml", SETTINGS);

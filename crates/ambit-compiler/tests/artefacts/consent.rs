@@ -209,7 +209,7 @@ fn a_receipt_makes_one_token() {
     let good = yes(&shown(&bundle, &claims(), None));
     mint(&claims(), &good).unwrap();
     assert_eq!(mint(&claims(), &good), Err("approval.used"));
-    let mut again = good.clone();
+    let mut again = good;
     again["jti"] = "receipt-2".into();
     assert_eq!(mint(&claims(), &again), Err("approval.used"));
     let mut later = claims();
