@@ -38,6 +38,7 @@ mod project;
 mod reader;
 mod schema;
 mod secret;
+mod sets;
 pub mod sign;
 mod suggest;
 

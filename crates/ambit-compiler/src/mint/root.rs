@@ -1,7 +1,7 @@
 //! A root: what an issuer grants.
 
 use ambit_core::capability::{Place, well_formed};
-use ambit_core::json::{Document, Json, Profile};
+use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_policy::{Bundle, Manifest, overlaps};
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{Draft, Filler, consent, read_claims};
 use crate::encoding::base64url;
 use crate::error::CompileError;
 use crate::keys::SecretKey;
-use crate::suggest;
+use crate::{sets, suggest};
 
 /// What is filled into the claims of a root.
 #[derive(Clone, Copy, Debug, Default)]
@@ -193,11 +193,29 @@ fn check_sets(entry: Json<'_>, at: usize) -> Result<(), CompileError> {
     let lists = ["actions", "privileges", "locations", "datatypes"];
     let lists = lists.map(|name| (name, entry.get(name)));
     let mut lists = lists.into_iter().chain([("requires.acr", acr)]);
-    let Some((name, _)) = lists.find(|(_, list)| list.is_some_and(Json::has_repeated_text)) else {
+    let list = lists.find(|(_, list)| list.is_some_and(Json::has_repeated_text));
+    let place = match list {
+        Some((name, _)) => Some(name.to_owned()),
+        None => repeated_value(entry),
+    };
+    let Some(place) = place else {
         return Ok(());
     };
-    let message = format!("capability {} names something twice in `{name}`", at + 1);
+    let message = format!("capability {} names something twice in `{place}`", at + 1);
     Err(CompileError::new("mint.entry", message))
+}
+
+/// The argument and the list of its constraint.
+fn repeated_value(entry: Json<'_>) -> Option<String> {
+    let constraints = entry.get("constraints").into_iter().flat_map(Json::members);
+    let repeated = |(name, constraint): (&str, Json<'_>)| {
+        let mut written = Writer::default();
+        written.json(constraint);
+        let constraint: Value = serde_json::from_str(written.as_str()).ok()?;
+        let list = sets::repeated_in(&constraint)?;
+        Some(format!("constraints.{name}.{list}"))
+    };
+    constraints.filter_map(repeated).next()
 }
 
 pub(super) fn check_form(entry: Json<'_>, at: usize, place: Place) -> Result<(), CompileError> {

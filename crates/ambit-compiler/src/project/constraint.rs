@@ -8,6 +8,7 @@ use super::kinds::{KINDS, Kind, Shape};
 use super::number;
 use crate::reader::{File, Value, kind as kind_of};
 use crate::schema::Argument;
+use crate::sets;
 use crate::suggest;
 
 /// What a constraint is for: the argument's name, and what the actions declare it as.
@@ -157,10 +158,16 @@ fn read_member(
             };
             let read = |value| read_member(file, value, name, element, target, kind);
             let elements: Vec<Option<Json>> = list.iter().map(read).collect();
-            elements
-                .into_iter()
-                .collect::<Option<Vec<Json>>>()
-                .map(Json::Array)
+            let elements: Vec<Json> = elements.into_iter().collect::<Option<_>>()?;
+            if let Some(at) = sets::repeated(&elements) {
+                file.error(
+                    "project.duplicate",
+                    list.get(at).map_or_else(|| value.span(), Value::span),
+                    format!("`{name}` has this twice"),
+                    "remove one of them",
+                );
+            }
+            Some(Json::Array(elements))
         }
         (Shape::Constraints | Shape::Values | Shape::Texts, _) => {
             wrong("a list");

@@ -39,6 +39,9 @@ const TYPES: &[&str] = &[
     "revocation-epochs+jwt",
     "statuslist+jwt",
 ];
+/// What is said to everybody: a key that is narrowed may not sign it.
+const UNBOUND: &[&str] = &["revocation-epochs+jwt", "statuslist+jwt"];
+const BOUNDS: [&str; 6] = ["sub", "tenants", "audiences", "agents", "tiers", "actions"];
 /// Keys that may share a `kid`: the evaluator tries each of them, so their number bounds its work.
 const SAME_KID: usize = 4;
 
@@ -93,6 +96,23 @@ fn refuse_private(reader: &mut Reader<'_, '_>) {
     }
 }
 
+/// A list of what is revoked holds for everybody, so the evaluator refuses one by a narrowed key.
+fn refuse_bounds(reader: &mut Reader<'_, '_>) {
+    for member in BOUNDS {
+        // As above: no help names it.
+        if reader.contains(member)
+            && let Some(bound) = reader.get(member)
+        {
+            reader.file.error(
+                "project.key_bound",
+                bound.span(),
+                format!("`{member}` narrows a key whose lists hold for everybody, so none of them would count"),
+                "remove it; `iss` says whose lists the key signs",
+            );
+        }
+    }
+}
+
 fn key<'a>(
     reader: &mut Reader<'a, '_>,
     agents: &mut Vec<AgentName<'a>>,
@@ -107,6 +127,9 @@ fn key<'a>(
         .require("signs", "signs = \"cap+jwt\"")
         .and_then(|value| file.word(value, "signs", TYPES));
     let point = point(reader, alg);
+    if signs.is_some_and(|signs| UNBOUND.contains(&signs)) {
+        refuse_bounds(reader);
+    }
     let tenants = names(reader.optional_strings("tenants", "tenants = [\"acme\"]"));
     let audiences =
         names(reader.optional_strings("audiences", "audiences = [\"https://mail.acme.example\"]"));

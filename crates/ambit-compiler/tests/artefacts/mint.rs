@@ -81,7 +81,7 @@ fn what_is_missing_is_filled_in_and_said() {
 #[test]
 fn what_a_verifier_would_refuse_does_not_come_out() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change); 18] = [
+    let cases: [(&str, Change); 20] = [
         ("token.claim_sub", |claims| claims["sub"] = Value::Null),
         ("token.claim_aud", |claims| claims["aud"] = json!([])),
         ("token.claim_unknown", |claims| {
@@ -104,6 +104,15 @@ fn what_a_verifier_would_refuse_does_not_come_out() {
         }),
         ("mint.entry", |claims| {
             claims["authorization_details"][0]["privileges"] = json!(["draft", "draft"]);
+        }),
+        ("mint.entry", |claims| {
+            let twice = json!({"constraint_type": "one_of", "values": [{"a": 1, "b": 2}, {"b": 2, "a": 1}]});
+            claims["authorization_details"][0]["constraints"]["to"] = twice;
+        }),
+        ("mint.entry", |claims| {
+            let twice = json!({"constraint_type": "url", "schemes": ["https"], "hosts": ["a.example", "a.example"]});
+            let twice = json!({"constraint_type": "all", "constraints": [{"constraint_type": "optional", "constraint": twice}]});
+            claims["authorization_details"][0]["constraints"]["to"] = twice;
         }),
         ("mint.claims", |claims| {
             claims["aud"] = json!(["https://mail.acme.example", "https://mail.acme.example"]);
