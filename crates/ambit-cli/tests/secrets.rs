@@ -3,9 +3,11 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
 
 use common::{Project, Run, ambit_in};
 
@@ -65,6 +67,21 @@ const ROWS: &[Row] = &[
     ),
     row("inspect", "policy.wasm", &["policy.wasm"]),
     row(
+        "evaluate",
+        "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --engine native --signature policy.dsse.json --seen seen.json",
+        &["policy.dsse.json", "seen.json"],
+    ),
+    row(
+        "describe",
+        "draft.json --module policy.wasm --trust keys.json",
+        &["keys.json"],
+    ),
+    row(
+        "mint",
+        "--module policy.wasm --trust keys.json --key keys/issuer.jwk --claims grant.json --holder keys/agent.pub.jwk --yes",
+        &["keys.json"],
+    ),
+    row(
         "describe",
         "draft.json --module policy.wasm --granted granted.json",
         &["draft.json", "policy.wasm", "granted.json"],
@@ -107,12 +124,12 @@ const ROWS: &[Row] = &[
     ),
     row(
         "evaluate",
-        "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --log out.log --log-key keys/log.jwk",
+        "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --engine native --log out.log --log-key keys/log.jwk",
         &["policy.wasm", "keys.json", "token.jwt", "keys/log.jwk", "-"],
     ),
     row(
         "evaluate",
-        "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --batch batch.jsonl",
+        "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --engine native --batch batch.jsonl",
         &["batch.jsonl"],
     ),
     row("explain", "token.format", &[]),
@@ -121,10 +138,15 @@ const ROWS: &[Row] = &[
         "kept.log --key keys/log.jwk --checkpoint kept.log.checkpoints",
         &["kept.log", "keys/log.jwk", "kept.log.checkpoints"],
     ),
+    row(
+        "audit verify",
+        "--proof proof.json --key keys/log.jwk",
+        &["proof.json"],
+    ),
     row("audit show", "kept.log", &["kept.log"]),
     row(
         "audit prove",
-        "kept.log --key keys/log.jwk --line 0",
+        "kept.log --key keys/log.jwk --line 1",
         &["kept.log", "keys/log.jwk"],
     ),
 ];
@@ -136,6 +158,8 @@ const NAMES: &[&str] = &[
     "--iss",
     "--sub",
     "--aud",
+    "--audience",
+    "--location",
     "--tenant",
     "--agent",
     "--act",
@@ -147,60 +171,210 @@ const NAMES: &[&str] = &[
 const OUTPUTS: &[&str] = &["--output", "--log", "--seen", "--ledger"];
 
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
-fn world() -> (Project, String) {
-    let project = Project::granted();
-    project.ambit(&["keygen", "-o", "keys/log.jwk"]).expect(0);
-    let log = ["--log", "kept.log", "--log-key", "keys/log.jwk"];
-    let request = project.read("request.json");
-    project.evaluate(&log, &request).expect(0);
-    project.write("draft.json", project.mint(&["--draft"]));
-    project.write("granted.json", "[]");
-    project.write("receipt.jwt", "e30.e30.AA");
-    project.write("seen.json", "{}");
-    project.write("policy.dsse.json", "{}");
-    project.write("entities.json", "[]");
-    project.write("policies/links.toml", LINKS);
-    project.write(
-        "batch.jsonl",
-        request.split_whitespace().collect::<String>(),
-    );
-    let key: serde_json::Value = serde_json::from_str(&project.read("keys/issuer.jwk")).unwrap();
-    (project, key["d"].as_str().unwrap().to_owned())
+struct World {
+    project: Project,
+    key: String,
+    secret: String,
+    /// Every file, as it was before a run.
+    before: BTreeMap<String, Vec<u8>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let project = Project::granted();
+        project.ambit(&["keygen", "-o", "keys/log.jwk"]).expect(0);
+        let request = project.read("request.json");
+        let log = ["--log", "kept.log", "--log-key", "keys/log.jwk"];
+        let native = [&log[..], &["--engine", "native"]].concat();
+        project.evaluate(&native, &request).expect(0);
+        let prove = [
+            "audit",
+            "prove",
+            "kept.log",
+            "--key",
+            "keys/log.jwk",
+            "--line",
+            "1",
+        ];
+        project.write("proof.json", project.ambit(&prove).expect(0).out);
+        project.write("draft.json", project.mint(&["--draft"]));
+        project.write("granted.json", "[]");
+        project.write("receipt.jwt", "e30.e30.AA");
+        project.write("seen.json", "{}");
+        let signature = project.read("policy.wasm.dsse.json");
+        project.write("policy.dsse.json", signature);
+        project.write("entities.json", "[]");
+        project.write("policies/links.toml", LINKS);
+        let line: String = request.split_whitespace().collect();
+        project.write("batch.jsonl", line);
+        let key = project.read("keys/issuer.jwk");
+        let members: serde_json::Value = serde_json::from_str(&key).unwrap();
+        let secret = members["d"].as_str().unwrap().to_owned();
+        let names = files(&project.path(".")).into_iter();
+        let before = names.map(|name| (name.clone(), project.bytes(&name)));
+        Self {
+            before: before.collect(),
+            project,
+            key,
+            secret,
+        }
+    }
+
+    /// Whether eight characters in a row of the secret, in base64url or in hexadecimal, stand there.
+    fn leaks(&self, text: &[u8]) -> bool {
+        let bytes = ambit_token::base64url::decode(self.secret.as_bytes()).unwrap();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secrets = [self.secret.as_bytes(), hex.as_bytes()];
+        let pieces: HashSet<&[u8]> = secrets
+            .iter()
+            .flat_map(|secret| secret.windows(8))
+            .collect();
+        text.windows(8).any(|window| pieces.contains(window))
+    }
+
+    /// Nothing of the secret stands in what the command said and wrote; what it wrote is taken away.
+    #[track_caller]
+    fn check(&self, run: &Run, planted: &str, about: &str) {
+        assert!(!self.leaks(run.err.as_bytes()), "{about}: {run:#?}");
+        assert!(!self.leaks(run.out.as_bytes()), "{about}: {run:#?}");
+        // A token repeats its claims in base64url.
+        for part in run.out.split(['.', '~', '\n']) {
+            let decoded = ambit_token::base64url::decode(part.as_bytes()).unwrap_or_default();
+            assert!(!self.leaks(&decoded), "{about}: {run:#?}");
+        }
+        for name in files(&self.project.path(".")) {
+            let now = self.project.bytes(&name);
+            match self.before.get(&name) {
+                Some(before) if *before == now => continue,
+                _ if name == planted => continue,
+                Some(before) => self.put(&name, before),
+                None => fs::remove_file(self.project.path(&name)).unwrap(),
+            }
+            assert!(!self.leaks(&now), "{about}: {name}");
+        }
+        let _ = fs::remove_dir_all(self.project.path("fresh"));
+    }
+
+    /// Writes as `ambit keygen` does, so that a key is read as one.
+    fn put(&self, name: &str, text: &[u8]) {
+        self.project.write(name, text);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(self.project.path(name), mode).unwrap();
+        }
+    }
+
+    /// What a command is given on standard input.
+    fn input(&self, row: &Row) -> &[u8] {
+        let mints = row.command == "mint";
+        &self.before[if mints { "grant.json" } else { "request.json" }]
+    }
 }
 
 const LINKS: &str = "[[links]]\ntemplate = \"t\"\nid = \"t-1\"\n";
 
-/// A text with the secret in it: under right and wrong names, in every quoting, cut off, and alone.
-fn plants(text: &str, key: &str, secret: &str) -> Vec<String> {
-    let half = &secret[..secret.len() / 2];
-    let mut planted = vec![
+/// Does this with every row, each thread in a world of its own.
+fn for_each_row(act: impl Fn(&World, &Row) + Sync) {
+    let rows = Mutex::new(ROWS.iter());
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let world = World::new();
+                loop {
+                    // Not in the condition of the loop: the lock would be held while the row runs.
+                    let next = rows.lock().unwrap().next();
+                    let Some(row) = next else { break };
+                    act(&world, row);
+                }
+            });
+        }
+    });
+}
+
+/// Texts with the secret in them: under right and wrong names, in every quoting and encoding, cut off,
+/// and alone.
+fn plants(name: &str, text: &str, key: &str, secret: &str) -> Vec<Vec<u8>> {
+    let mut planted = wholes(key, secret);
+    let ending = name.rsplit('.').next();
+    if matches!(ending, Some("toml" | "cedar" | "cedarschema")) {
+        for line in lines(secret) {
+            planted.push(format!("{text}\n{line}\n").into_bytes());
+            planted.push(format!("{line}\n{text}\n").into_bytes());
+        }
+    } else {
+        let brackets: Vec<usize> = text.match_indices('{').map(|(at, _)| at).collect();
+        for at in brackets.first().into_iter().chain(brackets.last()) {
+            for member in members(key, secret) {
+                let changed = format!("{}{{{member}{}", &text[..*at], &text[at + 1..]);
+                planted.push(changed.into_bytes());
+            }
+        }
+    }
+    planted
+}
+
+/// A key in the place of the whole file.
+fn wholes(key: &str, secret: &str) -> Vec<Vec<u8>> {
+    let bytes = ambit_token::base64url::decode(secret.as_bytes()).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let base64 = secret.replace('-', "+").replace('_', "/");
+    let wide = key.encode_utf16();
+    let mut planted: Vec<Vec<u8>> = [
         key.to_owned(),
         key[..key.len() - 4].to_owned(),
         key.replace("\"d\"", "\"D\""),
         key.replace("\"d\"", "\"private\""),
         key.replace("\"kty\":", "\"kty\""),
+        key.replace('"', "\\\""),
+        key.replace('"', "'"),
+        format!("\u{feff}{}", key.replace('\n', "\r\n")),
         secret.to_owned(),
-        format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n"),
-        format!("-----BEGIN PRIVATE KEY-----\n{secret}"),
+        format!("{secret}\r\n"),
+        hex,
+        format!("-----BEGIN PRIVATE KEY-----\n{base64}=\n-----END PRIVATE KEY-----\n"),
+        format!("-----BEGIN PRIVATE KEY-----\r\n{secret}"),
         format!("{{\"cnf\":{{\"jwk\":{key}}}}}"),
-    ];
-    for line in [
-        format!("d = \"{secret}\""),
+    ]
+    .map(String::into_bytes)
+    .into();
+    planted.push(
+        [0xff, 0xfe]
+            .into_iter()
+            .chain(wide.flat_map(u16::to_le_bytes))
+            .collect(),
+    );
+    planted
+}
+
+/// As people put it into TOML and Cedar.
+fn lines(secret: &str) -> Vec<String> {
+    let half = &secret[..secret.len() / 2];
+    vec![
+        format!("[[keys]]\nd = \"{secret}\""),
         format!("d = '{secret}"),
         format!("d = \"\"\"\n{secret}\"\"\""),
         format!("d = [\"{secret}\"]"),
         format!("kid = \"a\" d = \"{secret}\""),
         format!("jwk = {{ kty = \"OKP\", d = \"{secret}\" }}"),
         format!("private = \"{half}\""),
-        format!("other = \"{secret}\""),
+        format!("[[keys]]\nother = \"{secret}\""),
+        format!("[[keys]]\nx = \"{secret}{secret}\""),
         format!("@reason(\"{secret}\" permit;"),
+        format!("permit (principal == \"{secret}\", action, resource);"),
+        format!(
+            "pem = '''\n-----BEGIN PRIVATE KEY-----\n{half}\n{secret}\n-----END PRIVATE KEY-----\n'''"
+        ),
         format!("d = {half}"),
-    ] {
-        planted.push(format!("{text}\n{line}\n"));
-        planted.push(format!("{line}\n{text}\n"));
-        planted.push(format!("[[keys]]\n{line}"));
-    }
-    for member in [
+    ]
+}
+
+/// As members of JSON.
+fn members(key: &str, secret: &str) -> Vec<String> {
+    let half = &secret[..secret.len() / 2];
+    vec![
         format!("\"d\":\"{secret}\","),
         format!("\"d\":\"{half}\","),
         format!("\"d\":\"{secret}"),
@@ -208,35 +382,7 @@ fn plants(text: &str, key: &str, secret: &str) -> Vec<String> {
         format!("\"oth\":[{{\"d\":\"{secret}\"}}],"),
         format!("\"cnf\":{{\"jwk\":{key}}},"),
         format!("\"cnf\":{{\"jwk\":{}}},", key.replace("\"d\"", "\"D\"")),
-    ] {
-        for (at, _) in text.match_indices('{').take(4) {
-            planted.push(format!("{}{{{member}{}", &text[..at], &text[at + 1..]));
-        }
-    }
-    planted
-}
-
-/// No eight characters of the secret stand in what the command said and wrote.
-#[track_caller]
-fn check(project: &Project, secret: &str, run: &Run, planted: &[&str], about: &str) {
-    let leaks = |text: &[u8]| {
-        secret
-            .as_bytes()
-            .windows(8)
-            .any(|piece| text.windows(8).any(|window| window == piece))
-    };
-    assert!(!leaks(run.err.as_bytes()), "{about}: {run:#?}");
-    assert!(!leaks(run.out.as_bytes()), "{about}: {run:#?}");
-    // A token repeats its claims in base64url.
-    for part in run.out.split(['.', '~', '\n']) {
-        let decoded = ambit_token::base64url::decode(part.as_bytes()).unwrap_or_default();
-        assert!(!leaks(&decoded), "{about}: {run:#?}");
-    }
-    for path in files(&project.path(".")) {
-        let name = path.trim_start_matches("./");
-        let kept = planted.contains(&name) || name == "keys/issuer.jwk";
-        assert!(kept || !leaks(&project.bytes(name)), "{about}: {name}");
-    }
+    ]
 }
 
 /// The files of a folder, by their paths in it.
@@ -260,66 +406,32 @@ fn split(row: &Row) -> Vec<&'static str> {
     words.collect()
 }
 
-/// Takes away what a run wrote.
-fn clean(project: &Project) {
-    for name in ["new.jwk", "out.wasm", "out.log", "out.log.checkpoints"] {
-        let _ = fs::remove_file(project.path(name));
-    }
-    let _ = fs::remove_dir_all(project.path("fresh"));
-}
-
-/// Writes as `ambit keygen` does, so that a key is read as one.
-fn put(project: &Project, name: &str, text: &[u8]) {
-    project.write(name, text);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(project.path(name), mode).unwrap();
-    }
-}
-
 #[test]
 fn what_is_planted_in_a_file_is_not_said() {
-    let (project, secret) = world();
-    let key = project.read("keys/issuer.jwk");
-    let mut turn = 0;
-    for row in ROWS {
-        let request = project.read("request.json");
-        let claims = project.read("grant.json");
-        let input = if row.command == "mint" {
-            &claims
-        } else {
-            &request
-        };
+    for_each_row(|world, row| {
+        let arguments = split(row);
         for name in row.reads.iter().copied() {
-            let before = if name == "-" {
-                input.clone().into_bytes()
-            } else {
-                project.bytes(name)
+            let before = match name {
+                "-" => world.input(row),
+                name => &world.before[name],
             };
-            let text = String::from_utf8(before.clone()).unwrap_or_default();
-            // All of it where no module is loaded, which takes its time; elsewhere a part in turn.
-            turn += 1;
-            let step = if row.command == "build" { 1 } else { 6 };
-            let planted = plants(&text, &key, &secret).into_iter();
-            for planted in planted.skip(turn % step).step_by(step) {
-                let arguments = split(row);
+            let text = String::from_utf8(before.to_owned()).unwrap_or_default();
+            for planted in plants(name, &text, &world.key, &world.secret) {
                 let run = if name == "-" {
-                    project.ambit_with(&arguments, planted.as_bytes())
+                    world.project.ambit_with(&arguments, &planted)
                 } else {
-                    put(&project, name, planted.as_bytes());
-                    project.ambit_with(&arguments, input.as_bytes())
+                    world.put(name, &planted);
+                    world.project.ambit_with(&arguments, world.input(row))
                 };
+                let planted = String::from_utf8_lossy(&planted);
                 let about = format!("{} with {name}:\n{planted}", row.command);
-                check(&project, &secret, &run, &[name], &about);
-                clean(&project);
+                world.check(&run, name, &about);
             }
             if name != "-" {
-                put(&project, name, &before);
+                world.put(name, before);
             }
         }
-    }
+    });
 }
 
 /// The options of a command that take a value, out of its help.
@@ -335,45 +447,72 @@ fn options(project: &Project, command: &str) -> Vec<String> {
 
 #[test]
 fn what_is_given_in_the_place_of_an_argument_is_not_said() {
-    let (project, secret) = world();
-    let key = project.read("keys/issuer.jwk");
-    let mut seen = 0;
-    for row in ROWS {
+    let seen = Mutex::new(0);
+    for_each_row(|world, row| {
         let base = split(row);
         let verbs = row.command.split(' ').count();
-        for (at, value) in [secret.as_str(), key.trim()].into_iter().enumerate() {
-            // Each value in the place of every second option: a module takes its time to load.
-            let options = options(&project, row.command).into_iter();
-            for option in options.skip(at).step_by(2) {
-                if NAMES.contains(&option.as_str()) || OUTPUTS.contains(&option.as_str()) {
-                    continue;
+        let try_with = |arguments: &[&str]| {
+            let run = ambit_in(&world.project.path("."), arguments, b"{}");
+            world.check(&run, "", &arguments.join(" "));
+            *seen.lock().unwrap() += 1;
+        };
+        let options = options(&world.project, row.command);
+        for value in [world.secret.as_str(), world.key.trim()] {
+            for option in &options {
+                let option = option.as_str();
+                if !NAMES.contains(&option) && !OUTPUTS.contains(&option) {
+                    try_with(&[&without(&base, option)[..], &[option, value]].concat());
                 }
-                let mut arguments: Vec<&str> = Vec::new();
-                let mut skip = false;
-                for word in &base {
-                    if !std::mem::take(&mut skip) && *word != option {
-                        arguments.push(word);
-                    } else {
-                        skip = *word == option;
-                    }
-                }
-                arguments.extend([option.as_str(), value]);
-                let run = ambit_in(&project.path("."), &arguments, b"{}");
-                check(&project, &secret, &run, &[], &arguments.join(" "));
-                clean(&project);
-                seen += 1;
             }
-            for arguments in [[&base[..verbs], &[value]].concat(), vec![value]] {
-                // A folder or file of this name was asked for.
-                if row.command != "init" {
-                    let run = ambit_in(&project.path("."), &arguments, b"{}");
-                    check(&project, &secret, &run, &[], &arguments.join(" "));
-                    clean(&project);
-                }
+            try_with(&[value]);
+            // A folder of this name was asked for.
+            if row.command != "init" {
+                try_with(&[&base[..verbs], &[value]].concat());
             }
         }
+    });
+    let seen = seen.into_inner().unwrap();
+    assert!(seen > 200, "{seen}");
+}
+
+/// The arguments without this option and its value.
+fn without<'a>(arguments: &[&'a str], option: &str) -> Vec<&'a str> {
+    let mut kept = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        if *word == option {
+            words.next();
+        } else {
+            kept.push(*word);
+        }
     }
-    assert!(seen > 30, "{seen}");
+    kept
+}
+
+/// Every option that names a file that is read stands in a row, so that something is planted in it.
+#[test]
+fn every_file_that_is_read_is_planted() {
+    let project = Project::fresh();
+    for command in ROWS.iter().map(|row| row.command).collect::<BTreeSet<_>>() {
+        let rows = ROWS.iter().filter(|row| row.command == command);
+        let rows: Vec<&Row> = rows.collect();
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = project.ambit(&words).expect(0).out;
+        for line in help
+            .lines()
+            .filter(|line| line.ends_with("<FILE>") || line.ends_with("<KEY>"))
+        {
+            let Some(option) = line.split_whitespace().find(|word| word.starts_with("--")) else {
+                continue;
+            };
+            let read = |row: &&Row| {
+                let mut words = row.arguments.split(' ').skip_while(|word| *word != option);
+                words.nth(1).is_some_and(|file| row.reads.contains(&file))
+            };
+            let written = OUTPUTS.contains(&option) && option != "--seen";
+            assert!(written || rows.iter().any(read), "{command} {option}");
+        }
+    }
 }
 
 /// A new command needs a row.

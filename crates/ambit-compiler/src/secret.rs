@@ -1,17 +1,32 @@
 //! What looks like a secret, starred before anybody sees it.
 //!
 //! Faults quote files, and files hold private keys by mistake: in the wrong place, under the wrong
-//! name, cut off in the middle. So no text is shown that did not pass here. Better a public key
-//! starred than a private one shown.
+//! name, cut off in the middle. So no text is shown that did not pass here. Better something public
+//! starred than a private key shown; but what says that it is public, and can be, is shown.
 
 use core::ops::Range;
+
+use ambit_token::{PublicKey, base64url};
 
 /// Members of a JWK that only its owner may know (RFC 7518 section 6, RFC 8037).
 pub(crate) const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Words in a name that announce a secret under it.
-const SECRET_WORDS: [&str; 5] = ["private", "secret", "passw", "passphrase", "seed"];
+const SECRET_WORDS: [&str; 5] = ["privat", "secret", "passw", "passphrase", "seed"];
 
+/// Ends of names that digests and thumbprints stand under.
+const DIGEST_NAMES: [&str; 7] = [
+    "s256",
+    "sha256",
+    "sha-256",
+    "digest",
+    "thumbprint",
+    "jkt",
+    "kid",
+];
+
+/// Characters of 32 bytes in base64url.
+const BYTES_32: usize = 43;
 /// Characters of a quoted value under such a name that are shown all the same: `d = "EUR"` is no key.
 const SHORT: usize = 8;
 /// Characters of a word of mixed letters and digits that looks like (a piece of) a key. Half a key of
@@ -28,7 +43,8 @@ const BARE: usize = 12;
 ///
 /// Secrets are: what stands in a PEM private key; values under the names of private JWK members and
 /// under names that speak of secrets; long words that look random, as keys, tokens and their pieces do
-/// in base64, base64url and hexadecimal.
+/// in base64, base64url and hexadecimal. Digests and thumbprints under their names are none, and the `x`
+/// of a sound public key is none.
 ///
 /// ```
 /// use ambit_compiler::conceal;
@@ -96,6 +112,11 @@ fn names_secret(name: &str) -> bool {
     PRIVATE_MEMBERS.contains(&name.as_str()) || SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
+/// Whether what looks like a key stands under the name of a secret.
+pub(crate) fn is_secret(name: &str, value: &str) -> bool {
+    names_secret(name) && !words(value).is_empty()
+}
+
 /// The value at a place, if it is one that could be a secret.
 fn value(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
@@ -145,20 +166,48 @@ fn list(rest: &str) -> usize {
     rest.len()
 }
 
-/// Words that look random.
+/// Words that look random, and do not say that they are public.
 fn words(text: &str) -> Vec<Range<usize>> {
     let url = |byte| is_word(byte) || matches!(byte, b'_' | b'-');
     let base64 = |byte| url(byte) || matches!(byte, b'+' | b'/' | b'=');
     let mut found: Vec<Range<usize>> = runs(text, url)
         .into_iter()
-        .filter(|run| looks_random(&text[run.clone()]))
+        .filter(|run| looks_random(&text[run.clone()]) && !is_public(text, run))
         .collect();
     found.extend(runs(text, base64).into_iter().filter(|run| {
         let word = &text[run.clone()];
         let slashes = word.bytes().filter(|byte| *byte == b'/').count();
-        word.len() >= BASE64 && slashes * 10 <= word.len() && kinds(word).mixed()
+        let long = word.len() >= BASE64 && slashes * 10 <= word.len();
+        long && kinds(word).mixed() && !is_public(text, run)
     }));
     found
+}
+
+/// Whether a word is 32 bytes under the name of a digest, or the `x` of a sound key.
+fn is_public(text: &str, run: &Range<usize>) -> bool {
+    let word = &text[run.clone()];
+    let hexadecimal = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if word.len() != BYTES_32 && !hexadecimal {
+        return false;
+    }
+    let before = &text[..run.start];
+    let between = |c: char| c == ' ' || matches!(c, '"' | '\'' | '`' | '\\' | '=' | ':');
+    let name = before.trim_end_matches(between);
+    let start = name.rfind(|c: char| !is_word_char(c) && !matches!(c, '_' | '-'));
+    let start = start.map_or(0, |at| at + 1);
+    let name = name.get(start..).unwrap_or_default().to_ascii_lowercase();
+    match name.as_str() {
+        _ if name.len() + start == before.len() => false,
+        "x" => is_sound(word),
+        name => DIGEST_NAMES.iter().any(|end| name.ends_with(end)),
+    }
+}
+
+/// Whether a point of one of the curves has this `x`; half of all private keys would not.
+fn is_sound(x: &str) -> bool {
+    let p256 = |x: [u8; 32]| p256::PublicKey::from_sec1_bytes(&[&[2][..], &x].concat()).is_ok();
+    PublicKey::from_parts("Ed25519", x, None).is_some_and(|key| key.is_usable())
+        || base64url::decode_array(x.as_bytes()).is_some_and(p256)
 }
 
 /// Names of people's making change between small and capital letters a few times; random ones do at
@@ -260,7 +309,7 @@ mod tests {
             "'d'",
             "keys.d",
             "private_key",
-            "x",
+            "other",
             "\\\"k\\\"",
         ] {
             for sign in [" = ", "=", ":", ": ", "\n  :\n  "] {
@@ -314,6 +363,11 @@ mod tests {
             "/srv/users/Ann2/Projects/ambit/target/debug/deps/main.rs",
             "constraints.k = { constraint_type = \"one_of\", values = [\"a\"] }",
             "this is a private key: remove it, \u{fc}",
+            "x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"",
+            "the key with thumbprint kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            "\"policy\":{\"s256\":\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"}",
+            "no key has the kid `kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k`",
+            "sha256:9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
             "2026-02-25T00:00:00Z",
             "123e4567-e89b-12d3-a456-426614174000",
         ] {

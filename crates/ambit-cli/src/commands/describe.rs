@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use ambit_compiler::mint::refuse_private_keys;
 use ambit_core::json::{Document, Profile};
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
+use crate::keys;
 use crate::policy::PolicyArgs;
 use crate::say::{self, Page, foreign};
 use crate::time;
@@ -93,7 +95,7 @@ impl Describe {
     }
 }
 
-/// One JSON value as text.
+/// One JSON value as text, without a private key in it.
 fn value(bytes: Vec<u8>) -> Result<String, Failure> {
     Document::parse(&bytes, Profile::Signed).map_err(|error| {
         Failure::unusable(
@@ -101,8 +103,10 @@ fn value(bytes: Vec<u8>) -> Result<String, Failure> {
             format!("this is not strict JSON: {error}"),
         )
     })?;
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::unusable("describe.request", "this is not strict JSON"))
+    let unusable = || Failure::unusable("describe.request", "this is not strict JSON");
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| unusable())?;
+    refuse_private_keys(&value).map_err(|error| keys::compile(&error))?;
+    String::from_utf8(bytes).map_err(|_| unusable())
 }
 
 /// What the receipt must say beside the person's yes.

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 pub use attenuate::{AttenuateOptions, attenuate};
 pub use consent::Use;
+pub use private::refuse_private_keys;
 pub use root::{RootOptions, root};
 
 use crate::encoding::base64url;
