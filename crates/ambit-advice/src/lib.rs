@@ -1,6 +1,6 @@
 //! What people read: what would help after a denial, and consent texts of grants.
 //!
-//! [`advise`] takes the request that was denied and gives alternatives, each of them true: the call was
+//! [`advise()`] takes the request that was denied and gives alternatives, each of them true: the call was
 //! judged as it would be, by the evaluator itself, or the alternative says that it was not. Nothing here
 //! changes a verdict.
 #![no_std]

@@ -1,7 +1,7 @@
 //! What a vocabulary declares an argument to be, and which bounds that rules out.
 //!
 //! A bound that the vocabulary contradicts cannot hold: [`Declared::misfit`] and
-//! [`Declared::uncountable`] are the rule for all who sign and all who read.
+//! [`uncountable`] are the rule for all who sign and all who read.
 
 use alloc::format;
 use alloc::string::String;

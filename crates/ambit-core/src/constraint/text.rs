@@ -76,7 +76,7 @@ pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
     out.push(quote);
 }
 
-/// A text from outside for a line that administrators read: between backquotes, at most [`LONGEST`]
+/// A text from outside for a line that administrators read: between backquotes, at most `LONGEST`
 /// characters, and unable to end the line, turn its direction or pass for our own words.
 #[must_use]
 pub fn foreign(text: &str) -> String {
