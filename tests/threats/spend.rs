@@ -6,7 +6,7 @@ use ambit_policy::Bundle;
 use ambit_tests::project::secret_key;
 use serde_json::{Value, json};
 
-use crate::world::{Call, NOW, World, only, signed};
+use crate::world::{Call, NOW, World, only, policy, signed};
 
 #[test]
 fn a_spend_is_just_above_the_bound() {
@@ -45,6 +45,31 @@ fn a_permission_is_used_too_often() {
         assert_eq!(world.enforce(&Call::refund(&token, 100)), "allowed");
     }
     assert_eq!(world.enforce(&Call::refund(&token, 100)), "limit.uses");
+}
+
+/// Whoever writes a limit into a manifest bounds every token of the agent, also one that says nothing
+/// of it, and whoever passes such a token on has no other.
+#[test]
+fn a_token_leaves_out_the_limits_of_the_manifest() {
+    let limits = json!([
+        {"type": "spend", "max": 15000, "currency": "EUR", "decimals": 2},
+        {"type": "use_limit", "max": 3},
+    ]);
+    let entry = json!({
+        "actions": ["refund"], "consent": "none", "constraints": {"*": {"constraint_type": "wildcard"}},
+        "datatypes": ["contract"], "limits": limits, "privileges": ["propose", "execute"],
+        "purpose": "contract-renewal",
+    });
+    let bounded = json!({"manifests": {"renewal-bot": {"capabilities": [entry]}}});
+    let world = World::of(policy(bounded));
+    let token = world.mint(&only(&json!({"limits": null})));
+    let bounds = json!({"authorization_details": [{"type": "ambit_capability"}]});
+    let child = world.pass_on(&token, "worker", &bounds);
+    assert_eq!(world.enforce(&Call::refund(&token, 9000)), "allowed");
+    assert_eq!(world.enforce(&Call::refund(&child, 6001)), "limit.spend");
+    assert_eq!(world.enforce(&Call::refund(&child, 5000)), "allowed");
+    assert_eq!(world.enforce(&Call::refund(&token, 999)), "allowed");
+    assert_eq!(world.enforce(&Call::refund(&token, 1)), "limit.uses");
 }
 
 #[test]

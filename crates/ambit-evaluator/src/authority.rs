@@ -158,7 +158,8 @@ fn layers<'a>(case: &'a Case<'a>, manifest: Manifest<'a>) -> Vec<Layer<'a>> {
     layers.push(Layer {
         source: Source::Manifest,
         entries: manifest.capabilities().collect(),
-        one_audience: true,
+        // Its budgets are counted for the root.
+        one_audience: case.token.has_one_audience(0),
     });
     layers.extend((0..case.token.blocks().len()).map(|block| Layer {
         source: Source::Block(block),

@@ -10,7 +10,8 @@ use crate::digest::s256;
 /// What the host must add up, in one atomic step with all others of the call.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    /// SHA-256 of the signing input of the block that states the limit, entry index, limit index.
+    /// SHA-256 of the signing input of the block that states the limit, entry index, limit index. For a
+    /// limit of the manifest that of the root, and `manifest` before the index.
     pub(crate) key: String,
     pub(crate) kind: &'static str,
     pub(crate) amount: i64,

@@ -17,8 +17,8 @@ use crate::requires::Needs;
 use crate::seen::Found;
 use crate::{approvals, possession};
 
-/// What may be used once or so often, and all limits of all selected entries of the token, to be
-/// charged in one atomic step.
+/// What may be used once or so often, and all limits of all selected entries, to be charged in one
+/// atomic step. Those of the manifest bound each token: they are counted for its root.
 pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>) -> Vec<Charge> {
     let proof = found.and_then(|found| found.proof.as_ref());
     let mut charges: Vec<Charge> = proof
@@ -31,8 +31,9 @@ pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>)
         charges.push(approvals::call(case));
     }
     for selected in &grant.selected {
-        let Source::Block(block) = selected.source else {
-            continue;
+        let (block, stated) = match selected.source {
+            Source::Manifest => (0, "manifest:"),
+            Source::Block(block) => (block, ""),
         };
         let limits = selected
             .entry
@@ -44,7 +45,7 @@ pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>)
         let ends = case.token.blocks().get(block).map(Block::exp);
         for (number, limit) in limits.enumerate() {
             let digest = base64url::encode(&case.token.signing_input_s256(block));
-            let key = format!("{digest}:{}:{number}", selected.index);
+            let key = format!("{digest}:{stated}{}:{number}", selected.index);
             charges.extend(charge(case, limit, key, ends));
         }
     }
