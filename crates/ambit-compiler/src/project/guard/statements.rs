@@ -10,6 +10,8 @@ const KNOWN: [&str; 5] = ["id", "reason", "advice", "step_up", "doc"];
 /// Operators in one policy. Cedar makes a level of each in a chain (`a && b && c`), and walks through
 /// the levels by recursion; [`crate::project::STACK`] is large enough for so many.
 const OPERATORS: usize = 10_000;
+/// An `if` counts as so many: Cedar's validator takes time by the square of a chain of them.
+const IF: usize = 10;
 
 /// Chains that would overflow the stack of Cedar's parser; looked at before it runs.
 pub(super) fn check_length(file: File<'_>, text: &str) -> bool {
@@ -21,13 +23,15 @@ pub(super) fn check_length(file: File<'_>, text: &str) -> bool {
         if word.is(";") {
             operators = 0;
         } else if is_operator(&word) && !joined {
-            operators += 1;
+            operators += if word.text == "if" { IF } else { 1 };
         }
         if operators > OPERATORS {
             file.error(
                 "project.nesting",
                 word.span,
-                format!("a policy may have at most {OPERATORS} operators"),
+                format!(
+                    "a policy may have at most {OPERATORS} operators, where `if` counts as {IF}"
+                ),
                 "split it into several policies, or write a set: `[\"a\", \"b\"].contains(…)`",
             );
             return false;
