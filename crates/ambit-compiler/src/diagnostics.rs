@@ -9,6 +9,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::secret::conceal;
 
+/// Faults that are shown: the first of them explain the others, and each takes a look at its file.
+const SHOWN: usize = 50;
+
 /// Whether a diagnostic stops the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -82,7 +85,7 @@ impl Diagnostics {
     }
 
     /// The faults for people: message, place, the text underlined, what to write instead; at the
-    /// end a line that counts them. With `color`, ANSI escape sequences are used.
+    /// end a line that counts them. Of very many, the first. With `color`, ANSI escape sequences are used.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         let renderer = if color {
@@ -91,9 +94,12 @@ impl Diagnostics {
             Renderer::plain()
         };
         let mut out = String::new();
-        for diagnostic in &self.list {
+        for diagnostic in self.list.iter().take(SHOWN) {
             out.push_str(&renderer.render(&[self.group(diagnostic)]));
             out.push_str("\n\n");
+        }
+        if self.list.len() > SHOWN {
+            out.push_str(&format!("the first {SHOWN} of "));
         }
         out.push_str(&self.summary());
         out

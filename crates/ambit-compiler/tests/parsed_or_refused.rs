@@ -429,6 +429,27 @@ fn files_that_are_not_read_are_refused() {
     }
 }
 
+/// Where a comment ends is where everybody sees it end.
+#[test]
+fn what_editors_show_in_another_way_is_refused() {
+    let dir = projects().remove(0);
+    let shop = Workshop::new(&dir);
+    for (name, text) in &shop.sources {
+        if !["cedar", "cedarschema"].contains(&kind(name)) {
+            continue;
+        }
+        for sign in [
+            "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}", "\u{202e}", "\u{2067}",
+        ] {
+            let report = shop
+                .with(name, &format!("// a{sign}planted\n{text}"))
+                .expect_err(name);
+            assert!(report.contains(&format!("--> {name}:1:5")), "{report}");
+        }
+        shop.with(name, &text.replace('\n', "\r\n")).expect(name);
+    }
+}
+
 #[test]
 fn what_may_be_silent_is_listed() {
     for dir in projects() {

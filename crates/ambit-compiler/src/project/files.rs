@@ -33,7 +33,8 @@ fn decode(bytes: Vec<u8>, name: &str, sink: &Sink) -> Option<String> {
         Ok(text) => {
             let text = text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text);
             sink.source(name, &text);
-            return Some(text);
+            let readable = check_signs(&text, name, sink);
+            return readable.then_some(text);
         }
         Err(error) => error,
     };
@@ -49,6 +50,36 @@ fn decode(bytes: Vec<u8>, name: &str, sink: &Sink) -> Option<String> {
         "save it as UTF-8",
     );
     None
+}
+
+/// What an editor shows in another way than Cedar reads it: where a comment ends must be plain to see.
+/// TOML and JSON have rules of their own.
+fn check_signs(text: &str, name: &str, sink: &Sink) -> bool {
+    if !has_extension(name, "cedar") && !has_extension(name, "cedarschema") {
+        return true;
+    }
+    let mut signs = text.char_indices().peekable();
+    while let Some((at, c)) = signs.next() {
+        let is_misread = match c {
+            '\r' => signs.peek().is_none_or(|(_, next)| *next != '\n'),
+            '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => true,
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+            _ => false,
+        };
+        if is_misread {
+            file(name, sink).error(
+                "project.character",
+                at..at + c.len_utf8(),
+                format!(
+                    "the character {} ends a line or turns the order of characters in editors, and not here",
+                    c.escape_unicode()
+                ),
+                "end lines with a line feed; in a string, write the character as `\\u{…}`",
+            );
+            return false;
+        }
+    }
+    true
 }
 
 /// What kind of file it is comes first: opening a pipe waits, and a device never ends.

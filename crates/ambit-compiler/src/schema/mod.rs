@@ -23,7 +23,7 @@ pub(crate) use vocabulary::{Action, Labels, Resource, Vocabulary};
 
 /// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.
 pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
-    if let Some(place) = too_deep(text) {
+    if let Some(place) = too_deep(text, SCHEMA) {
         file.error(
             "project.nesting",
             place,
@@ -104,14 +104,22 @@ fn too_many_links(source: &Source, text: &str) -> Option<Range<usize>> {
 /// Brackets within each other. Cedar's parser recurses into each, and thousands overflow its stack.
 const BRACKETS: usize = 64;
 
-/// The first bracket that stands too deep.
-pub(crate) fn too_deep(text: &str) -> Option<Range<usize>> {
+/// Opening and closing brackets. In a policy, `<` and `>` are none.
+type Brackets = [[&'static str; 4]; 2];
+const SCHEMA: Brackets = [["{", "[", "(", "<"], ["}", "]", ")", ">"]];
+
+/// The first bracket of a policy that stands too deep.
+pub(crate) fn policy_too_deep(text: &str) -> Option<Range<usize>> {
+    too_deep(text, [["{", "[", "(", "("], ["}", "]", ")", ")"]])
+}
+
+fn too_deep(text: &str, [opening, closing]: Brackets) -> Option<Range<usize>> {
     let mut open = 0_usize;
     let deep = tokens(text).into_iter().find(|word| {
         let sign = |signs: &[&str]| signs.iter().any(|sign| word.is(sign));
-        if sign(&["{", "[", "(", "<"]) {
+        if sign(&opening) {
             open += 1;
-        } else if sign(&["}", "]", ")", ">"]) {
+        } else if sign(&closing) {
             open = open.saturating_sub(1);
         }
         open > BRACKETS

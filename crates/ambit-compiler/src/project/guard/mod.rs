@@ -92,7 +92,7 @@ fn no_permit(sink: &Sink) {
 fn sheet(dir: &Path, name: String, sink: &Sink) -> Option<Sheet> {
     let text = files::text(dir, &name, sink)?;
     let file = file(&name, sink);
-    if let Some(place) = crate::schema::too_deep(&text) {
+    if let Some(place) = crate::schema::policy_too_deep(&text) {
         let message = "brackets stand too deep in each other";
         let help = "split the condition into several policies";
         file.error("project.nesting", place, message, help);
