@@ -9,7 +9,9 @@ use std::time::Duration;
 use ambit_host::status::{
     Fetch, LIST_BYTES, StatusError, StatusKey, StatusList, StatusLists, StatusSource,
 };
-use ambit_host::{Enforcer, FileVersions, StatementVersions as _, Verdict};
+use ambit_host::{
+    Discharge, Enforcer, FileVersions, NotDischarged, Obligation, StatementVersions as _, Verdict,
+};
 use ambit_token::{PublicKey, base64url};
 use ed25519_dalek::{Signer as _, SigningKey};
 use flate2::Compression;
@@ -186,6 +188,70 @@ fn an_older_list_does_not_undo_a_newer_one() {
     let lists = Server::of(&[signed(&claims(&[1])), signed(&older)]).lists();
     assert_eq!(value(&lists, 0, NOW), Ok(1));
     assert_eq!(value(&lists, 0, NOW + 60), Ok(1));
+}
+
+#[test]
+fn of_two_lists_of_one_second_neither_clears_whom_the_other_revokes() {
+    let (first, more) = (claims(&[0b0010, 0]), claims(&[0b0110, 0]));
+    let mut wider = claims(&[0b0010_0000, 0, 0, 0]);
+    wider["status_list"]["bits"] = json!(4);
+    let refused = [
+        claims(&[0, 0]),
+        claims(&[0b0100, 0]),
+        claims(&[0b0010]),
+        wider,
+    ];
+    for other in refused {
+        let lists = Server::of(&[signed(&first)]).lists();
+        assert_eq!(value(&lists, 1, NOW), Ok(1));
+        let other = lists.receive(URI, &signed(&other), NOW);
+        assert_eq!(other, Err(StatusError::Rollback));
+        assert_eq!(value(&lists, 1, NOW), Ok(1));
+    }
+    let lists = Server::of(&[signed(&first)]).lists();
+    assert_eq!(
+        (value(&lists, 1, NOW), value(&lists, 2, NOW)),
+        (Ok(1), Ok(0))
+    );
+    assert_eq!(lists.receive(URI, &signed(&first), NOW), Ok(()));
+    assert_eq!(lists.receive(URI, &signed(&more), NOW), Ok(()));
+    assert_eq!(
+        (value(&lists, 1, NOW), value(&lists, 2, NOW)),
+        (Ok(1), Ok(1))
+    );
+    // A later one may.
+    let mut later = claims(&[0]);
+    later["iat"] = json!(NOW - 9);
+    assert_eq!(lists.receive(URI, &signed(&later), NOW), Ok(()));
+    assert_eq!(value(&lists, 1, NOW), Ok(0));
+}
+
+#[test]
+fn a_clock_that_goes_back_makes_no_list_last_longer() {
+    let server = Server::of(&[signed(&claims(&[0])), signed(&claims(&[1]))]);
+    let lists = Arc::new(server.lists());
+    assert_eq!(value(&lists, 0, NOW), Ok(0));
+    let then = NOW - 5000;
+    let token = json!({"status": {"status_list": {"idx": 0, "uri": URI}}});
+    let token = format!("e30.{}.AA", base64url::encode(token.to_string().as_bytes()));
+    assert_eq!(lists.fact(&token, then), Ok(None), "it is due");
+    let answer = format!(
+        r#"{{"decision":true,"context":{{"obligations":[{{"id":"status","type":"status","ext":{{"uri":"{URI}","idx":0,"max_age":300}}}}],"record":{{"now":{then}}}}}}}"#
+    );
+    let enforcer = Enforcer::new().with("status", SharedLists(Arc::clone(&lists)));
+    let Verdict::Refused { answer, .. } = enforcer.enforce(&answer) else {
+        panic!("a list from the future has no age");
+    };
+    assert!(answer.contains("status.stale"), "{answer}");
+    assert_eq!(server.asked(), 2, "it was fetched again");
+}
+
+struct SharedLists(Arc<StatusLists>);
+
+impl Discharge for SharedLists {
+    fn discharge(&self, obligation: &Obligation<'_>) -> Result<(), NotDischarged> {
+        self.0.discharge(obligation)
+    }
 }
 
 #[test]

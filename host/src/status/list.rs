@@ -68,4 +68,17 @@ impl StatusList {
         let shifted = byte >> ((idx % each) * self.bits);
         Some(shifted & (u8::MAX >> (8 - self.bits)))
     }
+
+    /// Whether it clears somebody whom another list of the same time revokes.
+    pub(super) fn clears(&self, other: &Self) -> bool {
+        if self.bits != other.bits || self.bytes.len() < other.bytes.len() {
+            return true;
+        }
+        let bytes = other.bytes.iter().zip(&self.bytes).enumerate();
+        let each = 8 / self.bits;
+        bytes.filter(|(_, (one, two))| one != two).any(|(at, _)| {
+            let mut places = (at * each)..(at * each + each);
+            places.any(|idx| other.get(idx) != Some(0) && self.get(idx) == Some(0))
+        })
+    }
 }

@@ -17,13 +17,14 @@
 mod list;
 mod token;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile, Writer};
-use ambit_core::limits::TOKEN_BYTES as CHAIN_BYTES;
+use ambit_core::limits::{CLOCK_SKEW_SECONDS, TOKEN_BYTES as CHAIN_BYTES};
 use ambit_token::{PublicKey, base64url};
 
 use crate::enforce::{Discharge, NotDischarged, Obligation, Turn};
@@ -230,7 +231,7 @@ impl StatusLists {
             return Ok(None);
         };
         let fact = kept.fact(&uri, idx)?;
-        let counts = kept.next > now && !kept.is_over(now) && kept.unsaved.is_none();
+        let counts = !kept.is_due(now) && !kept.is_over(now) && kept.unsaved.is_none();
         Ok(Some(fact).filter(|fact| counts || fact.value != 0))
     }
 
@@ -314,7 +315,12 @@ impl StatusLists {
                 .map(|error| StatusError::Store(error.to_string())),
         };
         let mut state = self.lock();
-        let older = |kept: &Kept| verified.iat < kept.verified.iat;
+        // Of two lists of one second nobody knows which is the newer: what one revokes is revoked.
+        let older = |kept: &Kept| match verified.iat.cmp(&kept.verified.iat) {
+            Ordering::Less => true,
+            Ordering::Equal => verified.list.clears(&kept.verified.list),
+            Ordering::Greater => false,
+        };
         if state.kept.get(uri).is_some_and(older) {
             return Err(StatusError::Rollback);
         }
@@ -346,7 +352,7 @@ impl State {
     /// Whether a list is to be fetched now; the error of the last time where that was just now.
     fn is_due(&self, uri: &str, now: i64) -> Result<bool, StatusError> {
         if let Some(kept) = self.kept.get(uri) {
-            return Ok(kept.next <= now);
+            return Ok(kept.is_due(now));
         }
         // A clock that went back does not make a failure last longer.
         let latest = now.saturating_add(RETRY_SECONDS);
@@ -391,6 +397,11 @@ impl Kept {
             value: self.verified.list.get(place).ok_or(StatusError::Index)?,
             iat: self.verified.iat,
         })
+    }
+
+    /// A clock that went back does not make it last longer.
+    fn is_due(&self, now: i64) -> bool {
+        self.next <= now || self.next > now.saturating_add(KEEP_SECONDS)
     }
 
     fn is_over(&self, now: i64) -> bool {
@@ -442,6 +453,10 @@ impl Discharge for StatusLists {
             return Err(NotDischarged::because(Reason::StatusRevoked, detail));
         }
         let age = now.saturating_sub(fact.iat);
+        if age < -CLOCK_SKEW_SECONDS {
+            let detail = format!("the list is from the future, by {} s", age.saturating_neg());
+            return Err(NotDischarged::because(Reason::StatusStale, detail));
+        }
         if age > max_age {
             let detail = format!("the list is {age} s old, at most {max_age} s count");
             return Err(NotDischarged::because(Reason::StatusStale, detail));
