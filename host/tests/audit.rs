@@ -457,6 +457,33 @@ fn a_crash_at_any_byte_is_told_and_the_log_goes_on() {
 }
 
 #[test]
+fn a_checkpoint_torn_at_any_byte_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 2);
+    let side = checkpoints_path(&path);
+    let whole = fs::read(&side).unwrap();
+    let lines = check(&path, &keys()).unwrap().lines;
+    let start = whole.len() - whole.len() / usize::try_from(lines).unwrap();
+    for end in start..whole.len() {
+        fs::write(&side, &whole[..end]).unwrap();
+        let report = check(&path, &keys());
+        let report = report.unwrap_or_else(|error| panic!("{end}: {error}"));
+        assert!(report.unsigned() <= 1, "{end}");
+    }
+    // In the middle of a character.
+    let dash = whole.iter().rposition(|byte| *byte == 0xe2).unwrap();
+    fs::write(&side, &whole[..=dash]).unwrap();
+    drop(open(&path).unwrap());
+    assert_eq!(check(&path, &keys()).unwrap().unsigned(), 0);
+    // What is no note and has no end is not read to its end.
+    fs::write(&side, [&whole[..], &[b'x'; 100_000]].concat()).unwrap();
+    assert_eq!(
+        check(&path, &keys()).unwrap_err().code(),
+        "audit.checkpoint"
+    );
+}
+
+#[test]
 fn checkpoints_never_go_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = filled(folder.path(), 4);

@@ -11,6 +11,8 @@ use super::{AuditError, LINE_BYTES, checkpoints_path, line};
 
 /// Bytes of one line of a note.
 const NOTE_LINE: u64 = 4096;
+/// Bytes of a note: ours have some 300, and another's signatures may stand beside ours.
+const NOTE_BYTES: usize = 64 * 1024;
 
 /// Lines that had no checkpoint when the log was opened, and so were signed without anybody knowing
 /// that they are as they were written: a crash leaves one, and so does whoever rewrites the end of a
@@ -283,25 +285,27 @@ fn read_notes(path: &Path, keys: &[NoteKey]) -> Result<Notes, AuditError> {
         Err(error) => return Err(error.into()),
     };
     let mut file = BufReader::new(file);
-    let (mut note, mut signatures) = (String::new(), false);
+    let (mut note, mut signatures) = (Vec::new(), false);
     let mut number = 1;
     loop {
+        let refused = |why| AuditError::Checkpoint { number, why };
         let start = note.len();
-        let read = (&mut file).take(NOTE_LINE).read_line(&mut note);
-        let read = read.map_err(|_| AuditError::Checkpoint {
-            number,
-            why: "it is not text",
-        })?;
+        let read = (&mut file).take(NOTE_LINE).read_until(b'\n', &mut note)?;
         if read == 0 {
             return Ok(notes);
         }
-        match (&note[start..], signatures) {
-            ("\n", false) => signatures = true,
-            ("\n", true) => {
+        if note.len() > NOTE_BYTES {
+            return Err(refused("it is too long"));
+        }
+        match (note.get(start..), signatures) {
+            (Some(b"\n"), false) => signatures = true,
+            (Some(b"\n"), true) => {
                 notes.end += u64::try_from(note.len()).unwrap_or(u64::MAX);
                 note.truncate(start);
-                notes.add(&note, number, keys)?;
-                (note, signatures) = (String::new(), false);
+                // Not sooner: one that was torn may end in the middle of a character.
+                let text = std::str::from_utf8(&note).map_err(|_| refused("it is not text"))?;
+                notes.add(text, number, keys)?;
+                (note, signatures) = (Vec::new(), false);
                 number += 1;
             }
             _ => {}
