@@ -1,10 +1,12 @@
 //! A root: what an issuer grants.
 
+use ambit_core::Reason;
 use ambit_core::capability::{Place, well_formed};
+use ambit_core::grammar::CLAIMS;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_policy::{Bundle, Manifest, overlaps};
 use ambit_token::PublicKey;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Draft, Filler, consent, read_claims};
 use crate::encoding::base64url;
@@ -41,7 +43,7 @@ pub struct RootOptions<'a> {
 ///
 /// # Errors
 ///
-/// `mint.claims` for what is not a JSON object of our profile; `mint.exp`, `mint.life`,
+/// `mint.claims` for what is not a JSON object of our profile; `token.claim_unknown`; `mint.exp`, `mint.life`,
 /// `mint.holder`; `policy.expired`; `mint.entry` and `mint.contradiction` for a capability that could
 /// never match; `mint.approver` for one that names an approver whom the manifest does not name;
 /// `mint.audience` for one with limits in a token for several audiences;
@@ -94,6 +96,7 @@ fn fill(
         claims: read_claims(claims)?,
         filled: Vec::new(),
     };
+    check_known(&filler.claims)?;
     let x = key.x();
     let known = bundle.keys(kid).filter(|known| known.x() == x);
     let issuers: Vec<&str> = known.map(|known| known.iss()).collect();
@@ -121,6 +124,19 @@ fn fill(
     filler.fill("del_depth", || Value::from(0));
     filler.fill("del_max_depth", || Value::from(0));
     Ok(filler)
+}
+
+/// The verifier does not repeat a name that it does not know, since anybody may send it. Here a person
+/// wrote it, and looks for it.
+fn check_known(claims: &Map<String, Value>) -> Result<(), CompileError> {
+    let names = CLAIMS.iter().map(|claim| claim.name);
+    let unknown = |name: &&String| !names.clone().any(|known| known == name.as_str());
+    let Some(unknown) = claims.keys().find(unknown) else {
+        return Ok(());
+    };
+    let help = suggest::help(unknown, names.clone());
+    let message = format!("the token would be refused: `{unknown}` is not a claim; {help}");
+    Err(CompileError::new(Reason::TokenClaimUnknown.code(), message))
 }
 
 /// A binding that this policy would refuse.
