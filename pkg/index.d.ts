@@ -101,6 +101,8 @@ export interface ConsentText {
 export interface LoadError extends Error {
   /** Stable, for example `module.signature`. */
   code: string;
+  /** With `module.expired`: it was verified all the same, so keep this as `module.seen` is kept. */
+  seen?: Seen;
 }
 
 /** A policy module whose signature, bundle and version were verified. */

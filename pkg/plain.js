@@ -3,7 +3,7 @@
 // `toJSON` for the object, the target for a proxy) and runs code of the caller while it does. Here
 // each of these is refused: what is evaluated is what was given, or nothing is.
 
-const { getOwnPropertyDescriptor, getPrototypeOf, is, prototype: OBJECT } = Object;
+const { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, is, prototype: OBJECT } = Object;
 const { ownKeys } = Reflect;
 const { isArray, prototype: ARRAY } = Array;
 const quote = JSON.stringify;
@@ -70,6 +70,7 @@ class Writer {
   }
 
   #string(value, path) {
+    if (value.length > MOST) throw new Refused("", "too long", "request.size");
     if (HALF_PAIR.test(value)) refuse(path, "a text with half a surrogate pair");
     this.#write(quote(value));
   }
@@ -120,7 +121,8 @@ class Writer {
 /** A member as it is stored: no getter runs, and nothing is inherited. */
 function own(object, name, path) {
   const stored = getOwnPropertyDescriptor(object, name);
-  if (stored === undefined || !("value" in stored)) refuse(path, "not stored, but computed");
+  // A descriptor inherits as well: somebody may have put a `value` there.
+  if (stored === undefined || !hasOwn(stored, "value")) refuse(path, "not stored, but computed");
   if (!stored.enumerable) refuse(path, "hidden");
   return stored.value;
 }

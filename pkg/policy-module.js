@@ -37,9 +37,17 @@ function inside(body) {
   try {
     return body();
   } catch (error) {
-    stopped ||= typeof error?.code !== "string";
+    stopped ||= !isOurs(error);
     throw error;
   }
+}
+
+/**
+ * Whether the evaluator threw this, with a code of ours. One that every object inherits, or that the
+ * engine gives its own faults, says nothing.
+ */
+function isOurs(error) {
+  return error instanceof Error && Object.hasOwn(error, "code") && /^[a-z_]+(\.[a-z_]+)+$/.test(error.code);
 }
 
 function failure(code, message) {
@@ -63,7 +71,10 @@ export class PolicyModule {
     this.#seen = core.seen;
   }
 
-  /** Verifies a signed policy module. Throws an `Error` with a `code` when it does not hold. */
+  /**
+   * Verifies a signed policy module. Throws an `Error` with a `code` when it does not hold. One that
+   * has ended was verified all the same: its error has `seen`, to be kept like a module's.
+   */
   static load(file, detached, trust, options) {
     if (instance === 0) throw failure("engine.not_started", "`await init()` first");
     const input = [
@@ -75,7 +86,7 @@ export class PolicyModule {
     try {
       return inside(() => new PolicyModule(MADE_HERE, input, Core.load(...input)));
     } catch (error) {
-      throw typeof error?.code === "string" ? error : failure("engine.trap", "the evaluator stopped");
+      throw isOurs(error) ? error : failure("engine.trap", "the evaluator stopped");
     }
   }
 

@@ -122,6 +122,12 @@ test("a real module answers as the native engine does", { skip }, async () => {
   assert.equal(code(() => load({ uid: policy.info().uid })), "loaded");
   assert.equal(code(() => load({ uid: "another/policy" })), "module.uid");
   assert.equal(code(() => load({ now: policy.info().expires })), "module.expired");
+  // It was verified all the same: an older one that lasts longer must not come after it.
+  assert.throws(() => load({ now: policy.info().expires }), { code: "module.expired", seen });
+  assert.throws(
+    () => load({ uid: "another/policy", now: policy.info().expires }),
+    (error) => error.code === "module.uid" && !("seen" in error),
+  );
   const altered = Uint8Array.from(file);
   altered[altered.length - 1] ^= 1;
   assert.equal(code(() => PolicyModule.load(altered, detached, keys, { now: NOW })), "module.altered");
@@ -207,6 +213,74 @@ test("what JSON cannot say is a denial, and never something else", { skip }, asy
   let wide = ["x"];
   for (let level = 0; level < 40; level += 1) wide = [wide, wide];
   assert.equal(policy.evaluate(wide).context.reason.code, "request.size");
+  policy.free();
+});
+
+/** Runs `body` while every object inherits something. */
+function polluted(name, value, body) {
+  Object.defineProperty(Object.prototype, name, { value, writable: true, configurable: true, enumerable: true });
+  try {
+    return body();
+  } finally {
+    delete Object.prototype[name];
+  }
+}
+
+test("what every object inherits is no part of a request", { skip }, async () => {
+  const { load, request, answer } = await real();
+  const policy = load();
+  const whole = JSON.parse(request);
+  const { token, ...rest } = whole;
+  for (const name of ["value", "get", "writable", "enumerable", "toJSON", "token", "decision", "facts", "length", "0"]) {
+    const given = polluted(name, token, () => [
+      policy.evaluate({ ...rest, get token() { return token; } }),
+      policy.evaluate(rest),
+      policy.evaluate(whole),
+    ]);
+    const codes = given.map(({ context }) => context.reason.code);
+    assert.deepEqual(codes, ["request.value", "token.missing", "allowed"], name);
+  }
+  const own = JSON.parse(`{"__proto__": {"token": 1}, ${request.slice(1)}`);
+  assert.equal(policy.evaluate(own).context.reason.code, "request.member");
+  assert.equal(policy.evaluate({ __proto__: whole }).context.reason.code, "request.value");
+  assert.equal(policy.evaluateText(request), answer);
+  policy.free();
+});
+
+test("a fault that has a code of another is a fault", { skip }, async () => {
+  const { load, request, answer } = await real();
+  const policy = load();
+  const { default: exports } = await import(pathToFileURL(join(folder, "ambit_web.js")));
+  const { memory } = await exports();
+  new Uint8Array(memory.buffer).fill(0xff);
+  for (const inherited of ["ERR_X", "module.options"]) {
+    const stopped = polluted("code", inherited, () => policy.evaluate(JSON.parse(request)));
+    assert.ok([answer, "engine.trap"].includes(stopped.context.reason.code), "only the first call stops");
+    assert.equal(policy.evaluateText(request), answer, "and the next runs in a new instance");
+    new Uint8Array((await exports()).memory.buffer).fill(0xff);
+  }
+  assert.equal(policy.evaluate({}).context.reason.code, "engine.trap");
+  policy.free();
+});
+
+test("bytes that change while they are read are copied first", { skip }, async () => {
+  const { load, request, answer } = await real();
+  const policy = load();
+  const text = (bytes) => new TextDecoder().decode(bytes);
+  const bytes = new TextEncoder().encode(request);
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  assert.equal(text(policy.evaluateBytes(shared)), answer);
+  const growing = new ArrayBuffer(bytes.length, { maxByteLength: 2 * bytes.length });
+  const whole = new Uint8Array(growing);
+  const part = new Uint8Array(growing, 0, bytes.length);
+  whole.set(bytes);
+  assert.equal(text(policy.evaluateBytes(whole)), answer);
+  growing.resize(8);
+  for (const cut of [whole, part]) assert.equal(JSON.parse(text(policy.evaluateBytes(cut))).decision, false);
+  const huge = policy.evaluate("x".repeat(2 ** 28));
+  assert.equal(huge.context.reason.code, "request.size");
+  assert.equal(policy.evaluateText(request), answer);
   policy.free();
 });
 

@@ -21,7 +21,7 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
         assert!(!threat.is_empty() && !stops.is_empty(), "{row}");
         let mut file = None;
         for name in tests.split('`').skip(1).step_by(2) {
-            if name.ends_with(".rs") {
+            if name.ends_with(".rs") || name.ends_with(".mjs") {
                 file = Some(name.to_owned());
             } else {
                 let file = file
@@ -38,10 +38,14 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
     named
 }
 
-/// The functions under `#[test]`.
+/// The functions under `#[test]`, or what `test` of Node is called with.
 fn tests(file: &Path) -> BTreeSet<String> {
     let text =
         fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    if file.extension().is_some_and(|kind| kind == "mjs") {
+        let named = |line: &str| Some(line.strip_prefix("test(\"")?.split('"').next()?.to_owned());
+        return text.lines().filter_map(named).collect();
+    }
     let lines: Vec<&str> = text.lines().collect();
     let name = |pair: &[&str]| {
         let after = (pair[0].trim() == "#[test]").then(|| pair[1].trim())?;

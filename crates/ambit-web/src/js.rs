@@ -16,10 +16,14 @@ pub(crate) fn text(value: &JsValue) -> Option<String> {
 
 /// An `Error` with a `code`.
 pub(crate) fn error(code: &str, message: &str) -> JsValue {
-    let error = Error::new(message);
-    // Setting a property of a new object does not fail.
-    let _ = Reflect::set(&error, &JsValue::from_str("code"), &JsValue::from_str(code));
-    error.into()
+    let error = Error::new(message).into();
+    set(&error, "code", &JsValue::from_str(code));
+    error
+}
+
+/// Sets a property of a new object, which does not fail.
+pub(crate) fn set(object: &JsValue, name: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &JsValue::from_str(name), value);
 }
 
 /// An `Error` about an argument of `load`.

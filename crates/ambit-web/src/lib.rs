@@ -109,7 +109,7 @@ impl PolicyModule {
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn seen(&self) -> JsValue {
-        serde_wasm_bindgen::to_value(&self.loaded.seen).unwrap_or(JsValue::NULL)
+        self.loaded.seen.to_js()
     }
 
     /// Asks about a text.

@@ -25,6 +25,12 @@ pub(crate) struct Seen {
     digest: String,
 }
 
+impl Seen {
+    pub(crate) fn to_js(&self) -> JsValue {
+        serde_wasm_bindgen::to_value(self).unwrap_or(JsValue::NULL)
+    }
+}
+
 /// The fourth argument of `PolicyModule.load`: `{uid?, now, seen?: {version, digest}}`.
 struct Options {
     uid: Option<String>,
@@ -67,32 +73,40 @@ pub(crate) fn load(
     };
     let options = Options::read(options)?;
     let trust = trusted_keys(trust)?;
-    let expect = Expect {
-        uid: options.uid.as_deref(),
-        now: options.now,
-        abi: ABI.unsigned_abs(),
-    };
-    verify(&file, detached.as_deref(), &trust, &expect, options.seen)
-        .map_err(|error| refused(&error))
+    verify(&file, detached.as_deref(), &trust, &options)
 }
 
+/// Whether it has ended is asked last: what was verified is to be remembered all the same, or an older
+/// one, which was to last longer, could come after it. So its error says what was seen.
 fn verify(
     file: &[u8],
     detached: Option<&[u8]>,
     trust: &TrustedKeys,
-    expect: &Expect<'_>,
-    seen: Option<(u64, [u8; 32])>,
-) -> Result<Loaded, ModuleError> {
-    let verified = module::verify(file, detached, trust, expect, bundle_claims)?;
+    options: &Options,
+) -> Result<Loaded, JsValue> {
+    let expect = Expect {
+        uid: options.uid.as_deref(),
+        now: i64::MIN,
+        abi: ABI.unsigned_abs(),
+    };
+    let refused = |error| refused(&error);
+    let verified =
+        module::verify(file, detached, trust, &expect, bundle_claims).map_err(refused)?;
     let statement = &verified.statement;
-    module::check_seen(seen, statement.version, &statement.file_s256)?;
+    module::check_seen(options.seen, statement.version, &statement.file_s256).map_err(refused)?;
+    let seen = Seen {
+        version: statement.version,
+        digest: base64url::encode(&statement.file_s256),
+    };
+    if let Err(ended) = module::check_end(statement, options.now) {
+        let error = refused(ended);
+        js::set(&error, "seen", &seen.to_js());
+        return Err(error);
+    }
     Ok(Loaded {
         bundle: verified.bundle.to_vec(),
         bundle_digest: verified.bundle_digest,
-        seen: Seen {
-            version: statement.version,
-            digest: base64url::encode(&statement.file_s256),
-        },
+        seen,
     })
 }
 
