@@ -109,7 +109,7 @@ impl Asked<'_> {
             "kind": "action",
             "risk_tier": "critical",
             "binding_s256": self.call(),
-            "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-2"},
+            "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-1"},
             "acr": "urn:acme:loa:2",
             "amr": ["hwk"],
             "auth_time": now - 120,

@@ -27,7 +27,7 @@ use crate::remedy::Shown;
 pub(crate) const LOCALE: &str = "en";
 /// The version of this form, and of consent texts: another text for the same call or grant is another
 /// renderer.
-pub const RENDERER: &str = "ambit-2";
+pub const RENDERER: &str = "ambit-1";
 
 /// What is put before those who may approve the call.
 ///
