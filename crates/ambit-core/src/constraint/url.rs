@@ -156,13 +156,17 @@ fn is_host(host: &str) -> bool {
     host::is_name(host, |byte| byte == b'_')
 }
 
-/// No `.` or `..` segment, and escapes that are harmless. A segment may carry `;parameters` that some
-/// servers cut off before they read the dots.
+/// No `.` or `..` segment, and escapes that are harmless.
 fn is_clean_path(path: &str) -> bool {
-    let dots = path
-        .split('/')
-        .any(|segment| matches!(segment.split(';').next(), Some("." | "..")));
-    !dots && has_harmless_escapes(path)
+    !path.split('/').any(is_dots) && has_harmless_escapes(path)
+}
+
+/// Whether some server reads a segment as `.` or `..`: there are those that cut `;parameters` off before
+/// they read the dots, and file systems that drop the blanks of a name.
+fn is_dots(segment: &str) -> bool {
+    let name = segment.split(';').next().unwrap_or_default();
+    let seen = || name.split("%20").flat_map(str::bytes);
+    seen().eq(*b".") || seen().eq(*b"..")
 }
 
 /// Whether the escapes are characters in UTF-8 (RFC 3629: shortest form) that have no meaning in a path,
@@ -191,4 +195,39 @@ fn has_harmless_escapes(path: &str) -> bool {
             escaped.is_control() || matches!(escaped, '/' | '\\' | '.' | '%' | ';')
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_clean_path;
+
+    #[test]
+    fn no_segment_is_dots_for_any_server() {
+        for good in [
+            "",
+            "/",
+            "/v1/a%20b",
+            "/v1/...",
+            "/v1/a..",
+            "/v1/.a",
+            "/v1/%20",
+            "/v1/..%20a",
+        ] {
+            assert!(is_clean_path(good), "{good}");
+        }
+        for bad in [
+            "/v1/.",
+            "/v1/../a",
+            "/v1/..;x/a",
+            "/v1/..%20/a",
+            "/v1/%20../a",
+            "/v1/.%20./a",
+            "/v1/.%20",
+            "/v1/..%20%20;x",
+            "/v1/%2e%2e/a",
+            "/v1/..%00",
+        ] {
+            assert!(!is_clean_path(bad), "{bad}");
+        }
+    }
 }
