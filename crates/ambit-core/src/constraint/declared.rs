@@ -13,6 +13,9 @@ use super::{values, well_formed};
 use crate::Steps;
 use crate::json::{Json, Kind as JsonKind, same_value};
 
+/// So many members or identifiers of a type are looked at in one step.
+const LOOKS: usize = 8;
+
 /// The arguments of one action, as a vocabulary declares them.
 pub trait Arguments {
     /// The argument with this name; `None` for one that the action does not have.
@@ -44,6 +47,8 @@ pub type Canonical = fn(kind: &str, text: &str) -> Option<String>;
 pub struct Declared<'a> {
     /// The type as bundles write it: `{"t": "set", "of": {"t": "long"}}`. Without one, anything.
     kind: Option<Json<'a>>,
+    /// What the type is: found once, for a list may hold thousands of values of it.
+    class: u16,
     money: Option<u32>,
     canonical: Canonical,
 }
@@ -89,6 +94,7 @@ impl<'a> Declared<'a> {
     /// Any JSON value.
     pub const ANYTHING: Declared<'static> = Declared {
         kind: None,
+        class: class::JSON,
         money: None,
         canonical: |_, _| None,
     };
@@ -96,63 +102,43 @@ impl<'a> Declared<'a> {
     /// An argument of a type as bundles write it (`{"t": …}`), money with so many digits after the
     /// point where `money` is given.
     #[must_use]
-    pub const fn new(kind: Json<'a>, money: Option<u32>, canonical: Canonical) -> Self {
+    pub fn new(kind: Json<'a>, money: Option<u32>, canonical: Canonical) -> Self {
         Self {
             kind: Some(kind),
+            class: class_of(Some(kind)),
             money,
             canonical,
         }
     }
 
-    fn tag(self) -> &'a str {
-        let tag = self.kind.and_then(|kind| kind.get("t"));
-        tag.and_then(Json::as_str).unwrap_or_default()
-    }
-
+    /// Such as `decimal`.
     fn extension(self) -> &'a str {
-        let of = self.kind.and_then(|kind| kind.get("of"));
-        of.and_then(Json::as_str).unwrap_or_default()
+        member(self.kind, "of")
     }
 
-    /// A type that is not known is in no class, so that no bound fits it.
-    pub(super) fn class(self) -> u16 {
-        if self.kind.is_none() {
-            return class::JSON;
-        }
-        match self.tag() {
-            "string" => class::TEXT,
-            "long" => class::INTEGER,
-            "bool" => class::BOOL,
-            "json" => class::JSON,
-            "set" => class::LIST,
-            "record" => class::RECORD,
-            "entity" => class::ENTITY,
-            "ext" if self.extension() == "ipaddr" => class::ADDRESS,
-            "ext" => class::VALUE,
-            _ => 0,
+    pub(super) const fn class(self) -> u16 {
+        self.class
+    }
+
+    fn of(self, kind: Option<Json<'a>>) -> Self {
+        Self {
+            kind,
+            class: class_of(kind),
+            ..self
         }
     }
 
     /// What the elements are.
     pub(super) fn element(self) -> Self {
-        Self {
-            // Whatever is in free JSON is free.
-            kind: self
-                .kind
-                .filter(|_| self.class() != class::JSON)
-                .map(|kind| kind.get("of").unwrap_or(Json::null())),
-            ..self
-        }
+        // Whatever is in free JSON is free.
+        let kind = self.kind.filter(|_| self.class() != class::JSON);
+        self.of(kind.map(|kind| kind.get("of").unwrap_or(Json::null())))
     }
 
     fn attribute(self, name: &str) -> Option<(Self, bool)> {
         let attribute = self.kind?.get("attrs")?.get(name)?;
         let required = attribute.get("required").and_then(Json::as_bool);
-        let declared = Self {
-            kind: attribute.get("type"),
-            ..self
-        };
-        Some((declared, required.unwrap_or(true)))
+        Some((self.of(attribute.get("type")), required.unwrap_or(true)))
     }
 
     fn attributes(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
@@ -174,7 +160,8 @@ impl<'a> Declared<'a> {
             }
             (class::VALUE | class::ADDRESS, JsonKind::String) => self.spelled(value).is_some(),
             (class::LIST, JsonKind::Array) => {
-                value.elements().all(|value| self.element().admits(value))
+                let element = self.element();
+                value.elements().all(|value| element.admits(value))
             }
             (class::RECORD, JsonKind::Object) => {
                 let complete = self.attributes().all(|(name, attribute)| {
@@ -209,9 +196,10 @@ impl<'a> Declared<'a> {
             }
             (class::LIST, JsonKind::Array, JsonKind::Array) => {
                 let mut pairs = bound.elements().zip(value.elements());
+                let element = self.element();
                 steps.take(1)
                     && bound.len() == value.len()
-                    && pairs.all(|(bound, value)| self.element().same(bound, value, steps))
+                    && pairs.all(|(bound, value)| element.same(bound, value, steps))
             }
             (class::RECORD, JsonKind::Object, JsonKind::Object) => {
                 steps.take(value.len().saturating_mul(value.len()))
@@ -240,7 +228,15 @@ impl<'a> Declared<'a> {
         self.misfit_of(Spec::read(spec)?)
     }
 
-    pub(super) fn misfit_of(self, spec: Spec<'_>) -> Option<Misfit> {
+    /// Whether nothing in `constraint`, which was read as `spec`, is a misfit. Paid for: what it lists is
+    /// read as the type reads it, and looked for among what the type has.
+    pub(super) fn fits(self, constraint: Json<'_>, spec: Spec<'_>, steps: &Steps) -> bool {
+        let has = self.kind.map_or(0, Json::weight);
+        let each = (has / LOOKS).saturating_add(2);
+        steps.take(constraint.weight().saturating_mul(each)) && self.misfit_of(spec).is_none()
+    }
+
+    fn misfit_of(self, spec: Spec<'_>) -> Option<Misfit> {
         let kind = spec.kind;
         let misfit = |values| {
             Some(Misfit {
@@ -259,8 +255,14 @@ impl<'a> Declared<'a> {
             Kind::OneOf => list().any(|value| self.admits(value)),
             // What is excluded must be a value, else it would exclude nothing.
             Kind::NotOneOf => list().all(|value| self.admits(value)),
-            Kind::Subset => list().any(|value| self.element().admits(value)),
-            Kind::Contains => list().all(|value| self.element().admits(value)),
+            Kind::Subset => {
+                let element = self.element();
+                list().any(|value| element.admits(value))
+            }
+            Kind::Contains => {
+                let element = self.element();
+                list().all(|value| element.admits(value))
+            }
             Kind::Each => return self.element().misfit_of(Spec::read(first?)?),
             Kind::Optional => return self.misfit_of(Spec::read(first?)?),
             Kind::All => return specs().find_map(|spec| self.misfit_of(spec)),
@@ -367,6 +369,30 @@ pub fn uncountable(limit: Json<'_>, arguments: &dyn Arguments) -> Option<String>
 pub fn counted(limit: Json<'_>) -> Option<&str> {
     let text = |member: &str| limit.get(member).and_then(Json::as_str);
     (text("type") == Some("spend")).then(|| text("argument").unwrap_or("amount"))
+}
+
+/// A type that is not known is in no class, so that no bound fits it.
+fn class_of(kind: Option<Json<'_>>) -> u16 {
+    if kind.is_none() {
+        return class::JSON;
+    }
+    match member(kind, "t") {
+        "string" => class::TEXT,
+        "long" => class::INTEGER,
+        "bool" => class::BOOL,
+        "json" => class::JSON,
+        "set" => class::LIST,
+        "record" => class::RECORD,
+        "entity" => class::ENTITY,
+        "ext" if member(kind, "of") == "ipaddr" => class::ADDRESS,
+        "ext" => class::VALUE,
+        _ => 0,
+    }
+}
+
+fn member<'a>(kind: Option<Json<'a>>, name: &str) -> &'a str {
+    let found = kind.and_then(|kind| kind.get(name));
+    found.and_then(Json::as_str).unwrap_or_default()
 }
 
 /// `same` with a type or without one.

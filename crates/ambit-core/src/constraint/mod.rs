@@ -105,9 +105,9 @@ pub(crate) fn holds(
     declared: Option<Declared<'_>>,
     steps: &Steps,
 ) -> bool {
-    Spec::read(spec).is_some_and(|spec| {
-        spec.holds(argument, declared, steps)
-            && declared.is_none_or(|declared| declared.misfit_of(spec).is_none())
+    Spec::read(spec).is_some_and(|read| {
+        read.holds(argument, declared, steps)
+            && declared.is_none_or(|declared| declared.fits(spec, read, steps))
     })
 }
 

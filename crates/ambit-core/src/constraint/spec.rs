@@ -176,7 +176,7 @@ fn some<'a>(
         steps.take(READ)
             && inner(Some(constraint)).is_some_and(|spec| {
                 spec.holds(Some(value), declared, steps)
-                    && declared.is_none_or(|declared| declared.misfit_of(spec).is_none())
+                    && declared.is_none_or(|declared| declared.fits(constraint, spec, steps))
             })
     })
 }
