@@ -4,6 +4,7 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::scan::order;
 use super::value::{Json, Kind};
 use super::write::Writer;
 
@@ -75,12 +76,7 @@ struct Member<'a> {
 
 impl Ord for Member<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        // UTF-16 orders as UTF-8 does, but for the pairs (lead bytes from 0xf0 on), which stand
-        // below U+E000 to U+FFFF (0xee and 0xef). Decoding at each comparison costs several times
-        // as much.
-        let order = |byte: u8| if byte >= 0xee { byte | 0x10 } else { byte };
-        let (left, right) = (self.name.bytes(), other.name.bytes());
-        left.map(order).cmp(right.map(order))
+        order(self.name.as_bytes(), other.name.as_bytes())
     }
 }
 

@@ -1,4 +1,6 @@
-//! Finds the next byte of a string that is not plain, eight bytes at a time.
+//! Strings eight bytes at a time: where the next byte is that is not plain, and which is the lesser.
+
+use core::cmp::Ordering;
 
 /// Each byte 1.
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -23,6 +25,23 @@ pub(super) fn plain_length(text: &[u8]) -> usize {
     }
     let rest = words.remainder().iter().take_while(|byte| is_plain(**byte));
     length.saturating_add(rest.count())
+}
+
+/// The order of RFC 8785, by UTF-16 code units. UTF-16 orders as UTF-8 does, but for the pairs (lead bytes
+/// from 0xf0 on), which stand below U+E000 to U+FFFF (0xee and 0xef).
+///
+/// A request can have thousands of long names that begin alike, and each is compared a dozen times.
+pub(super) fn order(left: &[u8], right: &[u8]) -> Ordering {
+    let (words, _) = left.as_chunks::<8>();
+    let (others, _) = right.as_chunks::<8>();
+    let same = words
+        .iter()
+        .zip(others)
+        .take_while(|(one, other)| one == other);
+    let same = same.count().saturating_mul(8);
+    let rank = |byte: &u8| if *byte >= 0xee { byte | 0x10 } else { *byte };
+    let left = left.get(same..).unwrap_or_default().iter().map(rank);
+    left.cmp(right.get(same..).unwrap_or_default().iter().map(rank))
 }
 
 const fn is_plain(byte: u8) -> bool {

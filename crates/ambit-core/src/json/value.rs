@@ -164,7 +164,7 @@ impl<'a> Json<'a> {
     /// Whether two elements of an array are the same string.
     #[must_use]
     pub fn has_repeated_text(self) -> bool {
-        super::parse::repeats(self.elements().filter_map(Json::as_bytes).collect())
+        super::parse::repeats(self.elements().filter_map(Json::as_bytes))
     }
 
     /// What looking at the whole value costs, in steps: one a node, and [`Steps::for_bytes`] of text.
