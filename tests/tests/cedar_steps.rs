@@ -144,7 +144,7 @@ const CONDITIONS: &[(&str, Option<bool>, u32)] = &[
     (
         "context.other like \"x*xxxxxxxxxxxxxxxxxxxx*y\"",
         Some(true),
-        163,
+        239,
     ),
     ("context.long like \"abc\"", Some(false), 51),
     (
@@ -182,12 +182,12 @@ const CONDITIONS: &[(&str, Option<bool>, u32)] = &[
     (
         "\"123456789012345678901234567890\" like \"*1234567*\"",
         Some(true),
-        20,
+        28,
     ),
     (
         "\"123456789012345678901234567890\" like \"*12345678*\"",
         Some(true),
-        28,
+        35,
     ),
     ("9223372036854775807 + 1 == 0", None, 5),
     ("context.nothing == 1", None, 10),

@@ -48,7 +48,9 @@ fn collect(type_of: Option<Json<'_>>, value: Json<'_>, texts: &mut Vec<String>, 
         }
         "record" => {
             let attributes = type_of.and_then(|record| record.get("attrs"));
-            steps.charge(lookups(value, attributes));
+            if !steps.take(lookups(value, attributes)) {
+                return;
+            }
             for (name, value) in value.members() {
                 let attribute = attributes.and_then(|attributes| attributes.get(name));
                 collect(

@@ -28,7 +28,7 @@ pub(super) fn cost(pieces: &[Piece<'_>], text: &[u8]) -> usize {
         .fold(Steps::for_bytes(text.len()), |sum, piece| match piece {
             Piece::Wildcard => sum,
             Piece::Text(piece) => {
-                let each = (piece.len() / 8).saturating_add(1);
+                let each = (piece.len() / 4).saturating_add(1);
                 sum.saturating_add(text.len().saturating_mul(each) / 4)
             }
         })
