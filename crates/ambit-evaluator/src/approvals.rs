@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::chain::BundleKeys;
 use crate::charge::Charge;
 use crate::denial::Denial;
-use crate::digest::{self, s256};
+use crate::digest;
 use crate::display;
 use crate::revocation::{self, Epochs};
 
@@ -26,8 +26,7 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
     if given.is_empty() {
         return Ok(receipts);
     }
-    let call = digest::action(case);
-    let shown = s256(display::text(case, &call)?.as_bytes());
+    let shown = display::shown(case)?;
     let about = About {
         tenant: case.token.tenant(),
         audiences: &[case.request.facts.audience],
@@ -39,10 +38,10 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
     for text in given {
         let receipt = Receipt::verify(text, &keys, &about, case.request.facts.now)
             .map_err(|error| Denial::new(error.reason, error.detail))?;
-        check_binding(case, &receipt, &call)?;
+        check_binding(case, &receipt, &shown.binding_s256)?;
         check_person(case, &receipt)?;
         revocation::check_signer(case, epochs, &receipt)?;
-        check_display(case, &receipt, &shown)?;
+        check_display(case, &receipt, &shown.text_s256)?;
         let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
         if receipts.iter().any(same) {
             let admin = "two receipts have the same `iss` and `jti`";

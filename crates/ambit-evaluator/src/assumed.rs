@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Profile};
@@ -56,6 +57,7 @@ impl Case<'_> {
             arguments_text: text,
             texts: &texts,
             login: &login,
+            shown: &OnceCell::new(),
             ..*self
         };
         let grant = authority::check(&case, assumed.approved, !assumed.other_token)?;

@@ -194,7 +194,7 @@ impl<'a> Layer<'a> {
             match capability::select(rest, self.place(), ask, steps) {
                 Ok(index) => {
                     let selected = at(index);
-                    let cause = selected.and_then(|one| self.uncharged(one.entry, ask));
+                    let cause = selected.and_then(|one| self.uncharged(one.entry, ask, steps));
                     match (selected, cause) {
                         (Some(selected), None) => return Ok(selected),
                         (_, cause) => full = full.or_else(|| cause.map(|cause| (index, cause))),
@@ -214,10 +214,13 @@ impl<'a> Layer<'a> {
     }
 
     /// Why the limits of a matching entry cannot hold this charge.
-    fn uncharged<'s>(&self, entry: Json<'a>, ask: &Ask<'s>) -> Option<Cause<'s>>
+    fn uncharged<'s>(&self, entry: Json<'a>, ask: &Ask<'s>, steps: &Steps) -> Option<Cause<'s>>
     where
         'a: 's,
     {
+        // Each looks for the amount and the currency among the arguments.
+        let limits = entry.get("limits").map_or(0, Json::len);
+        steps.charge(limits.saturating_mul(ask.args.len().saturating_add(8)));
         if !self.one_audience && entry.get("limits").is_some() {
             return Some(Cause::Audiences);
         }

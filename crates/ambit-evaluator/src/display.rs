@@ -29,15 +29,24 @@ pub(crate) const LOCALE: &str = "en";
 /// renderer.
 pub const RENDERER: &str = "ambit-1";
 
-/// What is put before those who may approve the call.
+/// What is put before those who may approve the call. It is made once, however often it is asked for.
 ///
 /// # Errors
 ///
 /// The denial of a call that is too long to be shown whole.
-pub(crate) fn shown(case: &Case<'_>) -> Result<Shown, Denial> {
+pub(crate) fn shown<'c>(case: &Case<'c>) -> Result<&'c Shown, Denial> {
+    let shown = case.shown.get_or_init(|| make(case));
+    shown.as_ref().ok_or_else(|| {
+        let admin = format!("the text of this call has more than {CALL_TEXT_BYTES} bytes");
+        Denial::new(Reason::ApprovalDisplaySize, admin)
+    })
+}
+
+/// `None` for a call that is too long.
+fn make(case: &Case<'_>) -> Option<Shown> {
     let binding_s256 = digest::action(case);
     let text = text(case, &binding_s256)?;
-    Ok(Shown {
+    Some(Shown {
         binding_s256,
         risk_tier: String::from(risk(case)),
         text_s256: s256(text.as_bytes()),
@@ -48,11 +57,7 @@ pub(crate) fn shown(case: &Case<'_>) -> Result<Shown, Denial> {
 }
 
 /// The text for one call, whose digest is `digest`.
-///
-/// # Errors
-///
-/// The denial of a call that is too long to be shown whole.
-pub(crate) fn text(case: &Case<'_>, digest: &str) -> Result<String, Denial> {
+fn text(case: &Case<'_>, digest: &str) -> Option<String> {
     let root = case.token.root();
     let mut page = Page::default();
     page.title(case);
@@ -88,7 +93,14 @@ pub(crate) fn text(case: &Case<'_>, digest: &str) -> Result<String, Denial> {
     // The digest is ours, so it stands as it is.
     page.ours("\nCall: ");
     page.ours(digest);
-    page.finish()
+    // It is written, hashed and put into the answer.
+    let written = if page.full {
+        CALL_TEXT_BYTES
+    } else {
+        page.out.len()
+    };
+    case.steps.charge(written / 2);
+    (!page.full).then_some(page.out)
 }
 
 /// The risk of doing it, which a receipt must name.
@@ -105,14 +117,6 @@ struct Page {
 }
 
 impl Page {
-    fn finish(self) -> Result<String, Denial> {
-        if self.full || self.out.len() > CALL_TEXT_BYTES {
-            let admin = format!("the text of this call has more than {CALL_TEXT_BYTES} bytes");
-            return Err(Denial::new(Reason::ApprovalDisplaySize, admin));
-        }
-        Ok(self.out)
-    }
-
     /// Who asks for what, on what.
     fn title(&mut self, case: &Case<'_>) {
         let request = case.request;
@@ -160,6 +164,9 @@ impl Page {
             Kind::Object if value.is_empty() => self.ours(" an empty record"),
             Kind::Array => {
                 for (at, element) in value.elements().enumerate() {
+                    if self.full {
+                        return;
+                    }
                     self.place(depth);
                     self.ours(&format!("{}.", at.saturating_add(1)));
                     self.value(element, argument, depth.saturating_add(1));
@@ -167,6 +174,9 @@ impl Page {
             }
             Kind::Object => {
                 for (name, member) in sorted_members(value) {
+                    if self.full {
+                        return;
+                    }
                     let argument = argument.and_then(|argument| argument.member(name));
                     self.member(name, member, argument, depth);
                 }
@@ -206,6 +216,7 @@ impl Page {
         };
         let room = self.room();
         self.full = self.full || !add_quoted(&mut self.out, label, room);
+        self.measure();
         self.ours(" (");
         self.name(name);
         self.ours(")");
@@ -234,11 +245,18 @@ impl Page {
     fn name(&mut self, name: &str) {
         let room = self.room();
         self.full = self.full || !add_name(&mut self.out, name, room);
+        self.measure();
     }
 
     fn text(&mut self, text: &str) {
         let room = self.room();
         self.full = self.full || !add_text(&mut self.out, text, room);
+        self.measure();
+    }
+
+    /// What is foreign is counted in characters as it is added, and may have more bytes.
+    fn measure(&mut self) {
+        self.full |= self.out.len() > CALL_TEXT_BYTES;
     }
 
     fn room(&self) -> usize {

@@ -54,6 +54,7 @@ mod text;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 
 use ambit_core::json::{Document, Profile, Writer};
 use ambit_core::{Power, Reason, Steps};
@@ -199,6 +200,7 @@ fn prepare(
         arguments_text: &arguments,
         token: &token,
         login: &SignIn::of(&token),
+        shown: &OnceCell::new(),
         steps,
     };
     body(seen, Ok(&case));
@@ -236,7 +238,11 @@ fn arguments(bundle: &Bundle<'_>, request: &Request<'_>, steps: &Steps) -> Resul
         return Err(Denial::exhausted());
     }
     let mut out = Writer::with_capacity(256);
-    normalise(request.arguments, action, &mut out)?;
+    let written = normalise(request.arguments, action, &mut out, steps);
+    if steps.exhausted() {
+        return Err(Denial::exhausted());
+    }
+    written?;
     Ok(out.finish())
 }
 
@@ -262,7 +268,7 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial>
     requires::check(case, needs, &found.people, refused, strangers)?;
     found.receipts = receipts;
     if case.request.power == Power::Propose {
-        found.proposal = Some(display::shown(case)?);
+        found.proposal = Some(display::shown(case)?.clone());
     }
     rails::check(case, &heard, &mut found.ruling)?;
     Ok(grant)

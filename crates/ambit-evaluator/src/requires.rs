@@ -217,7 +217,7 @@ impl Remedy {
             return Self::default();
         };
         Self {
-            shown: Some(shown).filter(|_| self.login.is_none()),
+            shown: self.login.is_none().then(|| shown.clone()),
             ..self
         }
     }
