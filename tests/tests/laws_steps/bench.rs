@@ -64,6 +64,17 @@ impl Bench {
         (answer, used)
     }
 
+    pub(crate) fn advise(&self, request: &[u8]) -> (String, Used) {
+        let (answer, used) = self.measure("ambit_advise", request);
+        assert_eq!(self.native.advise(request), answer);
+        (answer, used)
+    }
+
+    /// What reading all of the policy takes.
+    pub(crate) fn info(&self) -> Used {
+        self.measure("ambit_info", b"").1
+    }
+
     /// One call in a new instance with more of everything than any host gives.
     fn measure(&self, export: &str, request: &[u8]) -> (String, Used) {
         const FUEL: u64 = 1 << 40;
@@ -74,20 +85,22 @@ impl Bench {
         let alloc = instance
             .get_typed_func::<u32, u32>(&mut store, "ambit_alloc")
             .unwrap();
-        let run = instance
-            .get_typed_func::<(u32, u32), u64>(&mut store, export)
-            .unwrap();
         let first = memory.data_size(&store);
         assert!(
             first < BUNDLE_BYTES + CALL_BYTES,
             "the instance itself is large"
         );
         let length = u32::try_from(request.len()).unwrap();
-        let at = alloc.call(&mut store, length).unwrap();
-        memory.write(&mut store, at as usize, request).unwrap();
-        let packed = run
-            .call(&mut store, (at, length))
-            .unwrap_or_else(|error| panic!("{error:?}"));
+        let packed = if export == "ambit_info" {
+            let run = instance.get_typed_func::<(), u64>(&mut store, export);
+            run.unwrap().call(&mut store, ())
+        } else {
+            let at = alloc.call(&mut store, length).unwrap();
+            memory.write(&mut store, at as usize, request).unwrap();
+            let run = instance.get_typed_func::<(u32, u32), u64>(&mut store, export);
+            run.unwrap().call(&mut store, (at, length))
+        };
+        let packed = packed.unwrap_or_else(|error| panic!("{error:?}"));
         let (from, length) = ((packed >> 32) as usize, (packed & 0xffff_ffff) as usize);
         let data = memory.data(&store);
         let answer = String::from_utf8(data[from..from + length].to_vec()).unwrap();

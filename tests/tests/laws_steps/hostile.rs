@@ -35,6 +35,8 @@ const CONDITIONS: &[&str] = &[
     "c.data == c.text && c.kind == 1000001",
     "c.records.contains({a: \"none\", b: 1}) && c.kind == 1000001",
     "c.records == [{a: \"none\", b: 1}]",
+    "c.wide.isEmpty() && c.kind == 1000001",
+    "c.which.contains(Which::\"e0\") && c.kind == 1000001",
     "resource.names.contains(\"none\") && c.kind == 1000001",
     "resource.names == c.items && c.kind == 1000001",
     "resource.groups.contains(Group::\"none\") && c.kind == 1000001",
@@ -52,6 +54,9 @@ const CONDITIONS: &[&str] = &[
 ];
 /// How often a condition stands in a policy of the second kind.
 const REPEATED: usize = 12;
+/// Brackets in each other: 64 at most, with those around a condition. Two nodes each are near the deepest
+/// nesting of nodes.
+const DEEP: usize = 56;
 /// Conditions that are large themselves.
 fn large() -> Vec<String> {
     let many = |count: usize, each: &dyn Fn(usize) -> String, between: &str| {
@@ -80,6 +85,26 @@ fn large() -> Vec<String> {
             + &")".repeat(40),
         many(400, &|n| format!("c.kind == {n} + 100000"), " || "),
         many(100, &|n| format!("resource in Group::\"n{n}\""), " || "),
+        // As deep as a policy may be: of expressions, and of values.
+        format!(
+            "{}c.kind{} == 1000001",
+            "(1 + -".repeat(DEEP),
+            ")".repeat(DEEP)
+        ),
+        format!(
+            "{}c.kind{} == {}1{}",
+            "[".repeat(DEEP),
+            "]".repeat(DEEP),
+            "[".repeat(DEEP),
+            "]".repeat(DEEP)
+        ),
+        format!(
+            "{}[c.kind]{} == {}[1]{}",
+            "{a: ".repeat(DEEP),
+            "}".repeat(DEEP),
+            "{a: ".repeat(DEEP),
+            "}".repeat(DEEP)
+        ),
     ]
 }
 
@@ -165,6 +190,8 @@ fn guards(condition: &str) -> String {
         "data",
         "records",
         "wait",
+        "wide",
+        "which",
         "fee",
     ];
     let mut guards = String::new();
@@ -222,7 +249,7 @@ pub(crate) fn arguments(random: &mut Random, bytes: usize) -> Value {
             .collect::<Vec<_>>()
     };
     let group = |n: usize| format!("{}{n}", "g".repeat(prefix));
-    match random.below(12) {
+    match random.below(13) {
         0 => json!({"items": half, "more": half}),
         1 => json!({"items": half, "more": texts(bytes / 2, prefix, 1), "text": "none"}),
         2 => json!({"items": list, "text": "a".repeat(prefix)}),
@@ -238,6 +265,12 @@ pub(crate) fn arguments(random: &mut Random, bytes: usize) -> Value {
         10 => {
             let names: Map<String, Value> = list.into_iter().map(|name| (name, json!(0))).collect();
             json!({"data": names, "text": "x"})
+        }
+        11 => {
+            let names: Vec<String> = (0..64).map(|n| format!("a{n:02}")).collect();
+            let record: Map<String, Value> =
+                names.iter().map(|name| (name.clone(), json!(1))).collect();
+            json!({"wide": vec![record; bytes / (64 * 8)], "which": vec!["e63"; bytes / 60]})
         }
         _ => {
             json!({"records": (0..bytes / (prefix + 20)).map(|n| json!({"a": group(n), "b": 1})).collect::<Vec<_>>()})

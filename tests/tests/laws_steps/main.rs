@@ -320,6 +320,57 @@ fn depth_is_bounded_by_the_stack_four_times() {
     worst.tell();
 }
 
+/// What advice is asked for: each constraint that the call breaks, a text that is too long, lists.
+#[test]
+fn advice_does_at_most_twice_the_work_of_a_decision() {
+    let bench = bench();
+    let items = || json!({"items": texts(200_000, 8, 1)});
+    let few =
+        |count: usize| json!({"constraint_type": "one_of", "values": texts(count * 16, 8, 2)});
+    let bound = |constraint: &Value| {
+        let ask = Ask::of(999, items(), &json!([]));
+        ask.entry(&json!({"constraints": {"items": constraint}}))
+    };
+    let mut asks: Vec<(String, Ask)> = [
+        json!({"constraint_type": "count", "max": 5}),
+        json!({"constraint_type": "each", "constraint": few(500)}),
+        json!({"constraint_type": "subset", "values": texts(10_000, 8, 2)}),
+        json!({"constraint_type": "contains", "values": texts(10_000, 16, 2)}),
+    ]
+    .iter()
+    .map(|constraint| (format!("{constraint:.60}"), bound(constraint)))
+    .collect();
+    asks.extend(tokens());
+    let approval = json!({"requires": {"approval": {"approvers": ["user:lead"], "count": 1}}});
+    for data in [texts(50_000, 8, 1), texts(200_000, 8, 1)] {
+        let ask = Ask::of(999, json!({"items": data}), &json!([]));
+        asks.push(("a long text".to_owned(), ask.entry(&approval)));
+    }
+    for kind in [5, 15, 31] {
+        let ask = Ask::of(kind, items(), &json!([]));
+        asks.push((format!("rail {kind}"), ask.entry(&approval)));
+    }
+    for (name, ask) in asks {
+        let (_, used) = bench.advise(&ask.bytes());
+        println!("{name}: {used:?}");
+        assert!(used.fuel <= 2 * CALL_WORK, "{name}: {used:?}");
+        assert!(used.memory <= 2 * CALL_BYTES, "{name}: {used:?}");
+        assert!(used.stack <= STACK / 4, "{name}: {used:?}");
+    }
+}
+
+/// The one call that reads all of the bundle: a host asks it once a module.
+#[test]
+fn info_grows_with_the_bundle_alone() {
+    let bench = bench();
+    let used = bench.info();
+    let bytes = u64::try_from(bench.policy.bundle().len()).unwrap();
+    println!("{bytes} bytes of bundle: {used:?}");
+    assert!(used.fuel <= LEAST + BYTE_WORK * bytes, "{used:?}");
+    assert!(used.memory <= CALL_BYTES, "{used:?}");
+    assert!(used.stack <= STACK / 4, "{used:?}");
+}
+
 /// Who is refused costs at most twice what the cousin who is allowed does.
 #[test]
 fn a_denial_costs_at_most_twice_an_allow() {
