@@ -35,7 +35,7 @@ pub struct Proposal {
     pub at: i64,
 }
 
-/// So many distinct people out of these.
+/// How many of `approvers` must approve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approvers {
     /// Their `sub`.

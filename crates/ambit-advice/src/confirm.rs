@@ -8,7 +8,7 @@ use ambit_evaluator::{Approval, Case, Login, Remedy};
 
 use crate::candidate::Candidate;
 
-/// So often a step asks for something on top before a candidate is given up: a login, an approval, and
+/// How often a step may ask for something on top before a candidate is given up: a login, an approval, and
 /// once more what the policies ask for.
 const ROUNDS: usize = 4;
 

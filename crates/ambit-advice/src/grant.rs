@@ -60,8 +60,8 @@ impl From<NoText> for NoConsent {
 }
 
 /// Judges the receipts for a root with these claims: every one must be a yes to exactly this grant,
-/// by the token's `sub` or an approver whom its entries or the manifest name, never by who acts, for
-/// the audience `iss` (who makes the token), with the text in its own language. Every entry for which
+/// by the token's `sub` or somebody whom the `consent` of a manifest entry names, never by the agent that
+/// acts, for the audience `iss` (who makes the token), with the text in its own language. Every entry for which
 /// the manifest asks consent needs one; where it asks for none, none is needed.
 ///
 /// `granted` is what the person was told to have granted before, where the difference was shown.
@@ -170,7 +170,7 @@ impl<'a> Grant<'a> {
         let person = Some(receipt.sub.as_str());
         let act = self.claims.get("act").and_then(|act| act.get("sub"));
         if person == act.and_then(Json::as_str) || person == self.text("client_id") {
-            let detail = "the receipt's `sub` is who acts";
+            let detail = "the receipt's `sub` is the agent that acts";
             return Err(NoConsent::new(Reason::ApprovalActor, detail));
         }
         let held = self.claims.get("cnf").and_then(|cnf| cnf.get("jwk"));

@@ -105,8 +105,7 @@ impl Page {
             return Err(NoText {
                 code: "describe.too_long",
                 at: "authorization_details".into(),
-                detail: "the text has more than 32 KiB, which nobody reads: grant less at once"
-                    .into(),
+                detail: "the text is longer than 32 KiB: split the grant".into(),
             });
         }
         Ok(out)

@@ -13,7 +13,7 @@ use super::{values, well_formed};
 use crate::Steps;
 use crate::json::{Json, Kind as JsonKind, same_value};
 
-/// So many members or identifiers of a type are looked at in one step.
+/// Members or identifiers of a type that are looked at in one step.
 const LOOKS: usize = 8;
 
 /// The arguments of one action, as a vocabulary declares them.

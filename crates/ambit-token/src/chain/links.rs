@@ -1,4 +1,4 @@
-//! Step 5: the times of a block, and how it hangs on the one before.
+//! Step 5: the times of a block, and how it is bound to its parent block.
 
 use ambit_core::Reason;
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, DELEGATION_DEPTH, Limits, ROOT_LIFE_SECONDS};
@@ -19,7 +19,10 @@ pub(super) fn check_times(
     limits: &Limits,
 ) -> Result<(), Fault> {
     let (Some(iat), Some(exp)) = (claims.integer(IAT), claims.integer(EXP)) else {
-        return Err(Fault::new(Reason::TokenClaimExp, "the block has no times"));
+        return Err(Fault::new(
+            Reason::TokenClaimExp,
+            "the block has no `iat` or `exp`",
+        ));
     };
     let skew = limits.clock_skew_seconds.clamp(0, CLOCK_SKEW_SECONDS);
     let latest = now.saturating_add(skew);

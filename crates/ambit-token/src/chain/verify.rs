@@ -150,7 +150,7 @@ impl<'a> Check<'a, '_> {
             .map_err(|error| json_fault(&error))
     }
 
-    /// The key in `cnf`, which must be somebody's.
+    /// The holder's public key from `cnf`.
     fn holder(&self, claims: &Claims<'_>) -> Result<PublicKey, Fault> {
         let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
         key.and_then(PublicKey::from_jwk)
