@@ -10,7 +10,8 @@ const KNOWN: [&str; 5] = ["id", "reason", "advice", "step_up", "doc"];
 /// Operators in one policy. Cedar makes a level of each in a chain (`a && b && c`), and walks through
 /// the levels by recursion; [`crate::project::STACK`] is large enough for so many.
 const OPERATORS: usize = 10_000;
-/// An `if` counts as so many: Cedar's validator takes time by the square of a chain of them.
+/// What an `if` counts as. A chain of them nests, and beyond 128 levels the program refuses it; until then
+/// Cedar's own passes must get through it, which was tried for so many and not for more.
 const IF: usize = 10;
 
 /// Chains that would overflow the stack of Cedar's parser; looked at before it runs.
