@@ -228,8 +228,8 @@ fn faults_are_reported_together_and_nothing_is_written() {
     project.edit("ambit.toml", "valid_days", "valid_dais");
     project.edit(
         "agents/assistant.toml",
-        "\"draft\", \"propose\"",
-        "\"drft\", \"propose\"",
+        "privileges = [\"draft\"]",
+        "privileges = [\"drft\"]",
     );
     project.edit("schema.cedarschema", "@financial", "@finacial");
     let before = project.names();

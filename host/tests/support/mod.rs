@@ -15,7 +15,7 @@ const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The parts of a well-behaved guest. A test's own text replaces those that it exports itself.
 /// `ambit_free` forgets, `ambit_alloc` always gives the same place.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
     ("memory", r#"(memory (export "memory") 2)"#),
     (
         "ambit_abi",
@@ -32,6 +32,10 @@ const PARTS: [(&str, &str); 7] = [
     (
         "ambit_evaluate",
         r#"(func (export "ambit_evaluate") (param i32 i32) (result i64) (i64.const {DENY}))"#,
+    ),
+    (
+        "ambit_advise",
+        r#"(func (export "ambit_advise") (param i32 i32) (result i64) (i64.const {DENY}))"#,
     ),
     (
         "ambit_describe",

@@ -4,6 +4,8 @@
 //! those of the subject, of people whom manifest, root or block name, of strangers, of who acts, and of
 //! a key that holds the token.
 
+mod every_member;
+
 use ambit_evaluator::{ChainCache, evaluate};
 use ambit_policy::Bundle;
 use ambit_tests::case::PolicySpec;
@@ -121,23 +123,34 @@ impl World {
         receipts: &[String],
         ask: &Value,
     ) -> Value {
-        let claims = claims(root);
-        let chain = Chain::build(&claims, &BlockSpec::default(), blocks, &[]);
-        let chain = chain.unwrap_or_else(|why| panic!("{why}"));
-        let mut request = ask.clone();
-        request["token"] = chain.text(None).into();
-        request["approvals"] = json!(receipts);
+        self.decide(&bytes(root, blocks, receipts, ask))
+    }
+
+    fn decide(&self, request: &[u8]) -> Value {
         let bundle = Bundle::verify(self.policy.bundle()).unwrap_or_else(|error| panic!("{error}"));
-        let answer = evaluate(
-            &bundle,
-            request.to_string().as_bytes(),
-            &mut ChainCache::new(),
-        );
+        let answer = evaluate(&bundle, request, &mut ChainCache::new());
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
     /// The yes of some of these people, each at most once.
     fn receipts(&self, which: usize, dice: &mut Dice) -> Vec<String> {
+        let people = [SUBJECT, "user:lead-1", "user:lead-2", "user:mallory", ACTOR];
+        let mut specs: Vec<(&str, &str)> = people.map(|person| (person, "approve-1")).to_vec();
+        specs.push((SUBJECT, "approve-2"));
+        // The subject's own yes is the most useful, that of an actor or holder denies at once.
+        let odds = [45, 50, 25, 60, 3, 4];
+        let mut at = 0..;
+        specs.retain(|_| dice.below(100) < at.next().map_or(0, |at: usize| odds[at]));
+        self.signed(which, &specs)
+    }
+
+    /// The yes of these people.
+    fn of(&self, which: usize, people: &[&str]) -> Vec<String> {
+        let specs: Vec<_> = people.iter().map(|person| (*person, "approve-1")).collect();
+        self.signed(which, &specs)
+    }
+
+    fn signed(&self, which: usize, specs: &[(&str, &str)]) -> Vec<String> {
         let amount = AMOUNTS[which];
         let (request, root) = (request("execute", amount), claims(&json!({})));
         let args = json!({"amount": amount * 100, "currency": "EUR"});
@@ -148,28 +161,30 @@ impl World {
             request: &request,
             call_args: Some(&args),
         };
-        let people = [SUBJECT, "user:lead-1", "user:lead-2", "user:mallory", ACTOR];
-        let mut specs: Vec<(&str, &str)> = people.map(|person| (person, "approve-1")).to_vec();
-        specs.push((SUBJECT, "approve-2"));
-        let mut receipts = Vec::new();
-        for (at, (person, kid)) in specs.into_iter().enumerate() {
-            // The subject's own yes is the most useful, that of an actor or holder denies at once.
-            let odds = [45, 50, 25, 60, 3, 4][at];
-            if dice.below(100) < odds {
-                let spec = BlockSpec {
-                    claims: Some(
-                        json!({"sub": person, "jti": format!("receipt-{at}"), "risk_tier": "high"}),
-                    ),
-                    header: Some(json!({"kid": kid})),
-                    signer: (kid == "approve-2").then(|| "worker".to_owned()),
-                    ..BlockSpec::default()
-                };
-                let receipt = asked.receipt(&spec, &self.shown[which]);
-                receipts.push(receipt.unwrap_or_else(|why| panic!("{why}")));
-            }
-        }
-        receipts
+        let receipt = |(at, (person, kid)): (usize, &(&str, &str))| {
+            let spec = BlockSpec {
+                claims: Some(
+                    json!({"sub": person, "jti": format!("receipt-{at}"), "risk_tier": "high"}),
+                ),
+                header: Some(json!({"kid": kid})),
+                signer: (*kid == "approve-2").then(|| "worker".to_owned()),
+                ..BlockSpec::default()
+            };
+            let receipt = asked.receipt(&spec, &self.shown[which]);
+            receipt.unwrap_or_else(|why| panic!("{why}"))
+        };
+        specs.iter().enumerate().map(receipt).collect()
     }
+}
+
+/// The request with a token of these blocks.
+fn bytes(root: &Value, blocks: &[BlockSpec], receipts: &[String], ask: &Value) -> Vec<u8> {
+    let chain = Chain::build(&claims(root), &BlockSpec::default(), blocks, &[]);
+    let chain = chain.unwrap_or_else(|why| panic!("{why}"));
+    let mut request = ask.clone();
+    request["token"] = chain.text(None).into();
+    request["approvals"] = json!(receipts);
+    request.to_string().into_bytes()
 }
 
 fn claims(entry: &Value) -> Value {
