@@ -171,22 +171,29 @@ fn write_typed(
             });
             result
         }
-        ("record", Kind::Object) => {
-            let attributes = type_of.and_then(|record| record.get("attrs"));
-            for (name, attribute) in attributes.into_iter().flat_map(Json::members) {
-                if Argument(attribute).required() && value.get(name).is_none() {
-                    return Err(fault(
-                        FaultKind::Missing,
-                        &format!(".{name}"),
-                        &wanted(attribute.get("type"), Argument(attribute).money()),
-                    ));
-                }
-            }
-            let declared = &mut |name: &str| attributes?.get(name).map(Argument);
-            write_members(value, declared, out, steps)
-        }
+        ("record", Kind::Object) => write_record(value, type_of, out, steps),
         _ => Err(wrong()),
     }
+}
+
+fn write_record(
+    value: Json<'_>,
+    type_of: Option<Json<'_>>,
+    out: &mut Writer,
+    steps: &Steps,
+) -> Result<(), ArgumentFault> {
+    let attributes = type_of.and_then(|record| record.get("attrs"));
+    for (name, attribute) in attributes.into_iter().flat_map(Json::members) {
+        if Argument(attribute).required() && value.get(name).is_none() {
+            return Err(fault(
+                FaultKind::Missing,
+                &format!(".{name}"),
+                &wanted(attribute.get("type"), Argument(attribute).money()),
+            ));
+        }
+    }
+    let declared = &mut |name: &str| attributes?.get(name).map(Argument);
+    write_members(value, declared, out, steps)
 }
 
 /// Steps for looking each member up among those that are declared, and the other way round, and an
