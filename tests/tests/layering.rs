@@ -106,7 +106,10 @@ impl Crate {
     }
 
     fn is_outside(&self) -> bool {
-        self.folder == "tests" || self.folder.starts_with("tests/") || self.folder == "xtask"
+        self.folder == "tests"
+            || self.folder.starts_with("tests/")
+            || self.folder == "xtask"
+            || self.folder.starts_with("xtask/")
     }
 
     /// The names of all packages that the manifest asks for, in whichever table, renamed or not.

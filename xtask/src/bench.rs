@@ -8,19 +8,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ambit_tests::case::PolicySpec;
-use ambit_tests::chain::{BlockSpec, Chain};
-use ambit_tests::project::{NOW, SignedPolicy};
-use ambit_tests::{keys, suites};
 use anstream::println;
 use serde_json::{Value, json};
-use vectors_guest::Case;
 
-use crate::cargo::cargo;
-use crate::{guest, ui, web};
+use xtask_kit::cargo::cargo;
+use xtask_kit::ui;
 
-/// Different tokens: more than the cache of verified chains holds, so that each is new.
-const TOKENS: usize = 512;
+use crate::{guest, plot, web};
 
 /// What is measured.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +41,7 @@ impl Args {
 /// Builds what is needed, measures, prints the table and writes `target/bench/results.json`, and the
 /// plots into `tests/bench`.
 pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
-    ui::heading("preparing");
+    ui::heading("preparing (a release build of the host comes first)");
     let folder = root.join("target/bench");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let guest = guest::build(root)?;
@@ -57,23 +51,23 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
         folder.join("vectors_guest.wasm"),
     )
     .map_err(|error| error.to_string())?;
-    prepare(&folder)?;
+    lines(bench(root).arg(&folder).arg("prepare"))?;
 
-    ui::heading("measuring (a release build of the host comes first)");
+    ui::heading("measuring");
     let mut results = Vec::new();
     if args.wants(Part::Decisions) {
         results.extend(lines(bench(root).arg(&folder))?);
         results.extend(lines(
             Command::new("node")
-                .arg(suites().join("bench/node.mjs"))
+                .arg(root.join("tests/bench/node.mjs"))
                 .args([&folder, &npm]),
         )?);
     }
     if args.wants(Part::Cedar) {
         results.extend(lines(bench(root).arg(&folder).arg("cedar"))?);
         let mut node = Command::new("node");
-        node.arg(suites().join("bench/cedar.mjs")).arg(&folder);
-        match peer(&folder) {
+        node.arg(root.join("tests/bench/cedar.mjs")).arg(&folder);
+        match peer(root, &folder) {
             Ok(package) => node.arg(package),
             Err(why) => {
                 ui::skipped(format_args!("npm `@cedar-policy/cedar-wasm`: {why}"));
@@ -81,7 +75,7 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
             }
         };
         results.extend(lines(&mut node)?);
-        crate::plot::write(&results, &suites().join("bench"))?;
+        plot::write(&results, &root.join("tests/bench"))?;
     }
     results.extend(size("guest template", &guest)?);
     results.extend(size("npm evaluator", &npm.join("ambit_web_bg.wasm"))?);
@@ -100,11 +94,11 @@ fn bench(root: &Path) -> Command {
 }
 
 /// The npm package of Cedar, installed outside the repository.
-fn peer(folder: &Path) -> Result<std::path::PathBuf, String> {
+fn peer(root: &Path, folder: &Path) -> Result<std::path::PathBuf, String> {
     let home = folder.join("npm");
     let said = |error: std::io::Error| error.to_string();
     fs::create_dir_all(&home).map_err(said)?;
-    let manifest = suites().join("bench/package.json");
+    let manifest = root.join("tests/bench/package.json");
     fs::copy(manifest, home.join("package.json")).map_err(said)?;
     let installed = Command::new("npm")
         .current_dir(&home)
@@ -115,63 +109,6 @@ fn peer(folder: &Path) -> Result<std::path::PathBuf, String> {
         return Err(format!("npm failed ({installed})"));
     }
     Ok(home.join("node_modules/@cedar-policy/cedar-wasm/nodejs/cedar_wasm.js"))
-}
-
-/// A signed module, requests with a token each, and one signature: the worked example of docs/token.md.
-fn prepare(folder: &Path) -> Result<(), String> {
-    let template = suites().join("conformance/templates/renewal.json");
-    let template = fs::read_to_string(&template)
-        .map_err(|error| format!("{}: {error}", template.display()))?;
-    let template: Value = serde_json::from_str(&template).map_err(|error| error.to_string())?;
-    let spec = PolicySpec {
-        project: "acme".to_owned(),
-        keys: template["keys"].as_array().cloned().unwrap_or_default(),
-        bundle: None,
-    };
-    let policy = SignedPolicy::make(&spec)?;
-    let digest = policy.bundle_s256();
-    let mut requests = String::new();
-    for number in 0..TOKENS {
-        let mut claims = template["token"].clone();
-        claims["jti"] = json!(format!("bench-{number}"));
-        let chain = Chain::build(
-            &claims,
-            &BlockSpec::default(),
-            &[],
-            &[("bundle_s256", &digest)],
-        )?
-        .text(None);
-        if number == 0 {
-            fs::write(folder.join("signature.case"), signature(&chain)?)
-                .map_err(|error| error.to_string())?;
-        }
-        let mut request = template["request"].clone();
-        request["token"] = json!(chain);
-        requests += &format!("{request}\n");
-    }
-    let write = |name: &str, text: &str| {
-        fs::write(folder.join(name), text).map_err(|error| error.to_string())
-    };
-    write("requests.jsonl", &requests)?;
-    write("keys.json", policy.trust())?;
-    write("now", &NOW.to_string())?;
-    fs::copy(policy.file(), folder.join("policy.wasm")).map_err(|error| error.to_string())?;
-    Ok(())
-}
-
-/// The root's signature of a chain as a vector.
-fn signature(chain: &str) -> Result<Vec<u8>, String> {
-    let (message, signature) = chain.rsplit_once('.').ok_or("the chain has no signature")?;
-    let decode =
-        |text: &str| ambit_token::base64url::decode(text.as_bytes()).ok_or("not base64url");
-    let public = decode(&keys::named("broker-1")?.x())?;
-    let signature = decode(signature)?;
-    Ok(Case::Ed25519 {
-        public: &public,
-        message: message.as_bytes(),
-        signature: &signature,
-    }
-    .encode())
 }
 
 /// The JSON lines that a command prints.

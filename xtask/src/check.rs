@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::cargo::{self, cargo};
 use crate::guest;
-use crate::ui::{self, Tally};
+use xtask_kit::cargo::{self, cargo};
+use xtask_kit::ui::{self, Tally};
 
 /// The crates that decide; they must build where there is no operating system.
 const PURE: [&str; 5] = [

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::ui::Tally;
+use xtask_kit::ui::Tally;
 
 /// [`check`](crate::check) and [`test`](crate::test), counted together; the second runs also when
 /// the first fails, so that one run shows everything.

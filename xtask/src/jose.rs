@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cargo;
-use crate::ui;
+use xtask_kit::cargo;
+use xtask_kit::ui;
 
 /// One version each, so that a run tomorrow is the run of today.
 const NODE: &str = "jose@6.2.18";

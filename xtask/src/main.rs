@@ -1,31 +1,26 @@
 //! The developer's commands: `cargo xtask --help` lists them.
 
-mod agentdojo;
 mod bench;
-mod cargo;
 mod check;
 mod ci;
-mod corpus;
-mod demo;
-mod differential;
 mod fuzz;
 mod guest;
 mod jose;
-mod judge;
-mod mutants;
 mod plot;
+mod program;
 mod repro;
 mod test;
-mod ui;
-mod vectors;
 mod web;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask_kit::cargo;
+use xtask_kit::ui::{self, Tally};
 
-use ui::Tally;
+use program::Program;
 
 #[derive(Parser, Debug)]
 #[command(
@@ -41,17 +36,22 @@ enum Task {
     /// Play the scenes: what agents may do, and why not
     Demo,
     /// Run test vectors, whoever made them
-    Vectors(vectors::Args),
+    #[command(disable_help_flag = true)]
+    Vectors(Rest),
     /// Run the Cedar integration tests, or any folder in their format
-    Corpus(corpus::Args),
+    #[command(disable_help_flag = true)]
+    Corpus(Rest),
     /// Compare random decisions with the `cedar-policy` crate
-    Differential(differential::Args),
+    #[command(disable_help_flag = true)]
+    Differential(Rest),
     /// Replay an AgentDojo suite against minted tokens
-    Agentdojo(agentdojo::Args),
+    #[command(disable_help_flag = true)]
+    Agentdojo(Rest),
     /// Run the fuzz targets for a bounded time
     Fuzz(fuzz::Args),
-    /// Plant faults into the Cedar evaluator and see whether the tests find them
-    Mutants(mutants::Args),
+    /// Plant faults and see whether the tests find them
+    #[command(disable_help_flag = true)]
+    Mutants(Rest),
     /// Run what needs no test: format, lints, documentation, `no_std` builds
     Check,
     /// Set up what is missing and run every test
@@ -64,56 +64,97 @@ enum Task {
     Bench(bench::Args),
 }
 
-/// What a command says at its end: a count of checks, or nothing to count.
-type Outcome = Result<Option<Tally>, String>;
+/// The arguments of a program that does the command, `--help` among them.
+#[derive(clap::Args, Debug)]
+struct Rest {
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGUMENT"
+    )]
+    rest: Vec<OsString>,
+}
+
+impl Rest {
+    fn of(&self, command: &str) -> Vec<OsString> {
+        let command = OsString::from(command);
+        std::iter::once(command)
+            .chain(self.rest.iter().cloned())
+            .collect()
+    }
+}
+
+/// How a command ends.
+enum Done {
+    /// With a count of checks.
+    Counted(Tally),
+    /// With nothing to count.
+    Quietly,
+    /// As the program that did it.
+    As(ExitCode),
+}
 
 impl Task {
-    fn run(&self) -> Outcome {
+    fn run(&self) -> Result<Done, String> {
         let root = cargo::root();
         match self {
             Self::Guest => guest::build(&root).map(built),
             Self::Web => web::build(&root).map(built),
-            Self::Demo => demo::run(&root).map(Some),
-            Self::Vectors(args) => vectors::run(args, &root).map(Some),
-            Self::Corpus(args) => corpus::run(args, &root).map(Some),
-            Self::Differential(args) => differential::command(args, &root).map(Some),
-            Self::Agentdojo(args) => agentdojo::run(args, &root).map(Some),
-            Self::Fuzz(args) => fuzz::run(args, &root).map(Some),
-            Self::Mutants(args) => mutants::run(args, &root).map(Some),
-            Self::Check => check::run(&root).map(Some),
-            Self::Test => test::run(&root).map(Some),
-            Self::Ci => ci::run(&root).map(Some),
-            Self::Repro => repro::run(&root).map(Some),
-            Self::Bench(args) => bench::run(*args, &root).map(|()| None),
+            Self::Demo => demo(&root),
+            Self::Vectors(rest) => {
+                guest::build_vectors(&root)?;
+                stand_in(program::JUDGE, &root, &rest.of("vectors"))
+            }
+            Self::Corpus(rest) => beside_cedar(&root, &rest.of("corpus")),
+            Self::Differential(rest) => beside_cedar(&root, &rest.of("differential")),
+            Self::Agentdojo(rest) => {
+                guest::build(&root)?;
+                stand_in(program::JUDGE, &root, &rest.of("agentdojo"))
+            }
+            Self::Fuzz(args) => fuzz::run(args, &root).map(Done::Counted),
+            Self::Mutants(rest) => {
+                guest::build(&root)?;
+                stand_in(program::MUTANTS, &root, &rest.rest)
+            }
+            Self::Check => check::run(&root).map(Done::Counted),
+            Self::Test => test::run(&root).map(Done::Counted),
+            Self::Ci => ci::run(&root).map(Done::Counted),
+            Self::Repro => repro::run(&root).map(Done::Counted),
+            Self::Bench(args) => bench::run(*args, &root).map(|()| Done::Quietly),
         }
     }
 }
 
-/// Names what was built on standard output, for scripts; there is nothing to count.
-fn built(path: PathBuf) -> Option<Tally> {
+/// Names what was built on standard output, for scripts.
+fn built(path: PathBuf) -> Done {
     anstream::println!("{}", path.display());
-    None
+    Done::Quietly
+}
+
+fn demo(root: &Path) -> Result<Done, String> {
+    ui::progress("building the guest …");
+    guest::build(root)?;
+    stand_in(program::DEMO, root, &[""; 0])
+}
+
+fn beside_cedar(root: &Path, arguments: &[OsString]) -> Result<Done, String> {
+    guest::build_vectors(root)?;
+    stand_in(program::JUDGE, root, arguments)
+}
+
+fn stand_in(
+    program: Program,
+    root: &Path,
+    arguments: &[impl AsRef<std::ffi::OsStr>],
+) -> Result<Done, String> {
+    program.stand_in(root, arguments).map(Done::As)
 }
 
 fn main() -> ExitCode {
     match Task::parse().run() {
-        Ok(tally) => finish(tally),
-        Err(why) => {
-            ui::error(why);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Prints the last line, which scripts read: plain, whatever the terminal can show.
-fn finish(tally: Option<Tally>) -> ExitCode {
-    let Some(tally) = tally else {
-        return ExitCode::SUCCESS;
-    };
-    anstream::println!("\n{tally}");
-    if tally.failed == 0 && tally.passed > 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+        Ok(Done::Counted(tally)) => ui::finish(Ok(tally)),
+        Ok(Done::Quietly) => ExitCode::SUCCESS,
+        Ok(Done::As(code)) => code,
+        Err(why) => ui::finish(Err(why)),
     }
 }

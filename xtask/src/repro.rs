@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ambit_compiler::build::{self, BuildOptions};
-use ambit_compiler::{Project, module};
 use sha2::{Digest as _, Sha256};
+use xtask_kit::ui::{self, Tally};
 
 use crate::guest;
-use crate::ui::{self, Tally};
+use crate::program::JUDGE;
 
 /// The project whose module is compared. It has a time of issue, but no key of its own.
 const SAMPLE: &str = "tests/projects/acme";
@@ -28,7 +27,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         for file in &files {
             copy_file(&root.join(file), &copy.join(file))?;
         }
-        let result = build(&copy)?;
+        let result = build(root, &copy)?;
         ui::note(format_args!("{}", copy.display()));
         ui::note(format_args!("  guest  {}", result.guest));
         ui::note(format_args!("  module {}", result.module));
@@ -55,24 +54,18 @@ struct Built {
     module: String,
 }
 
-fn build(root: &Path) -> Result<Built, String> {
-    let file = guest::build(root)?;
-    let template = read(&file)?;
-    let folder = root.join(SAMPLE);
+fn build(root: &Path, copy: &Path) -> Result<Built, String> {
+    let guest = guest::build(copy)?;
+    let folder = copy.join(SAMPLE);
     let settings = folder.join("ambit.toml");
     let text = String::from_utf8_lossy(&read(&settings)?).into_owned() + KEY;
     fs::write(&settings, text).map_err(|error| at(&settings, &error))?;
-    let project = Project::load(&folder).map_err(|faults| faults.render(false))?;
-    let options = BuildOptions {
-        issued: None,
-        default_issued: 0,
-    };
-    let bundle = build::bundle(&project, options.issued(&project));
-    let module = bundle.and_then(|bundle| module::assemble(&template, &bundle));
-    let module = module.map_err(|error| error.to_string())?;
+    let module = copy.join("target/policy.wasm");
+    let arguments = ["module".as_ref(), guest.as_os_str(), folder.as_os_str()];
+    JUDGE.write(root, &[&arguments[..], &[module.as_os_str()]].concat())?;
     Ok(Built {
-        guest: digest(&template),
-        module: digest(&module),
+        guest: digest(&read(&guest)?),
+        module: digest(&read(&module)?),
     })
 }
 

@@ -1,20 +1,15 @@
 //! `cargo xtask test`: builds what tests need, then runs all of them.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ambit_host::{Evaluator as _, NativeEngine};
-use ambit_tests::case::PolicySpec;
-use ambit_tests::chain::{BlockSpec, Chain};
-use ambit_tests::project::SignedPolicy;
-use serde_json::Value;
+use xtask_kit::cargo::{self, cargo};
+use xtask_kit::ui::{self, Tally};
 
-use crate::cargo::{self, cargo};
-use crate::guest;
-use crate::judge::EngineChoice;
-use crate::ui::{self, Tally};
-use crate::{agentdojo, corpus, differential, fuzz, jose, mutants, vectors};
+use crate::program::{JUDGE, MUTANTS};
+use crate::{fuzz, guest, jose, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -22,10 +17,11 @@ const EXTERNAL: &str = "AMBIT_EXTERNAL";
 /// The project's own vectors.
 const OWN: [&str; 1] = ["tests/constraints/cases.json"];
 /// The vector files of that folder, in the forms that exist so far.
-const VECTORS: [&str; 5] = [
-    "vectors/capability-chain/cases.json",
+const VECTORS: [&str; 6] = [
+    "vectors/capability-chain",
     "vectors/constraints/cases.json",
     "vectors/wycheproof/ed25519_test.json",
+    "vectors/wycheproof/ecdsa_secp256r1_sha256_p1363_test.json",
     "vectors/ed25519-speccheck",
     "vectors/json-test-suite",
 ];
@@ -43,7 +39,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     ui::note(guest::build(root)?.display());
     let node = program(root, "node")?;
     if node {
-        ui::note(crate::web::build(root)?.display());
+        ui::note(web::build(root)?.display());
     }
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
@@ -54,11 +50,11 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         ui::heading("Tests of the npm package");
         parts.add("npm package", package(root));
     }
-    let own = OWN.iter().map(|file| root.join(file)).collect();
-    parts.add("own vectors", vectors::run(&vectors::Args::all(own), root));
+    ui::heading("Vectors and judges");
+    guest::build_vectors(root)?;
+    parts.add("own vectors", vectors(root, root, &OWN));
     judge(root, &mut parts);
-    let sample = mutants::Args::sample();
-    parts.add("mutants", mutants::run(&sample, root));
+    parts.add("mutants", MUTANTS.count(root, &["--ci"]));
     external(root, &mut parts)?;
     fuzzing(root, &mut parts)?;
     ui::heading("Summary");
@@ -100,13 +96,12 @@ fn program(root: &Path, name: &str) -> Result<bool, String> {
 
 /// The Cedar evaluator beside the `cedar-policy` crate, natively and in wasm.
 fn judge(root: &Path, parts: &mut Parts) {
-    for (engine, decisions) in [
-        (EngineChoice::Native, 200_000),
-        (EngineChoice::Wasmtime, 20_000),
-    ] {
-        let args = differential::Args::of(engine, decisions);
-        let name = format!("differential, {engine:?}");
-        parts.add(name, differential::command(&args, root));
+    for (engine, decisions) in [("native", "200000"), ("wasmtime", "20000")] {
+        let arguments = ["differential", "--engine", engine, "--decisions", decisions];
+        parts.add(
+            format!("differential, {engine}"),
+            JUDGE.count(root, &arguments),
+        );
     }
 }
 
@@ -163,7 +158,8 @@ fn package(root: &Path) -> Result<Tally, String> {
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
         .collect();
     files.sort();
-    let fixture = fixture(root)?;
+    let fixture = root.join("target/fixture");
+    JUDGE.write(root, &["fixture".as_ref(), fixture.as_os_str()])?;
     let mut node = Command::new("node");
     node.current_dir(root.join("pkg"));
     node.env("AMBIT_FIXTURE", fixture);
@@ -177,47 +173,6 @@ fn package(root: &Path) -> Result<Tally, String> {
     Ok(with_failure(tally, passed && !files.is_empty()))
 }
 
-/// A real module with its detached signature, a request, and the native engine's answer.
-fn fixture(root: &Path) -> Result<PathBuf, String> {
-    let folder = root.join("target/fixture");
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let template = suites_file("conformance/templates/renewal.json")?;
-    let policy = SignedPolicy::make(&PolicySpec {
-        project: "acme".to_owned(),
-        keys: template["keys"].as_array().cloned().unwrap_or_default(),
-        bundle: None,
-    })?;
-    let names = [("bundle_s256", policy.bundle_s256())];
-    let names = names
-        .each_ref()
-        .map(|(name, value)| (*name, value.as_str()));
-    let chain = Chain::build(&template["token"], &BlockSpec::default(), &[], &names)?;
-    let mut request = template["request"].clone();
-    request["token"] = chain.text(None).into();
-    let request = request.to_string();
-    let engine = NativeEngine::new(&policy.load()?);
-    let (module, envelope) = policy.detached()?;
-    let write = |name: &str, bytes: &[u8]| {
-        let file = folder.join(name);
-        fs::write(&file, bytes).map_err(|error| format!("{}: {error}", file.display()))
-    };
-    write("policy.wasm", &module)?;
-    write("policy.wasm.dsse.json", &envelope)?;
-    write("keys.json", policy.trust().as_bytes())?;
-    write(
-        "answer.json",
-        engine.evaluate(request.as_bytes()).as_bytes(),
-    )?;
-    write("request.json", request.as_bytes())?;
-    Ok(folder)
-}
-
-fn suites_file(name: &str) -> Result<Value, String> {
-    let file = ambit_tests::suites().join(name);
-    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
-}
-
 /// Vectors and suites that the repository does not carry.
 fn external(root: &Path, parts: &mut Parts) -> Result<(), String> {
     let Some(folder) = std::env::var_os(EXTERNAL).map(PathBuf::from) else {
@@ -226,21 +181,31 @@ fn external(root: &Path, parts: &mut Parts) -> Result<(), String> {
         ));
         return Ok(());
     };
-    let files = VECTORS.iter().map(|file| folder.join(file)).collect();
-    let vectors = vectors::run(&vectors::Args::all(files), root);
-    parts.add("third-party vectors", vectors);
-    for engine in [EngineChoice::Native, EngineChoice::Wasmtime] {
-        let archives = CORPUS.iter().map(|file| folder.join(file)).collect();
-        let args = corpus::Args::of(engine, archives);
-        let name = format!("Cedar corpus, {engine:?}");
-        parts.add(name, corpus::run(&args, root));
+    parts.add("third-party vectors", vectors(root, &folder, &VECTORS));
+    for engine in ["native", "wasmtime"] {
+        let mut arguments = words(&["corpus", "--engine", engine]);
+        arguments.extend(CORPUS.map(|file| folder.join(file).into()));
+        let name = format!("Cedar corpus, {engine}");
+        parts.add(name, JUDGE.count(root, &arguments));
     }
     for folder in suites(&folder.join(SUITES))? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("AgentDojo {name}");
-        parts.add(name, agentdojo::run(&agentdojo::Args { folder }, root));
+        let arguments = ["agentdojo".as_ref(), folder.as_os_str()];
+        parts.add(name, JUDGE.count(root, &arguments));
     }
     Ok(())
+}
+
+/// Runs vector files below `folder`.
+fn vectors(root: &Path, folder: &Path, files: &[&str]) -> Result<Tally, String> {
+    let mut arguments = words(&["vectors"]);
+    arguments.extend(files.iter().map(|file| folder.join(file).into()));
+    JUDGE.count(root, &arguments)
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
 }
 
 /// The folders that hold a suite.

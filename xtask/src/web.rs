@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wasm_bindgen_cli_support::Bindgen;
+use xtask_kit::cargo::cargo;
 
 use crate::guest::{WasmBuild, run};
 
@@ -34,7 +34,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     let work = root.join("target/web");
     let built = build_wasm(root, &work)?;
     let bound = work.join("bindgen");
-    bind(&built.join("ambit_web.wasm"), &bound)?;
+    bind(root, &built.join("ambit_web.wasm"), &bound)?;
     let package = root.join("target/npm");
     replace_folder(&package)?;
     for name in SOURCES {
@@ -71,22 +71,12 @@ fn build_wasm(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
     build.run()
 }
 
-/// The glue between JavaScript and the module.
-fn bind(wasm: &Path, folder: &Path) -> Result<(), String> {
-    let generate = || {
-        Bindgen::new()
-            .input_path(wasm)
-            .out_name("ambit_web")
-            .web(true)?
-            .typescript(false)
-            .remove_name_section(true)
-            .remove_producers_section(true)
-            .omit_default_module_path(true)
-            // After a trap the next call gets a new instance.
-            .reset_state_function(true)
-            .generate(folder)
-    };
-    generate().map_err(|error| format!("wasm-bindgen: {error:#}"))
+/// The glue between JavaScript and the module. What writes it is a crate outside the workspace: its
+/// dependencies share the names of ours, but not the features.
+fn bind(root: &Path, wasm: &Path, folder: &Path) -> Result<(), String> {
+    let words = "run --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir target/bindgen --";
+    let mut tool = cargo(root, &words.split(' ').collect::<Vec<_>>());
+    run(tool.arg(wasm).arg(folder), "wasm-bindgen")
 }
 
 /// Optimises for size. Stripping comes with it, after the passes that use what is stripped.

@@ -39,7 +39,6 @@ mod proof;
 mod receipt;
 mod statement;
 mod url;
-mod vector_names;
 mod webauthn;
 
 pub use chain::{Block, ChainCache, UnverifiedToken, VerifiedToken};
@@ -50,7 +49,6 @@ pub use keys::{About, Bounds, IssuerKey, Keys};
 pub use proof::{ProofOf, VerifiedProof};
 pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
 pub use statement::{Statement, StatementFault, UnverifiedStatement};
-pub use vector_names::{VECTOR_NAMES, vector_name_means};
 pub use webauthn::{Assertion, RelyingParty};
 
 /// SHA-256 (FIPS 180-4).

@@ -1,10 +1,11 @@
-//! Measures the native evaluator and the guest in wasmtime on files that `cargo xtask bench` has
-//! prepared, and prints one JSON line a measurement. A crate of its own, so that a release build
-//! needs nothing of the developer's commands. Usage: `ambit-bench FOLDER [cedar]`.
+//! Measures the native evaluator and the guest in wasmtime on files that it has prepared, and prints
+//! one JSON line a measurement. A crate of its own, so that a release build needs nothing of the
+//! developer's commands. Usage: `ambit-bench FOLDER [prepare|cedar]`.
 #![forbid(unsafe_code)]
 
 mod cedar;
 mod guest;
+mod prepare;
 mod sample;
 mod signature;
 
@@ -23,11 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .ok_or("usage: ambit-bench FOLDER")?;
     let folder = Path::new(&folder);
-    if std::env::args_os()
-        .nth(2)
-        .is_some_and(|part| part == "cedar")
-    {
-        return cedar::run(folder);
+    match std::env::args().nth(2).as_deref() {
+        Some("prepare") => return Ok(prepare::write(folder)?),
+        Some("cedar") => return cedar::run(folder),
+        _ => {}
     }
     signature::native(folder)?;
     signature::wasmtime(folder)?;

@@ -2,15 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ambit_core::capability::{Ask, Place, select};
 use ambit_core::json::{Document, JsonErrorKind, Profile};
-use ambit_core::limits::Limits;
-use ambit_core::{Power, Steps};
 use ambit_token::dsse::{self, Envelope};
-use ambit_token::{
-    Bounds, IssuerKey, Keys, ProofOf, PublicKey, UnverifiedToken, VerifiedProof, VerifiedToken,
-    base64url, ed25519, es256, thumbprint, vector_name_means,
-};
+use ambit_token::{ProofOf, PublicKey, VerifiedProof, base64url, ed25519, es256, thumbprint};
 use serde_json::Value;
 
 /// The folder of these vectors, or `None` and a line that says so.
@@ -30,105 +24,6 @@ pub(crate) fn unhex(text: &Value) -> Vec<u8> {
     let text = text.as_str().unwrap();
     let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(byte).collect()
-}
-
-/// The `trust` of a chain vector file: any `iss`.
-struct Trust(Vec<(String, [u8; 32])>);
-
-impl Trust {
-    fn of(file: &Value) -> Self {
-        let key = |(kid, jwk): (&String, &Value)| {
-            let x = base64url::decode_array(jwk["x"].as_str().unwrap().as_bytes());
-            (kid.clone(), x.unwrap())
-        };
-        Self(file["trust"].as_object().unwrap().iter().map(key).collect())
-    }
-}
-
-impl Keys for Trust {
-    fn by_kid<'k>(&'k self, kid: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
-        for (name, public) in self.0.iter().filter(|(name, _)| name == kid) {
-            let _ = visit(IssuerKey {
-                iss: None,
-                kid: name,
-                eddsa_name: false,
-                public: (*public).into(),
-                signs: "cap+jwt",
-                webauthn: None,
-                only: Bounds::default(),
-            });
-        }
-    }
-}
-
-#[test]
-fn capability_chains() {
-    let Some(folder) = vectors("capability-chain") else {
-        return;
-    };
-    let file = read(&folder.join("cases.json"));
-    let (trust, limits) = (Trust::of(&file), Limits::default());
-    let cases = file["cases"].as_array().unwrap();
-    for case in cases {
-        let name = case["name"].as_str().unwrap();
-        let now = case["now"].as_i64().unwrap();
-        let token = UnverifiedToken::parse(case["chain"].as_str().unwrap(), &limits);
-        let token = token.as_ref().map_err(Clone::clone);
-        let token = token.and_then(|token| token.verify(&trust, now, &limits, None));
-        match (case["expect"]["error"].as_str(), token) {
-            (None, Ok(token)) => decide(name, &token, case),
-            (Some(expected), Err(error)) => {
-                assert!(
-                    vector_name_means(expected, error.reason),
-                    "{name}: {expected}: {error}"
-                );
-            }
-            (expected, Ok(_)) => panic!("{name}: verified, {expected:?} expected"),
-            (None, Err(error)) => panic!("{name}: {error}"),
-        }
-    }
-    assert_eq!(cases.len(), 90);
-}
-
-/// Step 6: every audience, and in every block an entry.
-fn decide(name: &str, token: &VerifiedToken<'_>, case: &Value) {
-    let request = &case["request"];
-    let text = |name: &str| request[name].as_str();
-    let args = request["args"].to_string();
-    let args = Document::parse(args.as_bytes(), Profile::Signed).unwrap();
-    let ask = Ask {
-        action: text("action").unwrap(),
-        power: Power::from_name(text("privilege").unwrap()).unwrap(),
-        approved: false,
-        location: text("location"),
-        datatype: text("datatype"),
-        identifier: text("identifier"),
-        purpose: text("purpose").unwrap(),
-        args: args.root(),
-        // These vectors come without a schema.
-        declared: &ambit_core::constraint::Undescribed,
-    };
-    let steps = Steps::new();
-    let grants = |block: &usize| {
-        let place = if *block == 0 {
-            Place::Root
-        } else {
-            Place::Derived
-        };
-        select(token.entries(*block).enumerate(), place, &ask, &steps).is_ok()
-    };
-    let why = if token.audience_allowed(text("aud").unwrap()) {
-        let missing = (0..token.blocks().len()).find(|block| !grants(block));
-        missing.map(|block| format!("no_matching_entry_block_{block}"))
-    } else {
-        Some("aud".into())
-    };
-    assert_eq!(why.as_deref(), case["expect"]["why"].as_str(), "{name}");
-    assert_eq!(
-        Some(why.is_none()),
-        case["expect"]["decision"].as_bool(),
-        "{name}"
-    );
 }
 
 #[test]

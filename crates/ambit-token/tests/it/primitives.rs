@@ -2,9 +2,7 @@
 
 use ambit_core::json::{Document, Profile};
 use ambit_token::dsse::{Envelope, Signature};
-use ambit_token::{
-    PublicKey, VECTOR_NAMES, base64url, ed25519, jwk, thumbprint, vector_name_means,
-};
+use ambit_token::{PublicKey, base64url, ed25519, jwk, thumbprint};
 use ed25519_dalek::Signer as _;
 
 use crate::making::{BROKER, key, public};
@@ -163,20 +161,4 @@ fn envelopes() {
     for text in bad {
         assert_eq!(Envelope::parse(text.as_bytes()), None, "{text}");
     }
-}
-
-#[test]
-fn vector_names_are_unambiguous_where_it_matters() {
-    for (at, row) in VECTOR_NAMES.iter().enumerate() {
-        assert!(!VECTOR_NAMES[..at].contains(row), "{row:?} stands twice");
-    }
-    assert!(vector_name_means("claim_iss", ambit_core::Reason::ChainIss));
-    // A derived block with `foo` and one with `sub`: both carry what a derived block may not.
-    for reason in [
-        ambit_core::Reason::ChainDerivedMember,
-        ambit_core::Reason::TokenClaimUnknown,
-    ] {
-        assert!(vector_name_means("derived_member", reason));
-    }
-    assert!(!vector_name_means("nothing", ambit_core::Reason::ChainIss));
 }
