@@ -44,6 +44,24 @@ export interface Answer {
   };
 }
 
+/** What HTTP says for a denial: RFC 6750, RFC 9449, RFC 9470, RFC 9457. */
+export interface HttpResponse {
+  status: number;
+  /** By lower-case names. Send every one. */
+  headers: Record<string, string>;
+  /** The body, as JSON. `code`, `detail` and `remedy` are left out where the fault is the service's own. */
+  problem: { type: string; title: string; status: number; detail?: string; code?: string; remedy?: Record<string, unknown> };
+}
+
+/** `nonce` is the one that the next proof must carry, where the service has nonces. */
+export function httpResponse(answer: Answer, options?: { nonce?: string }): HttpResponse;
+
+/**
+ * A denial of the host's own, in the form of every other answer: `possession.used`,
+ * `obligation.failed` … `admin` is for the operator and is never part of an `HttpResponse`.
+ */
+export function refuse(code: string, admin?: string): Answer;
+
 /** What would help. Doing all steps of one alternative is enough. */
 export interface Advice {
   decision: boolean;

@@ -2,7 +2,7 @@
 
 import { start } from "./policy-module.js";
 
-export { PolicyModule } from "./policy-module.js";
+export { httpResponse, PolicyModule, refuse } from "./policy-module.js";
 
 /**
  * Starts the evaluator, once. Without an argument the wasm file is fetched from beside this file;

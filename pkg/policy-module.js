@@ -2,12 +2,14 @@
 // it; a fault inside it becomes a denial in the form of any other answer; and since nobody can vouch
 // for the memory of an evaluator that stopped, the next call gets a new instance of the same code.
 
-import startWasm, { __wbg_reset_state as startAnew, PolicyModule as Core, refusal, trapDenial } from "./ambit_web.js";
+import startWasm, { __wbg_reset_state as startAnew, PolicyModule as Core, httpText, refusal, refuseText } from "./ambit_web.js";
 import { copied } from "./bytes.js";
 import { plainText } from "./plain.js";
 
 let starting;
+/** What is said when nothing in there can run any more. */
 let denial;
+let fault;
 /** Which instance of the compiled code runs; 0 before the first. */
 let instance = 0;
 let stopped = false;
@@ -23,7 +25,8 @@ export function start(input) {
 
 async function run(input) {
   await startWasm({ module_or_path: await input() });
-  denial = trapDenial();
+  denial = refuseText(JSON.stringify({ code: "engine.trap", admin: "the evaluator stopped" }));
+  fault = httpText(JSON.stringify({ answer: JSON.parse(denial) }));
   instance = 1;
 }
 
@@ -48,6 +51,26 @@ function inside(body) {
  */
 function isOurs(error) {
   return error instanceof Error && Object.hasOwn(error, "code") && /^[a-z_]+(\.[a-z_]+)+$/.test(error.code);
+}
+
+/** A denial of the host's own, in the form of every other answer. Never throws after `init`. */
+export function refuse(code, admin = "") {
+  return said(refuseText, { code, admin }, denial);
+}
+
+/** What HTTP says for a denial: `{status, headers, problem}`. Never throws after `init`. */
+export function httpResponse(answer, { nonce } = {}) {
+  return said(httpText, { answer, nonce }, fault);
+}
+
+function said(body, request, otherwise) {
+  if (instance === 0) throw failure("engine.not_started", "`await init()` first");
+  try {
+    const text = plainText(request, true);
+    return JSON.parse(inside(() => body(text)));
+  } catch {
+    return JSON.parse(otherwise);
+  }
 }
 
 function failure(code, message) {

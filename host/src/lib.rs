@@ -7,6 +7,8 @@
 //! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
 //!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log,
 //!   [`status`] the lists of revoked tokens, [`proposals`] the calls that wait for a person's yes.
+//! - [`http::response`] says a refusal over HTTP; [`refuse`] makes one of the service's own, in the form
+//!   of every other answer.
 //!
 //! ```no_run
 //! use ambit_host::{
@@ -41,6 +43,8 @@ pub mod status;
 mod versions;
 mod wasm;
 
+pub use ambit_core::http;
+pub use ambit_evaluator::refuse;
 pub use ambit_token::module::TrustedKeys as Trust;
 pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Turn, Verdict};
 pub use error::LoadError;

@@ -19,7 +19,7 @@ const KEYS = {
 };
 const EMPTY_WASM = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
 
-const { init, PolicyModule } = await import(pathToFileURL(join(folder, "node.js")));
+const { httpResponse, init, PolicyModule, refuse } = await import(pathToFileURL(join(folder, "node.js")));
 
 function code(body) {
   try {
@@ -35,9 +35,33 @@ test("nothing is loaded before init", () => {
   assert.equal(code(() => PolicyModule.load(EMPTY_WASM, undefined, KEYS, { now: NOW })), "engine.not_started");
 });
 
+test("nothing is said before init", () => {
+  assert.equal(code(() => refuse("possession.used")), "engine.not_started");
+  assert.equal(code(() => httpResponse({})), "engine.not_started");
+});
+
 test("init may be called again", async () => {
   await Promise.all([init(), init()]);
   await init();
+});
+
+test("a host's own refusal is a denial like any other, over HTTP too", () => {
+  const answer = refuse("possession.used", "jti 7");
+  assert.equal(answer.decision, false);
+  assert.deepEqual(Object.keys(answer.context), ["reason", "obligations", "remedy", "policies", "record"]);
+  assert.equal(answer.context.reason.code, "possession.used");
+  assert.equal(answer.context.reason.admin, "jti 7");
+  const { status, headers, problem } = httpResponse(answer, { nonce: "n-1" });
+  assert.equal(status, 401);
+  assert.match(headers["www-authenticate"], /^DPoP algs="Ed25519 ES256", error="invalid_dpop_proof"/);
+  assert.equal(headers["dpop-nonce"], "n-1");
+  assert.equal(problem.code, "possession.used");
+  assert.equal(JSON.stringify(problem).includes("jti 7"), false);
+  assert.equal(refuse("no.code").context.reason.code, "engine.trap");
+  const quiet = { type: "about:blank", title: "Internal Server Error", status: 500 };
+  for (const wrong of [refuse("facts.missing", "x"), undefined, 7, { decision: true }, { toString: () => "x" }]) {
+    assert.deepEqual(httpResponse(wrong).problem, quiet);
+  }
 });
 
 test("what is not a signed module is refused, each with its code", () => {

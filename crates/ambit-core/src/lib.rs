@@ -27,6 +27,7 @@ pub mod capability;
 pub mod constraint;
 pub mod describe;
 pub mod grammar;
+pub mod http;
 pub mod json;
 pub mod limits;
 mod money;

@@ -1,12 +1,15 @@
-//! Every reason for which Ambit says no, in one place: its stable code and the sentence for people.
+//! Every reason for which Ambit says no, in one place: its stable code, how it is told over HTTP, and
+//! the sentence for people.
 //!
 //! A code never changes its meaning and is never used again for another. What differs from case to
 //! case (the bound, the value, the path) stands in the answer's `admin` text and in its remedy.
 
 use core::fmt;
 
+use crate::http::Told;
+
 macro_rules! reasons {
-    ($($(#[$section:meta])* $variant:ident $code:literal $sentence:literal;)+) => {
+    ($($(#[$section:meta])* $variant:ident $code:literal $told:ident $sentence:literal;)+) => {
         /// Why a request is denied.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
@@ -27,6 +30,12 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $code,)+ }
             }
 
+            /// How it is told over HTTP.
+            #[must_use]
+            pub const fn told(self) -> Told {
+                match self { $(Self::$variant => Told::$told,)+ }
+            }
+
             /// The sentence for people (English).
             #[must_use]
             pub const fn sentence(self) -> &'static str {
@@ -37,180 +46,188 @@ macro_rules! reasons {
 }
 
 reasons! {
-    RequestSize "request.size" "The request is too large.";
-    RequestSyntax "request.syntax" "The request is not valid JSON.";
-    RequestMember "request.member" "The request has a part that is missing, malformed or not known.";
-    RequestUnsupported "request.unsupported" "The request uses a part that this version does not support.";
-    RequestAction "request.action" "This action is not known here.";
-    RequestPower "request.power" "This action cannot be used in this way.";
-    RequestResource "request.resource" "This action does not apply to this kind of thing.";
-    RequestArgumentUnknown "request.argument_unknown" "The request has a detail that this action does not know.";
-    RequestArgumentMissing "request.argument_missing" "The request lacks a detail that this action needs.";
-    RequestArgumentType "request.argument_type" "A detail of the request has the wrong form.";
-    RequestNumber "request.number" "A number in the request cannot be read exactly.";
-    RequestEntities "request.entities" "The service described something in a form that the policy does not know.";
-    RequestValue "request.value" "The request has a value that JSON cannot say.";
-    RequestSteps "request.steps" "Checking the request would take too much work.";
-    FactsMissing "facts.missing" "The service did not say something that this decision needs.";
-    FactsMalformed "facts.malformed" "The service said something in a form that is not known.";
+    RequestSize "request.size" TooLarge "The request is too large.";
+    RequestSyntax "request.syntax" Malformed "The request is not valid JSON.";
+    RequestMember "request.member" Malformed "The request has a part that is missing, malformed or not known.";
+    RequestUnsupported "request.unsupported" Malformed "The request uses a part that this version does not support.";
+    RequestAction "request.action" Malformed "This action is not known here.";
+    RequestPower "request.power" Malformed "This action cannot be used in this way.";
+    RequestResource "request.resource" Malformed "This action does not apply to this kind of thing.";
+    RequestArgumentUnknown "request.argument_unknown" Malformed "The request has a detail that this action does not know.";
+    RequestArgumentMissing "request.argument_missing" Malformed "The request lacks a detail that this action needs.";
+    RequestArgumentType "request.argument_type" Malformed "A detail of the request has the wrong form.";
+    RequestNumber "request.number" Malformed "A number in the request cannot be read exactly.";
+    RequestEntities "request.entities" Fault "The service described something in a form that the policy does not know.";
+    RequestValue "request.value" Malformed "The request has a value that JSON cannot say.";
+    RequestSteps "request.steps" TooLarge "Checking the request would take too much work.";
+    FactsMissing "facts.missing" Fault "The service did not say something that this decision needs.";
+    FactsMalformed "facts.malformed" Fault "The service said something in a form that is not known.";
 
-    PolicyMalformed "policy.malformed" "The policy cannot be read.";
-    PolicyExpired "policy.expired" "The policy has expired; a newer one is needed.";
-    PolicyRollback "policy.rollback" "The policy is older than one that was in force already.";
-    PolicyUid "policy.uid" "The permission was made for another policy.";
-    PolicyVersion "policy.version" "The permission was made for another version of the policy.";
-    PolicyDigest "policy.digest" "The permission was made for another content of the policy.";
+    PolicyMalformed "policy.malformed" Fault "The policy cannot be read.";
+    PolicyExpired "policy.expired" Unavailable "The policy has expired; a newer one is needed.";
+    PolicyRollback "policy.rollback" Unavailable "The policy is older than one that was in force already.";
+    PolicyUid "policy.uid" Token "The permission was made for another policy.";
+    PolicyVersion "policy.version" Token "The permission was made for another version of the policy.";
+    PolicyDigest "policy.digest" Token "The permission was made for another content of the policy.";
 
-    TokenMissing "token.missing" "No permission was shown.";
-    TokenFormat "token.format" "The permission is not in the expected form.";
-    TokenSize "token.size" "The permission is too long.";
-    TokenBase64 "token.base64url" "The permission has characters that do not belong there.";
-    TokenHeaderMember "token.header_member" "The permission's header has a member that is not allowed.";
-    TokenAlg "token.alg" "The permission is signed in a way that is not accepted.";
-    TokenTyp "token.typ" "This is not a permission of the expected kind.";
-    TokenUnknownKey "token.unknown_key" "The signer of the permission is not known.";
-    KeyRole "key.role" "The signer of the permission may not sign this.";
-    TokenSignature "token.signature" "The permission's signature is not valid.";
-    TokenJson "token.json" "The permission's content is not valid JSON.";
-    TokenDuplicateMember "token.duplicate_member" "The permission says the same thing twice.";
-    TokenFloat "token.float" "The permission has a number that cannot be read exactly.";
-    TokenClaimUnknown "token.claim_unknown" "The permission says something that is not known.";
-    TokenClaimIss "token.claim_iss" "The permission's issuer is missing or malformed.";
-    TokenClaimSub "token.claim_sub" "The permission does not say for whom it is.";
-    TokenClaimAud "token.claim_aud" "The permission does not say for which service it is.";
-    TokenClaimIat "token.claim_iat" "The permission does not say when it was issued.";
-    TokenClaimNbf "token.claim_nbf" "The permission's start is malformed.";
-    TokenClaimExp "token.claim_exp" "The permission does not say when it ends.";
-    TokenClaimJti "token.claim_jti" "The permission has no identifier.";
-    TokenClaimTxn "token.claim_txn" "The permission's transaction identifier is malformed.";
-    TokenClaimAct "token.claim_act" "The permission does not say which agent acts.";
-    TokenClaimAgent "token.claim_agent" "The permission does not describe the agent.";
-    TokenClaimClientId "token.claim_client_id" "The permission's client is malformed.";
-    TokenClaimTenant "token.claim_tenant" "The permission's tenant is malformed.";
-    TokenClaimLogin "token.claim_login" "The permission's statement about the login is malformed.";
-    TokenClaimPolicy "token.claim_policy" "The permission's policy reference is malformed.";
-    TokenClaimStatus "token.claim_status" "The permission's status reference is malformed.";
-    TokenClaimApproval "token.claim_approval" "The permission's approval note is malformed.";
-    TokenAuthorizationDetails "token.authorization_details" "The permission does not say what may be done.";
-    TokenCnf "token.cnf" "The permission does not say who holds it, or names an unusable key.";
-    TokenIatFuture "token.iat_future" "The permission was issued in the future.";
-    TokenNotYet "token.not_yet" "The permission does not apply yet.";
-    TokenExpired "token.expired" "The permission has expired.";
-    TokenLifetime "token.lifetime" "The permission is valid for too long.";
+    TokenMissing "token.missing" NoToken "No permission was shown.";
+    TokenFormat "token.format" Token "The permission is not in the expected form.";
+    TokenSize "token.size" Token "The permission is too long.";
+    TokenBase64 "token.base64url" Token "The permission has characters that do not belong there.";
+    TokenHeaderMember "token.header_member" Token "The permission's header has a member that is not allowed.";
+    TokenAlg "token.alg" Token "The permission is signed in a way that is not accepted.";
+    TokenTyp "token.typ" Token "This is not a permission of the expected kind.";
+    TokenUnknownKey "token.unknown_key" Token "The signer of the permission is not known.";
+    KeyRole "key.role" Token "The signer of the permission may not sign this.";
+    TokenSignature "token.signature" Token "The permission's signature is not valid.";
+    TokenJson "token.json" Token "The permission's content is not valid JSON.";
+    TokenDuplicateMember "token.duplicate_member" Token "The permission says the same thing twice.";
+    TokenFloat "token.float" Token "The permission has a number that cannot be read exactly.";
+    TokenClaimUnknown "token.claim_unknown" Token "The permission says something that is not known.";
+    TokenClaimIss "token.claim_iss" Token "The permission's issuer is missing or malformed.";
+    TokenClaimSub "token.claim_sub" Token "The permission does not say for whom it is.";
+    TokenClaimAud "token.claim_aud" Token "The permission does not say for which service it is.";
+    TokenClaimIat "token.claim_iat" Token "The permission does not say when it was issued.";
+    TokenClaimNbf "token.claim_nbf" Token "The permission's start is malformed.";
+    TokenClaimExp "token.claim_exp" Token "The permission does not say when it ends.";
+    TokenClaimJti "token.claim_jti" Token "The permission has no identifier.";
+    TokenClaimTxn "token.claim_txn" Token "The permission's transaction identifier is malformed.";
+    TokenClaimAct "token.claim_act" Token "The permission does not say which agent acts.";
+    TokenClaimAgent "token.claim_agent" Token "The permission does not describe the agent.";
+    TokenClaimClientId "token.claim_client_id" Token "The permission's client is malformed.";
+    TokenClaimTenant "token.claim_tenant" Token "The permission's tenant is malformed.";
+    TokenClaimLogin "token.claim_login" Token "The permission's statement about the login is malformed.";
+    TokenClaimPolicy "token.claim_policy" Token "The permission's policy reference is malformed.";
+    TokenClaimStatus "token.claim_status" Token "The permission's status reference is malformed.";
+    TokenClaimApproval "token.claim_approval" Token "The permission's approval note is malformed.";
+    TokenAuthorizationDetails "token.authorization_details" Token "The permission does not say what may be done.";
+    TokenCnf "token.cnf" Token "The permission does not say who holds it, or names an unusable key.";
+    TokenIatFuture "token.iat_future" Token "The permission was issued in the future.";
+    TokenNotYet "token.not_yet" Token "The permission does not apply yet.";
+    TokenExpired "token.expired" Token "The permission has expired.";
+    TokenLifetime "token.lifetime" Token "The permission is valid for too long.";
 
-    ChainDerivedMember "chain.derived_member" "A passed-on permission says something that only the first one may say.";
-    ChainDepth "chain.depth" "The permission was passed on more often than allowed.";
-    ChainIss "chain.iss" "A passed-on permission does not name the holder before it.";
-    ChainParHash "chain.par_hash" "A passed-on permission does not belong to the one before it.";
-    ChainExp "chain.exp_extended" "A passed-on permission lasts longer than the one before it.";
-    ChainIat "chain.iat_before_parent" "A passed-on permission is older than the one before it.";
-    ChainJti "chain.jti" "Two parts of the permission have the same identifier.";
+    ChainDerivedMember "chain.derived_member" Token "A passed-on permission says something that only the first one may say.";
+    ChainDepth "chain.depth" Token "The permission was passed on more often than allowed.";
+    ChainIss "chain.iss" Token "A passed-on permission does not name the holder before it.";
+    ChainParHash "chain.par_hash" Token "A passed-on permission does not belong to the one before it.";
+    ChainExp "chain.exp_extended" Token "A passed-on permission lasts longer than the one before it.";
+    ChainIat "chain.iat_before_parent" Token "A passed-on permission is older than the one before it.";
+    ChainJti "chain.jti" Token "Two parts of the permission have the same identifier.";
 
-    TokenAudience "token.audience" "The permission is for another service.";
-    TokenTenant "token.tenant" "The permission is for another organisation's data.";
-    TokenSubject "token.subject" "The permission was given for another person.";
-    AgentClass "agent.class" "The permission belongs to another agent.";
-    AgentInstance "agent.instance" "The permission belongs to another run of the agent.";
-    AgentVersion "agent.version" "The agent runs in another version than the permission says.";
-    AgentModel "agent.model" "The agent runs with another model than it may.";
-    AgentEnvironment "agent.environment" "The agent runs in another environment than it may.";
-    AgentAttestation "agent.attestation" "It was not attested recently enough how the agent runs.";
-    PossessionMissing "possession.missing" "Proof that the agent holds the permission is missing.";
-    PossessionMalformed "possession.malformed" "The proof that the agent holds the permission is not in the expected form.";
-    PossessionTyp "possession.typ" "What was shown is not a proof that the agent holds the permission.";
-    PossessionAlg "possession.alg" "The proof is signed in a way that is not accepted.";
-    PossessionKey "possession.key" "The permission belongs to another holder.";
-    PossessionSignature "possession.signature" "The proof's signature is not valid.";
-    PossessionToken "possession.token" "The proof was made for another permission.";
-    PossessionMethod "possession.method" "The proof was made for another kind of request.";
-    PossessionUrl "possession.url" "The proof was made for another address.";
-    PossessionNonce "possession.nonce" "The proof does not answer the service's question.";
-    PossessionCall "possession.call" "The proof was made for another call.";
-    PossessionExpired "possession.expired" "The proof is too old.";
-    PossessionIatFuture "possession.iat_future" "The proof was made in the future.";
-    PossessionUsed "possession.used" "The proof was used before; each works once.";
+    TokenAudience "token.audience" Token "The permission is for another service.";
+    TokenTenant "token.tenant" Scope "The permission is for another organisation's data.";
+    TokenSubject "token.subject" Scope "The permission was given for another person.";
+    AgentClass "agent.class" Forbidden "The permission belongs to another agent.";
+    AgentInstance "agent.instance" Forbidden "The permission belongs to another run of the agent.";
+    AgentVersion "agent.version" Forbidden "The agent runs in another version than the permission says.";
+    AgentModel "agent.model" Forbidden "The agent runs with another model than it may.";
+    AgentEnvironment "agent.environment" Forbidden "The agent runs in another environment than it may.";
+    AgentAttestation "agent.attestation" Forbidden "It was not attested recently enough how the agent runs.";
+    PossessionMissing "possession.missing" Proof "Proof that the agent holds the permission is missing.";
+    PossessionMalformed "possession.malformed" Proof "The proof that the agent holds the permission is not in the expected form.";
+    PossessionTyp "possession.typ" Proof "What was shown is not a proof that the agent holds the permission.";
+    PossessionAlg "possession.alg" Proof "The proof is signed in a way that is not accepted.";
+    PossessionKey "possession.key" Proof "The permission belongs to another holder.";
+    PossessionSignature "possession.signature" Proof "The proof's signature is not valid.";
+    PossessionToken "possession.token" Proof "The proof was made for another permission.";
+    PossessionMethod "possession.method" Proof "The proof was made for another kind of request.";
+    PossessionUrl "possession.url" Proof "The proof was made for another address.";
+    PossessionNonce "possession.nonce" Nonce "The proof does not answer the service's question.";
+    PossessionCall "possession.call" Proof "The proof was made for another call.";
+    PossessionExpired "possession.expired" Proof "The proof is too old.";
+    PossessionIatFuture "possession.iat_future" Proof "The proof was made in the future.";
+    PossessionUsed "possession.used" Proof "The proof was used before; each works once.";
 
-    ManifestNone "manifest.none" "Nothing may be granted to this agent.";
-    ManifestLife "manifest.life" "The permission is valid for longer than this agent may have one.";
-    ManifestDepth "manifest.depth" "The permission was passed on more often than this agent may.";
-    ManifestCapability "manifest.capability" "This agent may never do this.";
-    ManifestPower "manifest.power" "This agent may never do this in this way.";
-    ManifestResource "manifest.resource" "This agent may never do this to this.";
-    ManifestPurpose "manifest.purpose" "This agent may never do this for this purpose.";
-    ManifestConstraint "manifest.constraint" "This agent may never go this far.";
+    ManifestNone "manifest.none" Forbidden "Nothing may be granted to this agent.";
+    ManifestLife "manifest.life" Forbidden "The permission is valid for longer than this agent may have one.";
+    ManifestDepth "manifest.depth" Forbidden "The permission was passed on more often than this agent may.";
+    ManifestCapability "manifest.capability" Forbidden "This agent may never do this.";
+    ManifestPower "manifest.power" Forbidden "This agent may never do this in this way.";
+    ManifestResource "manifest.resource" Forbidden "This agent may never do this to this.";
+    ManifestPurpose "manifest.purpose" Forbidden "This agent may never do this for this purpose.";
+    ManifestConstraint "manifest.constraint" Forbidden "This agent may never go this far.";
 
-    CapabilityNone "capability.none" "The permission does not include this.";
-    CapabilityPower "capability.power" "The permission does not go this far.";
-    CapabilityResource "capability.resource" "The permission is for something else.";
-    CapabilityPurpose "capability.purpose" "The permission is for another purpose.";
-    ConstraintUnnamed "constraint.unnamed" "The permission does not cover a detail of the request.";
-    ConstraintMissing "constraint.missing" "A detail that the permission bounds is missing.";
-    ConstraintExact "constraint.exact" "A detail differs from the only value allowed.";
-    ConstraintOneOf "constraint.one_of" "A detail is not one of the values allowed.";
-    ConstraintNotOneOf "constraint.not_one_of" "A detail has a value that is excluded.";
-    ConstraintRange "constraint.range" "A number is outside the bounds.";
-    ConstraintLike "constraint.like" "A text does not have the allowed form.";
-    ConstraintEmailDomain "constraint.email_domain" "An e-mail address is not in an allowed domain.";
-    ConstraintUrl "constraint.url" "An address on the web is not allowed.";
-    ConstraintSubpath "constraint.subpath" "A path is outside the allowed folder.";
-    ConstraintCidr "constraint.cidr" "A network address is outside the allowed ranges.";
-    ConstraintEach "constraint.each" "An element of a list is not allowed.";
-    ConstraintSubset "constraint.subset" "A list has a value that is not allowed.";
-    ConstraintContains "constraint.contains" "A list lacks a value that it must have.";
-    ConstraintCount "constraint.count" "A list has too many or too few elements.";
-    ConstraintAll "constraint.all" "A detail does not meet every bound.";
-    ConstraintAny "constraint.any" "A detail meets none of the possible bounds.";
-    ConstraintOptional "constraint.optional" "A detail is outside its bound.";
-    ConstraintWildcard "constraint.wildcard" "A detail must be given.";
+    CapabilityNone "capability.none" Scope "The permission does not include this.";
+    CapabilityPower "capability.power" Scope "The permission does not go this far.";
+    CapabilityResource "capability.resource" Scope "The permission is for something else.";
+    CapabilityPurpose "capability.purpose" Scope "The permission is for another purpose.";
+    ConstraintUnnamed "constraint.unnamed" Scope "The permission does not cover a detail of the request.";
+    ConstraintMissing "constraint.missing" Scope "A detail that the permission bounds is missing.";
+    ConstraintExact "constraint.exact" Scope "A detail differs from the only value allowed.";
+    ConstraintOneOf "constraint.one_of" Scope "A detail is not one of the values allowed.";
+    ConstraintNotOneOf "constraint.not_one_of" Scope "A detail has a value that is excluded.";
+    ConstraintRange "constraint.range" Scope "A number is outside the bounds.";
+    ConstraintLike "constraint.like" Scope "A text does not have the allowed form.";
+    ConstraintEmailDomain "constraint.email_domain" Scope "An e-mail address is not in an allowed domain.";
+    ConstraintUrl "constraint.url" Scope "An address on the web is not allowed.";
+    ConstraintSubpath "constraint.subpath" Scope "A path is outside the allowed folder.";
+    ConstraintCidr "constraint.cidr" Scope "A network address is outside the allowed ranges.";
+    ConstraintEach "constraint.each" Scope "An element of a list is not allowed.";
+    ConstraintSubset "constraint.subset" Scope "A list has a value that is not allowed.";
+    ConstraintContains "constraint.contains" Scope "A list lacks a value that it must have.";
+    ConstraintCount "constraint.count" Scope "A list has too many or too few elements.";
+    ConstraintAll "constraint.all" Scope "A detail does not meet every bound.";
+    ConstraintAny "constraint.any" Scope "A detail meets none of the possible bounds.";
+    ConstraintOptional "constraint.optional" Scope "A detail is outside its bound.";
+    ConstraintWildcard "constraint.wildcard" Scope "A detail must be given.";
 
-    LimitSpend "limit.spend" "The amount is more than the permission's budget, or is not given as it must be.";
-    LimitAudience "limit.audience" "The permission has a budget and is for several services at once.";
-    LimitUses "limit.uses" "The permission was used as often as it may be.";
-    StatusRevoked "status.revoked" "The permission was revoked or suspended.";
-    StatusMismatch "status.mismatch" "The status that the service gave belongs to another permission.";
-    StatusStale "status.stale" "It was not checked recently enough whether the permission was revoked.";
-    RevocationMalformed "revocation.malformed" "A list of revoked permissions cannot be read.";
-    RevocationTyp "revocation.typ" "What was shown is not a list of revoked permissions.";
-    RevocationAlg "revocation.alg" "A list of revoked permissions is signed in a way that is not accepted.";
-    RevocationUnknownKey "revocation.unknown_key" "The signer of a list of revoked permissions is not known.";
-    RevocationKeyRole "revocation.key_role" "The signer of a list of revoked permissions may not sign it.";
-    RevocationSignature "revocation.signature" "The signature of a list of revoked permissions is not valid.";
-    RevocationIatFuture "revocation.iat_future" "A list of revoked permissions was issued in the future.";
-    RevocationStale "revocation.stale" "A list of revoked permissions is too old.";
-    RevocationRollback "revocation.rollback" "A list of revoked permissions is older than one that was known already.";
-    RevocationMissing "revocation.missing" "A list of revoked permissions is missing.";
-    RevocationRevoked "revocation.revoked" "The permission belongs to a group that was revoked.";
-    LoginRequired "login.required" "A fresh or stronger login is needed.";
-    ApprovalRequired "approval.required" "A person must approve this first.";
-    ApprovalMalformed "approval.malformed" "The approval is not in the expected form.";
-    ApprovalTyp "approval.typ" "What was shown is not an approval.";
-    ApprovalAlg "approval.alg" "The approval is signed in a way that is not accepted.";
-    ApprovalUnknownKey "approval.unknown_key" "The signer of the approval is not known.";
-    ApprovalKeyRole "approval.key_role" "The signer of the approval may not approve this.";
-    ApprovalSignature "approval.signature" "The approval's signature is not valid.";
-    ApprovalIatFuture "approval.iat_future" "The approval was given in the future.";
-    ApprovalExpired "approval.expired" "The approval has expired.";
-    ApprovalAudience "approval.audience" "The approval is for another service.";
-    ApprovalKind "approval.kind" "The approval is of another kind than this needs.";
-    ApprovalBinding "approval.binding" "The approval is for another call.";
-    ApprovalDisplay "approval.display" "The person was shown something else than this call.";
-    ApprovalDisplaySize "approval.display_size" "This is too long to be shown whole, so nobody can approve it.";
-    ApprovalRisk "approval.risk" "The approval was given for another risk.";
-    ApprovalActor "approval.actor" "Who acts cannot approve it.";
-    ApprovalApprover "approval.approver" "Who approved may not approve this.";
-    ApprovalDenied "approval.denied" "A person said no to this.";
-    ApprovalRepeated "approval.repeated" "The same approval was shown twice.";
-    ApprovalUsed "approval.used" "The approval was used before; each is for one call.";
+    LimitSpend "limit.spend" Scope "The amount is more than the permission's budget, or is not given as it must be.";
+    LimitAudience "limit.audience" Scope "The permission has a budget and is for several services at once.";
+    LimitUses "limit.uses" Scope "The permission was used as often as it may be.";
+    StatusRevoked "status.revoked" Token "The permission was revoked or suspended.";
+    StatusMismatch "status.mismatch" Fault "The status that the service gave belongs to another permission.";
+    StatusStale "status.stale" Unavailable "It was not checked recently enough whether the permission was revoked.";
+    RevocationMalformed "revocation.malformed" Unavailable "A list of revoked permissions cannot be read.";
+    RevocationTyp "revocation.typ" Unavailable "What was shown is not a list of revoked permissions.";
+    RevocationAlg "revocation.alg" Unavailable "A list of revoked permissions is signed in a way that is not accepted.";
+    RevocationUnknownKey "revocation.unknown_key" Unavailable "The signer of a list of revoked permissions is not known.";
+    RevocationKeyRole "revocation.key_role" Unavailable "The signer of a list of revoked permissions may not sign it.";
+    RevocationSignature "revocation.signature" Unavailable "The signature of a list of revoked permissions is not valid.";
+    RevocationIatFuture "revocation.iat_future" Unavailable "A list of revoked permissions was issued in the future.";
+    RevocationStale "revocation.stale" Unavailable "A list of revoked permissions is too old.";
+    RevocationRollback "revocation.rollback" Unavailable "A list of revoked permissions is older than one that was known already.";
+    RevocationMissing "revocation.missing" Unavailable "A list of revoked permissions is missing.";
+    RevocationRevoked "revocation.revoked" Token "The permission belongs to a group that was revoked.";
+    LoginRequired "login.required" Login "A fresh or stronger login is needed.";
+    ApprovalRequired "approval.required" Forbidden "A person must approve this first.";
+    ApprovalMalformed "approval.malformed" Malformed "The approval is not in the expected form.";
+    ApprovalTyp "approval.typ" Forbidden "What was shown is not an approval.";
+    ApprovalAlg "approval.alg" Forbidden "The approval is signed in a way that is not accepted.";
+    ApprovalUnknownKey "approval.unknown_key" Forbidden "The signer of the approval is not known.";
+    ApprovalKeyRole "approval.key_role" Forbidden "The signer of the approval may not approve this.";
+    ApprovalSignature "approval.signature" Forbidden "The approval's signature is not valid.";
+    ApprovalIatFuture "approval.iat_future" Forbidden "The approval was given in the future.";
+    ApprovalExpired "approval.expired" Forbidden "The approval has expired.";
+    ApprovalAudience "approval.audience" Forbidden "The approval is for another service.";
+    ApprovalKind "approval.kind" Forbidden "The approval is of another kind than this needs.";
+    ApprovalBinding "approval.binding" Forbidden "The approval is for another call.";
+    ApprovalDisplay "approval.display" Forbidden "The person was shown something else than this call.";
+    ApprovalDisplaySize "approval.display_size" Forbidden "This is too long to be shown whole, so nobody can approve it.";
+    ApprovalRisk "approval.risk" Forbidden "The approval was given for another risk.";
+    ApprovalActor "approval.actor" Forbidden "Who acts cannot approve it.";
+    ApprovalApprover "approval.approver" Forbidden "Who approved may not approve this.";
+    ApprovalDenied "approval.denied" Forbidden "A person said no to this.";
+    ApprovalRepeated "approval.repeated" Forbidden "The same approval was shown twice.";
+    ApprovalUsed "approval.used" Forbidden "The approval was used before; each is for one call.";
 
-    PolicyForbid "policy.forbid" "A rule of the organisation forbids this.";
-    PolicyError "policy.error" "A rule of the organisation could not be checked, so the answer is no.";
-    PolicyNoPermit "policy.no_permit" "No rule of the organisation permits this.";
+    PolicyForbid "policy.forbid" Forbidden "A rule of the organisation forbids this.";
+    PolicyError "policy.error" Forbidden "A rule of the organisation could not be checked, so the answer is no.";
+    PolicyNoPermit "policy.no_permit" Forbidden "No rule of the organisation permits this.";
 
-    ObligationUnknown "obligation.unknown" "The service cannot do something that it would have to do first.";
-    ObligationFailed "obligation.failed" "Something that had to be done first could not be done.";
+    ObligationUnknown "obligation.unknown" Fault "The service cannot do something that it would have to do first.";
+    ObligationFailed "obligation.failed" Unavailable "Something that had to be done first could not be done.";
 
-    EngineTrap "engine.trap" "The check did not finish, so the answer is no.";
-    EngineResources "engine.resources" "The check needed more memory or work than it may have.";
+    EngineTrap "engine.trap" Fault "The check did not finish, so the answer is no.";
+    EngineResources "engine.resources" Fault "The check needed more memory or work than it may have.";
+}
+
+impl Reason {
+    /// The reason with this code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().find(|one| one.code() == code).copied()
+    }
 }
 
 impl fmt::Display for Reason {

@@ -56,7 +56,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use ambit_core::json::{Document, Profile, Writer};
+use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::{Power, Reason, Steps};
 use ambit_policy::cedar::texts;
 use ambit_policy::{Bundle, normalise};
@@ -126,11 +126,27 @@ pub fn evaluate_within(
     answer
 }
 
-/// A denial in the form of every other answer, for a host whose engine failed before or while it
-/// evaluated.
+/// A denial in the form of every other answer, for what a host refuses by itself: a proof that was
+/// used before, a disk that is full, an engine that failed.
 #[must_use]
 pub fn refuse(reason: Reason, admin: &str) -> String {
     answer::refusal(reason, admin)
+}
+
+/// [`refuse`] for `{"code", "admin"?}`, as engines in other languages ask for it. A code that is not
+/// known is a fault of whoever asks, and refused as one.
+#[must_use]
+pub fn refuse_by(request: &[u8]) -> String {
+    let parsed = Document::parse(request, Profile::Request);
+    let root = parsed.as_ref().map_or(Json::null(), Document::root);
+    let text = |name| root.get(name).and_then(Json::as_str).unwrap_or_default();
+    match Reason::from_code(text("code")) {
+        Some(reason) => refuse(reason, text("admin")),
+        None => refuse(
+            Reason::EngineTrap,
+            "the host refused with a code that is not known",
+        ),
+    }
 }
 
 /// Reads a request and verifies its token (steps 1 and 2), and lends it; a denial of these steps

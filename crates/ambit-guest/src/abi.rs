@@ -14,8 +14,8 @@ use core::ops::Range;
 use core::{ptr, slice};
 
 use ambit_advice::{advise, describe};
-use ambit_core::Reason;
-use ambit_evaluator::{ABI, ChainCache, evaluate, info, refuse};
+use ambit_core::{Reason, http};
+use ambit_evaluator::{ABI, ChainCache, evaluate, info, refuse, refuse_by};
 use ambit_policy::Bundle;
 
 use crate::arena::{Arena, Grow};
@@ -95,6 +95,18 @@ extern "C" fn ambit_describe(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.answer(at, len, |bundle, _, request| describe(bundle, request)))
 }
 
+/// A denial of the host's own, in the form of every other answer.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_refuse(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.say(at, len, refuse_by))
+}
+
+/// What HTTP says for a denial.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_http(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.say(at, len, http::response_to))
+}
+
 /// Says which policy this is, after verifying its bundle in full.
 #[unsafe(no_mangle)]
 extern "C" fn ambit_info() -> u64 {
@@ -148,11 +160,19 @@ impl Guest {
             Policy::Open(bundle) if self.buffers.hold(at, len) => {
                 CACHE.with(|cache| run(bundle, cache, host_bytes(at, len)))
             }
-            Policy::Open(_) => refuse(
-                Reason::RequestSyntax,
-                "the request does not lie in a buffer of `ambit_alloc`",
-            ),
+            Policy::Open(_) => no_buffer(),
             Policy::Unread | Policy::Unusable => no_bundle(),
+        };
+        self.hand_over(answer.into_bytes())
+    }
+
+    /// The same for a function that needs no bundle.
+    fn say(&mut self, at: usize, len: usize, run: fn(&[u8]) -> String) -> u64 {
+        self.prepare();
+        let answer = if self.buffers.hold(at, len) {
+            run(host_bytes(at, len))
+        } else {
+            no_buffer()
         };
         self.hand_over(answer.into_bytes())
     }
@@ -177,6 +197,13 @@ fn checked_info(bundle: &Bundle<'static>) -> String {
         Ok(verified) if verified.digest() == bundle.digest() => info(&verified),
         _ => no_bundle(),
     }
+}
+
+fn no_buffer() -> String {
+    refuse(
+        Reason::RequestSyntax,
+        "the request does not lie in a buffer of `ambit_alloc`",
+    )
 }
 
 fn no_bundle() -> String {
@@ -247,7 +274,7 @@ fn host_bytes<'a>(at: usize, len: usize) -> &'a [u8] {
     if len == 0 {
         return &[];
     }
-    // SAFETY: `answer` checked that these bytes lie within one buffer on the list, so `at` is not
+    // SAFETY: `answer` or `say` checked that these bytes lie within one buffer on the list, so `at` is not
     // null and they are within memory. A buffer on the list is not given back to the arena before
     // `ambit_free`, which cannot run during this call, and Rust code holds no other reference to
     // it. The slice does not outlive the call: `run` cannot keep it, being generic over its life.

@@ -12,8 +12,8 @@ mod load;
 use std::cell::RefCell;
 
 use ambit_advice as advice;
-use ambit_core::Reason;
 use ambit_core::describe::plain;
+use ambit_core::{Reason, http};
 use ambit_evaluator as evaluator;
 use ambit_policy::Bundle;
 use ambit_token::ChainCache;
@@ -160,12 +160,18 @@ pub fn refusal(code: &str, path: &str, what: &str) -> String {
     evaluator::refuse(Reason::RequestValue, &admin)
 }
 
-/// The denial that stands for a fault of the evaluator itself: `policy-module.js` keeps it, to answer
-/// when nothing in here can run any more.
-#[wasm_bindgen(js_name = trapDenial)]
+/// A denial of the host's own: the text of `{"code", "admin"?}`.
+#[wasm_bindgen(js_name = refuseText)]
 #[must_use]
-pub fn trap_denial() -> String {
-    evaluator::refuse(Reason::EngineTrap, "the evaluator stopped")
+pub fn refuse_text(request: &str) -> String {
+    evaluator::refuse_by(request.as_bytes())
+}
+
+/// What HTTP says for a denial: the text of `{"answer", "nonce"?}`.
+#[wasm_bindgen(js_name = httpText)]
+#[must_use]
+pub fn http_text(request: &str) -> String {
+    http::response_to(request.as_bytes())
 }
 
 fn no_bundle() -> String {
