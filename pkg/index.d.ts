@@ -115,6 +115,30 @@ export interface ConsentText {
   notes: string[];
 }
 
+/** `risk_tier` and `display` are absent where the call is too long to be shown, so nobody can approve it. */
+export interface CallDigest {
+  binding_s256: string;
+  risk_tier?: "low" | "medium" | "high" | "critical";
+  display?: { text: string; text_s256: string; locale: string; renderer: string };
+}
+
+/** A proof and a further block name the `token` before them, a receipt the `kid` of its key. */
+export interface SigningRequest {
+  typ: "dpop+jwt" | "cap+jwt" | "approval-receipt+jwt";
+  claims: Record<string, unknown>;
+  token?: string;
+  kid?: string;
+}
+
+/** A JWS is `signing_input`, a point, and the signature as base64url. */
+export interface SigningInput {
+  typ: string;
+  alg: string;
+  signing_input: string;
+  /** SHA-256 of `signing_input`, base64url: a WebAuthn challenge, the next block's `par_hash`. */
+  s256: string;
+}
+
 /** What `PolicyModule.load` throws. */
 export interface LoadError extends Error {
   /** Stable, for example `module.signature`. */
@@ -145,6 +169,14 @@ export class PolicyModule {
   /** Says what would help after a denial of this request. Never throws. */
   advise(request: object): Advice;
   adviseText(request: string): string;
+
+  /** The digest of the call in a request, and what a person is shown before a yes. Never throws. */
+  digest(request: object): CallDigest | Answer;
+  digestText(request: string): string;
+
+  /** The bytes to be signed; a denial where the evaluator would refuse the statement. Never throws. */
+  signingInput(request: SigningRequest): SigningInput | Answer;
+  signingInputText(request: string): string;
 
   /** Says what a grant allows, for a person to consent to. `abi.md` describes every part. */
   describe(request: ConsentRequest): ConsentText | { error: { code: string; at: string; admin: string } };

@@ -168,6 +168,26 @@ export class PolicyModule {
     return this.#ask((core) => core.adviseText(request));
   }
 
+  /** The digest of the call in a request, and what a person is shown of it. */
+  digest(request) {
+    return this.#plain(request, (text) => this.digestText(text));
+  }
+
+  /** The same for a text. */
+  digestText(request) {
+    return this.#ask((core) => core.digestText(request));
+  }
+
+  /** What is to be signed for a proof, a further block or a receipt. */
+  signingInput(request) {
+    return this.#plain(request, (text) => this.signingInputText(text));
+  }
+
+  /** The same for a text. */
+  signingInputText(request) {
+    return this.#ask((core) => core.signingInputText(request));
+  }
+
   /** Puts capabilities into words. */
   describe(request) {
     let text;

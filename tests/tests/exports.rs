@@ -1,10 +1,15 @@
 //! What a policy module exports for hosts and holders beside the decision: the same bytes as the
 //! functions of the crates.
 
-use ambit_tests::project::guest;
+use ambit_policy::Bundle;
+use ambit_tests::case::PolicySpec;
+use ambit_tests::project::{NOW, SignedPolicy, guest};
+use ambit_tests::suites;
+use ambit_token::ChainCache;
+use serde_json::{Value, json};
 use wasmtime::{Engine, Instance, Memory, Module, Store};
 
-/// The guest without a bundle: none of these needs one.
+/// A module or the guest without a bundle.
 struct Raw {
     store: Store<()>,
     instance: Instance,
@@ -12,8 +17,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn start() -> Self {
-        let guest = guest().unwrap_or_else(|why| panic!("{why}"));
+    fn start(guest: &[u8]) -> Self {
         let engine = Engine::default();
         let module = Module::new(&engine, guest).unwrap();
         let mut store = Store::new(&engine, ());
@@ -54,7 +58,8 @@ impl Raw {
 
 #[test]
 fn refusals_and_their_responses_are_the_same_bytes() {
-    let mut raw = Raw::start();
+    // None of these needs a bundle.
+    let mut raw = Raw::start(&guest().unwrap_or_else(|why| panic!("{why}")));
     for code in [
         "possession.used",
         "obligation.failed",
@@ -74,4 +79,157 @@ fn refusals_and_their_responses_are_the_same_bytes() {
             assert!(raw.ask(export, broken).starts_with('{'), "{export}");
         }
     }
+}
+
+/// Each kind of statement, faults among them, and the digest of a call.
+#[test]
+fn digests_and_signing_inputs_are_the_same_bytes() {
+    let spec = PolicySpec {
+        project: "acme".to_owned(),
+        keys: vec![
+            json!({"key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
+                "alg": "Ed25519", "signs": "cap+jwt"}),
+            json!({"key": "approver-service", "kid": "approve-1", "iss": "https://approve.acme.example",
+            "alg": "Ed25519", "signs": "approval-receipt+jwt", "sub": "user:8f1c2d"}),
+        ],
+        bundle: None,
+    };
+    let policy = SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"));
+    let bundle = Bundle::verify(policy.bundle()).unwrap();
+    let mut raw = Raw::start(&std::fs::read(policy.file()).unwrap());
+    let root = root();
+    let key = ambit_tests::keys::named("worker").unwrap().jwk();
+    let proof = json!({"jti": "p", "htm": "POST", "htu": "https://a.example", "iat": NOW});
+    let block = json!({"jti": "b", "iat": NOW, "exp": NOW + 20, "cnf": {"jwk": key},
+        "authorization_details": [{"type": "ambit_capability"}]});
+    let receipt = json!({"iss": "https://approve.acme.example", "aud": "https://a.example", "jti": "r", "iat": NOW,
+        "exp": NOW + 60, "sub": "user:8f1c2d", "decision": "approved", "kind": "action", "risk_tier": "high",
+        "binding_s256": "A".repeat(43), "display": {"text_s256": "A".repeat(43), "locale": "en", "renderer": "ambit-1"}});
+    let with = |claims: &Value, member: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[member] = value;
+        claims
+    };
+    for (typ, claims, expect) in [
+        ("dpop+jwt", proof.clone(), "signing_input"),
+        (
+            "dpop+jwt",
+            with(&proof, "ambit_call", json!(7)),
+            "possession.malformed",
+        ),
+        (
+            "dpop+jwt",
+            with(&proof, "more", json!("x")),
+            "possession.malformed",
+        ),
+        (
+            "dpop+jwt",
+            with(&proof, "iat", json!(1.5)),
+            "possession.malformed",
+        ),
+        (
+            "dpop+jwt",
+            with(&proof, "ath", json!("A".repeat(43))),
+            "possession.token",
+        ),
+        ("cap+jwt", block.clone(), "signing_input"),
+        (
+            "cap+jwt",
+            with(&block, "sub", json!("user:x")),
+            "chain.derived_member",
+        ),
+        (
+            "cap+jwt",
+            with(&block, "exp", json!(NOW + 1_000_000)),
+            "chain.exp_extended",
+        ),
+        (
+            "cap+jwt",
+            with(&block, "par_hash", json!("A".repeat(43))),
+            "chain.par_hash",
+        ),
+        (
+            "cap+jwt",
+            with(&block, "del_max_depth", json!(4)),
+            "chain.depth",
+        ),
+        (
+            "cap+jwt",
+            with(&block, "iss", json!("https://broker.acme.example")),
+            "chain.iss",
+        ),
+        (
+            "cap+jwt",
+            with(
+                &block,
+                "cnf",
+                json!({"jwk": with(&key, "d", json!("A".repeat(43)))}),
+            ),
+            "token.cnf",
+        ),
+        (
+            "cap+jwt",
+            with(
+                &block,
+                "authorization_details",
+                json!([{"type": "ambit_capability", "limits": 1.5}]),
+            ),
+            "token.float",
+        ),
+        ("approval-receipt+jwt", receipt.clone(), "signing_input"),
+        (
+            "approval-receipt+jwt",
+            with(&receipt, "sub", json!("user:other")),
+            "approval.key_role",
+        ),
+        (
+            "approval-receipt+jwt",
+            with(&receipt, "exp", json!(NOW)),
+            "approval.expired",
+        ),
+        (
+            "approval-receipt+jwt",
+            with(&receipt, "kind", json!("any")),
+            "approval.malformed",
+        ),
+        (
+            "approval-receipt+jwt",
+            with(&receipt, "iss", json!("https://else.example")),
+            "approval.unknown_key",
+        ),
+        ("revocation-epochs+jwt", receipt.clone(), "request.member"),
+    ] {
+        let request =
+            json!({"typ": typ, "claims": claims, "token": root, "kid": "approve-1"}).to_string();
+        let said = raw.ask("ambit_signing_input", request.as_bytes());
+        assert_eq!(
+            said,
+            ambit_evaluator::signing_input(&bundle, request.as_bytes())
+        );
+        assert!(said.contains(expect), "{typ} {expect}: {said}");
+    }
+    let request = json!({"evaluation": {"action": {"name": "email", "properties": {"power": "draft",
+        "args": {"to": "ann@customer.example"}}}, "resource": {"type": "customer-contact", "id": "c-7"},
+        "context": {"purpose": "contract-renewal"}}, "token": root,
+        "facts": {"now": NOW, "audience": "https://mail.acme.example"}}).to_string();
+    let said = raw.ask("ambit_digest", request.as_bytes());
+    let ours = ambit_evaluator::call_digest(&bundle, request.as_bytes(), &mut ChainCache::new());
+    assert_eq!(said, ours);
+    for member in ["binding_s256", "risk_tier", "display", "text_s256"] {
+        assert!(said.contains(member), "{said}");
+    }
+}
+
+/// The token of the conformance suite.
+fn root() -> String {
+    let file = suites().join("conformance/templates/renewal.json");
+    let mut template: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    template["token"].as_object_mut().unwrap().remove("policy");
+    let root = ambit_tests::chain::BlockSpec {
+        signer: Some("broker-1".to_owned()),
+        holder: Some("orchestrator".to_owned()),
+        ..Default::default()
+    };
+    let chain = ambit_tests::chain::Chain::build(&template["token"], &root, &[], &[]);
+    chain.unwrap().text(None)
 }

@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use ambit_host::{Evaluator as _, NativeEngine};
+use ambit_policy::Bundle;
 use ambit_tests::case::PolicySpec;
 use ambit_tests::chain::{BlockSpec, Chain};
 use ambit_tests::data::merge;
 use ambit_tests::keys;
-use ambit_tests::project::SignedPolicy;
-use ambit_tests::statement::Asked;
+use ambit_tests::project::{NOW, SignedPolicy};
+use ambit_tests::statement::{Asked, s256};
 use ambit_tests::{suites, workspace};
-use ambit_token::base64url;
+use ambit_token::{ChainCache, base64url};
 use serde_json::{Value, json};
 
 /// One library behind its script.
@@ -145,6 +146,7 @@ struct Parts {
 
 struct World {
     engine: NativeEngine,
+    bundle: Vec<u8>,
     template: Value,
     signers: Signers,
 }
@@ -185,6 +187,7 @@ impl World {
         whole["token"]["authorization_details"][0]["privileges"] = json!(["propose"]);
         Self {
             engine: NativeEngine::new(&policy.load().unwrap()),
+            bundle: policy.bundle().to_vec(),
             template: whole,
             signers,
         }
@@ -234,6 +237,60 @@ impl World {
             receipt: asked.receipt(&by(self.signers.approver), shown).unwrap(),
             epochs: asked.epochs(&by(self.signers.revoker)).unwrap(),
             proof,
+            blocks,
+        }
+    }
+
+    /// The signing input that the evaluator makes of claims.
+    fn prepared(&self, asked: &Value) -> String {
+        let bundle = Bundle::verify(&self.bundle).unwrap();
+        let said = ambit_evaluator::signing_input(&bundle, asked.to_string().as_bytes());
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let input = said["signing_input"].as_str();
+        let input = input.unwrap_or_else(|| panic!("{said}")).to_owned();
+        assert_eq!(said["s256"], s256(input.as_bytes()));
+        input
+    }
+
+    /// A request with everything that holder and approver sign, each signing input made by us and
+    /// signed by `sign` with the key of that name.
+    fn made_ready(&self, sign: &dyn Fn(&str, &str) -> String) -> Parts {
+        let Signers {
+            holder,
+            next,
+            approver,
+            ..
+        } = self.signers;
+        let [root, _] = self.chain();
+        let block = self.prepared(&json!({"typ": "cap+jwt", "token": root, "claims": {
+            "jti": "passed-on", "iat": NOW - 10, "exp": NOW + 20,
+            "cnf": {"jwk": keys::named(next).unwrap().jwk()},
+            "authorization_details": [{"type": "ambit_capability"}],
+        }}));
+        let blocks = [root, sign(&block, holder)];
+        let request = self.request(&blocks, "execute");
+        let bundle = Bundle::verify(&self.bundle).unwrap();
+        let request_bytes = request.to_string().into_bytes();
+        let call = ambit_evaluator::call_digest(&bundle, &request_bytes, &mut ChainCache::new());
+        let call: Value = serde_json::from_str(&call).unwrap();
+        let proof = self.prepared(
+            &json!({"typ": "dpop+jwt", "token": blocks.join("~"), "claims": {
+                "jti": "p-1", "htm": "POST", "htu": request["facts"]["url"], "iat": NOW,
+                "ambit_call": call["binding_s256"],
+            }}),
+        );
+        let display = &call["display"];
+        let receipt = self.prepared(&json!({"typ": "approval-receipt+jwt", "kid": "approve-1", "claims": {
+            "iss": "https://approve.acme.example", "aud": request["facts"]["audience"], "jti": "r-1",
+            "iat": NOW - 5, "exp": NOW + 60, "sub": self.template["token"]["sub"],
+            "decision": "approved", "kind": "action", "risk_tier": call["risk_tier"],
+            "binding_s256": call["binding_s256"],
+            "display": {"text_s256": display["text_s256"], "locale": display["locale"], "renderer": display["renderer"]},
+        }}));
+        Parts {
+            proof: sign(&proof, next),
+            receipt: sign(&receipt, approver),
+            epochs: self.parts(self.chain()).epochs,
             blocks,
         }
     }
@@ -306,6 +363,30 @@ fn what_we_sign_verifies_there() {
                 ]);
             }
             assert_eq!(library.verify(&asked), expected, "{}", library.name);
+        }
+    }
+}
+
+/// Neither holder nor approver writes RFC 8785 by hand: what is made ready for a signature counts
+/// once any library has signed it.
+#[test]
+fn what_is_made_ready_for_a_signature_decides_here() {
+    for signers in [ED25519, ES256] {
+        let world = World::new(signers);
+        let ours = |input: &str, key: &str| {
+            let signature = keys::named(key).unwrap().sign(input.as_bytes());
+            format!("{input}.{signature}")
+        };
+        assert_eq!(world.decide(&world.made_ready(&ours)), "allowed");
+        for library in Library::all() {
+            let theirs = |input: &str, key: &str| {
+                let signed = library.sign(&format!("{input}."), key);
+                // Header and claims are in the one form that there is.
+                assert!(signed.starts_with(&format!("{input}.")), "{}", library.name);
+                signed
+            };
+            let parts = world.made_ready(&theirs);
+            assert_eq!(world.decide(&parts), "allowed", "{}", library.name);
         }
     }
 }

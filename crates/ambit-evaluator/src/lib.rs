@@ -50,6 +50,7 @@ mod request;
 mod requires;
 mod revocation;
 mod seen;
+mod signing;
 mod text;
 
 use alloc::string::String;
@@ -74,6 +75,7 @@ pub use digest::s256;
 pub use display::RENDERER;
 pub use info::{ABI, info};
 pub use remedy::{Approval, Bound, Login, Remedy, Shown};
+pub use signing::{call_digest, signing_input};
 pub use text::joined;
 
 use authority::Grant;

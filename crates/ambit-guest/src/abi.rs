@@ -15,7 +15,9 @@ use core::{ptr, slice};
 
 use ambit_advice::{advise, describe};
 use ambit_core::{Reason, http};
-use ambit_evaluator::{ABI, ChainCache, evaluate, info, refuse, refuse_by};
+use ambit_evaluator::{
+    ABI, ChainCache, call_digest, evaluate, info, refuse, refuse_by, signing_input,
+};
 use ambit_policy::Bundle;
 
 use crate::arena::{Arena, Grow};
@@ -93,6 +95,22 @@ extern "C" fn ambit_advise(at: usize, len: usize) -> u64 {
 #[unsafe(no_mangle)]
 extern "C" fn ambit_describe(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.answer(at, len, |bundle, _, request| describe(bundle, request)))
+}
+
+/// The digest of a call, and what a person is shown of it.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_digest(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| {
+        guest.answer(at, len, |bundle, cache, request| {
+            call_digest(bundle, request, cache)
+        })
+    })
+}
+
+/// What is to be signed.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_signing_input(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.answer(at, len, |bundle, _, request| signing_input(bundle, request)))
 }
 
 /// A denial of the host's own, in the form of every other answer.

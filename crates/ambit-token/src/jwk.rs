@@ -23,9 +23,14 @@ pub fn thumbprint(public: &[u8; 32]) -> String {
 /// The thumbprint before it is written as text.
 #[must_use]
 pub fn thumbprint_bytes(public: &[u8; 32]) -> [u8; 32] {
+    sha256(text(public).as_bytes())
+}
+
+/// The public JWK, as RFC 7638 section 3.2 writes it.
+pub(crate) fn text(public: &[u8; 32]) -> String {
     let mut text = String::with_capacity(80);
     text.push_str(r#"{"crv":"Ed25519","kty":"OKP","x":""#);
     text.push_str(&base64url::encode(public));
     text.push_str(r#""}"#);
-    sha256(text.as_bytes())
+    text
 }

@@ -89,6 +89,15 @@ impl PublicKey {
     pub fn thumbprint_bytes(&self) -> [u8; 32] {
         match self {
             Self::Ed25519(public) => jwk::thumbprint_bytes(public),
+            Self::P256(_) => sha256(self.jwk().as_bytes()),
+        }
+    }
+
+    /// The public JWK, with the members of a thumbprint (RFC 7638 section 3.2) and in their order.
+    #[must_use]
+    pub fn jwk(&self) -> String {
+        match self {
+            Self::Ed25519(public) => jwk::text(public),
             Self::P256(public) => {
                 let (x, y) = public.split_at(32);
                 let mut text = String::with_capacity(128);
@@ -97,7 +106,7 @@ impl PublicKey {
                 text.push_str(r#"","y":""#);
                 text.push_str(&base64url::encode(y));
                 text.push_str(r#""}"#);
-                sha256(text.as_bytes())
+                text
             }
         }
     }

@@ -37,6 +37,7 @@ mod keys;
 pub mod module;
 mod proof;
 mod receipt;
+pub mod signing;
 mod statement;
 mod url;
 mod webauthn;

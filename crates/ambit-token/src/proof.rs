@@ -18,7 +18,7 @@ use crate::statement::{StatementFault, UnverifiedStatement};
 use crate::url;
 
 /// The `typ` of a proof.
-const TYP: &str = "dpop+jwt";
+pub(crate) const PROOF_TYP: &str = "dpop+jwt";
 
 /// What a proof must be about.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ fn check_header(jws: &UnverifiedStatement<'_>, holder: &PublicKey) -> Result<(),
         fault(Reason::PossessionMalformed, detail)
     })?;
     let member = |name: &str| header.root().get(name).and_then(Json::as_str);
-    if member("typ") != Some(TYP) {
+    if member("typ") != Some(PROOF_TYP) {
         return Err(fault(Reason::PossessionTyp, "`typ` is not `dpop+jwt`"));
     }
     let key = header.root().get("jwk").and_then(PublicKey::from_jwk);

@@ -10,7 +10,7 @@ use ambit_core::limits::{CLOCK_SKEW_SECONDS, RECEIPT_BYTES};
 use crate::base64url;
 use crate::error::TokenError;
 use crate::key::PublicKey;
-use crate::keys::{About, Keys};
+use crate::keys::{About, Bounds, IssuerKey, Keys};
 use crate::statement::{Statement, StatementFault, UnverifiedStatement};
 
 /// The `typ` of a receipt.
@@ -79,12 +79,10 @@ impl Receipt {
         let unverified = UnverifiedStatement::parse(text, RECEIPT_BYTES).map_err(fault)?;
         let statement = unverified.verify(RECEIPT_TYP, keys).map_err(fault)?;
         let claims = statement.claims();
-        let malformed = |detail| TokenError::new(Reason::ApprovalMalformed, 0, detail);
-        Form::Object(RECEIPT)
-            .check(claims)
-            .map_err(|fault| malformed(fault.within("the receipt")))?;
-        let receipt = Self::read(&statement)
-            .ok_or_else(|| malformed(String::from("the receipt cannot be read")))?;
+        Self::check_form(claims)?;
+        let receipt = Self::read(&statement).ok_or_else(|| {
+            TokenError::new(Reason::ApprovalMalformed, 0, "the receipt cannot be read")
+        })?;
         let iat = claims.get("iat").and_then(Json::as_int).unwrap_or(i64::MAX);
         if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
             let detail = "`iat` is in the future";
@@ -108,6 +106,38 @@ impl Receipt {
         };
         statement.check_role(&about).map_err(fault)?;
         Ok(receipt)
+    }
+
+    /// Whether claims have the form of a receipt's.
+    pub(crate) fn check_form(claims: Json<'_>) -> Result<(), TokenError> {
+        let checked = Form::Object(RECEIPT).check(claims);
+        checked.map_err(|fault| {
+            TokenError::new(Reason::ApprovalMalformed, 0, fault.within("the receipt"))
+        })
+    }
+
+    /// What is plain before a key signs such claims: for whom and at which risk it speaks, and that they
+    /// hold at some time.
+    pub(crate) fn check_signer(claims: Json<'_>, key: &IssuerKey<'_>) -> Result<(), TokenError> {
+        let only = Bounds {
+            sub: key.only.sub,
+            tiers: key.only.tiers,
+            ..Bounds::default()
+        };
+        let about = About {
+            sub: text(claims, "sub"),
+            tier: text(claims, "risk_tier"),
+            ..About::default()
+        };
+        if !(IssuerKey { only, ..*key }).may_sign(RECEIPT_TYP, &about) {
+            return Err(fault(StatementFault::Role));
+        }
+        let time = |name| claims.get(name).and_then(Json::as_int);
+        if time("exp") <= time("iat") {
+            let detail = "`exp` has passed, or is not after `iat`";
+            return Err(TokenError::new(Reason::ApprovalExpired, 0, detail));
+        }
+        Ok(())
     }
 
     /// Claims that have passed their table.

@@ -26,7 +26,7 @@ use load::Loaded;
 /// the same answer everywhere; this one only keeps memory from growing without end.
 const REQUEST_BYTES: u32 = 32 * 1024 * 1024;
 
-/// `evaluate` or `advise`.
+/// `evaluate`, `advise` …
 type Run = fn(&Bundle<'_>, &[u8], &mut ChainCache) -> String;
 
 /// A policy module whose signature, bundle and version were verified.
@@ -84,6 +84,22 @@ impl PolicyModule {
     #[must_use]
     pub fn advise_text(&self, request: &JsValue) -> String {
         self.ask(request, advice::advise)
+    }
+
+    /// The digest of the call in a request, a text, and what a person is shown of it.
+    #[wasm_bindgen(js_name = digestText)]
+    #[must_use]
+    pub fn digest_text(&self, request: &JsValue) -> String {
+        self.ask(request, evaluator::call_digest)
+    }
+
+    /// What is to be signed: the text of `{"typ", "claims", "token"?, "kid"?}`.
+    #[wasm_bindgen(js_name = signingInputText)]
+    #[must_use]
+    pub fn signing_input_text(&self, request: &JsValue) -> String {
+        self.ask(request, |bundle, request, _| {
+            evaluator::signing_input(bundle, request)
+        })
     }
 
     /// Puts capabilities into words: the text of `{"authorization_details": […]}`.

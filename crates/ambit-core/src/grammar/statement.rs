@@ -1,7 +1,7 @@
 //! Receipts, proofs of possession, revocation epochs, assertions.
 
 use super::token::MODEL;
-use super::{COUNT, Form, INTEGER, JWK, MANY, Member, TEXTS, may, needs, never};
+use super::{COUNT, Form, INTEGER, JWK, MANY, Member, OBJECT, TEXTS, may, needs, never};
 use crate::limits::PROOF_ID_BYTES;
 
 /// The header of a statement that a key of the bundle signs.
@@ -51,6 +51,17 @@ pub const PROOF: &[Member] = &[
     needs("ath", Form::Text),
     may("nonce", Form::Text),
     may("ambit_call", Form::Text),
+];
+
+/// What is to be made ready for a signature. Which of `token` and `kid` is needed follows from `typ`.
+pub const SIGNING: &[Member] = &[
+    needs(
+        "typ",
+        Form::Word(&["dpop+jwt", "cap+jwt", "approval-receipt+jwt"]),
+    ),
+    needs("claims", OBJECT),
+    may("token", Form::Text),
+    may("kid", Form::Text),
 ];
 
 /// Revocation epochs (`revocation-epochs+jwt`). A list with an unknown selector could mean more than we

@@ -6,6 +6,7 @@
 
 mod cache;
 mod claims;
+mod derive;
 mod header;
 mod links;
 mod verified;

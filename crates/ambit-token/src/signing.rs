@@ -1,0 +1,171 @@
+//! What is to be signed: the bytes that a holder or a person's device puts its signature to, so that
+//! neither writes RFC 8785 by hand.
+//!
+//! Nothing here signs, and no private key comes near. What the evaluator would refuse is refused here
+//! with the same reason, as far as it is plain without the policy and the request.
+
+use alloc::string::String;
+
+use ambit_core::Reason;
+use ambit_core::grammar::{Form, PROOF};
+use ambit_core::json::{Document, Json, Kind, Profile, Writer, canonical};
+use ambit_core::limits::Limits;
+
+use crate::chain::UnverifiedToken;
+use crate::error::TokenError;
+use crate::key::PublicKey;
+use crate::keys::{IssuerKey, Keys};
+use crate::proof::PROOF_TYP;
+use crate::receipt::{RECEIPT_TYP, Receipt};
+use crate::{base64url, sha256};
+
+/// A statement without its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    /// The algorithm of the signature.
+    pub alg: &'static str,
+    /// Header and payload as they are signed: a JWS is this, a point, and the signature (base64url).
+    pub signing_input: String,
+}
+
+impl Unsigned {
+    /// base64url of the SHA-256 of what is signed: a `WebAuthn` challenge, and the `par_hash` of the next
+    /// block.
+    #[must_use]
+    pub fn s256(&self) -> String {
+        base64url::encode(&sha256(self.signing_input.as_bytes()))
+    }
+}
+
+/// A proof of possession for the holder of this chain. `ath` is filled in where it is absent; `claims`
+/// has `jti`, `htm`, `htu` and `iat`, and may have `nonce` and `ambit_call`.
+///
+/// # Errors
+///
+/// `possession.malformed`, `possession.token`, and what is wrong with the chain. Its signatures are not
+/// verified: the holder was given it.
+pub fn proof(chain: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
+    let fault = |detail| TokenError::new(Reason::PossessionMalformed, 0, detail);
+    let holder = UnverifiedToken::parse(chain, &Limits::default())?.last_holder()?;
+    let digest = base64url::encode(&sha256(chain.as_bytes()));
+    let text = with(claims, &mut |out| {
+        if claims.get("ath").is_none() {
+            out.name("ath").string(&digest);
+        }
+    });
+    let document = parse(&text).ok_or_else(|| fault(String::from(UNREADABLE)))?;
+    let checked = Form::Object(PROOF).check(document.root());
+    checked.map_err(|found| fault(found.within("the proof")))?;
+    if document.root().get("ath").and_then(Json::as_str) != Some(&digest) {
+        let detail = "`ath` is not the digest of the whole chain";
+        return Err(TokenError::new(Reason::PossessionToken, 0, detail));
+    }
+    let header = Header {
+        alg: holder.alg(),
+        typ: PROOF_TYP,
+        kid: None,
+        jwk: Some(&holder),
+    };
+    Ok(header.over(document.root()))
+}
+
+/// A further block for this chain. `iss`, `par_hash`, `del_depth` and `del_max_depth` are filled in where
+/// they are absent.
+///
+/// # Errors
+///
+/// What docs/token.md says of the claims of a derived block, at its own `iat`.
+pub fn block(chain: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
+    UnverifiedToken::parse(chain, &Limits::default())?.derive(claims)
+}
+
+/// A receipt, to be signed by the key `kid` of the claims' `iss`.
+///
+/// # Errors
+///
+/// `approval.malformed`, `approval.unknown_key`, `approval.key_role` for a person or a risk that the key
+/// does not speak for, `approval.expired`.
+pub fn receipt(keys: &dyn Keys, kid: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
+    let text = with(claims, &mut |_| ());
+    let document =
+        parse(&text).ok_or_else(|| TokenError::new(Reason::ApprovalMalformed, 0, UNREADABLE))?;
+    let claims = document.root();
+    Receipt::check_form(claims)?;
+    let mut found: Option<IssuerKey<'_>> = None;
+    let iss = claims.get("iss").and_then(Json::as_str);
+    keys.by_kid(kid, &mut |key| {
+        let fits = key.signs == RECEIPT_TYP && (key.iss.is_none() || key.iss == iss);
+        if fits {
+            found = Some(key);
+        }
+        fits
+    });
+    let key = found.ok_or_else(|| {
+        let detail = "no key for receipts has this `kid` for this `iss`";
+        TokenError::new(Reason::ApprovalUnknownKey, 0, detail)
+    })?;
+    Receipt::check_signer(claims, &key)?;
+    let header = Header {
+        alg: key.alg(),
+        typ: RECEIPT_TYP,
+        kid: Some(kid),
+        jwk: None,
+    };
+    Ok(header.over(claims))
+}
+
+const UNREADABLE: &str = "the claims are not a JSON object that can be read exactly";
+
+fn parse(text: &str) -> Option<Document<'_>> {
+    Document::parse(text.as_bytes(), Profile::Signed).ok()
+}
+
+/// The members of an object and what `more` adds, as JSON.
+pub(crate) fn with(claims: Json<'_>, more: &mut dyn FnMut(&mut Writer)) -> String {
+    let mut out = Writer::with_capacity(1024);
+    if claims.kind() != Kind::Object {
+        return out.json(claims).as_str().into();
+    }
+    out.object(|out| {
+        for (name, value) in claims.members() {
+            out.name(name).json(value);
+        }
+        more(out);
+    });
+    out.finish()
+}
+
+/// A header, its members in the order of RFC 8785.
+pub(crate) struct Header<'a> {
+    pub(crate) alg: &'static str,
+    pub(crate) typ: &'static str,
+    pub(crate) kid: Option<&'a str>,
+    pub(crate) jwk: Option<&'a PublicKey>,
+}
+
+impl Header<'_> {
+    /// The signing input of this header over claims whose numbers are integers.
+    pub(crate) fn over(&self, claims: Json<'_>) -> Unsigned {
+        let mut header = Writer::with_capacity(256);
+        header.object(|out| {
+            out.name("alg").string(self.alg);
+            if let Some(key) = self.jwk {
+                out.name("jwk").raw(&key.jwk());
+            }
+            if let Some(kid) = self.kid {
+                out.name("kid").string(kid);
+            }
+            out.name("typ").string(self.typ);
+        });
+        let mut payload = Writer::with_capacity(1024);
+        // What was read as signed data has integers only, so it has this form.
+        let _ = canonical(claims, &mut payload);
+        let mut signing_input = base64url::encode(header.as_str().as_bytes());
+        signing_input.push('.');
+        signing_input.push_str(&base64url::encode(payload.as_str().as_bytes()));
+        Unsigned {
+            alg: self.alg,
+            signing_input,
+        }
+    }
+}
