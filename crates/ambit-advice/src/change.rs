@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Ask, Mismatch, Place, broken, match_entry, unnamed};
-use ambit_core::constraint::{self, Ends, Unit};
+use ambit_core::constraint::{self, Ends, Kind, Unit};
 use ambit_core::decimal_text;
 use ambit_core::json::{Document, Json, Profile, Writer, canonical};
 use ambit_core::limits::{ADVICE_ENTRIES, ADVICE_VALUES};
@@ -243,8 +243,10 @@ impl<'a> Entry<'a> {
 
 impl Bound<'_> {
     fn is_wildcard(&self) -> bool {
-        let Self::Spec(spec) = self else { return false };
-        spec.get("constraint_type").and_then(Json::as_str) == Some("wildcard")
+        match self {
+            Self::Spec(spec) => constraint::kind(*spec) == Some(Kind::Wildcard),
+            Self::Room(_) | Self::Absent => false,
+        }
     }
 
     fn holds(self, value: Option<Json<'_>>, case: &Case<'_>) -> bool {

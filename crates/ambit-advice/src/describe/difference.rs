@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use ambit_core::constraint::{self, Kind, Wider};
 use ambit_core::json::{Json, Writer, canonical};
 
 /// What became of a capability.
@@ -129,7 +130,7 @@ fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Orderi
             Some(known) => one(known, spec),
             // Before, the detail was free, or could not be given at all.
             None if opens => Some(Ordering::Less),
-            None if is(spec, "optional") => Some(Ordering::Greater),
+            None if takes_absent(spec) => Some(Ordering::Greater),
             None => None,
         };
         whole = both(whole, part);
@@ -138,7 +139,7 @@ fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Orderi
         if name != "*" && of(now, name).is_none() {
             let part = match () {
                 () if open => Some(Ordering::Greater),
-                () if is(spec, "optional") => Some(Ordering::Less),
+                () if takes_absent(spec) => Some(Ordering::Less),
                 () => None,
             };
             whole = both(whole, part);
@@ -147,33 +148,34 @@ fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Orderi
     whole
 }
 
-fn is(spec: Json<'_>, kind: &str) -> bool {
-    spec.get("constraint_type").and_then(Json::as_str) == Some(kind)
+fn takes_absent(spec: Json<'_>) -> bool {
+    constraint::kind(spec).is_some_and(Kind::takes_absent)
 }
 
 /// Two bounds on the same detail.
 fn one(before: Json<'_>, now: Json<'_>) -> Option<Ordering> {
-    let kinds = [before, now].map(|spec| spec.get("constraint_type").and_then(Json::as_str));
-    match kinds {
-        [Some("range"), Some("range")] => both(
-            end(before, now, "min").map(Ordering::reverse),
-            end(before, now, "max"),
-        ),
-        [Some("one_of" | "email_domain" | "subset"), _] if kinds.first() == kinds.last() => {
-            sets(before.get("values"), now.get("values"))
-        }
-        [Some("optional"), Some("optional")] => {
-            one(before.get("constraint")?, now.get("constraint")?)
-        }
-        _ => equal(Some(before), Some(now)),
-    }
+    let kind = constraint::kind(now).filter(|kind| constraint::kind(before) == Some(*kind));
+    let Some(kind) = kind else {
+        return equal(Some(before), Some(now));
+    };
+    let members = kind.members().iter();
+    let parts = members.map(|one| member(one.wider, before.get(one.name), now.get(one.name)));
+    parts.fold(Some(Ordering::Equal), both)
 }
 
-/// One end of a range: the larger, the wider, for the upper end.
-fn end(before: Json<'_>, now: Json<'_>, name: &str) -> Option<Ordering> {
-    let end = |range: Json<'_>| range.get(name).and_then(Json::as_int);
-    let open = if name == "min" { i64::MIN } else { i64::MAX };
-    Some(end(now).unwrap_or(open).cmp(&end(before).unwrap_or(open)))
+fn member(wider: Wider, before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    let (Some(before), Some(now)) = (before, now) else {
+        return bounds(before, now);
+    };
+    let ends = || Some(now.as_int()?.cmp(&before.as_int()?));
+    match wider {
+        Wider::Never => equal(Some(before), Some(now)),
+        Wider::More => sets(Some(before), Some(now)),
+        Wider::Fewer => sets(Some(now), Some(before)),
+        Wider::Lower => ends().map(Ordering::reverse),
+        Wider::Higher => ends(),
+        Wider::Within => one(before, now),
+    }
 }
 
 #[cfg(test)]
@@ -194,14 +196,15 @@ mod tests {
         status(before.root(), now.root())
     }
 
+    /// One detail with a bound of this kind.
+    fn bound(kind: &str, members: &str) -> String {
+        alloc::format!("'constraints':{{'n':{{'constraint_type':'{kind}',{members}}}}}")
+    }
+
     #[test]
     fn what_is_wider_one_way_is_narrower_the_other() {
-        let range = |ends: &str| {
-            alloc::format!("'constraints':{{'n':{{'constraint_type':'range',{ends}}}}}")
-        };
-        let of = |values: &str| {
-            alloc::format!("'constraints':{{'n':{{'constraint_type':'one_of','values':{values}}}}}")
-        };
+        let range = |ends: &str| bound("range", ends);
+        let of = |values: &str| bound("one_of", &alloc::format!("'values':{values}"));
         for (narrow, wide) in [
             ("'datatypes':['x']".into(), "'datatypes':['y','x']".into()),
             ("'identifier':'x','datatypes':['y']".into(), "'datatypes':['y']".into()),
@@ -209,6 +212,26 @@ mod tests {
             (range("'min':2,'max':5"), range("'min':1,'max':5")),
             (range("'min':2,'max':5"), range("'max':5")),
             (of("['a']"), of("['b','a']")),
+            (bound("cidr", "'ranges':['::/64']"), bound("cidr", "'ranges':['10.0.0.0/8','::/64']")),
+            (bound("not_one_of", "'excluded':[1,2]"), bound("not_one_of", "'excluded':[2]")),
+            (bound("contains", "'values':['a','b']"), bound("contains", "'values':['b']")),
+            (bound("count", "'min':1,'max':3"), bound("count", "'max':3")),
+            (
+                bound("url", "'schemes':['https'],'hosts':['a.example'],'path_prefix':'/a'"),
+                bound("url", "'schemes':['https'],'hosts':['a.example','b.example']"),
+            ),
+            (
+                bound("each", "'constraint':{'constraint_type':'range','max':5}"),
+                bound("each", "'constraint':{'constraint_type':'range','max':6}"),
+            ),
+            (
+                bound("any", "'constraints':[{'constraint_type':'range','max':5}]"),
+                bound("any", "'constraints':[{'constraint_type':'range','max':5},{'constraint_type':'exact','value':9}]"),
+            ),
+            (
+                bound("all", "'constraints':[{'constraint_type':'range','max':5},{'constraint_type':'exact','value':3}]"),
+                bound("all", "'constraints':[{'constraint_type':'range','max':5}]"),
+            ),
             (
                 "'constraints':{}".into(),
                 "'constraints':{'n':{'constraint_type':'optional','constraint':{'constraint_type':'wildcard'}}}".into(),
@@ -228,6 +251,32 @@ mod tests {
             (range("'min':2,'max':5"), range("'min':1,'max':4")),
             (range("'max':5"), "'constraints':{}".into()),
             (of("['a']"), of("['b']")),
+            (
+                bound("subpath", "'root':'/a'"),
+                bound("subpath", "'root':'/'"),
+            ),
+            (
+                bound("like", "'pattern':'a*'"),
+                bound("like", "'pattern':'*'"),
+            ),
+            (
+                bound(
+                    "url",
+                    "'schemes':['https'],'hosts':['a.example'],'path_prefix':'/a'",
+                ),
+                bound(
+                    "url",
+                    "'schemes':['https'],'hosts':['a.example'],'path_prefix':'/'",
+                ),
+            ),
+            (
+                bound("url", "'schemes':['https'],'hosts':['a.example']"),
+                bound(
+                    "url",
+                    "'schemes':['https','http'],'hosts':['a.example'],'path_prefix':'/'",
+                ),
+            ),
+            (bound("count", "'max':3"), bound("range", "'max':3")),
             (
                 "'datatypes':['x'],'identifier':'1'".into(),
                 "'datatypes':['x'],'identifier':'2'".into(),

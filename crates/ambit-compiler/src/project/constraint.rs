@@ -1,10 +1,10 @@
 //! Constraints in a manifest: the same table as docs/token.md's, but with the fault pointed at.
 
+use ambit_core::constraint::{Kind, Member, Shape, well_formed};
 use ambit_core::json::{Document, Profile};
 use serde_json::{Map, Value as Json};
 use toml::de::{DeTable, DeValue};
 
-use super::kinds::{KINDS, Kind, Shape};
 use super::number;
 use crate::reader::{File, Value, kind as kind_of};
 use crate::schema::Argument;
@@ -40,23 +40,20 @@ fn spec(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
     let kind = find_kind(file, value, table)?;
     check_members(file, value, table, kind);
     let mut json = Map::new();
-    json.insert("constraint_type".to_owned(), kind.name.into());
-    let members = kind.required.iter().chain(kind.optional);
-    for (name, shape) in members {
-        if let Some(member) = table.get(*name) {
-            json.insert(
-                (*name).to_owned(),
-                read_member(file, member, name, *shape, target, kind)?,
-            );
+    json.insert("constraint_type".to_owned(), kind.name().into());
+    for known in kind.members() {
+        if let Some(member) = table.get(known.name) {
+            let read = read_member(file, member, known.name, known.shape, target, kind)?;
+            json.insert(known.name.to_owned(), read);
         }
     }
     let json = Json::Object(json);
-    check_form(file, value, kind, &json);
+    check_form(file, value, table, kind, &json);
     Some(json)
 }
 
-fn find_kind(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>) -> Option<&'static Kind> {
-    let names = || KINDS.iter().map(|kind| kind.name);
+fn find_kind(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>) -> Option<Kind> {
+    let names = || Kind::ALL.iter().map(|kind| kind.name());
     let Some(given) = table.get("constraint_type") else {
         file.error(
             "project.constraint",
@@ -67,7 +64,7 @@ fn find_kind(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>) -> Option<&
         return None;
     };
     let text = file.string(given, "constraint_type", "constraint_type = \"exact\"")?;
-    let kind = KINDS.iter().find(|kind| kind.name == text.text);
+    let kind = Kind::from_name(text.text);
     if kind.is_none() {
         let near = suggest::closest(text.text, names());
         file.error(
@@ -83,41 +80,53 @@ fn find_kind(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>) -> Option<&
     kind
 }
 
-fn check_members(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>, kind: &Kind) {
-    let names = || {
-        kind.required
-            .iter()
-            .chain(kind.optional)
-            .map(|(name, _)| *name)
-    };
-    let before = file.sink.errors();
+/// "write …", for every fault in a constraint of this kind.
+fn help(kind: Kind) -> String {
+    let (name, example, note) = (kind.name(), kind.example(), kind.note());
+    let comma = if example.is_empty() { "" } else { ", " };
+    format!("write for example `{{ constraint_type = \"{name}\"{comma}{example} }}`{note}")
+}
+
+fn check_members(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>, kind: Kind) {
+    let name = kind.name();
+    let mut unknown = false;
     for (key, _) in table {
-        let name = key.get_ref().as_ref();
-        if name != "constraint_type" && !names().any(|known| known == name) {
+        let given = key.get_ref().as_ref();
+        let mut members = kind.members().iter();
+        if given != "constraint_type" && !members.any(|known| known.name == given) {
+            unknown = true;
             file.error(
                 "project.constraint",
                 key.span(),
-                format!("`{}` has no member `{name}`", kind.name),
-                kind.help(),
+                format!("`{name}` has no member `{given}`"),
+                help(kind),
             );
         }
     }
-    let missing = kind
-        .required
-        .iter()
-        .find(|(name, _)| !table.contains_key(*name));
-    let missing = missing.map(|(name, _)| format!("`{name}`"));
-    let no_end = kind.needs_an_end() && !names().any(|name| table.contains_key(name));
-    let missing = missing.or_else(|| no_end.then(|| "`min` and `max`".to_owned()));
     // A member that is not known was probably meant to be the missing one.
-    if let Some(missing) = missing.filter(|_| file.sink.errors() == before) {
+    if let Some(missing) = missing(table, kind).filter(|_| !unknown) {
         file.error(
             "project.constraint",
             value.span(),
-            format!("`{}` lacks {missing}", kind.name),
-            kind.help(),
+            format!("`{name}` lacks {missing}"),
+            help(kind),
         );
     }
+}
+
+/// The member that a constraint lacks; of several that may be left out, one must be there.
+fn missing(table: &DeTable<'_>, kind: Kind) -> Option<String> {
+    let quoted = |member: &Member| format!("`{}`", member.name);
+    let given = |member: &&Member| table.contains_key(member.name);
+    let mut members = kind.members().iter();
+    if let Some(member) = members.clone().find(|one| one.needed && !given(one)) {
+        return Some(quoted(member));
+    }
+    let none = !kind.members().is_empty() && !members.any(|member| given(&member));
+    none.then(|| {
+        let names: Vec<String> = kind.members().iter().map(quoted).collect();
+        names.join(" and ")
+    })
 }
 
 fn read_member(
@@ -126,7 +135,7 @@ fn read_member(
     name: &str,
     shape: Shape,
     target: Target<'_>,
-    kind: &Kind,
+    kind: Kind,
 ) -> Option<Json> {
     let wrong = |wanted: &str| {
         file.error(
@@ -136,25 +145,29 @@ fn read_member(
                 "`{name}` must be {wanted}, not {}",
                 kind_of(value.get_ref())
             ),
-            kind.help(),
+            help(kind),
         );
     };
     match (shape, value.get_ref()) {
         (Shape::Constraint, _) => spec(file, value, target),
-        (Shape::Constraints | Shape::Values | Shape::Texts, DeValue::Array(list)) => {
+        (
+            Shape::Constraints | Shape::Values | Shape::Scalars | Shape::Texts(_),
+            DeValue::Array(list),
+        ) => {
             if list.is_empty() {
                 file.error(
                     "project.constraint",
                     value.span(),
                     format!("`{name}` is an empty list, so nothing could match"),
-                    kind.help(),
+                    help(kind),
                 );
                 return None;
             }
             let element = match shape {
-                Shape::Constraints => Shape::Constraint,
-                Shape::Texts => Shape::Text,
-                _ => Shape::Value,
+                Shape::Constraint | Shape::Constraints => Shape::Constraint,
+                Shape::Text(passes) | Shape::Texts(passes) => Shape::Text(passes),
+                Shape::End(least) => Shape::End(least),
+                Shape::Value | Shape::Values | Shape::Scalars => Shape::Value,
             };
             let read = |value| read_member(file, value, name, element, target, kind);
             let elements: Vec<Option<Json>> = list.iter().map(read).collect();
@@ -169,19 +182,19 @@ fn read_member(
             }
             Some(Json::Array(elements))
         }
-        (Shape::Constraints | Shape::Values | Shape::Texts, _) => {
+        (Shape::Constraints | Shape::Values | Shape::Scalars | Shape::Texts(_), _) => {
             wrong("a list");
             None
         }
-        (Shape::Integer, DeValue::String(_) | DeValue::Float(_) | DeValue::Integer(_)) => {
+        (Shape::End(_), DeValue::String(_) | DeValue::Float(_) | DeValue::Integer(_)) => {
             number::integer(file, value, name, target.money())
         }
-        (Shape::Integer, _) => {
+        (Shape::End(_), _) => {
             wrong("an integer");
             None
         }
-        (Shape::Text, DeValue::String(text)) => Some(Json::from(text.as_ref())),
-        (Shape::Text, _) => {
+        (Shape::Text(_), DeValue::String(text)) => Some(Json::from(text.as_ref())),
+        (Shape::Text(_), _) => {
             wrong("a string");
             None
         }
@@ -191,31 +204,27 @@ fn read_member(
 
 /// What members and types alone do not say: ends in order, domains, roots and ranges in normal
 /// form.
-fn check_form(file: File<'_>, value: &Value<'_>, kind: &Kind, json: &Json) {
+fn check_form(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>, kind: Kind, json: &Json) {
     let text = json.to_string();
-    let inner = matches!(kind.name, "each" | "optional" | "all" | "any");
     let sound = Document::parse(text.as_bytes(), Profile::Signed)
-        .is_ok_and(|spec| ambit_core::constraint::well_formed(spec.root()));
+        .is_ok_and(|spec| well_formed(spec.root()));
     // A fault inside has been reported where it stands; a missing member too.
-    let complete = kind
-        .required
-        .iter()
-        .all(|(name, _)| json.get(*name).is_some());
-    let ended = !kind.needs_an_end() || json.as_object().is_some_and(|members| members.len() > 1);
-    if !sound && !inner && complete && ended {
+    if !sound && !kind.has_constraints() && missing(table, kind).is_none() {
         file.error(
             "project.constraint",
             value.span(),
             format!(
                 "this `{}` is malformed, so it would match nothing",
-                kind.name
+                kind.name()
             ),
-            kind.help(),
+            help(kind),
         );
     }
 }
 
 /// Whether a constraint accepts an absent argument.
 pub(super) fn accepts_absence(json: &Json) -> bool {
-    json.get("constraint_type").and_then(Json::as_str) == Some("optional")
+    let kind = json.get("constraint_type").and_then(Json::as_str);
+    kind.and_then(Kind::from_name)
+        .is_some_and(Kind::takes_absent)
 }

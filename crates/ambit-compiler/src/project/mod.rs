@@ -7,7 +7,6 @@ mod files;
 mod fit;
 mod guard;
 mod keys;
-mod kinds;
 mod limit;
 mod manifest;
 mod number;

@@ -1,11 +1,11 @@
 //! Which entries are well-formed.
 
 use super::Place;
-use crate::constraint;
+use crate::constraint::{self, Kind};
 use crate::grammar::{self, Form};
 use crate::json::Json;
 use crate::limits::CONSTRAINTS;
-use crate::{Power, Powers, Reason};
+use crate::{Power, Powers};
 
 /// The members of a well-formed entry.
 #[derive(Clone, Copy, Default)]
@@ -85,8 +85,7 @@ fn are_sound(constraints: Json<'_>, place: Place) -> bool {
     constraints.len() <= CONSTRAINTS
         && constraints.members().all(|(name, spec)| {
             let allowed = name != "*"
-                || (place != Place::Derived
-                    && constraint::reason(spec) == Reason::ConstraintWildcard);
+                || (place != Place::Derived && constraint::kind(spec) == Some(Kind::Wildcard));
             allowed && constraint::well_formed(spec)
         })
 }

@@ -7,9 +7,8 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use super::kind::Kind;
-use super::spec::Spec;
-use super::{values, well_formed};
+use super::spec::{Spec, well_formed};
+use super::table::Kind;
 use crate::Steps;
 use crate::json::{Json, Kind as JsonKind, same_value};
 
@@ -236,60 +235,22 @@ impl<'a> Declared<'a> {
         steps.take(constraint.weight().saturating_mul(each)) && self.misfit_of(spec).is_none()
     }
 
-    fn misfit_of(self, spec: Spec<'_>) -> Option<Misfit> {
-        let kind = spec.kind;
-        let misfit = |values| {
-            Some(Misfit {
-                kind: kind.name(),
-                values,
-            })
-        };
-        if kind.classes() & self.class() == 0 {
-            return misfit(false);
+    pub(super) fn misfit_of(self, spec: Spec<'_>) -> Option<Misfit> {
+        if spec.kind.classes() & self.class() == 0 {
+            return Some(Misfit {
+                kind: spec.kind.name(),
+                values: false,
+            });
         }
-        let [first, ..] = spec.members;
-        let list = || first.into_iter().flat_map(Json::elements);
-        let specs = || list().filter_map(Spec::read);
-        let fits = match kind {
-            Kind::Exact => first.is_some_and(|value| self.admits(value)),
-            Kind::OneOf => list().any(|value| self.admits(value)),
-            // What is excluded must be a value, else it would exclude nothing.
-            Kind::NotOneOf => list().all(|value| self.admits(value)),
-            Kind::Subset => {
-                let element = self.element();
-                list().any(|value| element.admits(value))
-            }
-            Kind::Contains => {
-                let element = self.element();
-                list().all(|value| element.admits(value))
-            }
-            Kind::Each => return self.element().misfit_of(Spec::read(first?)?),
-            Kind::Optional => return self.misfit_of(Spec::read(first?)?),
-            Kind::All => return specs().find_map(|spec| self.misfit_of(spec)),
-            Kind::Any => {
-                let mut misfits = specs().map(|spec| self.misfit_of(spec));
-                let first = misfits.next().flatten()?;
-                return misfits.all(|misfit| misfit.is_some()).then_some(first);
-            }
-            Kind::Range
-            | Kind::Like
-            | Kind::EmailDomain
-            | Kind::Url
-            | Kind::Subpath
-            | Kind::Cidr
-            | Kind::Count
-            | Kind::Wildcard => true,
-        };
-        if fits { None } else { misfit(true) }
+        spec.misfit(self)
     }
 
     /// The kinds of constraint for arguments of this type, but for those that join others.
     pub fn kinds(self) -> impl Iterator<Item = &'static str> {
         let class = self.class();
         let suits = move |kind: &Kind| {
-            let classes = kind.classes();
-            let joins = matches!(kind, Kind::All | Kind::Any | Kind::Optional);
-            !joins && classes & class != 0
+            let joins = kind.has_constraints() && kind.classes() == class::ANY;
+            !joins && kind.classes() & class != 0
         };
         Kind::ALL.iter().copied().filter(suits).map(Kind::name)
     }
@@ -393,17 +354,4 @@ fn class_of(kind: Option<Json<'_>>) -> u16 {
 fn member<'a>(kind: Option<Json<'a>>, name: &str) -> &'a str {
     let found = kind.and_then(|kind| kind.get(name));
     found.and_then(Json::as_str).unwrap_or_default()
-}
-
-/// `same` with a type or without one.
-pub(super) fn same(
-    declared: Option<Declared<'_>>,
-    bound: Json<'_>,
-    value: Json<'_>,
-    steps: &Steps,
-) -> bool {
-    match declared {
-        Some(declared) => declared.same(bound, value, steps),
-        None => values::same(bound, value, steps),
-    }
 }

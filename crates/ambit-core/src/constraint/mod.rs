@@ -19,19 +19,13 @@
 //! ```
 
 mod characters;
-mod cidr;
 mod declared;
-mod email;
 mod examples;
-mod form;
-mod host;
-mod kind;
-mod like;
+mod kinds;
+mod shape;
 mod spec;
-mod subpath;
+mod table;
 pub(crate) mod text;
-mod url;
-mod values;
 mod words;
 
 use alloc::string::String;
@@ -43,8 +37,9 @@ use crate::json::Json;
 use crate::{Reason, Steps};
 pub use declared::{Arguments, Canonical, Declared, Misfit, Undescribed, counted, uncountable};
 use examples::Examples;
-use kind::Kind;
+pub use shape::{Member, Shape, Wider};
 use spec::Spec;
+pub use table::Kind;
 pub(crate) use words::clause;
 
 /// How an argument's integers are shown to people.
@@ -73,7 +68,7 @@ pub enum Unit<'a> {
 /// ```
 #[must_use]
 pub fn well_formed(spec: Json<'_>) -> bool {
-    form::well_formed(spec)
+    spec::well_formed(spec)
 }
 
 /// Whether the constraint `spec` matches `argument`; `None` is an absent one.
@@ -115,6 +110,12 @@ pub(crate) fn holds(
 #[must_use]
 pub fn lists_values(spec: Json<'_>) -> bool {
     Spec::read(spec).is_some_and(Spec::lists_values)
+}
+
+/// Its kind, if it is one that there is.
+#[must_use]
+pub fn kind(spec: Json<'_>) -> Option<Kind> {
+    Kind::from_name(spec.get("constraint_type")?.as_str()?)
 }
 
 /// Why a value that `spec` does not match is refused. A constraint of no known kind spoils its
@@ -166,10 +167,8 @@ pub type Ends = (Option<i64>, Option<i64>);
 /// What a constraint allows, where that is a range of integers.
 #[must_use]
 pub fn ends(spec: Json<'_>) -> Option<Ends> {
-    let [min, max, _] = Spec::read(spec)
-        .filter(|found| found.kind == Kind::Range && well_formed(spec))?
-        .members;
-    Some((min.and_then(Json::as_int), max.and_then(Json::as_int)))
+    let range = Spec::read(spec).filter(|spec| spec.kind == Kind::Range);
+    range.filter(|_| well_formed(spec)).map(Spec::ends)
 }
 
 /// [`describe`] for a range with these ends.

@@ -1,10 +1,11 @@
-//! One constraint, its members found, and the dispatch to its matcher.
+//! One constraint with its members found, and a value beside it.
 
-use super::declared::{Declared, same};
-use super::kind::Kind;
-use super::{cidr, email, like, subpath, url, values};
+use super::declared::{Declared, Misfit};
+use super::shape::Shape;
+use super::table::Kind;
+use super::{Ends, shape};
 use crate::Steps;
-use crate::json::{Json, Kind as JsonKind};
+use crate::json::{Json, Kind as JsonKind, same_value};
 
 /// The most members that a kind has ([`Kind::Url`]).
 const MEMBERS: usize = 3;
@@ -19,6 +20,11 @@ pub(super) struct Spec<'a> {
     pub(super) members: [Option<Json<'a>>; MEMBERS],
 }
 
+/// Whether `json` is a constraint, at every depth: of a known kind, with what its row asks for.
+pub(super) fn well_formed(json: Json<'_>) -> bool {
+    Spec::read(json).is_some_and(Spec::is_whole)
+}
+
 impl<'a> Spec<'a> {
     /// Finds kind and members; `None` for an unknown kind or member. Looks at no member's value.
     pub(super) fn read(json: Json<'a>) -> Option<Self> {
@@ -26,32 +32,86 @@ impl<'a> Spec<'a> {
         let mut members = [None; MEMBERS];
         for (name, value) in json.members() {
             if name != "constraint_type" {
-                let place = kind.members().iter().position(|member| *member == name)?;
+                let mut known = kind.members().iter();
+                let place = known.position(|member| member.name == name)?;
                 *members.get_mut(place)? = Some(value);
             }
         }
         Some(Self { kind, members })
     }
 
+    fn is_whole(self) -> bool {
+        let known = self.kind.members();
+        let mut members = known.iter().zip(self.members);
+        let fit = members.all(|(member, value)| match value {
+            Some(value) => member.shape.holds(value),
+            None => !member.needed,
+        });
+        let in_order = match self.ends() {
+            (Some(min), Some(max)) => min <= max,
+            (None, _) | (_, None) => true,
+        };
+        fit && in_order && self.has_members()
+    }
+
+    /// Whether it has any of its kind's members: one that says nothing must not match everything.
+    fn has_members(self) -> bool {
+        self.kind.members().is_empty() || self.members.iter().any(Option::is_some)
+    }
+
+    pub(super) fn first(self) -> Option<Json<'a>> {
+        let [first, ..] = self.members;
+        first
+    }
+
+    /// The elements of the first member.
+    pub(super) fn list(self) -> impl Iterator<Item = Json<'a>> + Clone {
+        self.first().into_iter().flat_map(Json::elements)
+    }
+
+    /// The first member as a text.
+    pub(super) fn text(self) -> &'a str {
+        self.first().and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// The constraint that is the first member.
+    pub(super) fn inner(self) -> Option<Self> {
+        Self::read(self.first()?)
+    }
+
+    /// The first two members as ends of a range.
+    pub(super) fn ends(self) -> Ends {
+        let [min, max, _] = self.members;
+        (min.and_then(Json::as_int), max.and_then(Json::as_int))
+    }
+
+    /// Whether an integer is within the ends. An absent end bounds nothing; one that is there and no
+    /// integer was refused before and holds nothing here.
+    pub(super) fn within(self, value: i64) -> bool {
+        let [min, max, _] = self.members;
+        min.is_none_or(|min| min.as_int().is_some_and(|min| min <= value))
+            && max.is_none_or(|max| max.as_int().is_some_and(|max| value <= max))
+    }
+
+    /// A misfit of the values that it lists, unless they fit.
+    pub(super) fn unless(self, fit: bool) -> Option<Misfit> {
+        (!fit).then(|| Misfit {
+            kind: self.kind.name(),
+            values: true,
+        })
+    }
+
     /// Whether whole values stand in it that the argument is compared to.
     pub(super) fn lists_values(self) -> bool {
-        let [first, ..] = self.members;
-        match self.kind {
-            Kind::Exact | Kind::OneOf | Kind::NotOneOf | Kind::Subset | Kind::Contains => true,
-            Kind::Each | Kind::Optional => inner(first).is_some_and(Self::lists_values),
-            Kind::All | Kind::Any => {
-                let mut specs = first.into_iter().flat_map(Json::elements);
-                specs.any(|spec| inner(Some(spec)).is_some_and(Self::lists_values))
-            }
-            Kind::Range
-            | Kind::Like
-            | Kind::EmailDomain
-            | Kind::Url
-            | Kind::Subpath
-            | Kind::Cidr
-            | Kind::Count
-            | Kind::Wildcard => false,
-        }
+        let mut shapes = self.kind.members().iter().map(|member| member.shape);
+        shapes.any(|shape| match shape {
+            Shape::Value | Shape::Values | Shape::Scalars => true,
+            Shape::Constraint => self.inner().is_some_and(Self::lists_values),
+            Shape::Constraints => self
+                .list()
+                .any(|spec| Spec::read(spec).is_some_and(Self::lists_values)),
+            Shape::End(_) | Shape::Text(_) | Shape::Texts(_) => false,
+        })
     }
 
     /// Whether the argument matches, given that the constraint is well-formed. Every call takes a
@@ -59,124 +119,102 @@ impl<'a> Spec<'a> {
     /// them, and what does not fit it matches nothing.
     pub(super) fn holds(
         self,
-        argument: Option<Json<'a>>,
+        argument: Option<Json<'_>>,
         declared: Option<Declared<'_>>,
         steps: &Steps,
     ) -> bool {
-        let [first, second, third] = self.members;
-        let fits = |declared: Declared<'_>| self.kind.classes() & declared.class() != 0;
-        if !steps.take(1) || !declared.is_none_or(fits) {
+        let suits = |declared: Declared<'_>| self.kind.classes() & declared.class() != 0;
+        if !steps.take(1) || !declared.is_none_or(suits) {
             return false;
         }
-        if self.kind == Kind::Optional {
-            return argument.is_none_or(Json::is_null)
-                || steps.take(READ)
-                    && inner(first).is_some_and(|spec| spec.holds(argument, declared, steps));
-        }
-        // Every other kind needs the argument.
-        let Some(value) = argument else { return false };
-        if self.kind == Kind::Wildcard {
-            return true;
-        }
-        let Some(bound) = first.or(second) else {
-            return false;
+        let Some(value) = argument else {
+            return self.kind.takes_absent();
         };
-        match self.kind {
-            Kind::Exact => same(declared, bound, value, steps),
-            Kind::OneOf => values::listed(bound, value, declared, steps),
-            Kind::NotOneOf => values::not_listed(bound, value, declared, steps),
-            Kind::Range => value
-                .as_int()
-                .is_some_and(|value| within(first, second, value)),
-            Kind::Like => text(bound, value).is_some_and(|(p, t)| like::matches(p, t, steps)),
-            Kind::EmailDomain => text_in(bound, value, email::in_domains, steps),
-            Kind::Url => {
-                second.is_some_and(|hosts| url::matches(bound, hosts, third, value, steps))
-            }
-            Kind::Subpath => text(bound, value).is_some_and(|(r, t)| subpath::matches(r, t, steps)),
-            Kind::Cidr => text_in(bound, value, cidr::in_ranges, steps),
-            Kind::Each => each(bound, value, declared, steps),
-            Kind::Subset => values::subset(bound, value, declared, steps),
-            Kind::Contains => values::contains(bound, value, declared, steps),
-            Kind::Count => length(value).is_some_and(|length| within(first, second, length)),
-            Kind::All => every(bound, value, declared, steps),
-            Kind::Any => some(bound, value, declared, steps),
-            Kind::Optional | Kind::Wildcard => false,
-        }
+        self.has_members()
+            && self.holds_for(Asked {
+                value,
+                declared,
+                steps,
+            })
     }
 }
 
-fn inner(constraint: Option<Json<'_>>) -> Option<Spec<'_>> {
-    Spec::read(constraint?)
+/// A value that a constraint is to hold for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) value: Json<'a>,
+    /// What it is declared to be.
+    declared: Option<Declared<'a>>,
+    pub(super) steps: &'a Steps,
 }
 
-fn text<'a>(bound: Json<'a>, value: Json<'a>) -> Option<(&'a str, &'a str)> {
-    Some((bound.as_str()?, value.as_str()?))
-}
+impl<'a> Asked<'a> {
+    pub(super) fn text(self) -> Option<&'a str> {
+        self.value.as_str()
+    }
 
-fn text_in<'a>(
-    list: Json<'a>,
-    value: Json<'a>,
-    matcher: fn(Json<'a>, &str, &Steps) -> bool,
-    steps: &Steps,
-) -> bool {
-    value
-        .as_str()
-        .is_some_and(|value| matcher(list, value, steps))
-}
+    /// Without a type.
+    pub(super) const fn untyped(value: Json<'a>, steps: &'a Steps) -> Self {
+        Self {
+            value,
+            declared: None,
+            steps,
+        }
+    }
 
-/// An absent end bounds nothing; one that is there and no integer was refused before and holds
-/// nothing here.
-fn within(min: Option<Json<'_>>, max: Option<Json<'_>>, value: i64) -> bool {
-    min.is_none_or(|min| min.as_int().is_some_and(|min| min <= value))
-        && max.is_none_or(|max| max.as_int().is_some_and(|max| value <= max))
-}
+    pub(super) fn is_list(self) -> bool {
+        self.value.kind() == JsonKind::Array
+    }
 
-fn length(value: Json<'_>) -> Option<i64> {
-    (value.kind() == JsonKind::Array)
-        .then(|| i64::try_from(value.len()).ok())
-        .flatten()
-}
-
-fn each<'a>(
-    constraint: Json<'a>,
-    value: Json<'a>,
-    declared: Option<Declared<'_>>,
-    steps: &Steps,
-) -> bool {
-    let declared = declared.map(Declared::element);
-    value.kind() == JsonKind::Array
-        && Spec::read(constraint).is_some_and(|spec| {
-            value
-                .elements()
-                .all(|element| spec.holds(Some(element), declared, steps))
+    /// What stands in a list, of the type that the elements of this one have.
+    pub(super) fn elements_of(self, list: Json<'a>) -> impl Iterator<Item = Self> {
+        let declared = self.declared.map(Declared::element);
+        list.elements().map(move |value| Self {
+            value,
+            declared,
+            ..self
         })
-}
+    }
 
-fn every<'a>(
-    constraints: Json<'a>,
-    value: Json<'a>,
-    declared: Option<Declared<'_>>,
-    steps: &Steps,
-) -> bool {
-    constraints.elements().all(|constraint| {
-        steps.take(READ)
-            && inner(Some(constraint)).is_some_and(|spec| spec.holds(Some(value), declared, steps))
-    })
-}
+    /// How many elements the list has.
+    pub(super) fn length(self) -> Option<i64> {
+        let length = || i64::try_from(self.value.len()).ok();
+        self.is_list().then(length).flatten()
+    }
 
-/// One that fits and matches: a `not_one_of` of what are no values of the type matches all of them.
-fn some<'a>(
-    constraints: Json<'a>,
-    value: Json<'a>,
-    declared: Option<Declared<'_>>,
-    steps: &Steps,
-) -> bool {
-    constraints.elements().any(|constraint| {
-        steps.take(READ)
-            && inner(Some(constraint)).is_some_and(|spec| {
-                spec.holds(Some(value), declared, steps)
-                    && declared.is_none_or(|declared| declared.fits(constraint, spec, steps))
-            })
-    })
+    pub(super) fn is_scalar(self) -> bool {
+        shape::is_scalar(self.value)
+    }
+
+    /// Whether it is the same value as `bound`.
+    pub(super) fn is(self, bound: Json<'_>) -> bool {
+        match self.declared {
+            Some(declared) => declared.same(bound, self.value, self.steps),
+            None => same_value(bound, self.value, self.steps),
+        }
+    }
+
+    /// Whether one of `values` is the same.
+    pub(super) fn is_among(self, values: Json<'_>) -> bool {
+        let mut values = values.elements();
+        values.any(|listed| self.steps.take(1) && self.is(listed))
+    }
+
+    /// Whether a constraint inside another holds for it.
+    pub(super) fn meets_read(self, spec: Spec<'_>) -> bool {
+        spec.holds(Some(self.value), self.declared, self.steps)
+    }
+
+    /// [`Self::meets_read`] of one that is yet to be read, which is paid for.
+    pub(super) fn meets(self, constraint: Json<'_>) -> bool {
+        self.steps.take(READ) && Spec::read(constraint).is_some_and(|spec| self.meets_read(spec))
+    }
+
+    /// [`Self::meets`] a constraint that its type does not contradict.
+    pub(super) fn meets_fitting(self, constraint: Json<'_>) -> bool {
+        let fits = |declared: Declared<'_>| {
+            Spec::read(constraint).is_some_and(|spec| declared.fits(constraint, spec, self.steps))
+        };
+        self.meets(constraint) && self.declared.is_none_or(fits)
+    }
 }

@@ -9,10 +9,10 @@ use super::speech::{Speech, Style};
 use super::vocabulary::{Effect, Term, Tier, Vocabulary};
 use super::{About, Fault, Told};
 use crate::capability::{Entry, Place};
-use crate::constraint::{self, Unit, clause};
+use crate::constraint::{self, Kind, Unit, clause};
 use crate::json::Json;
 use crate::limits::CONSENT_LIST;
-use crate::{Power, Powers, Reason};
+use crate::{Power, Powers};
 
 type Said<T> = Result<T, Fault>;
 
@@ -275,7 +275,7 @@ impl<'a> Teller<'a> {
         for (name, spec) in named {
             let member = format!("constraints.{name}");
             for (label, unit) in self.argument(&member, name)? {
-                if constraint::reason(spec) == Reason::ConstraintWildcard {
+                if constraint::kind(spec) == Some(Kind::Wildcard) {
                     self.add(About::Bound, Phrase::Free, &[("argument", &label)]);
                     continue;
                 }

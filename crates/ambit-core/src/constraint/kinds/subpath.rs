@@ -1,10 +1,38 @@
 //! `subpath`: a path in a folder.
 
+use alloc::format;
+
 use crate::Steps;
+use crate::constraint::examples::{Examples, PART};
+use crate::constraint::spec::{Asked, Spec};
+use crate::constraint::words::Words;
+use crate::describe::phrases::Phrase;
+
+pub(crate) use super::fits as misfit;
+
+pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
+    let path = asked.text();
+    path.is_some_and(|path| is_in(spec.text(), path, asked.steps))
+}
+
+pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    words.say(Phrase::Path);
+    words.name(spec.text());
+}
+
+/// The name that was asked, below the root; the root.
+pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
+    let root = spec.text();
+    let asked = found.asked_text().and_then(|asked| asked.rsplit_once('/'));
+    if let Some((_, name)) = asked.filter(|(_, name)| name.len() <= PART) {
+        found.string(&format!("{}/{name}", root.trim_end_matches('/')));
+    }
+    found.string(root);
+}
 
 /// Whether a constraint may name `root`: absolute, nothing empty, `.` or `..` in it, no slash at
 /// its end (but `/` alone).
-pub(super) fn is_root(root: &str) -> bool {
+pub(crate) fn is_root(root: &str) -> bool {
     let Some(rest) = root.strip_prefix('/').filter(|_| is_plain(root)) else {
         return false;
     };
@@ -16,7 +44,7 @@ pub(super) fn is_root(root: &str) -> bool {
 
 /// Whether `path` is absolute and in `root` or root itself. A `..` never matches, even where it
 /// would lead back inside: the folder it leaves may be a link.
-pub(super) fn matches(root: &str, path: &str, steps: &Steps) -> bool {
+fn is_in(root: &str, path: &str, steps: &Steps) -> bool {
     let usable = steps.take(path.len()) && path.starts_with('/') && is_plain(path);
     if !usable || path.split('/').any(|segment| segment == "..") {
         return false;

@@ -1,23 +1,52 @@
 //! `email_domain`: one bare address in a domain.
 
+use alloc::format;
+
 use super::host;
 use crate::Steps;
+use crate::constraint::examples::{Examples, OPEN, PART};
+use crate::constraint::spec::{Asked, Spec};
+use crate::constraint::words::Words;
+use crate::describe::phrases::Phrase;
 use crate::json::Json;
+
+pub(crate) use super::fits as misfit;
 
 /// The longest part before `@` (RFC 5321 section 4.5.3.1.1). Some servers cut what is longer.
 const LOCAL: usize = 64;
 
+pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
+    let address = asked.text();
+    address.is_some_and(|address| is_in(spec, address, asked.steps))
+}
+
+pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    words.say(Phrase::Address);
+    words.names(spec.first());
+}
+
+/// At each domain, with the local part that was asked or another.
+pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
+    let asked = found.asked_text().and_then(|asked| asked.rsplit_once('@'));
+    let local = asked.map(|(local, _)| local);
+    let local = local.filter(|local| local.len() <= PART).unwrap_or(OPEN);
+    for domain in spec.list().filter_map(Json::as_str) {
+        found.string(&format!("{local}@{domain}"));
+        found.string(&format!("{OPEN}@{domain}"));
+    }
+}
+
 /// Whether a constraint may list `domain`: the domain of an address, without `@`, dot at an end or
 /// anything that is not ASCII.
-pub(super) fn is_domain(domain: &str) -> bool {
+pub(crate) fn is_domain(domain: &str) -> bool {
     host::is_name(domain, |_| false)
 }
 
 /// Whether `address` is one bare address whose domain is listed, without regard to case.
-pub(super) fn in_domains(domains: Json<'_>, address: &str, steps: &Steps) -> bool {
+fn is_in(spec: Spec<'_>, address: &str, steps: &Steps) -> bool {
     let domain = steps.take(address.len()).then(|| domain_of(address));
     domain.flatten().is_some_and(|domain| {
-        domains.elements().filter_map(Json::as_str).any(|listed| {
+        spec.list().filter_map(Json::as_str).any(|listed| {
             listed.len() == domain.len()
                 && steps.take(listed.len())
                 && listed.eq_ignore_ascii_case(domain)

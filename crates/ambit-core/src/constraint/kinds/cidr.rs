@@ -5,26 +5,50 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use super::host;
 use crate::Steps;
+use crate::constraint::examples::Examples;
+use crate::constraint::spec::{Asked, Spec};
+use crate::constraint::words::Words;
+use crate::describe::phrases::Phrase;
 use crate::json::Json;
+
+pub(crate) use super::fits as misfit;
 
 /// The longest text of an address: eight groups of four digits, or six and an IPv4 address.
 const LONGEST: usize = 45;
 
+pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
+    let text = asked.text();
+    text.is_some_and(|text| is_in(spec, text, asked.steps))
+}
+
+pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    words.say(Phrase::Network);
+    words.names(spec.first());
+}
+
+/// The first address of each range.
+pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
+    for range in spec.list().filter_map(Json::as_str) {
+        let address = range.split_once('/').map_or(range, |(address, _)| address);
+        found.string(address);
+    }
+}
+
 /// Whether a constraint may list `range`: `address/length` in the one form that RFC 5952 section 4
 /// and RFC 4632 write, without host bits.
-pub(super) fn is_range(range: &str) -> bool {
+pub(crate) fn is_range(range: &str) -> bool {
     Range::parse(range).is_some()
 }
 
 /// Whether `text` is a bare address in a range of its own family.
-pub(super) fn in_ranges(ranges: Json<'_>, text: &str, steps: &Steps) -> bool {
+fn is_in(spec: Spec<'_>, text: &str, steps: &Steps) -> bool {
     if !steps.take(text.len().min(LONGEST)) {
         return false;
     }
     let Some(address) = address(text) else {
         return false;
     };
-    ranges.elements().filter_map(Json::as_str).any(|range| {
+    spec.list().filter_map(Json::as_str).any(|range| {
         steps.take(range.len()) && Range::parse(range).is_some_and(|range| range.holds(address))
     })
 }

@@ -3,33 +3,68 @@
 //! Clients and servers read unusual URLs differently, and every difference is a way past a bound.
 //! So the form is narrow: what is unusual does not match.
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::host;
 use crate::Steps;
+use crate::constraint::examples::Examples;
+use crate::constraint::spec::{Asked, Spec};
+use crate::constraint::words::Words;
+use crate::describe::phrases::Phrase;
 use crate::json::Json;
 
-pub(super) fn matches(
-    schemes: Json<'_>,
-    hosts: Json<'_>,
-    prefix: Option<Json<'_>>,
-    value: Json<'_>,
-    steps: &Steps,
-) -> bool {
-    let Some(text) = value.as_str().filter(|text| steps.take(text.len())) else {
+pub(crate) use super::fits as misfit;
+
+/// Of so many schemes and so many hosts each pair is an example.
+const PAIRS: usize = 4;
+
+pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
+    let [_, hosts, prefix] = spec.members;
+    let steps = asked.steps;
+    let Some(text) = asked.text().filter(|text| steps.take(text.len())) else {
         return false;
     };
     let Some(url) = Url::parse(text) else {
         return false;
     };
-    url.scheme_in(schemes, steps)
-        && url.host_in(hosts, steps)
+    url.scheme_in(spec, steps)
+        && hosts.is_some_and(|hosts| url.host_in(hosts, steps))
         && prefix.is_none_or(|prefix| prefix.as_str().is_some_and(|prefix| url.under(prefix)))
 }
 
+pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    let [schemes, hosts, prefix] = spec.members;
+    words.say(Phrase::Web);
+    words.names(hosts);
+    if let Some(prefix) = prefix.and_then(Json::as_str) {
+        words.say(Phrase::Under);
+        words.name(prefix);
+    }
+    words.speech.out.push_str(" (");
+    words.names(schemes);
+    words.speech.out.push(')');
+}
+
+pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
+    let [_, hosts, prefix] = spec.members;
+    let path = prefix.and_then(Json::as_str).unwrap_or("/");
+    let hosts = || {
+        hosts
+            .into_iter()
+            .flat_map(Json::elements)
+            .filter_map(Json::as_str)
+    };
+    for scheme in spec.list().filter_map(Json::as_str).take(PAIRS) {
+        for host in hosts().take(PAIRS) {
+            found.string(&format!("{scheme}://{host}{path}"));
+        }
+    }
+}
+
 /// RFC 3986 section 3.1.
-pub(super) fn is_scheme(scheme: &str) -> bool {
+pub(crate) fn is_scheme(scheme: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme
             .bytes()
@@ -38,12 +73,12 @@ pub(super) fn is_scheme(scheme: &str) -> bool {
 
 /// Whether a constraint may list `host`: `host` or `host:port`. A scheme's own port may stand there;
 /// it means what it means in a URL, nothing.
-pub(super) fn is_listed_host(host: &str) -> bool {
+pub(crate) fn is_listed_host(host: &str) -> bool {
     split_port(host).is_some()
 }
 
 /// Whether a constraint may ask for this prefix: a path from `/` that a URL could have.
-pub(super) fn is_prefix(prefix: &str) -> bool {
+pub(crate) fn is_prefix(prefix: &str) -> bool {
     prefix.starts_with('/')
         && is_visible(prefix)
         && !prefix.contains(['?', '#'])
@@ -75,9 +110,8 @@ impl<'a> Url<'a> {
         })
     }
 
-    fn scheme_in(&self, schemes: Json<'_>, steps: &Steps) -> bool {
-        schemes
-            .elements()
+    fn scheme_in(&self, spec: Spec<'_>, steps: &Steps) -> bool {
+        spec.list()
             .filter_map(Json::as_str)
             .any(|scheme| steps.take(scheme.len()) && scheme.eq_ignore_ascii_case(self.scheme))
     }

@@ -3,6 +3,43 @@
 use alloc::string::String;
 
 use crate::Steps;
+use crate::constraint::examples::{Examples, OPEN};
+use crate::constraint::spec::{Asked, Spec};
+use crate::constraint::words::Words;
+use crate::describe::phrases::Phrase;
+
+pub(crate) use super::fits as misfit;
+
+pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
+    let text = asked.text();
+    text.is_some_and(|text| matches(spec.text(), text, asked.steps))
+}
+
+pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    words.say(Phrase::Like);
+    words.speech.quoted(spec.text());
+    if spec.text().contains('*') {
+        words.say(Phrase::Stars);
+    }
+}
+
+pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
+    found.string(&filled(spec.text(), OPEN));
+}
+
+/// Whether every backslash stands before `*` or `\`.
+pub(crate) fn is_pattern(pattern: &str) -> bool {
+    let pattern = pattern.as_bytes();
+    let mut at = 0_usize;
+    while let Some(token) = token(pattern, at) {
+        at = at.saturating_add(match token {
+            Token::Star => 1,
+            Token::Byte(_, width) => width,
+            Token::Bad => return false,
+        });
+    }
+    true
+}
 
 /// One unit of a pattern.
 enum Token {
@@ -24,22 +61,8 @@ fn token(pattern: &[u8], at: usize) -> Option<Token> {
     })
 }
 
-/// Whether every backslash stands before `*` or `\`.
-pub(super) fn well_formed(pattern: &str) -> bool {
-    let pattern = pattern.as_bytes();
-    let mut at = 0_usize;
-    while let Some(token) = token(pattern, at) {
-        at = at.saturating_add(match token {
-            Token::Star => 1,
-            Token::Byte(_, width) => width,
-            Token::Bad => return false,
-        });
-    }
-    true
-}
-
 /// A text that the pattern matches: `star` where the stars are.
-pub(super) fn filled(pattern: &str, star: &str) -> String {
+fn filled(pattern: &str, star: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut escaped = false;
     for character in pattern.chars() {
@@ -61,7 +84,7 @@ pub(super) fn filled(pattern: &str, star: &str) -> String {
 ///
 /// Bytes are compared, yet a star never splits a character: the literal after it begins with a
 /// character's first byte, which occurs nowhere inside a character.
-pub(super) fn matches(pattern: &str, text: &str, steps: &Steps) -> bool {
+fn matches(pattern: &str, text: &str, steps: &Steps) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut seen) = (0_usize, 0_usize);
     let mut star: Option<(usize, usize)> = None;
@@ -99,7 +122,7 @@ pub(super) fn matches(pattern: &str, text: &str, steps: &Steps) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{matches, well_formed};
+    use super::{is_pattern, matches};
     use crate::Steps;
 
     #[test]
@@ -120,9 +143,9 @@ mod tests {
 
     #[test]
     fn only_two_escapes() {
-        assert!(well_formed(r"\*\\"));
+        assert!(is_pattern(r"\*\\"));
         for bad in [r"\", r"a\b", r"\\\", r"\?"] {
-            assert!(!well_formed(bad), "{bad}");
+            assert!(!is_pattern(bad), "{bad}");
             assert!(!matches(bad, bad, &Steps::new()), "{bad}");
         }
     }
