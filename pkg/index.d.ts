@@ -22,6 +22,8 @@ export interface LoadOptions {
 /** What `keys.json` holds. */
 export interface TrustedKeys {
   threshold: number;
+  /** The guests that modules may be built with (SHA-256, base64url): any, if it is not there. */
+  guests?: string[];
   keys: { kid: string; jwk: { kty: "OKP"; crv: "Ed25519"; x: string } }[];
 }
 
@@ -151,7 +153,11 @@ export interface LoadError extends Error {
 export class PolicyModule {
   private constructor();
 
-  /** @throws {LoadError} */
+  /**
+   * @param file A policy module (`policy.wasm`), or its bundle alone (`policy.bundle`), which is far smaller.
+   * @param detached The signature, `policy.wasm.dsse.json`: the same for both. Only a module can carry it.
+   * @throws {LoadError}
+   */
   static load(
     file: Uint8Array,
     detached: Uint8Array | undefined,

@@ -95,7 +95,7 @@ export class PolicyModule {
   }
 
   /**
-   * Verifies a signed policy module. Throws an `Error` with a `code` when it does not hold. One that
+   * Verifies a signed policy module, or its bundle alone with the module's detached signature. Throws an `Error` with a `code` when it does not hold. One that
    * has ended was verified all the same: its error has `seen`, to be kept like a module's.
    */
   static load(file, detached, trust, options) {

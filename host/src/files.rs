@@ -4,17 +4,29 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ambit_core::limits::MODULE_BYTES;
+use ambit_core::limits::{BUNDLE_BYTES, MODULE_BYTES};
 use ambit_token::module::ENVELOPE_BYTES;
 
 use crate::error::LoadError;
 
-/// Where the detached signature of a module lies: `policy.wasm` has `policy.wasm.dsse.json`.
+/// Where the detached signature of a module lies: `policy.wasm` has `policy.wasm.dsse.json`, and so has its
+/// bundle, `policy.bundle`: both have one signature.
 #[must_use]
-pub fn detached_path(module: &Path) -> PathBuf {
-    let mut name = module.as_os_str().to_owned();
+pub fn detached_path(policy: &Path) -> PathBuf {
+    let is_bundle = policy.extension().is_some_and(|name| name == "bundle");
+    let mut name = if is_bundle {
+        policy.with_extension("wasm").into_os_string()
+    } else {
+        policy.as_os_str().to_owned()
+    };
     name.push(".dsse.json");
     name.into()
+}
+
+/// Where the bundle of a module lies when it travels alone: `policy.wasm` has `policy.bundle`.
+#[must_use]
+pub fn bundle_path(module: &Path) -> PathBuf {
+    module.with_extension("bundle")
 }
 
 /// Opens a file for reading and writing. A new one is its owner's alone, whatever the umask: it says
@@ -54,6 +66,10 @@ fn own(file: &File) -> io::Result<()> {
 
 pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, LoadError> {
     read(path, MODULE_BYTES)
+}
+
+pub(crate) fn read_bundle(path: &Path) -> Result<Vec<u8>, LoadError> {
+    read(path, BUNDLE_BYTES)
 }
 
 pub(crate) fn read_signature(path: &Path) -> Result<Vec<u8>, LoadError> {

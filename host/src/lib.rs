@@ -1,7 +1,7 @@
 //! Loads signed policy modules, answers requests, and enforces the answers.
 //!
-//! - [`PolicyModule`]: a module whose signature, policy and version were verified; the only way to
-//!   an engine. There is no way around a signature.
+//! - [`PolicyModule`]: a module whose signature, policy and version were verified; [`PolicyBundle`]: the
+//!   same of its bundle alone. They are the only way to an engine. There is no way around a signature.
 //! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
 //! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
@@ -49,10 +49,10 @@ pub use ambit_token::module::TrustedKeys as Trust;
 pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Turn, Verdict};
 pub use error::LoadError;
 pub use evaluator::{Evaluator, Fault};
-pub use files::detached_path;
+pub use files::{bundle_path, detached_path};
 pub use heard::HeardEpochs;
 pub use journal::{Entry, Journal};
-pub use module::{LoadOptions, PolicyModule};
+pub use module::{LoadOptions, PolicyBundle, PolicyModule};
 pub use native::NativeEngine;
 pub use runtime::{Runtime, RuntimeOptions};
 pub use signer::Signer;

@@ -1,4 +1,4 @@
-//! The evaluator compiled into this crate, on the bundle of a verified module.
+//! The evaluator compiled into this crate, on a verified bundle.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,12 +8,12 @@ use ambit_policy::Bundle;
 use ambit_token::ChainCache;
 
 use crate::evaluator::{Evaluator, Fault};
-use crate::module::PolicyModule;
+use crate::module::PolicyBundle;
 
 /// Chain caches kept for later calls: one for each call that ran at the same time.
 const CACHES: usize = 16;
 
-/// Runs a module's bundle without its code: the same source, compiled natively.
+/// Runs a bundle without the module's code: the same source, compiled natively.
 pub struct NativeEngine {
     bundle: Arc<[u8]>,
     digest: [u8; 32],
@@ -21,17 +21,17 @@ pub struct NativeEngine {
 }
 
 impl NativeEngine {
-    /// An engine for this module's bundle.
+    /// An engine for this bundle; a module has one, too.
     #[must_use]
-    pub fn new(module: &PolicyModule) -> Self {
+    pub fn new(policy: &PolicyBundle) -> Self {
         Self {
-            bundle: module.shared_bundle(),
-            digest: *module.bundle_digest(),
+            bundle: policy.shared_bundle(),
+            digest: *policy.bundle_digest(),
             caches: Mutex::default(),
         }
     }
 
-    /// The bundle was verified when the module was loaded, so opening it is enough.
+    /// The bundle was verified when it was loaded, so opening it is enough.
     fn with_bundle(&self, run: impl FnOnce(&Bundle<'_>) -> String) -> String {
         match Bundle::open(&self.bundle, self.digest) {
             Ok(bundle) => run(&bundle),

@@ -7,9 +7,9 @@ use std::fs;
 use ambit_evaluator::ABI;
 use ambit_host::{
     Evaluator as _, FileVersions, LoadError, LoadOptions, MemoryVersions, NativeEngine,
-    PolicyModule, VersionStore, detached_path,
+    PolicyBundle, PolicyModule, VersionStore, bundle_path, detached_path,
 };
-use support::{NOW, UID, signed, signed_as, trust, wasm};
+use support::{NOW, UID, guest, signed, signed_as, trust};
 
 fn code(result: Result<PolicyModule, LoadError>) -> &'static str {
     result.map_or_else(|error| error.code(), |_| "loaded")
@@ -36,7 +36,7 @@ fn load_at(
 
 #[test]
 fn every_fault_has_its_own_code() {
-    let (file, signature) = signed(&wasm(""), 1);
+    let (file, signature) = signed(&guest(""), 1);
     let signature = Some(signature.as_slice());
     let fresh = MemoryVersions::new;
     assert_eq!(load(&file, signature, &fresh()), "loaded");
@@ -60,9 +60,9 @@ fn every_fault_has_its_own_code() {
 
 #[test]
 fn a_version_is_remembered_only_when_the_module_is_verified() {
-    let (first, first_signature) = signed(&wasm(""), 1);
-    let (second, second_signature) = signed(&wasm(""), 2);
-    let (other, other_signature) = signed(&wasm("(func (result i32) (i32.const 7))"), 2);
+    let (first, first_signature) = signed(&guest(""), 1);
+    let (second, second_signature) = signed(&guest(""), 2);
+    let (other, other_signature) = signed(&guest("(func (result i32) (i32.const 7))"), 2);
     let seen = MemoryVersions::new();
     assert_eq!(
         load(&second, Some(&first_signature), &seen),
@@ -87,8 +87,8 @@ fn a_version_is_remembered_only_when_the_module_is_verified() {
 
 #[test]
 fn a_version_that_has_ended_is_remembered_too() {
-    let (first, first_signature) = signed(&wasm(""), 1);
-    let (second, second_signature) = signed(&wasm(""), 2);
+    let (first, first_signature) = signed(&guest(""), 1);
+    let (second, second_signature) = signed(&guest(""), 2);
     let seen = MemoryVersions::new();
     assert_eq!(
         load_at(&second, Some(&second_signature), &seen, UID, NOW + 1000),
@@ -115,7 +115,7 @@ fn a_module_built_by_an_unsafe_version_is_not_loaded() {
         (3, ABI, "module.bundle"),
     ] {
         older[8] = format;
-        let (file, signature) = signed_as(&wasm(""), 1, &older, abi);
+        let (file, signature) = signed_as(&guest(""), 1, &older, abi);
         let options = LoadOptions {
             uid: Some(UID),
             now: NOW,
@@ -130,11 +130,50 @@ fn a_module_built_by_an_unsafe_version_is_not_loaded() {
     }
 }
 
+/// Every rule for a module holds for its bundle alone, and both are one version.
+#[test]
+fn a_bundle_alone_is_measured_as_its_module_is() {
+    let text = guest("");
+    let (first, first_signature) = signed(&text, 1);
+    let (second, second_signature) = signed(&text, 2);
+    let alone = |version, signature: Option<&[u8]>, seen: &dyn VersionStore, now| {
+        let bundle = support::bundle(version);
+        let options = LoadOptions {
+            uid: Some(UID),
+            now,
+            seen,
+        };
+        let loaded = PolicyBundle::load(&bundle, signature, &trust(), &options);
+        loaded.map_or_else(|error| error.code(), |_| "loaded")
+    };
+    let (one, two) = (Some(&first_signature[..]), Some(&second_signature[..]));
+    let seen = MemoryVersions::new();
+    assert_eq!(alone(1, one, &seen, NOW), "loaded");
+    assert_eq!(load(&first, one, &seen), "loaded");
+    assert_eq!(alone(1, two, &seen, NOW), "module.altered");
+    assert_eq!(alone(1, None, &seen, NOW), "module.unsigned");
+    assert_eq!(alone(2, two, &seen, NOW + 1000), "module.expired");
+    assert_eq!(alone(1, one, &seen, NOW), "module.rollback");
+    assert_eq!(load(&first, one, &seen), "module.rollback");
+    assert_eq!(load(&second, two, &seen), "loaded");
+    // The same bundle in another file is another content of the same version.
+    let (_, other) = signed(&guest("(func (result i32) (i32.const 7))"), 2);
+    assert_eq!(alone(2, Some(&other), &seen, NOW), "module.same_version");
+}
+
+#[test]
+fn a_bundle_lies_beside_its_module_and_shares_its_signature() {
+    let module = std::path::Path::new("shop/policy.wasm");
+    let bundle = bundle_path(module);
+    assert_eq!(bundle, std::path::Path::new("shop/policy.bundle"));
+    assert_eq!(detached_path(&bundle), detached_path(module));
+}
+
 #[test]
 fn files_are_bounded_before_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("policy.wasm");
-    let (file, signature) = signed(&wasm(""), 1);
+    let (file, signature) = signed(&guest(""), 1);
     fs::write(&path, file).unwrap();
     fs::write(detached_path(&path), signature).unwrap();
     let store = FileVersions::new(folder.path().join("seen.json"));

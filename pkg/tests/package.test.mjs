@@ -109,6 +109,13 @@ test("every published file is there", async () => {
   for (const file of files) assert.ok(existsSync(join(folder, file)), file);
 });
 
+test("a bundle without a signature is refused", () => {
+  const bundle = new TextEncoder().encode("AMBITBDL and more");
+  const load = (detached) => code(() => PolicyModule.load(bundle, detached, KEYS, { now: NOW }));
+  assert.equal(load(undefined), "module.unsigned");
+  assert.equal(load(new TextEncoder().encode("{}")), "module.signature");
+});
+
 const skip = !fixture && "no AMBIT_FIXTURE";
 
 async function real() {
@@ -123,6 +130,33 @@ async function real() {
   const load = (options) => PolicyModule.load(file, detached, keys, { now: NOW, ...options });
   return { file, detached, keys, request, answer, load };
 }
+
+test("a bundle alone is the policy of its module", { skip }, async () => {
+  const { detached, keys, request, answer, load } = await real();
+  const bundle = await readFile(join(fixture, "policy.bundle"));
+  const alone = (options, file = bundle, signature = detached, trust = keys) =>
+    PolicyModule.load(file, signature, trust, { now: NOW, ...options });
+  const policy = alone();
+  assert.equal(policy.evaluateText(request), answer);
+  const { seen } = policy;
+  assert.deepEqual(seen, load().seen, "a module and its bundle are one version");
+  assert.equal(code(() => alone({ seen })), "loaded");
+  assert.equal(code(() => alone({ seen: { ...seen, version: seen.version + 1 } })), "module.rollback");
+  assert.equal(code(() => alone({ seen: { ...seen, digest: "A".repeat(43) } })), "module.same_version");
+  assert.equal(code(() => alone({ uid: "another/policy" })), "module.uid");
+  assert.throws(() => alone({ now: policy.info().expires }), { code: "module.expired", seen });
+  assert.equal(code(() => alone({}, bundle, undefined)), "module.unsigned");
+  for (let at = 8; at < bundle.length; at += 97) {
+    const altered = Uint8Array.from(bundle);
+    altered[at] ^= 1;
+    assert.equal(code(() => alone({}, altered)), "module.altered");
+  }
+  const demanding = (guests) => code(() => alone({}, bundle, detached, { ...JSON.parse(keys), guests }));
+  const statement = JSON.parse(atob(JSON.parse(new TextDecoder().decode(detached)).payload));
+  assert.equal(demanding([statement.predicate.guest_s256]), "loaded");
+  assert.equal(demanding([statement.predicate.bundle_s256]), "module.guest");
+  assert.equal(demanding([]), "module.trust");
+});
 
 test("a real module answers as the native engine does", { skip }, async () => {
   const { file, detached, keys, request, answer, load } = await real();

@@ -1,30 +1,34 @@
-//! The bundle inside a module, looked at without asking who signed it.
+//! The bundle of a policy, looked at without asking who signed it.
 
-use ambit_policy::Bundle;
+use ambit_policy::{Bundle, is_bundle};
 use ambit_token::module::{ModuleError, layout};
 
 use crate::advice;
 use crate::failure::Failure;
 
-/// The bundle of a module, checked for soundness and for nothing else.
-pub(crate) fn of_module(module: &[u8]) -> Result<Bundle<'_>, Failure> {
-    let layout = layout(module).map_err(|error| unusable(&error))?;
-    let bundle = layout
-        .bundle
-        .filter(|_| layout.bundles == 1)
-        .ok_or_else(|| not_a_policy("the module has no bundle section, or more than one"))?;
-    Bundle::verify(bundle)
-        .map_err(|error| not_a_policy(&format!("the module's bundle is not sound: {error}")))
+/// The bundle in a file, a module or a bundle alone, checked for soundness and for nothing else.
+pub(crate) fn in_file(file: &[u8]) -> Result<Bundle<'_>, Failure> {
+    let bundle = if is_bundle(file) {
+        file
+    } else {
+        layout(file)
+            .and_then(|layout| layout.sole_bundle())
+            .map_err(|error| unusable(&error))?
+    };
+    Bundle::verify(bundle).map_err(|error| {
+        let message = format!("the module's bundle is not sound: {error}");
+        Failure::unusable("module.bundle", message).help("name the file that `ambit build` wrote")
+    })
+}
+
+/// The guest that a module was built with; `None` for a bundle alone, and for what is no module.
+pub(crate) fn guest(file: &[u8]) -> Option<[u8; 32]> {
+    layout(file).ok()?.guest_s256().ok()
 }
 
 /// Whether a module carries its signature.
 pub(crate) fn carries_signature(module: &[u8]) -> bool {
     layout(module).is_ok_and(|layout| layout.signature.is_some())
-}
-
-fn not_a_policy(message: &str) -> Failure {
-    Failure::unusable("module.bundle", message)
-        .help("name the `.wasm` file that `ambit build` wrote")
 }
 
 fn unusable(error: &ModuleError) -> Failure {

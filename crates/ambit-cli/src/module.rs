@@ -1,11 +1,15 @@
-//! Loading a policy module that a trusted key signed.
+//! Loading a policy module, or its bundle, that a trusted key signed.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use ambit_host::{
-    FileVersions, LoadError, LoadOptions, MemoryVersions, PolicyModule, Trust, VersionError,
-    VersionStore, detached_path,
+    FileVersions, LoadError, LoadOptions, MemoryVersions, PolicyBundle, PolicyModule, Trust,
+    VersionError, VersionStore, detached_path,
 };
+use ambit_policy::is_bundle;
 use clap::Args;
 
 use crate::advice;
@@ -18,7 +22,8 @@ pub(crate) struct Trusting {
     /// The public keys whose signatures count (`keys.json`)
     #[arg(long, value_name = "FILE")]
     trust: PathBuf,
-    /// The detached signature; by default MODULE.dsse.json, if it is there
+    /// The detached signature; by default MODULE.dsse.json, if it is there (of NAME.bundle:
+    /// NAME.wasm.dsse.json)
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
     /// Refuse a module of any other policy than this
@@ -31,6 +36,26 @@ pub(crate) struct Trusting {
     /// Check at this time (2026-02-25T09:00:00Z, or seconds since 1970) instead of now
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     now: Option<i64>,
+}
+
+/// A policy that trusted keys signed.
+#[derive(Debug)]
+pub(crate) enum Signed {
+    /// With its code.
+    Module(PolicyModule),
+    /// Its bundle alone.
+    Bundle(PolicyBundle),
+}
+
+impl Deref for Signed {
+    type Target = PolicyBundle;
+
+    fn deref(&self) -> &PolicyBundle {
+        match self {
+            Self::Module(module) => module,
+            Self::Bundle(bundle) => bundle,
+        }
+    }
 }
 
 /// A module that is not loaded, and why.
@@ -104,8 +129,8 @@ impl Trusting {
         }
     }
 
-    /// Verifies and loads a module.
-    pub(crate) fn load(&self, module: &Path) -> Result<PolicyModule, Refused> {
+    /// Verifies and loads a module, or a bundle alone: what the file begins like.
+    pub(crate) fn load(&self, module: &Path) -> Result<Signed, Refused> {
         let trust = self.trusted().map_err(Refused::File)?;
         let seen: Box<dyn VersionStore> = match &self.seen {
             Some(file) => Box::new(FileVersions::new(file)),
@@ -119,8 +144,13 @@ impl Trusting {
         // A signature that is named must be there; the usual one may be carried instead.
         let usual = Some(detached_path(module)).filter(|path| path.exists());
         let signature = self.signature.clone().or(usual);
-        PolicyModule::read(module, signature.as_deref(), &trust, &options)
-            .map_err(|error| self.refused(module, signature, error))
+        let detached = signature.as_deref();
+        let loaded = if begins_like_a_bundle(module) {
+            PolicyBundle::read(module, detached, &trust, &options).map(Signed::Bundle)
+        } else {
+            PolicyModule::read(module, detached, &trust, &options).map(Signed::Module)
+        };
+        loaded.map_err(|error| self.refused(module, signature, error))
     }
 
     /// Says which file is meant: of two that are read, and the memory of versions.
@@ -143,4 +173,12 @@ impl Trusting {
             }
         })
     }
+}
+
+fn begins_like_a_bundle(path: &Path) -> bool {
+    let mut mark = [0; 8];
+    let is_file = path.is_file();
+    is_file
+        && File::open(path).is_ok_and(|mut file| file.read_exact(&mut mark).is_ok())
+        && is_bundle(&mark)
 }

@@ -16,7 +16,7 @@ use crate::{bundle, files, time};
 /// Which policy.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
-    /// The policy module
+    /// The policy module, or its bundle
     #[arg(
         long,
         value_name = "FILE",
@@ -44,10 +44,10 @@ impl PolicyArgs {
                         files::read(path, MODULE_BYTES)?,
                     ));
                 };
-                let module = Trusting::by(trust.clone(), now)
+                let signed = Trusting::by(trust.clone(), now)
                     .load(path)
                     .map_err(Refused::into_unusable)?;
-                Ok(Policy::Bundle(module.bundle().to_vec()))
+                Ok(Policy::Bundle(signed.bundle().to_vec()))
             }
             (None, Some(dir)) => Policy::of_project(dir),
             // clap asks for one of them.
@@ -76,9 +76,7 @@ impl Policy {
 
     pub(crate) fn bundle(&self) -> Result<Bundle<'_>, Failure> {
         match self {
-            Self::Module(path, bytes) => {
-                bundle::of_module(bytes).map_err(|failure| failure.at(path))
-            }
+            Self::Module(path, bytes) => bundle::in_file(bytes).map_err(|failure| failure.at(path)),
             Self::Bundle(bytes) => Bundle::verify(bytes)
                 .map_err(|error| Failure::tool("build.bundle", error.to_string())),
         }

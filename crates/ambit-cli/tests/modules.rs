@@ -183,6 +183,93 @@ fn a_key_for_tokens_does_not_sign_modules() {
     assert_eq!(project.names(), before);
 }
 
+/// One signature for both, and one version: what is remembered of one counts for the other.
+#[test]
+fn a_bundle_travels_alone() {
+    let project = Project::signed();
+    let alone = |more: &[&str]| {
+        let verify = ["verify", "policy.bundle", "--trust", "keys.json"];
+        project.ambit(&[&verify[..], more].concat())
+    };
+    let run = alone(&[]).expect(0);
+    for words in [
+        "verified",
+        "example/assistant version 1",
+        "the bundle alone",
+    ] {
+        assert!(run.out.contains(words), "{}", run.out);
+    }
+    let facts = |file: &str| -> serde_json::Value {
+        let verify = ["verify", file, "--trust", "keys.json", "--json"];
+        serde_json::from_str(&project.ambit(&verify).expect(0).out).unwrap()
+    };
+    let (module, mut bundle) = (facts("policy.wasm"), facts("policy.bundle"));
+    assert_eq!(
+        (&module["kind"], &bundle["kind"]),
+        (&"module".into(), &"bundle".into())
+    );
+    bundle["kind"] = "module".into();
+    assert_eq!(module, bundle);
+    alone(&["--uid", "acme/other"]).expect(2).says("module.uid");
+    alone(&["--now", "2099-01-01T00:00:00Z"])
+        .expect(2)
+        .says("module.expired");
+    alone(&["--seen", "seen.json"]).expect(0);
+    let seen = [&VERIFY[..], &["--seen", "seen.json"]].concat();
+    project.ambit(&seen).expect(0);
+    let shown = project.ambit(&["inspect", "policy.bundle"]).expect(0).out;
+    assert!(shown.contains("detached"), "{shown}");
+    project
+        .ambit(&["build", ".", "-o", "policy.bundle"])
+        .expect(3)
+        .says("build.output");
+    let mut bytes = project.bytes("policy.bundle");
+    *bytes.last_mut().unwrap() ^= 1;
+    project.write("policy.bundle", bytes);
+    alone(&[]).expect(2).says("module.altered");
+    std::fs::remove_file(project.path("policy.wasm.dsse.json")).unwrap();
+    alone(&[]).expect(2).says("module.unsigned");
+}
+
+#[test]
+fn a_bundle_alone_is_decided_by_natively() {
+    let project = Project::signed();
+    let evaluate = |file: &str, more: &[&str]| {
+        let ask = ["evaluate", "--module", file, "--trust", "keys.json"];
+        project.ambit_with(&[&ask[..], more].concat(), b"{}")
+    };
+    let whole = evaluate("policy.wasm", &[]).expect(2).out;
+    assert_eq!(evaluate("policy.bundle", &[]).expect(2).out, whole);
+    let native = evaluate("policy.bundle", &["--engine", "native"]);
+    assert_eq!(native.expect(2).out, whole);
+    evaluate("policy.bundle", &["--engine", "wasmtime"])
+        .expect(3)
+        .says("engine.code");
+}
+
+#[test]
+fn a_guest_can_be_demanded() {
+    let project = Project::signed();
+    let facts = project
+        .ambit(&[&VERIFY[..], &["--json"]].concat())
+        .expect(0);
+    let facts: serde_json::Value = serde_json::from_str(&facts.out).unwrap();
+    let keys: serde_json::Value = serde_json::from_slice(&project.bytes("keys.json")).unwrap();
+    let demand = |guests: serde_json::Value| {
+        let mut keys = keys.clone();
+        keys["guests"] = guests;
+        project.write("keys.json", keys.to_string());
+    };
+    demand(serde_json::json!([facts["guest_s256"]]));
+    project.ambit(&VERIFY).expect(0);
+    demand(serde_json::json!([facts["bundle_s256"]]));
+    project.ambit(&VERIFY).expect(2).says("module.guest");
+    let alone = ["verify", "policy.bundle", "--trust", "keys.json"];
+    project.ambit(&alone).expect(2).says("module.guest");
+    demand(serde_json::json!([]));
+    project.ambit(&VERIFY).expect(3).says("module.trust");
+}
+
 #[test]
 fn an_older_version_is_refused_once_a_newer_was_seen() {
     let project = Project::signed();

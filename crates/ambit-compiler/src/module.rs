@@ -8,6 +8,7 @@
 use core::ops::Range;
 
 use ambit_core::limits::BUNDLE_BYTES;
+use ambit_token::module::{BUNDLE_SECTION, SIGNATURE_SECTION, SLOT_BYTES, SLOT_MAGIC, layout};
 use wasm_encoder::{
     ConstExpr, CustomSection, DataCountSection, DataSection, MemorySection, MemoryType, Module,
     RawSection,
@@ -17,15 +18,6 @@ use wasmparser::{Data, DataKind, Operator, Parser, Payload, Validator};
 use crate::encoding::sha256;
 use crate::error::CompileError;
 
-/// The custom section that carries the bundle.
-pub const BUNDLE_SECTION: &str = "ambit.bundle";
-/// The custom section that carries a signature.
-pub const SIGNATURE_SECTION: &str = "ambit.signature";
-
-/// The sixteen bytes in the template's data that the slot follows: address and length of the
-/// bundle (each four bytes, little-endian), then its SHA-256.
-const SLOT_MAGIC: [u8; 16] = *b"AMBIT-BUNDLE-SLT";
-const SLOT_BYTES: usize = 40;
 const PAGE: u64 = 65_536;
 
 /// Puts a bundle into the guest template. The same template and bundle give the same bytes.
@@ -33,7 +25,8 @@ const PAGE: u64 = 65_536;
 /// # Errors
 ///
 /// `module.template` when the template is not one: not valid WebAssembly, imports, not exactly one
-/// memory and one empty slot, or a bundle or signature in it already. `module.bundle_size` when the
+/// memory and one empty slot, a bundle or signature in it already, or its parts not spelled as short as
+/// they can be. `module.bundle_size` when the
 /// bundle is empty or larger than 8 MiB.
 pub fn assemble(template: &[u8], bundle: &[u8]) -> Result<Vec<u8>, CompileError> {
     if bundle.is_empty() || bundle.len() > BUNDLE_BYTES {
@@ -46,6 +39,13 @@ pub fn assemble(template: &[u8], bundle: &[u8]) -> Result<Vec<u8>, CompileError>
     let plan = Plan::read(template)?;
     let file = write(template, bundle, &plan)?;
     Validator::new().validate_all(&file).map_err(invalid)?;
+    // Hosts find the template in the module again, to compare it with what the signers state.
+    let found = layout(&file).and_then(|layout| layout.guest_s256());
+    if found.ok() != Some(sha256(template)) {
+        return Err(fault(
+            "is not spelled as short as it can be, so hosts could not tell that it is this one",
+        ));
+    }
     Ok(file)
 }
 

@@ -112,9 +112,13 @@ fn statement(
         let message = "the module carries a signature already; sign the file that `ambit build` wrote, with all keys at once";
         return Err(CompileError::new("sign.already_signed", message));
     }
-    let bundle = layout.bundle.filter(|_| layout.bundles == 1);
-    let bundle = bundle.ok_or_else(|| unusable("the file is not a module with one bundle"))?;
+    let bundle = layout
+        .sole_bundle()
+        .map_err(|error| unusable(&error.detail))?;
     let claims = bundle_claims(bundle).map_err(|error| unusable(&error.detail))?;
+    let guest_s256 = layout
+        .guest_s256()
+        .map_err(|error| unusable(&error.detail))?;
     check_roles(bundle, keys)?;
     Ok(Statement {
         uid: claims.uid,
@@ -123,6 +127,7 @@ fn statement(
         expires: claims.expires,
         abi: ABI,
         file_s256: sha256(file),
+        guest_s256,
         bundle_s256: sha256(bundle),
         tests_s256,
     })

@@ -41,3 +41,9 @@ pub use arguments::{ArgumentFault, FaultKind, conforms, normalise};
 pub use bundle::{Bundle, BundleError, Key, Manifest};
 pub use overlap::overlaps;
 pub use vocabulary::{Action, Argument};
+
+/// Whether these bytes say that they are a bundle; [`Bundle::verify`] finds out.
+#[must_use]
+pub fn is_bundle(bytes: &[u8]) -> bool {
+    bytes.starts_with(format::MAGIC)
+}

@@ -39,7 +39,7 @@ pub struct PolicyModule {
 
 #[wasm_bindgen]
 impl PolicyModule {
-    /// Verifies a module (`Uint8Array`), with its detached signature if it carries none, against
+    /// Verifies a module, or the bundle of one (`Uint8Array`), with its detached signature if it carries none, against
     /// trusted keys (the text of `keys.json`) and `{uid?, now, seen?: {version, digest}}`.
     ///
     /// # Errors

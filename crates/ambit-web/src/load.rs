@@ -1,7 +1,8 @@
-//! Verifying a module.
+//! Verifying a module, or its bundle alone.
 
 use ambit_core::limits::MODULE_BYTES;
 use ambit_evaluator::{ABI, bundle_claims};
+use ambit_policy::is_bundle;
 use ambit_token::base64url;
 use ambit_token::module::{self, ENVELOPE_BYTES, Expect, ModuleError, TrustedKeys};
 use js_sys::Uint8Array;
@@ -21,7 +22,7 @@ pub(crate) struct Loaded {
 #[derive(Serialize)]
 pub(crate) struct Seen {
     version: u64,
-    /// What the signature covers (SHA-256, base64url).
+    /// What the statement says of file, guest and bundle (SHA-256, base64url).
     digest: String,
 }
 
@@ -90,13 +91,18 @@ fn verify(
         abi: ABI.unsigned_abs(),
     };
     let refused = |error| refused(&error);
-    let verified =
-        module::verify(file, detached, trust, &expect, bundle_claims).map_err(refused)?;
+    let verified = if is_bundle(file) {
+        module::verify_bundle(file, detached, trust, &expect, bundle_claims)
+    } else {
+        module::verify(file, detached, trust, &expect, bundle_claims)
+    };
+    let verified = verified.map_err(refused)?;
     let statement = &verified.statement;
-    module::check_seen(options.seen, statement.version, &statement.file_s256).map_err(refused)?;
+    let content = statement.content_s256();
+    module::check_seen(options.seen, statement.version, &content).map_err(refused)?;
     let seen = Seen {
         version: statement.version,
-        digest: base64url::encode(&statement.file_s256),
+        digest: base64url::encode(&content),
     };
     if let Err(ended) = module::check_end(statement, options.now) {
         let error = refused(ended);

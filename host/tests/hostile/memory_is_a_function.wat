@@ -1,3 +1,3 @@
 ;; load module.abi
-(memory 2)
+(memory {PAGES})
 (func (export "memory"))

@@ -1,2 +1,2 @@
-;; load module.compile
+;; load module.mismatch
 (memory $shared 1 1 shared)

@@ -1,2 +1,2 @@
 ;; load module.compile
-(memory (export "memory") 4096)
+(memory (export "memory") {MANY})

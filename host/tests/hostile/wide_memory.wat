@@ -1,2 +1,2 @@
-;; load module.compile
+;; load module.mismatch
 (memory (export "memory") i64 2)

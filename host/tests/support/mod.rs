@@ -16,7 +16,7 @@ const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// The parts of a well-behaved guest. A test's own text replaces those that it exports itself.
 /// `ambit_free` forgets, `ambit_alloc` always gives the same place.
 const PARTS: [(&str, &str); 8] = [
-    ("memory", r#"(memory (export "memory") 2)"#),
+    ("memory", r#"(memory (export "memory") {PAGES})"#),
     (
         "ambit_abi",
         r#"(func (export "ambit_abi") (result i32) (i32.const 2))"#,
@@ -62,8 +62,16 @@ pub(crate) fn bundle(version: i64) -> Vec<u8> {
     Bundle::encode(document.root(), &[]).unwrap()
 }
 
-/// A module of the given text, completed with the parts that it lacks.
-pub(crate) fn wasm(text: &str) -> Vec<u8> {
+/// The pages of a guest's memory where its text does not say otherwise; the bundle comes behind.
+const PAGES: u32 = 2;
+/// The same for a text that says `{MANY}`: more memory than an instance may have.
+const MANY: u32 = 4096;
+/// Where the mark of the guest's slot lies.
+const MARK: u32 = 2048;
+
+/// The text of a guest, completed with the parts that it lacks. `{PAGES}` or `{MANY}` are
+/// those of its memory, and the bundle takes one more.
+pub(crate) fn guest(text: &str) -> String {
     let info = ambit_evaluator::info(&Bundle::verify(&bundle(1)).unwrap());
     // Imports come first in a module, so the test's own text does.
     let mut source = format!("(module\n{text}\n");
@@ -71,6 +79,10 @@ pub(crate) fn wasm(text: &str) -> Vec<u8> {
         "(data (i32.const 64) {DENY:?})(data (i32.const 128) {ALLOW:?})"
     ));
     source.push_str(&format!("(data (i32.const 1024) {info:?})"));
+    source.push_str(&format!(
+        "(data (i32.const {MARK}) \"AMBIT-BUNDLE-SLT{}\")",
+        "\\00".repeat(40)
+    ));
     for (name, part) in PARTS {
         let own = text.contains(&format!("(export \"{name}\""))
             || text.contains(&format!(";; without {name}"));
@@ -78,13 +90,45 @@ pub(crate) fn wasm(text: &str) -> Vec<u8> {
             source.push_str(part);
         }
     }
-    source.push(')');
     let place = |at: u64, text: &str| ((at << 32) | text.len() as u64).to_string();
-    let source = source
+    source
         .replace("{DENY}", &place(64, DENY))
         .replace("{ALLOW}", &place(128, ALLOW))
-        .replace("{INFO}", &place(1024, &info));
-    wat::parse_str(&source).unwrap_or_else(|error| panic!("{error}\n{source}"))
+        .replace("{INFO}", &place(1024, &info))
+}
+
+/// The guest of this text, and the same with a bundle in it.
+fn assembled(guest: &str, bundle: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let pages = if guest.contains("{MANY}") {
+        MANY
+    } else {
+        PAGES
+    };
+    let compile = |pages: u32, more: &str| {
+        let source = guest
+            .replace("{PAGES}", &pages.to_string())
+            .replace("{MANY}", &pages.to_string())
+            + more
+            + ")";
+        wat::parse_str(&source).unwrap_or_else(|error| panic!("{error}\n{source}"))
+    };
+    let escaped = |bytes: &[u8]| -> String {
+        let escape = |byte: &u8| format!("\\{byte:02x}");
+        bytes.iter().map(escape).collect()
+    };
+    let at = pages * 65_536;
+    let mut slot = at.to_le_bytes().to_vec();
+    slot.extend(u32::try_from(bundle.len()).unwrap().to_le_bytes());
+    slot.extend(Sha256::digest(bundle));
+    let segments = format!(
+        "(data (i32.const {at}) \"{}\")(data (i32.const {}) \"{}\")",
+        escaped(bundle),
+        MARK + 16,
+        escaped(&slot)
+    );
+    let mut module = compile(pages + 1, &segments);
+    custom_section(&mut module, "ambit.bundle", bundle);
+    (compile(pages, ""), module)
 }
 
 fn key() -> SigningKey {
@@ -100,21 +144,21 @@ pub(crate) fn trust() -> Trust {
     Trust::parse(keys.to_string().as_bytes()).unwrap()
 }
 
-/// The module with its bundle section, and the detached signature over it.
-pub(crate) fn signed(wasm: &[u8], version: i64) -> (Vec<u8>, Vec<u8>) {
-    signed_as(wasm, version, &bundle(version), ambit_evaluator::ABI)
+/// The guest with its bundle, and the detached signature over it.
+pub(crate) fn signed(guest: &str, version: i64) -> (Vec<u8>, Vec<u8>) {
+    signed_as(guest, version, &bundle(version), ambit_evaluator::ABI)
 }
 
 /// The same with a bundle and an ABI number of the caller's.
-pub(crate) fn signed_as(wasm: &[u8], version: i64, bundle: &[u8], abi: i32) -> (Vec<u8>, Vec<u8>) {
-    let mut file = wasm.to_vec();
-    custom_section(&mut file, "ambit.bundle", bundle);
+pub(crate) fn signed_as(guest: &str, version: i64, bundle: &[u8], abi: i32) -> (Vec<u8>, Vec<u8>) {
+    let (guest, file) = assembled(guest, bundle);
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{ "name": "policy.wasm", "digest": { "sha256": hex(&file) } }],
-        "predicateType": "https://ambit.dev/policy-module/v1",
+        "predicateType": "https://ambit.dev/policy-module/v2",
         "predicate": {
             "uid": UID, "version": version, "issued": NOW - 1000, "expires": NOW + 1000, "abi": abi,
+            "guest_s256": URL_SAFE_NO_PAD.encode(Sha256::digest(guest)),
             "bundle_s256": URL_SAFE_NO_PAD.encode(Sha256::digest(bundle)), "tests_s256": null,
         },
     })
@@ -135,7 +179,7 @@ pub(crate) fn signed_as(wasm: &[u8], version: i64, bundle: &[u8], abi: i32) -> (
 
 /// A loaded module of the given text.
 pub(crate) fn module(text: &str) -> Result<PolicyModule, LoadError> {
-    let (file, signature) = signed(&wasm(text), 1);
+    let (file, signature) = signed(&guest(text), 1);
     let seen = MemoryVersions::new();
     let options = LoadOptions {
         uid: Some(UID),

@@ -64,8 +64,13 @@ pub(super) const ROWS: &[Row] = &[
         "load the right module, or correct `--uid`",
     ),
     (
+        "module.guest",
+        "the module was built with a guest that is not among `guests` in the trust file",
+        "have the policy built with one of them, or add the digest of this one to `guests`, once you know that it is right",
+    ),
+    (
         "module.mismatch",
-        "signature, bundle section and embedded policy do not agree",
+        "signature, code, bundle section and embedded policy do not agree",
         "build and sign again",
     ),
     (
@@ -91,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "module.trust",
         "the trust file cannot be used",
-        "write `{\"threshold\": 1, \"keys\": [{\"kid\": \"…\", \"jwk\": {\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": \"…\"}}]}`, public keys only",
+        "write `{\"threshold\": 1, \"keys\": [{\"kid\": \"…\", \"jwk\": {\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": \"…\"}}]}`, public keys only; `guests`, a list of digests, may follow",
     ),
     (
         "module.compile",

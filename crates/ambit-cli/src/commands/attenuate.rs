@@ -83,7 +83,7 @@ impl Attenuate {
             .as_deref()
             .map(|path| files::read(path, MODULE_BYTES))
             .transpose()?;
-        let bundle = module.as_deref().map(bundle::of_module).transpose()?;
+        let bundle = module.as_deref().map(bundle::in_file).transpose()?;
         let options = AttenuateOptions {
             now,
             life: self.life,

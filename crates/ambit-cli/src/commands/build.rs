@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use ambit_compiler::build::{self, BuildOptions};
 use ambit_compiler::{Diagnostics, Project, module};
+use ambit_host::bundle_path;
 use ambit_policy::Bundle;
 use ambit_token::base64url;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
 use crate::keys::compile;
-use crate::{files, say, time};
+use crate::{bundle, files, say, time};
 
 /// The template of every policy module.
 const GUEST: &[u8] = include_bytes!(env!("AMBIT_GUEST_WASM"));
@@ -18,7 +19,8 @@ const GUEST: &[u8] = include_bytes!(env!("AMBIT_GUEST_WASM"));
 /// Build a project into a policy module
 ///
 /// Reads `ambit.toml`, `schema.cedarschema` and `agents/*.toml`, checks them together, and writes
-/// one WebAssembly file. The same sources with the same time of issue give the same bytes. Every
+/// one WebAssembly file, and beside it the bundle: the policy alone, for hosts that bring an evaluator of
+/// their own. `ambit sign` signs both at once. The same sources with the same time of issue give the same bytes. Every
 /// fault is reported with its place and what to write instead; then nothing is written.
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
@@ -26,7 +28,7 @@ pub(crate) struct Build {
     /// The project's folder
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// Where to write the module
+    /// Where to write the module; the bundle of `policy.wasm` is `policy.bundle`
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// The time of issue, instead of the one in `ambit.toml`
@@ -65,13 +67,21 @@ impl Build {
         let bundle =
             build::bundle(&project, options.issued(&project)).map_err(|error| compile(&error))?;
         let wasm = module::assemble(GUEST, &bundle).map_err(|error| compile(&error))?;
+        let alone = bundle_path(&self.output);
+        if alone == self.output {
+            let message = "a name that ends in `.bundle` is the bundle's, not the module's";
+            return Err(Failure::unusable("build.output", message)
+                .at(&self.output)
+                .help("name a file that ends in `.wasm`"));
+        }
         files::write(&self.output, &wasm)?;
-        self.tell(&bundle, wasm.len());
+        files::write(&alone, &bundle)?;
+        self.tell(&bundle, &wasm);
         Ok(Exit::Done)
     }
 
-    fn tell(&self, bundle: &[u8], size: usize) {
-        let Ok(bundle) = Bundle::verify(bundle) else {
+    fn tell(&self, alone: &[u8], wasm: &[u8]) {
+        let Ok(bundle) = Bundle::verify(alone) else {
             return;
         };
         say::note(format!(
@@ -81,7 +91,14 @@ impl Build {
             self.output.display()
         ));
         say::note(format!("  s256     {}", base64url::encode(bundle.digest())));
-        say::note(format!("  size     {size} bytes"));
+        if let Some(guest) = bundle::guest(wasm) {
+            say::note(format!("  guest    {}", base64url::encode(&guest)));
+        }
+        say::note(format!(
+            "  size     {} bytes, the bundle alone {}",
+            wasm.len(),
+            alone.len()
+        ));
         say::note(format!(
             "  valid    {} to {}",
             time::show(bundle.issued()),

@@ -11,15 +11,15 @@ use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::REQUEST_BYTES;
 use ambit_host::{
-    Evaluator, HeardEpochs, Instances, NativeEngine, PolicyModule, Runtime, StatementVersions as _,
-    VersionError, WasmEngine,
+    Evaluator, HeardEpochs, Instances, NativeEngine, Runtime, StatementVersions as _, VersionError,
+    WasmEngine,
 };
 use clap::{Args, ValueEnum};
 
 use crate::failure::{Exit, Failure};
 use crate::files::Input;
 use crate::log::{Log, Logging};
-use crate::module::{Refused, Trusting};
+use crate::module::{Refused, Signed, Trusting};
 use crate::say;
 use request::Supply;
 
@@ -34,15 +34,15 @@ use request::Supply;
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
 pub(crate) struct Evaluate {
-    /// The policy module
+    /// The policy module, or its bundle
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]
     trusting: Trusting,
-    /// What runs the policy: the module's own code, or the evaluator in this command. Both give
-    /// the same bytes
-    #[arg(long, value_enum, default_value_t = Engine::Wasmtime)]
-    engine: Engine,
+    /// What runs the policy: the module's own code (wasmtime), or the evaluator in this command
+    /// (native), which is all that a bundle alone has. Both give the same bytes
+    #[arg(long, value_enum)]
+    engine: Option<Engine>,
     /// Answer every line of this file (JSON lines; `-` is standard input)
     #[arg(long, value_name = "FILE", value_parser = Input::parse)]
     batch: Option<Input>,
@@ -91,10 +91,19 @@ enum Engine {
 }
 
 impl Engine {
-    fn start(self, module: &PolicyModule) -> Result<Box<dyn Evaluator>, Failure> {
-        if self == Self::Native {
-            return Ok(Box::new(NativeEngine::new(module)));
-        }
+    /// The engine that was asked for; else the module's own code, if it is there.
+    fn start(asked: Option<Self>, policy: &Signed) -> Result<Box<dyn Evaluator>, Failure> {
+        let module = match (asked, policy) {
+            (Some(Self::Wasmtime), Signed::Bundle(_)) => {
+                let message = "a bundle has no code that could run in wasmtime";
+                return Err(Failure::unusable("engine.code", message)
+                    .help("name the module, or use --engine native"));
+            }
+            (Some(Self::Native), _) | (None, Signed::Bundle(_)) => {
+                return Ok(Box::new(NativeEngine::new(policy)));
+            }
+            (_, Signed::Module(module)) => module,
+        };
         let runtime =
             Runtime::new().map_err(|error| Failure::tool("engine.start", error.to_string()))?;
         let engine = WasmEngine::new(&runtime, module, Instances::Pooled)
@@ -116,7 +125,7 @@ impl Evaluate {
             .trusting
             .load(&self.module)
             .map_err(Refused::into_unusable)?;
-        let engine = self.engine.start(&module)?;
+        let engine = Engine::start(self.engine, &module)?;
         let log = self.logging.open(self.trusting.now())?;
         let versions = self.trusting.versions();
         let lowest = versions.as_ref().map(|versions| versions.min_versions());

@@ -6,6 +6,7 @@ mod token;
 use std::path::PathBuf;
 
 use ambit_core::limits::MODULE_BYTES;
+use ambit_policy::is_bundle;
 use clap::Args;
 
 use crate::bundle;
@@ -14,14 +15,14 @@ use crate::files::{self, Input};
 use crate::say::{self, Page};
 use crate::tokens;
 
-/// Show what a policy module or a token says
+/// Show what a policy module, its bundle or a token says
 ///
 /// A module: its identity, validity, keys, actions and manifests. A token: its claims and, in
 /// words, what it allows. Nothing is verified; `ambit verify` checks a module.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Inspect {
-    /// A policy module or a token; `-` is standard input
+    /// A policy module, its bundle or a token; `-` is standard input
     #[arg(value_name = "FILE", value_parser = Input::parse)]
     file: Input,
     /// Tell a token in the words of this policy module
@@ -35,6 +36,7 @@ pub(crate) struct Inspect {
 const EXAMPLES: &str = "\
 Examples:
   ambit inspect policy.wasm
+  ambit inspect policy.bundle
   ambit inspect token.jwt --module policy.wasm
   ambit mint … | ambit inspect -";
 
@@ -47,7 +49,7 @@ enum View {
 impl Inspect {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let bytes = self.file.read(MODULE_BYTES)?;
-        let view = if bytes.starts_with(b"\0asm") {
+        let view = if bytes.starts_with(b"\0asm") || is_bundle(&bytes) {
             let beside = match &self.file {
                 Input::File(path) => ambit_host::detached_path(path).exists(),
                 Input::Stdin => false,
@@ -69,7 +71,7 @@ impl Inspect {
             Some(path) => Some(files::read(path, MODULE_BYTES)?),
             None => None,
         };
-        let bundle = module.as_deref().map(bundle::of_module).transpose()?;
+        let bundle = module.as_deref().map(bundle::in_file).transpose()?;
         token::show(&chain, bundle.as_ref(), self.json)
     }
 }

@@ -9,19 +9,21 @@ use serde_json::json;
 
 use crate::advice;
 use crate::failure::{Exit, Failure};
-use crate::module::{Refused, Trusting};
+use crate::module::{Refused, Signed, Trusting};
 use crate::say::{self, GOOD, Page, foreign};
 use crate::time;
 use crate::words::hex;
 
-/// Check who signed a policy module
+/// Check who signed a policy module, or its bundle
 ///
 /// Checks the signature, what it says, and the policy inside, as every host does before it loads a
-/// module, and that the module's own code holds the policy that its bundle section shows. With --seen, the version is remembered as a host would.
+/// module, and that the module's own code holds the policy that its bundle section shows. A bundle alone is
+/// checked in the same way by the signature of its module. With --seen, the version is remembered as a host
+/// would.
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
 pub(crate) struct Verify {
-    /// The policy module
+    /// The policy module, or its bundle
     #[arg(value_name = "MODULE")]
     module: PathBuf,
     #[command(flatten)]
@@ -37,6 +39,7 @@ Exit codes: 0 verified, 2 refused (unsigned, altered, expired, another policy, a
 
 Examples:
   ambit verify policy.wasm --trust keys.json
+  ambit verify policy.bundle --trust keys.json
   ambit verify policy.wasm --trust keys.json --uid acme/agents --seen seen.json";
 
 impl Verify {
@@ -45,17 +48,26 @@ impl Verify {
             .trusting
             .load(&self.module)
             .map_err(Refused::into_denied)?;
-        check_code(&module, &self.module)?;
-        let seen = module.seen();
+        let kind = match &module {
+            Signed::Module(module) => {
+                check_code(module, &self.module)?;
+                "module"
+            }
+            Signed::Bundle(_) => "bundle",
+        };
+        let file = hex(module.file_digest());
+        let guest = base64url::encode(module.guest_digest());
         if self.json {
             let facts = json!({
                 "verified": true,
+                "kind": kind,
                 "uid": module.uid(),
                 "version": module.version(),
                 "issued": module.issued(),
                 "expires": module.expires(),
                 "signers": module.signers(),
-                "signed_sha256": hex(&seen.digest),
+                "signed_sha256": file,
+                "guest_s256": guest,
                 "bundle_s256": base64url::encode(module.bundle_digest()),
             });
             say::data(format!("{facts}\n"))?;
@@ -82,8 +94,12 @@ impl Verify {
         );
         page.field("issued", time::show(module.issued()));
         page.field("expires", time::show(module.expires()));
-        page.field("signed bytes", format!("sha256:{}", hex(&seen.digest)));
+        page.field("module", format!("sha256:{file}"));
+        page.field("guest s256", guest);
         page.field("bundle s256", base64url::encode(module.bundle_digest()));
+        if kind == "bundle" {
+            page.field("code", "none here: the bundle alone was checked");
+        }
         page.show()?;
         Ok(Exit::Done)
     }

@@ -25,6 +25,8 @@ pub enum ModuleErrorCode {
     SameVersion,
     /// A module of another policy.
     Uid,
+    /// Built with a guest that is not among those demanded.
+    Guest,
     /// Statement and bundle do not agree.
     Mismatch,
     /// Larger than a module may be.
@@ -55,6 +57,7 @@ impl ModuleErrorCode {
             Self::Rollback => "module.rollback",
             Self::SameVersion => "module.same_version",
             Self::Uid => "module.uid",
+            Self::Guest => "module.guest",
             Self::Mismatch => "module.mismatch",
             Self::Size => "module.size",
             Self::Abi => "module.abi",

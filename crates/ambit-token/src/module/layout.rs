@@ -4,15 +4,15 @@ use alloc::vec::Vec;
 
 use super::error::{ModuleError, ModuleErrorCode};
 use super::{BUNDLE_SECTION, SIGNATURE_SECTION, fail};
+use ambit_core::limits::BUNDLE_BYTES;
 
 /// `\0asm`, version 1: a core module, not a component.
-const PREAMBLE: [u8; 8] = *b"\0asm\x01\0\0\0";
+pub(super) const PREAMBLE: [u8; 8] = *b"\0asm\x01\0\0\0";
 /// The largest section id of WebAssembly 3.0 (13: tags).
 const LAST_SECTION: u8 = 13;
-const CUSTOM: u8 = 0;
+pub(super) const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 2;
 const START: u8 = 8;
-const DATA: u8 = 11;
 
 /// Where the parts of a module stand that a signature is about.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +26,6 @@ pub struct Layout<'a> {
     pub signature: Option<&'a [u8]>,
     /// The bytes that a signature covers: those before the signature section, else all.
     pub signed: &'a [u8],
-    /// The content of the data section.
-    data: Option<&'a [u8]>,
 }
 
 /// Reads the sections of a module.
@@ -46,7 +44,6 @@ pub fn layout(file: &[u8]) -> Result<Layout<'_>, ModuleError> {
         bundles: 0,
         signature: None,
         signed: file,
-        data: None,
     };
     while !reader.left.is_empty() {
         if layout.signature.is_some() {
@@ -59,7 +56,6 @@ pub fn layout(file: &[u8]) -> Result<Layout<'_>, ModuleError> {
             CUSTOM => layout.note_custom(section, file.get(..before).unwrap_or_default())?,
             IMPORTS if section.content != [0] => return Err(format("the module has imports")),
             START => return Err(format("the module has a start function")),
-            DATA => layout.data = Some(section.content),
             id if id > LAST_SECTION => return Err(format("a section is not known")),
             _ => {}
         }
@@ -78,7 +74,7 @@ pub fn append_section(module: &mut Vec<u8>, name: &str, content: &[u8]) {
     module.append(&mut body);
 }
 
-fn push_leb(out: &mut Vec<u8>, mut value: usize) {
+pub(super) fn push_leb(out: &mut Vec<u8>, mut value: usize) {
     loop {
         let low = u8::try_from(value & 0x7f).unwrap_or_default();
         value >>= 7;
@@ -91,26 +87,25 @@ fn push_leb(out: &mut Vec<u8>, mut value: usize) {
 }
 
 impl<'a> Layout<'a> {
-    /// Whether the code's memory holds no other bundle than this one: every data segment that
-    /// begins like it is it. Hosts that run the code and hosts that read the section then decide
-    /// by the same policy.
+    /// The content of the one bundle section.
     ///
     /// # Errors
     ///
-    /// [`ModuleErrorCode::Format`] when the data section cannot be read.
-    pub(super) fn holds_no_other(&self, bundle: &[u8]) -> Result<bool, ModuleError> {
-        const MARK: usize = 8;
-        let mark = bundle.get(..MARK).unwrap_or(bundle);
-        let mut reader = Reader {
-            left: self.data.unwrap_or(&[0]),
-        };
-        for _ in 0..reader.leb()?.value {
-            let segment = reader.segment()?;
-            if segment.starts_with(mark) && segment != bundle {
-                return Ok(false);
+    /// [`ModuleErrorCode::Bundle`] when there is none or more than one, [`ModuleErrorCode::Size`] when
+    /// it is too large.
+    pub fn sole_bundle(&self) -> Result<&'a [u8], ModuleError> {
+        let bundle = match (self.bundle, self.bundles) {
+            (Some(bundle), 1) => bundle,
+            (_, 0) => return Err(fail(ModuleErrorCode::Bundle, "there is no bundle section")),
+            _ => {
+                let detail = "there are two bundle sections";
+                return Err(fail(ModuleErrorCode::Bundle, detail));
             }
+        };
+        if bundle.len() > BUNDLE_BYTES {
+            return Err(fail(ModuleErrorCode::Size, "the bundle is too large"));
         }
-        Ok(true)
+        Ok(bundle)
     }
 
     fn note_custom(&mut self, section: Section<'a>, before: &'a [u8]) -> Result<(), ModuleError> {
@@ -139,24 +134,24 @@ impl<'a> Layout<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Section<'a> {
-    id: u8,
-    content: &'a [u8],
+pub(super) struct Section<'a> {
+    pub(super) id: u8,
+    pub(super) content: &'a [u8],
     /// Whether its length is written in the shortest form.
     shortest: bool,
 }
 
-struct Leb {
-    value: usize,
+pub(super) struct Leb {
+    pub(super) value: usize,
     shortest: bool,
 }
 
-struct Reader<'a> {
-    left: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) left: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn section(&mut self) -> Result<Section<'a>, ModuleError> {
+    pub(super) fn section(&mut self) -> Result<Section<'a>, ModuleError> {
         let id = self.byte()?;
         let length = self.leb()?;
         Ok(Section {
@@ -166,48 +161,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The bytes of a data segment: active (0, or 2 with a memory's index) or passive (1).
-    fn segment(&mut self) -> Result<&'a [u8], ModuleError> {
-        let kind = self.leb()?.value;
-        if kind > 2 {
-            return Err(format("a data segment is of no known kind"));
-        }
-        if kind == 2 {
-            self.leb()?;
-        }
-        if kind != 1 {
-            self.constant()?;
-        }
-        let length = self.leb()?.value;
-        self.take(length)
-    }
-
-    /// Passes over `i32.const N end` or `i64.const N end`.
-    fn constant(&mut self) -> Result<(), ModuleError> {
-        if !matches!(self.byte()?, 0x41 | 0x42) {
-            return Err(format("a data segment's place is no constant"));
-        }
-        while self.byte()? & 0x80 != 0 {}
-        match self.byte()? {
-            0x0b => Ok(()),
-            _ => Err(format("a data segment's place is no constant")),
-        }
-    }
-
-    fn byte(&mut self) -> Result<u8, ModuleError> {
+    pub(super) fn byte(&mut self) -> Result<u8, ModuleError> {
         let (first, rest) = self.left.split_first().ok_or_else(truncated)?;
         self.left = rest;
         Ok(*first)
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], ModuleError> {
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], ModuleError> {
         let (taken, rest) = self.left.split_at_checked(count).ok_or_else(truncated)?;
         self.left = rest;
         Ok(taken)
     }
 
     /// An unsigned LEB128 of 32 bits: at most five bytes, the fifth with four bits.
-    fn leb(&mut self) -> Result<Leb, ModuleError> {
+    pub(super) fn leb(&mut self) -> Result<Leb, ModuleError> {
         let mut value = 0_u32;
         for shift in [0_u32, 7, 14, 21, 28] {
             let byte = self.byte()?;

@@ -2,10 +2,14 @@
 //!
 //! [`verify`] answers whether a file may run here. It reads the sections of the file, the DSSE
 //! envelope (carried as the last section, or detached), counts the trusted keys that signed it,
-//! and compares the statement with the file and the bundle. Nothing of a file is used before the
-//! signature over it holds, except where its sections begin and end.
+//! and compares the statement with the file, the guest and the bundle. Nothing of a file is used
+//! before the signature over it holds, except where its sections begin and end.
+//!
+//! A host that brings an evaluator of its own needs no code: [`verify_bundle`] checks a bundle alone
+//! against the same statement, by the same rules.
 
 mod error;
+mod guest;
 mod layout;
 mod statement;
 mod trust;
@@ -16,6 +20,7 @@ use alloc::vec::Vec;
 use ambit_core::limits::{BUNDLE_BYTES, MODULE_BYTES};
 
 pub use error::{ModuleError, ModuleErrorCode};
+pub use guest::{SLOT_BYTES, SLOT_MAGIC};
 pub use layout::{Layout, append_section, layout};
 pub use statement::Statement;
 pub use trust::TrustedKeys;
@@ -32,7 +37,9 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// The `_type` of the statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The `predicateType` of the statement.
-pub const PREDICATE_TYPE: &str = "https://ambit.dev/policy-module/v1";
+pub const PREDICATE_TYPE: &str = "https://ambit.dev/policy-module/v2";
+/// The one before, which did not name the guest: of versions that are unsafe.
+const OUTDATED_PREDICATE_TYPE: &str = "https://ambit.dev/policy-module/v1";
 /// The name of the statement's one subject.
 pub const SUBJECT_NAME: &str = "policy.wasm";
 /// Bytes of an envelope: 64 signatures of 200 bytes and a statement of a few hundred, four times.
@@ -62,11 +69,11 @@ pub struct BundleClaims {
     pub expires: i64,
 }
 
-/// A module that may run. Made only by [`verify`].
+/// A module that may run, or the bundle of one. Made only by [`verify`] and [`verify_bundle`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifiedModule<'a> {
-    /// The bytes of the bundle section.
+    /// The bytes of the bundle.
     pub bundle: &'a [u8],
     /// SHA-256 of the bundle.
     pub bundle_digest: [u8; 32],
@@ -83,8 +90,8 @@ pub struct VerifiedModule<'a> {
 ///
 /// # Errors
 ///
-/// [`ModuleError`]. The order: size, sections, signature, statement, file digest, ABI, uid, bundle,
-/// agreement of statement and bundle, expiry.
+/// [`ModuleError`]. The order: size, sections, signature, statement, file digest, ABI, uid, guest
+/// demanded, bundle, the guest around it, agreement of statement and bundle, expiry.
 pub fn verify<'a>(
     file: &'a [u8],
     detached: Option<&[u8]>,
@@ -96,29 +103,49 @@ pub fn verify<'a>(
         return Err(fail(ModuleErrorCode::Size, "the file is too large"));
     }
     let layout = layout(file)?;
-    let envelope = envelope(&layout, detached)?;
-    let signers = trust.signers(&envelope)?;
-    let statement = Statement::parse(&envelope.payload).ok_or_else(|| {
-        fail(
-            ModuleErrorCode::Format,
-            "the signed statement is not of the form",
-        )
-    })?;
+    let (statement, signers) = stated(layout.signature, detached, trust)?;
     if statement.file_s256 != sha256(layout.signed) {
         let detail = "the file is not the one that was signed";
         return Err(fail(ModuleErrorCode::Altered, detail));
     }
-    check_expected(&statement, expect)?;
-    let (bundle, bundle_digest) = sole_bundle(&layout, &statement)?;
-    let claims = bundle_claims(bundle)?;
-    check_agreement(&statement, &claims)?;
-    check_end(&statement, expect.now)?;
-    Ok(VerifiedModule {
-        bundle,
-        bundle_digest,
-        statement,
-        signers,
-    })
+    check_expected(&statement, trust, expect)?;
+    let bundle = layout.sole_bundle()?;
+    if sha256(bundle) != statement.bundle_s256 {
+        let detail = "the bundle is not the one that the statement names";
+        return Err(fail(ModuleErrorCode::Mismatch, detail));
+    }
+    if layout.guest_s256()? != statement.guest_s256 {
+        let detail = "the code is not of the guest that the statement names";
+        return Err(fail(ModuleErrorCode::Mismatch, detail));
+    }
+    agreed(bundle, statement, signers, expect, bundle_claims)
+}
+
+/// Verifies the bundle of a module without the code around it, by the module's detached signature.
+///
+/// For hosts that run bundles in an evaluator of their own. What the statement says of the file and
+/// of its guest cannot be compared with anything here.
+///
+/// # Errors
+///
+/// As [`verify`], without what is about sections.
+pub fn verify_bundle<'a>(
+    bundle: &'a [u8],
+    detached: Option<&[u8]>,
+    trust: &TrustedKeys,
+    expect: &Expect<'_>,
+    bundle_claims: impl FnOnce(&'a [u8]) -> Result<BundleClaims, ModuleError>,
+) -> Result<VerifiedModule<'a>, ModuleError> {
+    if bundle.len() > BUNDLE_BYTES {
+        return Err(fail(ModuleErrorCode::Size, "the bundle is too large"));
+    }
+    let (statement, signers) = stated(None, detached, trust)?;
+    if statement.bundle_s256 != sha256(bundle) {
+        let detail = "the bundle is not the one that was signed";
+        return Err(fail(ModuleErrorCode::Altered, detail));
+    }
+    check_expected(&statement, trust, expect)?;
+    agreed(bundle, statement, signers, expect, bundle_claims)
 }
 
 /// Refuses a module whose time has ended.
@@ -158,10 +185,21 @@ pub fn check_seen(
     Ok(())
 }
 
+/// What enough trusted keys state, and which of them.
+fn stated(
+    carried: Option<&[u8]>,
+    detached: Option<&[u8]>,
+    trust: &TrustedKeys,
+) -> Result<(Statement, Vec<String>), ModuleError> {
+    let envelope = envelope(carried, detached)?;
+    let signers = trust.signers(&envelope)?;
+    Ok((Statement::read(&envelope.payload)?, signers))
+}
+
 /// The one envelope, carried or detached, never both.
-fn envelope(layout: &Layout<'_>, detached: Option<&[u8]>) -> Result<Envelope, ModuleError> {
+fn envelope(carried: Option<&[u8]>, detached: Option<&[u8]>) -> Result<Envelope, ModuleError> {
     let signature = |detail| fail(ModuleErrorCode::Signature, detail);
-    let text = match (layout.signature, detached) {
+    let text = match (carried, detached) {
         (None, None) => return Err(fail(ModuleErrorCode::Unsigned, "the module is not signed")),
         (Some(_), Some(_)) => {
             return Err(signature(
@@ -185,7 +223,11 @@ fn envelope(layout: &Layout<'_>, detached: Option<&[u8]>) -> Result<Envelope, Mo
     Ok(envelope)
 }
 
-fn check_expected(statement: &Statement, expect: &Expect<'_>) -> Result<(), ModuleError> {
+fn check_expected(
+    statement: &Statement,
+    trust: &TrustedKeys,
+    expect: &Expect<'_>,
+) -> Result<(), ModuleError> {
     if statement.abi < expect.abi {
         let detail = alloc::format!(
             "the module was built by a version before ABI {}, which is unsafe; build and sign it again",
@@ -201,37 +243,30 @@ fn check_expected(statement: &Statement, expect: &Expect<'_>) -> Result<(), Modu
         let detail = alloc::format!("the module is of policy `{}`", statement.uid);
         return Err(ModuleError::new(ModuleErrorCode::Uid, detail));
     }
+    if !trust.accepts_guest(&statement.guest_s256) {
+        let detail = "the module was built with a guest that the trust file does not name";
+        return Err(fail(ModuleErrorCode::Guest, detail));
+    }
     Ok(())
 }
 
-/// The content of the one bundle section, which is the one that the statement names.
-fn sole_bundle<'a>(
-    layout: &Layout<'a>,
-    statement: &Statement,
-) -> Result<(&'a [u8], [u8; 32]), ModuleError> {
-    let bundle = match (layout.bundle, layout.bundles) {
-        (Some(bundle), 1) => bundle,
-        (_, 0) => return Err(fail(ModuleErrorCode::Bundle, "there is no bundle section")),
-        _ => {
-            return Err(fail(
-                ModuleErrorCode::Bundle,
-                "there are two bundle sections",
-            ));
-        }
-    };
-    if bundle.len() > BUNDLE_BYTES {
-        return Err(fail(ModuleErrorCode::Size, "the bundle is too large"));
-    }
-    let digest = sha256(bundle);
-    if digest != statement.bundle_s256 {
-        let detail = "the bundle is not the one that the statement names";
-        return Err(fail(ModuleErrorCode::Mismatch, detail));
-    }
-    if !layout.holds_no_other(bundle)? {
-        let detail = "the code holds another bundle than the bundle section";
-        return Err(fail(ModuleErrorCode::Mismatch, detail));
-    }
-    Ok((bundle, digest))
+/// The end of every check: what the bundle says of itself is what is stated, and holds.
+fn agreed<'a>(
+    bundle: &'a [u8],
+    statement: Statement,
+    signers: Vec<String>,
+    expect: &Expect<'_>,
+    bundle_claims: impl FnOnce(&'a [u8]) -> Result<BundleClaims, ModuleError>,
+) -> Result<VerifiedModule<'a>, ModuleError> {
+    let claims = bundle_claims(bundle)?;
+    check_agreement(&statement, &claims)?;
+    check_end(&statement, expect.now)?;
+    Ok(VerifiedModule {
+        bundle,
+        bundle_digest: statement.bundle_s256,
+        statement,
+        signers,
+    })
 }
 
 fn check_agreement(statement: &Statement, claims: &BundleClaims) -> Result<(), ModuleError> {

@@ -3,8 +3,10 @@
 use alloc::string::String;
 
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
+use sha2::{Digest as _, Sha256};
 
-use super::{PREDICATE_TYPE, STATEMENT_TYPE, SUBJECT_NAME};
+use super::error::{ModuleError, ModuleErrorCode};
+use super::{OUTDATED_PREDICATE_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, SUBJECT_NAME, fail};
 use crate::base64url;
 
 /// The signed statement about a module.
@@ -22,6 +24,8 @@ pub struct Statement {
     pub abi: u32,
     /// SHA-256 of the file: of the bytes before the signature section where there is one.
     pub file_s256: [u8; 32],
+    /// SHA-256 of the guest: of the file before the bundle was put into it.
+    pub guest_s256: [u8; 32],
     /// SHA-256 of the bundle.
     pub bundle_s256: [u8; 32],
     /// SHA-256 of the results of the policy's tests, if they were run.
@@ -29,29 +33,46 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Reads a statement. `None` when a member is missing, malformed or not known: a verifier that
-    /// does not understand all of a statement must not act on a part of it.
-    #[must_use]
-    pub fn parse(payload: &[u8]) -> Option<Self> {
-        let document = Document::parse(payload, Profile::Signed).ok()?;
-        let [kind, subject, predicate_type, predicate] = exactly(
-            document.root(),
-            ["_type", "subject", "predicateType", "predicate"],
-        )?;
-        if kind.as_str() != Some(STATEMENT_TYPE) || predicate_type.as_str() != Some(PREDICATE_TYPE)
-        {
-            return None;
+    /// Reads a statement whole: a verifier that does not understand all of it must not act on a part.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleErrorCode::Outdated`] for the form before, [`ModuleErrorCode::Format`] when a member is
+    /// missing, malformed or not known.
+    pub fn read(payload: &[u8]) -> Result<Self, ModuleError> {
+        let malformed = || {
+            let detail = "the signed statement is not of the form";
+            fail(ModuleErrorCode::Format, detail)
+        };
+        let document = Document::parse(payload, Profile::Signed).map_err(|_| malformed())?;
+        let members = ["_type", "subject", "predicateType", "predicate"];
+        let [kind, subject, predicate_type, predicate] =
+            exactly(document.root(), members).ok_or_else(malformed)?;
+        match (kind.as_str(), predicate_type.as_str()) {
+            (Some(STATEMENT_TYPE), Some(PREDICATE_TYPE)) => {}
+            (Some(STATEMENT_TYPE), Some(OUTDATED_PREDICATE_TYPE)) => {
+                let detail =
+                    "the module was signed by a version that is unsafe; build and sign it again";
+                return Err(fail(ModuleErrorCode::Outdated, detail));
+            }
+            _ => return Err(malformed()),
         }
+        Self::from_parts(subject, predicate).ok_or_else(malformed)
+    }
+
+    fn from_parts(subject: Json<'_>, predicate: Json<'_>) -> Option<Self> {
         let members = [
             "uid",
             "version",
             "issued",
             "expires",
             "abi",
+            "guest_s256",
             "bundle_s256",
             "tests_s256",
         ];
-        let [uid, version, issued, expires, abi, bundle, tests] = exactly(predicate, members)?;
+        let [uid, version, issued, expires, abi, guest, bundle, tests] =
+            exactly(predicate, members)?;
         let statement = Self {
             uid: uid.as_str()?.into(),
             version: u64::try_from(version.as_int()?).ok()?,
@@ -59,6 +80,7 @@ impl Statement {
             expires: expires.as_int()?,
             abi: u32::try_from(abi.as_int()?).ok()?,
             file_s256: subject_digest(subject)?,
+            guest_s256: digest(guest)?,
             bundle_s256: digest(bundle)?,
             tests_s256: match tests.kind() {
                 Kind::Null => None,
@@ -69,6 +91,17 @@ impl Statement {
             && statement.version >= 1
             && statement.issued < statement.expires;
         sound.then_some(statement)
+    }
+
+    /// What a host remembers of this version: the SHA-256 of the digests of file, guest and bundle.
+    /// All three, because whoever has only the bundle cannot see that they belong together.
+    #[must_use]
+    pub fn content_s256(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for digest in [&self.file_s256, &self.guest_s256, &self.bundle_s256] {
+            hash.update(digest);
+        }
+        hash.finalize().into()
     }
 
     /// The statement as JSON: what an envelope holds as its payload.
@@ -101,6 +134,8 @@ impl Statement {
             out.name("issued").integer(self.issued);
             out.name("expires").integer(self.expires);
             out.name("abi").integer(i64::from(self.abi));
+            let guest = base64url::encode(&self.guest_s256);
+            out.name("guest_s256").string(&guest);
             let bundle = base64url::encode(&self.bundle_s256);
             out.name("bundle_s256").string(&bundle);
             out.name("tests_s256");

@@ -16,11 +16,14 @@ const MANY: usize = 32;
 /// Bytes of a trust file: 32 keys of 250 bytes, four times.
 const TRUST_BYTES: usize = 32 * 1024;
 
-/// The keys that may sign modules (`keys.json`): any `threshold` of them must.
+/// The keys that may sign modules (`keys.json`): any `threshold` of them must. It may also name the
+/// guests that modules may be built with.
 #[derive(Clone, Debug)]
 pub struct TrustedKeys {
     threshold: usize,
     keys: Vec<TrustedKey>,
+    /// Empty: any guest.
+    guests: Vec<[u8; 32]>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,7 +33,8 @@ struct TrustedKey {
 }
 
 impl TrustedKeys {
-    /// Reads `{"threshold": 1, "keys": [{"kid": "…", "jwk": {…}}]}`.
+    /// Reads `{"threshold": 1, "keys": [{"kid": "…", "jwk": {…}}]}`, which may have `guests`, a list of
+    /// digests (SHA-256, base64url).
     ///
     /// # Errors
     ///
@@ -46,10 +50,15 @@ impl TrustedKeys {
             )
         })?;
         let root = document.root();
-        let (Some(threshold), Some(keys), 2) =
-            (root.get("threshold"), root.get("keys"), root.len())
-        else {
-            return Err(unusable("trusted keys have exactly `threshold` and `keys`"));
+        let guests = root.get("guests");
+        let more = usize::from(guests.is_some());
+        let (Some(threshold), Some(keys), Some(2)) = (
+            root.get("threshold"),
+            root.get("keys"),
+            root.len().checked_sub(more),
+        ) else {
+            let detail = "trusted keys have `threshold`, `keys`, and at most `guests`";
+            return Err(unusable(detail));
         };
         let threshold = threshold
             .as_int()
@@ -59,7 +68,11 @@ impl TrustedKeys {
             return Err(unusable("`keys` is not an array"));
         }
         let keys = keys.elements().map(read_key).collect::<Result<_, _>>()?;
-        Self::new(threshold, keys)
+        let trusted = Self::new(threshold, keys)?;
+        match guests {
+            None => Ok(trusted),
+            Some(guests) => trusted.demanding(read_guests(guests)?),
+        }
     }
 
     /// Keys by `kid`, and how many of them must sign.
@@ -97,7 +110,20 @@ impl TrustedKeys {
         Ok(Self {
             threshold,
             keys: trusted,
+            guests: Vec::new(),
         })
+    }
+
+    /// The same, for modules that were built with one of these guests only (their SHA-256).
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleErrorCode::Trust`] when there are none, or more than 32.
+    pub fn demanding(self, guests: Vec<[u8; 32]>) -> Result<Self, ModuleError> {
+        if guests.is_empty() || guests.len() > MANY {
+            return Err(unusable("`guests` names none, or more than 32"));
+        }
+        Ok(Self { guests, ..self })
     }
 
     /// How many distinct keys must sign.
@@ -109,6 +135,10 @@ impl TrustedKeys {
     /// The keys, by `kid`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8; 32])> {
         self.keys.iter().map(|key| (key.kid.as_str(), &key.public))
+    }
+
+    pub(super) fn accepts_guest(&self, digest: &[u8; 32]) -> bool {
+        self.guests.is_empty() || self.guests.contains(digest)
     }
 
     /// The `kid`s of the keys that signed, each key once. Signatures of keys that are not known
@@ -196,6 +226,15 @@ fn read_key(value: Json<'_>) -> Result<(String, [u8; 32]), ModuleError> {
         .and_then(Json::as_str)
         .and_then(|x| base64url::decode_array(x.as_bytes()));
     Ok((kid.into(), public.ok_or_else(malformed)?))
+}
+
+fn read_guests(guests: Json<'_>) -> Result<Vec<[u8; 32]>, ModuleError> {
+    let digest = |guest: Json<'_>| base64url::decode_array(guest.as_str()?.as_bytes());
+    let digests = match guests.kind() {
+        Kind::Array => guests.elements().map(digest).collect(),
+        _ => None,
+    };
+    digests.ok_or_else(|| unusable("`guests` is not a list of digests (SHA-256, base64url)"))
 }
 
 fn unusable(detail: &str) -> ModuleError {

@@ -58,13 +58,201 @@ fn carried_and_detached_signatures_verify() {
 #[test]
 fn code_that_holds_another_bundle_is_refused() {
     let other = b"AMBITBDL acme/agents 43";
-    let file = unsigned_with_code_holding(other);
-    refused(&carrying(&file, &envelope(&file, &[7])), Mismatch);
     let longer = [BUNDLE, b"!"].concat();
-    let file = unsigned_with_code_holding(&longer);
-    refused(&carrying(&file, &envelope(&file, &[7])), Mismatch);
-    let file = unsigned_with_code_holding(b"data of the evaluator");
-    assert!(verify(&carrying(&file, &envelope(&file, &[7])), None).is_ok());
+    let parts = [
+        Parts {
+            embedded: other,
+            ..Parts::default()
+        },
+        Parts {
+            embedded: other,
+            slot: slot(65_536, other),
+            ..Parts::default()
+        },
+        Parts {
+            embedded: &longer,
+            ..Parts::default()
+        },
+        Parts {
+            slot: slot(65_536, other),
+            ..Parts::default()
+        },
+        Parts {
+            slot: slot(65_537, BUNDLE),
+            ..Parts::default()
+        },
+        Parts {
+            at: 65_537,
+            slot: slot(65_537, BUNDLE),
+            ..Parts::default()
+        },
+        Parts {
+            slot: slot(65_536, BUNDLE)[..39].to_vec(),
+            ..Parts::default()
+        },
+    ];
+    for (at, parts) in parts.iter().enumerate() {
+        let file = assembled(parts);
+        let error = verify(&carrying(&file, &envelope(&file, &[7])), None).unwrap_err();
+        assert_eq!(error.code, Mismatch, "case {at}");
+    }
+}
+
+/// The statement names a guest; the code is of another, or the bundle was put into it otherwise than
+/// the compiler does, over something that the guest relies on.
+#[test]
+fn code_of_another_guest_than_stated_is_refused() {
+    let zeroes = ambit_token::base64url::encode(&[0; 32]);
+    let stated = resigned(|s| s["predicate"]["guest_s256"] = json!(zeroes));
+    refused(&stated, Mismatch);
+    let slot_elsewhere = Parts {
+        slot_at: 100,
+        ..Parts::default()
+    };
+    let more_memory = Parts {
+        pages: 3,
+        at: 131_072,
+        slot: slot(131_072, BUNDLE),
+        ..Parts::default()
+    };
+    for parts in [
+        slot_elsewhere,
+        more_memory,
+        Parts {
+            pages: 0,
+            ..Parts::default()
+        },
+    ] {
+        let file = assembled(&parts);
+        refused(&carrying(&file, &envelope(&file, &[7])), Mismatch);
+    }
+    let mut other = unsigned();
+    let ours = other.windows(4).position(|bytes| bytes == b"ours").unwrap();
+    other[ours..ours + 4].copy_from_slice(b"mine");
+    refused(&carrying(&other, &envelope(&other, &[7])), Mismatch);
+    // A section that the guest does not have, and a second mark.
+    for more in [&b"\x06\x01\0"[..], b"\x01\x01\0"] {
+        let file = [&unsigned()[..8], more, &unsigned()[8..]].concat();
+        refused(&carrying(&file, &envelope(&file, &[7])), Mismatch);
+    }
+}
+
+#[test]
+fn every_byte_of_the_code_belongs_to_the_guest_or_to_the_bundle() {
+    let file = unsigned();
+    for at in 8..file.len() {
+        let mut other = file.clone();
+        other[at] ^= 1;
+        if let Ok(layout) = module::layout(&other) {
+            let found = layout.guest_s256();
+            assert_ne!(found.ok(), Some(sha256(&guest())), "byte {at}");
+        }
+    }
+    let found = module::layout(&file).unwrap().guest_s256();
+    assert_eq!(found.unwrap(), sha256(&guest()));
+}
+
+#[test]
+fn a_guest_can_be_demanded() {
+    let (file, guest) = (signed(), sha256(&guest()));
+    let detached = envelope(&unsigned(), &[7]).write();
+    let codes = |guests: &[[u8; 32]]| {
+        let trust = trusting(1, &[7]).demanding(guests.to_vec()).unwrap();
+        let bundle =
+            module::verify_bundle(BUNDLE, Some(detached.as_bytes()), &trust, &EXPECT, claims);
+        let module = module::verify(&file, None, &trust, &EXPECT, claims);
+        [module, bundle].map(|result| result.err().map(|error| error.code))
+    };
+    assert_eq!(codes(&[guest]), [None, None]);
+    assert_eq!(codes(&[[0; 32], guest]), [None, None]);
+    assert_eq!(codes(&[[0; 32]]), [Some(Guest), Some(Guest)]);
+    for guests in [vec![], vec![guest; 33]] {
+        let error = trusting(1, &[7]).demanding(guests).unwrap_err();
+        assert_eq!(error.code, Trust);
+    }
+}
+
+/// The same statement, without the code.
+#[test]
+fn a_bundle_travels_alone() {
+    let detached = envelope(&unsigned(), &[7]);
+    let text = detached.write();
+    let verified = verify_bundle(BUNDLE, Some(text.as_bytes())).unwrap();
+    let file = unsigned();
+    let whole = verify(&file, Some(text.as_bytes())).unwrap();
+    assert_eq!(verified.bundle, whole.bundle);
+    assert_eq!(verified.bundle_digest, whole.bundle_digest);
+    assert_eq!(verified.statement, whole.statement);
+    assert_eq!(verified.signers, whole.signers);
+    let refused = |bundle: &[u8], detached: Option<&[u8]>, code| {
+        let error = verify_bundle(bundle, detached).unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+    };
+    refused(BUNDLE, None, Unsigned);
+    refused(BUNDLE, Some(b"{}"), Signature);
+    refused(
+        &vec![0; ambit_core::limits::BUNDLE_BYTES + 1],
+        Some(text.as_bytes()),
+        Size,
+    );
+    refused(&unsigned(), Some(text.as_bytes()), Altered);
+    for at in 0..BUNDLE.len() {
+        let mut other = BUNDLE.to_vec();
+        other[at] ^= 1;
+        refused(&other, Some(text.as_bytes()), Altered);
+        refused(&BUNDLE[..at], Some(text.as_bytes()), Altered);
+    }
+    let stated = |change: fn(&mut Value)| {
+        let mut value: Value = serde_json::from_str(&statement(&unsigned()).write()).unwrap();
+        change(&mut value);
+        envelope_of(value.to_string().as_bytes(), &[7]).write()
+    };
+    let changes: [(fn(&mut Value), ModuleErrorCode); 7] = [
+        (|s| s["predicate"]["uid"] = json!("acme/other"), Uid),
+        (|s| s["predicate"]["abi"] = json!(1), Outdated),
+        (|s| s["predicate"]["abi"] = json!(3), Abi),
+        (|s| s["predicate"]["version"] = json!(43), Mismatch),
+        (|s| s["predicate"]["expires"] = json!(NOW + 101), Mismatch),
+        (|s| s["predicate"]["issued"] = json!(NOW - 99), Mismatch),
+        (|s| s["predicate"]["guest_s256"] = json!(""), Format),
+    ];
+    for (change, code) in changes {
+        refused(BUNDLE, Some(stated(change).as_bytes()), code);
+    }
+    let others = envelope(&unsigned(), &[8]).write();
+    refused(BUNDLE, Some(others.as_bytes()), Threshold);
+    let expect = Expect {
+        now: NOW + 100,
+        ..EXPECT
+    };
+    let trust = trusting(1, &[7]);
+    let late = module::verify_bundle(BUNDLE, Some(text.as_bytes()), &trust, &expect, claims);
+    assert_eq!(late.unwrap_err().code, Expired);
+}
+
+/// Who sees only the bundle must notice that a statement of the same version names another file.
+#[test]
+fn what_is_remembered_covers_file_guest_and_bundle() {
+    let one = statement(&unsigned());
+    let mut digests = vec![one.content_s256()];
+    let changes: [fn(&mut module::Statement); 3] = [
+        |s| s.file_s256[0] ^= 1,
+        |s| s.guest_s256[0] ^= 1,
+        |s| s.bundle_s256[0] ^= 1,
+    ];
+    for change in changes {
+        let mut other = one.clone();
+        change(&mut other);
+        digests.push(other.content_s256());
+    }
+    let tested = module::Statement {
+        tests_s256: Some([1; 32]),
+        ..one.clone()
+    };
+    assert_eq!(tested.content_s256(), one.content_s256());
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), 4);
 }
 
 #[test]
@@ -97,8 +285,8 @@ fn every_truncation_is_refused() {
     for end in 0..file.len() {
         let error = verify(&file[..end], None).unwrap_err();
         // Behind the preamble, the memory, the data, `producers`, and the bundle.
-        let data = 13 + 8 + BUNDLE.len();
-        let whole_sections = [8, 13, data, bare - (2 + 13 + BUNDLE.len()), bare];
+        let producers = bare - (2 + 13 + BUNDLE.len());
+        let whole_sections = [8, 13, producers - (2 + 10 + 4), producers, bare];
         let code = if whole_sections.contains(&end) {
             Unsigned
         } else {
@@ -135,7 +323,7 @@ fn another_file_is_refused() {
     let file = unsigned();
     let envelope = envelope(&file, &[7]);
     let mut other = file.clone();
-    other[12] = 2;
+    other[12] = 3;
     refused(&carrying(&other, &envelope), Altered);
     refused_detached(&other, envelope.write().as_bytes(), Altered);
     let mut longer = file;
@@ -174,9 +362,9 @@ fn lengths_are_32_bit_leb128_inside_the_file() {
     for (bytes, code) in cases {
         refused(&with(bytes), code);
     }
-    // Longer than needed but within five bytes is WebAssembly, and signed like any other byte …
-    let mut long = with(&[5, 0x83, 0x80, 0x80, 0x80, 0, 1, 0, 1]);
-    module::append_section(&mut long, BUNDLE_SECTION, BUNDLE);
+    // Longer than needed but within five bytes is WebAssembly …
+    let long = with(&[5, 0x83, 0x80, 0x80, 0x80, 0, 1, 0, 2]);
+    let long = [&long, &unsigned()[13..]].concat();
     verify(&carrying(&long, &envelope(&long, &[7])), None).unwrap();
     // … but the signature's own section is not covered, so it has one spelling.
     let file = signed();
@@ -196,11 +384,7 @@ fn other_files_are_not_modules() {
     refused(b"#!/bin/sh", Format);
     refused(b"\0asm\x0d\0\x01\0", Format);
     let imports_nothing = [&b"\0asm\x01\0\0\0\x02\x01\0"[..], &unsigned()[8..]].concat();
-    verify(
-        &carrying(&imports_nothing, &envelope(&imports_nothing, &[7])),
-        None,
-    )
-    .unwrap();
+    module::layout(&imports_nothing).unwrap();
 }
 
 #[test]
@@ -281,7 +465,7 @@ fn a_threshold_counts_distinct_keys() {
 
 #[test]
 fn statements_have_one_form() {
-    let changes: [fn(&mut Value); 24] = [
+    let changes: [fn(&mut Value); 26] = [
         |s| s["_type"] = json!("https://in-toto.io/Statement/v0.1"),
         |s| s["predicateType"] = json!("https://slsa.dev/provenance/v1"),
         |s| s["extra"] = json!(1),
@@ -301,6 +485,8 @@ fn statements_have_one_form() {
         |s| s["predicate"]["issued"] = s["predicate"]["expires"].clone(),
         |s| s["predicate"]["abi"] = json!(-1),
         |s| s["predicate"]["bundle_s256"] = json!("AA"),
+        |s| s["predicate"]["guest_s256"] = json!(null),
+        |s| drop(s["predicate"].as_object_mut().unwrap().remove("guest_s256")),
         |s| s["predicate"]["tests_s256"] = json!(""),
         |s| s["predicate"]["expires"] = json!(null),
         |s| drop(s["predicate"].as_object_mut().unwrap().remove("tests_s256")),
@@ -325,6 +511,12 @@ fn statement_bundle_and_expectation_agree() {
     refused(&resigned(|s| s["predicate"]["abi"] = json!(3)), Abi);
     refused(&resigned(|s| s["predicate"]["abi"] = json!(1)), Outdated);
     refused(&resigned(|s| s["predicate"]["abi"] = json!(0)), Outdated);
+    // The statement before this one did not name the guest.
+    let first = resigned(|s| {
+        s["predicateType"] = json!("https://ambit.dev/policy-module/v1");
+        drop(s["predicate"].as_object_mut().unwrap().remove("guest_s256"));
+    });
+    refused(&first, Outdated);
     refused(
         &resigned(|s| s["predicate"]["version"] = json!(43)),
         Mismatch,
@@ -445,6 +637,23 @@ fn trust_files_have_one_form() {
     ];
     for value in bad {
         assert_eq!(parse(&value).unwrap_err().code, Trust, "{value}");
+    }
+    let digest = ambit_token::base64url::encode(&[1; 32]);
+    let guests = |guests: Value| json!({"threshold": 1, "keys": keys(&[7]), "guests": guests});
+    parse(&guests(json!([digest]))).unwrap();
+    let mut extra = guests(json!([digest]));
+    extra["extra"] = json!(1);
+    assert_eq!(parse(&extra).unwrap_err().code, Trust);
+    for bad in [
+        json!([]),
+        json!(digest),
+        json!(null),
+        json!({"a": digest}),
+        json!(["AA"]),
+        json!([digest, 1]),
+        json!(vec![digest; 33]),
+    ] {
+        assert_eq!(parse(&guests(bad)).unwrap_err().code, Trust);
     }
 }
 

@@ -21,23 +21,101 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// A module with a memory, a data segment and the bundle, unsigned.
-pub(crate) fn unsigned() -> Vec<u8> {
-    unsigned_with_code_holding(BUNDLE)
+/// Where the guest's data, and so its slot's mark, begins.
+const DATA_AT: u8 = 8;
+
+/// What is put into a guest.
+pub(crate) struct Parts<'a> {
+    /// The pages of its memory, the bundle's included.
+    pub(crate) pages: u8,
+    /// What its code finds in memory, and where.
+    pub(crate) embedded: &'a [u8],
+    pub(crate) at: u32,
+    /// What is written behind the mark, and where.
+    pub(crate) slot: Vec<u8>,
+    pub(crate) slot_at: u8,
+    /// The bundle section.
+    pub(crate) section: &'a [u8],
 }
 
-/// The same, whose code would find another bundle in its memory than the section shows.
-pub(crate) fn unsigned_with_code_holding(bundle: &[u8]) -> Vec<u8> {
-    let mut file = b"\0asm\x01\0\0\0".to_vec();
-    // A memory section: one memory of one page.
-    file.extend_from_slice(&[5, 3, 1, 0, 1]);
-    // A data section: one active segment at address 0.
-    let length = u8::try_from(bundle.len()).unwrap();
-    file.extend_from_slice(&[11, length + 6, 1, 0, 0x41, 0, 0x0b, length]);
-    file.extend_from_slice(bundle);
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Self {
+            pages: 2,
+            embedded: BUNDLE,
+            at: 65_536,
+            slot: slot(65_536, BUNDLE),
+            slot_at: DATA_AT + 16,
+            section: BUNDLE,
+        }
+    }
+}
+
+pub(crate) fn slot(at: u32, bundle: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bundle.len()).unwrap();
+    let digest = sha256(bundle);
+    [&at.to_le_bytes()[..], &length.to_le_bytes(), &digest].concat()
+}
+
+/// The guest of these tests: a memory of one page, and a slot.
+pub(crate) fn guest() -> Vec<u8> {
+    let mut file = sections(1, &guest_data(), 1);
     module::append_section(&mut file, "producers", b"ours");
-    module::append_section(&mut file, BUNDLE_SECTION, BUNDLE);
     file
+}
+
+/// The guest with these parts put into it.
+pub(crate) fn assembled(parts: &Parts<'_>) -> Vec<u8> {
+    let mut data = guest_data();
+    data.extend(segment(parts.at, parts.embedded));
+    data.extend(segment(parts.slot_at.into(), &parts.slot));
+    let mut file = sections(parts.pages, &data, 3);
+    module::append_section(&mut file, "producers", b"ours");
+    module::append_section(&mut file, BUNDLE_SECTION, parts.section);
+    file
+}
+
+/// A module, unsigned.
+pub(crate) fn unsigned() -> Vec<u8> {
+    assembled(&Parts::default())
+}
+
+fn guest_data() -> Vec<u8> {
+    segment(
+        DATA_AT.into(),
+        &[&b"AMBIT-BUNDLE-SLT"[..], &[0; 40]].concat(),
+    )
+}
+
+/// Memory and data.
+fn sections(pages: u8, segments: &[u8], count: u8) -> Vec<u8> {
+    let mut file = b"\0asm\x01\0\0\0".to_vec();
+    file.extend_from_slice(&[5, 3, 1, 0, pages, 11]);
+    leb(&mut file, segments.len() + 1);
+    file.push(count);
+    file.extend_from_slice(segments);
+    file
+}
+
+/// An active segment of the only memory.
+fn segment(at: u32, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0, 0x41];
+    // One byte more than needed, so that the last one has no sign.
+    for shift in [0, 7, 14] {
+        out.push(u8::try_from((at >> shift) & 0x7f).unwrap() | 0x80);
+    }
+    out.extend_from_slice(&[0, 0x0b]);
+    leb(&mut out, bytes.len());
+    out.extend_from_slice(bytes);
+    out
+}
+
+fn leb(out: &mut Vec<u8>, value: usize) {
+    let low = u8::try_from(value & 0x7f).unwrap();
+    match u8::try_from(value >> 7).unwrap() {
+        0 => out.push(low),
+        high => out.extend_from_slice(&[low | 0x80, high]),
+    }
 }
 
 pub(crate) fn statement(file: &[u8]) -> Statement {
@@ -48,6 +126,7 @@ pub(crate) fn statement(file: &[u8]) -> Statement {
         expires: NOW + 100,
         abi: 2,
         file_s256: sha256(file),
+        guest_s256: sha256(&guest()),
         bundle_s256: sha256(BUNDLE),
         tests_s256: None,
     }
@@ -112,4 +191,12 @@ pub(crate) fn verify<'a>(
     detached: Option<&[u8]>,
 ) -> Result<VerifiedModule<'a>, ModuleError> {
     module::verify(file, detached, &trusting(1, &[7]), &EXPECT, claims)
+}
+
+/// The bundle alone, with the detached envelope of a module.
+pub(crate) fn verify_bundle<'a>(
+    bundle: &'a [u8],
+    detached: Option<&[u8]>,
+) -> Result<VerifiedModule<'a>, ModuleError> {
+    module::verify_bundle(bundle, detached, &trusting(1, &[7]), &EXPECT, claims)
 }

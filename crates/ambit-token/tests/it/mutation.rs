@@ -78,3 +78,23 @@ fn no_mutant_of_a_detached_envelope_says_something_else() {
         assert!(module_making::verify(&mutant, Some(envelope.as_bytes())).is_err());
     }
 }
+
+/// The same of a bundle alone and of the envelope that it travels with.
+#[test]
+fn no_mutant_of_a_bundle_alone_verifies() {
+    let file = module_making::unsigned();
+    let envelope = module_making::envelope(&file, &[7]).write();
+    let verify = module_making::verify_bundle;
+    verify(module_making::BUNDLE, Some(envelope.as_bytes())).unwrap();
+    for (at, mutant) in mutants(module_making::BUNDLE, b"\0\x01 A0") {
+        let verified = verify(&mutant, Some(envelope.as_bytes()));
+        assert!(verified.is_err(), "byte {at}");
+    }
+    for (at, mutant) in mutants(envelope.as_bytes(), b" \",:A_\\") {
+        if let Ok(policy) = verify(module_making::BUNDLE, Some(&mutant)) {
+            let stated = module_making::statement(&file);
+            assert_eq!(policy.statement, stated, "byte {at}");
+            assert_eq!(policy.signers, ["key-7"]);
+        }
+    }
+}

@@ -1,7 +1,7 @@
-//! A policy module, for people.
+//! A policy module or its bundle, for people.
 
 use ambit_core::json::{Json, Writer};
-use ambit_policy::Bundle;
+use ambit_policy::{Bundle, is_bundle};
 use ambit_token::base64url;
 
 use super::View;
@@ -11,19 +11,26 @@ use crate::say::{BOLD, Page, foreign};
 use crate::time;
 use crate::words::{self, list, mark};
 
-/// Everything that a module says. `beside`: whether a detached signature lies next to it.
-pub(super) fn show(module: &[u8], beside: bool, json: bool) -> Result<View, Failure> {
-    let bundle = bundle::of_module(module)?;
-    let signature = match (bundle::carries_signature(module), beside) {
+/// Everything that a file says. `beside`: whether a detached signature lies next to it.
+pub(super) fn show(file: &[u8], beside: bool, json: bool) -> Result<View, Failure> {
+    let bundle = bundle::in_file(file)?;
+    let guest = bundle::guest(file).map(|guest| base64url::encode(&guest));
+    let signature = match (bundle::carries_signature(file), beside) {
         (true, _) => "carried",
         (false, true) => "detached",
         (false, false) => "none",
     };
     if json {
-        return Ok(View::Json(as_json(&bundle, signature)));
+        let kind = if is_bundle(file) { "bundle" } else { "module" };
+        return Ok(View::Json(as_json(kind, &bundle, guest, signature)));
     }
     let mut page = Page::new();
-    identity(&mut page, &bundle, module.len(), signature);
+    identity(&mut page, &bundle, signature);
+    if let Some(guest) = guest {
+        page.field("guest s256", guest);
+    }
+    page.field("size", format!("{} bytes", file.len()));
+    rules(&mut page, &bundle);
     keys(&mut page, bundle.root());
     policies(&mut page, &bundle);
     actions(&mut page, bundle.root());
@@ -31,12 +38,15 @@ pub(super) fn show(module: &[u8], beside: bool, json: bool) -> Result<View, Fail
     Ok(View::Page(page))
 }
 
-fn as_json(bundle: &Bundle<'_>, signature: &str) -> String {
+fn as_json(kind: &str, bundle: &Bundle<'_>, guest: Option<String>, signature: &str) -> String {
     let mut out = Writer::default();
     out.object(|out| {
-        out.name("kind").string("module");
+        out.name("kind").string(kind);
         out.name("verified").boolean(false);
         out.name("signature").string(signature);
+        if let Some(guest) = guest {
+            out.name("guest_s256").string(&guest);
+        }
         out.name("info").raw(&ambit_evaluator::info(bundle));
         out.name("bundle").json(bundle.root());
     });
@@ -45,7 +55,7 @@ fn as_json(bundle: &Bundle<'_>, signature: &str) -> String {
     text
 }
 
-fn identity(page: &mut Page, bundle: &Bundle<'_>, size: usize, signature: &str) {
+fn identity(page: &mut Page, bundle: &Bundle<'_>, signature: &str) {
     page.heading("Policy (not verified)");
     page.field("uid", foreign(bundle.uid(), 128));
     page.field("version", bundle.version().to_string());
@@ -55,15 +65,18 @@ fn identity(page: &mut Page, bundle: &Bundle<'_>, size: usize, signature: &str) 
     );
     page.field("issued", time::show(bundle.issued()));
     page.field("expires", time::show(bundle.expires()));
-    page.field("bundle s256", base64url::encode(bundle.digest()));
-    page.field("size", format!("{size} bytes"));
     match signature {
         "none" => page.warning(
             "signature",
-            "none: no host loads this module; `ambit sign` signs it",
+            "none: no host loads this; `ambit sign` signs the module",
         ),
         other => page.field("signature", format!("{other}; `ambit verify` checks it")),
     };
+    page.field("bundle s256", base64url::encode(bundle.digest()));
+}
+
+/// What holds for every request.
+fn rules(page: &mut Page, bundle: &Bundle<'_>) {
     match bundle.guard_rails() {
         "none" => page.warning(
             "guard rails",
