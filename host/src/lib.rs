@@ -24,9 +24,10 @@
 //! # Ok(())
 //! # }
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod audit;
+mod code;
 mod enforce;
 mod error;
 mod evaluator;
@@ -46,6 +47,7 @@ mod wasm;
 pub use ambit_core::http;
 pub use ambit_evaluator::refuse;
 pub use ambit_token::module::TrustedKeys as Trust;
+pub use code::CodeCache;
 pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Turn, Verdict};
 pub use error::LoadError;
 pub use evaluator::{Evaluator, Fault};

@@ -161,6 +161,12 @@ impl PolicyBundle {
     }
 }
 
+impl AsRef<Self> for PolicyBundle {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl std::fmt::Debug for PolicyBundle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PolicyBundle")
@@ -230,6 +236,12 @@ impl Deref for PolicyModule {
     type Target = PolicyBundle;
 
     fn deref(&self) -> &PolicyBundle {
+        &self.policy
+    }
+}
+
+impl AsRef<PolicyBundle> for PolicyModule {
+    fn as_ref(&self) -> &PolicyBundle {
         &self.policy
     }
 }

@@ -21,9 +21,10 @@ pub struct NativeEngine {
 }
 
 impl NativeEngine {
-    /// An engine for this bundle; a module has one, too.
+    /// An engine for the bundle of a module, or for one that travelled alone.
     #[must_use]
-    pub fn new(policy: &PolicyBundle) -> Self {
+    pub fn new(policy: impl AsRef<PolicyBundle>) -> Self {
+        let policy = policy.as_ref();
         Self {
             bundle: policy.shared_bundle(),
             digest: *policy.bundle_digest(),

@@ -1,14 +1,19 @@
 //! The wasmtime engine: what code from a policy module may use, and how much of it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use ambit_core::limits;
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-    WasmFeatures,
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig, WasmFeatures,
 };
 
+use crate::code::CodeCache;
 use crate::error::LoadError;
+use crate::module::PolicyModule;
+use crate::wasm::{Code, Codes};
 
 /// The WebAssembly that a policy module may use: the MVP (what `wasm32v1-none` emits) and the three
 /// small extensions that compilers emit by default. No threads, vectors, exceptions, references or
@@ -21,8 +26,13 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::BULK_MEMORY)
     .union(WasmFeatures::MULTI_VALUE);
 
-/// How far the bounds of an engine lie above what the evaluator's own limits let it use.
+/// How far the memory of an engine lies above what the evaluator's own limits let it use.
 const FACTOR: usize = 4;
+/// How long a call may take. The most work that the evaluator's own limits allow, twice for advice, is
+/// some 2,500 million instructions: about two seconds, and this is fifteen times as long.
+const TIME: Duration = Duration::from_secs(30);
+/// Ticks of the clock in the time of a call: it is measured to a sixteenth.
+const TICKS: u32 = 16;
 /// Bytes of the guest's stack and data.
 const CODE_BYTES: usize = 1024 * 1024;
 /// Bytes kept mapped when an instance's memory is recycled: what a call touches.
@@ -39,11 +49,11 @@ pub struct RuntimeOptions {
     /// times what a call may need beside it: the evaluator's own limits, which give the same answer
     /// on every engine, end before.
     pub memory_bytes: usize,
-    /// Work in a call, in wasmtime's fuel: about one a WebAssembly instruction. The default is four
-    /// times what the evaluator's own limits let it use.
-    pub fuel: u64,
+    /// How long a call may take (default 30 s). The evaluator counts its own steps and ends long before,
+    /// the same on every machine; this stops code that does not count.
+    pub time: Duration,
     /// Calls that run at the same time; a further one waits (default 64). Each is bounded by
-    /// `fuel`, so waiting is bounded too.
+    /// `time`, so waiting is bounded too.
     pub calls: u32,
 }
 
@@ -51,16 +61,18 @@ impl Default for RuntimeOptions {
     fn default() -> Self {
         Self {
             memory_bytes: FACTOR * limits::CALL_BYTES + limits::BUNDLE_BYTES + CODE_BYTES,
-            fuel: limits::CALL_WORK * FACTOR as u64,
+            time: TIME,
             calls: 64,
         }
     }
 }
 
-/// A wasmtime engine for policy modules. One serves a process; a clone is the same one.
+/// A wasmtime engine for policy modules. One serves a process; a clone is the same one. A module is
+/// compiled once for all of its engines in one runtime, and with a [`CodeCache`] once on a machine.
 ///
-/// Work is bounded by fuel and not by the clock (epochs): the same request on the same module
-/// either fits or does not, on every machine and under every load.
+/// Only modules whose signature was verified are compiled and run. The evaluator in them bounds its work
+/// by counting steps: the same request either fits or does not, on every machine and under every load.
+/// The clock (wasmtime's epochs) only stops code that does not count.
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
@@ -68,6 +80,7 @@ struct Inner {
     engine: Engine,
     options: RuntimeOptions,
     gate: Gate,
+    codes: Codes,
 }
 
 impl Runtime {
@@ -86,22 +99,40 @@ impl Runtime {
     ///
     /// As [`Runtime::new`].
     pub fn with(options: RuntimeOptions) -> Result<Self, LoadError> {
+        Self::make(options, None)
+    }
+
+    /// A runtime that keeps compiled code in a folder, so that a module is loaded in milliseconds where
+    /// it was compiled before, by this process or another.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runtime::new`].
+    pub fn with_cache(options: RuntimeOptions, cache: CodeCache) -> Result<Self, LoadError> {
+        Self::make(options, Some(cache))
+    }
+
+    fn make(options: RuntimeOptions, cache: Option<CodeCache>) -> Result<Self, LoadError> {
         let engine = Engine::new(&config(&options))
             .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        start_clock(engine.weak(), tick(&options))
+            .map_err(|error| LoadError::Compile(format!("no thread can be started: {error}")))?;
         let gate = Gate::new(options.calls.max(1));
         Ok(Self(Arc::new(Inner {
             engine,
             options,
             gate,
+            codes: Codes::new(cache),
         })))
-    }
-
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.0.engine
     }
 
     pub(crate) fn options(&self) -> &RuntimeOptions {
         &self.0.options
+    }
+
+    /// The code of a module, compiled if it was not before.
+    pub(crate) fn code(&self, module: &PolicyModule) -> Result<Arc<Code>, LoadError> {
+        self.0.codes.of(&self.0.engine, module)
     }
 
     /// Waits until a call may run.
@@ -123,10 +154,35 @@ fn config(options: &RuntimeOptions) -> Config {
         .wasm_features(FEATURES, true)
         .cranelift_opt_level(OptLevel::Speed)
         .memory_init_cow(true)
-        .consume_fuel(true)
+        .epoch_interruption(true)
+        // Nobody reads where in the code a trap was.
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        .native_unwind_info(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
     config
+}
+
+/// Ends with the engine that it drives.
+fn start_clock(engine: EngineWeak, tick: Duration) -> std::io::Result<()> {
+    let run = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(tick);
+        }
+    };
+    let thread = thread::Builder::new().name("ambit-clock".to_owned());
+    thread.spawn(run).map(drop)
+}
+
+fn tick(options: &RuntimeOptions) -> Duration {
+    (options.time / TICKS).max(Duration::from_millis(1))
+}
+
+/// Ticks after which a call is stopped: one more than its time has, because the first may be cut short.
+pub(crate) const fn deadline() -> u64 {
+    TICKS as u64 + 1
 }
 
 fn pool(options: &RuntimeOptions) -> PoolingAllocationConfig {

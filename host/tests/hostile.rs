@@ -5,8 +5,9 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use ambit_host::{Evaluator as _, Instances, LoadError, Runtime, WasmEngine};
+use ambit_host::{Evaluator as _, Instances, LoadError, Runtime, RuntimeOptions, WasmEngine};
 
 fn reason(answer: &str) -> String {
     let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
@@ -26,7 +27,12 @@ fn outcome(runtime: &Runtime, text: &str, instances: Instances) -> String {
 
 #[test]
 fn every_hostile_module_is_refused_or_denied() {
-    let runtime = Runtime::new().unwrap();
+    // An endless loop takes all of it.
+    let options = RuntimeOptions {
+        time: Duration::from_secs(1),
+        ..RuntimeOptions::default()
+    };
+    let runtime = Runtime::with(options).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
     let mut count = 0;
     for file in fs::read_dir(folder).unwrap() {
@@ -103,7 +109,7 @@ fn an_instance_that_grew_is_not_used_again() {
 #[test]
 fn one_engine_serves_many_threads() {
     let module = support::module("").unwrap();
-    let options = ambit_host::RuntimeOptions {
+    let options = RuntimeOptions {
         calls: 2,
         ..Default::default()
     };

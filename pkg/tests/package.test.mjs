@@ -145,7 +145,7 @@ test("a bundle alone is the policy of its module", { skip }, async () => {
   assert.equal(code(() => alone({ seen: { ...seen, digest: "A".repeat(43) } })), "module.same_version");
   assert.equal(code(() => alone({ uid: "another/policy" })), "module.uid");
   assert.throws(() => alone({ now: policy.info().expires }), { code: "module.expired", seen });
-  assert.equal(code(() => alone({}, bundle, undefined)), "module.unsigned");
+  assert.equal(code(() => alone({}, bundle, null)), "module.unsigned");
   for (let at = 8; at < bundle.length; at += 97) {
     const altered = Uint8Array.from(bundle);
     altered[at] ^= 1;

@@ -65,7 +65,6 @@ fn the_worked_digest_is_the_one_of_its_text() {
 fn check(case: &Case) -> Result<(), String> {
     let policy = SignedPolicy::make(&case.policy)?;
     let request = case.request(&policy.bundle_s256())?;
-    let module = policy.load()?;
-    let answer = NativeEngine::new(&module).evaluate(&request);
+    let answer = NativeEngine::new(&policy.load()?).evaluate(&request);
     case.expect.check(answer.as_bytes(), &request)
 }

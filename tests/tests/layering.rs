@@ -166,6 +166,56 @@ fn every_import_points_left() {
     );
 }
 
+/// Where `unsafe` may stand; `ARCHITECTURE.md` has the argument for each. (This file only talks of it.)
+const UNSAFE: [&str; 3] = [
+    "crates/ambit-guest/src/abi.rs",
+    "host/src/code/machine.rs",
+    "tests/vectors-guest/src/abi.rs",
+];
+
+#[test]
+fn unsafe_code_has_its_addresses() {
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = members()
+        .iter()
+        .map(|member| root().join(&member.folder))
+        .collect();
+    let passed_over = ["target", "node_modules"];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() && !passed_over.contains(&&*name) {
+                folders.push(path);
+            } else if name.ends_with(".rs") && name != "layering.rs" {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                if uses_unsafe(&text) {
+                    let below = path.strip_prefix(root()).expect("below the root");
+                    found.push(below.to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    assert_eq!(found, UNSAFE);
+}
+
+/// The keyword in code, outside comments.
+fn uses_unsafe(text: &str) -> bool {
+    const FORMS: [&str; 6] = [
+        "unsafe {",
+        "unsafe fn",
+        "unsafe impl",
+        "unsafe extern",
+        "unsafe trait",
+        "unsafe(",
+    ];
+    let code = text.lines().map(|line| line.split("//").next());
+    code.flatten()
+        .any(|code| FORMS.iter().any(|form| code.contains(form)))
+}
+
 #[test]
 fn every_crate_has_its_place_and_its_name() {
     for member in members().iter().filter(|member| !member.is_outside()) {

@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Decisions,
     /// Guard rails alone, beside Cedar's own engines
     Cedar,
+    /// From files to the first decision
+    Start,
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -62,6 +64,9 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
                 .arg(root.join("tests/bench/node.mjs"))
                 .args([&folder, &npm]),
         )?);
+    }
+    if args.wants(Part::Start) {
+        results.extend(lines(bench(root).arg(&folder).arg("start"))?);
     }
     if args.wants(Part::Cedar) {
         results.extend(lines(bench(root).arg(&folder).arg("cedar"))?);

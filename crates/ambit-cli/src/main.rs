@@ -6,6 +6,7 @@ mod advice;
 mod bundle;
 mod claims;
 mod commands;
+mod engine;
 mod failure;
 mod files;
 mod keys;

@@ -247,6 +247,39 @@ fn a_bundle_alone_is_decided_by_natively() {
         .says("engine.code");
 }
 
+/// Compiled code is kept between runs, and what is wrong with it is no fault of the module's.
+#[cfg(unix)]
+#[test]
+fn compiled_code_is_kept_between_runs() {
+    use std::os::unix::fs::MetadataExt as _;
+    let project = Project::signed();
+    let verify = |cache: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ambit"));
+        command.args(VERIFY).current_dir(project.path("."));
+        let output = command.env("AMBIT_CODE_CACHE", cache).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    verify("off");
+    assert!(!project.path("code").exists());
+    let kept = || {
+        let entries = std::fs::read_dir(project.path("code")).unwrap().flatten();
+        let code = entries.filter(|entry| entry.file_name() != "key");
+        code.map(|entry| (entry.path(), entry.metadata().unwrap().ino()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(verify("code"), "");
+    let first = kept();
+    assert_eq!(first.len(), 1);
+    verify("code");
+    assert_eq!(kept(), first);
+    std::fs::write(&first[0].0, b"not code").unwrap();
+    assert_eq!(verify("code"), "");
+    assert_ne!(std::fs::read(&first[0].0).unwrap(), b"not code");
+    let warned = verify("policy.wasm");
+    assert!(warned.contains("compiled code is not kept"), "{warned}");
+}
+
 #[test]
 fn a_guest_can_be_demanded() {
     let project = Project::signed();

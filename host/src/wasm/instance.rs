@@ -7,7 +7,7 @@ use wasmtime::{
 
 use crate::error::LoadError;
 use crate::evaluator::Fault;
-use crate::runtime::{RuntimeOptions, TABLE_ELEMENTS};
+use crate::runtime::{RuntimeOptions, TABLE_ELEMENTS, deadline};
 
 /// Bytes of an answer. The longest real ones repeat an argument of the request a few times.
 const ANSWER_BYTES: u32 = 4 * 1024 * 1024;
@@ -87,7 +87,6 @@ impl ResourceLimiter for State {
 /// A running instance of a policy module.
 pub(super) struct Instance {
     store: Store<State>,
-    fuel: u64,
     first_size: usize,
     memory: Memory,
     abi: TypedFunc<(), i32>,
@@ -111,10 +110,7 @@ impl Instance {
         };
         let mut store = Store::new(template.module().engine(), state);
         store.limiter(|state| state);
-        // Also for a start function, which a policy module should not have.
-        store
-            .set_fuel(options.fuel)
-            .map_err(|_| Fault::Trap("the code has no fuel"))?;
+        store.set_epoch_deadline(deadline());
         let raw = template
             .instantiate(&mut store)
             .map_err(|error| fault(&error, &store))?;
@@ -123,7 +119,6 @@ impl Instance {
             .and_then(Extern::into_memory)
             .ok_or(Fault::Trap("the export `memory` is not a memory"))?;
         Ok(Self {
-            fuel: options.fuel,
             first_size: memory.data_size(&store),
             memory,
             abi: function(&raw, &mut store, &exports.abi)?,
@@ -143,12 +138,10 @@ impl Instance {
             .map_err(|error| fault(&error, &self.store))
     }
 
-    /// One question, with a full measure of fuel. After a fault the instance must not be used
+    /// One question, with a full measure of time. After a fault the instance must not be used
     /// again.
     pub(super) fn ask(&mut self, question: Question, request: &[u8]) -> Result<String, Fault> {
-        self.store
-            .set_fuel(self.fuel)
-            .map_err(|_| Fault::Trap("the code has no fuel"))?;
+        self.store.set_epoch_deadline(deadline());
         self.store.data_mut().refused = false;
         let packed = match question {
             Question::Info => self.info.call(&mut self.store, ()),
@@ -270,7 +263,7 @@ fn function<P: WasmParams, R: WasmResults>(
 /// Sorts a fault of wasmtime: ran out of something, or stopped.
 fn fault(error: &Error, store: &Store<State>) -> Fault {
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Fault::Resources("the code used all the work it may do"),
+        Some(Trap::Interrupt) => Fault::Resources("the code used all the time it may take"),
         Some(Trap::StackOverflow) => Fault::Resources("the code used all the stack it may have"),
         _ if store.data().refused => Fault::Resources("the code used all the memory it may have"),
         Some(Trap::UnreachableCodeReached) => Fault::Trap("the code stopped itself"),

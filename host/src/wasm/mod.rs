@@ -1,18 +1,19 @@
 //! The module's own code in wasmtime.
 
+mod codes;
 mod instance;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_evaluator::ABI;
-use wasmtime::{InstancePre, Linker, Module};
 
 use crate::error::LoadError;
 use crate::evaluator::{Evaluator, Fault};
 use crate::module::PolicyModule;
 use crate::native::NativeEngine;
 use crate::runtime::{IDLE, Runtime};
-use instance::{Exports, Instance, Question, State};
+pub(crate) use codes::{Code, Codes};
+use instance::{Instance, Question};
 
 /// Whether instances are used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +28,14 @@ pub enum Instances {
 /// A policy module in wasmtime.
 pub struct WasmEngine {
     runtime: Runtime,
-    template: InstancePre<State>,
-    exports: Exports,
+    code: Arc<Code>,
     instances: Instances,
     idle: Mutex<Vec<Instance>>,
 }
 
 impl WasmEngine {
-    /// Compiles the verified bytes of a module and asks its code which policy it holds.
+    /// Compiles the verified bytes of a module, if they were not before, and asks its code which policy
+    /// it holds.
     ///
     /// # Errors
     ///
@@ -47,20 +48,9 @@ impl WasmEngine {
         module: &PolicyModule,
         instances: Instances,
     ) -> Result<Self, LoadError> {
-        let compiled = Module::from_binary(runtime.engine(), module.file())
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-        if let Some(import) = compiled.imports().next() {
-            let what = format!("it imports `{}` from `{}`", import.name(), import.module());
-            return Err(LoadError::Interface(what));
-        }
-        let exports = Exports::find(&compiled)?;
-        let template = Linker::new(runtime.engine())
-            .instantiate_pre(&compiled)
-            .map_err(|error| LoadError::Interface(format!("{error:#}")))?;
         let engine = Self {
             runtime: runtime.clone(),
-            template,
-            exports,
+            code: runtime.code(module)?,
             instances,
             idle: Mutex::default(),
         };
@@ -109,7 +99,7 @@ impl WasmEngine {
     }
 
     fn start(&self) -> Result<Instance, Fault> {
-        Instance::start(&self.template, &self.exports, self.runtime.options())
+        self.code.start(self.runtime.options())
     }
 
     fn put_back(&self, instance: Instance) {

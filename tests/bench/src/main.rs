@@ -1,6 +1,6 @@
 //! Measures the native evaluator and the guest in wasmtime on files that it has prepared, and prints
 //! one JSON line a measurement. A crate of its own, so that a release build needs nothing of the
-//! developer's commands. Usage: `ambit-bench FOLDER [prepare|cedar]`.
+//! developer's commands. Usage: `ambit-bench FOLDER [prepare|cedar|start]`.
 #![forbid(unsafe_code)]
 
 mod cedar;
@@ -8,6 +8,7 @@ mod guest;
 mod prepare;
 mod sample;
 mod signature;
+mod start;
 
 use std::error::Error;
 use std::path::Path;
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match std::env::args().nth(2).as_deref() {
         Some("prepare") => return Ok(prepare::write(folder)?),
         Some("cedar") => return cedar::run(folder),
+        Some("start") => return start::run(folder),
         _ => {}
     }
     signature::native(folder)?;

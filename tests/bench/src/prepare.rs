@@ -52,6 +52,13 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
     write("keys.json", policy.trust())?;
     write("now", &NOW.to_string())?;
     fs::copy(policy.file(), folder.join("policy.wasm")).map_err(|error| error.to_string())?;
+    let (_, envelope) = policy.detached()?;
+    for (name, bytes) in [
+        ("policy.bundle", policy.bundle()),
+        ("policy.wasm.dsse.json", &envelope),
+    ] {
+        fs::write(folder.join(name), bytes).map_err(|error| error.to_string())?;
+    }
     Ok(())
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
     };
     write("policy.wasm", &module)?;
     write("policy.wasm.dsse.json", &envelope)?;
+    write("policy.bundle", policy.bundle())?;
     write("keys.json", policy.trust().as_bytes())?;
     write(
         "answer.json",

@@ -11,11 +11,12 @@ use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::REQUEST_BYTES;
 use ambit_host::{
-    Evaluator, HeardEpochs, Instances, NativeEngine, Runtime, StatementVersions as _, VersionError,
+    Evaluator, HeardEpochs, Instances, NativeEngine, StatementVersions as _, VersionError,
     WasmEngine,
 };
 use clap::{Args, ValueEnum};
 
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::files::Input;
 use crate::log::{Log, Logging};
@@ -32,7 +33,7 @@ use request::Supply;
 /// the enforcement point adds the token and the facts. The options `--token` and `--audience` do
 /// that here, for requests that do not have them yet.
 #[derive(Debug, Args)]
-#[command(after_long_help = NOTES)]
+#[command(after_long_help = format!("{NOTES}\n\n{}", engine::NOTE))]
 pub(crate) struct Evaluate {
     /// The policy module, or its bundle
     #[arg(long, value_name = "FILE")]
@@ -100,13 +101,11 @@ impl Engine {
                     .help("name the module, or use --engine native"));
             }
             (Some(Self::Native), _) | (None, Signed::Bundle(_)) => {
-                return Ok(Box::new(NativeEngine::new(policy)));
+                return Ok(Box::new(NativeEngine::new(&**policy)));
             }
             (_, Signed::Module(module)) => module,
         };
-        let runtime =
-            Runtime::new().map_err(|error| Failure::tool("engine.start", error.to_string()))?;
-        let engine = WasmEngine::new(&runtime, module, Instances::Pooled)
+        let engine = WasmEngine::new(&engine::runtime()?, module, Instances::Pooled)
             .map_err(|error| Failure::unusable(error.code(), error.to_string()))?;
         Ok(Box::new(engine))
     }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ambit_host::{Instances, LoadError, PolicyModule, Runtime, WasmEngine};
+use ambit_host::{Instances, LoadError, PolicyModule, WasmEngine};
 use ambit_token::base64url;
 use clap::Args;
 use serde_json::json;
 
 use crate::advice;
+use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::module::{Refused, Signed, Trusting};
 use crate::say::{self, GOOD, Page, foreign};
@@ -21,7 +22,7 @@ use crate::words::hex;
 /// checked in the same way by the signature of its module. With --seen, the version is remembered as a host
 /// would.
 #[derive(Debug, Args)]
-#[command(after_long_help = NOTES)]
+#[command(after_long_help = format!("{NOTES}\n\n{}", engine::NOTE))]
 pub(crate) struct Verify {
     /// The policy module, or its bundle
     #[arg(value_name = "MODULE")]
@@ -116,9 +117,7 @@ fn check_code(module: &PolicyModule, path: &Path) -> Result<(), Failure> {
             None => failure,
         }
     };
-    let runtime =
-        Runtime::new().map_err(|error| Failure::tool("engine.start", error.to_string()))?;
-    WasmEngine::new(&runtime, module, Instances::Fresh)
+    WasmEngine::new(&engine::runtime()?, module, Instances::Fresh)
         .map(drop)
         .map_err(refused)
 }

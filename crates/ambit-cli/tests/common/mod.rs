@@ -53,6 +53,8 @@ pub(crate) fn ambit_in(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
         .env("NO_COLOR", "1")
         .env_remove("CLICOLOR_FORCE")
         .env_remove("SOURCE_DATE_EPOCH")
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("AMBIT_CODE_CACHE")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
