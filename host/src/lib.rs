@@ -4,6 +4,7 @@
 //!   same of its bundle alone. They are the only way to an engine. There is no way around a signature.
 //! - [`WasmEngine`] runs the module's own code in wasmtime, [`NativeEngine`] runs its bundle with
 //!   the evaluator compiled into this crate; both are [`Evaluator`]s and give the same bytes.
+//! - [`CodeCache`] keeps what wasmtime compiled, so that a module is loaded in milliseconds.
 //! - [`Enforcer`] turns an answer into a [`Verdict`] and discharges its obligations;
 //!   [`ledger`] has the budgets that `consume` takes from, [`audit`] the log,
 //!   [`status`] the lists of revoked tokens, [`proposals`] the calls that wait for a person's yes.

@@ -56,13 +56,13 @@ pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     measure_few("wasmtime", "start: compiled anew", || {
         start.wasmtime(&nothing_kept).is_ok()
     });
-    start.native(&start.module()?)?;
+    start.native(start.module()?)?;
     measure("native", "start: whole module", || {
-        let decided = start.module().and_then(|module| start.native(&module));
+        let decided = start.module().and_then(|module| start.native(module));
         decided.is_ok()
     });
     measure("native", "start: bundle alone", || {
-        let decided = start.bundle().and_then(|bundle| start.native(&bundle));
+        let decided = start.bundle().and_then(|bundle| start.native(bundle));
         decided.is_ok()
     });
     Ok(())
@@ -105,7 +105,7 @@ impl Start<'_> {
         self.allowed(&engine)
     }
 
-    fn native(&self, policy: &PolicyBundle) -> Result<(), Box<dyn Error>> {
+    fn native(&self, policy: impl AsRef<PolicyBundle>) -> Result<(), Box<dyn Error>> {
         self.allowed(&NativeEngine::new(policy))
     }
 
