@@ -88,7 +88,7 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, LoadError> {
     if facts.len() > most {
         return Err(LoadError::Size { limit });
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0));
     file.take(most.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(LoadError::Read)?;

@@ -181,7 +181,7 @@ impl std::fmt::Debug for PolicyBundle {
 /// [`PolicyModule::load`] and [`PolicyModule::read`].
 #[derive(Clone, Debug)]
 pub struct PolicyModule {
-    file: Arc<[u8]>,
+    file: Arc<Vec<u8>>,
     policy: PolicyBundle,
 }
 
@@ -200,12 +200,7 @@ impl PolicyModule {
         trust: &Trust,
         options: &LoadOptions<'_>,
     ) -> Result<Self, LoadError> {
-        let expect = expected(options);
-        let verified = module::verify(bytes, detached, trust, &expect, bundle_claims)?;
-        Ok(Self {
-            policy: PolicyBundle::accept(&verified, options)?,
-            file: bytes.into(),
-        })
+        Self::of(bytes.to_vec(), detached, trust, options)
     }
 
     /// Reads a module from a file, bounded, and [loads](Self::load) it. A detached signature is
@@ -222,7 +217,22 @@ impl PolicyModule {
     ) -> Result<Self, LoadError> {
         let bytes = files::read_module(path)?;
         let signature = detached.map(files::read_signature).transpose()?;
-        Self::load(&bytes, signature.as_deref(), trust, options)
+        Self::of(bytes, signature.as_deref(), trust, options)
+    }
+
+    /// A large file is not copied once more.
+    fn of(
+        file: Vec<u8>,
+        detached: Option<&[u8]>,
+        trust: &Trust,
+        options: &LoadOptions<'_>,
+    ) -> Result<Self, LoadError> {
+        let expect = expected(options);
+        let verified = module::verify(&file, detached, trust, &expect, bundle_claims)?;
+        Ok(Self {
+            policy: PolicyBundle::accept(&verified, options)?,
+            file: Arc::new(file),
+        })
     }
 
     /// The bytes that were verified, which are the bytes to compile.

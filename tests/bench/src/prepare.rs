@@ -55,7 +55,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
     let (_, envelope) = policy.detached()?;
     for (name, bytes) in [
         ("policy.bundle", policy.bundle()),
-        ("policy.wasm.dsse.json", &envelope),
+        ("policy.bundle.dsse.json", &envelope),
     ] {
         fs::write(folder.join(name), bytes).map_err(|error| error.to_string())?;
     }

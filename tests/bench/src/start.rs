@@ -79,7 +79,7 @@ impl Start<'_> {
     fn bundle(&self) -> Result<PolicyBundle, Box<dyn Error>> {
         let (file, signature) = (
             self.folder.join("policy.bundle"),
-            self.folder.join("policy.wasm.dsse.json"),
+            self.folder.join("policy.bundle.dsse.json"),
         );
         let seen = MemoryVersions::new();
         let options = self.options(&seen);
