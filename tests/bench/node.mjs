@@ -1,15 +1,17 @@
 // Measures the npm evaluator in Node on files that `cargo xtask bench` has prepared, beside Node's own
-// Ed25519. One JSON line a measurement. Usage: node node.mjs FOLDER FOLDER_OF_THE_PACKAGE
+// Ed25519. It measures in turns with the other engines: `src/remote.rs` describes how it is asked.
+// Usage: node node.mjs FOLDER FOLDER_OF_THE_PACKAGE
 
 import { createPublicKey, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { performance } from "node:perf_hooks";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-import { measure as sample } from "./measure.mjs";
-
 const [folder, npm] = process.argv.slice(2).map((path) => resolve(path));
-const measure = (what, work) => sample({ engine: "node", what }, work);
+const rows = [];
+const row = (what, work) => rows.push({ what, work });
 
 async function signature() {
   const bytes = await readFile(join(folder, "signature.case"));
@@ -25,13 +27,13 @@ async function signature() {
     return verified;
   };
   if (!run()) throw new Error("the signature to be measured does not verify");
-  measure("strict Ed25519 verification", run);
+  row("strict Ed25519 verification", run);
 
   const [key, message, made] = fields(bytes);
   const jwk = { kty: "OKP", crv: "Ed25519", x: key.toString("base64url") };
   const publicKey = createPublicKey({ key: jwk, format: "jwk" });
   if (!verify(null, message, publicKey, made)) throw new Error("node:crypto does not verify");
-  measure("Ed25519 of node:crypto, to compare", () => verify(null, message, publicKey, made));
+  row("Ed25519 of node:crypto, which is not strict", () => verify(null, message, publicKey, made));
 }
 
 // A tag byte, then each field with its length (little-endian u32) before it.
@@ -52,15 +54,36 @@ async function decisions() {
   const trust = await readFile(join(folder, "keys.json"), "utf8");
   const now = Number(await readFile(join(folder, "now"), "utf8"));
   const policy = PolicyModule.load(file, undefined, trust, { now });
-  const requests = (await readFile(join(folder, "requests.jsonl"), "utf8")).trimEnd().split("\n");
-  for (const request of requests) {
-    const answer = policy.evaluateText(request);
-    if (!answer.startsWith('{"decision":true,')) throw new Error(`not allowed: ${answer}`);
+  for (const [name, what] of [
+    ["known", "known token, no proof"],
+    ["new", "new token, no proof"],
+    ["ed25519", "known token, Ed25519 proof"],
+    ["p256", "known token, P-256 proof"],
+  ]) {
+    const requests = (await readFile(join(folder, `${name}.jsonl`), "utf8")).trimEnd().split("\n");
+    for (const request of requests) {
+      const answer = policy.evaluateText(request);
+      if (!answer.startsWith('{"decision":true,')) throw new Error(`not allowed: ${answer}`);
+    }
+    let next = 0;
+    row(what, () => policy.evaluateText(requests[next++ % requests.length]));
   }
-  let next = 0;
-  measure("decision, new token", () => policy.evaluateText(requests[next++ % requests.length]));
-  measure("decision, token seen before", () => policy.evaluateText(requests[0]));
+}
+
+// V8 compiles what is warm anew; a sample must not meet that.
+function warm({ work }) {
+  const start = performance.now();
+  while (performance.now() - start < 300) work();
 }
 
 await signature();
 await decisions();
+rows.forEach(warm);
+console.log(JSON.stringify(rows.map(({ what }) => ["node", what])));
+for await (const line of createInterface({ input: process.stdin })) {
+  const [number, runs] = line.split(" ").map(Number);
+  const { work } = rows[number];
+  const start = performance.now();
+  for (let run = 0; run < runs; run += 1) work();
+  console.log(Math.round((performance.now() - start) * 1e6));
+}

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anstream::println;
@@ -58,12 +58,9 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
     ui::heading("measuring");
     let mut results = Vec::new();
     if args.wants(Part::Decisions) {
-        results.extend(lines(bench(root).arg(&folder))?);
-        results.extend(lines(
-            Command::new("node")
-                .arg(root.join("tests/bench/node.mjs"))
-                .args([&folder, &npm]),
-        )?);
+        let mut bench = bench(root);
+        bench.arg(&folder).arg("decisions").arg(&npm);
+        results.extend(lines(&mut bench)?);
     }
     if args.wants(Part::Start) {
         results.extend(lines(bench(root).arg(&folder).arg("start"))?);
@@ -99,7 +96,7 @@ fn bench(root: &Path) -> Command {
 }
 
 /// The npm package of Cedar, installed outside the repository.
-fn peer(root: &Path, folder: &Path) -> Result<std::path::PathBuf, String> {
+fn peer(root: &Path, folder: &Path) -> Result<PathBuf, String> {
     let home = folder.join("npm");
     let said = |error: std::io::Error| error.to_string();
     fs::create_dir_all(&home).map_err(said)?;
@@ -160,28 +157,34 @@ fn gzip(bytes: &[u8]) -> Result<usize, String> {
 
 fn print_table(results: &[Value]) {
     println!(
-        "\n{:<16} {:<44} {:>11}   {}",
-        "engine", "what", "median", "p10 to p90"
+        "\n{:<16} {:<52} {:>11} {:>7}   {:<16} {}",
+        "engine", "what", "median", "ratio", "p10 to p90", "p10 to p90"
     );
     for row in results {
         let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
-        let number = |member: &str| row[member].as_f64().unwrap_or_default();
-        let (value, spread) = if text("unit") == "ns" {
-            let micro = |member: &str| number(member) / 1000.0;
+        let number = |value: &Value| value.as_f64().unwrap_or_default();
+        let (engine, what) = (text("engine"), text("what"));
+        if text("unit") != "ns" {
+            println!(
+                "{engine:<16} {what:<52} {:>8.1} KB",
+                number(&row["median"]) / 1000.0
+            );
+            continue;
+        }
+        let micro = |member: &str| number(&row[member]) / 1000.0;
+        let spread = format!("{:.2} to {:.2} µs", micro("p10"), micro("p90"));
+        // Rows that were measured in turns with one signature, which is 1.
+        let ratio = row["ratio"].as_object().map(|ratio| {
+            let (low, high) = (number(&ratio["p10"]), number(&ratio["p90"]));
             (
-                format!("{:.2} µs", micro("median")),
-                format!("{:.2} to {:.2} µs", micro("p10"), micro("p90")),
+                format!("{:.2}", number(&ratio["median"])),
+                format!("{low:.2} to {high:.2}"),
             )
-        } else {
-            (
-                format!("{:.1} KB", number("median") / 1000.0),
-                String::new(),
-            )
-        };
+        });
+        let (ratio, ratios) = ratio.unwrap_or_default();
         println!(
-            "{:<16} {:<44} {value:>11}   {spread}",
-            text("engine"),
-            text("what")
+            "{engine:<16} {what:<52} {:>8.2} µs {ratio:>7}   {ratios:<16} {spread}",
+            micro("median")
         );
     }
 }

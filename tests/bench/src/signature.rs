@@ -7,11 +7,12 @@ use ambit_token::ed25519::verify_strict;
 use vectors_guest::Case;
 use wasmtime::{Engine, Instance, Module, Store};
 
-use crate::sample::measure;
+use crate::rounds::Row;
 
 const WHAT: &str = "strict Ed25519 verification";
 
-pub(crate) fn native(folder: &Path) -> Result<(), Box<dyn Error>> {
+/// The unit of all ratios.
+pub(crate) fn native(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     let bytes = std::fs::read(folder.join("signature.case"))?;
     let Some(Case::Ed25519 {
         public,
@@ -25,12 +26,14 @@ pub(crate) fn native(folder: &Path) -> Result<(), Box<dyn Error>> {
     if !verify_strict(public, message, signature) {
         return Err("the signature to be measured does not verify".into());
     }
-    measure("native", WHAT, || verify_strict(public, message, signature));
-    Ok(())
+    let (public, message, signature) = (*public, message.to_vec(), signature.to_vec());
+    Ok(Row::here("native", WHAT, move || {
+        verify_strict(&public, &message, &signature)
+    }))
 }
 
 /// The same function in the wasm of the vector tests; passing the case costs well under 1 %.
-pub(crate) fn wasmtime(folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn wasmtime(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     let case = std::fs::read(folder.join("signature.case"))?;
     let engine = Engine::default();
     let module = Module::from_file(&engine, folder.join("vectors_guest.wasm"))?;
@@ -43,7 +46,7 @@ pub(crate) fn wasmtime(folder: &Path) -> Result<(), Box<dyn Error>> {
     let run = instance.get_typed_func::<(u32, u32), u64>(&mut store, "vectors_run")?;
     let free = instance.get_typed_func::<(u32, u32), ()>(&mut store, "vectors_free")?;
     let length = u32::try_from(case.len())?;
-    let mut verify = || -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut verify = move || -> Result<Vec<u8>, Box<dyn Error>> {
         let at = alloc.call(&mut store, length)?;
         memory.write(&mut store, usize::try_from(at)?, &case)?;
         let packed = run.call(&mut store, (at, length))?;
@@ -60,6 +63,5 @@ pub(crate) fn wasmtime(folder: &Path) -> Result<(), Box<dyn Error>> {
     if !answer.contains("true") {
         return Err(format!("wasmtime does not verify what is measured: {answer}").into());
     }
-    measure("wasmtime", WHAT, || verify().is_ok());
-    Ok(())
+    Ok(Row::here("wasmtime", WHAT, move || verify().is_ok()))
 }

@@ -19,7 +19,7 @@ struct Start<'f> {
 }
 
 pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let requests = std::fs::read_to_string(folder.join("requests.jsonl"))?;
+    let requests = std::fs::read_to_string(folder.join("known.jsonl"))?;
     let start = Start {
         folder,
         trust: Trust::parse(&std::fs::read(folder.join("keys.json"))?)?,
