@@ -223,7 +223,10 @@ fn check_record(record: &Value, code: &str, request: &[u8]) -> Result<(), String
     let expected = [
         ("verdict", verdict),
         ("reason", code),
-        ("input_s256", &base64url::encode(&Sha256::digest(request))),
+        (
+            "input_s256",
+            &base64url::encode(&Sha256::digest(hashed(code, request))),
+        ),
         ("v", "ambit-record-1"),
     ];
     for (name, value) in expected {
@@ -240,6 +243,56 @@ fn check_record(record: &Value, code: &str, request: &[u8]) -> Result<(), String
     } else {
         Err(format!("the record is not in RFC 8785 form: {record}"))
     }
+}
+
+/// What `input_s256` is the digest of (docs/decision.md): the request, its token replaced by its own
+/// digest where the request could be read and the token is written without escapes.
+fn hashed(code: &str, request: &[u8]) -> Vec<u8> {
+    let as_it_came = || request.to_vec();
+    if ["request.syntax", "request.size"].contains(&code) {
+        return as_it_came();
+    }
+    let parsed: Value = serde_json::from_slice(request).unwrap_or_default();
+    let Some(token) = parsed["token"].as_str() else {
+        return as_it_came();
+    };
+    let digest = base64url::encode(&Sha256::digest(token));
+    let text = String::from_utf8_lossy(request);
+    // The members of the outermost object: whatever stands behind one `{` more than `}`.
+    let (mut depth, mut from) = (0, 0);
+    while let Some(byte) = request.get(from) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b'"' => {
+                let end = from + string_bytes(&request[from..]);
+                let is_name = text[end..].trim_start().starts_with(':');
+                if depth == 1 && is_name && &text[from..end] == "\"token\"" {
+                    let value = end + text[end..].find('"').unwrap_or_default();
+                    let same = text[value..].starts_with(&format!("\"{token}\""));
+                    let (before, after) = (&text[..=value], text.get(value + 1 + token.len()..));
+                    return match after.filter(|_| same) {
+                        Some(after) => format!("{before}{digest}{after}").into_bytes(),
+                        None => as_it_came(),
+                    };
+                }
+                from = end;
+                continue;
+            }
+            _ => {}
+        }
+        from += 1;
+    }
+    as_it_came()
+}
+
+/// Bytes of the JSON string at the beginning of `text`, quotes included.
+fn string_bytes(text: &[u8]) -> usize {
+    let mut at = 1;
+    while text.get(at).is_some_and(|byte| *byte != b'"') {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    at + 1
 }
 
 fn sorted(value: &Value) -> bool {

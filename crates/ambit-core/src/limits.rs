@@ -70,6 +70,17 @@ pub const CALL_WORK: u64 =
     STEPS as u64 * STEP_WORK + REQUEST_BYTES as u64 * BYTE_WORK + SIGNATURES * SIGNATURE_WORK;
 /// Bytes of memory that a call may need beside the bundle (docs/decision.md, "Limits").
 pub const CALL_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of chains that are kept with their claims as they were read: some fifty of 2.4 KB, and at least
+/// one of the longest, whose claims may be numbers with a node of 8 bytes for each of two characters.
+pub const CHAIN_CACHE_BYTES: usize = 256 * 1024;
+/// Chains that are kept.
+pub const CACHED_CHAINS: usize = 64;
+/// Keys of each algorithm that have a table of their multiples (82 KB for Ed25519, 64 KB for P-256).
+pub const KEY_TABLES: usize = 8;
+/// Verifications after which a key gets a table: making one costs as much as two or three.
+pub const KEY_TABLE_USES: u32 = 4;
+/// Keys whose verifications are counted.
+pub const WATCHED_KEYS: usize = 32;
 /// Steps that a judgement of a call as it would be costs beside its own: what the policies do before
 /// they count.
 pub const JUDGEMENT_STEPS: usize = 500;

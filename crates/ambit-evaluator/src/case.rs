@@ -10,7 +10,7 @@ use ambit_core::constraint::Unit;
 use ambit_core::json::Json;
 use ambit_policy::Bundle;
 use ambit_policy::cedar::Entities;
-use ambit_token::{Block, VerifiedToken};
+use ambit_token::{Block, KeyTables, VerifiedToken};
 
 use crate::remedy::Shown;
 use crate::request::Request;
@@ -24,6 +24,9 @@ pub struct Case<'a> {
     /// The same in RFC 8785 form.
     pub(crate) arguments_text: &'a str,
     pub(crate) token: &'a VerifiedToken<'a>,
+    /// SHA-256 of the token as it was sent.
+    pub(crate) token_s256: [u8; 32],
+    pub(crate) tables: &'a KeyTables,
     /// The entities that the host described.
     pub(crate) entities: &'a Entities<'a>,
     /// The arguments that policies see as text.

@@ -1,11 +1,7 @@
-//! Step 2: the token chain, with the bundle's keys.
+//! The bundle's keys, for step 2.
 
 use ambit_policy::{Bundle, Key};
-use ambit_token::{
-    Bounds, ChainCache, IssuerKey, Keys, PublicKey, RelyingParty, UnverifiedToken, VerifiedToken,
-};
-
-use crate::denial::Denial;
+use ambit_token::{Bounds, IssuerKey, Keys, PublicKey, RelyingParty};
 
 /// The bundle as the place where issuer keys are looked up.
 #[derive(Debug)]
@@ -40,15 +36,4 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
             actions: key.only("actions"),
         },
     })
-}
-
-/// docs/token.md, steps 1 to 5.
-pub(crate) fn verify<'t>(
-    keys: &'t BundleKeys<'t>,
-    token: &'t UnverifiedToken<'t>,
-    now: i64,
-    cache: &mut ChainCache,
-) -> Result<VerifiedToken<'t>, Denial> {
-    cache.for_bundle(keys.0.digest());
-    Ok(token.verify(keys, now, &keys.0.limits(), Some(cache))?)
 }

@@ -7,6 +7,7 @@ use ambit_token::base64url;
 use sha2::{Digest as _, Sha256};
 
 use crate::case::Case;
+use crate::seen::Seen;
 
 /// base64url of the SHA-256 of `bytes`.
 #[must_use]
@@ -46,6 +47,24 @@ pub(crate) fn action(case: &Case<'_>) -> String {
         out.name("v").string("ambit-action-1");
     });
     s256(out.as_str().as_bytes())
+}
+
+/// The digest of a request (docs/decision.md, "The answer"): a token that is a string without escapes is
+/// hashed by itself, so that a known one need not be hashed again.
+pub(crate) fn input(seen: &Seen<'_>) -> String {
+    let parts = seen.sent.and_then(|sent| {
+        let place = sent.place.as_ref()?;
+        let before = seen.input.get(..place.start)?;
+        Some((before, &sent.s256, seen.input.get(place.end..)?))
+    });
+    let Some((before, token, behind)) = parts else {
+        return s256(seen.input);
+    };
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(base64url::encode(token));
+    hash.update(behind);
+    base64url::encode(&hash.finalize())
 }
 
 /// A string claim, or `null`.

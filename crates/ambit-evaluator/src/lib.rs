@@ -82,7 +82,7 @@ use authority::Grant;
 use case::SignIn;
 use request::Request;
 use requires::Needs;
-use seen::{Found, Seen};
+use seen::{Found, Seen, Sent};
 
 /// Answers one request. Always an answer: whatever is malformed, missing or exhausted is a denial
 /// with its reason code.
@@ -177,6 +177,10 @@ fn prepare(
         Ok(document) => document,
         Err(denial) => return body(seen, Err(&denial)),
     };
+    cache.for_bundle(bundle.digest());
+    let sent = Sent::find(document.root(), cache);
+    let sent = sent.as_ref();
+    seen.sent = sent;
     let asked = match Request::parse(document.root()) {
         Ok(asked) => asked,
         Err(denial) => return body(seen, Err(&denial)),
@@ -195,14 +199,21 @@ fn prepare(
         let denial = Denial::new(Reason::RequestMember, "`args` cannot be read");
         return body(seen, Err(&denial));
     };
-    let unverified = match UnverifiedToken::parse(asked.token, &bundle.limits()) {
-        Ok(unverified) => unverified,
-        Err(error) => return body(seen, Err(&error.into())),
+    let (keys, limits, now) = (BundleKeys(bundle), bundle.limits(), asked.facts.now);
+    let unverified;
+    let verified = match cache.find(asked.token, &keys) {
+        Some(known) => cache.verified(&known, asked.token, now, &limits),
+        None => match UnverifiedToken::parse(asked.token, &limits) {
+            Ok(parsed) => {
+                unverified = parsed;
+                unverified.verify(&keys, now, &limits, Some(cache))
+            }
+            Err(error) => Err(error),
+        },
     };
-    let keys = BundleKeys(bundle);
-    let token = match chain::verify(&keys, &unverified, asked.facts.now, cache) {
+    let token = match verified {
         Ok(token) => token,
-        Err(denial) => return body(seen, Err(&denial)),
+        Err(error) => return body(seen, Err(&error.into())),
     };
     seen.token = Some(&token);
     let texts = match bundle.action(asked.action) {
@@ -217,6 +228,8 @@ fn prepare(
         arguments: parsed.root(),
         arguments_text: &arguments,
         token: &token,
+        tables: cache.keys(),
+        token_s256: sent.map_or([0; 32], |sent| sent.s256),
         login: &SignIn::of(&token),
         shown: &OnceCell::new(),
         steps,

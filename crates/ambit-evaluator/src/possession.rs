@@ -32,12 +32,13 @@ pub(crate) fn check(case: &Case<'_>) -> Result<Option<VerifiedProof>, Denial> {
     let verified = VerifiedProof::verify(
         proof,
         &ProofOf {
-            chain: case.request.token,
+            chain_s256: &case.token_s256,
             holder,
             method,
             url,
             nonce: facts.nonce,
             now: facts.now,
+            tables: case.tables,
         },
     );
     let verified = verified.map_err(|error| Denial::new(error.reason, error.detail))?;

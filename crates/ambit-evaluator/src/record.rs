@@ -7,7 +7,7 @@ use ambit_core::json::{Json, Writer, canonical};
 use ambit_token::{Block, VerifiedProof, VerifiedToken, base64url};
 
 use crate::charge::Charge;
-use crate::digest::s256;
+use crate::digest::{self, s256};
 use crate::seen::{ALLOWED, Seen};
 
 /// Writes the record of a decision.
@@ -62,7 +62,7 @@ fn write_asked(seen: &Seen<'_>, out: &mut Writer, charges: &[Charge]) {
             });
         }
     });
-    out.name("input_s256").string(&s256(seen.input));
+    out.name("input_s256").string(&digest::input(seen));
     match facts {
         Some(facts) => out.name("now").integer(facts.now),
         None => out.name("now").null(),

@@ -3,8 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use core::ops::Range;
+
+use ambit_core::json::Json;
 use ambit_policy::Bundle;
-use ambit_token::{Receipt, VerifiedProof, VerifiedToken};
+use ambit_token::{ChainCache, Receipt, VerifiedProof, VerifiedToken};
 
 use crate::rails::Ruling;
 use crate::remedy::Shown;
@@ -20,11 +23,31 @@ pub(crate) struct Seen<'a> {
     pub(crate) bundle: &'a Bundle<'a>,
     /// The request as it came.
     pub(crate) input: &'a [u8],
+    /// Where in it the token stands.
+    pub(crate) sent: Option<&'a Sent>,
     pub(crate) request: Option<&'a Request<'a>>,
     /// The arguments in RFC 8785 form.
     pub(crate) arguments: Option<&'a str>,
     pub(crate) token: Option<&'a VerifiedToken<'a>>,
     pub(crate) found: Option<&'a Found>,
+}
+
+/// The token of a request as it was sent, not verified.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// Where in the request it stands, if it is written without escapes.
+    pub(crate) place: Option<Range<usize>>,
+    pub(crate) s256: [u8; 32],
+}
+
+impl Sent {
+    /// A token that the cache knows is not hashed again.
+    pub(crate) fn find(request: Json<'_>, cache: &ChainCache) -> Option<Self> {
+        let token = request.get("token")?;
+        let s256 = cache.s256(token.as_str()?);
+        let place = token.place();
+        Some(Self { place, s256 })
+    }
 }
 
 /// What the request brought beside its token, verified.
@@ -51,6 +74,7 @@ impl<'a> Seen<'a> {
         Self {
             bundle,
             input,
+            sent: None,
             request: None,
             arguments: None,
             token: None,

@@ -163,6 +163,7 @@ impl Guest {
         self.policy = place
             .and_then(|place| Bundle::open(bundle_bytes(place), slot.digest).ok())
             .map_or(Policy::Unusable, Policy::Open);
+        CACHE.with(ChainCache::reserve);
         ARENA.with(Arena::keep);
     }
 
@@ -314,8 +315,8 @@ impl<T> Single<T> {
     /// Lends the value. The caller keeps the one rule: no `with` of the same static inside.
     fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: nothing else holds the value. `GUEST` is lent by the exports only, once each, and
-        // `CACHE` by `answer` only; no export runs inside another, because without imports there is
-        // no way back in. `ARENA` is lent for single calls of `Arena`, none of which allocates or
+        // `CACHE` by `prepare` and `answer`, one after the other; no export runs inside another, because
+        // without imports there is no way back in. `ARENA` is lent for single calls of `Arena`, none of which allocates or
         // calls back but to `Memory`, which touches no static.
         body(unsafe { &mut *self.0.get() })
     }
@@ -326,8 +327,6 @@ static GUEST: Single<Guest> = Single::new(Guest {
     buffers: Buffers::new(),
 });
 
-/// On its own, because it is all zeroes: those are not stored in the file, unless something that
-/// is not zero stands beside them.
 static CACHE: Single<ChainCache> = Single::new(ChainCache::new());
 
 static ARENA: Single<Arena> = Single::new(Arena::new());

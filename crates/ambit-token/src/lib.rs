@@ -27,6 +27,7 @@ extern crate alloc;
 mod base64;
 pub mod base64url;
 mod chain;
+mod digits;
 pub mod dsse;
 pub mod ed25519;
 mod error;
@@ -39,10 +40,11 @@ mod proof;
 mod receipt;
 pub mod signing;
 mod statement;
+mod tables;
 mod url;
 mod webauthn;
 
-pub use chain::{Block, ChainCache, UnverifiedToken, VerifiedToken};
+pub use chain::{Block, ChainCache, KnownChain, UnverifiedToken, VerifiedToken};
 pub use error::TokenError;
 pub use jwk::thumbprint;
 pub use key::PublicKey;
@@ -50,6 +52,7 @@ pub use keys::{About, Bounds, IssuerKey, Keys};
 pub use proof::{ProofOf, VerifiedProof};
 pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
 pub use statement::{Statement, StatementFault, UnverifiedStatement};
+pub use tables::KeyTables;
 pub use webauthn::{Assertion, RelyingParty};
 
 /// SHA-256 (FIPS 180-4).

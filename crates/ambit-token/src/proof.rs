@@ -13,8 +13,8 @@ use ambit_core::limits::{PROOF_AHEAD_SECONDS, PROOF_BYTES, PROOF_WINDOW_SECONDS}
 use crate::base64url;
 use crate::error::TokenError;
 use crate::key::PublicKey;
-use crate::sha256;
 use crate::statement::{StatementFault, UnverifiedStatement};
+use crate::tables::KeyTables;
 use crate::url;
 
 /// The `typ` of a proof.
@@ -23,8 +23,8 @@ pub(crate) const PROOF_TYP: &str = "dpop+jwt";
 /// What a proof must be about.
 #[derive(Clone, Copy, Debug)]
 pub struct ProofOf<'a> {
-    /// The chain as it was sent.
-    pub chain: &'a str,
+    /// SHA-256 of the chain as it was sent.
+    pub chain_s256: &'a [u8; 32],
     /// The key of the chain's last block.
     pub holder: &'a PublicKey,
     /// The HTTP method, as the host saw it.
@@ -35,6 +35,8 @@ pub struct ProofOf<'a> {
     pub nonce: Option<&'a str>,
     /// Seconds since 1970.
     pub now: i64,
+    /// Verifies the signature.
+    pub tables: &'a KeyTables,
 }
 
 /// A proof that verified: made only by [`VerifiedProof::verify`].
@@ -55,7 +57,10 @@ impl VerifiedProof {
     pub fn verify(proof: &str, of: &ProofOf<'_>) -> Result<Self, TokenError> {
         let jws = UnverifiedStatement::parse(proof, PROOF_BYTES).map_err(malformed)?;
         check_header(&jws, of.holder)?;
-        if !of.holder.verify(jws.signing_input(), jws.signature()) {
+        if !of
+            .tables
+            .verify(of.holder, jws.signing_input(), jws.signature())
+        {
             let detail = "the proof's signature does not verify";
             return Err(fault(Reason::PossessionSignature, detail));
         }
@@ -125,7 +130,7 @@ fn check_form(claims: &Document<'_>) -> Result<(), TokenError> {
 fn check_call(claims: &Document<'_>, of: &ProofOf<'_>) -> Result<(), TokenError> {
     let text = |name: &str| claims.root().get(name).and_then(Json::as_str);
     let ath = base64url::decode_array(text("ath").unwrap_or_default().as_bytes());
-    if ath != Some(sha256(of.chain.as_bytes())) {
+    if ath.as_ref() != Some(of.chain_s256) {
         let detail = "`ath` is not the digest of the whole chain";
         return Err(fault(Reason::PossessionToken, detail));
     }

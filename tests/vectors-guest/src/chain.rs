@@ -8,8 +8,8 @@ use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::limits::Limits;
 use ambit_core::{Power, Steps};
 use ambit_token::{
-    Bounds, IssuerKey, Keys, ProofOf, PublicKey, TokenError, UnverifiedToken, VerifiedProof,
-    VerifiedToken,
+    Bounds, ChainCache, IssuerKey, Keys, ProofOf, PublicKey, TokenError, UnverifiedToken,
+    VerifiedProof, VerifiedToken,
 };
 
 /// Writes `{"chain": "ok", "decision"?, "why"?}` or `{"chain": "reject", "error", "block"}`.
@@ -51,15 +51,17 @@ pub(crate) fn prove(
     let Some(holder) = holder else {
         return fault("`holder` is no public key", out);
     };
+    let cache = ChainCache::new();
     let verified = VerifiedProof::verify(
         proof,
         &ProofOf {
-            chain,
+            chain_s256: &cache.s256(chain),
             holder: &holder,
             method,
             url,
             nonce: None,
             now,
+            tables: cache.keys(),
         },
     );
     out.object(|out| {

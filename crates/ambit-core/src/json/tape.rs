@@ -95,7 +95,7 @@ impl Node {
 pub struct Document<'t> {
     nodes: Cow<'t, [u8]>,
     text: Text<'t>,
-    side: String,
+    side: Cow<'t, str>,
 }
 
 /// The text that nodes point into.
@@ -138,8 +138,24 @@ impl<'t> Document<'t> {
         Self {
             nodes: Cow::Owned(nodes),
             text: Text::Parsed(text),
-            side,
+            side: Cow::Owned(side),
         }
+    }
+
+    /// A tape and its texts that were copied from a document ([`Document::parts`]).
+    #[must_use]
+    pub const fn kept(nodes: &'t [u8], text: &'t str, side: &'t str) -> Self {
+        Self {
+            nodes: Cow::Borrowed(nodes),
+            text: Text::Parsed(text),
+            side: Cow::Borrowed(side),
+        }
+    }
+
+    /// The tape, the text it points into, and the unescaped strings, to keep them elsewhere.
+    #[must_use]
+    pub fn parts(&self) -> [&[u8]; 3] {
+        [&self.nodes, self.text.bytes(), self.side.as_bytes()]
     }
 
     /// A tape and its text that lie elsewhere, as [`Document::flatten`] made them. Nothing is
@@ -150,7 +166,7 @@ impl<'t> Document<'t> {
         Self {
             nodes: Cow::Borrowed(nodes),
             text: Text::InPlace(text),
-            side: String::new(),
+            side: Cow::Borrowed(""),
         }
     }
 

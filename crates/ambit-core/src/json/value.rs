@@ -1,5 +1,7 @@
 //! Values: views into a tape.
 
+use core::ops::Range;
+
 use super::tape::{Document, Tag};
 use crate::Steps;
 use crate::limits::INTEGER_MAX;
@@ -83,6 +85,14 @@ impl<'a> Json<'a> {
         matches!(node.tag, Tag::Text | Tag::Side)
             .then(|| self.document.bytes(node))
             .flatten()
+    }
+
+    /// Where in the text the string stands, if it is one that is written without escapes.
+    #[must_use]
+    pub fn place(self) -> Option<Range<usize>> {
+        let node = self.document.node(self.at)?;
+        let end = node.offset.checked_add(node.length)?;
+        (node.tag == Tag::Text).then_some(node.offset..end)
     }
 
     /// The number exactly as it was written, if it is one.

@@ -31,9 +31,13 @@ pub(super) struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Checks every claim of a block against the table. The claims of a `known` chain had their
-    /// forms when it was verified before, and the bytes are the same.
-    pub(super) fn check(document: Document<'a>, root: bool, known: bool) -> Result<Self, Fault> {
+    /// Claims that were checked before, and copied since.
+    pub(super) const fn kept(document: Document<'a>, places: [usize; CLAIMS.len()]) -> Self {
+        Self { document, places }
+    }
+
+    /// Checks every claim of a block against the table.
+    pub(super) fn check(document: Document<'a>, root: bool) -> Result<Self, Fault> {
         if document.root().kind() != Kind::Object {
             return Err(Fault::new(
                 Reason::TokenJson,
@@ -57,9 +61,6 @@ impl<'a> Claims<'a> {
             *place = value.index();
         }
         let claims = Self { document, places };
-        if known {
-            return Ok(claims);
-        }
         for (at, row) in CLAIMS.iter().enumerate() {
             check(row, claims.get(at), root)?;
         }
@@ -80,6 +81,11 @@ impl<'a> Claims<'a> {
     /// The integer of a row whose shape is an integer.
     pub(super) fn integer(&self, row: usize) -> Option<i64> {
         self.get(row).and_then(Json::as_int)
+    }
+
+    /// The document, and where in it the claim of each row stands: what [`Self::kept`] takes.
+    pub(super) const fn parts(&self) -> (&Document<'a>, [usize; CLAIMS.len()]) {
+        (&self.document, self.places)
     }
 
     /// All claims.

@@ -60,11 +60,11 @@ impl UnverifiedToken<'_> {
         });
         let document = Document::parse(text.as_bytes(), Profile::Signed)
             .map_err(|error| in_block(json_fault(&error)))?;
-        let block = Claims::check(document, false, false).map_err(in_block)?;
+        let block = Claims::check(document, false).map_err(in_block)?;
         holder(&block).map_err(in_block)?;
         let now = block.integer(IAT).unwrap_or(i64::MAX);
         links::check_times(&block, false, now, &Limits::default()).map_err(in_block)?;
-        links::check_derived(&block, &blocks, parent, false).map_err(in_block)?;
+        links::check_derived(&block, &blocks, parent).map_err(in_block)?;
         let header = Header {
             alg: parent.holder().alg(),
             typ: TYP,
@@ -83,7 +83,7 @@ impl UnverifiedToken<'_> {
             let read = || {
                 let document = Document::parse(bytes, Profile::Signed);
                 let document = document.map_err(|error| json_fault(&error))?;
-                let claims = Claims::check(document, at == 0, false)?;
+                let claims = Claims::check(document, at == 0)?;
                 let holder = holder(&claims)?;
                 Ok(Block::new(claims, parts.signing_input, holder))
             };

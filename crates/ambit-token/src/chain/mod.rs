@@ -18,7 +18,7 @@ use core::ops::Range;
 use ambit_core::limits::{Limits, TOKEN_BLOCKS, TOKEN_BYTES};
 use ambit_core::{Reason, grammar};
 
-pub use cache::ChainCache;
+pub use cache::{ChainCache, KnownChain};
 pub use verified::{Block, VerifiedToken};
 
 use crate::base64::{self, URL};

@@ -1,13 +1,15 @@
 //! A chain that was verified, and what may be read from it.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use ambit_core::json::Json;
 
+use super::cache::remembered;
 use super::claims::{AGENT, AUD, Claims, DEL_MAX_DEPTH, DETAILS, EXP, IAT, ISS, JTI, SUB, TENANT};
 use super::header::TYP;
 use crate::key::PublicKey;
-use crate::keys::{About, IssuerKey};
+use crate::keys::{About, IssuerKey, Keys};
 use crate::sha256;
 
 /// A chain that passed docs/token.md's steps 1 to 5. Made only by
@@ -22,8 +24,10 @@ pub struct VerifiedToken<'a> {
 /// A verified block.
 #[derive(Clone, Debug)]
 pub struct Block<'a> {
-    claims: Claims<'a>,
-    signing_input: &'a [u8],
+    pub(super) claims: Claims<'a>,
+    pub(super) signing_input: &'a [u8],
+    /// Where the digest of the signing input is remembered, if it is.
+    s256: Option<&'a Cell<Option<[u8; 32]>>>,
     holder: PublicKey,
 }
 
@@ -55,6 +59,20 @@ impl<'a> VerifiedToken<'a> {
     #[must_use]
     pub const fn issuer_key(&self) -> &PublicKey {
         &self.signer.public
+    }
+
+    /// Which of the keys with the signer's `kid` it is.
+    pub(super) fn place_among(&self, keys: &dyn Keys) -> usize {
+        let mut place = 0_usize;
+        keys.by_kid(self.signer.kid, &mut |key| {
+            let same = key.public == self.signer.public
+                && key.alg() == self.signer.alg()
+                && key.signs == self.signer.signs
+                && key.iss == self.signer.iss;
+            place = place.saturating_add(usize::from(!same));
+            same
+        });
+        place
     }
 
     /// The root's `iss`.
@@ -188,7 +206,16 @@ impl<'a> Block<'a> {
         Self {
             claims,
             signing_input,
+            s256: None,
             holder,
+        }
+    }
+
+    /// The same, whose digest is kept in a cache.
+    pub(super) fn remembering(self, s256: &'a Cell<Option<[u8; 32]>>) -> Self {
+        Self {
+            s256: Some(s256),
+            ..self
         }
     }
 
@@ -228,10 +255,11 @@ impl<'a> Block<'a> {
         entries.into_iter().flat_map(Json::elements)
     }
 
-    /// SHA-256 of the block's signing input, computed on each call.
+    /// SHA-256 of the block's signing input, computed on each call unless the chain is cached.
     #[must_use]
     pub fn signing_input_s256(&self) -> [u8; 32] {
-        sha256(self.signing_input)
+        let hash = || sha256(self.signing_input);
+        self.s256.map_or_else(hash, |cell| remembered(cell, hash))
     }
 
     pub(super) fn del_max_depth(&self) -> i64 {

@@ -14,13 +14,13 @@ use crate::base64url;
 use crate::error::TokenError;
 use crate::key::PublicKey;
 use crate::keys::{IssuerKey, Keys};
+use crate::tables::KeyTables;
 
 impl UnverifiedToken<'_> {
     /// Verifies the chain at the time `now` (seconds since 1970).
     ///
-    /// `cache` remembers chains that were verified; what depends on the time is judged anew each
-    /// time, so that a cache never changes an answer. Bind it to the bundle
-    /// that `keys` come from first ([`ChainCache::for_bundle`]).
+    /// `cache` remembers it. Bind the cache to the bundle that `keys` and `limits` come from first
+    /// ([`ChainCache::for_bundle`]), and ask it before you take a chain apart ([`ChainCache::find`]).
     ///
     /// # Errors
     ///
@@ -32,13 +32,12 @@ impl UnverifiedToken<'_> {
         limits: &Limits,
         cache: Option<&mut ChainCache>,
     ) -> Result<VerifiedToken<'a>, TokenError> {
-        let known = cache.as_deref().and_then(|cache| cache.find(self.chain));
         let mut check = Check {
             token: self,
             keys,
+            tables: cache.as_deref().map(ChainCache::keys),
             now,
             limits,
-            known,
             blocks: Vec::with_capacity(self.blocks.len()),
             signer: None,
         };
@@ -51,8 +50,8 @@ impl UnverifiedToken<'_> {
             return Err(TokenError::new(Reason::TokenFormat, 0, detail));
         };
         let token = VerifiedToken::new(check.blocks, signer);
-        if let (None, Some(cache)) = (known, cache) {
-            cache.insert(self.chain, token.issuer_key());
+        if let Some(cache) = cache {
+            cache.insert(self.chain, &token, keys);
         }
         Ok(token)
     }
@@ -62,10 +61,9 @@ impl UnverifiedToken<'_> {
 struct Check<'a, 'k> {
     token: &'a UnverifiedToken<'a>,
     keys: &'a dyn Keys,
+    tables: Option<&'k KeyTables>,
     now: i64,
     limits: &'k Limits,
-    /// The issuer key under which exactly this chain was verified before.
-    known: Option<PublicKey>,
     /// The blocks verified so far.
     blocks: Vec<Block<'a>>,
     /// Who signed the root.
@@ -101,7 +99,7 @@ impl<'a> Check<'a, '_> {
             let detail = "the key that signed belongs to another `iss`";
             return Err(Fault::new(Reason::TokenUnknownKey, detail));
         }
-        let claims = Claims::check(document, true, self.known.is_some())?;
+        let claims = Claims::check(document, true)?;
         let holder = self.holder(&claims)?;
         links::check_times(&claims, true, self.now, self.limits)?;
         links::check_root(&claims)?;
@@ -115,17 +113,23 @@ impl<'a> Check<'a, '_> {
         let Some(parent) = self.blocks.last() else {
             return Err(wrong_signature());
         };
-        let known = self.known.is_some();
-        if !known && !parent.holder().verify(parts.signing_input, signature) {
+        if !self.verifies(parent.holder(), parts, signature) {
             return Err(wrong_signature());
         }
-        let claims = Claims::check(self.payload(parts)?, false, known)?;
+        let claims = Claims::check(self.payload(parts)?, false)?;
         let holder = self.holder(&claims)?;
         links::check_times(&claims, false, self.now, self.limits)?;
-        links::check_derived(&claims, &self.blocks, parent, known)?;
+        links::check_derived(&claims, &self.blocks, parent)?;
         self.blocks
             .push(Block::new(claims, parts.signing_input, holder));
         Ok(())
+    }
+
+    fn verifies(&self, key: &PublicKey, parts: &Parts<'_>, signature: &[u8]) -> bool {
+        match self.tables {
+            Some(tables) => tables.verify(key, parts.signing_input, signature),
+            None => key.verify(parts.signing_input, signature),
+        }
     }
 
     /// Which of the keys made the signature of the root.
@@ -135,12 +139,10 @@ impl<'a> Check<'a, '_> {
         parts: &Parts<'_>,
         signature: &[u8],
     ) -> Result<PublicKey, Fault> {
-        let signed = |public: &PublicKey| match &self.known {
-            Some(known) => known == public,
-            None => public.verify(parts.signing_input, signature),
-        };
         let mut publics = keys.iter().map(|key| key.public);
-        publics.find(signed).ok_or_else(wrong_signature)
+        publics
+            .find(|public| self.verifies(public, parts, signature))
+            .ok_or_else(wrong_signature)
     }
 
     /// Step 4, as far as it is about JSON.
@@ -154,7 +156,10 @@ impl<'a> Check<'a, '_> {
     fn holder(&self, claims: &Claims<'_>) -> Result<PublicKey, Fault> {
         let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
         key.and_then(PublicKey::from_jwk)
-            .filter(|key| self.known.is_some() || key.is_usable())
+            .filter(|key| match self.tables {
+                Some(tables) => tables.is_usable(key),
+                None => key.is_usable(),
+            })
             .ok_or(Fault::new(
                 Reason::TokenCnf,
                 "the holder's key is not usable",

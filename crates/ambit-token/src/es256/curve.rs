@@ -44,14 +44,64 @@ const DIGITS: usize = 257;
 
 /// A point; the one at infinity has Z = 0.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
+pub(crate) struct Point {
     x: Field,
     y: Field,
     z: Field,
 }
 
+/// A point that is not at infinity, with Z = 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Affine {
+    x: Field,
+    y: Field,
+}
+
+impl Affine {
+    /// Any: room in a table.
+    pub(crate) const BASE: Self = Self { x: G.x, y: G.y };
+
+    /// The points with Z = 1. None is at infinity, whatever is given as such comes out wrong.
+    pub(super) fn all<const N: usize>(points: &[Point; N]) -> [Self; N] {
+        // One inversion: of the product of all Z. Then from the last to the first.
+        let mut product = Field::ONE;
+        let before = points.map(|point| {
+            let before = product;
+            product = product.mul(point.z);
+            before
+        });
+        let mut inverse = product.invert();
+        let mut affine = [Self::BASE; N];
+        for ((place, point), before) in affine.iter_mut().zip(points).zip(before).rev() {
+            let z = inverse.mul(before);
+            inverse = inverse.mul(point.z);
+            let zz = z.square();
+            *place = Self {
+                x: point.x.mul(zz),
+                y: point.y.mul(zz).mul(z),
+            };
+        }
+        affine
+    }
+
+    pub(super) fn negate(self) -> Self {
+        Self {
+            y: self.y.negate(),
+            ..self
+        }
+    }
+
+    pub(super) const fn point(self) -> Point {
+        Point {
+            x: self.x,
+            y: self.y,
+            z: Field::ONE,
+        }
+    }
+}
+
 impl Point {
-    const INFINITY: Self = Self {
+    pub(super) const INFINITY: Self = Self {
         x: Field::ONE,
         y: Field::ONE,
         z: Field::ZERO,
@@ -114,8 +164,40 @@ impl Point {
         }
     }
 
+    /// The same point, if its Z is 1.
+    pub(super) fn affine(self) -> Option<Affine> {
+        let Self { x, y, z } = self;
+        (z == Field::ONE).then_some(Affine { x, y })
+    }
+
+    /// madd-2004-hmv of the Explicit-Formulas Database, with the cases that it leaves out.
+    pub(super) fn plus_affine(self, other: Affine) -> Self {
+        if self.z == Field::ZERO {
+            return other.point();
+        }
+        let zz = self.z.square();
+        let h = other.x.mul(zz).sub(self.x);
+        let r = other.y.mul(zz).mul(self.z).sub(self.y);
+        if h == Field::ZERO {
+            return if r == Field::ZERO {
+                self.double()
+            } else {
+                Self::INFINITY
+            };
+        }
+        let hh = h.square();
+        let hhh = hh.mul(h);
+        let v = self.x.mul(hh);
+        let x = r.square().sub(hhh).sub(v.times(2));
+        Self {
+            x,
+            y: r.mul(v.sub(x)).sub(self.y.mul(hhh)),
+            z: self.z.mul(h),
+        }
+    }
+
     /// dbl-2001-b of the Explicit-Formulas Database (for a = -3).
-    fn double(self) -> Self {
+    pub(super) fn double(self) -> Self {
         let delta = self.z.square();
         let gamma = self.y.square();
         let beta = self.x.mul(gamma);
@@ -129,7 +211,7 @@ impl Point {
     }
 
     /// add-1998-cmo-2, with the cases that it leaves out.
-    fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         if self.z == Field::ZERO {
             return other;
         }

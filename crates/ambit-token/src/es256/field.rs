@@ -6,7 +6,7 @@ const P: Words = [LOW, LOW, LOW, 0, 0, 0, 1, LOW];
 
 /// An element, in its one form: below p.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field(Words);
+pub(crate) struct Field(Words);
 
 impl Field {
     pub(super) const ZERO: Self = Self([0; 8]);
@@ -45,6 +45,21 @@ impl Field {
 
     pub(super) fn square(self) -> Self {
         self.mul(self)
+    }
+
+    /// The inverse: the power p - 2.
+    pub(super) fn invert(self) -> Self {
+        let [low, rest @ ..] = P;
+        let mut power = Self::ONE;
+        for word in rest.iter().rev().chain([&low.wrapping_sub(2)]) {
+            for bit in (0..32).rev() {
+                power = power.square();
+                if (word >> bit) & 1 == 1 {
+                    power = power.mul(self);
+                }
+            }
+        }
+        power
     }
 
     fn zip(self, other: Self, by: fn(i64, i64) -> i64) -> Self {

@@ -1,7 +1,7 @@
 //! Numbers of 256 bits as eight words of 32 bits, the least significant first, each in a `u64`.
 
 /// Eight words, each below 2^32.
-pub(super) type Words = [u64; 8];
+pub(crate) type Words = [u64; 8];
 
 /// The low 32 bits.
 pub(super) const LOW: u64 = 0xffff_ffff;
@@ -14,6 +14,17 @@ pub(super) fn read(bytes: &[u8; 32]) -> Words {
         *word = u64::from(u32::from_be_bytes(*chunk));
     }
     words
+}
+
+/// Its 32 bytes, the least significant first.
+pub(super) fn bytes(words: &Words) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let (chunks, _) = bytes.as_chunks_mut::<4>();
+    for (chunk, word) in chunks.iter_mut().zip(words) {
+        let [a, b, c, d, ..] = word.to_le_bytes();
+        *chunk = [a, b, c, d];
+    }
+    bytes
 }
 
 /// Whether `a` is below `b`.
@@ -43,6 +54,16 @@ pub(super) fn add(a: &Words, b: &Words) -> (Words, u64) {
         carry = sum >> 32;
     }
     (out, carry)
+}
+
+/// `a` times one word; what does not fit is lost.
+pub(super) fn scale(a: &Words, factor: u64) -> Words {
+    let mut carry: u64 = 0;
+    a.map(|word| {
+        let sum = word.wrapping_mul(factor).wrapping_add(carry);
+        carry = sum >> 32;
+        sum & LOW
+    })
 }
 
 /// The product, of sixteen words.

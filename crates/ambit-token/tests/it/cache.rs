@@ -1,6 +1,7 @@
 //! A cache may save work and never changes an answer.
 
 use ambit_core::Reason;
+use ambit_core::json::Writer;
 use ambit_core::limits::Limits;
 use ambit_token::{ChainCache, UnverifiedToken};
 use serde_json::json;
@@ -81,6 +82,30 @@ fn bound_to_no_bundle_it_keeps_nothing() {
     assert!(kept(&cache).contains("chains: 0"));
 }
 
+/// A known chain says what it said when it was new: claims, keys and digests of every block.
+#[test]
+fn a_known_chain_reads_as_a_new_one() {
+    let mut cache = bound();
+    let (trust, limits) = (trust(), Limits::default());
+    for depth in 0..=3 {
+        let chain = chain(depth);
+        verify_at(&chain, &trust, NOW, Some(&mut cache)).unwrap();
+        let known = cache.find(&chain, &trust).unwrap();
+        let known = cache.verified(&known, &chain, NOW, &limits).unwrap();
+        let new = UnverifiedToken::parse(&chain, &limits).unwrap();
+        let new = new.verify(&trust, NOW, &limits, None).unwrap();
+        assert_eq!(known.depth(), usize::from(depth));
+        assert_eq!((known.kid(), known.sub()), (new.kid(), new.sub()));
+        for (known, new) in known.blocks().iter().zip(new.blocks()) {
+            let text = |claims| Writer::default().json(claims).as_str().to_owned();
+            assert_eq!(text(known.claims()), text(new.claims()));
+            assert_eq!((known.holder(), known.jti()), (new.holder(), new.jti()));
+            assert_eq!(known.signing_input_s256(), new.signing_input_s256());
+            assert_eq!(known.signing_input_s256(), new.signing_input_s256());
+        }
+    }
+}
+
 /// More chains, and larger ones, than fit: old ones go, none is ever mixed up.
 #[test]
 fn it_stays_right_when_it_is_full() {
@@ -94,15 +119,31 @@ fn it_stays_right_when_it_is_full() {
             root(&claims)
         })
         .collect();
-    for round in 0..2 {
-        for (at, chain) in roots.iter().enumerate() {
-            let token = UnverifiedToken::parse(chain, &limits).unwrap();
-            let trust = trust();
-            let token = token
-                .verify(&trust, NOW, &limits, Some(&mut cache))
-                .unwrap();
-            assert_eq!(token.jti(), format!("root-{at}"), "round {round}");
-            assert_eq!(token.issuer_key(), &public(BROKER).into());
+    let trust = trust();
+    let mut known = 0;
+    for round in 0..3 {
+        // Those that were kept last are still there.
+        for (at, chain) in roots.iter().enumerate().skip(round * 140) {
+            verify_at(chain, &trust, NOW, Some(&mut cache)).unwrap();
+            for (at, chain) in roots.iter().enumerate().take(at + 1).rev().take(20) {
+                let Some(found) = cache.find(chain, &trust) else {
+                    continue;
+                };
+                known += 1;
+                let token = cache.verified(&found, chain, NOW, &limits).unwrap();
+                assert_eq!(token.jti(), format!("root-{at}"), "round {round}");
+                assert_eq!(token.issuer_key(), &public(BROKER).into());
+                assert_eq!(cache.s256(chain), ChainCache::new().s256(chain));
+                let alone = UnverifiedToken::parse(chain, &limits).unwrap();
+                let alone = alone.verify(&trust, NOW, &limits, None).unwrap();
+                for block in 0..2 {
+                    assert_eq!(
+                        token.signing_input_s256(block),
+                        alone.signing_input_s256(block)
+                    );
+                }
+            }
         }
     }
+    assert!(known > 1_000, "{known}");
 }

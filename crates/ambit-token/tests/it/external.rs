@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ambit_core::json::{Document, JsonErrorKind, Profile};
 use ambit_token::dsse::{self, Envelope};
-use ambit_token::{ProofOf, PublicKey, VerifiedProof, base64url, ed25519, es256, thumbprint};
+use ambit_token::{
+    ChainCache, ProofOf, PublicKey, VerifiedProof, base64url, ed25519, es256, thumbprint,
+};
 use serde_json::Value;
 
 /// The folder of these vectors, or `None` and a line that says so.
@@ -294,13 +296,15 @@ fn proofs_of_possession() {
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     let holder = key_of(&claims["cnf"]["jwk"]).unwrap();
     assert_eq!(holder.thumbprint(), text("leaf_jkt"));
+    let cache = ChainCache::new();
     let of = ProofOf {
-        chain: text("chain"),
+        chain_s256: &cache.s256(text("chain")),
         holder: &holder,
         method: text("method"),
         url: text("url"),
         nonce: None,
         now: file["now"].as_i64().unwrap(),
+        tables: cache.keys(),
     };
     let cases = file["cases"].as_array().unwrap();
     for case in cases {

@@ -13,4 +13,5 @@ mod module;
 mod module_making;
 mod mutation;
 mod primitives;
+mod tables;
 mod webauthn;

@@ -167,6 +167,11 @@ pub(crate) fn verify_at(
     cache: Option<&mut ChainCache>,
 ) -> Result<(), TokenError> {
     let limits = Limits::default();
+    if let Some(cache) = cache.as_deref()
+        && let Some(known) = cache.find(chain, keys)
+    {
+        return cache.verified(&known, chain, now, &limits).map(|_| ());
+    }
     let token = UnverifiedToken::parse(chain, &limits)?;
     token.verify(keys, now, &limits, cache).map(|_| ())
 }
