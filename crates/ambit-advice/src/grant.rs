@@ -98,6 +98,10 @@ pub fn check_grant(
             let detail = "two receipts have the same `iss` and `jti`";
             return Err(NoConsent::new(Reason::ApprovalRepeated, detail));
         }
+        if judged.iter().any(|other| receipt.is_same_hand(other)) {
+            let detail = "two receipts for different people are signed by one person's key";
+            return Err(NoConsent::new(Reason::ApprovalHand, detail));
+        }
         judged.push(receipt);
     }
     grant.check_entries(&judged)?;

@@ -209,6 +209,7 @@ reasons! {
     ApprovalApprover "approval.approver" Forbidden "Who approved may not approve this.";
     ApprovalDenied "approval.denied" Forbidden "A person said no to this.";
     ApprovalRepeated "approval.repeated" Forbidden "The same approval was shown twice.";
+    ApprovalHand "approval.hand" Forbidden "One key approved for two people.";
     ApprovalUsed "approval.used" Forbidden "The approval was used before; each is for one call.";
 
     PolicyForbid "policy.forbid" Forbidden "A rule of the organisation forbids this.";

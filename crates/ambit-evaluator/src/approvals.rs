@@ -47,6 +47,11 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
             let admin = "two receipts have the same `iss` and `jti`";
             return Err(Denial::new(Reason::ApprovalRepeated, admin));
         }
+        if receipts.iter().any(|other| receipt.is_same_hand(other)) {
+            let admin = "two receipts for different people are signed by one key, which the policy \
+                         says is one person's";
+            return Err(Denial::new(Reason::ApprovalHand, admin));
+        }
         receipts.push(receipt);
     }
     Ok(receipts)

@@ -35,6 +35,8 @@ pub struct Receipt {
     pub kid: String,
     /// The key that signed.
     pub signer: PublicKey,
+    /// Whether that key speaks for one person only, and so is in that person's hand.
+    pub personal: bool,
     /// Its identifier; with `iss` it is consumed once.
     pub jti: String,
     /// The person.
@@ -108,6 +110,13 @@ impl Receipt {
         Ok(receipt)
     }
 
+    /// Whether a key that is one person's speaks for two people here. The compiler refuses a policy in
+    /// which it could; where it does, it counts for nobody. A service signs for many people.
+    #[must_use]
+    pub fn is_same_hand(&self, other: &Self) -> bool {
+        self.signer == other.signer && self.sub != other.sub && (self.personal || other.personal)
+    }
+
     /// Whether claims have the form of a receipt's.
     pub(crate) fn check_form(claims: Json<'_>) -> Result<(), TokenError> {
         let checked = Form::Object(RECEIPT).check(claims);
@@ -150,6 +159,7 @@ impl Receipt {
             iss: statement.iss().into(),
             kid: statement.key().kid.into(),
             signer: statement.key().public,
+            personal: statement.key().only.sub.is_some(),
             jti: text(claims, "jti")?.into(),
             sub: text(claims, "sub")?.into(),
             aud: aud.as_str()?.into(),

@@ -170,6 +170,11 @@ pub(super) const ROWS: &[Row] = &[
         "send each receipt once; people are counted, not receipts",
     ),
     (
+        "approval.hand",
+        "receipts for two people are signed by one key, which the policy says is one person's",
+        "give each person a key of their own in `[[keys]]`, and ask the second person",
+    ),
+    (
         "approval.used",
         "the receipt was used before: each lets one call run, or makes one token",
         ASK_AGAIN,

@@ -65,7 +65,8 @@ pub(super) fn read<'a>(
         let place = reader.place.clone();
         reader.finish();
         if let Some((key, kid)) = key {
-            compare(file, &keys, &key, kid, place);
+            compare(file, &keys, &key, kid, place.clone());
+            compare_people(file, &keys, &key, place);
             keys.push(key);
         }
     }
@@ -269,6 +270,37 @@ fn compare(
             "give some of them another `kid`: a `kid` must lead to a key without much trying",
         );
     }
+}
+
+/// Whoever has a key says yes with it. So a key that stands in two places for two people, or for one
+/// person and for everybody, would let one hand count as several approvers.
+fn compare_people(
+    file: File<'_>,
+    known: &[IssuerKey],
+    key: &IssuerKey,
+    place: core::ops::Range<usize>,
+) {
+    let receipts = |one: &IssuerKey| one.signs == "approval-receipt+jwt";
+    let same = |one: &&IssuerKey| receipts(one) && one.x == key.x && one.sub != key.sub;
+    let Some(other) = known.iter().find(same).filter(|_| receipts(key)) else {
+        return;
+    };
+    let who = |sub: &Option<String>| {
+        let named = |sub: &String| format!("for `{sub}` only");
+        sub.as_ref().map_or_else(|| "for anybody".to_owned(), named)
+    };
+    file.error(
+        "project.key_people",
+        place,
+        format!(
+            "this key signs receipts {}, and as `{}` {}: one hand would count as several people",
+            who(&key.sub),
+            other.kid,
+            who(&other.sub)
+        ),
+        "give each person a key of their own, made by that person; a service that signs for several people \
+         has one key without `sub`",
+    );
 }
 
 /// Names in `agents` lists that no manifest has: such a key could sign for nobody.
