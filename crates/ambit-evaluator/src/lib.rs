@@ -89,6 +89,22 @@ use seen::{Found, Seen, Sent};
 ///
 /// `request` is the JSON input of the design (`evaluation`, `token`, `facts` …); the answer is the
 /// JSON output with its members in fixed order. `cache` only saves work: no answer depends on it.
+///
+/// ```
+/// use ambit_evaluator::{ChainCache, evaluate};
+/// use ambit_policy::{Bundle, BundleError};
+///
+/// /// Whether the policy allows the request. An allow counts only once its obligations are done.
+/// fn decide(bundle: &[u8], request: &[u8]) -> Result<bool, BundleError> {
+///     let bundle = Bundle::verify(bundle)?;
+///     // Kept between calls, it saves verifying a token that was seen before.
+///     let mut cache = ChainCache::new();
+///     Ok(evaluate(&bundle, request, &mut cache).starts_with(r#"{"decision":true,"#))
+/// }
+///
+/// // Without a sound policy there is nothing to ask.
+/// assert!(decide(b"no bundle", b"{}").is_err());
+/// ```
 #[must_use]
 pub fn evaluate(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> String {
     evaluate_within(bundle, request, cache, &Steps::new())

@@ -2,6 +2,26 @@
 //!
 //! A [`Ledger`] decides in one step over all charges of a call: either every one fits and all are
 //! added, or none is. Whoever asks first gets it, in however many threads and processes.
+//!
+//! ```
+//! use ambit_host::ledger::{Charge, Ledger as _, MemoryLedger};
+//!
+//! let ledger = MemoryLedger::new();
+//! let now = 1_772_000_400;
+//! let spend = |amount| Charge { key: "refunds", kind: "spend", amount, max: 20_000, until: None };
+//! ledger.consume(&[spend(15_000)], now)?;
+//!
+//! // It does not fit, so nothing of the call is charged, the receipt included.
+//! let receipt = Charge::once("receipt:1", "receipt", now + 600);
+//! let refused = ledger.consume(&[receipt, spend(6_000)], now).unwrap_err();
+//! assert_eq!(refused.code(), "ledger.exceeded");
+//! assert_eq!(ledger.used("refunds")?, 15_000);
+//!
+//! ledger.consume(&[receipt, spend(5_000)], now)?;
+//! let again = ledger.consume(&[receipt], now).unwrap_err();
+//! assert_eq!(again.code(), "ledger.repeated");
+//! # Ok::<(), ambit_host::ledger::LedgerError>(())
+//! ```
 
 mod book;
 mod consume;
