@@ -122,6 +122,27 @@ impl Verdict {
 }
 
 /// Turns answers into verdicts. A new one knows no obligation, so it permits only what has none.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ambit_host::Enforcer;
+/// use ambit_host::ledger::{Consume, MemoryLedger};
+///
+/// let ledger = Arc::new(MemoryLedger::new());
+/// let enforcer = Enforcer::new().with("consume", Consume::new(ledger));
+///
+/// // As an engine gives it: an allow that uses a receipt up.
+/// let answer = r#"{"decision": true, "context": {
+///     "obligations": [{"id": "consume", "type": "consume", "ext": {"charges": [
+///         {"key": "receipt:1", "type": "receipt", "amount": 1, "max": 1, "until": 1772004000}]}}],
+///     "record": {"now": 1772000400}}}"#;
+/// assert!(enforcer.enforce(answer).is_permitted());
+///
+/// // A second time the receipt is used up, and an enforcer without the handler permits nothing.
+/// assert!(!enforcer.enforce(answer).is_permitted());
+/// assert!(!Enforcer::new().enforce(answer).is_permitted());
+/// ```
 #[derive(Default)]
 pub struct Enforcer {
     handlers: BTreeMap<String, Box<dyn Discharge>>,
@@ -234,7 +255,7 @@ impl Enforcer {
                 continue;
             }
             let Some(handler) = self.handlers.get(obligation.kind) else {
-                let admin = said("an obligation is not known here", obligation.kind);
+                let admin = format!("the obligation `{}` is not known here", obligation.kind);
                 return refused(Reason::ObligationUnknown, &admin);
             };
             work.push((Some(handler), obligation));
@@ -311,5 +332,5 @@ fn read_obligation(obligation: Json<'_>, now: Option<i64>) -> Option<Obligation<
 }
 
 fn said(what: &str, detail: &str) -> String {
-    format!("{what}: `{detail}`")
+    format!("{what}: {detail}")
 }

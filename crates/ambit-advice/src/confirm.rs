@@ -16,7 +16,7 @@ const ROUNDS: usize = 4;
 pub(crate) struct Confirm<'c, 'a> {
     case: &'c Case<'a>,
     left: usize,
-    /// Of so many people or strengths the last candidate needed some.
+    /// How many people or strengths the last candidate could choose from.
     choices: usize,
 }
 

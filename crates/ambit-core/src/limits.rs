@@ -86,7 +86,7 @@ pub const WATCHED_KEYS: usize = 32;
 pub const JUDGEMENT_STEPS: usize = 500;
 /// Calls that one advice judges as they would be.
 pub const ADVICE_JUDGEMENTS: usize = 64;
-/// Of several people who may approve, or strengths of a login, so many groups are judged.
+/// Groups that are judged, of several people who may approve or of several strengths of a login.
 pub const ADVICE_GROUPS: usize = 8;
 /// Entries of one list that advice looks at, those first that need the fewest changes.
 pub const ADVICE_ENTRIES: usize = 4;

@@ -47,7 +47,7 @@ pub(crate) struct Fault<'a> {
 /// What a budget has room for.
 #[derive(Clone, Copy, Debug)]
 pub enum Room<'a> {
-    /// From one to so many minor units.
+    /// From one to this many minor units.
     Amount(i64),
     /// This currency.
     Currency(Json<'a>),

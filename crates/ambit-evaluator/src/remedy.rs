@@ -203,10 +203,11 @@ impl Approval {
     #[must_use]
     pub fn text(&self) -> String {
         let approvers = joined(&mut self.approvers.iter().map(String::as_str), ", ");
-        format!(
-            "{} of {approvers} must approve exactly this call",
-            self.count
-        )
+        let who = match self.approvers.len() {
+            1 => approvers,
+            _ => format!("{} of {approvers}", self.count),
+        };
+        format!("{who} must approve exactly this call")
     }
 
     /// As a step of a remedy, with the digest of the call where that is the one that was asked.

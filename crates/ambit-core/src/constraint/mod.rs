@@ -112,7 +112,7 @@ pub fn lists_values(spec: Json<'_>) -> bool {
     Spec::read(spec).is_some_and(Spec::lists_values)
 }
 
-/// Its kind, if it is one that there is.
+/// Its kind, if it is a known one.
 #[must_use]
 pub fn kind(spec: Json<'_>) -> Option<Kind> {
     Kind::from_name(spec.get("constraint_type")?.as_str()?)

@@ -81,6 +81,7 @@ phrases! {
     // Bounds on details.
     Must "{argument} must be {clause}." "{argument}: {clause}.";
     Free "{argument} may be anything." "{argument}: beliebig.";
+    FreeOrAbsent "{argument} may be anything, or left out." "{argument}: beliebig, oder weggelassen.";
     Of "{argument} (of {actions})" "{argument} (von {actions})";
     NoDetails "No details may be given." "Einzelheiten dürfen nicht angegeben werden.";
     NoOthers "No other details may be given." "Weitere Einzelheiten dürfen nicht angegeben werden.";

@@ -275,8 +275,8 @@ impl<'a> Teller<'a> {
         for (name, spec) in named {
             let member = format!("constraints.{name}");
             for (label, unit) in self.argument(&member, name)? {
-                if constraint::kind(spec) == Some(Kind::Wildcard) {
-                    self.add(About::Bound, Phrase::Free, &[("argument", &label)]);
+                if let Some(free) = free(spec) {
+                    self.add(About::Bound, free, &[("argument", &label)]);
                     continue;
                 }
                 let clause = self.said(&member, |speech| clause(speech, spec, unit))?;
@@ -447,6 +447,16 @@ impl<'a> Teller<'a> {
         }
         Ok(())
     }
+}
+
+/// What is said of a detail that is not bounded.
+fn free(spec: Json<'_>) -> Option<Phrase> {
+    let is = |spec, kind| constraint::kind(spec) == Some(kind);
+    if is(spec, Kind::Optional) {
+        let inner = spec.get("constraint")?;
+        return is(inner, Kind::Wildcard).then_some(Phrase::FreeOrAbsent);
+    }
+    is(spec, Kind::Wildcard).then_some(Phrase::Free)
 }
 
 /// What a manifest's `consent` asks.

@@ -393,12 +393,12 @@ impl<'v> Verifier<'v, '_> {
         Some((words, depth))
     }
 
-    /// The list that stands next, each of its words of the right kind.
-    /// Names are in ascending order, so that they can be searched.
+    /// The list of names that stands next, in ascending order, so that they can be searched.
     fn names(&mut self, at: u32) -> Option<()> {
         self.list(at, Self::is_string, true)
     }
 
+    /// The list that stands next, each of its words of the right kind.
     fn list(&mut self, at: u32, check: fn(&Self, usize) -> Option<()>, sorted: bool) -> Option<()> {
         let at = usize::try_from(at).ok()?;
         require(at == self.lists)?;

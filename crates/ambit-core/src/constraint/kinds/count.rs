@@ -1,4 +1,4 @@
-//! `count`: a list of so many elements.
+//! `count`: a list by its length.
 
 use crate::constraint::Unit;
 use crate::constraint::examples::{Examples, OPEN, PART};

@@ -17,7 +17,7 @@ use crate::json::Json;
 
 pub(crate) use super::fits as misfit;
 
-/// Of so many schemes and so many hosts each pair is an example.
+/// The most schemes, and the most hosts, of which each pair is an example.
 const PAIRS: usize = 4;
 
 pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
