@@ -2,7 +2,7 @@
 //! every process.
 //!
 //! Machine code is run without a check of its own, so a file counts only when this machine's user made it:
-//! its folder is nobody else's, and the file is sealed (HMAC-SHA-256 under a random key that lies in the
+//! its folder is nobody else's, and the file is sealed (keyed BLAKE3, under a random key that lies in the
 //! folder) for exactly this module and this engine. It is read once, and what was checked is what is run.
 //! Whatever is wrong with a file, the module is compiled anew: a cache never makes a module fail.
 
@@ -14,7 +14,6 @@ use std::hash::{Hash as _, Hasher};
 use std::io;
 use std::path::PathBuf;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Engine, Module};
 
@@ -53,30 +52,27 @@ impl CodeCache {
         let name = Name::of(engine, module);
         let file = self.folder.read(&name.file())?;
         let (seal, code) = file.split_first_chunk::<SEAL>()?;
-        self.mac(&name, code)?.verify_slice(seal).ok()?;
-        machine::from_sealed(engine, code)
+        // Compared in constant time.
+        let sealed = self.seal(&name, code) == *seal;
+        sealed.then(|| machine::from_sealed(engine, code))?
     }
 
     /// Keeps the code of a module. A disk that is full or cannot be written to only costs time.
     pub(crate) fn store(&self, engine: &Engine, module: &[u8; 32], compiled: &Module) {
         let name = Name::of(engine, module);
-        let Ok(code) = compiled.serialize() else {
-            return;
-        };
-        if let Some(mac) = self.mac(&name, &code) {
-            let seal: [u8; SEAL] = mac.finalize().into_bytes().into();
-            self.folder.write(&name.file(), &[&seal, &code]);
+        if let Ok(code) = compiled.serialize() {
+            let seal = self.seal(&name, &code);
+            self.folder.write(&name.file(), &[seal.as_bytes(), &code]);
         }
     }
 
     /// Over whose code it is, for which engine, and all of it. The parts before the code have fixed lengths.
-    fn mac(&self, name: &Name, code: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        mac.update(LABEL.as_bytes());
-        mac.update(&name.module);
-        mac.update(&name.engine);
-        mac.update(code);
-        Some(mac)
+    fn seal(&self, name: &Name, code: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        for part in [LABEL.as_bytes(), &name.module, &name.engine, code] {
+            hasher.update(part);
+        }
+        hasher.finalize()
     }
 }
 
