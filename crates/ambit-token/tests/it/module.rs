@@ -207,7 +207,8 @@ fn a_bundle_travels_alone() {
         change(&mut value);
         envelope_of(value.to_string().as_bytes(), &[7]).write()
     };
-    let changes: [(fn(&mut Value), ModuleErrorCode); 7] = [
+    type Change = (fn(&mut Value), ModuleErrorCode);
+    let changes: [Change; 7] = [
         (|s| s["predicate"]["uid"] = json!("acme/other"), Uid),
         (|s| s["predicate"]["abi"] = json!(1), Outdated),
         (|s| s["predicate"]["abi"] = json!(3), Abi),

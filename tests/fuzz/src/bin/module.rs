@@ -15,14 +15,14 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     });
     if data.first() == Some(&b'{') {
         if let Some(envelope) = Envelope::parse(data) {
-            let _ = Statement::parse(&envelope.payload);
+            let _ = Statement::read(&envelope.payload);
             let written = envelope.write();
             assert!(Envelope::parse_exact(written.as_bytes()).is_some());
         }
-        let _ = Statement::parse(data);
+        let _ = Statement::read(data);
         return;
     }
-    let _ = layout(data);
+    let _ = layout(data).and_then(|layout| layout.guest_s256());
     let expect = Expect {
         uid: None,
         now: 1_772_000_400,
