@@ -163,12 +163,7 @@ fn read_member(
                 );
                 return None;
             }
-            let element = match shape {
-                Shape::Constraint | Shape::Constraints => Shape::Constraint,
-                Shape::Text(passes) | Shape::Texts(passes) => Shape::Text(passes),
-                Shape::End(least) => Shape::End(least),
-                Shape::Value | Shape::Values | Shape::Scalars => Shape::Value,
-            };
+            let element = element_of(shape);
             let read = |value| read_member(file, value, name, element, target, kind);
             let elements: Vec<Option<Json>> = list.iter().map(read).collect();
             let elements: Vec<Json> = elements.into_iter().collect::<Option<_>>()?;
@@ -199,6 +194,16 @@ fn read_member(
             None
         }
         (Shape::Value, _) => number::json(file, value, target.money()),
+    }
+}
+
+/// What the elements of a member with this shape hold.
+const fn element_of(shape: Shape) -> Shape {
+    match shape {
+        Shape::Constraint | Shape::Constraints => Shape::Constraint,
+        Shape::Text(passes) | Shape::Texts(passes) => Shape::Text(passes),
+        Shape::End(least) => Shape::End(least),
+        Shape::Value | Shape::Values | Shape::Scalars => Shape::Value,
     }
 }
 
