@@ -60,6 +60,13 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
     if args.wants(Part::Decisions) {
         let mut bench = bench(root);
         bench.arg(&folder).arg("decisions").arg(&npm);
+        match build_peers(root) {
+            Ok(peers) => bench.arg(peers),
+            Err(why) => {
+                ui::skipped(format_args!("tenuo, biscuit-auth, jsonwebtoken: {why}"));
+                &mut bench
+            }
+        };
         results.extend(lines(&mut bench)?);
     }
     if args.wants(Part::Start) {
@@ -93,6 +100,19 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
 fn bench(root: &Path) -> Command {
     let words = "run --release --quiet --package ambit-bench --";
     cargo(root, &words.split(' ').collect::<Vec<_>>())
+}
+
+/// Builds the program that measures peers: a workspace of its own, with their trees.
+fn build_peers(root: &Path) -> Result<PathBuf, String> {
+    let target = root.join("target/peers");
+    let mut build = cargo(root, &["build", "--release", "--quiet", "--locked"]);
+    build
+        .arg("--manifest-path")
+        .arg(root.join("tests/bench/peers/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target);
+    guest::run(&mut build, "building the peers")?;
+    Ok(target.join("release/ambit-peers"))
 }
 
 /// The npm package of Cedar, installed outside the repository.
