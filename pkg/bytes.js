@@ -11,3 +11,11 @@ export function copied(value) {
     return undefined;
   }
 }
+
+// A pair of surrogates is one character here, so only half a pair is found.
+const HALF_PAIR = /\p{Cs}/u;
+
+/** Whether a text has a UTF-8 form. */
+export function isWellFormed(text) {
+  return text.isWellFormed?.() ?? !HALF_PAIR.test(text);
+}

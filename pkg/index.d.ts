@@ -1,7 +1,10 @@
-/** Starts the evaluator, once. Call it before anything else. */
-export function init(
-  input?: BufferSource | WebAssembly.Module | Response | URL | string | Promise<Response>,
-): Promise<void>;
+export type WasmInput = BufferSource | WebAssembly.Module | Response | URL | string;
+
+/**
+ * Starts the evaluator, once. Call it before anything else. The second wasm file, for `advise` and
+ * `describe`, is loaded when it is first needed: `advice` says from where.
+ */
+export function init(input?: WasmInput | Promise<WasmInput>, options?: { advice?: WasmInput | Promise<WasmInput> }): Promise<void>;
 
 /** A number that a host keeps between two loads, so that no older module comes back. */
 export interface Seen {
@@ -172,9 +175,9 @@ export class PolicyModule {
   /** The same for UTF-8 bytes. */
   evaluateBytes(request: Uint8Array): Uint8Array;
 
-  /** Says what would help after a denial of this request. Never throws. */
-  advise(request: object): Advice;
-  adviseText(request: string): string;
+  /** Says what would help after a denial of this request. Rejects only where the second file cannot be loaded (`engine.advice`). */
+  advise(request: object): Promise<Advice>;
+  adviseText(request: string): Promise<string>;
 
   /** The digest of the call in a request, and what a person is shown before a yes. Never throws. */
   digest(request: object): CallDigest | Answer;
@@ -185,8 +188,8 @@ export class PolicyModule {
   signingInputText(request: string): string;
 
   /** Says what a grant allows, for a person to consent to. `abi.md` describes every part. */
-  describe(request: ConsentRequest): ConsentText | { error: { code: string; at: string; admin: string } };
-  describeText(request: string): string;
+  describe(request: ConsentRequest): Promise<ConsentText | { error: { code: string; at: string; admin: string } }>;
+  describeText(request: string): Promise<string>;
 
   /** Says which policy this is. */
   info(): Record<string, unknown>;

@@ -5,9 +5,13 @@ import { start } from "./policy-module.js";
 export { httpResponse, PolicyModule, refuse } from "./policy-module.js";
 
 /**
- * Starts the evaluator, once. Without an argument the wasm file is fetched from beside this file;
- * where that is impossible (an edge worker), give it the bytes or the compiled module.
+ * Starts the evaluator, once. Without arguments the wasm files are fetched from beside this file, the
+ * second when it is first needed; where that is impossible (an edge worker), give the bytes or the
+ * compiled modules: `init(evaluator, { advice })`.
  */
-export function init(input) {
-  return start(() => input ?? new URL("./ambit_web_bg.wasm", import.meta.url));
+export function init(input, { advice } = {}) {
+  return start(
+    () => input ?? new URL("./evaluator.wasm", import.meta.url),
+    () => advice ?? new URL("./advice.wasm", import.meta.url),
+  );
 }

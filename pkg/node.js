@@ -1,4 +1,5 @@
-// Node: the same, but the wasm file is read from the disk, because `fetch` does not read files.
+// Node: the same, but the wasm files are read from the disk, because `fetch` does not read files, and the
+// evaluator is the one that was built for speed.
 
 import { readFile } from "node:fs/promises";
 
@@ -6,6 +7,9 @@ import { start } from "./policy-module.js";
 
 export { httpResponse, PolicyModule, refuse } from "./policy-module.js";
 
-export function init(input) {
-  return start(() => input ?? readFile(new URL("./ambit_web_bg.wasm", import.meta.url)));
+export function init(input, { advice } = {}) {
+  return start(
+    () => input ?? readFile(new URL("./evaluator-fast.wasm", import.meta.url)),
+    () => advice ?? readFile(new URL("./advice.wasm", import.meta.url)),
+  );
 }

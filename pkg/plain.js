@@ -3,12 +3,12 @@
 // `toJSON` for the object, the target for a proxy) and runs code of the caller while it does. Here
 // each of these is refused: what is evaluated is what was given, or nothing is.
 
+import { isWellFormed } from "./bytes.js";
+
 const { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, is, prototype: OBJECT } = Object;
 const { ownKeys } = Reflect;
 const { isArray, prototype: ARRAY } = Array;
 const quote = JSON.stringify;
-// A pair of surrogates is one character here, so only half a pair is found.
-const HALF_PAIR = /\p{Cs}/u;
 
 /** Nesting that is walked; the evaluator reads 32. */
 const DEPTH = 64;
@@ -71,7 +71,7 @@ class Writer {
 
   #string(value, path) {
     if (value.length > MOST) throw new Refused("", "too long", "request.size");
-    if (HALF_PAIR.test(value)) refuse(path, "a text with half a surrogate pair");
+    if (!isWellFormed(value)) refuse(path, "a text with half a surrogate pair");
     this.#write(quote(value));
   }
 

@@ -1,76 +1,112 @@
 // What users hold. It adds three things to the evaluator: only plain data and bytes of our own reach
 // it; a fault inside it becomes a denial in the form of any other answer; and since nobody can vouch
 // for the memory of an evaluator that stopped, the next call gets a new instance of the same code.
+//
+// Advice and consent texts are in a second wasm file, which is loaded when they are first asked for.
 
-import startWasm, { __wbg_reset_state as startAnew, PolicyModule as Core, httpText, refusal, refuseText } from "./ambit_web.js";
-import { copied } from "./bytes.js";
+import { copied, isWellFormed } from "./bytes.js";
+import { compiled, Engine } from "./engine.js";
 import { plainText } from "./plain.js";
+
+/**
+ * Bytes of a request, and of a module, that are copied in at all. The evaluator's own limits are lower and
+ * give the same answer everywhere; these only keep memory from growing without end.
+ */
+const REQUEST_MOST = 32 * 1024 * 1024;
+const MODULE_MOST = 32 * 1024 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const utf8 = (text) => encoder.encode(text);
+const utf16 = (bytes) => decoder.decode(bytes);
 
 let starting;
 /** What is said when nothing in there can run any more. */
 let denial;
 let fault;
+let code;
+let engine;
 /** Which instance of the compiled code runs; 0 before the first. */
 let instance = 0;
 let stopped = false;
 
-/** Starts the wasm code once; a start that failed may be tried again. */
-export function start(input) {
-  starting ??= run(input).catch((error) => {
+let adviceInput;
+let adviceCode;
+
+/**
+ * Starts the wasm code once; a start that failed may be tried again. `advice` gives the second file when
+ * it is first needed.
+ */
+export function start(input, advice) {
+  starting ??= run(input, advice).catch((error) => {
     starting = undefined;
     throw error;
   });
   return starting;
 }
 
-async function run(input) {
-  await startWasm({ module_or_path: await input() });
-  denial = refuseText(JSON.stringify({ code: "engine.trap", admin: "the evaluator stopped" }));
-  fault = httpText(JSON.stringify({ answer: JSON.parse(denial) }));
+async function run(input, advice) {
+  code = await compiled(input());
+  engine = await Engine.start(code);
+  denial = refused("engine.trap", "the evaluator stopped");
+  fault = utf16(engine.ask("ambit_http", utf8(JSON.stringify({ answer: JSON.parse(denial) }))));
+  adviceInput = advice;
   instance = 1;
 }
 
-/** Runs what calls the evaluator. What it throws without a code is a fault of the evaluator's. */
+/** The compiled second file; a load that failed may be tried again. */
+function second() {
+  if (adviceInput === undefined) throw failure("engine.not_started", "`await init()` first");
+  adviceCode ??= compiled(adviceInput()).catch((error) => {
+    adviceCode = undefined;
+    throw Object.assign(failure("engine.advice", "the wasm file of advice cannot be loaded"), { cause: error });
+  });
+  return adviceCode;
+}
+
+/** Runs what calls the evaluator, which throws nothing: what is thrown is a fault of the evaluator's. */
 function inside(body) {
   if (stopped) {
-    startAnew();
+    engine = Engine.again(code);
     instance += 1;
     stopped = false;
   }
   try {
     return body();
   } catch (error) {
-    stopped ||= !isOurs(error);
+    stopped = true;
     throw error;
   }
 }
 
-/**
- * Whether the evaluator threw this, with a code of ours. One that every object inherits, or that the
- * engine gives its own faults, says nothing.
- */
-function isOurs(error) {
-  return error instanceof Error && Object.hasOwn(error, "code") && /^[a-z_]+(\.[a-z_]+)+$/.test(error.code);
-}
-
 /** A denial of the host's own, in the form of every other answer. Never throws after `init`. */
 export function refuse(code, admin = "") {
-  return said(refuseText, { code, admin }, denial);
+  return said("ambit_refuse", { code, admin }, denial);
 }
 
 /** What HTTP says for a denial: `{status, headers, problem}`. Never throws after `init`. */
 export function httpResponse(answer, { nonce } = {}) {
-  return said(httpText, { answer, nonce }, fault);
+  return said("ambit_http", { answer, nonce }, fault);
 }
 
-function said(body, request, otherwise) {
+function said(name, request, otherwise) {
   if (instance === 0) throw failure("engine.not_started", "`await init()` first");
   try {
-    const text = plainText(request, true);
-    return JSON.parse(inside(() => body(text)));
+    const own = utf8(plainText(request, true));
+    return JSON.parse(utf16(inside(() => engine.ask(name, own))));
   } catch {
     return JSON.parse(otherwise);
   }
+}
+
+/** The denial of what was found wrong out here. */
+function refused(code, admin) {
+  return utf16(engine.ask("ambit_refuse", utf8(JSON.stringify({ code, admin }))));
+}
+
+/** The denial of a value that JSON cannot say. A name may have half a surrogate pair. */
+function unsayable(path, what) {
+  return utf16(engine.ask("ambit_unsayable", utf8(JSON.stringify({ path: utf16(utf8(path)), what }))));
 }
 
 function failure(code, message) {
@@ -82,16 +118,17 @@ const MADE_HERE = Symbol("made by load");
 export class PolicyModule {
   /** What `load` was given, so that the module can be loaded again; `undefined` once given back. */
   #input;
-  #core;
+  /** Its number in the instance that it was loaded into. */
+  #number;
   #instance;
   #seen;
 
-  constructor(key, input, core) {
+  constructor(key, input, loaded) {
     if (key !== MADE_HERE) throw failure("module.unsigned", "a policy module is made by `PolicyModule.load` only");
     this.#input = input;
-    this.#core = core;
+    this.#number = loaded.policy;
     this.#instance = instance;
-    this.#seen = core.seen;
+    this.#seen = loaded.seen;
   }
 
   /**
@@ -100,17 +137,22 @@ export class PolicyModule {
    */
   static load(file, detached, trust, options) {
     if (instance === 0) throw failure("engine.not_started", "`await init()` first");
+    const keys = typeof trust === "string" ? trust : plain(trust, "module.trust");
     const input = [
       bytes(file, "module"),
-      detached === undefined || detached === null ? undefined : bytes(detached, "signature"),
-      typeof trust === "string" ? trust : plain(trust, "module.trust"),
-      JSON.parse(plain(options, "module.options", true)),
+      ...(detached === undefined || detached === null ? [0, 0] : [bytes(detached, "signature")]),
+      utf8(isWellFormed(keys) ? keys : ""),
+      utf8(plain(options, "module.options", true)),
     ];
+    let loaded;
     try {
-      return inside(() => new PolicyModule(MADE_HERE, input, Core.load(...input)));
-    } catch (error) {
-      throw isOurs(error) ? error : failure("engine.trap", "the evaluator stopped");
+      loaded = inside(() => loadInto(input));
+    } catch {
+      throw failure("engine.trap", "the evaluator stopped");
     }
+    const { error, seen } = loaded;
+    if (error === undefined) return new PolicyModule(MADE_HERE, input, loaded);
+    throw Object.assign(failure(error.code, error.message), seen && { seen });
   }
 
   /** What `body` makes of the evaluator's own module. One that was given back answers nothing. */
@@ -125,20 +167,20 @@ export class PolicyModule {
 
   #here() {
     if (this.#instance !== instance) {
-      this.#core = Core.load(...this.#input);
+      this.#number = loadInto(this.#input).policy;
       this.#instance = instance;
     }
-    return this.#core;
+    return this.#number;
   }
 
-  #plain(request, answer) {
-    let text;
-    try {
-      text = plainText(request);
-    } catch ({ code, path, what }) {
-      return JSON.parse(this.#ask(() => refusal(code, path, what)));
-    }
-    return JSON.parse(answer(text));
+  /** The answer to UTF-8 bytes. */
+  #evaluate(request) {
+    return this.#ask((number) => engine.ask("ambit_evaluate", number, request));
+  }
+
+  /** The same of another export, to a text. */
+  #said(name, request) {
+    return this.#noText(request) ?? text(this.#ask((number) => engine.ask(name, number, utf8(request))));
   }
 
   /** Answers a request object. What JSON cannot say is denied. */
@@ -148,24 +190,43 @@ export class PolicyModule {
 
   /** Answers a request text in exactly the bytes of every other engine. */
   evaluateText(request) {
-    return this.#ask((core) => core.evaluateText(request));
+    return this.#said("ambit_evaluate", request);
   }
 
   /** The same for UTF-8 bytes. */
   evaluateBytes(request) {
     const own = copied(request);
-    const answer = this.#ask((core) => core.evaluateBytes(own));
-    return typeof answer === "string" ? new TextEncoder().encode(answer) : answer;
+    const answer = this.#noBytes(own) ?? this.#evaluate(own);
+    return typeof answer === "string" ? utf8(answer) : answer;
   }
 
   /** Says what would help after a denial of this request. */
-  advise(request) {
-    return this.#plain(request, (text) => this.adviseText(text));
+  async advise(request) {
+    const { text, denial } = this.#read(request);
+    return JSON.parse(denial ?? (await this.adviseText(text)));
   }
 
   /** The same for a text. */
-  adviseText(request) {
-    return this.#ask((core) => core.adviseText(request));
+  async adviseText(request) {
+    const fault = this.#noText(request);
+    return fault ?? this.#advise(utf8(request));
+  }
+
+  /** The second file has no evaluator: what it wants judged goes to the first. */
+  async #advise(request) {
+    const code = await second();
+    let outcome;
+    const judge = (at, length) => {
+      outcome = engine.ask("ambit_assume", this.#number, request, adviser.copy(at, length));
+      return outcome.length;
+    };
+    const judged = (at) => adviser.write(at, outcome);
+    const adviser = await Engine.start(code, { ambit: { judge, judged } });
+    const advice = this.#ask((number) => {
+      const situation = engine.ask("ambit_situation", number, request);
+      return adviser.ask("ambit_advise", engine.look("ambit_bundle", number), situation);
+    });
+    return text(advice);
   }
 
   /** The digest of the call in a request, and what a person is shown of it. */
@@ -175,7 +236,7 @@ export class PolicyModule {
 
   /** The same for a text. */
   digestText(request) {
-    return this.#ask((core) => core.digestText(request));
+    return this.#said("ambit_digest", request);
   }
 
   /** What is to be signed for a proof, a further block or a receipt. */
@@ -185,23 +246,28 @@ export class PolicyModule {
 
   /** The same for a text. */
   signingInputText(request) {
-    return this.#ask((core) => core.signingInputText(request));
+    return this.#said("ambit_signing_input", request);
   }
 
   /** Puts capabilities into words. */
-  describe(request) {
-    let text;
+  async describe(request) {
+    let asked;
     try {
-      text = plainText(request);
+      asked = plainText(request);
     } catch ({ code, path, what }) {
       return { error: { code, at: path, admin: `the value is ${what}, which JSON cannot say` } };
     }
-    return JSON.parse(this.describeText(text));
+    return JSON.parse(await this.describeText(asked));
   }
 
   /** The same for a text. */
-  describeText(request) {
-    return this.#ask((core) => core.describeText(request));
+  async describeText(request) {
+    const fault = this.#noText(request);
+    if (fault !== undefined) return fault;
+    const own = utf8(request);
+    const nobody = () => 0;
+    const adviser = await Engine.start(await second(), { ambit: { judge: nobody, judged: nobody } });
+    return text(this.#ask((number) => adviser.ask("ambit_describe", engine.look("ambit_bundle", number), own)));
   }
 
   /** Says which policy this is. */
@@ -211,7 +277,7 @@ export class PolicyModule {
 
   /** The same as text. */
   infoText() {
-    return this.#ask((core) => core.infoText());
+    return text(this.#ask((number) => engine.ask("ambit_info", number)));
   }
 
   /** What to keep, and to give as `options.seen` the next time. */
@@ -221,15 +287,57 @@ export class PolicyModule {
 
   /** Gives the memory back. From then on every answer is a denial. */
   free() {
-    const here = this.#input !== undefined && this.#instance === instance && !stopped;
+    if (this.#input !== undefined && this.#instance === instance && !stopped) {
+      this.#ask((number) => engine.run("ambit_unload", number));
+    }
     this.#input = undefined;
-    if (here) this.#core.free();
   }
+
+  /** The text of an object, or the denial of what JSON cannot say. */
+  #read(request) {
+    try {
+      return { text: plainText(request) };
+    } catch ({ code, path, what }) {
+      return { denial: this.#ask(() => (code === "request.size" ? tooLong() : unsayable(path, what))) };
+    }
+  }
+
+  #plain(request, answer) {
+    const { text, denial } = this.#read(request);
+    return JSON.parse(denial ?? answer(text));
+  }
+
+  /** The denial of what is no text, or one that has no UTF-8 form: what would stand for it is another. */
+  #noText(request) {
+    if (typeof request === "string" && request.length > REQUEST_MOST) return this.#ask(tooLong);
+    if (typeof request === "string" && isWellFormed(request)) return undefined;
+    return this.#ask(() => refused("request.syntax", "the request is not a text"));
+  }
+
+  #noBytes(request) {
+    if (request === undefined) {
+      return this.#ask(() => refused("request.syntax", "the request is not a `Uint8Array` whose buffer is there"));
+    }
+    return request.length > REQUEST_MOST ? this.#ask(tooLong) : undefined;
+  }
+}
+
+function tooLong() {
+  return refused("request.size", "the request is too long to be read");
+}
+
+function loadInto(input) {
+  return JSON.parse(utf16(engine.ask("ambit_load", ...input)));
+}
+
+function text(answer) {
+  return typeof answer === "string" ? answer : utf16(answer);
 }
 
 function bytes(value, what) {
   const own = copied(value);
   if (own === undefined) throw failure("module.options", `the ${what} is not a \`Uint8Array\``);
+  if (own.length > MODULE_MOST) throw failure("module.size", `the ${what} is too large`);
   return own;
 }
 

@@ -19,7 +19,22 @@ const KEYS = {
 };
 const EMPTY_WASM = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
 
-const { httpResponse, init, PolicyModule, refuse } = await import(pathToFileURL(join(folder, "node.js")));
+/** Whether the small build runs, as in browsers, instead of Node's own. */
+const small = process.env.AMBIT_SMALL !== undefined;
+
+/** The memories of all evaluators that were started, the newest last. */
+const memories = [];
+const { instantiate, Instance } = WebAssembly;
+const noted = (made) => {
+  if ("ambit_evaluate" in made.exports) memories.push(made.exports.memory);
+  return made;
+};
+WebAssembly.instantiate = async (...input) => noted(await instantiate(...input));
+WebAssembly.Instance = new Proxy(Instance, { construct: (target, input) => noted(new target(...input)) });
+
+const { httpResponse, init: initOf, PolicyModule, refuse } = await import(pathToFileURL(join(folder, small ? "index.js" : "node.js")));
+const wasm = (name) => readFile(join(folder, name));
+const init = () => (small ? initOf(wasm("evaluator.wasm"), { advice: wasm("advice.wasm") }) : initOf());
 
 function code(body) {
   try {
@@ -263,7 +278,7 @@ test("what JSON cannot say is a denial, and never something else", { skip }, asy
       assert.equal(decision, false);
       assert.equal(context.reason.code, "request.value", `${at}: ${context.reason.admin}`);
     }
-    assert.equal(policy.describe({ authorization_details: [odd] }).error?.code, "request.value", `${at}`);
+    assert.equal((await policy.describe({ authorization_details: [odd] })).error?.code, "request.value", `${at}`);
     assert.equal(policy.evaluate(whole).decision, true, "the next one is answered");
   }
   assert.match(policy.evaluate({ facts: { now: NaN } }).context.reason.admin, /^facts\.now is NaN/);
@@ -308,14 +323,13 @@ test("what every object inherits is no part of a request", { skip }, async () =>
 test("a fault that has a code of another is a fault", { skip }, async () => {
   const { load, request, answer } = await real();
   const policy = load();
-  const { default: exports } = await import(pathToFileURL(join(folder, "ambit_web.js")));
-  const { memory } = await exports();
-  new Uint8Array(memory.buffer).fill(0xff);
+  const spoil = () => new Uint8Array(memories.at(-1).buffer).fill(0xff);
+  spoil();
   for (const inherited of ["ERR_X", "module.options"]) {
     const stopped = polluted("code", inherited, () => policy.evaluate(JSON.parse(request)));
     assert.ok([answer, "engine.trap"].includes(stopped.context.reason.code), "only the first call stops");
     assert.equal(policy.evaluateText(request), answer, "and the next runs in a new instance");
-    new Uint8Array((await exports()).memory.buffer).fill(0xff);
+    spoil();
   }
   assert.equal(policy.evaluate({}).context.reason.code, "engine.trap");
   policy.free();
@@ -368,10 +382,8 @@ test("bytes that are not there are denied, and harm nothing", { skip }, async ()
 test("after a trap the next call runs in a new instance", { skip }, async () => {
   const { load, request, answer } = await real();
   const [policy, other] = [load(), load()];
-  const { default: exports } = await import(pathToFileURL(join(folder, "ambit_web.js")));
-  const { memory } = await exports();
   // Nobody's memory is sound after this: the evaluator stops.
-  new Uint8Array(memory.buffer).fill(0xff);
+  new Uint8Array(memories.at(-1).buffer).fill(0xff);
   assert.equal(policy.evaluate(JSON.parse(request)).context.reason.code, "engine.trap");
   for (const again of [policy, other, load()]) {
     assert.equal(again.evaluateText(request), answer);
@@ -396,4 +408,28 @@ test("after a trap the next call runs in a new instance", { skip }, async () => 
   policy.free();
   assert.equal(policy.evaluate({}).context.reason.code, "engine.trap");
   assert.equal(other.evaluateText(request), answer);
+});
+
+test("advice and consent texts come from the second file", { skip }, async () => {
+  const { load, request, answer } = await real();
+  const policy = load();
+  const started = memories.length;
+  const denied = JSON.parse(request);
+  denied.evaluation.action.properties.power = "execute";
+  const { decision, context } = policy.evaluate(denied);
+  assert.equal(decision, false);
+  const advice = await policy.advise(denied);
+  assert.deepEqual([advice.decision, advice.reason], [false, context.reason]);
+  assert.equal(await policy.adviseText(JSON.stringify(denied)), JSON.stringify(advice));
+  assert.deepEqual((await policy.advise(JSON.parse(request))).alternatives, []);
+  assert.equal((await policy.describe({})).error.code, "describe.request");
+  // A fault of the evaluator while it judges for advice is a denial, and the next call is answered.
+  new Uint8Array(memories.at(-1).buffer).fill(0xff);
+  assert.equal((await policy.advise(denied)).context.reason.code, "engine.trap");
+  assert.equal(policy.evaluateText(request), answer);
+  assert.equal(memories.length, started + 1, "neither is an evaluator");
+  // Whoever gives the module back while the file is on its way gets a denial.
+  const late = policy.advise(denied);
+  policy.free();
+  assert.equal((await late).context.reason.code, "engine.trap");
 });

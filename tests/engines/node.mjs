@@ -22,8 +22,8 @@ const operations = {
     return "ok";
   },
   evaluate: ({ policy, input }) => base64(policies.get(policy).evaluateBytes(bytes(input))),
-  advise: ({ policy, input }) => base64(policies.get(policy).adviseText(text.decode(bytes(input)))),
-  describe: ({ policy, input }) => base64(policies.get(policy).describeText(text.decode(bytes(input)))),
+  advise: async ({ policy, input }) => base64(await policies.get(policy).adviseText(text.decode(bytes(input)))),
+  describe: async ({ policy, input }) => base64(await policies.get(policy).describeText(text.decode(bytes(input)))),
   info: ({ policy }) => base64(policies.get(policy).infoText()),
 };
 

@@ -254,7 +254,7 @@ impl Node {
 /// The built package.
 fn package() -> Result<PathBuf, String> {
     let package = workspace().join("target/npm");
-    if package.join("ambit_web_bg.wasm").is_file() {
+    if package.join("evaluator-fast.wasm").is_file() {
         return Ok(package);
     }
     Err(

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 10] = [
+const LAYERS: [(&str, u32); 12] = [
+    ("ambit-abi", 0),
     ("ambit-core", 0),
     ("ambit-token", 1),
     ("ambit-policy", 1),
@@ -20,6 +21,7 @@ const LAYERS: [(&str, u32); 10] = [
     ("ambit-advice", 3),
     ("ambit-guest", 4),
     ("ambit-web", 4),
+    ("ambit-web-advice", 4),
     ("ambit-compiler", 4),
     ("ambit-host", 5),
     ("ambit-cli", 6),

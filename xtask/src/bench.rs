@@ -87,7 +87,10 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
         plot::write(&results, &root.join("tests/bench"))?;
     }
     results.extend(size("guest template", &guest)?);
-    results.extend(size("npm evaluator", &npm.join("ambit_web_bg.wasm"))?);
+    for name in ["evaluator", "evaluator-fast", "advice"] {
+        let file = npm.join(format!("{name}.wasm"));
+        results.extend(size(&format!("npm {name}"), &file)?);
+    }
     print_table(&results);
 
     let file = folder.join("results.json");

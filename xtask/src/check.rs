@@ -27,8 +27,8 @@ const STEPS: [(&str, &str); 6] = [
         "clippy --quiet -p ambit-guest -p vectors-guest --target wasm32v1-none -- -D warnings",
     ),
     (
-        "lints, npm evaluator",
-        "clippy --quiet -p ambit-web --target wasm32-unknown-unknown -- -D warnings",
+        "lints, npm wasm files",
+        "clippy --quiet -p ambit-web -p ambit-web-advice --target wasm32-unknown-unknown -- -D warnings",
     ),
     (
         "documentation",

@@ -8,8 +8,8 @@ use std::process::Command;
 pub(crate) const TARGETS: [&str; 2] = [TARGET, "wasm32-unknown-unknown"];
 /// The target that has no standard library to call, hence nothing to import.
 const TARGET: &str = "wasm32v1-none";
-/// Bytes of the guest's stack. It lies below the data, so that overflowing it is a trap.
-const STACK_BYTES: u32 = 256 * 1024;
+/// Bytes of the stack of wasm files. It lies below the data, so that overflowing it is a trap.
+pub(crate) const STACK_BYTES: u32 = 256 * 1024;
 
 /// Builds `ambit_guest.wasm` in a target folder of its own and says where it is.
 ///

@@ -5,24 +5,78 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xtask_kit::cargo::cargo;
-
-use crate::guest::{WasmBuild, run};
+use crate::guest::{STACK_BYTES, WasmBuild, run};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
-/// What is published: hand-written sources of `pkg/` beside the two built files.
-const SOURCES: [&str; 9] = [
+/// What is published: hand-written sources of `pkg/` beside the built files.
+const SOURCES: [&str; 10] = [
     "package.json",
     "README.md",
     "abi.md",
     "index.js",
     "node.js",
     "policy-module.js",
+    "engine.js",
     "plain.js",
     "bytes.js",
     "index.d.ts",
+];
+
+/// The wasm files are fetched by browsers, so they are built for size where the guest is built for
+/// speed: the rolled-up hash functions, and `s` for the curve, which `z` makes larger.
+const SMALL: [&str; 5] = [
+    // Stripped at the end, after what uses names and features.
+    "strip=false",
+    "opt-level=\"z\"",
+    "package.sha2.opt-level=\"s\"",
+    "package.curve25519-dalek.opt-level=\"s\"",
+    "package.ed25519-dalek.opt-level=\"s\"",
+];
+/// Node reads from a disk, and services ask often: what most of the time goes to is built for speed.
+const FAST: [&str; 4] = [
+    "strip=false",
+    "opt-level=\"z\"",
+    "package.ambit-core.opt-level=3",
+    "package.ambit-token.opt-level=3",
+];
+
+/// The hash functions with their loops.
+const ROLLED_UP: [&str; 1] = ["--cfg=sha2_backend_soft=\"compact\""];
+
+/// A wasm file of the package.
+struct File {
+    name: &'static str,
+    package: &'static str,
+    profile: &'static [&'static str],
+    /// A folder for each way of building: in one, each would build all anew after the other.
+    folder: &'static str,
+    flags: &'static [&'static str],
+}
+
+const FILES: [File; 3] = [
+    File {
+        name: "evaluator.wasm",
+        package: "ambit-web",
+        profile: &SMALL,
+        folder: "small",
+        flags: &ROLLED_UP,
+    },
+    File {
+        name: "evaluator-fast.wasm",
+        package: "ambit-web",
+        profile: &FAST,
+        folder: "fast",
+        flags: &[],
+    },
+    File {
+        name: "advice.wasm",
+        package: "ambit-web-advice",
+        profile: &SMALL,
+        folder: "small",
+        flags: &ROLLED_UP,
+    },
 ];
 
 /// Builds the package `@ambit/evaluator` and gives its folder, `target/npm`.
@@ -31,59 +85,43 @@ const SOURCES: [&str; 9] = [
 ///
 /// What failed, in one sentence; the tools' own words went to standard error.
 pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
-    let work = root.join("target/web");
-    let built = build_wasm(root, &work)?;
-    let bound = work.join("bindgen");
-    bind(root, &built.join("ambit_web.wasm"), &bound)?;
+    let built = FILES.map(|file| file.build(root));
     let package = root.join("target/npm");
     replace_folder(&package)?;
     for name in SOURCES {
         copy(&root.join("pkg").join(name), &package.join(name))?;
     }
     copy(&root.join("LICENSE"), &package.join("LICENSE"))?;
-    copy(&bound.join("ambit_web.js"), &package.join("ambit_web.js"))?;
-    optimise(
-        root,
-        &bound.join("ambit_web_bg.wasm"),
-        &package.join("ambit_web_bg.wasm"),
-    )?;
+    for (file, built) in FILES.iter().zip(built) {
+        optimise(root, &built?, &package.join(file.name))?;
+    }
     Ok(package)
 }
 
-/// The npm package is fetched by browsers, so it is built for size where the guest is built for
-/// speed: the rolled-up hash functions, and `s` for the curve, which `z` makes larger.
-fn build_wasm(root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
-    let build = WasmBuild {
-        root,
-        target_dir,
-        package: "ambit-web",
-        target: TARGET,
-        flags: &["--cfg=sha2_backend_soft=\"compact\""],
-        // Stripped at the end: wasm-bindgen reads the section `target_features`.
-        profile: &[
-            "strip=false",
-            "opt-level=\"z\"",
-            "package.sha2.opt-level=\"s\"",
-            "package.curve25519-dalek.opt-level=\"s\"",
-            "package.ed25519-dalek.opt-level=\"s\"",
-        ],
-    };
-    build.run()
-}
-
-/// The glue between JavaScript and the module. What writes it is a crate outside the workspace: its
-/// dependencies share the names of ours, but not the features.
-fn bind(root: &Path, wasm: &Path, folder: &Path) -> Result<(), String> {
-    let words = "run --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir target/bindgen --";
-    let mut tool = cargo(root, &words.split(' ').collect::<Vec<_>>());
-    run(tool.arg(wasm).arg(folder), "wasm-bindgen")
+impl File {
+    /// The file before it is optimised once more as a whole.
+    fn build(&self, root: &Path) -> Result<PathBuf, String> {
+        let stack = format!("-Clink-arg=-zstack-size={STACK_BYTES}");
+        let mut flags = self.flags.to_vec();
+        flags.extend([stack.as_str(), "-Clink-arg=--stack-first"]);
+        let build = WasmBuild {
+            root,
+            target_dir: &root.join("target/web").join(self.folder),
+            package: self.package,
+            target: TARGET,
+            flags: &flags,
+            profile: self.profile,
+        };
+        let name = format!("{}.wasm", self.package.replace('-', "_"));
+        Ok(build.run()?.join(name))
+    }
 }
 
 /// Optimises for size. Stripping comes with it, after the passes that use what is stripped.
 fn optimise(root: &Path, from: &Path, to: &Path) -> Result<(), String> {
     let mut tool = Command::new(wasm_opt(root)?);
     // A function with one caller stays one: inlined it gives fewer bytes, but more once compressed.
-    tool.args(["-Os", "--one-caller-inline-max-function-size=0"])
+    tool.args(["-Oz", "--one-caller-inline-max-function-size=0"])
         .args([
             "--enable-bulk-memory",
             "--enable-bulk-memory-opt",

@@ -1,13 +1,15 @@
 //! The answer of [`advise`]: the reason, and the alternatives, nearest first.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::Steps;
 use ambit_core::json::Writer;
-use ambit_core::{Reason, Steps};
-use ambit_evaluator::{Case, ChainCache, Denial, Judged, with_case};
+use ambit_evaluator::{ChainCache, Denial, with_case};
 use ambit_policy::Bundle;
 
+use crate::call::{Call, Outcome, is_open};
 use crate::candidate::Candidate;
 use crate::capability;
 use crate::change;
@@ -23,44 +25,37 @@ use crate::confirm::Confirm;
 pub fn advise(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> String {
     let mut out = Writer::with_capacity(1024);
     with_case(bundle, request, cache, &mut |case| match case {
-        Err(denial) => write(&mut out, Some(denial), &[]),
+        Err(denial) => write(&mut out, &Why::of(Some(denial)), &[]),
         Ok(case) => {
             let judged = case.judge();
             // What advice may do in all is what the decision may do once more.
             let steps = Steps::new();
-            let alternatives = alternatives(&case.with_steps(&steps), &judged);
-            write(&mut out, judged.denial.as_ref(), &alternatives);
+            let found = match is_open(&judged) {
+                true => alternatives(&Call::of(case, &judged, &steps)),
+                false => Vec::new(),
+            };
+            write(&mut out, &Why::of(judged.denial.as_ref()), &found);
         }
     });
     out.finish()
 }
 
-fn alternatives(case: &Case<'_>, judged: &Judged) -> Vec<Candidate> {
-    let Some(denial) = judged.denial.as_ref().filter(|_| judged.in_force) else {
-        return Vec::new();
-    };
-    // A no is an answer; and what the host does not say, nobody can mend by asking otherwise.
-    if matches!(
-        denial.reason,
-        Reason::ApprovalDenied | Reason::FactsMissing | Reason::RequestSteps
-    ) {
-        return Vec::new();
-    }
+pub(crate) fn alternatives(call: &Call<'_>) -> Vec<Candidate> {
     // Receipts that do not fit: without them nothing is left to be done.
-    let as_asked = Candidate::with_people(&judged.people);
-    if case.judge_with(&as_asked.assumed).is_ok() {
+    let as_asked = Candidate::with_people(&call.people);
+    if call.assuming(&as_asked.assumed) == Outcome::Holds {
         return Vec::new();
     }
-    let mut confirm = Confirm::new(case);
+    let mut confirm = Confirm::new(call);
     let mut found: Vec<Candidate> = Vec::new();
     found.extend(confirm.candidate(&as_asked));
     // Once people approve, entries that hold `propose` apply as well.
-    if judged.people.is_empty() {
+    if call.people.is_empty() {
         let approved = confirm.candidate(&Candidate::approved());
         found.extend(approved.filter(|approved| !found.iter().any(|one| one.is_same(approved))));
     }
-    change::add(case, &mut confirm, &mut found);
-    found.extend(capability::missing(case, denial.reason, &mut confirm));
+    change::add(call, &mut confirm, &mut found);
+    found.extend(capability::missing(call, &mut confirm));
     nearest_first(found)
 }
 
@@ -76,19 +71,44 @@ fn nearest_first(found: Vec<Candidate>) -> Vec<Candidate> {
     sorted
 }
 
-fn write(out: &mut Writer, denial: Option<&Denial>, alternatives: &[Candidate]) {
-    let user = denial.map(Denial::user);
-    let (code, admin) = denial.map_or(("allowed", ""), |denial| {
-        (denial.reason.code(), denial.admin.as_str())
-    });
-    out.object(|out| {
-        out.name("decision").boolean(denial.is_none());
-        out.name("reason").object(|out| {
-            out.name("code").string(code);
-            out.name("user")
-                .string(user.as_deref().unwrap_or("Allowed."));
-            out.name("admin").string(admin);
+/// The reason of the answer.
+pub(crate) struct Why<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) user: Cow<'a, str>,
+    pub(crate) admin: &'a str,
+}
+
+impl<'a> Why<'a> {
+    pub(crate) const ALLOWED: &'static str = "allowed";
+
+    pub(crate) fn of(denial: Option<&'a Denial>) -> Self {
+        match denial {
+            Some(denial) => Self {
+                code: denial.reason.code(),
+                user: denial.user().into(),
+                admin: &denial.admin,
+            },
+            None => Self {
+                code: Self::ALLOWED,
+                user: "Allowed.".into(),
+                admin: "",
+            },
+        }
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.object(|out| {
+            out.name("code").string(self.code);
+            out.name("user").string(&self.user);
+            out.name("admin").string(self.admin);
         });
+    }
+}
+
+pub(crate) fn write(out: &mut Writer, why: &Why<'_>, alternatives: &[Candidate]) {
+    out.object(|out| {
+        out.name("decision").boolean(why.code == Why::ALLOWED);
+        why.write(out.name("reason"));
         out.name("alternatives").array(|out| {
             for candidate in alternatives {
                 candidate.write(out);

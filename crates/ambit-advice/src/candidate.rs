@@ -135,7 +135,7 @@ impl Candidate {
     }
 }
 
-fn add_new(texts: &mut Vec<String>, more: &[String]) {
+pub(crate) fn add_new(texts: &mut Vec<String>, more: &[String]) {
     for text in more {
         if !texts.contains(text) {
             texts.push(text.clone());

@@ -5,28 +5,25 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Ask, Place, match_entry, powers_for, purposes_for};
-use ambit_core::{Power, Powers, Reason};
-use ambit_evaluator::{Assumed, Case, Layer, rooms};
+use ambit_core::{Power, Powers};
+use ambit_evaluator::{Assumed, rooms};
 
+use crate::call::{Call, Lacks, Layer};
 use crate::candidate::Candidate;
 use crate::confirm::Confirm;
 use crate::missing::{Held, Missing};
 
 /// Another token, where this one lacks an entry: judged by the manifest and the guard rails only, for
 /// nobody knows what that token will require.
-pub(crate) fn missing(
-    case: &Case<'_>,
-    reason: Reason,
-    confirm: &mut Confirm<'_, '_>,
-) -> Option<Candidate> {
-    let layers = case.layers();
+pub(crate) fn missing(call: &Call<'_>, confirm: &mut Confirm<'_, '_>) -> Option<Candidate> {
     let mut missing = None;
-    case.with_ask(false, &mut |ask| {
-        let mut blocks = layers
+    call.with_ask(false, &mut |ask| {
+        let mut blocks = call
+            .layers
             .iter()
-            .filter(|layer| layer.place() != Place::Manifest);
-        if blocks.any(|block| !applies(case, block, ask)) {
-            missing = Some(Missing::of(&layers, reason, ask));
+            .filter(|layer| layer.place != Place::Manifest);
+        if blocks.any(|block| !applies(call, block, ask)) {
+            missing = Some(Missing::of(call, ask));
         }
     });
     confirm.candidate(&Candidate {
@@ -40,15 +37,16 @@ pub(crate) fn missing(
 }
 
 /// Whether an entry of the layer grants what is asked.
-fn applies(case: &Case<'_>, layer: &Layer<'_>, ask: &Ask<'_>) -> bool {
-    layer.entries().iter().any(|entry| {
-        match_entry(*entry, layer.place(), ask, case.steps()).is_ok()
+fn applies(call: &Call<'_>, layer: &Layer<'_>, ask: &Ask<'_>) -> bool {
+    layer.entries.iter().any(|entry| {
+        match_entry(*entry, layer.place, ask, call.steps).is_ok()
             && rooms(*entry, ask.power).all(|(name, room)| room.holds(ask.args.get(name)))
     })
 }
 
 impl Missing {
-    fn of(layers: &[Layer<'_>], reason: Reason, ask: &Ask<'_>) -> Self {
+    fn of(call: &Call<'_>, ask: &Ask<'_>) -> Self {
+        let layers = &call.layers;
         let resource = match (ask.datatype, ask.identifier) {
             (Some(datatype), Some(identifier)) => format!("{datatype}:{identifier}"),
             (one, other) => one.or(other).unwrap_or_default().to_string(),
@@ -58,10 +56,10 @@ impl Missing {
             power: ask.power.name(),
             resource,
             purpose: ask.purpose.to_string(),
-            held: match reason {
-                Reason::CapabilityPower => Held::Powers(held_powers(layers, ask)),
-                Reason::CapabilityPurpose => Held::Purposes(held_purposes(layers, ask)),
-                _ => Held::Nothing,
+            held: match call.lacks {
+                Lacks::Power => Held::Powers(held_powers(layers, ask)),
+                Lacks::Purpose => Held::Purposes(held_purposes(layers, ask)),
+                Lacks::Other => Held::Nothing,
             },
         }
     }
@@ -69,18 +67,16 @@ impl Missing {
 
 /// The powers that every block holds for what is asked.
 fn held_powers(layers: &[Layer<'_>], ask: &Ask<'_>) -> Vec<&'static str> {
-    let blocks = layers
-        .iter()
-        .filter(|layer| layer.place() != Place::Manifest);
-    let held = blocks.map(|layer| powers_for(layer.entries().iter().copied(), layer.place(), ask));
+    let blocks = layers.iter().filter(|layer| layer.place != Place::Manifest);
+    let held = blocks.map(|layer| powers_for(layer.entries.iter().copied(), layer.place, ask));
     let held = held.reduce(Powers::intersection).unwrap_or_default();
     held.iter().map(Power::name).collect()
 }
 
 /// The purposes that the root holds for what is asked.
 fn held_purposes(layers: &[Layer<'_>], ask: &Ask<'_>) -> Vec<String> {
-    let root = layers.iter().find(|layer| layer.place() == Place::Root);
-    let held = root.map(|root| purposes_for(root.entries().iter().copied(), Place::Root, ask));
+    let root = layers.iter().find(|layer| layer.place == Place::Root);
+    let held = root.map(|root| purposes_for(root.entries.iter().copied(), Place::Root, ask));
     held.unwrap_or_default()
         .into_iter()
         .map(String::from)

@@ -8,9 +8,10 @@ use ambit_core::constraint::{self, Ends, Kind, Unit};
 use ambit_core::decimal_text;
 use ambit_core::json::{Document, Json, Profile, Writer, canonical};
 use ambit_core::limits::{ADVICE_ENTRIES, ADVICE_VALUES};
-use ambit_evaluator::{Assumed, Case, Layer, Room, rooms};
+use ambit_evaluator::{Assumed, Room, rooms};
 use ambit_policy::conforms;
 
+use crate::call::{Call, Layer};
 use crate::candidate::{Candidate, Change};
 use crate::confirm::Confirm;
 
@@ -35,17 +36,17 @@ enum Bound<'a> {
 
 /// Adds what is allowed with other arguments: of each layer the entry that needs the fewest changes, and
 /// then each of the others in the place of its layer's.
-pub(crate) fn add(case: &Case<'_>, confirm: &mut Confirm<'_, '_>, found: &mut Vec<Candidate>) {
-    let layers = case.layers();
+pub(crate) fn add(call: &Call<'_>, confirm: &mut Confirm<'_, '_>, found: &mut Vec<Candidate>) {
     for approved in [false, true] {
-        case.with_ask(approved, &mut |ask| {
-            let entries: Vec<Vec<Entry<'_>>> = layers
+        call.with_ask(approved, &mut |ask| {
+            let entries: Vec<Vec<Entry<'_>>> = call
+                .layers
                 .iter()
-                .map(|layer| entries(case, layer, ask))
+                .map(|layer| entries(call, layer, ask))
                 .collect();
             for chosen in combinations(&entries) {
                 let fresh = |one: &Candidate| !found.iter().any(|other| other.changes_same(one));
-                let confirmed = with_entries(case, &chosen, ask, confirm).filter(fresh);
+                let confirmed = with_entries(call, &chosen, ask, confirm).filter(fresh);
                 found.extend(confirmed);
             }
         });
@@ -54,10 +55,10 @@ pub(crate) fn add(case: &Case<'_>, confirm: &mut Confirm<'_, '_>, found: &mut Ve
 
 /// The entries of a layer that nothing but arguments keeps from applying, those first that need the
 /// fewest changes.
-fn entries<'a>(case: &Case<'_>, layer: &Layer<'a>, ask: &Ask<'a>) -> Vec<Entry<'a>> {
+fn entries<'a>(call: &Call<'_>, layer: &Layer<'a>, ask: &Ask<'a>) -> Vec<Entry<'a>> {
     let mut found: Vec<Entry<'a>> = Vec::new();
-    for json in layer.entries() {
-        let Some(arguments) = arguments(case, *json, layer.place(), ask) else {
+    for json in &layer.entries {
+        let Some(arguments) = arguments(call, *json, layer.place, ask) else {
             continue;
         };
         let fewer = found
@@ -68,7 +69,7 @@ fn entries<'a>(case: &Case<'_>, layer: &Layer<'a>, ask: &Ask<'a>) -> Vec<Entry<'
             at,
             Entry {
                 json: *json,
-                place: layer.place(),
+                place: layer.place,
                 arguments,
             },
         );
@@ -79,17 +80,17 @@ fn entries<'a>(case: &Case<'_>, layer: &Layer<'a>, ask: &Ask<'a>) -> Vec<Entry<'
 
 /// The arguments that would have to be others; `None` where no change is enough.
 fn arguments<'a>(
-    case: &Case<'_>,
+    call: &Call<'_>,
     entry: Json<'a>,
     place: Place,
     ask: &Ask<'a>,
 ) -> Option<Vec<&'a str>> {
-    match match_entry(entry, place, ask, case.steps()) {
+    match match_entry(entry, place, ask, call.steps) {
         Ok(()) | Err(Mismatch::Unnamed { .. } | Mismatch::Constraint { .. }) => {}
         Err(_) => return None,
     }
-    let action = case.bundle().action(case.action())?;
-    let missed = broken(entry, ask, case.steps());
+    let action = call.bundle.action(call.asked.action)?;
+    let missed = broken(entry, ask, call.steps);
     let full = rooms(entry, ask.power).filter(|(name, room)| !room.holds(ask.args.get(name)));
     let mut names: Vec<&'a str> = Vec::new();
     for name in missed
@@ -137,7 +138,7 @@ fn combinations<'e, 'a>(layers: &'e [Vec<Entry<'a>>]) -> Vec<Vec<&'e Entry<'a>>>
 
 /// The call with values that all of these entries allow, the first that is confirmed.
 fn with_entries(
-    case: &Case<'_>,
+    call: &Call<'_>,
     chosen: &[&Entry<'_>],
     ask: &Ask<'_>,
     confirm: &mut Confirm<'_, '_>,
@@ -155,7 +156,7 @@ fn with_entries(
         if !bounds.iter().all(Bound::is_wildcard) {
             bounds.retain(|bound| !bound.is_wildcard());
         }
-        let values = values(case, name, &bounds, ask);
+        let values = values(call, name, &bounds, ask);
         let last = values.len().checked_sub(1)?;
         Some((*name, bounds, values, last))
     });
@@ -165,7 +166,7 @@ fn with_entries(
     (0..tries).find_map(|number| {
         let changes = changed.iter().filter_map(|(name, bounds, values, last)| {
             let value = values.get(number.min(*last))?;
-            Some((change(case, name, bounds, value.as_deref(), ask), value))
+            Some((change(call, name, bounds, value.as_deref(), ask), value))
         });
         let (changes, values): (Vec<Change>, Vec<&Option<String>>) = changes.unzip();
         let arguments = with_values(ask.args, &changes, &values)?;
@@ -184,19 +185,19 @@ fn with_entries(
 /// Some values that meet all bounds, as JSON, integers by their distance from what was asked; `None`
 /// stands for an argument that is left out.
 fn values(
-    case: &Case<'_>,
+    call: &Call<'_>,
     argument: &str,
     bounds: &[Bound<'_>],
     ask: &Ask<'_>,
 ) -> Vec<Option<String>> {
-    let action = case.bundle().action(case.action());
+    let action = call.bundle.action(call.asked.action);
     let Some(declared) = action.and_then(|action| action.argument(argument)) else {
         return Vec::new();
     };
     let asked = ask.args.get(argument);
     let target = asked.and_then(Json::as_int);
     let mut found: Vec<(u64, Option<String>)> = Vec::new();
-    for value in bounds.iter().flat_map(|bound| bound.values(case, asked)) {
+    for value in bounds.iter().flat_map(|bound| bound.values(call, asked)) {
         let text = value.as_deref().unwrap_or("null").as_bytes();
         let Ok(document) = Document::parse(text, Profile::Signed) else {
             continue;
@@ -207,7 +208,7 @@ fn values(
             None => !declared.required(),
         };
         let mut bounds = bounds.iter();
-        if !fits || !bounds.all(|bound| bound.holds(json, case)) {
+        if !fits || !bounds.all(|bound| bound.holds(json, call)) {
             continue;
         }
         let distance = match (json.and_then(Json::as_int), target) {
@@ -249,9 +250,9 @@ impl Bound<'_> {
         }
     }
 
-    fn holds(self, value: Option<Json<'_>>, case: &Case<'_>) -> bool {
+    fn holds(self, value: Option<Json<'_>>, call: &Call<'_>) -> bool {
         match self {
-            Self::Spec(spec) => constraint::matches(spec, value, case.steps()),
+            Self::Spec(spec) => constraint::matches(spec, value, call.steps),
             Self::Room(room) => room.holds(value),
             Self::Absent => value.is_none(),
         }
@@ -273,14 +274,14 @@ impl Bound<'_> {
         }
     }
 
-    fn values(self, case: &Case<'_>, asked: Option<Json<'_>>) -> Vec<Option<String>> {
+    fn values(self, call: &Call<'_>, asked: Option<Json<'_>>) -> Vec<Option<String>> {
         let text = |write: &dyn Fn(&mut Writer)| {
             let mut out = Writer::default();
             write(&mut out);
             Some(out.finish())
         };
         match self {
-            Self::Spec(spec) => constraint::examples(spec, asked, case.steps()),
+            Self::Spec(spec) => constraint::examples(spec, asked, call.steps),
             Self::Room(Room::Amount(most)) => alloc::vec![text(&|out| {
                 out.integer(most);
             })],
@@ -293,13 +294,13 @@ impl Bound<'_> {
 }
 
 fn change(
-    case: &Case<'_>,
+    call: &Call<'_>,
     argument: &str,
     bounds: &[Bound<'_>],
     value: Option<&str>,
     ask: &Ask<'_>,
 ) -> Change {
-    let unit = case.unit(argument);
+    let unit = call.unit(argument);
     let (allowed, ends) = allowed(bounds, unit);
     let text = value.unwrap_or("null").as_bytes();
     let document = Document::parse(text, Profile::Signed).ok();

@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::limits::{ADVICE_GROUPS, ADVICE_JUDGEMENTS};
-use ambit_evaluator::{Approval, Case, Login, Remedy};
+use ambit_evaluator::{Approval, Login};
 
-use crate::candidate::Candidate;
+use crate::call::{Call, Outcome, Wanted};
+use crate::candidate::{Candidate, add_new};
 
 /// How often a step may ask for something on top before a candidate is given up: a login, an approval, and
 /// once more what the policies ask for.
@@ -14,16 +15,16 @@ const ROUNDS: usize = 4;
 
 /// Judges candidates, as many as there may be in one advice.
 pub(crate) struct Confirm<'c, 'a> {
-    case: &'c Case<'a>,
+    call: &'c Call<'a>,
     left: usize,
     /// How many people or strengths the last candidate could choose from.
     choices: usize,
 }
 
 impl<'c, 'a> Confirm<'c, 'a> {
-    pub(crate) const fn new(case: &'c Case<'a>) -> Self {
+    pub(crate) const fn new(call: &'c Call<'a>) -> Self {
         Self {
-            case,
+            call,
             left: ADVICE_JUDGEMENTS,
             choices: 0,
         }
@@ -51,23 +52,19 @@ impl<'c, 'a> Confirm<'c, 'a> {
     fn with_group(&mut self, mut candidate: Candidate, group: usize) -> Option<Candidate> {
         for _ in 0..ROUNDS {
             self.left = self.left.checked_sub(1)?;
-            let remedy = match self.case.judge_with(&candidate.assumed) {
-                Ok(()) => return Some(candidate).filter(Candidate::is_something),
-                Err(denial) => *denial.remedy?,
-            };
-            let asks = remedy.login.is_some() || !remedy.approvals.is_empty();
-            if remedy.bound.is_some() || !asks {
-                return None;
+            match self.call.assuming(&candidate.assumed) {
+                Outcome::Holds => return Some(candidate).filter(Candidate::is_something),
+                Outcome::Wants(wanted) => self.add(&mut candidate, *wanted, group)?,
+                Outcome::Fails => return None,
             }
-            self.add(&mut candidate, remedy, group)?;
         }
         None
     }
 
     /// Adds what a step asks of people; `None` where they have done it already.
-    fn add(&mut self, candidate: &mut Candidate, remedy: Remedy, group: usize) -> Option<()> {
+    fn add(&mut self, candidate: &mut Candidate, wanted: Wanted, group: usize) -> Option<()> {
         let mut news = false;
-        if let Some(login) = remedy.login {
+        if let Some(login) = wanted.login {
             self.choices = self.choices.max(login.acr_values.len());
             let login = after(candidate.assumed.login.as_ref(), login, group);
             news |= candidate.assumed.login.as_ref() != Some(&login);
@@ -81,10 +78,10 @@ impl<'c, 'a> Confirm<'c, 'a> {
         let same_call = candidate.changes.is_empty()
             && candidate.assumed.login.is_none()
             && !candidate.assumed.other_token;
-        if same_call && let Some(shown) = remedy.shown {
-            candidate.binding_s256 = Some(shown.binding_s256);
+        if same_call && wanted.binding_s256.is_some() {
+            candidate.binding_s256 = wanted.binding_s256;
         }
-        for approval in remedy.approvals {
+        for approval in wanted.approvals {
             self.choices = self.choices.max(choices(&approval));
             let chosen = chosen(&approval, group);
             for person in &chosen {
@@ -93,7 +90,7 @@ impl<'c, 'a> Confirm<'c, 'a> {
                     news = true;
                 }
             }
-            let approvers = if self.case.has_guard_rails() {
+            let approvers = if self.call.has_guard_rails() {
                 chosen
             } else {
                 // Nothing but the demand itself says who may.
@@ -149,11 +146,7 @@ fn after(before: Option<&Login>, mut login: Login, group: usize) -> Login {
     if login.acr_values.is_empty() {
         login.acr_values.clone_from(&before.acr_values);
     }
-    for method in &before.amr_values {
-        if !login.amr_values.contains(method) {
-            login.amr_values.push(method);
-        }
-    }
+    add_new(&mut login.amr_values, &before.amr_values);
     login.max_age = login.max_age.iter().chain(&before.max_age).min().copied();
     login
 }

@@ -23,6 +23,7 @@
 extern crate alloc;
 
 mod advise;
+mod call;
 mod candidate;
 mod capability;
 mod change;
@@ -31,7 +32,9 @@ mod describe;
 mod digest;
 mod grant;
 mod missing;
+mod relay;
 
 pub use advise::advise;
 pub use describe::{NoText, capability_line, describe};
 pub use grant::{NoConsent, check_grant};
+pub use relay::{advise_apart, assume, situation};

@@ -33,10 +33,12 @@ pub mod limits;
 mod money;
 mod power;
 mod reason;
+mod sort;
 mod steps;
 
 pub use constraint::text::{foreign, foreign_name, foreign_path};
 pub use money::{decimal_text, minor_units};
 pub use power::{Power, Powers};
 pub use reason::Reason;
+pub use sort::{sort, sort_by};
 pub use steps::Steps;

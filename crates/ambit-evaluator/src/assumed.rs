@@ -78,7 +78,9 @@ impl<'a> SignIn<'a> {
         if let Some(acr) = login.acr_values.first() {
             after.acr = Some(acr);
         }
-        after.amr.extend(&login.amr_values);
+        after
+            .amr
+            .extend(login.amr_values.iter().map(String::as_str));
         after
     }
 }

@@ -83,7 +83,8 @@ pub(crate) fn check<'a>(
     let mut layers = layers(case, manifest);
     layers.retain(|layer| token || layer.source == Source::Manifest);
     let mut selected = Err(Denial::new(Reason::ManifestNone, ""));
-    case.with_ask(approved, &mut |ask| {
+    let asked = case.asked();
+    asked.with_ask(case.bundle, approved, &mut |ask| {
         selected = select_all(case, &layers, ask);
     });
     selected
@@ -108,22 +109,6 @@ fn check_bounds(case: &Case<'_>, manifest: Manifest<'_>) -> Result<(), Denial> {
 }
 
 impl<'a> Case<'a> {
-    /// What is asked, in the form that entries are matched against. Runs `body` once.
-    pub fn with_ask(&self, approved: bool, body: &mut dyn FnMut(&Ask<'_>)) {
-        let action = self.bundle.action(self.request.action);
-        body(&Ask {
-            action: self.request.action,
-            power: self.request.power,
-            approved,
-            location: self.request.facts.location,
-            datatype: Some(self.request.resource_type),
-            identifier: Some(self.request.resource_id),
-            purpose: self.request.purpose,
-            args: self.arguments,
-            declared: &action,
-        });
-    }
-
     /// The manifest's list of entries and those of the blocks, one of each of which must apply.
     #[must_use]
     pub fn layers(&'a self) -> Vec<Layer<'a>> {

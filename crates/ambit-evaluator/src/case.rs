@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::fmt;
 
-use ambit_core::Steps;
+use ambit_core::capability::Ask;
 use ambit_core::constraint::Unit;
 use ambit_core::json::Json;
+use ambit_core::{Power, Steps};
 use ambit_policy::Bundle;
 use ambit_policy::cedar::Entities;
 use ambit_token::{Block, KeyTables, VerifiedToken};
@@ -35,6 +36,43 @@ pub struct Case<'a> {
     /// What people see of this call, made when it is first asked for; `None` where it is too long.
     pub(crate) shown: &'a OnceCell<Option<Shown>>,
     pub(crate) steps: &'a Steps,
+}
+
+/// What a call asks for, whoever asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The name of the action.
+    pub action: &'a str,
+    /// How far it is to go.
+    pub power: Power,
+    /// The resource server's location, where the host says one.
+    pub location: Option<&'a str>,
+    /// The resource's type.
+    pub resource_type: &'a str,
+    /// The resource's id.
+    pub resource_id: &'a str,
+    /// Why.
+    pub purpose: &'a str,
+    /// The arguments with money in minor units.
+    pub arguments: Json<'a>,
+}
+
+impl Asked<'_> {
+    /// The same in the form that entries are matched against. Runs `body` once.
+    pub fn with_ask(&self, bundle: &Bundle<'_>, approved: bool, body: &mut dyn FnMut(&Ask<'_>)) {
+        let action = bundle.action(self.action);
+        body(&Ask {
+            action: self.action,
+            power: self.power,
+            approved,
+            location: self.location,
+            datatype: Some(self.resource_type),
+            identifier: Some(self.resource_id),
+            purpose: self.purpose,
+            args: self.arguments,
+            declared: &action,
+        });
+    }
 }
 
 /// How and when the person behind the agent logged in.
@@ -74,22 +112,18 @@ impl<'a> Case<'a> {
         self.bundle
     }
 
-    /// The name of the action that is asked.
+    /// What is asked.
     #[must_use]
-    pub const fn action(&self) -> &'a str {
-        self.request.action
-    }
-
-    /// The arguments that are asked, with money in minor units.
-    #[must_use]
-    pub const fn arguments(&self) -> Json<'a> {
-        self.arguments
-    }
-
-    /// Whether policies are asked.
-    #[must_use]
-    pub fn has_guard_rails(&self) -> bool {
-        self.bundle.guard_rails() != "none"
+    pub const fn asked(&self) -> Asked<'a> {
+        Asked {
+            action: self.request.action,
+            power: self.request.power,
+            location: self.request.facts.location,
+            resource_type: self.request.resource_type,
+            resource_id: self.request.resource_id,
+            purpose: self.request.purpose,
+            arguments: self.arguments,
+        }
     }
 
     /// The work that may still be done.
@@ -108,8 +142,7 @@ impl<'a> Case<'a> {
     }
 
     /// In which unit people read an argument of the action that is asked.
-    #[must_use]
-    pub fn unit(&self, argument: &str) -> Unit<'a> {
+    pub(crate) fn unit(&self, argument: &str) -> Unit<'a> {
         self.bundle.unit(self.request.action, argument)
     }
 

@@ -67,7 +67,7 @@ pub use ambit_token::ChainCache;
 pub use assumed::Assumed;
 pub use authority::Layer;
 pub use budget::{Room, rooms};
-pub use case::Case;
+pub use case::{Asked, Case};
 pub use chain::BundleKeys;
 pub use claims::bundle_claims;
 pub use denial::Denial;

@@ -8,8 +8,8 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
 use ambit_core::json::Writer;
+use ambit_core::{Reason, sort};
 use ambit_policy::cedar::{Halt, Policy, Program, Selection, Verdict};
 
 use crate::case::Case;
@@ -152,7 +152,7 @@ fn step_up(case: &Case<'_>, program: &Program<'_>, verdict: &Verdict) -> Remedy 
                 };
                 remedy.approvals = alloc::vec![approval];
             }
-            Some("mfa") => login.amr_values = alloc::vec![context::MFA],
+            Some("mfa") => login.amr_values = alloc::vec![String::from(context::MFA)],
             Some("login") => login.max_age = Some(0),
             _ => return nothing,
         }
@@ -167,7 +167,7 @@ impl Ruling {
         let erring = verdict.errors.iter();
         let erring = erring.map(|(number, kind)| (*number, Some(kind.name())));
         let mut numbers: Vec<(usize, Option<&'static str>)> = determining.chain(erring).collect();
-        numbers.sort_unstable();
+        sort(&mut numbers);
         let listed = numbers.into_iter().filter_map(|(number, error)| {
             let policy = program.policy(number)?;
             Some(Listed {

@@ -45,7 +45,7 @@ pub struct Login {
     /// Any of these (RFC 9470); any at all where there is none.
     pub acr_values: Vec<String>,
     /// All of these methods (RFC 8176).
-    pub amr_values: Vec<&'static str>,
+    pub amr_values: Vec<String>,
     /// Seconds.
     pub max_age: Option<i64>,
 }

@@ -1,11 +1,10 @@
 //! Step 7: what a person must have done: logged in well and lately enough, said yes to this call.
 
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
-use ambit_core::{Power, Reason};
+use ambit_core::{Power, Reason, sort, sort_by};
 
 use crate::authority::{Selected, Source};
 use crate::case::Case;
@@ -226,10 +225,13 @@ impl Remedy {
 impl Approval {
     /// Nobody approves what they do themselves.
     pub(crate) fn without_actors(&self, case: &Case<'_>) -> Option<Self> {
-        let mut seen = BTreeSet::new();
-        let others = self.approvers.iter();
-        let others = others.filter(|one| seen.insert(one.as_str()) && !case.is_actor(one));
-        let approvers: Vec<String> = others.cloned().collect();
+        // Each once, in their order, though no list that is read names one twice.
+        let mut others: Vec<(&String, usize)> = self.approvers.iter().zip(0..).collect();
+        sort(&mut others);
+        others.dedup_by_key(|(one, _)| *one);
+        others.retain(|(one, _)| !case.is_actor(one));
+        sort_by(&mut others, |(_, one), (_, other)| one < other);
+        let approvers: Vec<String> = others.iter().map(|(one, _)| (*one).clone()).collect();
         let enough = i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
         enough.then_some(Self {
             approvers,

@@ -1,80 +1,141 @@
 //! Verifying a module, or its bundle alone.
 
-use ambit_core::limits::MODULE_BYTES;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 use ambit_evaluator::{ABI, bundle_claims};
 use ambit_policy::is_bundle;
 use ambit_token::base64url;
-use ambit_token::module::{self, ENVELOPE_BYTES, Expect, ModuleError, TrustedKeys};
-use js_sys::Uint8Array;
-use serde::Serialize;
-use wasm_bindgen::{JsCast as _, JsValue};
-
-use crate::js;
+use ambit_token::module::{self, Expect, ModuleError, TrustedKeys};
 
 /// What is kept of a verified module.
 pub(crate) struct Loaded {
     pub(crate) bundle: Vec<u8>,
     pub(crate) bundle_digest: [u8; 32],
-    pub(crate) seen: Seen,
 }
 
 /// What a host keeps of a module and gives back as `seen` the next time.
-#[derive(Serialize)]
-pub(crate) struct Seen {
+struct Seen {
     version: u64,
     /// What the statement says of file, guest and bundle (SHA-256, base64url).
     digest: String,
 }
 
 impl Seen {
-    pub(crate) fn to_js(&self) -> JsValue {
-        serde_wasm_bindgen::to_value(self).unwrap_or(JsValue::NULL)
+    fn write(&self, out: &mut Writer) {
+        out.object(|out| {
+            out.name("version").raw(&self.version.to_string());
+            out.name("digest").string(&self.digest);
+        });
+    }
+}
+
+/// Why a module is not loaded.
+struct Refused {
+    code: &'static str,
+    message: String,
+    /// Of a module that was verified, and has ended: it is to be remembered all the same.
+    seen: Option<Seen>,
+}
+
+impl From<ModuleError> for Refused {
+    fn from(error: ModuleError) -> Self {
+        Self {
+            code: error.code(),
+            message: error.detail,
+            seen: None,
+        }
+    }
+}
+
+/// An argument of `load` that is not of its form.
+fn unusable(message: &str) -> Refused {
+    Refused {
+        code: "module.options",
+        message: String::from(message),
+        seen: None,
     }
 }
 
 /// The fourth argument of `PolicyModule.load`: `{uid?, now, seen?: {version, digest}}`.
-struct Options {
-    uid: Option<String>,
+struct Options<'a> {
+    uid: Option<&'a str>,
     now: i64,
     seen: Option<(u64, [u8; 32])>,
 }
 
-impl Options {
-    /// Read by hand: a derived reader would bring 25 KB, most of it to print floats in messages.
-    fn read(value: &JsValue) -> Result<Self, JsValue> {
-        js::known_members(value, &["uid", "now", "seen"])?;
-        let uid = js::member(value, "uid");
-        let now = js::integer(&js::member(value, "now"));
-        let seen = js::member(value, "seen");
+impl<'a> Options<'a> {
+    fn read(root: Json<'a>) -> Result<Self, Refused> {
+        known_members(root, &["uid", "now", "seen"])?;
+        let uid = root.get("uid");
+        if uid.is_some_and(|uid| uid.as_str().is_none()) {
+            return Err(unusable("`uid` is not a text"));
+        }
+        let now = root.get("now").and_then(Json::as_int);
         Ok(Self {
-            uid: match uid.is_undefined() {
-                true => None,
-                false => Some(js::text(&uid).ok_or_else(|| js::unusable("`uid` is not a text"))?),
-            },
-            now: now.ok_or_else(|| js::unusable("`now` is not a number of seconds"))?,
-            seen: match seen.is_undefined() || seen.is_null() {
-                true => None,
-                false => Some(read_seen(&seen)?),
+            uid: uid.and_then(Json::as_str),
+            now: now.ok_or_else(|| unusable("`now` is not a number of seconds"))?,
+            seen: match root.get("seen").filter(|seen| !seen.is_null()) {
+                None => None,
+                Some(seen) => Some(read_seen(seen)?),
             },
         })
     }
 }
 
-pub(crate) fn load(
-    file: &JsValue,
-    detached: &JsValue,
-    trust: &JsValue,
-    options: &JsValue,
-) -> Result<Loaded, JsValue> {
-    let file = bytes(file, MODULE_BYTES, "module")?;
-    let detached = if detached.is_null() || detached.is_undefined() {
-        None
+/// Refuses what is no object, and members of another name: a misspelt `uid` must not pass.
+fn known_members(value: Json<'_>, names: &[&str]) -> Result<(), Refused> {
+    if value.kind() != Kind::Object {
+        return Err(unusable("the options are not an object"));
+    }
+    if value.members().all(|(name, _)| names.contains(&name)) {
+        Ok(())
     } else {
-        Some(bytes(detached, ENVELOPE_BYTES, "signature")?)
-    };
-    let options = Options::read(options)?;
-    let trust = trusted_keys(trust)?;
-    verify(&file, detached.as_deref(), &trust, &options)
+        Err(unusable("the options have a member that is not known"))
+    }
+}
+
+/// What the host kept of the last module that it accepted.
+fn read_seen(seen: Json<'_>) -> Result<(u64, [u8; 32]), Refused> {
+    known_members(seen, &["version", "digest"])?;
+    let version = seen.get("version").and_then(Json::as_int);
+    let digest = seen.get("digest").and_then(Json::as_str);
+    let digest = digest
+        .and_then(|digest| base64url::decode(digest.as_bytes()))
+        .and_then(|digest| digest.try_into().ok());
+    version
+        .and_then(|version| u64::try_from(version).ok())
+        .zip(digest)
+        .ok_or_else(|| unusable("`seen` is not `{version, digest}`"))
+}
+
+/// Verifies a module, hands it to `keep`, which gives it a number, and says so in JSON.
+pub(crate) fn load(
+    file: &[u8],
+    detached: Option<&[u8]>,
+    trust: &[u8],
+    options: &[u8],
+    keep: impl FnOnce(Loaded) -> usize,
+) -> String {
+    let mut out = Writer::default();
+    let verified = verify(file, detached, trust, options);
+    out.object(|out| match verified {
+        Ok((loaded, seen)) => {
+            out.name("policy").raw(&keep(loaded).to_string());
+            seen.write(out.name("seen"));
+        }
+        Err(refused) => {
+            out.name("error").object(|out| {
+                out.name("code").string(refused.code);
+                out.name("message").string(&refused.message);
+            });
+            if let Some(seen) = refused.seen {
+                seen.write(out.name("seen"));
+            }
+        }
+    });
+    out.finish()
 }
 
 /// Whether it has ended is asked last: what was verified is to be remembered all the same, or an older
@@ -82,77 +143,39 @@ pub(crate) fn load(
 fn verify(
     file: &[u8],
     detached: Option<&[u8]>,
-    trust: &TrustedKeys,
-    options: &Options,
-) -> Result<Loaded, JsValue> {
+    trust: &[u8],
+    options: &[u8],
+) -> Result<(Loaded, Seen), Refused> {
+    let document = Document::parse(options, Profile::Signed)
+        .map_err(|_| unusable("the options have a number that is not whole"))?;
+    let options = Options::read(document.root())?;
+    let trust = TrustedKeys::parse(trust)?;
     let expect = Expect {
-        uid: options.uid.as_deref(),
+        uid: options.uid,
         now: i64::MIN,
         abi: ABI.unsigned_abs(),
     };
-    let refused = |error| refused(&error);
     let verified = if is_bundle(file) {
-        module::verify_bundle(file, detached, trust, &expect, bundle_claims)
+        module::verify_bundle(file, detached, &trust, &expect, bundle_claims)?
     } else {
-        module::verify(file, detached, trust, &expect, bundle_claims)
+        module::verify(file, detached, &trust, &expect, bundle_claims)?
     };
-    let verified = verified.map_err(refused)?;
     let statement = &verified.statement;
     let content = statement.content_s256();
-    module::check_seen(options.seen, statement.version, &content).map_err(refused)?;
+    module::check_seen(options.seen, statement.version, &content)?;
     let seen = Seen {
         version: statement.version,
         digest: base64url::encode(&content),
     };
     if let Err(ended) = module::check_end(statement, options.now) {
-        let error = refused(ended);
-        js::set(&error, "seen", &seen.to_js());
-        return Err(error);
+        return Err(Refused {
+            seen: Some(seen),
+            ..ended.into()
+        });
     }
-    Ok(Loaded {
+    let loaded = Loaded {
         bundle: verified.bundle.to_vec(),
         bundle_digest: verified.bundle_digest,
-        seen,
-    })
-}
-
-/// Copies bytes in; their size is looked at before.
-fn bytes(value: &JsValue, limit: usize, what: &str) -> Result<Vec<u8>, JsValue> {
-    let Some(array) = value.dyn_ref::<Uint8Array>() else {
-        return Err(js::error(
-            "module.options",
-            &format!("the {what} is not a `Uint8Array`"),
-        ));
     };
-    if usize::try_from(array.length()).is_ok_and(|length| length <= limit) {
-        Ok(array.to_vec())
-    } else {
-        Err(js::error(
-            "module.size",
-            &format!("the {what} is too large"),
-        ))
-    }
-}
-
-/// The text of `keys.json`.
-fn trusted_keys(trust: &JsValue) -> Result<TrustedKeys, JsValue> {
-    let text = js::text(trust).unwrap_or_default();
-    TrustedKeys::parse(text.as_bytes()).map_err(|error| refused(&error))
-}
-
-/// What the host kept of the last module that it accepted.
-fn read_seen(seen: &JsValue) -> Result<(u64, [u8; 32]), JsValue> {
-    js::known_members(seen, &["version", "digest"])?;
-    let version = js::integer(&js::member(seen, "version"));
-    let digest = js::text(&js::member(seen, "digest"))
-        .and_then(|digest| base64url::decode(digest.as_bytes()))
-        .and_then(|digest| digest.try_into().ok());
-    version
-        .and_then(|version| u64::try_from(version).ok())
-        .zip(digest)
-        .ok_or_else(|| js::unusable("`seen` is not `{version, digest}`"))
-}
-
-fn refused(error: &ModuleError) -> JsValue {
-    js::error(error.code(), &error.detail)
+    Ok((loaded, seen))
 }

@@ -33,27 +33,33 @@ impl Locale {
     }
 }
 
+impl Phrase {
+    /// The words in a language.
+    #[must_use]
+    pub const fn text(self, locale: Locale) -> &'static str {
+        let [en, de] = self.0;
+        match locale {
+            Locale::En => en,
+            Locale::De => de,
+        }
+    }
+}
+
 macro_rules! phrases {
     ($($name:ident $en:literal $de:literal;)+) => {
-        /// A sentence or a fragment of one.
+        /// A sentence or a fragment of one. No `enum`: a file that never says one does not have it either.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Phrase {
-            $(#[doc = concat!("`", $en, "`")] $name,)+
-        }
+        pub struct Phrase(&'static [&'static str; 2]);
 
+        #[expect(non_upper_case_globals, reason = "a list that reads like the variants of an `enum`")]
         impl Phrase {
+            $(
+                #[doc = concat!("`", $en, "`")]
+                pub const $name: Self = Self(&[$en, $de]);
+            )+
+
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The words in a language.
-            #[must_use]
-            pub const fn text(self, locale: Locale) -> &'static str {
-                let (en, de) = match self { $(Self::$name => ($en, $de),)+ };
-                match locale {
-                    Locale::En => en,
-                    Locale::De => de,
-                }
-            }
         }
     };
 }

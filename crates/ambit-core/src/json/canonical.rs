@@ -1,12 +1,11 @@
 //! RFC 8785, for the values that our signed data and digests may hold.
 
-use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 use super::scan::order;
 use super::value::{Json, Kind};
 use super::write::Writer;
+use crate::sort::sort_by;
 
 /// Writes `value` in RFC 8785 form: members sorted by the UTF-16 code units of their names.
 ///
@@ -53,43 +52,9 @@ pub fn canonical(value: Json<'_>, out: &mut Writer) -> bool {
 /// their names. None for everything else.
 #[must_use]
 pub fn sorted_members(object: Json<'_>) -> Vec<(&str, Json<'_>)> {
-    let members: Vec<Member<'_>> = object
-        .members()
-        .map(|(name, value)| Member { name, value })
-        .collect();
-    let sorted = if members.is_sorted() {
-        members
-    } else {
-        // A heap sort: the merge sort of `slice` is several times as large in wasm.
-        BinaryHeap::from(members).into_sorted_vec()
-    };
-    sorted
-        .into_iter()
-        .map(|member| (member.name, member.value))
-        .collect()
+    let mut members: Vec<_> = object.members().collect();
+    sort_by(&mut members, |(one, _), (other, _)| {
+        order(one.as_bytes(), other.as_bytes()).is_lt()
+    });
+    members
 }
-
-struct Member<'a> {
-    name: &'a str,
-    value: Json<'a>,
-}
-
-impl Ord for Member<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        order(self.name.as_bytes(), other.name.as_bytes())
-    }
-}
-
-impl PartialOrd for Member<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Member<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Member<'_> {}

@@ -1,13 +1,13 @@
 //! The reader: RFC 8259, nothing more, with the rules of our profile on top.
 
-use alloc::collections::BinaryHeap;
-use core::cmp::Ordering;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::build::Builder;
 use super::scan::{order, plain_length};
 use super::tape::{Document, Tag};
 use crate::limits::JSON_DEPTH;
+use crate::sort::sort_by;
 
 /// Which rules a text must keep beyond RFC 8259.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,30 +81,14 @@ impl fmt::Display for JsonError {
 
 impl core::error::Error for JsonError {}
 
-/// A text in its order.
-#[derive(PartialEq, Eq)]
-pub(super) struct Text<'t>(&'t [u8]);
-
-impl Ord for Text<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        order(self.0, other.0)
-    }
-}
-
-impl PartialOrd for Text<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// Whether two of these are the same. A heap sort, because it is small; canonical texts need none.
+/// Whether two of these are the same. Canonical texts are in order, and need no list.
 pub(super) fn repeats<'t>(texts: impl Iterator<Item = &'t [u8]> + Clone) -> bool {
     let mut pairs = texts.clone().zip(texts.clone().skip(1));
     if pairs.all(|(left, right)| order(left, right).is_lt()) {
         return false;
     }
-    let texts: BinaryHeap<Text<'_>> = texts.map(Text).collect();
-    let texts = texts.into_sorted_vec();
+    let mut texts: Vec<&[u8]> = texts.collect();
+    sort_by(&mut texts, |one, other| order(one, other).is_lt());
     let mut pairs = texts.iter().zip(texts.iter().skip(1));
     pairs.any(|(left, right)| left == right)
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use ambit_core::json::{Json, Kind as JsonKind};
+use ambit_core::sort;
 
 use super::conform::lossy;
 use super::entities::Entities;
@@ -146,7 +147,7 @@ fn check_action<'a>(
         given.push(parent);
         given.extend(ancestors(parent));
     }
-    given.sort_unstable();
+    sort(&mut given);
     given.dedup();
     if attributes.is_empty() && tags.is_none_or(Json::is_empty) && given == known {
         return Ok(());

@@ -2,10 +2,9 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::Steps;
-use ambit_core::foreign;
 use ambit_core::json::{Json, Kind as JsonKind};
 use ambit_core::limits::STEP_BYTES;
+use ambit_core::{Steps, foreign, sort, sort_by};
 
 use super::code::NONE;
 use super::conform::lossy;
@@ -114,7 +113,7 @@ impl<'a> Entities<'a> {
     /// Sorts. As in Cedar, the same may be said twice: hosts put entities together from several
     /// places.
     fn put_in_order(&mut self, steps: &Steps) -> Result<(), InputFault> {
-        self.list.sort_unstable_by_key(|entity| entity.uid);
+        sort_by(&mut self.list, |one, other| one.uid < other.uid);
         let mut contradicted = None;
         let parents = &self.parents;
         self.list.dedup_by(|next, before| {
@@ -239,7 +238,7 @@ impl<'a> Entities<'a> {
         let weight = |sum: usize, uid: &Uid<'_>| sum.saturating_add(uid.weight()).saturating_add(1);
         let looks = Steps::for_halving(found.len());
         spend(found.iter().fold(0, weight).saturating_mul(looks))?;
-        found.sort_unstable();
+        sort(&mut found);
         found.dedup();
         Ok(found)
     }
@@ -314,7 +313,7 @@ impl<'a> Entity<'a> {
         let parents = |entity: &Self| {
             let (from, to) = entity.parents;
             let mut list = parents.get(from..to).unwrap_or_default().to_vec();
-            list.sort_unstable();
+            sort(&mut list);
             list.dedup();
             list
         };

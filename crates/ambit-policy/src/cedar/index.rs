@@ -19,7 +19,7 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::Steps;
+use ambit_core::{Steps, sort};
 
 use super::fault::{ErrorKind, Halt, Stop};
 use super::machine::Machine;
@@ -238,7 +238,7 @@ impl<'s, 'm, 'a> Search<'s, 'm, 'a> {
         while let Some((at, all)) = search.open.pop() {
             search.node(at, all)?;
         }
-        search.found.sort_unstable();
+        sort(&mut search.found);
         search.found.dedup();
         Ok(search.found)
     }

@@ -1,0 +1,151 @@
+//! The call that was denied, as far as advice looks at it.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_core::capability::{Ask, Place};
+use ambit_core::constraint::Unit;
+use ambit_core::json::Json;
+use ambit_core::{Reason, Steps};
+use ambit_evaluator::{Approval, Asked, Assumed, Case, Judged, Login};
+use ambit_policy::Bundle;
+
+/// What the search for alternatives needs to know. The evaluator itself is reached through [`Judge`]
+/// only, because it may be another wasm file.
+pub(crate) struct Call<'a> {
+    pub(crate) bundle: &'a Bundle<'a>,
+    pub(crate) asked: Asked<'a>,
+    pub(crate) layers: Vec<Layer<'a>>,
+    /// What is looked for, where the token lacks an entry.
+    pub(crate) lacks: Lacks,
+    /// The people who said yes to this call already.
+    pub(crate) people: Vec<String>,
+    pub(crate) steps: &'a Steps,
+    pub(crate) judge: &'a dyn Judge,
+}
+
+/// One list of entries, of which one must apply.
+pub(crate) struct Layer<'a> {
+    pub(crate) place: Place,
+    pub(crate) entries: Vec<Json<'a>>,
+}
+
+/// In what the entries fail that name the action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    Power,
+    Purpose,
+    Other,
+}
+
+/// Judges the call as it would be. Its outcome is no answer: nothing was done of what is assumed.
+pub(crate) trait Judge {
+    fn assuming(&self, assumed: &Assumed, steps: &Steps) -> Outcome;
+}
+
+/// What the call comes to with what is assumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing else is wanted.
+    Holds,
+    /// Something is wanted of people on top.
+    Wants(Box<Wanted>),
+    /// No more of what people do helps.
+    Fails,
+}
+
+/// What people must do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) login: Option<Login>,
+    pub(crate) approvals: Vec<Approval>,
+    /// The digest of the call that is judged.
+    pub(crate) binding_s256: Option<String>,
+}
+
+impl Judge for Case<'_> {
+    fn assuming(&self, assumed: &Assumed, steps: &Steps) -> Outcome {
+        let Err(denial) = self.with_steps(steps).judge_with(assumed) else {
+            return Outcome::Holds;
+        };
+        let Some(remedy) = denial.remedy.filter(|remedy| remedy.bound.is_none()) else {
+            return Outcome::Fails;
+        };
+        if remedy.login.is_none() && remedy.approvals.is_empty() {
+            return Outcome::Fails;
+        }
+        Outcome::Wants(Box::new(Wanted {
+            login: remedy.login,
+            approvals: remedy.approvals,
+            binding_s256: remedy.shown.map(|shown| shown.binding_s256),
+        }))
+    }
+}
+
+impl Lacks {
+    pub(crate) const fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::CapabilityPower => Self::Power,
+            Reason::CapabilityPurpose => Self::Purpose,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether anything can be done about a denial.
+pub(crate) fn is_open(judged: &Judged) -> bool {
+    // A no is an answer; and what the host does not say, nobody can mend by asking otherwise.
+    let closed = |reason| {
+        matches!(
+            reason,
+            Reason::ApprovalDenied | Reason::FactsMissing | Reason::RequestSteps
+        )
+    };
+    let denial = judged.denial.as_ref();
+    judged.in_force && denial.is_some_and(|denial| !closed(denial.reason))
+}
+
+impl<'a> Call<'a> {
+    /// The call of a case, which then judges it.
+    pub(crate) fn of(case: &'a Case<'a>, judged: &Judged, steps: &'a Steps) -> Self {
+        let reason = judged.denial.as_ref().map(|denial| denial.reason);
+        Self {
+            bundle: case.bundle(),
+            asked: case.asked(),
+            layers: layers(case),
+            lacks: reason.map_or(Lacks::Other, Lacks::of),
+            people: judged.people.clone(),
+            steps,
+            judge: case,
+        }
+    }
+
+    pub(crate) fn assuming(&self, assumed: &Assumed) -> Outcome {
+        self.judge.assuming(assumed, self.steps)
+    }
+
+    pub(crate) fn with_ask(&self, approved: bool, body: &mut dyn FnMut(&Ask<'_>)) {
+        self.asked.with_ask(self.bundle, approved, body);
+    }
+
+    /// Whether policies are asked.
+    pub(crate) fn has_guard_rails(&self) -> bool {
+        self.bundle.guard_rails() != "none"
+    }
+
+    /// In which unit people read an argument of the action that is asked.
+    pub(crate) fn unit(&self, argument: &str) -> Unit<'a> {
+        self.bundle.unit(self.asked.action, argument)
+    }
+}
+
+/// The manifest's list and those of the blocks.
+pub(crate) fn layers<'a>(case: &'a Case<'a>) -> Vec<Layer<'a>> {
+    let layers = case.layers();
+    let layers = layers.iter().map(|layer| Layer {
+        place: layer.place(),
+        entries: layer.entries().to_vec(),
+    });
+    layers.collect()
+}
