@@ -23,9 +23,11 @@
 
 extern crate alloc;
 
+pub mod address;
 pub mod capability;
 pub mod constraint;
 pub mod describe;
+mod find;
 pub mod grammar;
 pub mod http;
 pub mod json;
@@ -37,6 +39,7 @@ mod sort;
 mod steps;
 
 pub use constraint::text::{foreign, foreign_name, foreign_path};
+pub use find::split_once;
 pub use money::{decimal_text, minor_units};
 pub use power::{Power, Powers};
 pub use reason::Reason;

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 
 use ambit_core::json::Json;
-use ambit_core::{Reason, foreign};
+use ambit_core::{Reason, foreign, split_once};
 use ambit_policy::Manifest;
 use ambit_token::base64url;
 
@@ -63,7 +63,7 @@ fn audience_lacking(case: &Case<'_>) -> String {
 fn spelled_alike(left: &str, right: &str) -> bool {
     let plain = |url: &str| {
         let url = url.to_ascii_lowercase();
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", &url));
+        let (scheme, rest) = split_once(&url, "://").unwrap_or(("", &url));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let port = match scheme {
             "https" => ":443",

@@ -4,6 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::split_once;
+
 /// Whether both are http or https URLs, and the same one.
 pub(crate) fn same(left: &str, right: &str) -> bool {
     let left = normal(left);
@@ -13,7 +15,7 @@ pub(crate) fn same(left: &str, right: &str) -> bool {
 /// The URL as everybody would write it. `None` for what no client sends: another scheme, user-info, an
 /// escape or a character that does not belong there.
 fn normal(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split(['?', '#']).next()?.split_once("://")?;
+    let (scheme, rest) = split_once(url.split(['?', '#']).next()?, "://")?;
     let (authority, path) = match rest.find('/') {
         Some(at) => rest.split_at_checked(at)?,
         None => (rest, "/"),

@@ -14,7 +14,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 
 use crate::json::{Json, Kind};
-use crate::{foreign_name, foreign_path};
+use crate::{foreign_name, foreign_path, split_once};
 
 pub use entry::{DERIVED_ENTRY, LIMIT, MANIFEST_ENTRY, REQUIRES, ROOT_ENTRY};
 pub use request::{ENTITY, EVALUATION, FACTS, REQUEST};
@@ -392,7 +392,7 @@ fn has_exact_numbers(value: Json<'_>) -> bool {
 }
 
 fn is_address(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else {
+    let Some((scheme, rest)) = split_once(text, "://") else {
         return false;
     };
     let scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');

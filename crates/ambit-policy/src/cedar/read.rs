@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind as JsonKind};
+use ambit_core::split_once;
 
 use super::extension::{Extension, Function, Parameter};
 use super::kind::{Kind, Shape};
@@ -90,12 +91,21 @@ pub(super) fn is_type_name(name: &[u8]) -> bool {
     let Ok(name) = core::str::from_utf8(name) else {
         return false;
     };
-    name.split("::").all(|part| {
-        !part.starts_with(|first: char| first.is_ascii_digit())
-            && !part.is_empty()
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && !RESERVED.contains(&part)
-    })
+    let mut rest = name;
+    while let Some((part, further)) = split_once(rest, "::") {
+        if !is_identifier(part) {
+            return false;
+        }
+        rest = further;
+    }
+    is_identifier(rest)
+}
+
+fn is_identifier(part: &str) -> bool {
+    !part.starts_with(|first: char| first.is_ascii_digit())
+        && !part.is_empty()
+        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !RESERVED.contains(&part)
 }
 
 /// The integer that a JSON number is, all 64 bits of it.

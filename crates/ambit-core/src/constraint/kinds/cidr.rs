@@ -1,10 +1,11 @@
 //! `cidr`: a network address in a range.
 
-use core::fmt::{self, Write as _};
-use core::net::{IpAddr, Ipv6Addr};
+use alloc::format;
+use alloc::string::String;
 
 use super::host;
 use crate::Steps;
+use crate::address::{parse_v4, parse_v6, v4_text, v6_text};
 use crate::constraint::examples::Examples;
 use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
@@ -88,15 +89,16 @@ fn carried(address: u128) -> u32 {
     prefix.max(if isatap { 96 } else { 0 })
 }
 
-/// An address and its family's number of bits, as one number. `core::net` refuses leading zeros,
-/// missing parts and zones.
+/// An address and its family's number of bits, as one number. Leading zeros, missing parts and zones are
+/// refused.
 fn address(text: &str) -> Option<(u128, u32)> {
     if text.len() > LONGEST {
         return None;
     }
-    match text.parse().ok()? {
-        IpAddr::V4(address) => Some((u128::from(address.to_bits()), 32)),
-        IpAddr::V6(address) => Some((address.to_bits(), 128)),
+    if text.contains(':') {
+        Some((parse_v6(text)?, 128))
+    } else {
+        Some((parse_v4(text)?.into(), 32))
     }
 }
 
@@ -115,7 +117,7 @@ impl Range {
             family,
             host_bits: family.checked_sub(u32::from(host::decimal(length)?))?,
         };
-        let normal = family == 32 || is_canonical(text, Ipv6Addr::from_bits(network));
+        let normal = family == 32 || is_canonical(text, network);
         (normal && range.network_of(network) == network).then_some(range)
     }
 
@@ -136,26 +138,12 @@ impl Range {
 }
 
 /// Whether `text` is how RFC 5952 writes `address`; the mapped ones in either of its two forms.
-fn is_canonical(text: &str, address: Ipv6Addr) -> bool {
-    let [.., high, low] = address.segments();
-    is_written(text, format_args!("{address}"))
-        || (address.to_ipv4_mapped().is_some()
-            && is_written(text, format_args!("::ffff:{high:x}:{low:x}")))
-}
-
-fn is_written(text: &str, form: fmt::Arguments<'_>) -> bool {
-    let mut left = Expect(text);
-    left.write_fmt(form).is_ok() && left.0.is_empty()
-}
-
-/// Compares what is written with a text, without a buffer.
-struct Expect<'a>(&'a str);
-
-impl fmt::Write for Expect<'_> {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        self.0 = self.0.strip_prefix(piece).ok_or(fmt::Error)?;
-        Ok(())
-    }
+fn is_canonical(text: &str, address: u128) -> bool {
+    let carried = match (address >> 32, u32::try_from(address & 0xffff_ffff)) {
+        (0xffff, Ok(carried)) => format!("::ffff:{}", v4_text(carried)),
+        _ => String::new(),
+    };
+    text == v6_text(address) || text == carried
 }
 
 #[cfg(test)]

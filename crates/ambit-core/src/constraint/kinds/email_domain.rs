@@ -9,6 +9,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
+use crate::split_once;
 
 pub(crate) use super::fits as misfit;
 
@@ -65,7 +66,7 @@ fn domain_of(address: &str) -> Option<&str> {
 /// encoded-word (RFC 2047), inside which some find another address.
 fn is_local(local: &str) -> bool {
     local.len() <= LOCAL
-        && !local.contains("=?")
+        && split_once(local, "=?").is_none()
         && local
             .split('.')
             .all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))

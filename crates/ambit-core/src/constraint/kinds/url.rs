@@ -5,10 +5,10 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::host;
 use crate::Steps;
+use crate::address::{parse_v4, parse_v6};
 use crate::constraint::examples::Examples;
 use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
@@ -177,14 +177,14 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
 fn is_host(host: &str) -> bool {
     if let Some(literal) = host.strip_prefix('[') {
         let address = literal.strip_suffix(']');
-        return address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+        return address.is_some_and(|address| parse_v6(address).is_some());
     }
     // A name whose last label is a number is read as an IPv4 address by browsers, in octal and
     // hexadecimal too: only the plain form may stand.
     let last = host.rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.starts_with("0x") || last.starts_with("0X");
     if hexadecimal || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())) {
-        return host.parse::<Ipv4Addr>().is_ok();
+        return parse_v4(host).is_some();
     }
     // Names inside an organisation do have underscores.
     host::is_name(host, |byte| byte == b'_')
@@ -199,8 +199,15 @@ fn is_clean_path(path: &str) -> bool {
 /// they read the dots, and file systems that drop the blanks of a name.
 fn is_dots(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
-    let seen = || name.split("%20").flat_map(str::bytes);
-    seen().eq(*b".") || seen().eq(*b"..")
+    let dots = name.bytes().filter(|byte| *byte == b'.').count();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let Some(shorter) = rest.strip_prefix('.').or_else(|| rest.strip_prefix("%20")) else {
+            return false;
+        };
+        rest = shorter;
+    }
+    dots == 1 || dots == 2
 }
 
 /// Whether the escapes are characters in UTF-8 (RFC 3629: shortest form) that have no meaning in a path,

@@ -1,8 +1,9 @@
 //! `ipaddr`: an IPv4 or IPv6 address with a prefix.
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use alloc::string::String;
+
+use ambit_core::address::{parse_v4, parse_v6, v4_text, v6_text};
 
 /// An address, or the range that its prefix makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,9 +40,11 @@ impl Ip {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let (v6, bits) = match address.parse().ok()? {
-            IpAddr::V4(address) => (false, u128::from(address.to_bits())),
-            IpAddr::V6(address) => (true, address.to_bits()),
+        let v6 = address.contains(':');
+        let bits = if v6 {
+            parse_v6(address)?
+        } else {
+            parse_v4(address)?.into()
         };
         let prefix = match prefix {
             Some(prefix) => read_prefix(prefix, v6)?,
@@ -53,13 +56,9 @@ impl Ip {
     /// The one text that [`Self::parse`] reads as this: the form of RFC 5952, never with an IPv4 address
     /// inside; a prefix only where it is not the whole address.
     pub(super) fn text(self) -> String {
-        let address = Ipv6Addr::from_bits(self.bits);
         let address = match (self.v6, u32::try_from(self.bits)) {
-            (false, Ok(bits)) => Ipv4Addr::from_bits(bits).to_string(),
-            _ => match (address.to_ipv4_mapped(), address.segments()) {
-                (Some(_), [.., high, low]) => format!("::ffff:{high:x}:{low:x}"),
-                _ => address.to_string(),
-            },
+            (false, Ok(bits)) => v4_text(bits),
+            _ => v6_text(self.bits),
         };
         if self.prefix == width(self.v6) {
             return address;
