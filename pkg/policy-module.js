@@ -132,8 +132,9 @@ export class PolicyModule {
   }
 
   /**
-   * Verifies a signed policy module, or its bundle alone with the module's detached signature. Throws an `Error` with a `code` when it does not hold. One that
-   * has ended was verified all the same: its error has `seen`, to be kept like a module's.
+   * Verifies a signed policy module, or its bundle alone with the module's detached signature. Throws an
+   * `Error` with a `code` when it does not hold. One that has ended was verified all the same: its error has
+   * `seen`, to be kept like a module's.
    */
   static load(file, detached, trust, options) {
     if (instance === 0) throw failure("engine.not_started", "`await init()` first");

@@ -4,7 +4,6 @@
 //! everything of one table comes from one run.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 use xtask_kit::cargo::cargo;
 use xtask_kit::ui;
 
+use crate::sizes::gzip;
 use crate::{guest, plot, web};
 
 /// What is measured.
@@ -156,26 +156,6 @@ fn size(what: &str, file: &Path) -> Result<[Value; 2], String> {
     let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let row = |form: &str, bytes: usize| json!({"engine": "size", "what": format!("{what}, {form}"), "unit": "bytes", "median": bytes});
     Ok([row("raw", bytes.len()), row("gzip -9", gzip(&bytes)?)])
-}
-
-fn gzip(bytes: &[u8]) -> Result<usize, String> {
-    let mut child = Command::new("gzip")
-        .args(["-9", "-n", "-c"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("gzip: {error}"))?;
-    let mut input = child.stdin.take().ok_or("gzip has no standard input")?;
-    let bytes = bytes.to_vec();
-    // From a thread of its own: gzip writes before it has read everything.
-    let feed = std::thread::spawn(move || input.write_all(&bytes));
-    let output = child
-        .wait_with_output()
-        .map_err(|error| format!("gzip: {error}"))?;
-    feed.join()
-        .map_err(|_| "gzip: the feeding thread stopped")?
-        .map_err(|error| format!("gzip: {error}"))?;
-    Ok(output.stdout.len())
 }
 
 fn print_table(results: &[Value]) {

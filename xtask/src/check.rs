@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::guest;
+use crate::{guest, sizes};
 use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
@@ -56,5 +56,12 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         ui::outcome(passed, name);
         tally += Tally::one(passed);
     }
+    ui::heading("sizes of the wasm files");
+    let sizes = sizes::check(root);
+    ui::outcome(
+        sizes.is_ok(),
+        sizes.as_ref().err().map_or("within bounds", String::as_str),
+    );
+    tally += Tally::one(sizes.is_ok());
     Ok(tally)
 }

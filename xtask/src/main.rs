@@ -9,6 +9,7 @@ mod jose;
 mod plot;
 mod program;
 mod repro;
+mod sizes;
 mod test;
 mod web;
 
@@ -31,8 +32,10 @@ use program::Program;
 enum Task {
     /// Build the wasm guest, the template of every policy module
     Guest,
-    /// Build the npm package with its wasm evaluator
+    /// Build the npm package with its wasm files
     Web,
+    /// Measure the wasm files and write the table of the README
+    Sizes,
     /// Play the scenes: what agents may do, and why not
     Demo,
     /// Run test vectors, whoever made them
@@ -100,6 +103,7 @@ impl Task {
         match self {
             Self::Guest => guest::build(&root).map(built),
             Self::Web => web::build(&root).map(built),
+            Self::Sizes => sizes::write(&root).map(built),
             Self::Demo => demo(&root),
             Self::Vectors(rest) => {
                 guest::build_vectors(&root)?;

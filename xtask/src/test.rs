@@ -160,17 +160,25 @@ fn package(root: &Path) -> Result<Tally, String> {
     files.sort();
     let fixture = root.join("target/fixture");
     JUDGE.write(root, &["fixture".as_ref(), fixture.as_os_str()])?;
-    let mut node = Command::new("node");
-    node.current_dir(root.join("pkg"));
-    node.env("AMBIT_FIXTURE", fixture);
-    node.args(["--test", "--test-reporter=tap"]).args(&files);
     let mut tally = Tally::default();
-    let passed = cargo::watch(&mut node, |line| {
-        let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
-        tally.passed += number("# pass ").unwrap_or(0_usize);
-        tally.failed += number("# fail ").unwrap_or(0_usize);
-    })?;
-    Ok(with_failure(tally, passed && !files.is_empty()))
+    // Node's own build, and the small one, which browsers run.
+    for small in [false, true] {
+        let mut node = Command::new("node");
+        node.current_dir(root.join("pkg"));
+        node.env("AMBIT_FIXTURE", &fixture);
+        if small {
+            node.env("AMBIT_SMALL", "1");
+        }
+        node.args(["--test", "--test-reporter=tap"]).args(&files);
+        let mut one = Tally::default();
+        let passed = cargo::watch(&mut node, |line| {
+            let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
+            one.passed += number("# pass ").unwrap_or(0_usize);
+            one.failed += number("# fail ").unwrap_or(0_usize);
+        })?;
+        tally += with_failure(one, passed && !files.is_empty());
+    }
+    Ok(tally)
 }
 
 /// Vectors and suites that the repository does not carry.
