@@ -42,6 +42,7 @@ mod display;
 mod facts;
 mod info;
 mod obligations;
+mod open;
 mod possession;
 mod rails;
 mod record;
@@ -55,13 +56,10 @@ mod text;
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
-use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_core::json::{Document, Json, Profile};
 use ambit_core::{Power, Reason, Steps};
-use ambit_policy::cedar::texts;
-use ambit_policy::{Bundle, normalise};
-use ambit_token::UnverifiedToken;
+use ambit_policy::Bundle;
 
 pub use ambit_token::ChainCache;
 pub use assumed::Assumed;
@@ -74,15 +72,15 @@ pub use denial::Denial;
 pub use digest::s256;
 pub use display::RENDERER;
 pub use info::{ABI, info};
+pub use open::with_case;
 pub use remedy::{Approval, Bound, Login, Remedy, Shown};
 pub use signing::{call_digest, signing_input};
 pub use text::joined;
 
 use authority::Grant;
-use case::SignIn;
-use request::Request;
+use open::prepare;
 use requires::Needs;
-use seen::{Found, Seen, Sent};
+use seen::{Found, Seen};
 
 /// Answers one request. Always an answer: whatever is malformed, missing or exhausted is a denial
 /// with its reason code.
@@ -165,132 +163,6 @@ pub fn refuse_by(request: &[u8]) -> String {
             "the host refused with a code that is not known",
         ),
     }
-}
-
-/// Reads a request and verifies its token (steps 1 and 2), and lends it; a denial of these steps
-/// otherwise. Runs `body` exactly once.
-pub fn with_case(
-    bundle: &Bundle<'_>,
-    request: &[u8],
-    cache: &mut ChainCache,
-    body: &mut dyn FnMut(Result<&Case<'_>, &Denial>),
-) {
-    prepare(bundle, request, cache, &Steps::new(), &mut |_, case| {
-        body(case);
-    });
-}
-
-/// [`with_case`], with what has been established so far.
-fn prepare(
-    bundle: &Bundle<'_>,
-    request: &[u8],
-    cache: &mut ChainCache,
-    steps: &Steps,
-    body: &mut dyn FnMut(Seen<'_>, Result<&Case<'_>, &Denial>),
-) {
-    let mut seen = Seen::new(bundle, request);
-    let document = match read(bundle, request) {
-        Ok(document) => document,
-        Err(denial) => return body(seen, Err(&denial)),
-    };
-    cache.for_bundle(bundle.digest());
-    let sent = Sent::find(document.root(), cache);
-    let sent = sent.as_ref();
-    seen.sent = sent;
-    let asked = match Request::parse(document.root()) {
-        Ok(asked) => asked,
-        Err(denial) => return body(seen, Err(&denial)),
-    };
-    seen.request = Some(&asked);
-    let arguments = match arguments(bundle, &asked, steps) {
-        Ok(arguments) => arguments,
-        Err(denial) => return body(seen, Err(&denial)),
-    };
-    seen.arguments = Some(arguments.as_str());
-    let entities = match asked.cedar_entities(bundle, steps) {
-        Ok(entities) => entities,
-        Err(denial) => return body(seen, Err(&denial)),
-    };
-    let Ok(parsed) = Document::parse(arguments.as_bytes(), Profile::Signed) else {
-        let denial = Denial::new(Reason::RequestMember, "`args` cannot be read");
-        return body(seen, Err(&denial));
-    };
-    let (keys, limits, now) = (BundleKeys(bundle), bundle.limits(), asked.facts.now);
-    let unverified;
-    let verified = match cache.find(asked.token, &keys) {
-        Some(known) => cache.verified(&known, asked.token, now, &limits),
-        None => match UnverifiedToken::parse(asked.token, &limits) {
-            Ok(parsed) => {
-                unverified = parsed;
-                unverified.verify(&keys, now, &limits, Some(cache))
-            }
-            Err(error) => Err(error),
-        },
-    };
-    let token = match verified {
-        Ok(token) => token,
-        Err(error) => return body(seen, Err(&error.into())),
-    };
-    seen.token = Some(&token);
-    let texts = match bundle.action(asked.action) {
-        Some(action) if bundle.program().is_some() => texts(action, parsed.root(), steps),
-        _ => Vec::new(),
-    };
-    let case = Case {
-        bundle,
-        entities: &entities,
-        texts: &texts,
-        request: &asked,
-        arguments: parsed.root(),
-        arguments_text: &arguments,
-        token: &token,
-        tables: cache.keys(),
-        token_s256: sent.map_or([0; 32], |sent| sent.s256),
-        login: &SignIn::of(&token),
-        shown: &OnceCell::new(),
-        steps,
-    };
-    body(seen, Ok(&case));
-}
-
-/// Step 1: bounds and JSON.
-fn read<'r>(bundle: &Bundle<'_>, request: &'r [u8]) -> Result<Document<'r>, Denial> {
-    let most = bundle.limits().request_bytes;
-    if request.len() > most {
-        let admin = alloc::format!("{} bytes, at most {most}", request.len());
-        return Err(Denial::new(Reason::RequestSize, admin));
-    }
-    Document::parse(request, Profile::Request)
-        .map_err(|error| Denial::new(Reason::RequestSyntax, alloc::format!("{error}")))
-}
-
-/// Step 1, continued: the policy's own end, and the request against the vocabulary. Gives the
-/// arguments in canonical form.
-fn arguments(bundle: &Bundle<'_>, request: &Request<'_>, steps: &Steps) -> Result<String, Denial> {
-    if request.facts.now >= bundle.expires() {
-        let admin = alloc::format!(
-            "the policy ended at {}, now is {}",
-            bundle.expires(),
-            request.facts.now
-        );
-        return Err(Denial::new(Reason::PolicyExpired, admin));
-    }
-    let action = request.known_action(bundle)?;
-    // Each is looked for among those that are declared, and the other way round; every value is
-    // checked, written and read again.
-    let (given, declared) = (request.arguments.len(), action.arguments().count());
-    let looks = given.saturating_add(1).saturating_mul(declared) / 2;
-    let values = request.arguments.weight().saturating_mul(4);
-    if !steps.take(looks.saturating_add(values)) {
-        return Err(Denial::exhausted());
-    }
-    let mut out = Writer::with_capacity(256);
-    let written = normalise(request.arguments, action, &mut out, steps);
-    if steps.exhausted() {
-        return Err(Denial::exhausted());
-    }
-    written?;
-    Ok(out.finish())
 }
 
 /// Steps 3 to 9; the first that fails decides. What was verified on the way goes into `found`, for

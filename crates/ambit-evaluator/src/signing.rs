@@ -10,7 +10,8 @@ use ambit_token::{ChainCache, signing};
 
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
-use crate::{answer, digest, display, read, with_case};
+use crate::open::{read, with_case};
+use crate::{answer, digest, display};
 
 /// The action digest of the call in a request, and what a person is shown before a yes to it:
 /// `{"binding_s256", "risk_tier", "display"}`. The last two are left out where the call is too long to be
