@@ -13,6 +13,7 @@ pub mod expect;
 pub mod families;
 pub mod keys;
 pub mod project;
+pub mod run;
 pub mod scene;
 pub mod statement;
 pub mod webauthn;

@@ -5,9 +5,8 @@ use std::io::Write as _;
 
 use ambit_core::Reason;
 use ambit_tests::case::{Case, read_all};
-use ambit_tests::engine::{self, Engines, Question};
-use ambit_tests::project::SignedPolicy;
-use ambit_tests::suites;
+use ambit_tests::run::Runner;
+use ambit_tests::{engine, suites};
 
 /// Codes that no answer of `evaluate` can carry, and why.
 const UNREACHABLE: &[(Reason, &str)] = &[
@@ -56,15 +55,14 @@ const UNREACHABLE: &[(Reason, &str)] = &[
 #[test]
 fn every_engine_gives_the_expected_answer() {
     let cases = cases();
-    let mut engines = engine::start().unwrap_or_else(|why| panic!("{why}"));
-    let policies = policies(&cases, &mut engines);
+    let mut runner = Runner::new(engine::start().unwrap_or_else(|why| panic!("{why}")));
     let mut faults = Vec::new();
     for case in &cases {
-        let policy = &policies[&case.policy.id()];
-        if let Err(fault) = run(case, policy, &mut engines) {
+        if let Err(fault) = runner.run(case) {
             faults.push(format!("{}\n    {fault}", case.name));
         }
     }
+    let engines = runner.engines();
     println!("{} cases on {engines:?}", cases.len());
     for line in &engines.lacking {
         // Not `eprintln!`, which the test harness keeps to itself when a test passes.
@@ -116,41 +114,4 @@ fn names_of_cases_are_unique() {
 
 fn cases() -> Vec<Case> {
     read_all(&suites().join("conformance")).unwrap_or_else(|why| panic!("{why}"))
-}
-
-/// Makes each policy once and has every engine load it. Whatever an engine says about a policy and
-/// about the capabilities in it must be the same too.
-fn policies(cases: &[Case], engines: &mut Engines) -> BTreeMap<String, SignedPolicy> {
-    let mut policies = BTreeMap::new();
-    for case in cases {
-        policies.entry(case.policy.id()).or_insert_with(|| {
-            let policy = SignedPolicy::make(&case.policy)
-                .unwrap_or_else(|why| panic!("{}: {why}", case.name));
-            let ready = engines
-                .load(&policy)
-                .and_then(|()| engines.ask(&policy, Question::Info));
-            ready.unwrap_or_else(|why| panic!("{}: {why}", case.name));
-            policy
-        });
-    }
-    policies
-}
-
-fn run(case: &Case, policy: &SignedPolicy, engines: &mut Engines) -> Result<(), String> {
-    let request = case.request(&policy.bundle_s256())?;
-    let answer = engines.ask(policy, Question::Evaluate(&request))?;
-    case.expect.check(&answer, &request)?;
-    // The second time the chain may be known; no answer may depend on it.
-    let again = engines.ask(policy, Question::Evaluate(&request))?;
-    if again != answer {
-        return Err("the second answer differs from the first".to_owned());
-    }
-    // The npm package takes a text, which is UTF-8.
-    if std::str::from_utf8(&request).is_ok() {
-        let advice = engines.ask(policy, Question::Advise(&request))?;
-        case.expect.check_advice(&advice, &answer)?;
-    }
-    engines
-        .ask(policy, Question::Describe(&case.capabilities()?))
-        .map(drop)
 }

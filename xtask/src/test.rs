@@ -16,14 +16,25 @@ const EXTERNAL: &str = "AMBIT_EXTERNAL";
 
 /// The project's own vectors.
 const OWN: [&str; 1] = ["tests/constraints/cases.json"];
-/// The vector files of that folder, in the forms that exist so far.
-const VECTORS: [&str; 6] = [
+/// The vector files of that folder.
+const VECTORS: [&str; 17] = [
     "vectors/capability-chain",
     "vectors/constraints/cases.json",
     "vectors/wycheproof/ed25519_test.json",
     "vectors/wycheproof/ecdsa_secp256r1_sha256_p1363_test.json",
     "vectors/ed25519-speccheck",
     "vectors/json-test-suite",
+    "vectors/wycheproof/json_web_signature_test.json",
+    "vectors/rfc8037-appendix-a",
+    "vectors/jose-cookbook/jws",
+    "vectors/jose-cookbook/curve25519/jws.json",
+    "vectors/wimse-wit-wpt",
+    "vectors/webauthn-l3",
+    "vectors/dsse",
+    "vectors/jcs-rfc8785",
+    "vectors/merkle-rfc6962",
+    "vectors/c2sp-signed-note",
+    "vectors/token-status-list",
 ];
 /// Cedar's integration tests.
 const CORPUS: [&str; 2] = [

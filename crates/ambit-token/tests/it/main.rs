@@ -1,12 +1,9 @@
-//! The rules of tokens and modules, one by one, and the published vectors.
-//!
-//! Everything signed here is made from fixed seeds. The vectors of others are read from the folder
-//! that `AMBIT_EXTERNAL` names; without it those tests say that they were skipped.
+//! The rules of tokens and modules, one by one. Everything signed here is made from fixed seeds; the
+//! vectors of others are run by `cargo xtask vectors`.
 
 mod cache;
 mod chain;
 mod claims;
-mod external;
 mod headers;
 mod making;
 mod module;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::{Case as Named, jose, logs, webauthn};
 
 /// The forms that can be run.
 #[derive(Debug)]
@@ -22,9 +25,35 @@ pub(crate) enum Form<'a> {
     Speccheck(&'a str),
     /// ed25519-speccheck, `cases.txt`
     SpeccheckText(&'a str),
+    /// Conformance cases: `tests/README.md`
+    Conformance(&'a str),
+    /// One JSON value that a function of this name judges
+    Value(&'static str, Judge, Value),
+    /// RFC 8785, a file of `input/` beside one of `output/`
+    Canonical(&'a str),
     /// JSONTestSuite; here the bytes are arbitrary, and the file's name says what is expected.
     Json(JsonExpectation),
 }
+
+/// Judges a whole file, natively.
+pub(crate) type Judge = fn(&Value) -> Result<Vec<Named>, String>;
+
+/// Forms that are known by members of the file's object. The first that has all its members is it.
+const BY_MEMBERS: [(&[&str], &str, Judge); 9] = [
+    (&["rp_id", "vectors"], "WebAuthn assertions", webauthn::run),
+    (&["wit", "wpt"], "WIMSE tokens", jose::wimse),
+    (&["jwk", "jws"], "JWS with its key", jose::signed),
+    (&["leafHash", "wantErr"], "Merkle proof", logs::merkle),
+    (&["size1", "size2", "wantErr"], "Merkle proof", logs::merkle),
+    (&["vkey", "note"], "signed note", logs::note),
+    (&["pae", "envelope"], "DSSE", logs::envelope),
+    (&["large", "small"], "status lists", logs::status_lists),
+    (
+        &["title", "input", "signing", "output"],
+        "JOSE cookbook",
+        jose::cookbook,
+    ),
+];
 
 /// What JSONTestSuite expects of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,25 +76,30 @@ impl Form<'_> {
             Form::Es256(_) => "Wycheproof ES256",
             Form::Proofs(_) => "proofs of possession",
             Form::Speccheck(_) | Form::SpeccheckText(_) => "ed25519-speccheck",
+            Form::Conformance(_) => "conformance cases",
+            Form::Value(name, ..) => name,
+            Form::Canonical(_) => "canonical JSON",
             Form::Json(_) => "JSONTestSuite",
         }
     }
 }
 
 /// Finds the form of a file. Content decides; only the files of JSONTestSuite, which are arbitrary
-/// bytes, are known by their names.
+/// bytes, and those of RFC 8785, which are any JSON, are known by their names.
 pub(crate) fn find<'a>(file: &Path, bytes: &'a [u8]) -> Result<Form<'a>, String> {
     // Some editors begin a file with a byte order mark, which is no part of the JSON in it.
     let marked = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let by_content = std::str::from_utf8(marked).map_err(|_| UNKNOWN.to_owned());
+    if let (Ok(text), Some(_)) = (&by_content, logs::canonical_output(file)) {
+        return Ok(Form::Canonical(text));
+    }
     match by_content.and_then(of_text) {
         Ok(form) => Ok(form),
         Err(why) => json_suite(file).map(Form::Json).ok_or(why),
     }
 }
 
-const UNKNOWN: &str = "unknown form: not capability chains, proofs for one, `ambit-constraints-1`, \
-     Wycheproof Ed25519 or ES256, ed25519-speccheck or JSONTestSuite";
+const UNKNOWN: &str = "unknown form: `tests/README.md` lists those that are known";
 
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -79,6 +113,9 @@ fn of_text(text: &str) -> Result<Form<'_>, String> {
         if speccheck && !cases.is_empty() {
             return Ok(Form::Speccheck(text));
         }
+        if !cases.is_empty() && cases.iter().all(is_conformance) {
+            return Ok(Form::Conformance(text));
+        }
         return Err(UNKNOWN.to_owned());
     }
     let mut lines = text.lines().map(str::trim);
@@ -87,6 +124,11 @@ fn of_text(text: &str) -> Result<Form<'_>, String> {
         return Ok(Form::SpeccheckText(text));
     }
     Err(UNKNOWN.to_owned())
+}
+
+/// A group of conformance cases.
+fn is_conformance(group: &Object<'_>) -> bool {
+    group.contains_key("template") && group.contains_key("cases")
 }
 
 fn of_object<'a>(text: &'a str, object: &Object<'_>) -> Result<Form<'a>, String> {
@@ -100,7 +142,22 @@ fn of_object<'a>(text: &'a str, object: &Object<'_>) -> Result<Form<'a>, String>
             other => Err(format!("unknown form `{other}`")),
         };
     }
+    if is_conformance(object) {
+        return Ok(Form::Conformance(text));
+    }
+    let known = BY_MEMBERS
+        .iter()
+        .find(|(members, ..)| members.iter().all(|name| object.contains_key(*name)));
+    if let Some((_, name, judge)) = known {
+        let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        return Ok(Form::Value(name, *judge, value));
+    }
     if object.contains_key("testGroups") {
+        let schema = string("schema").unwrap_or_default();
+        if schema.starts_with("json_web_signature") {
+            let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            return Ok(Form::Value("Wycheproof JWS", jose::wycheproof, value));
+        }
         return match string("algorithm").as_deref() {
             Some("EDDSA") => Ok(Form::Wycheproof(text)),
             Some("ECDSA") if string("schema").is_some_and(|schema| schema.contains("p1363")) => {
@@ -173,6 +230,33 @@ mod tests {
                 "\u{feff}{\"trust\": {}, \"cases\": []}",
                 "capability chains",
             ),
+            (
+                r#"{"template": "renewal", "cases": []}"#,
+                "conformance cases",
+            ),
+            (
+                r#"[{"template": "renewal", "cases": []}]"#,
+                "conformance cases",
+            ),
+            (r#"{"rp_id": "", "vectors": []}"#, "WebAuthn assertions"),
+            (r#"{"wit": "", "wpt": ""}"#, "WIMSE tokens"),
+            (r#"{"jwk": {}, "jws": ""}"#, "JWS with its key"),
+            (r#"{"leafHash": "", "wantErr": true}"#, "Merkle proof"),
+            (
+                r#"{"size1": 1, "size2": 2, "wantErr": true}"#,
+                "Merkle proof",
+            ),
+            (r#"{"vkey": "", "note": ""}"#, "signed note"),
+            (r#"{"pae": "", "envelope": {}}"#, "DSSE"),
+            (r#"{"large": [], "small": []}"#, "status lists"),
+            (
+                r#"{"title": "", "input": {}, "signing": {}, "output": {}}"#,
+                "JOSE cookbook",
+            ),
+            (
+                r#"{"schema": "json_web_signature_schema_v1.json", "testGroups": []}"#,
+                "Wycheproof JWS",
+            ),
         ];
         for (text, name) in cases {
             let form = find(Path::new("n_misnamed.json"), text.as_bytes());
@@ -191,6 +275,10 @@ mod tests {
             r#"{"algorithm": "ECDSA", "testGroups": []}"#,
             r#"{"testGroups": []}"#,
             r#"[{"message": ""}]"#,
+            r#"[{"template": "renewal", "cases": []}, {}]"#,
+            r#"{"cases": []}"#,
+            r#"{"leafHash": ""}"#,
+            r#"{"schema": "json_web_key_schema_v1.json", "testGroups": []}"#,
         ];
         for text in texts {
             assert!(
@@ -211,5 +299,17 @@ mod tests {
             let form = find(&file, b"\xff");
             assert_eq!(matches!(form, Ok(Form::Json(_))), known, "{name}");
         }
+    }
+
+    #[test]
+    fn a_canonical_form_is_known_by_the_file_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["input", "output"] {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        let input = folder.path().join("input/x.json");
+        assert!(find(&input, b"[]").is_err());
+        std::fs::write(folder.path().join("output/x.json"), "[]").expect("a file");
+        assert!(matches!(find(&input, b"[]"), Ok(Form::Canonical("[]"))));
     }
 }

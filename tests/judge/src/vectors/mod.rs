@@ -1,19 +1,24 @@
 //! `cargo xtask vectors`: runs test vectors of the forms that the project knows, whoever made them.
 
 mod chains;
+mod conformance;
 mod constraints;
 mod ed25519;
 mod engine;
 mod es256;
 mod form;
+mod jose;
 mod json_suite;
+mod logs;
 mod names;
 mod proofs;
 mod raw;
+mod webauthn;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use conformance::Conformance;
 use engine::{EngineChoice, Engines};
 use form::Form;
 use xtask_kit::ui::{self, Tally};
@@ -42,45 +47,52 @@ pub(crate) fn run(args: &Args) -> Result<Tally, String> {
     }
     let mut engines = Engines::start(args.engine)?;
     ui::heading(format!("Vectors ({})", engines.describe()));
+    let mut conformance = Conformance::new(args.engine);
     let mut suite = Suite::default();
     let mut tally = Tally::default();
     for file in &files {
-        tally += run_file(file, &mut engines, &mut suite);
+        tally += run_file(file, &mut engines, &mut conformance, &mut suite);
     }
     tally += suite.report();
     Ok(tally)
 }
 
-/// JSONTestSuite has one case a file: they are reported by folder.
+/// Forms with one case a file are reported by folder.
 #[derive(Debug, Default)]
-struct Suite(Vec<(PathBuf, Tally)>);
+struct Suite(Vec<(PathBuf, &'static str, Tally)>);
 
 impl Suite {
-    fn add(&mut self, file: &Path, outcome: Outcome) {
+    fn add(&mut self, file: &Path, form: &'static str, outcome: &Outcome) {
         let folder = file.parent().unwrap_or(file).to_path_buf();
-        if let Err(why) = &outcome {
+        if let Err(why) = outcome {
             ui::bad(format_args!("{}: {why}", file.display()));
         }
         let one = Tally::one(outcome.is_ok());
-        match self.0.iter_mut().find(|(known, _)| *known == folder) {
-            Some((_, tally)) => *tally += one,
-            None => self.0.push((folder, one)),
+        let known = |(of, name, _): &&mut (PathBuf, &str, Tally)| *of == folder && *name == form;
+        match self.0.iter_mut().find(known) {
+            Some((.., tally)) => *tally += one,
+            None => self.0.push((folder, form, one)),
         }
     }
 
     fn report(self) -> Tally {
-        for (folder, tally) in &self.0 {
-            let what = format!("{}: JSONTestSuite, {tally}", folder.display());
+        for (folder, form, tally) in &self.0 {
+            let what = format!("{}: {form}, {tally}", folder.display());
             ui::outcome(tally.failed == 0, what);
         }
-        self.0.into_iter().map(|(_, tally)| tally).sum()
+        self.0.into_iter().map(|(.., tally)| tally).sum()
     }
 }
 
 /// A case's outcome: nothing, or what is wrong.
 type Outcome = Result<(), String>;
 
-fn run_file(file: &Path, engines: &mut Engines, suite: &mut Suite) -> Tally {
+fn run_file(
+    file: &Path,
+    engines: &mut Engines,
+    conformance: &mut Conformance,
+    suite: &mut Suite,
+) -> Tally {
     let shown = file.display();
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
@@ -92,8 +104,8 @@ fn run_file(file: &Path, engines: &mut Engines, suite: &mut Suite) -> Tally {
     let form = form::find(file, &bytes);
     let cases = match &form {
         Ok(Form::Json(expected)) => {
-            suite.add(file, json_suite::run(&bytes, *expected, engines));
-            return Tally::default();
+            let outcome = json_suite::run(&bytes, *expected, engines);
+            Ok(vec![(String::new(), outcome)])
         }
         Ok(Form::Chains(text)) => chains::run(text, engines),
         Ok(Form::Constraints(text)) => constraints::run(text, engines),
@@ -102,10 +114,19 @@ fn run_file(file: &Path, engines: &mut Engines, suite: &mut Suite) -> Tally {
         Ok(Form::Proofs(text)) => proofs::run(text, engines),
         Ok(Form::Speccheck(text)) => ed25519::speccheck(text, engines),
         Ok(Form::SpeccheckText(text)) => ed25519::speccheck_text(text, engines),
+        Ok(Form::Conformance(text)) => conformance.run(file, text),
+        Ok(Form::Value(_, judge, value)) => judge(value),
+        Ok(Form::Canonical(text)) => logs::canonical_form(file, text),
         Err(why) => Err(why.clone()),
     };
     match (form, cases) {
-        (Ok(form), Ok(cases)) => report(file, form.name(), &cases),
+        (Ok(form), Ok(cases)) => match &cases[..] {
+            [(_, outcome)] => {
+                suite.add(file, form.name(), outcome);
+                Tally::default()
+            }
+            _ => report(file, form.name(), &cases),
+        },
         (_, Err(why)) | (Err(why), _) => {
             ui::bad(format_args!("{shown}: {why}"));
             Tally::one(false)
@@ -158,8 +179,15 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// Files that say where vectors come from are no vectors.
+/// Files that say where vectors come from are no vectors, and neither is what belongs to one: templates
+/// of conformance cases, outputs of RFC 8785.
 fn is_about_the_folder(path: &Path) -> bool {
+    let named = |name: &str| path.file_name().is_some_and(|file| file == name);
+    if path.is_dir() {
+        let to_input =
+            (named("output") || named("outhex")) && path.with_file_name("input").is_dir();
+        return to_input || named("templates");
+    }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     stem.starts_with('.')
         || ["SOURCE", "LICENSE", "LICENCE", "README", "NOTICE"]

@@ -1,0 +1,68 @@
+//! Assertions of the WebAuthn standard (level 3, section 16), natively.
+
+use ambit_token::{Assertion, PublicKey, RelyingParty};
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+
+use super::raw::hex;
+use super::{Case as Named, Outcome};
+
+/// The flag that says that the person was verified.
+const VERIFIED: u8 = 0b100;
+
+pub(crate) fn run(file: &Value) -> Result<Vec<Named>, String> {
+    let party = RelyingParty {
+        rp_id: file["rp_id"].as_str().ok_or("`rp_id` is no text")?,
+        origin: file["origin"].as_str().ok_or("`origin` is no text")?,
+    };
+    let vectors = file["vectors"].as_array().ok_or("`vectors` is no list")?;
+    // Of other algorithms than ES256 and EdDSA we know no keys.
+    let ours = |case: &&Value| matches!(case["cose_alg"].as_i64(), Some(-7 | -8));
+    let named = vectors.iter().filter(ours).map(|case| {
+        let name = case["id"].as_str().unwrap_or_default();
+        (name.to_owned(), judge(case, &party))
+    });
+    Ok(named.collect())
+}
+
+fn judge(case: &Value, party: &RelyingParty<'_>) -> Outcome {
+    let key = key(case)?;
+    let said = &case["authentication"];
+    let bytes = |member: &str| hex(said[member].as_str().unwrap_or_default());
+    let assertion = Assertion {
+        authenticator_data: bytes("authenticatorData")?,
+        client_data_json: bytes("clientDataJSON")?,
+        signature: bytes("signature")?,
+    };
+    let challenge = bytes("challenge")?;
+    // Whoever was not verified approved nothing, and in a frame of another site nobody does.
+    let flags = assertion.authenticator_data.get(32).copied();
+    let client = String::from_utf8_lossy(&assertion.client_data_json);
+    let wanted =
+        flags.unwrap_or_default() & VERIFIED != 0 && !client.contains("\"crossOrigin\":true");
+    if assertion.verify(&key, party, &challenge) != wanted {
+        return Err(format!("expected to be accepted: {wanted}; it is not so"));
+    }
+    if assertion.verify(&key, party, b"another challenge") {
+        return Err("is accepted for another challenge".to_owned());
+    }
+    Ok(())
+}
+
+/// The vectors give the private keys.
+fn key(case: &Value) -> Result<PublicKey, String> {
+    let registration = &case["registration"];
+    let secret = registration.get("credential_private_key");
+    let secret = secret.unwrap_or_else(|| &registration["private_key"]);
+    let secret = hex(secret.as_str().ok_or("no private key")?)?;
+    let wrong = || "no private key of its algorithm".to_owned();
+    if case["cose_alg"] == -7 {
+        let key = p256::ecdsa::SigningKey::from_slice(&secret).map_err(|_| wrong())?;
+        let point = key.verifying_key().to_sec1_point(false);
+        let point = point.as_bytes().get(1..).and_then(|xy| xy.try_into().ok());
+        return point.map(PublicKey::P256).ok_or_else(wrong);
+    }
+    let secret = secret.as_slice().try_into().map_err(|_| wrong())?;
+    let key = SigningKey::from_bytes(secret).verifying_key();
+    Ok(PublicKey::Ed25519(key.to_bytes()))
+}
