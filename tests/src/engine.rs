@@ -56,12 +56,17 @@ pub struct Engines {
     pub lacking: Vec<String>,
 }
 
-/// Starts every engine.
+/// Starts every engine, or the native one alone where `AMBIT_ENGINES` is `native`: faults that
+/// `cargo xtask mutants` plants are in no other.
 ///
 /// # Errors
 ///
 /// An engine that must be there and is not: what to run.
 pub fn start() -> Result<Engines, String> {
+    let only_native = env::var_os("AMBIT_ENGINES").is_some_and(|named| named == "native");
+    if only_native {
+        return native();
+    }
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     let wasmtime: Make = |runtime, module| wasm(runtime, module, Instances::Pooled);
     let fresh: Make = |runtime, module| wasm(runtime, module, Instances::Fresh);
@@ -84,6 +89,15 @@ pub fn start() -> Result<Engines, String> {
             .push("SKIPPED: the npm evaluator, because `node` is not there".to_owned()),
     }
     Ok(engines)
+}
+
+fn native() -> Result<Engines, String> {
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    let make: Make = |_, module| Ok(Box::new(NativeEngine::new(module)));
+    Ok(Engines {
+        list: vec![Box::new(Local::new("native", make, &runtime))],
+        lacking: Vec::new(),
+    })
 }
 
 impl Engines {

@@ -24,14 +24,7 @@ extern crate alloc;
 
 mod arguments;
 mod bundle;
-#[cfg(not(feature = "mutants"))]
 pub mod cedar;
-/// The same with faults planted in it, made by `cargo xtask mutants`.
-#[cfg(feature = "mutants")]
-#[allow(warnings, reason = "planted code is no style")]
-pub mod cedar {
-    include!(env!("AMBIT_MUTANTS"));
-}
 mod content;
 mod format;
 mod overlap;

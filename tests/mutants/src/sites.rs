@@ -1,5 +1,6 @@
 //! Where code can be changed, and into what. A mutant is one such change.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use quote::ToTokens;
@@ -18,6 +19,8 @@ pub(super) struct Site {
     pub line: usize,
     /// Each a piece of code of its own.
     pub changes: Vec<String>,
+    /// From `tests/faults.toml`.
+    pub by_hand: bool,
 }
 
 /// How a change is switched on.
@@ -48,11 +51,12 @@ const PAIRS: [(&str, &str); 11] = [
     ("wrapping_add", "wrapping_sub"),
 ];
 
-/// All sites of a file.
-pub(super) fn sites(source: &str) -> Result<Vec<Site>, String> {
+/// All sites of a file, but for those in the functions that stay constant.
+pub(super) fn sites(source: &str, constant: &BTreeSet<String>) -> Result<Vec<Site>, String> {
     let file = syn::parse_file(source).map_err(|error| error.to_string())?;
     let mut finder = Finder {
         source,
+        constant,
         function: String::new(),
         sites: Vec::new(),
     };
@@ -62,6 +66,7 @@ pub(super) fn sites(source: &str) -> Result<Vec<Site>, String> {
 
 struct Finder<'s> {
     source: &'s str,
+    constant: &'s BTreeSet<String>,
     function: String,
     sites: Vec<Site>,
 }
@@ -84,6 +89,7 @@ impl Finder<'_> {
             form,
             function: self.function.clone(),
             changes,
+            by_hand: false,
         });
     }
 
@@ -107,6 +113,10 @@ impl Finder<'_> {
         let results = results(&kind);
         let at = block.span().byte_range().start + 1;
         self.add(Form::Body, at..at, results);
+    }
+
+    fn stays_constant(&self, signature: &syn::Signature) -> bool {
+        signature.constness.is_some() && self.constant.contains(&signature.ident.to_string())
     }
 
     fn condition(&mut self, condition: &Expr) {
@@ -208,6 +218,9 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        if self.stays_constant(&function.sig) {
+            return;
+        }
         self.within(&function.sig.ident, |finder| {
             finder.body(&function.sig.output, &function.block);
             visit::visit_item_fn(finder, function);
@@ -215,6 +228,9 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        if self.stays_constant(&function.sig) {
+            return;
+        }
         self.within(&function.sig.ident, |finder| {
             finder.body(&function.sig.output, &function.block);
             visit::visit_impl_item_fn(finder, function);

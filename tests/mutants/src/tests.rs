@@ -1,24 +1,32 @@
-use super::plant::plant;
+use std::path::{Path, PathBuf};
 
-/// Two files of a module, planted.
-fn planted(inner: &str) -> (String, Vec<String>) {
+use crate::groups::GROUPS;
+use crate::plant::Planting;
+
+const FILE: &str = "crates/ambit-token/src/inner.rs";
+
+/// One file, planted, with faults by hand; the changes stand as in reports.
+fn planting(text: &str, faults: &str) -> Result<Planting, String> {
     let folder = tempfile::tempdir().expect("a folder");
-    let write = |file: &str, text: &str| {
-        std::fs::write(folder.path().join(file), text).expect("written");
-    };
-    write("mod.rs", "//! Said of all.\n\nmod inner;\n");
-    write("inner.rs", inner);
-    let (text, mutants) = plant(folder.path()).expect("planted");
-    let changes = mutants.into_iter().map(|mutant| mutant.change);
-    (text, changes.collect())
+    for (file, text) in [(FILE, text), ("tests/faults.toml", faults)] {
+        let file = folder.path().join(file);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, text).expect("written");
+    }
+    let groups: Vec<_> = GROUPS.iter().collect();
+    Planting::read(folder.path(), &[PathBuf::from(FILE)], &groups)
 }
 
-#[test]
-fn files_become_one_module() {
-    let (text, _) = planted("pub const fn f(a: i64) -> i64 {\n    a\n}\n");
-    assert!(!text.contains("Said of all"));
-    assert!(text.contains("mod inner {\npub fn f(a: i64) -> i64 {"));
-    syn::parse_file(&text).expect("still Rust");
+fn text(planting: &Planting) -> String {
+    let (file, text) = planting.texts().next().expect("a file");
+    assert_eq!(file, Path::new(FILE));
+    text
+}
+
+fn planted(source: &str) -> (String, Vec<String>) {
+    let planting = planting(source, "").expect("planted");
+    let changes = planting.mutants.iter().map(|mutant| mutant.change.clone());
+    (text(&planting), changes.collect())
 }
 
 #[test]
@@ -63,19 +71,68 @@ fn every_kind_of_change_is_planted() {
 
 #[test]
 fn constants_patterns_and_tests_stay() {
-    let (_, changes) = planted(
-        "const A: usize = 1 + 2;
+    let (text, changes) = planted(
+        "const A: usize = 1 + called();
+        const fn called() -> usize { inner() + 1 }
+        const fn inner() -> usize { 3 }
         fn f(a: u64) -> [u64; 3] { let 1 = a else { return [a; 3] }; [a; 3] }
         #[cfg(test)] mod tests { fn g() -> bool { 1 == 2 } }",
     );
     assert_eq!(changes, Vec::<String>::new());
+    assert_eq!(text.matches("const fn").count(), 2);
+}
+
+#[test]
+fn a_constant_function_that_no_constant_calls_is_planted() {
+    let (text, changes) = planted("const fn f(a: bool) -> bool { a == false }\n");
+    assert!(!text.contains("const") && changes.len() > 2, "{text}");
 }
 
 #[test]
 fn one_switch_turns_one_change_on() {
     let (text, changes) = planted("fn f(a: bool) -> bool { a == false }\n");
     for number in 1..=changes.len() {
-        let switch = format!("crate::cedar::mutant({number})");
+        let switch = format!("crate::planted({number})");
         assert_eq!(text.matches(&switch).count(), 1, "{number}");
+    }
+}
+
+#[test]
+fn what_does_not_compile_is_left_out_and_nothing_else() {
+    let mut planting = planting("fn f(a: bool) -> bool { a == false }\n", "").expect("planted");
+    let before = text(&planting);
+    let at = before.find("(a) != (false)").expect("a change");
+    assert!(planting.leave_out(Path::new(FILE), &(at..at + 3)));
+    let left_out: Vec<&str> = (1..)
+        .zip(&planting.mutants)
+        .filter(|(number, _)| !planting.is_in(*number))
+        .map(|(_, mutant)| mutant.change.as_str())
+        .collect();
+    assert_eq!(left_out, ["a == false => (a) != (false)"]);
+    assert!(!text(&planting).contains("(a) != (false)"));
+    // Beside all changes, the error is about what the switches did to the site around it.
+    let after = text(&planting);
+    let at = after.find("a == ").expect("what was there");
+    assert!(planting.leave_out(Path::new(FILE), &(at..at + 1)));
+    assert!(!planting.leave_out(Path::new("other.rs"), &(0..1)));
+}
+
+#[test]
+fn faults_by_hand_stand_once() {
+    let fault = |from: &str| {
+        format!("[[fault]]\nname = \"n\"\nfile = \"{FILE}\"\nfrom = \"{from}\"\nto = \"b\"\n")
+    };
+    let source = "fn f(a: bool, b: bool) -> bool { a && a }\n";
+    let planting_one = planting(source, &fault("a && a")).expect("planted");
+    let by_hand: Vec<_> = planting_one
+        .mutants
+        .iter()
+        .filter(|one| one.by_hand)
+        .collect();
+    assert_eq!(by_hand.len(), 1);
+    assert_eq!(by_hand[0].change, "a && a => b");
+    syn::parse_file(&text(&planting_one)).expect("still Rust");
+    for from in ["a", "c"] {
+        planting(source, &fault(from)).expect_err(from);
     }
 }

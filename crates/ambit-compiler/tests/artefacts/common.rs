@@ -52,6 +52,32 @@ pub(crate) fn bundle() -> Vec<u8> {
     build::bundle(&Project::load(&dir).unwrap(), ISSUED).unwrap()
 }
 
+/// The same with a line added behind one of `ambit.toml`, and another agent, `courier`.
+pub(crate) fn bundle_with(behind: &str, line: &str) -> Vec<u8> {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good/acme");
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("agents")).unwrap();
+    for name in [
+        "ambit.toml",
+        "schema.cedarschema",
+        "agents/renewal-bot.toml",
+    ] {
+        fs::copy(from.join(name), dir.path().join(name)).unwrap();
+    }
+    let manifest = fs::read_to_string(dir.path().join("agents/renewal-bot.toml")).unwrap();
+    let courier = manifest.replacen("renewal-bot", "courier", 1);
+    fs::write(dir.path().join("agents/courier.toml"), courier).unwrap();
+    let settings = dir.path().join("ambit.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    assert!(text.contains(behind), "{text}");
+    fs::write(
+        &settings,
+        text.replace(behind, &format!("{behind}\n{line}")),
+    )
+    .unwrap();
+    build::bundle(&Project::load(dir.path()).unwrap(), ISSUED).unwrap()
+}
+
 /// Where the magic of [`template`] stands.
 pub(crate) const MAGIC_AT: i32 = 1024;
 

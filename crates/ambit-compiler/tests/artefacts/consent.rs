@@ -13,7 +13,7 @@ use ambit_token::base64url;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::common::{ISSUED, bundle, key};
+use crate::common::{ISSUED, bundle, bundle_with, key};
 
 const NOW: i64 = ISSUED + 3600;
 
@@ -336,4 +336,19 @@ fn who_was_shown_the_difference_consented_to_the_difference() {
     let error = mint(&bundle, &claims(), &receipt, None).unwrap_err();
     assert_eq!(error.code, "approval.display");
     mint(&bundle, &claims(), &receipt, Some(&before.to_string())).unwrap();
+}
+
+/// A key may be bound to agents; consent for others is none of its business.
+#[test]
+fn a_key_consents_only_for_its_agents() {
+    for (agent, code) in [
+        ("renewal-bot", None),
+        ("courier", Some("approval.key_role")),
+    ] {
+        let bytes = bundle_with("kid = \"approve-1\"", &format!("agents = [\"{agent}\"]"));
+        let bundle = Bundle::verify(&bytes).unwrap();
+        let receipt = signed(&yes(&shown(&bundle, &claims(), None)));
+        let minted = mint(&bundle, &claims(), &[receipt], None);
+        assert_eq!(minted.err().map(|error| error.code), code, "{agent}");
+    }
 }

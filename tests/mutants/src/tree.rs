@@ -1,0 +1,62 @@
+//! The copy of the repository that faults are planted into.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What makes the copies of our crates others than ours, so that the two never mix, though both are
+/// built from the same compiled dependencies.
+const VERSION: (&str, &str) = ("version = \"0.1.0\"", "version = \"0.1.0-planted\"");
+
+/// Copies what git knows, and gives the names of the files. What did not change keeps its time, so
+/// that cargo knows it again.
+pub(super) fn copy(root: &Path, to: &Path) -> Result<Vec<PathBuf>, String> {
+    let names = names(root)?;
+    for name in &names {
+        let bytes = fs::read(root.join(name)).map_err(|error| at(name, &error))?;
+        if name == Path::new("Cargo.toml") {
+            let text = String::from_utf8_lossy(&bytes);
+            write(
+                &to.join(name),
+                text.replacen(VERSION.0, VERSION.1, 1).as_bytes(),
+            )?;
+        } else if name != Path::new("Cargo.lock") || !to.join(name).exists() {
+            write(&to.join(name), &bytes)?;
+        }
+    }
+    // Guest and npm package, which the suites look for there; they have no faults in them.
+    let built = to.join("target");
+    if !built.exists() {
+        std::os::unix::fs::symlink(root.join("target"), &built)
+            .map_err(|error| at(&built, &error))?;
+    }
+    Ok(names)
+}
+
+/// Writes a file unless it says that already.
+pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<(), String> {
+    if fs::read(file).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    let folder = file.parent().unwrap_or(file);
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(file, bytes));
+    written.map_err(|error| at(file, &error))
+}
+
+fn names(root: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut git = Command::new("git");
+    git.current_dir(root).args(["ls-files", "-z"]);
+    let output = git.output().map_err(|error| format!("git: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let names = text.split('\0').map(PathBuf::from);
+    // A file that was deleted and not yet committed is still listed.
+    let names: Vec<PathBuf> = names.filter(|name| root.join(name).is_file()).collect();
+    if names.is_empty() {
+        return Err("`git ls-files` names no sources".to_owned());
+    }
+    Ok(names)
+}
+
+fn at(file: &Path, error: &std::io::Error) -> String {
+    format!("`{}`: {error}", file.display())
+}
