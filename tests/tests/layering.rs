@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 12] = [
+const LAYERS: [(&str, u32); 13] = [
     ("ambit-abi", 0),
+    ("ambit-features", 0),
     ("ambit-core", 0),
     ("ambit-token", 1),
     ("ambit-policy", 1),

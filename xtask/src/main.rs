@@ -136,7 +136,7 @@ fn built(path: PathBuf) -> Done {
 }
 
 fn demo(root: &Path) -> Result<Done, String> {
-    ui::progress("building the guest …");
+    ui::progress("building the guest (1/2) …");
     guest::build(root)?;
     stand_in(program::DEMO, root, &[""; 0])
 }

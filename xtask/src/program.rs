@@ -34,7 +34,7 @@ pub(crate) const MUTANTS: Program = Program {
 pub(crate) const DEMO: Program = Program {
     package: "ambit-tests",
     binary: "demo",
-    what: "the player, with compiler, Cedar and wasmtime",
+    what: "the player, with compiler, Cedar and wasmtime (2/2; minutes, the first time)",
 };
 
 impl Program {
