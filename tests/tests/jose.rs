@@ -410,7 +410,7 @@ fn what_they_sign_decides_here() {
             // Its parent's digest is that of the text the library signed.
             let mut claims: Value = serde_json::from_str(&decode(&next, 1)).unwrap();
             let input = root.rsplit_once('.').unwrap().0;
-            claims["par_hash"] = ambit_tests::statement::s256(input.as_bytes()).into();
+            claims["par_hash"] = s256(input.as_bytes()).into();
             let header = next.split('.').next().unwrap();
             let next = format!(
                 "{header}.{}.",
