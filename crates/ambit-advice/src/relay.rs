@@ -1,5 +1,5 @@
 //! Advice in a wasm file of its own: what it needs of the evaluator in the other file goes to and fro as
-//! JSON. In every other engine both are linked together, and [`advise`](crate::advise) asks directly.
+//! JSON. In every other engine both are linked together, and [`advise`](crate::advise()) asks directly.
 //!
 //! [`situation`] says what advice needs to know of a call, [`advise_apart`] looks for alternatives, and for
 //! each has [`assume`] judge the call as it would be. The request and its token are read and verified anew
@@ -99,7 +99,7 @@ pub fn assume(
     out.finish()
 }
 
-/// [`advise`](crate::advise) for a call of which `situation` was said. `judge` hands what is assumed to
+/// [`advise`](crate::advise()) for a call of which `situation` was said. `judge` hands what is assumed to
 /// [`assume`], and its outcome back.
 #[must_use]
 pub fn advise_apart(

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use ambit_core::json::{Document, Profile, Writer};
+use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::{Reason, Steps};
 use ambit_policy::cedar::texts;
 use ambit_policy::{Bundle, normalise};
@@ -43,8 +43,8 @@ pub(crate) fn prepare(
         Err(denial) => return body(seen, Err(&denial)),
     };
     cache.for_bundle(bundle.digest());
-    let sent = Sent::find(document.root(), cache);
-    let sent = sent.as_ref();
+    let found = Sent::find(document.root(), cache);
+    let sent = found.as_ref();
     seen.sent = sent;
     let asked = match Request::parse(document.root()) {
         Ok(asked) => asked,
@@ -60,9 +60,9 @@ pub(crate) fn prepare(
         Ok(entities) => entities,
         Err(denial) => return body(seen, Err(&denial)),
     };
-    let Ok(parsed) = Document::parse(arguments.as_bytes(), Profile::Signed) else {
-        let denial = Denial::new(Reason::RequestMember, "`args` cannot be read");
-        return body(seen, Err(&denial));
+    let parsed = match canonical(&arguments) {
+        Ok(parsed) => parsed,
+        Err(denial) => return body(seen, Err(&denial)),
     };
     let (keys, limits, now) = (BundleKeys(bundle), bundle.limits(), asked.facts.now);
     let unverified;
@@ -81,10 +81,7 @@ pub(crate) fn prepare(
         Err(error) => return body(seen, Err(&error.into())),
     };
     seen.token = Some(&token);
-    let texts = match bundle.action(asked.action) {
-        Some(action) if bundle.program().is_some() => texts(action, parsed.root(), steps),
-        _ => Vec::new(),
-    };
+    let texts = policy_texts(bundle, &asked, parsed.root(), steps);
     let case = Case {
         bundle,
         entities: &entities,
@@ -100,6 +97,25 @@ pub(crate) fn prepare(
         steps,
     };
     body(seen, Ok(&case));
+}
+
+/// The arguments in canonical form, read once more.
+fn canonical(arguments: &str) -> Result<Document<'_>, Denial> {
+    Document::parse(arguments.as_bytes(), Profile::Signed)
+        .map_err(|_| Denial::new(Reason::RequestMember, "`args` cannot be read"))
+}
+
+/// The texts that the policies look at, where there are policies.
+fn policy_texts(
+    bundle: &Bundle<'_>,
+    asked: &Request<'_>,
+    arguments: Json<'_>,
+    steps: &Steps,
+) -> Vec<String> {
+    match bundle.action(asked.action) {
+        Some(action) if bundle.program().is_some() => texts(action, arguments, steps),
+        _ => Vec::new(),
+    }
 }
 
 /// Step 1: bounds and JSON.
