@@ -32,15 +32,15 @@ pub fn sort<T: Ord>(items: &mut [T]) {
 
 /// The same by an order of its own.
 pub fn sort_by<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
+    // Most lists are in order, short ones of records above all, and here looking costs no calls.
+    if items.is_sorted_by(|one, other| !is_less(other, one)) {
+        return;
+    }
     let length = items.len();
     heap_sort(length, &mut Items { items, is_less });
 }
 
 fn heap_sort(length: usize, list: &mut dyn List) {
-    let mut pairs = (0..length).zip(1..length);
-    if !pairs.any(|(before, at)| list.is_less(at, before)) {
-        return;
-    }
     for root in (0..length / 2).rev() {
         sift(root, length, list);
     }
