@@ -17,7 +17,7 @@ const CACHES: usize = 16;
 pub struct NativeEngine {
     bundle: Arc<[u8]>,
     digest: [u8; 32],
-    caches: Mutex<Vec<Box<ChainCache>>>,
+    caches: Mutex<Vec<ChainCache>>,
 }
 
 impl NativeEngine {
@@ -42,7 +42,7 @@ impl NativeEngine {
 
     fn with_cache<R>(&self, run: impl FnOnce(&mut ChainCache) -> R) -> R {
         let lock = || self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut cache = lock().pop().unwrap_or_else(|| Box::new(ChainCache::new()));
+        let mut cache = lock().pop().unwrap_or_else(ChainCache::new);
         let result = run(&mut cache);
         let mut caches = lock();
         if caches.len() < CACHES {

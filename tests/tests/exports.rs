@@ -83,6 +83,7 @@ fn refusals_and_their_responses_are_the_same_bytes() {
 
 /// Each kind of statement, faults among them, and the digest of a call.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn digests_and_signing_inputs_are_the_same_bytes() {
     let spec = PolicySpec {
         project: "acme".to_owned(),

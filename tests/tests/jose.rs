@@ -186,7 +186,7 @@ impl World {
         whole["token"]["policy"]["s256"] = policy.bundle_s256().into();
         whole["token"]["authorization_details"][0]["privileges"] = json!(["propose"]);
         Self {
-            engine: NativeEngine::new(&policy.load().unwrap()),
+            engine: NativeEngine::new(policy.load().unwrap()),
             bundle: policy.bundle().to_vec(),
             template: whole,
             signers,

@@ -220,7 +220,7 @@ fn small_steps_end_at_the_bound() {
     let folder = tempfile::tempdir().unwrap();
     let steps = steps(folder.path());
     let policy = SignedPolicy::make(&steps["first"].policy).unwrap_or_else(|why| panic!("{why}"));
-    let engine = Box::new(NativeEngine::new(&policy.load().unwrap()));
+    let engine = Box::new(NativeEngine::new(policy.load().unwrap()));
     let point = Point::new(engine, policy.bundle_s256());
     for _ in 0..3 {
         assert_eq!(point.ask(&steps["first"]), "allowed");

@@ -195,7 +195,7 @@ impl Run {
         Self {
             host: Some(Host::start(folder.path())),
             folder,
-            engine: NativeEngine::new(&world.policy.load().unwrap()),
+            engine: NativeEngine::new(world.policy.load().unwrap()),
             token: world.mint(&json!({})),
             model: Model::default(),
             sent: Vec::new(),

@@ -159,7 +159,7 @@ impl World {
             .with("approve", Proposals::new(Inbox::new(8)))
             .remember(versions.clone());
         Self {
-            engine: NativeEngine::new(&policy.load().unwrap()),
+            engine: NativeEngine::new(policy.load().unwrap()),
             policy,
             enforcer,
             versions,

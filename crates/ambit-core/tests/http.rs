@@ -26,7 +26,7 @@ fn challenge(answer: &Value, nonce: Option<&str>) -> String {
         .to_owned()
 }
 
-/// RFC 6750 section 3: "values for the "error" and "error_description" attributes … MUST NOT include
+/// RFC 6750 section 3: "values for the `error` and `error_description` attributes … MUST NOT include
 /// characters outside the set %x20-21 / %x23-5B / %x5D-7E".
 #[test]
 fn every_reason_has_a_sound_response() {

@@ -202,6 +202,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn what_is_wider_one_way_is_narrower_the_other() {
         let range = |ends: &str| bound("range", ends);
         let of = |values: &str| bound("one_of", &alloc::format!("'values':{values}"));

@@ -5,9 +5,9 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use ambit_core::Steps;
 use ambit_core::json::{Json, Kind as JsonKind};
 use ambit_core::limits::STEP_BYTES;
+use ambit_core::{Steps, sort_by};
 
 use super::extension::Ip;
 use super::kind::{Kind, Shape};
@@ -412,6 +412,6 @@ impl<'a> Record<'a> {
 
 /// Members in the order of their names, none of which occurs twice.
 fn by_name<'a>(mut members: Vec<(&'a [u8], Value<'a>)>) -> Vec<(&'a [u8], Value<'a>)> {
-    members.sort_unstable_by_key(|(name, _)| *name);
+    sort_by(&mut members, |(one, _), (other, _)| one < other);
     members
 }
