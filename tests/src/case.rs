@@ -186,7 +186,8 @@ pub fn read_groups(groups: Value, stem: &str, templates: &Path) -> Result<Vec<Ca
         let list = group
             .get("cases")
             .and_then(Value::as_array)
-            .ok_or_else(|| named("`cases` is missing".into()))?;
+            .filter(|list| !list.is_empty())
+            .ok_or_else(|| named("`cases` holds no case".into()))?;
         for case in list {
             let name = text(case, "name").ok_or_else(|| named("a case lacks `name`".into()))?;
             let name = format!("{stem}: {about}: {name}");

@@ -16,6 +16,7 @@ pub mod project;
 pub mod run;
 pub mod scene;
 pub mod statement;
+pub mod test_module;
 pub mod webauthn;
 
 use std::path::{Path, PathBuf};

@@ -10,12 +10,12 @@ use ambit_core::Steps;
 use ambit_core::json::{Document, Profile};
 use ambit_policy::cedar::{Input, Program, Selection};
 use ambit_tests::families::{Family, SCHEMA, requests};
+use ambit_tests::test_module::TestModule;
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Schema,
 };
 use serde_json::{Value, json};
 
-use crate::guest::Guest;
 use crate::sample::{Labels, measure_as};
 
 const SIZES: [u64; 4] = [10, 100, 1000, 10_000];
@@ -179,9 +179,15 @@ impl Set {
     }
 
     fn wasmtime(&self, folder: &Path, expected: &[bool]) -> Result<(), Box<dyn Error>> {
-        let mut guest = Guest::load(&folder.join("vectors_guest.wasm"), &self.program)?;
+        let mut guest = TestModule::read(&folder.join("vectors_guest.wasm"))?.start()?;
+        let load = guest.function::<u32>("cedar_load")?;
+        if guest.give(&load, &self.program)? != 1 {
+            return Err("the guest refuses the program".into());
+        }
+        let authorize = guest.function("cedar_authorize")?;
         for (request, expected) in self.requests.iter().zip(expected) {
-            let answer: Value = serde_json::from_slice(&guest.ask(request.as_bytes())?)?;
+            let answer: Value =
+                serde_json::from_slice(&guest.ask(&authorize, request.as_bytes())?)?;
             let some = |name: &str| answer[name].as_array().is_some_and(|list| !list.is_empty());
             if (some("permits") && !some("forbids")) != *expected {
                 return Err(format!("the guest differs from the crate: {answer}").into());
@@ -190,7 +196,8 @@ impl Set {
         let mut turn = self.requests.iter().cycle();
         let labels = self.labels("wasmtime", "parsing counted");
         measure_as(&labels, || {
-            turn.next().map(|request| guest.ask(request.as_bytes()))
+            turn.next()
+                .map(|request| guest.ask(&authorize, request.as_bytes()))
         });
         Ok(())
     }

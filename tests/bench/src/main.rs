@@ -5,7 +5,6 @@
 
 mod cedar;
 mod decisions;
-mod guest;
 mod prepare;
 mod remote;
 mod rounds;

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::path::Path;
 
+use ambit_tests::test_module::TestModule;
 use ambit_token::ed25519::verify_strict;
 use vectors_guest::Case;
-use wasmtime::{Engine, Instance, Module, Store};
 
 use crate::rounds::Row;
 
@@ -35,33 +35,13 @@ pub(crate) fn native(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
 /// The same function in the wasm of the vector tests; passing the case costs well under 1 %.
 pub(crate) fn wasmtime(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     let case = std::fs::read(folder.join("signature.case"))?;
-    let engine = Engine::default();
-    let module = Module::from_file(&engine, folder.join("vectors_guest.wasm"))?;
-    let mut store = Store::new(&engine, ());
-    let instance = Instance::new(&mut store, &module, &[])?;
-    let memory = instance
-        .get_memory(&mut store, "memory")
-        .ok_or("no memory")?;
-    let alloc = instance.get_typed_func::<u32, u32>(&mut store, "vectors_alloc")?;
-    let run = instance.get_typed_func::<(u32, u32), u64>(&mut store, "vectors_run")?;
-    let free = instance.get_typed_func::<(u32, u32), ()>(&mut store, "vectors_free")?;
-    let length = u32::try_from(case.len())?;
-    let mut verify = move || -> Result<Vec<u8>, Box<dyn Error>> {
-        let at = alloc.call(&mut store, length)?;
-        memory.write(&mut store, usize::try_from(at)?, &case)?;
-        let packed = run.call(&mut store, (at, length))?;
-        let (at, length) = (
-            u32::try_from(packed >> 32)?,
-            u32::try_from(packed & 0xffff_ffff)?,
-        );
-        let mut answer = vec![0; usize::try_from(length)?];
-        memory.read(&store, usize::try_from(at)?, &mut answer)?;
-        free.call(&mut store, (at, length))?;
-        Ok(answer)
-    };
-    let answer = String::from_utf8(verify()?)?;
+    let mut guest = TestModule::read(&folder.join("vectors_guest.wasm"))?.start()?;
+    let run = guest.function("vectors_run")?;
+    let answer = String::from_utf8(guest.ask(&run, &case)?)?;
     if !answer.contains("true") {
         return Err(format!("wasmtime does not verify what is measured: {answer}").into());
     }
-    Ok(Row::here("wasmtime", WHAT, move || verify().is_ok()))
+    Ok(Row::here("wasmtime", WHAT, move || {
+        guest.ask(&run, &case).is_ok()
+    }))
 }

@@ -4,9 +4,9 @@ use ambit_compiler::cedar::{Options, compile};
 use ambit_core::Steps;
 use ambit_core::json::{Document, Profile};
 use ambit_policy::cedar::{ErrorKind as Kind, Halt, Input, Program, Selection, Verdict};
+use ambit_tests::test_module::{OfBytes, TestInstance, TestModule};
 use cedar_policy::PolicySet;
 use serde_json::Value as Json;
-use wasmtime::{Config, Engine, Instance, Memory, Module, Store, TypedFunc};
 
 use super::{Answer, Compiled, ErrorKind, Refusal, SchemaSource, Subject};
 
@@ -91,19 +91,14 @@ const fn translated(kind: Kind) -> ErrorKind {
 }
 
 /// The evaluator in the wasm test module, in wasmtime.
-pub(crate) struct Guest {
-    engine: Engine,
-    module: Module,
-}
+#[derive(Debug)]
+pub(crate) struct Guest(TestModule);
 
 impl Guest {
     /// Loads the test module.
     pub(crate) fn start() -> Result<Self, String> {
-        let file = crate::vectors_guest_file();
-        let show = |error: wasmtime::Error| format!("{}: {error:#}", file.display());
-        let engine = Engine::new(&Config::new()).map_err(show)?;
-        let module = Module::from_file(&engine, &file).map_err(show)?;
-        Ok(Self { engine, module })
+        let module = TestModule::read(&crate::vectors_guest_file());
+        module.map(Self).map_err(|error| format!("{error:#}"))
     }
 }
 
@@ -114,60 +109,35 @@ impl Subject for Guest {
         schema: Option<&SchemaSource>,
     ) -> Result<Box<dyn Compiled>, String> {
         let bytes = program(policies, schema)?;
-        let loaded = Loaded::start(self, &bytes).map_err(|error| format!("wasm: {error:#}"))?;
+        let loaded = Loaded::start(&self.0, bytes).map_err(|error| format!("wasm: {error:#}"))?;
         Ok(Box::new(loaded))
     }
 }
 
 /// An instance with one program in it.
 struct Loaded {
-    store: Store<()>,
-    memory: Memory,
-    alloc: TypedFunc<u32, u32>,
-    authorize: TypedFunc<(u32, u32), u64>,
-    free: TypedFunc<(u32, u32), ()>,
+    instance: TestInstance,
+    authorize: OfBytes<u64>,
     /// For the names of its policies.
     program: Vec<u8>,
 }
 
 impl Loaded {
-    fn start(guest: &Guest, program: &[u8]) -> wasmtime::Result<Self> {
-        let mut store = Store::new(&guest.engine, ());
-        let instance = Instance::new(&mut store, &guest.module, &[])?;
-        let memory = instance.get_memory(&mut store, "memory");
-        let load = instance.get_typed_func::<(u32, u32), u32>(&mut store, "cedar_load")?;
-        let mut loaded = Self {
-            memory: memory.ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?,
-            alloc: instance.get_typed_func(&mut store, "vectors_alloc")?,
-            authorize: instance.get_typed_func(&mut store, "cedar_authorize")?,
-            free: instance.get_typed_func(&mut store, "vectors_free")?,
-            store,
-            program: program.to_vec(),
-        };
-        let place = loaded.write(program)?;
-        match load.call(&mut loaded.store, place)? {
-            1 => Ok(loaded),
-            _ => Err(wasmtime::Error::msg("the guest refuses the program")),
+    fn start(module: &TestModule, program: Vec<u8>) -> wasmtime::Result<Self> {
+        let mut instance = module.start()?;
+        let load = instance.function::<u32>("cedar_load")?;
+        if instance.give(&load, &program)? != 1 {
+            return Err(wasmtime::Error::msg("the guest refuses the program"));
         }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> wasmtime::Result<(u32, u32)> {
-        let length = u32::try_from(bytes.len())?;
-        let room = self.alloc.call(&mut self.store, length)?;
-        self.memory
-            .write(&mut self.store, usize::try_from(room)?, bytes)?;
-        Ok((room, length))
+        Ok(Self {
+            authorize: instance.function("cedar_authorize")?,
+            instance,
+            program,
+        })
     }
 
     fn ask(&mut self, request: &[u8]) -> wasmtime::Result<Json> {
-        let place = self.write(request)?;
-        let packed = self.authorize.call(&mut self.store, place)?;
-        let (pointer, length) = (packed >> 32, packed & u64::from(u32::MAX));
-        let mut answer = vec![0; usize::try_from(length)?];
-        self.memory
-            .read(&self.store, usize::try_from(pointer)?, &mut answer)?;
-        let parts = (u32::try_from(pointer)?, u32::try_from(length)?);
-        self.free.call(&mut self.store, parts)?;
+        let answer = self.instance.ask(&self.authorize, request)?;
         Ok(serde_json::from_slice(&answer)?)
     }
 }

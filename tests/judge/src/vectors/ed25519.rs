@@ -1,73 +1,13 @@
-//! Ed25519 signatures: Project Wycheproof and ed25519-speccheck.
+//! Ed25519 signatures: ed25519-speccheck.
 
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use vectors_guest::Case;
 
+use super::Case as Named;
 use super::engine::Engines;
 use super::raw::hex;
-use super::{Case as Named, Outcome};
-
-/// Runs a file of Wycheproof's `eddsa_verify_schema` over edwards25519.
-pub(crate) fn wycheproof(text: &str, engines: &mut Engines) -> Result<Vec<Named>, String> {
-    let file: Wycheproof = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut outcomes = Vec::new();
-    for group in &file.test_groups {
-        let key = &group.public_key;
-        if key.curve != "edwards25519" {
-            return Err(format!("unknown form: keys on `{}`", key.curve));
-        }
-        for test in &group.tests {
-            let name = format!("test {} ({})", test.id, test.comment);
-            let outcome = judge(&key.pk, &test.msg, &test.sig, engines);
-            outcomes.push((name, outcome.and_then(|valid| test.agrees(valid))));
-        }
-    }
-    Ok(outcomes)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Wycheproof {
-    test_groups: Vec<Group>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Group {
-    // Older files call it `key`.
-    #[serde(alias = "key")]
-    public_key: PublicKey,
-    tests: Vec<Test>,
-}
-
-#[derive(Deserialize)]
-struct PublicKey {
-    curve: String,
-    pk: String,
-}
-
-#[derive(Deserialize)]
-struct Test {
-    #[serde(rename = "tcId")]
-    id: u32,
-    #[serde(default)]
-    comment: String,
-    msg: String,
-    sig: String,
-    result: String,
-}
-
-impl Test {
-    fn agrees(&self, valid: bool) -> Outcome {
-        match (self.result.as_str(), valid) {
-            ("valid", true) | ("invalid", false) | ("acceptable", _) => Ok(()),
-            ("valid" | "invalid", _) => Err(format!("is {}, and we say the opposite", self.result)),
-            (other, _) => Err(format!("the expectation `{other}` is not known")),
-        }
-    }
-}
 
 /// Runs ed25519-speccheck's `cases.json`.
 pub(crate) fn speccheck(text: &str, engines: &mut Engines) -> Result<Vec<Named>, String> {
@@ -113,7 +53,11 @@ struct SpecCase {
 fn speccheck_cases(cases: &[SpecCase], engines: &mut Engines) -> Vec<Named> {
     let judged = cases.iter().enumerate().map(|(at, case)| {
         let outcome = case.expected().and_then(|expected| {
-            let valid = judge(&case.pub_key, &case.message, &case.signature, engines)?;
+            let valid = engines.verifies(&Case::Ed25519 {
+                public: &hex(&case.pub_key)?,
+                message: &hex(&case.message)?,
+                signature: &hex(&case.signature)?,
+            })?;
             match (valid, expected) {
                 (true, false) => Err("verifies, and must not".to_owned()),
                 (false, true) => Err("does not verify, and must".to_owned()),
@@ -193,19 +137,4 @@ fn by_dalek(public: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let signature = ed25519_dalek::Signature::from_slice(signature).ok();
     key.zip(signature)
         .is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
-}
-
-/// Whether the code under test takes the signature; all three in hexadecimal.
-fn judge(
-    public: &str,
-    message: &str,
-    signature: &str,
-    engines: &mut Engines,
-) -> Result<bool, String> {
-    let answer = engines.answer(&Case::Ed25519 {
-        public: &hex(public)?,
-        message: &hex(message)?,
-        signature: &hex(signature)?,
-    })?;
-    answer.valid.ok_or_else(|| format!("no answer: {answer:?}"))
 }

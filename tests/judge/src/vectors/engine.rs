@@ -1,7 +1,7 @@
 //! The two places where a vector runs: this process, and a wasm build of the same crates.
 
+use ambit_tests::test_module::{OfBytes, TestInstance, TestModule};
 use vectors_guest::Case;
-use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EngineChoice {
@@ -32,16 +32,24 @@ impl Engines {
     /// What runs, in words.
     pub(crate) const fn describe(&self) -> &'static str {
         match self.choice {
-            EngineChoice::Native => "native only",
-            EngineChoice::Wasm => "wasm only",
-            EngineChoice::Both => "each case natively and in wasm, the answers compared",
+            EngineChoice::Native => "natively",
+            EngineChoice::Wasm => "in wasm",
+            EngineChoice::Both => {
+                "natively and in wasm, the answers compared, but for forms that run natively only"
+            }
         }
+    }
+
+    /// Whether this process is one of them.
+    pub(crate) fn are_native(&self) -> bool {
+        self.choice != EngineChoice::Wasm
     }
 
     /// The answer to a case; an error when an engine fails or the engines differ.
     pub(crate) fn answer(&mut self, case: &Case<'_>) -> Result<Answer, String> {
         let encoded = case.encode();
-        let native = (self.choice != EngineChoice::Wasm)
+        let native = self
+            .are_native()
             .then(|| run_natively(&encoded))
             .transpose()?;
         let wasm = match &mut self.wasm {
@@ -57,6 +65,12 @@ impl Engines {
         };
         let answer = serde_json::from_str(&text);
         answer.map_err(|error| format!("the answer {text} cannot be read: {error}"))
+    }
+
+    /// Whether the code under test takes the signature of a case.
+    pub(crate) fn verifies(&mut self, case: &Case<'_>) -> Result<bool, String> {
+        let answer = self.answer(case)?;
+        answer.valid.ok_or_else(|| format!("no answer: {answer:?}"))
     }
 }
 
@@ -84,9 +98,8 @@ pub(crate) struct Answer {
 
 /// The wasm test module. An instance lives until it traps.
 struct Wasm {
-    engine: Engine,
-    module: Module,
-    instance: Option<Loaded>,
+    module: TestModule,
+    instance: Option<(TestInstance, OfBytes<u64>)>,
 }
 
 impl std::fmt::Debug for Wasm {
@@ -95,68 +108,29 @@ impl std::fmt::Debug for Wasm {
     }
 }
 
-struct Loaded {
-    store: Store<()>,
-    memory: Memory,
-    alloc: TypedFunc<u32, u32>,
-    run: TypedFunc<(u32, u32), u64>,
-    free: TypedFunc<(u32, u32), ()>,
-}
-
 impl Wasm {
     fn start() -> Result<Self, String> {
-        let file = crate::vectors_guest_file();
-        let engine = Engine::default();
-        let module = Module::from_file(&engine, &file)
-            .map_err(|error| format!("{}: {error:#}", file.display()))?;
-        if let Some(import) = module.imports().next() {
-            return Err(format!("the test module imports `{}`", import.name()));
-        }
+        let module = TestModule::read(&crate::vectors_guest_file());
         Ok(Self {
-            engine,
-            module,
+            module: module.map_err(|error| format!("{error:#}"))?,
             instance: None,
         })
     }
 
     fn run(&mut self, case: &[u8]) -> Result<String, String> {
-        let mut loaded = match self.instance.take() {
-            Some(loaded) => loaded,
-            None => self.load().map_err(|error| format!("wasm: {error:#}"))?,
+        let mut answer = || {
+            let (mut instance, run) = match self.instance.take() {
+                Some(known) => known,
+                None => {
+                    let mut instance = self.module.start()?;
+                    let run = instance.function("vectors_run")?;
+                    (instance, run)
+                }
+            };
+            let answer = instance.ask(&run, case)?;
+            self.instance = Some((instance, run));
+            Ok(String::from_utf8(answer)?)
         };
-        let answer = loaded.call(case);
-        let answer = answer.map_err(|error| format!("wasm: {error:#}"))?;
-        self.instance = Some(loaded);
-        Ok(answer)
-    }
-
-    fn load(&self) -> wasmtime::Result<Loaded> {
-        let mut store = Store::new(&self.engine, ());
-        let instance = Instance::new(&mut store, &self.module, &[])?;
-        let memory = instance.get_memory(&mut store, "memory");
-        Ok(Loaded {
-            memory: memory.ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?,
-            alloc: instance.get_typed_func(&mut store, "vectors_alloc")?,
-            run: instance.get_typed_func(&mut store, "vectors_run")?,
-            free: instance.get_typed_func(&mut store, "vectors_free")?,
-            store,
-        })
-    }
-}
-
-impl Loaded {
-    fn call(&mut self, case: &[u8]) -> wasmtime::Result<String> {
-        let length = u32::try_from(case.len())?;
-        let room = self.alloc.call(&mut self.store, length)?;
-        let offset = usize::try_from(room)?;
-        self.memory.write(&mut self.store, offset, case)?;
-        let packed = self.run.call(&mut self.store, (room, length))?;
-        let (pointer, length) = (packed >> 32, packed & u64::from(u32::MAX));
-        let mut answer = vec![0; usize::try_from(length)?];
-        let offset = usize::try_from(pointer)?;
-        self.memory.read(&self.store, offset, &mut answer)?;
-        let parts = (u32::try_from(pointer)?, u32::try_from(length)?);
-        self.free.call(&mut self.store, parts)?;
-        Ok(String::from_utf8(answer)?)
+        answer().map_err(|error: wasmtime::Error| format!("wasm: {error:#}"))
     }
 }

@@ -14,29 +14,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::raw::hex;
-use super::{Case as Named, Outcome};
-
-fn is(what: &str, holds: bool) -> Named {
-    let outcome = if holds {
-        Ok(())
-    } else {
-        Err("does not hold".to_owned())
-    };
-    (what.to_owned(), outcome)
-}
+use super::raw::{hex, list, text};
+use super::{Case as Named, Outcome, holds};
 
 /// RFC 6962 proofs in the form of transparency-dev: one case a file.
 pub(crate) fn merkle(case: &Value) -> Result<Vec<Named>, String> {
     let wanted = !case["wantErr"].as_bool().ok_or("`wantErr` is no boolean")?;
     let name = case["desc"].as_str().unwrap_or("proof").to_owned();
     let verified = if case.get("leafHash").is_some() {
-        inclusion(case)
+        inclusion(case)?
     } else {
-        consistency(case)
+        consistency(case)?
     };
-    // A hash of a wrong length is refused when it is read.
-    let outcome = match (wanted, verified.unwrap_or(false)) {
+    let outcome = match (wanted, verified) {
         (true, false) => Err("is refused".to_owned()),
         (false, true) => Err("is accepted".to_owned()),
         _ => Ok(()),
@@ -44,82 +34,98 @@ pub(crate) fn merkle(case: &Value) -> Result<Vec<Named>, String> {
     Ok(vec![(name, outcome)])
 }
 
-/// `None` for one that is too long or too short, or no base64. Some cases about sizes have words
-/// (`don't care 1`) where roots stand: filled up, so that the size decides.
-fn hash(value: &Value) -> Option<Hash> {
-    let mut bytes = STANDARD.decode(value.as_str()?).ok()?;
+/// `None` for one of a wrong length, which no proof can have. Some cases about sizes have words (`don't
+/// care 1`) where roots stand: filled up, so that the size decides.
+fn hash(text: &Value) -> Result<Option<Hash>, String> {
+    let Some(Ok(mut bytes)) = text.as_str().map(|text| STANDARD.decode(text)) else {
+        return Err(format!("`{text}` is no base64"));
+    };
     if bytes.starts_with(b"don't care") {
         bytes.resize(32, 0);
     }
-    bytes.try_into().ok()
+    Ok(bytes.try_into().ok())
 }
 
-fn proof(case: &Value) -> Option<Vec<Hash>> {
+fn proof(case: &Value) -> Result<Option<Vec<Hash>>, String> {
     match &case["proof"] {
-        Value::Null => Some(Vec::new()),
-        proof => proof.as_array()?.iter().map(hash).collect(),
+        Value::Null => Ok(Some(Vec::new())),
+        _ => list(case, "proof")?.iter().map(hash).collect(),
     }
 }
 
-fn inclusion(case: &Value) -> Option<bool> {
-    let (index, size) = (case["leafIdx"].as_u64()?, case["treeSize"].as_u64()?);
-    let (leaf, root) = (hash(&case["leafHash"])?, hash(&case["root"])?);
-    Some(verify_inclusion(&leaf, index, size, &proof(case)?, &root))
+fn number(case: &Value, member: &str) -> Result<u64, String> {
+    let number = case[member].as_u64();
+    number.ok_or_else(|| format!("`{member}` is no number"))
 }
 
-fn consistency(case: &Value) -> Option<bool> {
-    let (size1, size2) = (case["size1"].as_u64()?, case["size2"].as_u64()?);
-    let (root1, root2) = (hash(&case["root1"])?, hash(&case["root2"])?);
-    let proof = proof(case)?;
-    Some(verify_consistency((size1, &root1), (size2, &root2), &proof))
+fn inclusion(case: &Value) -> Result<bool, String> {
+    let (index, size) = (number(case, "leafIdx")?, number(case, "treeSize")?);
+    let hashes = (hash(&case["leafHash"])?, hash(&case["root"])?, proof(case)?);
+    let (Some(leaf), Some(root), Some(proof)) = hashes else {
+        return Ok(false);
+    };
+    Ok(verify_inclusion(&leaf, index, size, &proof, &root))
+}
+
+fn consistency(case: &Value) -> Result<bool, String> {
+    let (size1, size2) = (number(case, "size1")?, number(case, "size2")?);
+    let hashes = (hash(&case["root1"])?, hash(&case["root2"])?, proof(case)?);
+    let (Some(root1), Some(root2), Some(proof)) = hashes else {
+        return Ok(false);
+    };
+    Ok(verify_consistency((size1, &root1), (size2, &root2), &proof))
 }
 
 /// A C2SP signed note with its key.
 pub(crate) fn note(case: &Value) -> Result<Vec<Named>, String> {
-    let text = |member: &str| {
-        let text = case[member].as_str();
-        text.ok_or_else(|| format!("`{member}` is no text"))
-    };
+    let text = |member| text(case, member);
     let key = NoteKey::parse(text("vkey")?).ok_or("`vkey` is no key of a note")?;
     let opened = key.open(text("note")?).ok();
     let valid = case["valid"].as_bool().unwrap_or(true);
     let wanted = valid.then(|| text("text")).transpose()?;
     Ok(vec![
-        is("the key, written again", key.to_text() == text("vkey")?),
-        is("the note", opened == wanted),
+        holds("the key, written again", key.to_text() == text("vkey")?),
+        holds("the note", opened == wanted),
     ])
 }
 
 /// DSSE's protocol: what is signed, and the envelope as it is read and written.
 pub(crate) fn envelope(case: &Value) -> Result<Vec<Named>, String> {
-    let text = |member: &str| case[member].as_str().unwrap_or_default();
-    let envelope = Envelope::parse(case["envelope"].to_string().as_bytes());
-    let envelope = envelope.ok_or("`envelope` cannot be read")?;
-    let pae = dsse::pae(text("payloadType"), text("payload").as_bytes());
-    let same = envelope.payload_type == text("payloadType")
-        && envelope.payload == text("payload").as_bytes();
+    let kind = text(case, "payloadType")?;
+    let payload = text(case, "payload")?.as_bytes();
+    let envelope = Envelope::parse(case["envelope"].to_string().as_bytes())
+        .ok_or("`envelope` cannot be read")?;
+    let pae = dsse::pae(kind, payload);
+    let same = envelope.payload_type == kind && envelope.payload == payload;
     let again = Envelope::parse_exact(envelope.write().as_bytes());
     Ok(vec![
-        is("the encoding that is signed", pae == text("pae").as_bytes()),
-        is("type and payload", same),
-        is("written and read again", again == Some(envelope)),
+        holds(
+            "the encoding that is signed",
+            pae == text(case, "pae")?.as_bytes(),
+        ),
+        holds("type and payload", same),
+        holds("written and read again", again == Some(envelope)),
     ])
 }
 
 /// The lists of the status list standard: large ones by the entries that are not zero, small ones by
 /// their bytes.
 pub(crate) fn status_lists(file: &Value) -> Result<Vec<Named>, String> {
-    let list = |member: &str| file[member].as_array().into_iter().flatten().enumerate();
-    let large = list("large").map(|(at, case)| (format!("large {at}"), large(case)));
-    let small = list("small").map(|(at, case)| (format!("small {at}"), small(case)));
-    Ok(large.chain(small).collect())
+    let mut cases = Vec::new();
+    for (at, case) in list(file, "large")?.iter().enumerate() {
+        cases.push((format!("large {at}"), large(case)));
+    }
+    for (at, case) in list(file, "small")?.iter().enumerate() {
+        cases.push((format!("small {at}"), small(case)));
+    }
+    Ok(cases)
 }
 
 fn unpacked(bits: &Value, packed: &Value) -> Result<StatusList, String> {
-    let packed = base64url::decode(packed.as_str().unwrap_or_default().as_bytes());
-    let packed = packed.ok_or("`lst` is no base64url")?;
-    let list = StatusList::unpack(bits.as_i64().unwrap_or_default(), &packed);
-    list.map_err(|error| error.to_string())
+    let text = packed.as_str().ok_or("`lst` is no text")?;
+    let packed = base64url::decode(text.as_bytes()).ok_or("`lst` is no base64url")?;
+    StatusList::unpack(bits.as_i64().unwrap_or_default(), &packed)
+        .map_err(|error| error.to_string())
 }
 
 fn large(case: &Value) -> Outcome {
@@ -136,12 +142,11 @@ fn large(case: &Value) -> Outcome {
 
 fn small(case: &Value) -> Outcome {
     let list = unpacked(&case["bits"], &case["lst"])?;
-    let bits = case["bits"]
-        .as_u64()
-        .and_then(|bits| usize::try_from(bits).ok());
-    let bits = bits.filter(|bits| matches!(bits, 1 | 2 | 4 | 8));
-    let bits = bits.ok_or("`bits` is none of 1, 2, 4, 8")?;
-    let bytes = hex(case["bytes_hex"].as_str().unwrap_or_default())?;
+    let bits = [1, 2, 4, 8]
+        .into_iter()
+        .find(|bits| case["bits"] == *bits)
+        .ok_or("`bits` is none of 1, 2, 4, 8")?;
+    let bytes = hex(text(case, "bytes_hex")?)?;
     let wanted = bytes.iter().flat_map(|byte| {
         let each = 0..8 / bits;
         // The first entry is in the lowest bits.
@@ -159,14 +164,14 @@ fn small(case: &Value) -> Outcome {
 /// of ours hold integers only: a text with another number must be refused, not written in some way.
 pub(crate) fn canonical_form(file: &Path, text: &str) -> Result<Vec<Named>, String> {
     let output = canonical_output(file).ok_or("there is no file in `output/` to compare with")?;
-    let wanted = fs::read_to_string(&output).map_err(|error| error.to_string())?;
-    let document = Document::parse(text.as_bytes(), Profile::Request);
-    let document = document.map_err(|error| error.to_string())?;
+    let expected = fs::read_to_string(&output).map_err(|error| error.to_string())?;
+    let document =
+        Document::parse(text.as_bytes(), Profile::Request).map_err(|error| error.to_string())?;
     let mut out = Writer::default();
     let found = canonical(document.root(), &mut out).then(|| out.finish());
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let wanted = Some(wanted.trim_end_matches('\n').to_owned()).filter(|_| only_integers(&value));
-    Ok(vec![is("the canonical form", found == wanted)])
+    let wanted = only_integers(&value).then(|| expected.trim_end_matches('\n').to_owned());
+    Ok(vec![holds("the canonical form", found == wanted)])
 }
 
 /// Where the output of an input stands.

@@ -5,7 +5,6 @@ mod conformance;
 mod constraints;
 mod ed25519;
 mod engine;
-mod es256;
 mod form;
 mod jose;
 mod json_suite;
@@ -14,6 +13,7 @@ mod names;
 mod proofs;
 mod raw;
 mod webauthn;
+mod wycheproof;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,10 +40,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Tally, String> {
     let mut files = Vec::new();
     for path in &args.paths {
+        let before = files.len();
         collect(path, &mut files)?;
-    }
-    if files.is_empty() {
-        return Err("there is no vector file in these folders".to_owned());
+        if files.len() == before {
+            return Err(format!("there is no vector file in `{}`", path.display()));
+        }
     }
     let mut engines = Engines::start(args.engine)?;
     ui::heading(format!("Vectors ({})", engines.describe()));
@@ -87,6 +88,12 @@ impl Suite {
 /// A case's outcome: nothing, or what is wrong.
 type Outcome = Result<(), String>;
 
+/// A case that is a statement, which holds or does not.
+fn holds(what: &str, holds: bool) -> Case {
+    let outcome = holds.then_some(()).ok_or("does not hold");
+    (what.to_owned(), outcome.map_err(str::to_owned))
+}
+
 fn run_file(
     file: &Path,
     engines: &mut Engines,
@@ -109,12 +116,15 @@ fn run_file(
         }
         Ok(Form::Chains(text)) => chains::run(text, engines),
         Ok(Form::Constraints(text)) => constraints::run(text, engines),
-        Ok(Form::Wycheproof(text)) => ed25519::wycheproof(text, engines),
-        Ok(Form::Es256(text)) => es256::wycheproof(text, engines),
+        Ok(Form::Wycheproof(text)) => wycheproof::ed25519(text, engines),
+        Ok(Form::Es256(text)) => wycheproof::es256(text, engines),
         Ok(Form::Proofs(text)) => proofs::run(text, engines),
         Ok(Form::Speccheck(text)) => ed25519::speccheck(text, engines),
         Ok(Form::SpeccheckText(text)) => ed25519::speccheck_text(text, engines),
         Ok(Form::Conformance(text)) => conformance.run(file, text),
+        Ok(Form::Value(..) | Form::Canonical(_)) if !engines.are_native() => {
+            Err("this form runs natively only".to_owned())
+        }
         Ok(Form::Value(_, judge, value)) => judge(value),
         Ok(Form::Canonical(text)) => logs::canonical_form(file, text),
         Err(why) => Err(why.clone()),

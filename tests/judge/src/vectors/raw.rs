@@ -2,6 +2,7 @@
 //! stays the text it was, with its duplicate members, its depth and every digit of its numbers.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A member that may be absent, as its text. Unlike a plain `Option`, `null` is a value here.
@@ -20,6 +21,18 @@ pub(crate) fn name(case: &RawValue, at: usize) -> String {
     }
     serde_json::from_str::<Name>(case.get())
         .map_or_else(|_| format!("case {at}"), |named| named.name)
+}
+
+/// A member that is a text.
+pub(crate) fn text<'a>(object: &'a Value, member: &str) -> Result<&'a str, String> {
+    let text = object[member].as_str();
+    text.ok_or_else(|| format!("`{member}` is no text"))
+}
+
+/// A member that is a list.
+pub(crate) fn list<'a>(object: &'a Value, member: &str) -> Result<&'a Vec<Value>, String> {
+    let list = object[member].as_array();
+    list.ok_or_else(|| format!("`{member}` is no list"))
 }
 
 /// Bytes from hexadecimal digits.
