@@ -39,7 +39,7 @@ mod sort;
 mod steps;
 
 pub use constraint::text::{foreign, foreign_name, foreign_path};
-pub use find::split_once;
+pub use find::{same_bytes, split_once};
 pub use money::{decimal_text, minor_units};
 pub use power::{Power, Powers};
 pub use reason::Reason;

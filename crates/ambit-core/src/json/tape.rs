@@ -14,6 +14,8 @@ use super::parse::{JsonError, Profile, parse};
 use super::value::Json;
 
 pub(super) const NODE_BYTES: usize = 8;
+/// The largest length or count of a node, which has 28 bits.
+const LENGTH_MAX: u64 = (1 << 28) - 1;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
@@ -43,7 +45,7 @@ impl Tag {
         }
     }
 
-    const fn from_bits(bits: u32) -> Option<Self> {
+    const fn from_bits(bits: u64) -> Option<Self> {
         Some(match bits {
             0 => Self::Null,
             1 => Self::False,
@@ -68,13 +70,12 @@ pub(super) struct Node {
 impl Node {
     /// The node in these bytes; `None` for an unknown tag.
     pub(super) fn unpack(bytes: &[u8; NODE_BYTES]) -> Option<Self> {
-        let [a0, a1, a2, a3, b0, b1, b2, b3] = *bytes;
-        let a = u32::from_le_bytes([a0, a1, a2, a3]);
-        let b = u32::from_le_bytes([b0, b1, b2, b3]);
+        // Read at once: from single bytes, wasm would put them together one by one.
+        let node = u64::from_le_bytes(*bytes);
         Some(Self {
-            tag: Tag::from_bits(a & 15)?,
-            length: usize::try_from(a >> 4).ok()?,
-            offset: usize::try_from(b).ok()?,
+            tag: Tag::from_bits(node & 15)?,
+            length: usize::try_from((node >> 4) & LENGTH_MAX).ok()?,
+            offset: usize::try_from(node >> 32).ok()?,
         })
     }
 
@@ -82,7 +83,7 @@ impl Node {
     pub(super) fn pack(self) -> Option<[u8; NODE_BYTES]> {
         let length = u32::try_from(self.length)
             .ok()
-            .filter(|length| *length < 1 << 28)?;
+            .filter(|length| u64::from(*length) <= LENGTH_MAX)?;
         let [a0, a1, a2, a3] = (length.checked_shl(4)? | self.tag.bits()).to_le_bytes();
         let [b0, b1, b2, b3] = u32::try_from(self.offset).ok()?.to_le_bytes();
         Some([a0, a1, a2, a3, b0, b1, b2, b3])
@@ -230,11 +231,11 @@ impl<'t> Document<'t> {
     }
 
     pub(super) fn node(&self, at: usize) -> Option<Node> {
-        Node::unpack(
-            self.nodes
-                .get(at.checked_mul(NODE_BYTES)?..)?
-                .first_chunk::<NODE_BYTES>()?,
-        )
+        self.nodes().node(at)
+    }
+
+    pub(super) fn nodes(&self) -> Nodes<'_> {
+        Nodes(self.nodes.as_chunks().0)
     }
 
     pub(super) fn bytes(&self, node: Node) -> Option<&[u8]> {
@@ -262,6 +263,20 @@ impl<'t> Document<'t> {
 
     /// The index one past the subtree that starts at `at`.
     pub(super) fn end(&self, at: usize) -> Option<usize> {
+        self.nodes().end(at)
+    }
+}
+
+/// The nodes of a document.
+#[derive(Clone, Copy)]
+pub(super) struct Nodes<'a>(&'a [[u8; NODE_BYTES]]);
+
+impl Nodes<'_> {
+    pub(super) fn node(self, at: usize) -> Option<Node> {
+        self.0.get(at).and_then(Node::unpack)
+    }
+
+    pub(super) fn end(self, at: usize) -> Option<usize> {
         let node = self.node(at)?;
         match node.tag {
             // A corrupt tape must not send an iterator backwards.

@@ -3,8 +3,8 @@
 use core::ops::Range;
 
 use super::tape::{Document, Tag};
-use crate::Steps;
 use crate::limits::INTEGER_MAX;
+use crate::{Steps, same_bytes};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,16 +139,25 @@ impl<'a> Json<'a> {
     /// [`Json::get`] with a name that is not known to be UTF-8.
     #[must_use]
     pub fn get_bytes(self, name: &[u8]) -> Option<Self> {
-        // Names are compared as bytes: most looked at are not the one.
-        let mut children = self.children(Tag::Object);
-        for _ in 0..children.left {
-            let member = self.document.node(children.at)?;
-            children.at = children.at.checked_add(1)?;
-            let found = self.document.bytes(member) == Some(name);
-            let value = children.step()?;
-            if found {
-                return Some(value);
+        let document = self.document;
+        let nodes = document.nodes();
+        let mut at = self.at.checked_add(1)?;
+        for _ in 0..nodes
+            .node(self.at)
+            .filter(|node| node.tag == Tag::Object)?
+            .length
+        {
+            let member = nodes.node(at)?;
+            let value = at.checked_add(1)?;
+            // Most are not the one, and are passed over without looking at their bytes.
+            if member.length == name.len()
+                && document
+                    .bytes(member)
+                    .is_some_and(|found| same_bytes(found, name))
+            {
+                return Some(Self::at(document, value));
             }
+            at = nodes.end(value)?;
         }
         None
     }

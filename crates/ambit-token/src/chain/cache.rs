@@ -5,10 +5,10 @@ use core::cell::Cell;
 use core::fmt;
 use core::ops::Range;
 
-use ambit_core::Reason;
 use ambit_core::grammar::CLAIMS;
 use ambit_core::json::Document;
 use ambit_core::limits::{CACHED_CHAINS, CHAIN_CACHE_BYTES, Limits, TOKEN_BLOCKS};
+use ambit_core::{Reason, same_bytes};
 
 use super::claims::Claims;
 use super::header::TYP;
@@ -197,7 +197,10 @@ impl ChainCache {
             let end = entry.start.saturating_add(entry.length);
             entry.length == chain.len()
                 && entry.mark == mark
-                && self.ring.get(entry.start..end) == Some(chain)
+                && self
+                    .ring
+                    .get(entry.start..end)
+                    .is_some_and(|kept| same_bytes(kept, chain))
         };
         self.bundle?;
         self.entries.iter().position(same)
