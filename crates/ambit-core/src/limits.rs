@@ -75,7 +75,8 @@ pub const CALL_BYTES: usize = 16 * 1024 * 1024;
 pub const CHAIN_CACHE_BYTES: usize = 256 * 1024;
 /// Chains that are kept.
 pub const CACHED_CHAINS: usize = 64;
-/// Keys of each algorithm that have a table of their multiples (82 KB for Ed25519, 64 KB for P-256).
+/// Keys of each algorithm that have a table of their multiples (133 KB for Ed25519, 106 KB for P-256; that of
+/// the base point has 220 and 176 KB).
 pub const KEY_TABLES: usize = 8;
 /// Verifications after which a key gets a table: making one costs as much as two or three.
 pub const KEY_TABLE_USES: u32 = 4;

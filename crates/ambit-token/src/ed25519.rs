@@ -12,6 +12,8 @@ use curve25519_dalek::traits::Identity as _;
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha512};
 
+use crate::digits;
+
 /// Whether `signature` is the one by `public` over `message`, by the acceptance rule of
 /// `ed25519_dalek::VerifyingKey::verify_strict`: the unbatched equation without cofactor, `S` below
 /// the group order, `R` compared as bytes, no small-order `A` or `R`.
@@ -62,7 +64,7 @@ pub(crate) fn verify_with(
     hash.update(public);
     hash.update(message);
     let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-    let sum = comb::add(EdwardsPoint::identity(), table, &challenge);
-    let sum = comb::add(core::ops::Neg::neg(sum), base, &s);
+    let key_part = comb::add(EdwardsPoint::identity(), table, digits::KEY, &challenge);
+    let sum = comb::add(core::ops::Neg::neg(key_part), base, digits::BASE, &s);
     sum.compress().as_bytes() == r && !sum.is_small_order()
 }

@@ -19,6 +19,8 @@ use curve::Point;
 use field::Field;
 use words::Words;
 
+use crate::digits;
+
 /// Whether `signature` is one by `public` (`x`, then `y`) over `message`: exactly 64 bytes `r`, `s`
 /// (IEEE P1363, never DER), both between 1 and the group order.
 #[must_use]
@@ -56,7 +58,10 @@ pub(crate) fn verify_with(
 }
 
 fn combined_with(base: &[Affine], table: &[Affine]) -> impl Fn(&Words, &Words) -> Point {
-    |a, b| comb::add(comb::add(Point::INFINITY, table, b), base, a)
+    |a, b| {
+        let key_part = comb::add(Point::INFINITY, table, digits::KEY, b);
+        comb::add(key_part, base, digits::BASE, a)
+    }
 }
 
 /// The same as [`verify`] for a message whose SHA-256 is known.

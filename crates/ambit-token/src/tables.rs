@@ -1,6 +1,6 @@
 //! Tables of the keys that verify again and again: issuers, and holders of proofs.
 //!
-//! A table makes a verification about twice as fast and costs as much as three, so a key gets one when
+//! A table makes a verification about three times as fast and costs as much as three, so a key gets one when
 //! it has verified a few times. They change no answer: each is found by the whole key, is made of nothing
 //! else, and verifies what [`PublicKey::verify`] verifies. Only signatures that verified count, so nobody
 //! fills them who has no valid token; there is a fixed number, and one that was used lately stays.
@@ -14,7 +14,7 @@ use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::traits::Identity as _;
 
-use crate::digits::{DIGITS, MULTIPLES};
+use crate::digits;
 use crate::ed25519;
 use crate::es256::{self, Affine};
 use crate::key::PublicKey;
@@ -23,10 +23,12 @@ use crate::key::PublicKey;
 /// are tables, would have tables made and never used.
 const IDLE: u32 = 256;
 
-/// Points of one table.
-const TABLE: usize = DIGITS * MULTIPLES;
+/// Points of the table of a base point.
+const BASE: usize = digits::BASE.points();
+/// Points of the table of a key.
+const KEY: usize = digits::KEY.points();
 /// Points of all tables of one algorithm: that of the base point, and one for each place.
-const POINTS: usize = TABLE * (KEY_TABLES + 1);
+const POINTS: usize = BASE + KEY * KEY_TABLES;
 
 /// Verifies signatures, remembering what it can use again.
 #[derive(Default)]
@@ -111,8 +113,8 @@ impl KeyTables {
 
 /// The base point's table, and the one at this place.
 fn tables_at<P>(points: &[P], place: Option<usize>) -> Option<(&[P], &[P])> {
-    let (base, tables) = points.split_at_checked(TABLE)?;
-    Some((base, tables.chunks_exact(TABLE).nth(place?)?))
+    let (base, tables) = points.split_at_checked(BASE)?;
+    Some((base, tables.chunks_exact(KEY).nth(place?)?))
 }
 
 impl Tables {
@@ -125,8 +127,8 @@ impl Tables {
 
     /// Makes the table of a usable key, and before the first that of the base point.
     fn make(&mut self, place: usize, key: &PublicKey) -> bool {
-        let start = TABLE.saturating_mul(place.saturating_add(1));
-        let end = start.saturating_add(TABLE);
+        let start = BASE.saturating_add(KEY.saturating_mul(place));
+        let end = start.saturating_add(KEY);
         match key {
             PublicKey::Ed25519(public) => {
                 let Some(point) = ed25519::point(public) else {
@@ -134,13 +136,13 @@ impl Tables {
                 };
                 let points = &mut self.points;
                 if points.is_empty() {
-                    points.resize(TABLE, EdwardsPoint::identity());
-                    ed25519::comb::fill(points, ED25519_BASEPOINT_POINT);
+                    points.resize(BASE, EdwardsPoint::identity());
+                    ed25519::comb::fill(points, digits::BASE, ED25519_BASEPOINT_POINT);
                 }
                 points.resize(points.len().max(end), EdwardsPoint::identity());
                 let table = points.get_mut(start..end);
                 table
-                    .map(|table| ed25519::comb::fill(table, point))
+                    .map(|table| ed25519::comb::fill(table, digits::KEY, point))
                     .is_some()
             }
             PublicKey::P256(public) => {
@@ -149,12 +151,14 @@ impl Tables {
                 };
                 let points = &mut self.affine;
                 if points.is_empty() {
-                    points.resize(TABLE, Affine::BASE);
-                    es256::comb::fill(points, Affine::BASE);
+                    points.resize(BASE, Affine::BASE);
+                    es256::comb::fill(points, digits::BASE, Affine::BASE);
                 }
                 points.resize(points.len().max(end), Affine::BASE);
                 let table = points.get_mut(start..end);
-                table.map(|table| es256::comb::fill(table, point)).is_some()
+                table
+                    .map(|table| es256::comb::fill(table, digits::KEY, point))
+                    .is_some()
             }
         }
     }

@@ -12,12 +12,12 @@ use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::Identity as _;
 
-use crate::digits::{MULTIPLES, digits};
+use crate::digits::Width;
 
-/// Fills a table: [`MULTIPLES`] for each digit.
-pub(crate) fn fill(table: &mut [EdwardsPoint], point: EdwardsPoint) {
+/// Fills a table: the multiples for each digit.
+pub(crate) fn fill(table: &mut [EdwardsPoint], width: Width, point: EdwardsPoint) {
     let mut base = point;
-    for row in table.chunks_exact_mut(MULTIPLES) {
+    for row in table.chunks_exact_mut(width.multiples()) {
         let mut multiple = EdwardsPoint::identity();
         for place in row {
             multiple += base;
@@ -28,13 +28,17 @@ pub(crate) fn fill(table: &mut [EdwardsPoint], point: EdwardsPoint) {
 }
 
 /// `sum` and the scalar times the point of the table.
-pub(crate) fn add(mut sum: EdwardsPoint, table: &[EdwardsPoint], scalar: &Scalar) -> EdwardsPoint {
-    for (row, digit) in table.chunks_exact(MULTIPLES).zip(digits(scalar.as_bytes())) {
-        let size = usize::from(digit.unsigned_abs());
-        let multiple = size.checked_sub(1).and_then(|at| row.get(at));
-        match multiple {
-            Some(multiple) if digit > 0 => sum += multiple,
-            Some(multiple) => sum -= multiple,
+pub(crate) fn add(
+    mut sum: EdwardsPoint,
+    table: &[EdwardsPoint],
+    width: Width,
+    scalar: &Scalar,
+) -> EdwardsPoint {
+    let rows = table.chunks_exact(width.multiples());
+    for (row, (negative, size)) in rows.zip(width.of(scalar.as_bytes())) {
+        match size.checked_sub(1).and_then(|at| row.get(at)) {
+            Some(multiple) if negative => sum -= multiple,
+            Some(multiple) => sum += multiple,
             None => {}
         }
     }

@@ -17,6 +17,7 @@ use p256::elliptic_curve::sec1::ToSec1Point as _;
 use p256::{FieldBytes, ProjectivePoint, Scalar};
 
 use super::verify_digest;
+use crate::digits::{self, Width};
 
 const CASES: usize = 1_000;
 
@@ -70,9 +71,9 @@ fn judged(public: &[u8; 64], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
     key.is_ok_and(|key| signature.is_ok_and(|one| key.verify_prehash(digest, &one).is_ok()))
 }
 
-fn table(point: super::Affine) -> std::vec::Vec<super::Affine> {
-    let mut table = std::vec![super::Affine::BASE; 512];
-    super::comb::fill(&mut table, point);
+fn table(point: super::Affine, width: Width) -> std::vec::Vec<super::Affine> {
+    let mut table = std::vec![super::Affine::BASE; width.points()];
+    super::comb::fill(&mut table, width, point);
     table
 }
 
@@ -85,8 +86,8 @@ fn agree(public: &[u8; 64], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
         < 8;
     if let Some(point) = super::affine(public).filter(|_| chosen) {
         static BASE: std::sync::LazyLock<std::vec::Vec<super::Affine>> =
-            std::sync::LazyLock::new(|| table(super::Affine::BASE));
-        let table = table(point);
+            std::sync::LazyLock::new(|| table(super::Affine::BASE, digits::BASE));
+        let table = table(point, digits::KEY);
         let combined = super::combined_with(&BASE, &table);
         assert_eq!(ours, super::holds(digest, signature, &combined));
     }
