@@ -158,18 +158,17 @@ impl Asked<'_> {
             ("issuer", thumbprint("broker-1")?),
             ("approver", thumbprint("approver-service")?),
         ];
-        let texts = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
-        let claims = expand(&claims, &texts)?;
-        let mut claims = claims.to_string();
+        let known = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let mut payload = expand(&claims, &known)?.to_string();
         for (from, to) in &spec.edit {
-            if !claims.contains(from.as_str()) {
-                return Err(format!("the claims do not contain `{from}`: {claims}"));
+            if !payload.contains(from.as_str()) {
+                return Err(format!("the claims do not contain `{from}`: {payload}"));
             }
-            claims = claims.replacen(from.as_str(), to, 1);
+            payload = payload.replacen(from.as_str(), to, 1);
         }
-        let header = base64url::encode(header.to_string().as_bytes());
-        let claims = base64url::encode(claims.as_bytes());
-        let input = format!("{header}.{claims}");
+        let [header, payload] =
+            [header.to_string(), payload].map(|part| base64url::encode(part.as_bytes()));
+        let input = format!("{header}.{payload}");
         let signature = match &spec.webauthn {
             None => signer.sign(input.as_bytes()),
             Some(patch) => webauthn::assertion(signer, input.as_bytes(), patch)?,

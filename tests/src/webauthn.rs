@@ -61,12 +61,11 @@ pub fn assertion(key: &Key, signing_input: &[u8], patch: &Value) -> Result<Strin
 
 /// Ed25519 as it is, ES256 in DER.
 fn sign(key: &Key, message: &[u8]) -> Result<Vec<u8>, String> {
-    let signature = base64url::decode(key.sign(message).as_bytes()).unwrap_or_default();
+    let raw = base64url::decode(key.sign(message).as_bytes()).unwrap_or_default();
     if matches!(key.public(), PublicKey::Ed25519(_)) {
-        return Ok(signature);
+        return Ok(raw);
     }
-    let signature = p256::ecdsa::Signature::from_slice(&signature);
-    let signature = signature.map_err(|error| error.to_string())?;
+    let signature = p256::ecdsa::Signature::from_slice(&raw).map_err(|error| error.to_string())?;
     Ok(signature.to_der().as_bytes().to_vec())
 }
 

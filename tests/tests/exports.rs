@@ -3,6 +3,7 @@
 
 use ambit_policy::Bundle;
 use ambit_tests::case::PolicySpec;
+use ambit_tests::data::merge;
 use ambit_tests::project::{NOW, SignedPolicy, guest};
 use ambit_tests::suites;
 use ambit_token::ChainCache;
@@ -47,8 +48,8 @@ impl Raw {
         let bytes = self.memory.data(&self.store)[place..place + size].to_vec();
         let free = self
             .instance
-            .get_typed_func::<(u32, u32), ()>(&mut self.store, "ambit_free");
-        let free = free.unwrap();
+            .get_typed_func::<(u32, u32), ()>(&mut self.store, "ambit_free")
+            .unwrap();
         free.call(&mut self.store, (place as u32, size as u32))
             .unwrap();
         free.call(&mut self.store, (at, length)).unwrap();
@@ -81,137 +82,108 @@ fn refusals_and_their_responses_are_the_same_bytes() {
     }
 }
 
-/// Each kind of statement, faults among them, and the digest of a call.
-#[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn digests_and_signing_inputs_are_the_same_bytes() {
+/// Claims of each kind, changed, and what the answer says of them. `DIGEST` stands for
+/// some digest, `LATE` for a time after that of the token.
+const INPUTS: [(&str, &str, &str); 19] = [
+    ("dpop+jwt", r#"{}"#, "signing_input"),
+    ("dpop+jwt", r#"{"ambit_call":7}"#, "possession.malformed"),
+    ("dpop+jwt", r#"{"more":"x"}"#, "possession.malformed"),
+    ("dpop+jwt", r#"{"iat":1.5}"#, "possession.malformed"),
+    ("dpop+jwt", r#"{"ath":"DIGEST"}"#, "possession.token"),
+    ("cap+jwt", r#"{}"#, "signing_input"),
+    ("cap+jwt", r#"{"sub":"user:x"}"#, "chain.derived_member"),
+    ("cap+jwt", r#"{"exp":LATE}"#, "chain.exp_extended"),
+    ("cap+jwt", r#"{"par_hash":"DIGEST"}"#, "chain.par_hash"),
+    ("cap+jwt", r#"{"del_max_depth":4}"#, "chain.depth"),
+    (
+        "cap+jwt",
+        r#"{"iss":"https://broker.acme.example"}"#,
+        "chain.iss",
+    ),
+    ("cap+jwt", r#"{"cnf":{"jwk":{"d":"DIGEST"}}}"#, "token.cnf"),
+    (
+        "cap+jwt",
+        r#"{"authorization_details":[{"type":"ambit_capability","limits":1.5}]}"#,
+        "token.float",
+    ),
+    ("approval-receipt+jwt", r#"{}"#, "signing_input"),
+    (
+        "approval-receipt+jwt",
+        r#"{"sub":"user:other"}"#,
+        "approval.key_role",
+    ),
+    ("approval-receipt+jwt", r#"{"exp":NOW}"#, "approval.expired"),
+    (
+        "approval-receipt+jwt",
+        r#"{"kind":"any"}"#,
+        "approval.malformed",
+    ),
+    (
+        "approval-receipt+jwt",
+        r#"{"iss":"https://else.example"}"#,
+        "approval.unknown_key",
+    ),
+    ("revocation-epochs+jwt", r#"{}"#, "request.member"),
+];
+
+/// Claims that can be signed.
+fn sound(typ: &str) -> Value {
+    match typ {
+        "dpop+jwt" => json!({"jti": "p", "htm": "POST", "htu": "https://a.example", "iat": NOW}),
+        "cap+jwt" => json!({"jti": "b", "iat": NOW, "exp": NOW + 20,
+            "cnf": {"jwk": ambit_tests::keys::named("worker").unwrap().jwk()},
+            "authorization_details": [{"type": "ambit_capability"}]}),
+        _ => json!({"iss": "https://approve.acme.example", "aud": "https://a.example", "jti": "r",
+            "iat": NOW, "exp": NOW + 60, "sub": "user:8f1c2d", "decision": "approved",
+            "kind": "action", "risk_tier": "high", "binding_s256": "A".repeat(43),
+            "display": {"text_s256": "A".repeat(43), "locale": "en", "renderer": "ambit-1"}}),
+    }
+}
+
+fn policy() -> SignedPolicy {
     let spec = PolicySpec {
         project: "acme".to_owned(),
         keys: vec![
             json!({"key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
                 "alg": "Ed25519", "signs": "cap+jwt"}),
             json!({"key": "approver-service", "kid": "approve-1", "iss": "https://approve.acme.example",
-            "alg": "Ed25519", "signs": "approval-receipt+jwt", "sub": "user:8f1c2d"}),
+                "alg": "Ed25519", "signs": "approval-receipt+jwt", "sub": "user:8f1c2d"}),
         ],
         bundle: None,
     };
-    let policy = SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"));
+    SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"))
+}
+
+#[test]
+fn signing_inputs_are_the_same_bytes() {
+    let policy = policy();
     let bundle = Bundle::verify(policy.bundle()).unwrap();
     let mut raw = Raw::start(&std::fs::read(policy.file()).unwrap());
     let root = root();
-    let key = ambit_tests::keys::named("worker").unwrap().jwk();
-    let proof = json!({"jti": "p", "htm": "POST", "htu": "https://a.example", "iat": NOW});
-    let block = json!({"jti": "b", "iat": NOW, "exp": NOW + 20, "cnf": {"jwk": key},
-        "authorization_details": [{"type": "ambit_capability"}]});
-    let receipt = json!({"iss": "https://approve.acme.example", "aud": "https://a.example", "jti": "r", "iat": NOW,
-        "exp": NOW + 60, "sub": "user:8f1c2d", "decision": "approved", "kind": "action", "risk_tier": "high",
-        "binding_s256": "A".repeat(43), "display": {"text_s256": "A".repeat(43), "locale": "en", "renderer": "ambit-1"}});
-    let with = |claims: &Value, member: &str, value: Value| {
-        let mut claims = claims.clone();
-        claims[member] = value;
-        claims
-    };
-    for (typ, claims, expect) in [
-        ("dpop+jwt", proof.clone(), "signing_input"),
-        (
-            "dpop+jwt",
-            with(&proof, "ambit_call", json!(7)),
-            "possession.malformed",
-        ),
-        (
-            "dpop+jwt",
-            with(&proof, "more", json!("x")),
-            "possession.malformed",
-        ),
-        (
-            "dpop+jwt",
-            with(&proof, "iat", json!(1.5)),
-            "possession.malformed",
-        ),
-        (
-            "dpop+jwt",
-            with(&proof, "ath", json!("A".repeat(43))),
-            "possession.token",
-        ),
-        ("cap+jwt", block.clone(), "signing_input"),
-        (
-            "cap+jwt",
-            with(&block, "sub", json!("user:x")),
-            "chain.derived_member",
-        ),
-        (
-            "cap+jwt",
-            with(&block, "exp", json!(NOW + 1_000_000)),
-            "chain.exp_extended",
-        ),
-        (
-            "cap+jwt",
-            with(&block, "par_hash", json!("A".repeat(43))),
-            "chain.par_hash",
-        ),
-        (
-            "cap+jwt",
-            with(&block, "del_max_depth", json!(4)),
-            "chain.depth",
-        ),
-        (
-            "cap+jwt",
-            with(&block, "iss", json!("https://broker.acme.example")),
-            "chain.iss",
-        ),
-        (
-            "cap+jwt",
-            with(
-                &block,
-                "cnf",
-                json!({"jwk": with(&key, "d", json!("A".repeat(43)))}),
-            ),
-            "token.cnf",
-        ),
-        (
-            "cap+jwt",
-            with(
-                &block,
-                "authorization_details",
-                json!([{"type": "ambit_capability", "limits": 1.5}]),
-            ),
-            "token.float",
-        ),
-        ("approval-receipt+jwt", receipt.clone(), "signing_input"),
-        (
-            "approval-receipt+jwt",
-            with(&receipt, "sub", json!("user:other")),
-            "approval.key_role",
-        ),
-        (
-            "approval-receipt+jwt",
-            with(&receipt, "exp", json!(NOW)),
-            "approval.expired",
-        ),
-        (
-            "approval-receipt+jwt",
-            with(&receipt, "kind", json!("any")),
-            "approval.malformed",
-        ),
-        (
-            "approval-receipt+jwt",
-            with(&receipt, "iss", json!("https://else.example")),
-            "approval.unknown_key",
-        ),
-        ("revocation-epochs+jwt", receipt.clone(), "request.member"),
-    ] {
+    for (typ, change, expect) in INPUTS {
+        let change = change
+            .replace("DIGEST", &"A".repeat(43))
+            .replace("NOW", &NOW.to_string())
+            .replace("LATE", &(NOW + 1_000_000).to_string());
+        let mut claims = sound(typ);
+        merge(&mut claims, &serde_json::from_str(&change).unwrap());
         let request =
             json!({"typ": typ, "claims": claims, "token": root, "kid": "approve-1"}).to_string();
         let said = raw.ask("ambit_signing_input", request.as_bytes());
-        assert_eq!(
-            said,
-            ambit_evaluator::signing_input(&bundle, request.as_bytes())
-        );
+        let ours = ambit_evaluator::signing_input(&bundle, request.as_bytes());
+        assert_eq!(said, ours);
         assert!(said.contains(expect), "{typ} {expect}: {said}");
     }
+}
+
+#[test]
+fn the_digest_of_a_call_is_the_same_bytes() {
+    let policy = policy();
+    let bundle = Bundle::verify(policy.bundle()).unwrap();
+    let mut raw = Raw::start(&std::fs::read(policy.file()).unwrap());
     let request = json!({"evaluation": {"action": {"name": "email", "properties": {"power": "draft",
         "args": {"to": "ann@customer.example"}}}, "resource": {"type": "customer-contact", "id": "c-7"},
-        "context": {"purpose": "contract-renewal"}}, "token": root,
+        "context": {"purpose": "contract-renewal"}}, "token": root(),
         "facts": {"now": NOW, "audience": "https://mail.acme.example"}}).to_string();
     let said = raw.ask("ambit_digest", request.as_bytes());
     let ours = ambit_evaluator::call_digest(&bundle, request.as_bytes(), &mut ChainCache::new());

@@ -329,9 +329,8 @@ fn modules(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
                 continue;
             }
             let below = path.strip_prefix(source).expect("a source");
-            let name = below.components().next().expect("a name");
-            let name = name.as_os_str().to_string_lossy();
-            let name = name.trim_end_matches(".rs").to_owned();
+            let first = below.components().next().expect("a name").as_os_str();
+            let name = first.to_string_lossy().trim_end_matches(".rs").to_owned();
             let text = std::fs::read_to_string(&path).expect("a source");
             modules.entry(name).or_default().extend(named(&text));
         }

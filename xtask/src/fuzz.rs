@@ -142,8 +142,10 @@ impl Run {
             let made = fs::create_dir_all(folder);
             made.map_err(|error| format!("`{}`: {error}", folder.display()))?;
         }
-        let output = self.command().output();
-        let output = output.map_err(|error| format!("`{}`: {error}", self.program.display()))?;
+        let output = self
+            .command()
+            .output()
+            .map_err(|error| format!("`{}`: {error}", self.program.display()))?;
         let log = String::from_utf8_lossy(&output.stderr);
         let summary = Summary::read(&log);
         let passed = output.status.success();

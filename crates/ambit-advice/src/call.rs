@@ -142,10 +142,9 @@ impl<'a> Call<'a> {
 
 /// The manifest's list and those of the blocks.
 pub(crate) fn layers<'a>(case: &'a Case<'a>) -> Vec<Layer<'a>> {
-    let layers = case.layers();
-    let layers = layers.iter().map(|layer| Layer {
+    let own = |layer: &ambit_evaluator::Layer<'a>| Layer {
         place: layer.place(),
         entries: layer.entries().to_vec(),
-    });
-    layers.collect()
+    };
+    case.layers().iter().map(own).collect()
 }

@@ -322,14 +322,12 @@ fn integer(root: Json<'_>, name: &str) -> Option<i64> {
 }
 
 fn name_of<T: Copy + PartialEq>(names: &[(T, &'static str)], value: T) -> &'static str {
-    let mut names = names.iter();
-    names
-        .find(|(known, _)| *known == value)
-        .map_or("", |(_, name)| name)
+    let found = names.iter().find(|(known, _)| *known == value);
+    found.map_or("", |(_, name)| name)
 }
 
 fn named<T: Copy>(names: &[(T, &str)], name: Json<'_>) -> Option<T> {
-    let mut names = names.iter();
-    let found = names.find(|(_, known)| name.as_str() == Some(known));
+    let mut known = names.iter();
+    let found = known.find(|(_, known)| name.as_str() == Some(known));
     found.map(|(value, _)| *value)
 }

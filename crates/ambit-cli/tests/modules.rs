@@ -289,9 +289,9 @@ fn a_guest_can_be_demanded() {
     let facts: serde_json::Value = serde_json::from_str(&facts.out).unwrap();
     let keys: serde_json::Value = serde_json::from_slice(&project.bytes("keys.json")).unwrap();
     let demand = |guests: serde_json::Value| {
-        let mut keys = keys.clone();
-        keys["guests"] = guests;
-        project.write("keys.json", keys.to_string());
+        let mut demanding = keys.clone();
+        demanding["guests"] = guests;
+        project.write("keys.json", demanding.to_string());
     };
     demand(serde_json::json!([facts["guest_s256"]]));
     project.ambit(&VERIFY).expect(0);

@@ -11,8 +11,8 @@ fn the_example_runs_to_its_end() {
     let output = Command::new("sh")
         .arg(script)
         .env("AMBIT", env!("CARGO_BIN_EXE_ambit"))
-        .output();
-    let output = output.expect("there is a shell");
+        .output()
+        .expect("there is a shell");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let said = String::from_utf8_lossy(&output.stdout);

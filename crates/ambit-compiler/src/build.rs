@@ -69,17 +69,20 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
     let expires = policy
         .valid_days
         .checked_mul(DAY)
-        .and_then(|life| issued.checked_add(life));
-    let expires = expires.filter(|expires| issued >= 0 && *expires <= INTEGER_MAX);
-    let expires = expires.ok_or_else(|| {
-        CompileError::new("build.issued", format!("`{issued}` is not a time of issue"))
-    })?;
+        .and_then(|life| issued.checked_add(life))
+        .filter(|expires| issued >= 0 && *expires <= INTEGER_MAX)
+        .ok_or_else(|| {
+            CompileError::new("build.issued", format!("`{issued}` is not a time of issue"))
+        })?;
     let vocabulary = &project.vocabulary;
     let actions = vocabulary.actions.iter();
     let resources = vocabulary.resources.iter();
     let manifests = project.manifests.iter();
-    let enumerations = vocabulary.cedar.as_ref().map(cedar::enumerations);
-    let enumerations = enumerations.unwrap_or_default();
+    let enumerations = vocabulary
+        .cedar
+        .as_ref()
+        .map(cedar::enumerations)
+        .unwrap_or_default();
     let mut document = json!({
         "v": "ambit-bundle-1",
         "uid": policy.uid,

@@ -38,8 +38,8 @@ pub fn parse_v6(text: &str) -> Option<u128> {
     }
     // No shift by all bits: without a group before it there is nothing to shift.
     let free = GROUPS.saturating_sub(before).saturating_mul(16);
-    let high = high.checked_shl(u32::try_from(free).ok()?);
-    Some(high.unwrap_or_default() | low)
+    let shifted = high.checked_shl(u32::try_from(free).ok()?);
+    Some(shifted.unwrap_or_default() | low)
 }
 
 /// The bits of groups between colons, and how many there are; none in an empty text.

@@ -18,10 +18,9 @@ const PROOFS: usize = 64;
 
 /// A signed module, requests with a token each, and one signature: the worked example of docs/token.md.
 pub(crate) fn write(folder: &Path) -> Result<(), String> {
-    let template = suites().join("conformance/templates/renewal.json");
-    let template = fs::read_to_string(&template)
-        .map_err(|error| format!("{}: {error}", template.display()))?;
-    let template: Value = serde_json::from_str(&template).map_err(|error| error.to_string())?;
+    let file = suites().join("conformance/templates/renewal.json");
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let template: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let spec = PolicySpec {
         project: "acme".to_owned(),
         keys: template["keys"].as_array().cloned().unwrap_or_default(),

@@ -126,8 +126,10 @@ fn leave_out(planting: &mut Planting, error: &Value) -> bool {
 
 /// Runs cargo and gives its messages; whether it succeeded is seen from them.
 fn run(command: &mut Command) -> Result<Vec<Value>, String> {
-    let output = command.stderr(Stdio::piped()).output();
-    let output = output.map_err(|error| format!("cargo cannot be run: {error}"))?;
+    let output = command
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
     let lines = output.stdout.lines().map_while(Result::ok);
     let messages: Vec<Value> = lines
         .filter_map(|line| serde_json::from_str(&line).ok())

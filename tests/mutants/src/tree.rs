@@ -48,9 +48,9 @@ fn names(root: &Path) -> Result<Vec<PathBuf>, String> {
     git.current_dir(root).args(["ls-files", "-z"]);
     let output = git.output().map_err(|error| format!("git: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let names = text.split('\0').map(PathBuf::from);
+    let listed = text.split('\0').map(PathBuf::from);
     // A file that was deleted and not yet committed is still listed.
-    let names: Vec<PathBuf> = names.filter(|name| root.join(name).is_file()).collect();
+    let names: Vec<PathBuf> = listed.filter(|name| root.join(name).is_file()).collect();
     if names.is_empty() {
         return Err("`git ls-files` names no sources".to_owned());
     }

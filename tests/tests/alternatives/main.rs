@@ -77,10 +77,9 @@ impl World {
     }
 
     fn advice(&self, one: &Situation) -> Vec<Value> {
-        let request = self.request(one);
+        let text = self.request(one).to_string();
+        let request = text.as_bytes();
         let bundle = Bundle::verify(self.policy.bundle()).unwrap();
-        let request = request.to_string();
-        let request = request.as_bytes();
         let advice = advise(&bundle, request, &mut ChainCache::new());
         // The same through another file.
         let asked = situation(&bundle, request, &mut ChainCache::new());

@@ -255,14 +255,12 @@ impl Proposal {
 
     /// The arguments, read back; numbers as they are spelt.
     fn arguments(&self) -> Value {
-        let lines = self
+        let mut lines = self
             .text
             .lines()
-            .skip_while(|line| !line.starts_with("At: "));
-        let lines = lines
+            .skip_while(|line| !line.starts_with("At: "))
             .skip(1)
-            .skip_while(|line| line.starts_with("Tenant: "));
-        let mut lines = lines
+            .skip_while(|line| line.starts_with("Tenant: "))
             .take_while(|line| line.starts_with(['-', ' ']))
             .peekable();
         let read = block(&mut lines, 0);

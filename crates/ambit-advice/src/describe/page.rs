@@ -405,13 +405,13 @@ fn head(question: &Question<'_>) -> Result<Vec<String>, NoText> {
 
 fn audiences(list: Json<'_>) -> Result<String, NoText> {
     let texts: Option<Vec<&str>> = list.elements().map(Json::as_str).collect();
-    let texts = texts.filter(|texts| (1..=CONSENT_LIST).contains(&texts.len()));
-    let texts = texts.ok_or_else(|| NoText::request("aud", "wanted an array of texts"))?;
-    let texts: Vec<String> = texts
+    let shown: Vec<String> = texts
+        .filter(|texts| (1..=CONSENT_LIST).contains(&texts.len()))
+        .ok_or_else(|| NoText::request("aud", "wanted an array of texts"))?
         .into_iter()
         .map(|text| shown("aud", text))
         .collect::<Result<_, _>>()?;
-    Ok(joined(&mut texts.iter().map(String::as_str), ", "))
+    Ok(joined(&mut shown.iter().map(String::as_str), ", "))
 }
 
 fn shown(at: &str, text: &str) -> Result<String, NoText> {

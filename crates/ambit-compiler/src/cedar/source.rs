@@ -55,13 +55,15 @@ pub(crate) fn of_set(policies: &PolicySet) -> Result<Vec<Source>, CompileError> 
     let links = json.get("templateLinks").and_then(Json::as_array);
     for link in links.into_iter().flatten() {
         let text = |name: &str| link.get(name).and_then(Json::as_str).ok_or_else(strange);
-        let template = members("templates").and_then(|all| all.get(text("templateId").ok()?));
+        let template = members("templates")
+            .and_then(|all| all.get(text("templateId").ok()?))
+            .ok_or_else(strange)?;
         let values = link.get("values").and_then(Json::as_object);
-        let slots = values.into_iter().flatten();
-        let slots = slots.map(|(slot, value)| Some((slot.clone(), uid(value)?)));
-        let slots: Option<Slots> = slots.collect();
-        let template = template.ok_or_else(strange)?;
-        let slots = slots.ok_or_else(strange)?;
+        let slots: Slots = values
+            .into_iter()
+            .flatten()
+            .map(|(slot, value)| Ok((slot.clone(), uid(value).ok_or_else(strange)?)))
+            .collect::<Result<_, _>>()?;
         sources.push(Source::read(text("newId")?, template, &slots)?);
     }
     sources.sort_by_cached_key(|source| natural(&source.id));

@@ -220,8 +220,9 @@ pub(super) fn refuse_strays(dir: &Path, sink: &Sink) {
 
 fn holds_sources(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.any(|name| has_extension(&name, "cedar") || has_extension(&name, "toml"))
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .any(|name| has_extension(&name, "cedar") || has_extension(&name, "toml"))
 }
 
 /// Notes for people, and what version control and file managers leave behind.

@@ -59,9 +59,8 @@ pub(super) fn budget(limit: &Json, action: &Action, vocabulary: &Vocabulary) -> 
         .iter()
         .map(|(name, one)| (name.clone(), build::declaration(one, vocabulary)))
         .collect();
-    let declarations = Json::Object(declarations).to_string();
-    let declarations = Document::parse(declarations.as_bytes(), Profile::Signed).ok()?;
-    let limit = limit.to_string();
-    let limit = Document::parse(limit.as_bytes(), Profile::Signed).ok()?;
-    uncountable(limit.root(), &Declarations(&declarations))
+    let (declarations, limit) = (Json::Object(declarations).to_string(), limit.to_string());
+    let declared = Document::parse(declarations.as_bytes(), Profile::Signed).ok()?;
+    let asked = Document::parse(limit.as_bytes(), Profile::Signed).ok()?;
+    uncountable(asked.root(), &Declarations(&declared))
 }

@@ -131,9 +131,11 @@ fn issued(file: File<'_>, value: &Value<'_>) -> Option<i64> {
         DeValue::Datetime(time) => time.to_string(),
         _ => String::new(),
     };
-    let seconds = text.parse::<jiff::Timestamp>().ok();
-    let seconds = seconds.map(jiff::Timestamp::as_second);
-    let seconds = seconds.filter(|seconds| (0..=limits::INTEGER_MAX).contains(seconds));
+    let seconds = text
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .map(jiff::Timestamp::as_second)
+        .filter(|seconds| (0..=limits::INTEGER_MAX).contains(seconds));
     if seconds.is_none() {
         file.error(
             "project.issued",

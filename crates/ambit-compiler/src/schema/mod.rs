@@ -196,11 +196,12 @@ fn undeclared(file: File<'_>, text: &str, source: &Source, names: &[&str]) {
         "Ambit::Agent",
         "Ambit::AgentClass",
     ];
-    let declared = source.declarations.keys();
-    let declared = declared
+    let declared: Vec<String> = source
+        .declarations
+        .keys()
         .filter(|(what, ..)| *what != source::What::Action)
-        .map(|(_, namespace, name)| types::qualified(namespace, name));
-    let declared: Vec<String> = declared.collect();
+        .map(|(_, namespace, name)| types::qualified(namespace, name))
+        .collect();
     let known = declared
         .iter()
         .map(String::as_str)
@@ -278,11 +279,8 @@ pub(crate) fn report(file: File<'_>, text: &str, error: &dyn miette::Diagnostic)
         .map(|label| label.offset()..label.offset() + label.len());
     let expected = label.as_ref().and_then(|label| label.label());
     let help = error.help().map(|help| help.to_string());
-    let message = error.to_string();
-    let message = message
-        .strip_prefix("error parsing schema: ")
-        .unwrap_or(&message);
-    let message = without_number(message);
+    let said = error.to_string();
+    let message = without_number(said.strip_prefix("error parsing schema: ").unwrap_or(&said));
     let (code, page) = kind_of(file);
     let twice = message.contains("declared twice") || message.contains("duplicate");
     file.error(

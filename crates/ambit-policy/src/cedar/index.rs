@@ -142,9 +142,8 @@ fn mix(seed: u64, bytes: &[u8]) -> u64 {
     }
     // The length keeps "a" and "a\0" apart.
     let length = u64::try_from(bytes.len()).unwrap_or_default();
-    let hash = step(hash, u64::from_le_bytes(last));
-    let hash = step(hash, length);
-    hash ^ (hash >> 29)
+    let mixed = step(step(hash, u64::from_le_bytes(last)), length);
+    mixed ^ (mixed >> 29)
 }
 
 /// How many places a search for a key looks at. The compiler makes the table large enough.

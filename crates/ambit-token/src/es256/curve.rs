@@ -176,24 +176,8 @@ impl Point {
             return other.point();
         }
         let zz = self.z.square();
-        let h = other.x.mul(zz).sub(self.x);
-        let r = other.y.mul(zz).mul(self.z).sub(self.y);
-        if h == Field::ZERO {
-            return if r == Field::ZERO {
-                self.double()
-            } else {
-                Self::INFINITY
-            };
-        }
-        let hh = h.square();
-        let hhh = hh.mul(h);
-        let v = self.x.mul(hh);
-        let x = r.square().sub(hhh).sub(v.times(2));
-        Self {
-            x,
-            y: r.mul(v.sub(x)).sub(self.y.mul(hhh)),
-            z: self.z.mul(h),
-        }
+        let (x, y) = (other.x.mul(zz), other.y.mul(zz).mul(self.z));
+        self.sum((self.x, self.y), (x, y), self.z)
     }
 
     /// dbl-2001-b of the Explicit-Formulas Database (for a = -3).
@@ -219,10 +203,16 @@ impl Point {
             return self;
         }
         let (zz, other_zz) = (self.z.square(), other.z.square());
-        let u = self.x.mul(other_zz);
-        let s = self.y.mul(other_zz).mul(other.z);
-        let h = other.x.mul(zz).sub(u);
-        let r = other.y.mul(zz).mul(self.z).sub(s);
+        let own = (self.x.mul(other_zz), self.y.mul(other_zz).mul(other.z));
+        let others = (other.x.mul(zz), other.y.mul(zz).mul(self.z));
+        self.sum(own, others, self.z.mul(other.z))
+    }
+
+    /// The sum of this point and another, whose coordinates `own` and `others` both have the Z `z`.
+    #[inline]
+    fn sum(self, own: (Field, Field), others: (Field, Field), z: Field) -> Self {
+        let h = others.0.sub(own.0);
+        let r = others.1.sub(own.1);
         if h == Field::ZERO {
             return if r == Field::ZERO {
                 self.double()
@@ -232,12 +222,12 @@ impl Point {
         }
         let hh = h.square();
         let hhh = hh.mul(h);
-        let v = u.mul(hh);
+        let v = own.0.mul(hh);
         let x = r.square().sub(hhh).sub(v.times(2));
         Self {
             x,
-            y: r.mul(v.sub(x)).sub(s.mul(hhh)),
-            z: self.z.mul(other.z).mul(h),
+            y: r.mul(v.sub(x)).sub(own.1.mul(hhh)),
+            z: z.mul(h),
         }
     }
 }

@@ -175,13 +175,12 @@ fn action_test(generator: &mut Generator<'_>, _depth: usize) -> Option<Expr> {
         0 if comparable => Expr::binary("==", action, literal),
         1 => Expr::Is(Box::new(action), uid.ty.clone(), None),
         2 => {
-            let other = world.action(generator.dice);
-            let other = if other.ty == uid.ty || !world.typed {
-                other
+            let drawn = world.action(generator.dice);
+            let other = if drawn.ty == uid.ty || !world.typed {
+                Expr::Lit(Val::entity(drawn))
             } else {
-                uid.clone()
+                literal.clone()
             };
-            let other = Expr::Lit(Val::entity(other));
             Expr::binary("in", action, Expr::Set(vec![other, literal]))
         }
         _ => Expr::binary("in", action, literal),

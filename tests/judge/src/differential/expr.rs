@@ -43,6 +43,24 @@ pub(crate) enum Piece {
     Literal(String),
 }
 
+/// The operands of an expression, read or changed.
+macro_rules! operands {
+    ($of:expr, $each:ident) => {
+        match $of {
+            Self::Lit(_) | Self::Var(_) => vec![],
+            Self::Unary(_, operand)
+            | Self::Get(operand, _)
+            | Self::Has(operand, _)
+            | Self::Like(operand, _)
+            | Self::Is(operand, _, None) => vec![operand],
+            Self::Binary(_, left, right) | Self::Is(left, _, Some(right)) => vec![left, right],
+            Self::If(condition, yes, no) => vec![condition, yes, no],
+            Self::Set(items) | Self::Call(_, items) => items.$each().collect(),
+            Self::Record(members) => members.$each().map(|(_, value)| value).collect(),
+        }
+    };
+}
+
 impl Expr {
     /// `left op right`.
     pub(crate) fn binary(operator: &'static str, left: Self, right: Self) -> Self {
@@ -81,34 +99,12 @@ impl Expr {
 
     /// The operands, from left to right.
     pub(crate) fn operands(&self) -> Vec<&Self> {
-        match self {
-            Self::Lit(_) | Self::Var(_) => vec![],
-            Self::Unary(_, operand)
-            | Self::Get(operand, _)
-            | Self::Has(operand, _)
-            | Self::Like(operand, _)
-            | Self::Is(operand, _, None) => vec![operand],
-            Self::Binary(_, left, right) | Self::Is(left, _, Some(right)) => vec![left, right],
-            Self::If(condition, yes, no) => vec![condition, yes, no],
-            Self::Set(items) | Self::Call(_, items) => items.iter().collect(),
-            Self::Record(members) => members.iter().map(|(_, value)| value).collect(),
-        }
+        operands!(self, iter)
     }
 
     /// The same, to be changed.
     pub(crate) fn operands_mut(&mut self) -> Vec<&mut Self> {
-        match self {
-            Self::Lit(_) | Self::Var(_) => vec![],
-            Self::Unary(_, operand)
-            | Self::Get(operand, _)
-            | Self::Has(operand, _)
-            | Self::Like(operand, _)
-            | Self::Is(operand, _, None) => vec![operand],
-            Self::Binary(_, left, right) | Self::Is(left, _, Some(right)) => vec![left, right],
-            Self::If(condition, yes, no) => vec![condition, yes, no],
-            Self::Set(items) | Self::Call(_, items) => items.iter_mut().collect(),
-            Self::Record(members) => members.iter_mut().map(|(_, value)| value).collect(),
-        }
+        operands!(self, iter_mut)
     }
 
     /// What the operator is called in the table of coverage.

@@ -60,17 +60,18 @@ fn judge(case: &Value, party: &RelyingParty<'_>) -> Outcome {
 /// The vectors give the private keys.
 fn key(case: &Value) -> Result<PublicKey, String> {
     let registration = &case["registration"];
-    let secret = registration.get("credential_private_key");
-    let secret = secret.unwrap_or_else(|| &registration["private_key"]);
-    let secret = hex(secret.as_str().ok_or("no private key")?)?;
+    let digits = registration
+        .get("credential_private_key")
+        .unwrap_or_else(|| &registration["private_key"]);
+    let secret = hex(digits.as_str().ok_or("no private key")?)?;
     let wrong = || "no private key of its algorithm".to_owned();
     if case["cose_alg"] == -7 {
         let key = p256::ecdsa::SigningKey::from_slice(&secret).map_err(|_| wrong())?;
         let point = key.verifying_key().to_sec1_point(false);
-        let point = point.as_bytes().get(1..).and_then(|xy| xy.try_into().ok());
-        return point.map(PublicKey::P256).ok_or_else(wrong);
+        let xy = point.as_bytes().get(1..).and_then(|xy| xy.try_into().ok());
+        return xy.map(PublicKey::P256).ok_or_else(wrong);
     }
-    let secret = secret.as_slice().try_into().map_err(|_| wrong())?;
-    let key = SigningKey::from_bytes(secret).verifying_key();
+    let seed = secret.as_slice().try_into().map_err(|_| wrong())?;
+    let key = SigningKey::from_bytes(seed).verifying_key();
     Ok(PublicKey::Ed25519(key.to_bytes()))
 }

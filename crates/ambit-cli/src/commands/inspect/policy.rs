@@ -177,11 +177,10 @@ fn actions(page: &mut Page, root: Json<'_>) {
         page.line(format!("{BOLD}{}{BOLD:#}{label}", foreign(name, 128)));
         page.field("  powers", powers(action));
         page.field("  on", foreign(&list(action.get("resources")), 400));
-        let effects = ["irreversible", "external", "financial"];
-        let effects = effects.into_iter().filter(|effect| is(action, effect));
-        let effects = effects.collect::<Vec<_>>().join(", ");
+        let mut effects = vec!["irreversible", "external", "financial"];
+        effects.retain(|effect| is(action, effect));
         if !effects.is_empty() {
-            page.field("  effects", effects);
+            page.field("  effects", effects.join(", "));
         }
         let arguments = action.get("args").map(Json::members).into_iter().flatten();
         for (name, argument) in arguments {

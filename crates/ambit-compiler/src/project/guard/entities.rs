@@ -80,9 +80,11 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: &Schema) -> Vec<OwnEntity> {
 fn entity(json: &Json) -> Option<OwnEntity> {
     let record = |name: &str| {
         let members = json.get(name).and_then(Json::as_object);
-        let members = members.into_iter().flatten();
-        let members = members.map(|(name, json)| Some((name.clone(), value(json).ok()?)));
-        members.collect::<Option<BTreeMap<String, Expr>>>()
+        members
+            .into_iter()
+            .flatten()
+            .map(|(name, json)| Some((name.clone(), value(json).ok()?)))
+            .collect::<Option<BTreeMap<String, Expr>>>()
     };
     let parents = json.get("parents")?.as_array()?.iter();
     Some(OwnEntity {

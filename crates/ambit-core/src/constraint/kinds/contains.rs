@@ -26,8 +26,9 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
 
 /// What was asked and what it lacks, the values alone.
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
-    let lacking = spec.list();
-    let lacking = lacking.filter(|value| !found.is_listed(found.asked, *value));
+    let lacking = spec
+        .list()
+        .filter(|value| !found.is_listed(found.asked, *value));
     found.list(found.asked_elements().chain(lacking).collect());
     found.list(spec.list().collect());
 }

@@ -28,9 +28,12 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
 
 /// At each domain, with the local part that was asked or another.
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
-    let asked = found.asked_text().and_then(|asked| asked.rsplit_once('@'));
-    let local = asked.map(|(local, _)| local);
-    let local = local.filter(|local| local.len() <= PART).unwrap_or(OPEN);
+    let local = found
+        .asked_text()
+        .and_then(|asked| asked.rsplit_once('@'))
+        .map(|(local, _)| local)
+        .filter(|local| local.len() <= PART)
+        .unwrap_or(OPEN);
     for domain in spec.list().filter_map(Json::as_str) {
         found.string(&format!("{local}@{domain}"));
         found.string(&format!("{OPEN}@{domain}"));

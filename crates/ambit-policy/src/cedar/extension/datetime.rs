@@ -173,18 +173,20 @@ fn date(days: i64) -> Option<(i64, i64, i64)> {
         .div_euclid(1460)
         .checked_sub(of_era.div_euclid(36_524))?
         .checked_add(of_era.div_euclid(146_096))?;
-    let year = of_era.checked_sub(leaps)?.div_euclid(365);
-    let before = year
+    let full = of_era.checked_sub(leaps)?.div_euclid(365);
+    let before = full
         .checked_mul(365)?
-        .checked_add(year.div_euclid(4))?
-        .checked_sub(year.div_euclid(100))?;
+        .checked_add(full.div_euclid(4))?
+        .checked_sub(full.div_euclid(100))?;
     let of_year = of_era.checked_sub(before)?;
     let march = of_year.checked_mul(5)?.checked_add(2)?.div_euclid(153);
     let first = march.checked_mul(153)?.checked_add(2)?.div_euclid(5);
     let day = of_year.checked_sub(first)?.checked_add(1)?;
     let month = march.checked_add(2)?.rem_euclid(12).checked_add(1)?;
-    let year = era.checked_mul(400)?.checked_add(year)?;
-    let year = year.checked_add(i64::from(month <= 2))?;
+    let year = era
+        .checked_mul(400)?
+        .checked_add(full)?
+        .checked_add(i64::from(month <= 2))?;
     Some((year, month, day))
 }
 
