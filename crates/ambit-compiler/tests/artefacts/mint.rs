@@ -139,6 +139,38 @@ fn what_a_verifier_would_refuse_does_not_come_out() {
 }
 
 #[test]
+fn a_token_names_a_policy_that_would_take_it() {
+    let digest = ambit_token::base64url::encode(Bundle::verify(&bundle()).unwrap().digest());
+    let other = ambit_token::base64url::encode(&[0; 32]);
+    let named = |version: i64, more: Value| {
+        let mut claims = claims();
+        claims["policy"] = json!({"uid": "acme/agents", "version": version});
+        for (name, value) in more.as_object().unwrap() {
+            claims["policy"][name] = value.clone();
+        }
+        mint(&claims, |_| ()).err().map(|error| error.code)
+    };
+    for (version, more, code) in [
+        (42, json!({}), None),
+        (42, json!({"s256": digest}), None),
+        (42, json!({"s256": other}), Some("policy.digest")),
+        (40, json!({}), None),
+        // Of an older version the digest is not this one's.
+        (41, json!({"s256": other}), None),
+        (41, json!({"s256": other, "exact": false}), None),
+        (
+            41,
+            json!({"s256": other, "exact": true}),
+            Some("policy.digest"),
+        ),
+        (42, json!({"s256": digest, "exact": true}), None),
+        (43, json!({}), Some("policy.version")),
+    ] {
+        assert_eq!(named(version, more.clone()), code, "{version} {more}");
+    }
+}
+
+#[test]
 fn a_constraint_names_nothing_twice() {
     let values = json!([{"a": 1, "b": 2}, {"b": 2, "a": 1}]);
     let hosts = json!({"constraint_type": "url", "schemes": ["https"], "hosts": ["a.example", "a.example"]});
