@@ -24,18 +24,18 @@ pub fn split_once<'t>(text: &'t str, mark: &str) -> Option<(&'t str, &'t str)> {
 #[must_use]
 #[inline(never)]
 pub fn same_bytes(left: &[u8], right: &[u8]) -> bool {
-    let (left, left_rest) = left.as_chunks::<8>();
-    let (right, right_rest) = right.as_chunks::<8>();
-    let same = |(left, right): (&[u8; 8], &[u8; 8])| {
-        u64::from_le_bytes(*left) == u64::from_le_bytes(*right)
-    };
-    left.len() == right.len()
-        && left_rest.len() == right_rest.len()
-        && left.iter().zip(right).all(same)
-        && left_rest
-            .iter()
-            .zip(right_rest)
-            .all(|(left, right)| left == right)
+    if left.len() != right.len() {
+        return false;
+    }
+    // The last eight overlap those before them: no byte is left over.
+    if let (Some(left_end), Some(right_end)) = (left.last_chunk(), right.last_chunk()) {
+        let same = |(left, right): (&[u8; 8], &[u8; 8])| {
+            u64::from_le_bytes(*left) == u64::from_le_bytes(*right)
+        };
+        let (left, right) = (left.as_chunks().0, right.as_chunks().0);
+        return same((left_end, right_end)) && left.iter().zip(right).all(same);
+    }
+    left.iter().zip(right).all(|(left, right)| left == right)
 }
 
 #[cfg(test)]

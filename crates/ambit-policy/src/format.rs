@@ -22,7 +22,7 @@ const HEADER_BYTES: usize = 48;
 const SECTIONS: usize = 4;
 
 /// Which table of the index.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Table {
     Actions,
     Manifests,
@@ -144,7 +144,7 @@ impl<'a> Sections<'a> {
             let body = rest.get(4..)?;
             let length = count.checked_mul(4)?;
             let rows = body.get(..length)?;
-            if candidate.member() == table.member() {
+            if candidate == table {
                 return Some(rows);
             }
             rest = body.get(length..)?;

@@ -132,6 +132,7 @@ impl<'a> Json<'a> {
 
     /// The member with this name, if the value is an object that has it.
     #[must_use]
+    #[inline]
     pub fn get(self, name: &str) -> Option<Self> {
         self.get_bytes(name.as_bytes())
     }
