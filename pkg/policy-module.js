@@ -4,8 +4,9 @@
 //
 // Advice and consent texts are in a second wasm file, which is loaded when they are first asked for.
 
+import startAdvice, { __wbg_reset_state as renewAdvice, advise, describe } from "./advice.js";
 import { copied, isWellFormed } from "./bytes.js";
-import { compiled, Engine } from "./engine.js";
+import startEvaluator, { __wbg_reset_state as renew, http, Policy, refuse as refuseText, unsayable } from "./evaluator.js";
 import { plainText } from "./plain.js";
 
 /**
@@ -15,23 +16,17 @@ import { plainText } from "./plain.js";
 const REQUEST_MOST = 32 * 1024 * 1024;
 const MODULE_MOST = 32 * 1024 * 1024;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const utf8 = (text) => encoder.encode(text);
-const utf16 = (bytes) => decoder.decode(bytes);
-
 let starting;
 /** What is said when nothing in there can run any more. */
 let denial;
 let fault;
-let code;
-let engine;
 /** Which instance of the compiled code runs; 0 before the first. */
 let instance = 0;
 let stopped = false;
 
 let adviceInput;
-let adviceCode;
+let adviceStarting;
+let adviceStopped = false;
 
 /**
  * Starts the wasm code once; a start that failed may be tried again. `advice` gives the second file when
@@ -46,54 +41,79 @@ export function start(input, advice) {
 }
 
 async function run(input, advice) {
-  code = await compiled(input());
-  engine = await Engine.start(code);
+  await startEvaluator({ module_or_path: await input() });
   denial = refused("engine.trap", "the evaluator stopped");
-  fault = utf16(engine.ask("ambit_http", utf8(JSON.stringify({ answer: JSON.parse(denial) }))));
+  fault = http(JSON.stringify({ answer: JSON.parse(denial) }));
   adviceInput = advice;
   instance = 1;
 }
 
-/** The compiled second file; a load that failed may be tried again. */
+/** Starts the second file; a start that failed may be tried again. */
 function second() {
   if (adviceInput === undefined) throw failure("engine.not_started", "`await init()` first");
-  adviceCode ??= compiled(adviceInput()).catch((error) => {
-    adviceCode = undefined;
+  adviceStarting ??= runAdvice().catch((error) => {
+    adviceStarting = undefined;
     throw Object.assign(failure("engine.advice", "the wasm file of advice cannot be loaded"), { cause: error });
   });
-  return adviceCode;
+  return adviceStarting;
 }
 
-/** Runs what calls the evaluator, which throws nothing: what is thrown is a fault of the evaluator's. */
+async function runAdvice() {
+  await startAdvice({ module_or_path: await adviceInput() });
+}
+
+/** Runs what calls the evaluator. What it throws without a code is a fault of the evaluator's. */
 function inside(body) {
   if (stopped) {
-    engine = Engine.again(code);
+    renew();
     instance += 1;
     stopped = false;
   }
   try {
     return body();
   } catch (error) {
-    stopped = true;
+    stopped ||= !isOurs(error);
     throw error;
   }
 }
 
+/** The same for the second file, which throws nothing of its own. */
+function insideAdvice(body) {
+  if (adviceStopped) {
+    renewAdvice();
+    adviceStopped = false;
+  }
+  try {
+    return body();
+  } catch (error) {
+    adviceStopped = true;
+    throw error;
+  }
+}
+
+/**
+ * Whether the evaluator threw this, with a code of ours. One that every object inherits, or that the
+ * engine gives its own faults, says nothing.
+ */
+function isOurs(error) {
+  return error instanceof Error && Object.hasOwn(error, "code") && /^[a-z_]+(\.[a-z_]+)+$/.test(error.code);
+}
+
 /** A denial of the host's own, in the form of every other answer. Never throws after `init`. */
 export function refuse(code, admin = "") {
-  return said("ambit_refuse", { code, admin }, denial);
+  return said(refuseText, { code, admin }, denial);
 }
 
 /** What HTTP says for a denial: `{status, headers, problem}`. Never throws after `init`. */
 export function httpResponse(answer, { nonce } = {}) {
-  return said("ambit_http", { answer, nonce }, fault);
+  return said(http, { answer, nonce }, fault);
 }
 
-function said(name, request, otherwise) {
+function said(body, request, otherwise) {
   if (instance === 0) throw failure("engine.not_started", "`await init()` first");
   try {
-    const own = utf8(plainText(request, true));
-    return JSON.parse(utf16(inside(() => engine.ask(name, own))));
+    const text = plainText(request, true);
+    return JSON.parse(inside(() => body(text)));
   } catch {
     return JSON.parse(otherwise);
   }
@@ -101,12 +121,7 @@ function said(name, request, otherwise) {
 
 /** The denial of what was found wrong out here. */
 function refused(code, admin) {
-  return utf16(engine.ask("ambit_refuse", utf8(JSON.stringify({ code, admin }))));
-}
-
-/** The denial of a value that JSON cannot say. A name may have half a surrogate pair. */
-function unsayable(path, what) {
-  return utf16(engine.ask("ambit_unsayable", utf8(JSON.stringify({ path: utf16(utf8(path)), what }))));
+  return refuseText(JSON.stringify({ code, admin }));
 }
 
 function failure(code, message) {
@@ -118,17 +133,16 @@ const MADE_HERE = Symbol("made by load");
 export class PolicyModule {
   /** What `load` was given, so that the module can be loaded again; `undefined` once given back. */
   #input;
-  /** Its number in the instance that it was loaded into. */
-  #number;
+  #policy;
   #instance;
   #seen;
 
-  constructor(key, input, loaded) {
+  constructor(key, input, policy) {
     if (key !== MADE_HERE) throw failure("module.unsigned", "a policy module is made by `PolicyModule.load` only");
     this.#input = input;
-    this.#number = loaded.policy;
+    this.#policy = policy;
     this.#instance = instance;
-    this.#seen = loaded.seen;
+    this.#seen = policy.seen;
   }
 
   /**
@@ -141,19 +155,15 @@ export class PolicyModule {
     const keys = typeof trust === "string" ? trust : plain(trust, "module.trust");
     const input = [
       bytes(file, "module"),
-      ...(detached === undefined || detached === null ? [0, 0] : [bytes(detached, "signature")]),
-      utf8(isWellFormed(keys) ? keys : ""),
-      utf8(plain(options, "module.options", true)),
+      detached === undefined || detached === null ? undefined : bytes(detached, "signature"),
+      isWellFormed(keys) ? keys : "",
+      plain(options, "module.options", true),
     ];
-    let loaded;
     try {
-      loaded = inside(() => loadInto(input));
-    } catch {
-      throw failure("engine.trap", "the evaluator stopped");
+      return inside(() => new PolicyModule(MADE_HERE, input, Policy.load(...input)));
+    } catch (error) {
+      throw isOurs(error) ? error : failure("engine.trap", "the evaluator stopped");
     }
-    const { error, seen } = loaded;
-    if (error === undefined) return new PolicyModule(MADE_HERE, input, loaded);
-    throw Object.assign(failure(error.code, error.message), seen && { seen });
   }
 
   /** What `body` makes of the evaluator's own module. One that was given back answers nothing. */
@@ -168,20 +178,15 @@ export class PolicyModule {
 
   #here() {
     if (this.#instance !== instance) {
-      this.#number = loadInto(this.#input).policy;
+      this.#policy = Policy.load(...this.#input);
       this.#instance = instance;
     }
-    return this.#number;
+    return this.#policy;
   }
 
-  /** The answer to UTF-8 bytes. */
-  #evaluate(request) {
-    return this.#ask((number) => engine.ask("ambit_evaluate", number, request));
-  }
-
-  /** The same of another export, to a text. */
-  #said(name, request) {
-    return this.#noText(request) ?? text(this.#ask((number) => engine.ask(name, number, utf8(request))));
+  /** The same for what is to be a text. */
+  #said(request, body) {
+    return this.#noText(request) ?? this.#ask(body);
   }
 
   /** Answers a request object. What JSON cannot say is denied. */
@@ -191,14 +196,14 @@ export class PolicyModule {
 
   /** Answers a request text in exactly the bytes of every other engine. */
   evaluateText(request) {
-    return this.#said("ambit_evaluate", request);
+    return this.#said(request, (policy) => policy.evaluate(request));
   }
 
   /** The same for UTF-8 bytes. */
   evaluateBytes(request) {
     const own = copied(request);
-    const answer = this.#noBytes(own) ?? this.#evaluate(own);
-    return typeof answer === "string" ? utf8(answer) : answer;
+    const answer = this.#noBytes(own) ?? this.#ask((policy) => policy.evaluateBytes(own));
+    return typeof answer === "string" ? new TextEncoder().encode(answer) : answer;
   }
 
   /** Says what would help after a denial of this request. */
@@ -210,24 +215,14 @@ export class PolicyModule {
   /** The same for a text. */
   async adviseText(request) {
     const fault = this.#noText(request);
-    return fault ?? this.#advise(utf8(request));
-  }
-
-  /** The second file has no evaluator: what it wants judged goes to the first. */
-  async #advise(request) {
-    const code = await second();
-    let outcome;
-    const judge = (at, length) => {
-      outcome = engine.ask("ambit_assume", this.#number, request, adviser.copy(at, length));
-      return outcome.length;
-    };
-    const judged = (at) => adviser.write(at, outcome);
-    const adviser = await Engine.start(code, { ambit: { judge, judged } });
-    const advice = this.#ask((number) => {
-      const situation = engine.ask("ambit_situation", number, request);
-      return adviser.ask("ambit_advise", engine.look("ambit_bundle", number), situation);
+    if (fault !== undefined) return fault;
+    await second();
+    return this.#ask((policy) => {
+      // The second file has no evaluator: what it wants judged goes to the first.
+      const judge = { assume: (assumed) => policy.assume(request, assumed) };
+      const situation = policy.situation(request);
+      return insideAdvice(() => advise(policy.bundle(), situation, judge));
     });
-    return text(advice);
   }
 
   /** The digest of the call in a request, and what a person is shown of it. */
@@ -237,7 +232,7 @@ export class PolicyModule {
 
   /** The same for a text. */
   digestText(request) {
-    return this.#said("ambit_digest", request);
+    return this.#said(request, (policy) => policy.digest(request));
   }
 
   /** What is to be signed for a proof, a further block or a receipt. */
@@ -247,7 +242,7 @@ export class PolicyModule {
 
   /** The same for a text. */
   signingInputText(request) {
-    return this.#said("ambit_signing_input", request);
+    return this.#said(request, (policy) => policy.signingInput(request));
   }
 
   /** Puts capabilities into words. */
@@ -265,10 +260,8 @@ export class PolicyModule {
   async describeText(request) {
     const fault = this.#noText(request);
     if (fault !== undefined) return fault;
-    const own = utf8(request);
-    const nobody = () => 0;
-    const adviser = await Engine.start(await second(), { ambit: { judge: nobody, judged: nobody } });
-    return text(this.#ask((number) => adviser.ask("ambit_describe", engine.look("ambit_bundle", number), own)));
+    await second();
+    return this.#ask((policy) => insideAdvice(() => describe(policy.bundle(), request)));
   }
 
   /** Says which policy this is. */
@@ -278,7 +271,7 @@ export class PolicyModule {
 
   /** The same as text. */
   infoText() {
-    return text(this.#ask((number) => engine.ask("ambit_info", number)));
+    return this.#ask((policy) => policy.info());
   }
 
   /** What to keep, and to give as `options.seen` the next time. */
@@ -289,7 +282,7 @@ export class PolicyModule {
   /** Gives the memory back. From then on every answer is a denial. */
   free() {
     if (this.#input !== undefined && this.#instance === instance && !stopped) {
-      this.#ask((number) => engine.run("ambit_unload", number));
+      this.#ask((policy) => policy.free());
     }
     this.#input = undefined;
   }
@@ -325,14 +318,6 @@ export class PolicyModule {
 
 function tooLong() {
   return refused("request.size", "the request is too long to be read");
-}
-
-function loadInto(input) {
-  return JSON.parse(utf16(engine.ask("ambit_load", ...input)));
-}
-
-function text(answer) {
-  return typeof answer === "string" ? answer : utf16(answer);
 }
 
 function bytes(value, what) {

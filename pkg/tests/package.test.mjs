@@ -26,7 +26,8 @@ const small = process.env.AMBIT_SMALL !== undefined;
 const memories = [];
 const { instantiate, Instance } = WebAssembly;
 const noted = (made) => {
-  if ("ambit_evaluate" in made.exports) memories.push(made.exports.memory);
+  const { exports } = made.instance ?? made;
+  if ("policy_evaluate" in exports) memories.push(exports.memory);
   return made;
 };
 WebAssembly.instantiate = async (...input) => noted(await instantiate(...input));

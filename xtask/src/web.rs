@@ -5,20 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use xtask_kit::cargo::cargo;
+
 use crate::guest::{STACK_BYTES, WasmBuild, run};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// What is published: hand-written sources of `pkg/` beside the built files.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 9] = [
     "package.json",
     "README.md",
     "abi.md",
     "index.js",
     "node.js",
     "policy-module.js",
-    "engine.js",
     "plain.js",
     "bytes.js",
     "index.d.ts",
@@ -27,7 +28,7 @@ const SOURCES: [&str; 10] = [
 /// The wasm files are fetched by browsers, so they are built for size where the guest is built for
 /// speed: the rolled-up hash functions, and `s` for the curve, which `z` makes larger.
 const SMALL: [&str; 5] = [
-    // Stripped at the end, after what uses names and features.
+    // Stripped at the end: wasm-bindgen reads the section `target_features`.
     "strip=false",
     "opt-level=\"z\"",
     "package.sha2.opt-level=\"s\"",
@@ -49,6 +50,8 @@ const ROLLED_UP: [&str; 1] = ["--cfg=sha2_backend_soft=\"compact\""];
 struct File {
     name: &'static str,
     package: &'static str,
+    /// Its glue, a file beside it, which the two evaluators share.
+    glue: &'static str,
     profile: &'static [&'static str],
     /// A folder for each way of building: in one, each would build all anew after the other.
     folder: &'static str,
@@ -59,6 +62,7 @@ const FILES: [File; 3] = [
     File {
         name: "evaluator.wasm",
         package: "ambit-web",
+        glue: "evaluator",
         profile: &SMALL,
         folder: "small",
         flags: &ROLLED_UP,
@@ -66,6 +70,7 @@ const FILES: [File; 3] = [
     File {
         name: "evaluator-fast.wasm",
         package: "ambit-web",
+        glue: "evaluator",
         profile: &FAST,
         folder: "fast",
         flags: &[],
@@ -73,6 +78,7 @@ const FILES: [File; 3] = [
     File {
         name: "advice.wasm",
         package: "ambit-web-advice",
+        glue: "advice",
         profile: &SMALL,
         folder: "small",
         flags: &ROLLED_UP,
@@ -85,6 +91,7 @@ const FILES: [File; 3] = [
 ///
 /// What failed, in one sentence; the tools' own words went to standard error.
 pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
+    same_bindgen(root)?;
     let built = FILES.map(|file| file.build(root));
     let package = root.join("target/npm");
     replace_folder(&package)?;
@@ -93,7 +100,10 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     }
     copy(&root.join("LICENSE"), &package.join("LICENSE"))?;
     for (file, built) in FILES.iter().zip(built) {
-        optimise(root, &built?, &package.join(file.name))?;
+        let bound = file.bind(root, &built?)?;
+        optimise(root, &bound, &package.join(file.name))?;
+        let glue = format!("{}.js", file.glue);
+        share(&bound.with_file_name(&glue), &package.join(&glue))?;
     }
     Ok(package)
 }
@@ -115,6 +125,50 @@ impl File {
         let name = format!("{}.wasm", self.package.replace('-', "_"));
         Ok(build.run()?.join(name))
     }
+
+    /// The file with the glue of its name beside it. What writes it is a crate outside the workspace: its
+    /// dependencies share the names of ours, but not the features.
+    fn bind(&self, root: &Path, wasm: &Path) -> Result<PathBuf, String> {
+        let folder = root.join("target/web/bindgen").join(self.name);
+        let words = "run --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir target/bindgen --";
+        let mut tool = cargo(root, &words.split(' ').collect::<Vec<_>>());
+        run(tool.arg(wasm).arg(self.glue).arg(&folder), "wasm-bindgen")?;
+        Ok(folder.join(format!("{}_bg.wasm", self.glue)))
+    }
+}
+
+/// What writes the glue reads what its own version of `wasm-bindgen` left in the file, and no other.
+fn same_bindgen(root: &Path) -> Result<(), String> {
+    let ours = locked(root, "Cargo.lock", "wasm-bindgen")?;
+    let tool = locked(root, "xtask/bindgen/Cargo.lock", "wasm-bindgen-cli-support")?;
+    if ours == tool {
+        return Ok(());
+    }
+    Err(format!(
+        "`wasm-bindgen` is {ours} in Cargo.toml, and `wasm-bindgen-cli-support` {tool} in \
+         xtask/bindgen/Cargo.toml: give both one version"
+    ))
+}
+
+/// The version of a package in a lock file.
+fn locked(root: &Path, lock: &str, package: &str) -> Result<String, String> {
+    let text = fs::read_to_string(root.join(lock)).map_err(|error| format!("{lock}: {error}"))?;
+    let entry = format!("name = \"{package}\"\nversion = \"");
+    let version = text
+        .split_once(&entry)
+        .and_then(|(_, rest)| rest.split_once('"'));
+    version
+        .map(|(version, _)| version.to_owned())
+        .ok_or_else(|| format!("{lock} does not name `{package}`"))
+}
+
+/// Copies glue. Where another file has brought it, it must be the same.
+fn share(from: &Path, to: &Path) -> Result<(), String> {
+    let read = |file: &Path| fs::read(file).map_err(|error| format!("{}: {error}", file.display()));
+    if to.exists() && read(from)? != read(to)? {
+        return Err(format!("{} differs between two builds", to.display()));
+    }
+    copy(from, to)
 }
 
 /// Optimises for size. Stripping comes with it, after the passes that use what is stripped.

@@ -53,7 +53,7 @@ fn groups(text: &str, may_end_in_v4: bool) -> Option<(u128, usize)> {
             None => (list, None),
         };
         rest = further;
-        if rest.is_none() && may_end_in_v4 && group.contains('.') {
+        if rest.is_none() && may_end_in_v4 && group.as_bytes().contains(&b'.') {
             bits = bits.wrapping_shl(32) | u128::from(parse_v4(group)?);
             count = count.saturating_add(2);
         } else {

@@ -9,5 +9,7 @@
 extern crate alloc;
 
 #[cfg(target_arch = "wasm32")]
-#[expect(unsafe_code, reason = "exports and imports take pointers")]
-mod abi;
+mod adviser;
+
+#[cfg(target_arch = "wasm32")]
+pub use adviser::{Judge, advise, describe};

@@ -6,15 +6,15 @@
 //! runs in this evaluator; the answers are the same bytes.
 //!
 //! `pkg/` wraps what is here: its `index.js` is what users import. On any other target the crate is empty.
-#![cfg_attr(target_arch = "wasm32", no_std)]
 
-#[cfg(target_arch = "wasm32")]
-extern crate alloc;
-
-#[cfg(target_arch = "wasm32")]
-#[expect(unsafe_code, reason = "exports take pointers")]
-mod abi;
 #[cfg(target_arch = "wasm32")]
 mod load;
 #[cfg(target_arch = "wasm32")]
+mod policy;
+#[cfg(target_arch = "wasm32")]
 mod refuse;
+#[cfg(target_arch = "wasm32")]
+mod seen;
+
+#[cfg(target_arch = "wasm32")]
+pub use policy::{Policy, http, refuse, unsayable};

@@ -1,52 +1,18 @@
 //! Verifying a module, or its bundle alone.
 
-use alloc::string::{String, ToString as _};
-use alloc::vec::Vec;
-
-use ambit_core::json::{Document, Json, Kind, Profile, Writer};
+use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_evaluator::{ABI, bundle_claims};
 use ambit_policy::is_bundle;
 use ambit_token::base64url;
-use ambit_token::module::{self, Expect, ModuleError, TrustedKeys};
+use ambit_token::module::{self, Expect, TrustedKeys};
+
+use crate::seen::{Refused, Seen};
 
 /// What is kept of a verified module.
 pub(crate) struct Loaded {
     pub(crate) bundle: Vec<u8>,
     pub(crate) bundle_digest: [u8; 32],
-}
-
-/// What a host keeps of a module and gives back as `seen` the next time.
-struct Seen {
-    version: u64,
-    /// What the statement says of file, guest and bundle (SHA-256, base64url).
-    digest: String,
-}
-
-impl Seen {
-    fn write(&self, out: &mut Writer) {
-        out.object(|out| {
-            out.name("version").raw(&self.version.to_string());
-            out.name("digest").string(&self.digest);
-        });
-    }
-}
-
-/// Why a module is not loaded.
-struct Refused {
-    code: &'static str,
-    message: String,
-    /// Of a module that was verified, and has ended: it is to be remembered all the same.
-    seen: Option<Seen>,
-}
-
-impl From<ModuleError> for Refused {
-    fn from(error: ModuleError) -> Self {
-        Self {
-            code: error.code(),
-            message: error.detail,
-            seen: None,
-        }
-    }
+    pub(crate) seen: Seen,
 }
 
 /// An argument of `load` that is not of its form.
@@ -110,42 +76,14 @@ fn read_seen(seen: Json<'_>) -> Result<(u64, [u8; 32]), Refused> {
         .ok_or_else(|| unusable("`seen` is not `{version, digest}`"))
 }
 
-/// Verifies a module, hands it to `keep`, which gives it a number, and says so in JSON.
+/// Whether it has ended is asked last: what was verified is to be remembered all the same, or an older
+/// one, which was to last longer, could come after it. So its error says what was seen.
 pub(crate) fn load(
     file: &[u8],
     detached: Option<&[u8]>,
     trust: &[u8],
     options: &[u8],
-    keep: impl FnOnce(Loaded) -> usize,
-) -> String {
-    let mut out = Writer::default();
-    let verified = verify(file, detached, trust, options);
-    out.object(|out| match verified {
-        Ok((loaded, seen)) => {
-            out.name("policy").raw(&keep(loaded).to_string());
-            seen.write(out.name("seen"));
-        }
-        Err(refused) => {
-            out.name("error").object(|out| {
-                out.name("code").string(refused.code);
-                out.name("message").string(&refused.message);
-            });
-            if let Some(seen) = refused.seen {
-                seen.write(out.name("seen"));
-            }
-        }
-    });
-    out.finish()
-}
-
-/// Whether it has ended is asked last: what was verified is to be remembered all the same, or an older
-/// one, which was to last longer, could come after it. So its error says what was seen.
-fn verify(
-    file: &[u8],
-    detached: Option<&[u8]>,
-    trust: &[u8],
-    options: &[u8],
-) -> Result<(Loaded, Seen), Refused> {
+) -> Result<Loaded, Refused> {
     let document = Document::parse(options, Profile::Signed)
         .map_err(|_| unusable("the options have a number that is not whole"))?;
     let options = Options::read(document.root())?;
@@ -173,9 +111,9 @@ fn verify(
             ..ended.into()
         });
     }
-    let loaded = Loaded {
+    Ok(Loaded {
         bundle: verified.bundle.to_vec(),
         bundle_digest: verified.bundle_digest,
-    };
-    Ok((loaded, seen))
+        seen,
+    })
 }

@@ -96,7 +96,11 @@ pub fn foreign_name(text: &str) -> String {
 /// A path of members between backquotes, unless a name in it has its own ([`foreign_name`]).
 #[must_use]
 pub fn foreign_path(path: &str) -> String {
-    let quote = if path.contains('`') { "" } else { "`" };
+    let quote = if path.as_bytes().contains(&b'`') {
+        ""
+    } else {
+        "`"
+    };
     alloc::format!("{quote}{path}{quote}")
 }
 

@@ -79,7 +79,7 @@ impl<'c> Parts<'c> {
         let (signing_input, signature) = block.rsplit_once('.').ok_or_else(format)?;
         let (header, payload) = signing_input.split_once('.').ok_or_else(format)?;
         let payload = match decode_behind(payload.as_bytes(), payloads) {
-            None if payload.contains('.') => return Err(format()),
+            None if payload.as_bytes().contains(&b'.') => return Err(format()),
             decoded => decoded.ok_or_else(Fault::base64)?,
         };
         Ok(Self {

@@ -95,7 +95,7 @@ fn address(text: &str) -> Option<(u128, u32)> {
     if text.len() > LONGEST {
         return None;
     }
-    if text.contains(':') {
+    if text.as_bytes().contains(&b':') {
         Some((parse_v6(text)?, 128))
     } else {
         Some((parse_v4(text)?.into(), 32))

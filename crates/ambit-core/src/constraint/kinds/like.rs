@@ -18,7 +18,7 @@ pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
     words.say(Phrase::Like);
     words.speech.quoted(spec.text());
-    if spec.text().contains('*') {
+    if spec.text().as_bytes().contains(&b'*') {
         words.say(Phrase::Stars);
     }
 }

@@ -33,14 +33,16 @@ impl Ip {
         // The longest is a full IPv6 address with its prefix.
         const LONGEST: usize = 43;
         let text = core::str::from_utf8(text).ok()?;
-        if text.len() > LONGEST || text.contains(':') && text.contains('.') {
+        if text.len() > LONGEST
+            || text.as_bytes().contains(&b':') && text.as_bytes().contains(&b'.')
+        {
             return None;
         }
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let v6 = address.contains(':');
+        let v6 = address.as_bytes().contains(&b':');
         let bits = if v6 {
             parse_v6(address)?
         } else {
