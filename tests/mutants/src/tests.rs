@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use crate::groups::GROUPS;
 use crate::plant::Planting;
+use crate::tree;
 
 const FILE: &str = "crates/ambit-token/src/inner.rs";
 
@@ -135,4 +136,28 @@ fn faults_by_hand_stand_once() {
     for from in ["a", "c"] {
         planting(source, &fault(from)).expect_err(from);
     }
+}
+
+#[test]
+fn the_copy_has_nothing_that_the_repository_has_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (root, to) = (folder.path().join("root"), folder.path().join("to"));
+    let git = |words: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        let status = git.current_dir(&root).args(words).status();
+        assert!(status.expect("git runs").success(), "{words:?}");
+    };
+    for folder in ["src/a", "target"] {
+        std::fs::create_dir_all(root.join(folder)).expect("folders");
+    }
+    std::fs::write(root.join("src/a.rs"), "").expect("a file");
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    tree::copy(&root, &to).expect("a copy");
+    assert!(to.join("src/a.rs").is_file());
+    std::fs::write(root.join("src/a/mod.rs"), "").expect("a file");
+    git(&["rm", "--quiet", "--force", "src/a.rs"]);
+    git(&["add", "."]);
+    tree::copy(&root, &to).expect("a copy");
+    assert!(to.join("src/a/mod.rs").is_file() && !to.join("src/a.rs").exists());
 }

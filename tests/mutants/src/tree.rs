@@ -8,7 +8,7 @@ use std::process::Command;
 /// built from the same compiled dependencies.
 const VERSION: (&str, &str) = ("version = \"0.1.0\"", "version = \"0.1.0-planted\"");
 
-/// Copies what git knows, and gives the names of the files. What did not change keeps its time, so
+/// Copies what git knows and removes the rest, and gives the names of the files. What did not change keeps its time, so
 /// that cargo knows it again.
 pub(super) fn copy(root: &Path, to: &Path) -> Result<Vec<PathBuf>, String> {
     let names = names(root)?;
@@ -24,6 +24,7 @@ pub(super) fn copy(root: &Path, to: &Path) -> Result<Vec<PathBuf>, String> {
             write(&to.join(name), &bytes)?;
         }
     }
+    remove_others(to, Path::new(""), &names)?;
     // Guest and npm package, which the suites look for there; they have no faults in them.
     let built = to.join("target");
     if !built.exists() {
@@ -31,6 +32,22 @@ pub(super) fn copy(root: &Path, to: &Path) -> Result<Vec<PathBuf>, String> {
             .map_err(|error| at(&built, &error))?;
     }
     Ok(names)
+}
+
+/// Removes what stood in the repository when it was copied before.
+fn remove_others(to: &Path, below: &Path, names: &[PathBuf]) -> Result<(), String> {
+    let folder = to.join(below);
+    for entry in fs::read_dir(&folder).map_err(|error| at(&folder, &error))? {
+        let entry = entry.map_err(|error| at(&folder, &error))?;
+        let name = below.join(entry.file_name());
+        let kind = entry.file_type().map_err(|error| at(&name, &error))?;
+        if kind.is_dir() {
+            remove_others(to, &name, names)?;
+        } else if kind.is_file() && !names.contains(&name) {
+            fs::remove_file(entry.path()).map_err(|error| at(&name, &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file unless it says that already.
