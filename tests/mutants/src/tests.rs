@@ -147,17 +147,20 @@ fn the_copy_has_nothing_that_the_repository_has_no_more() {
         let status = git.current_dir(&root).args(words).status();
         assert!(status.expect("git runs").success(), "{words:?}");
     };
-    for folder in ["src/a", "target"] {
+    for folder in ["src/a", "old", "target"] {
         std::fs::create_dir_all(root.join(folder)).expect("folders");
     }
-    std::fs::write(root.join("src/a.rs"), "").expect("a file");
+    for file in ["src/a.rs", "old/b.rs"] {
+        std::fs::write(root.join(file), "").expect("a file");
+    }
     git(&["init", "--quiet"]);
     git(&["add", "."]);
     tree::copy(&root, &to).expect("a copy");
-    assert!(to.join("src/a.rs").is_file());
+    assert!(to.join("src/a.rs").is_file() && to.join("old/b.rs").is_file());
     std::fs::write(root.join("src/a/mod.rs"), "").expect("a file");
-    git(&["rm", "--quiet", "--force", "src/a.rs"]);
+    git(&["rm", "--quiet", "--force", "src/a.rs", "old/b.rs"]);
     git(&["add", "."]);
     tree::copy(&root, &to).expect("a copy");
-    assert!(to.join("src/a/mod.rs").is_file() && !to.join("src/a.rs").exists());
+    assert!(to.join("src/a/mod.rs").is_file());
+    assert!(!to.join("src/a.rs").exists() && !to.join("old").exists());
 }

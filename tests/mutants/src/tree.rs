@@ -43,6 +43,10 @@ fn remove_others(to: &Path, below: &Path, names: &[PathBuf]) -> Result<(), Strin
         let kind = entry.file_type().map_err(|error| at(&name, &error))?;
         if kind.is_dir() {
             remove_others(to, &name, names)?;
+            // What is left empty would count as a member of the workspace.
+            if names.iter().all(|known| !known.starts_with(&name)) {
+                fs::remove_dir(entry.path()).map_err(|error| at(&name, &error))?;
+            }
         } else if kind.is_file() && !names.contains(&name) {
             fs::remove_file(entry.path()).map_err(|error| at(&name, &error))?;
         }
