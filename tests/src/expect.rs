@@ -17,6 +17,7 @@ const CONTEXT: [&str; 5] = ["reason", "obligations", "remedy", "policies", "reco
 pub struct Expect {
     /// The stable reason code, or `allowed`.
     pub code: String,
+    admin: Option<String>,
     admin_contains: Option<String>,
     remedy_says: Option<String>,
     remedy: Option<Value>,
@@ -42,6 +43,7 @@ impl Expect {
         };
         let mut expect = Self {
             code: String::new(),
+            admin: None,
             admin_contains: None,
             remedy_says: None,
             remedy: None,
@@ -58,6 +60,7 @@ impl Expect {
             match name.as_str() {
                 "code" => expect.code = text(value, name)?,
                 "decision" if value.is_boolean() => {}
+                "admin" => expect.admin = Some(text(value, name)?),
                 "admin_contains" => expect.admin_contains = Some(text(value, name)?),
                 "remedy_says" => expect.remedy_says = Some(text(value, name)?),
                 "remedy" => expect.remedy = Some(value.clone()),
@@ -123,6 +126,9 @@ impl Expect {
             _ => Ok(()),
         };
         says(&self.admin_contains, admin, "`admin`")?;
+        if self.admin.as_ref().is_some_and(|whole| whole != admin) {
+            return Err(format!("`admin` is `{admin}`"));
+        }
         let user = text(context, &["reason", "user"]);
         says(&self.user_says, user, "`user`")?;
         says(

@@ -32,7 +32,7 @@ pub(crate) fn native(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     }))
 }
 
-/// The same function in the wasm of the vector tests; passing the case costs well under 1 %.
+/// The same function in the wasm of the vector tests; passing the case is counted.
 pub(crate) fn wasmtime(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     let case = std::fs::read(folder.join("signature.case"))?;
     let mut guest = TestModule::read(&folder.join("vectors_guest.wasm"))?.start()?;
