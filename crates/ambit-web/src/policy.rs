@@ -31,9 +31,9 @@ impl Policy {
         trust: &str,
         options: &str,
     ) -> Result<Self, JsValue> {
-        let detached = detached.as_deref();
+        let (trust, options) = (trust.as_bytes(), options.as_bytes());
         Ok(Self {
-            loaded: load::load(file, detached, trust.as_bytes(), options.as_bytes())?,
+            loaded: load::load(file, detached.as_deref(), trust, options)?,
             cache: Box::new(ChainCache::new()),
         })
     }

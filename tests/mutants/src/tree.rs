@@ -8,8 +8,8 @@ use std::process::Command;
 /// built from the same compiled dependencies.
 const VERSION: (&str, &str) = ("version = \"0.1.0\"", "version = \"0.1.0-planted\"");
 
-/// Copies what git knows and removes the rest, and gives the names of the files. What did not change keeps its time, so
-/// that cargo knows it again.
+/// Copies what git knows, removes the rest, and gives the names of the files. What did not change keeps its
+/// time, so that cargo knows it again.
 pub(super) fn copy(root: &Path, to: &Path) -> Result<Vec<PathBuf>, String> {
     let names = names(root)?;
     for name in &names {
@@ -34,11 +34,11 @@ pub(super) fn copy(root: &Path, to: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(names)
 }
 
-/// Removes what stood in the repository when it was copied before.
+/// Removes what an earlier copy had and the repository has no more.
 fn remove_others(to: &Path, below: &Path, names: &[PathBuf]) -> Result<(), String> {
     let folder = to.join(below);
-    for entry in fs::read_dir(&folder).map_err(|error| at(&folder, &error))? {
-        let entry = entry.map_err(|error| at(&folder, &error))?;
+    let entries = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    for entry in entries.map_err(|error| at(&folder, &error))? {
         let name = below.join(entry.file_name());
         let kind = entry.file_type().map_err(|error| at(&name, &error))?;
         if kind.is_dir() {

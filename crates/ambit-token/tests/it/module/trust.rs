@@ -102,12 +102,4 @@ fn trusted_keys_are_public_ed25519_keys() {
     for value in bad {
         assert_eq!(parse(&value).unwrap_err().code, Trust, "{value}");
     }
-    for text in [
-        &b""[..],
-        b"{",
-        b"{\"threshold\":1.0,\"keys\":[]}",
-        &[b' '; 40_000],
-    ] {
-        assert_eq!(TrustedKeys::parse(text).unwrap_err().code, Trust);
-    }
 }
