@@ -258,3 +258,16 @@ proptest! {
         prop_assert!((1..=120).contains(&shown.chars().count()), "{}", shown);
     }
 }
+
+/// A corrupt tape says that its container ends two thousand million nodes further on; weighing it would take seconds.
+#[test]
+fn the_weight_of_a_container_ends_with_its_tape() {
+    let document = Document::parse(b"[1,2]", Profile::Request).expect("JSON");
+    let (mut nodes, text) = Document::flatten(document.root()).expect("it fits");
+    let whole = Document::in_place(&nodes, &text).root().weight();
+    let (_, end) = nodes.split_at_mut(4);
+    end[..4].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    let corrupt = Document::in_place(&nodes, &text);
+    assert!(!corrupt.verify());
+    assert_eq!(corrupt.root().weight(), whole);
+}

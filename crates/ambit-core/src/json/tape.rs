@@ -276,6 +276,10 @@ impl Nodes<'_> {
         self.0.get(at).and_then(Node::unpack)
     }
 
+    pub(super) const fn count(self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn end(self, at: usize) -> Option<usize> {
         let node = self.node(at)?;
         match node.tag {

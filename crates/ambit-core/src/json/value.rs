@@ -190,10 +190,11 @@ impl<'a> Json<'a> {
     /// What looking at the whole value costs, in steps: one a node, and [`Steps::for_bytes`] of text.
     #[must_use]
     pub fn weight(self) -> usize {
-        let end = self.document.end(self.at).unwrap_or(self.at);
+        let nodes = self.document.nodes();
+        // A corrupt tape may say that a container ends far behind the last node.
+        let end = nodes.end(self.at).unwrap_or(self.at).min(nodes.count());
         (self.at..end).fold(0, |sum: usize, at| {
-            let node = self.document.node(at);
-            let bytes = match node.map(|node| (node.tag, node.length)) {
+            let bytes = match nodes.node(at).map(|node| (node.tag, node.length)) {
                 Some((Tag::Number | Tag::Text | Tag::Side, length)) => length,
                 _ => 0,
             };
