@@ -1,6 +1,6 @@
 //! The layering of the workspace: a crate imports only what stands to its left in
 //!
-//! `core -> token, policy -> evaluator -> advice -> guest, web, compiler -> host -> cli`
+//! `core -> token, policy -> evaluator -> advice -> guest, web, compiler -> host -> workbench -> prove -> cli`
 //!
 //! and not its neighbours between two arrows; `host` does not import the compiler. The rule holds
 //! for normal, build and development dependencies alike. Suites in `tests/` and `xtask` stand
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 12] = [
+const LAYERS: [(&str, u32); 14] = [
     ("ambit-features", 0),
     ("ambit-core", 0),
     ("ambit-token", 1),
@@ -24,7 +24,9 @@ const LAYERS: [(&str, u32); 12] = [
     ("ambit-web-advice", 4),
     ("ambit-compiler", 4),
     ("ambit-host", 5),
-    ("ambit-cli", 6),
+    ("ambit-workbench", 6),
+    ("ambit-prove", 7),
+    ("ambit-cli", 8),
 ];
 
 /// Imports that the order would allow and the design does not.

@@ -1,0 +1,3 @@
+//! What the people who write policies work with: lints of a project, its tests and their coverage, vocabularies
+//! imported from elsewhere, and what an agent may do.
+#![forbid(unsafe_code)]
