@@ -93,6 +93,14 @@ impl Failure {
         }
     }
 
+    /// Why is already in the [`Report`](crate::report::Report).
+    pub(crate) fn told(exit: Exit) -> Self {
+        Self {
+            report: true,
+            ..Self::new(exit, "", "")
+        }
+    }
+
     /// Output that could not be written. A reader that went away needs no words.
     pub(crate) fn output(error: &io::Error) -> Self {
         let quiet = error.kind() == io::ErrorKind::BrokenPipe;
@@ -122,6 +130,17 @@ impl Failure {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(conceal(&help.into()));
         self
+    }
+
+    /// Nothing is left to say of it.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.report && self.message.is_empty()
+    }
+
+    /// Code, message, place and help, for programs.
+    pub(crate) fn parts(&self) -> (&str, &str, Option<&str>, &str) {
+        let help = self.help.as_deref().unwrap_or_default();
+        (&self.code, &self.message, self.place.as_deref(), help)
     }
 
     pub(crate) const fn exit(&self) -> Exit {

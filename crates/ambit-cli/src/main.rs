@@ -13,6 +13,7 @@ mod keys;
 mod log;
 mod module;
 mod policy;
+mod report;
 mod say;
 mod signing;
 mod time;
@@ -27,7 +28,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, describe, evaluate, explain, init, inspect, keygen, mint, sign, verify,
+    attenuate, audit, build, check, describe, evaluate, explain, init, inspect, keygen, mint, sign,
+    verify,
 };
 use failure::{Exit, Failure};
 
@@ -49,6 +51,7 @@ is unusable, 4 denied but a login or an approval would help.";
 enum Command {
     Init(init::Init),
     Keygen(keygen::Keygen),
+    Check(check::Check),
     Build(build::Build),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -66,6 +69,7 @@ impl Command {
         match self {
             Self::Init(command) => command.run(),
             Self::Keygen(command) => command.run(),
+            Self::Check(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),

@@ -39,7 +39,8 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(
+    /// A fault; secrets in its words are starred.
+    pub fn error(
         code: &'static str,
         file: &str,
         span: impl Into<Option<Range<usize>>>,
@@ -56,12 +57,27 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn warning(self) -> Self {
+    /// The same as a warning.
+    #[must_use]
+    pub fn warning(self) -> Self {
         Self {
             severity: Severity::Warning,
             ..self
         }
     }
+}
+
+/// Where a diagnostic begins and ends, in lines and characters from 1. The end is the first character after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line of its first character.
+    pub line: usize,
+    /// The first character in that line.
+    pub column: usize,
+    /// The line of its end.
+    pub end_line: usize,
+    /// The character in that line after its last one.
+    pub end_column: usize,
 }
 
 /// All faults of a project, with the texts that they point into. Sorted by file and place.
@@ -82,6 +98,21 @@ impl Diagnostics {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Where one of the faults stands in its file; `None` for the file as a whole.
+    #[must_use]
+    pub fn place(&self, diagnostic: &Diagnostic) -> Option<Place> {
+        let text = self.sources.get(&diagnostic.file)?;
+        let span = clamp(diagnostic.span.as_ref()?, text);
+        let (line, column) = line_and_column(text, span.start);
+        let (end_line, end_column) = line_and_column(text, span.end);
+        Some(Place {
+            line,
+            column,
+            end_line,
+            end_column,
+        })
     }
 
     /// The faults for people: message, place, the text underlined, what to write instead; at the
@@ -170,6 +201,13 @@ fn clamp(span: &Range<usize>, text: &str) -> Range<usize> {
     start..end
 }
 
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = before.matches('\n').count() + 1;
+    (line, before[start..].chars().count() + 1)
+}
+
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))
@@ -180,27 +218,29 @@ impl core::error::Error for Diagnostics {}
 
 /// Collects faults and source texts while a project is read.
 #[derive(Debug, Default)]
-pub(crate) struct Sink(RefCell<Diagnostics>);
+pub struct Sink(RefCell<Diagnostics>);
 
 impl Sink {
     /// Keeps a text to point into, without its secrets: a terminal or a build log must not have them.
-    pub(crate) fn source(&self, file: &str, text: &str) {
+    pub fn source(&self, file: &str, text: &str) {
         let sources = &mut self.0.borrow_mut().sources;
         sources.insert(file.to_owned(), conceal(text));
     }
 
-    pub(crate) fn push(&self, diagnostic: Diagnostic) {
+    /// Adds a fault or warning.
+    pub fn push(&self, diagnostic: Diagnostic) {
         self.0.borrow_mut().list.push(diagnostic);
     }
 
     /// How many errors there are so far, to see whether a step added one.
-    pub(crate) fn errors(&self) -> usize {
+    pub fn errors(&self) -> usize {
         let inner = self.0.borrow();
         let errors = inner.list.iter();
         errors.filter(|one| one.severity == Severity::Error).count()
     }
 
-    pub(crate) fn finish(self) -> Diagnostics {
+    /// All of them, by file and place. Where there are faults, warnings are left out.
+    pub fn finish(self) -> Diagnostics {
         let mut all = self.0.into_inner();
         // A warning beside an error is often its consequence.
         if all.list.iter().any(|one| one.severity == Severity::Error) {

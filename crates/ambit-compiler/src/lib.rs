@@ -35,14 +35,14 @@ pub mod keys;
 pub mod mint;
 pub mod module;
 mod project;
-mod reader;
+pub mod reader;
 mod schema;
 mod secret;
 mod sets;
 pub mod sign;
-mod suggest;
+pub mod suggest;
 
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sink};
 pub use error::CompileError;
 pub use project::Project;
 pub use secret::conceal;

@@ -9,24 +9,29 @@ use crate::diagnostics::{Diagnostic, Sink};
 use crate::suggest;
 
 /// A value and where it stands.
-pub(crate) type Value<'i> = Spanned<DeValue<'i>>;
+pub type Value<'i> = Spanned<DeValue<'i>>;
 
 /// A string and where it stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Text<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) span: Range<usize>,
+pub struct Text<'a> {
+    /// The string.
+    pub text: &'a str,
+    /// The bytes of the file, quotes included.
+    pub span: Range<usize>,
 }
 
 /// One file of the project.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct File<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) sink: &'a Sink,
+pub struct File<'a> {
+    /// Its name, relative to the project, with `/` between the parts.
+    pub name: &'a str,
+    /// Where its faults go.
+    pub sink: &'a Sink,
 }
 
 impl<'a> File<'a> {
-    pub(crate) fn error(
+    /// Reports a fault.
+    pub fn error(
         self,
         code: &'static str,
         span: impl Into<Option<Range<usize>>>,
@@ -37,7 +42,8 @@ impl<'a> File<'a> {
         self.sink.push(error);
     }
 
-    pub(crate) fn warning(
+    /// Reports what is allowed, but does not do what it seems to say.
+    pub fn warning(
         self,
         code: &'static str,
         span: impl Into<Option<Range<usize>>>,
@@ -49,7 +55,8 @@ impl<'a> File<'a> {
     }
 
     /// The document, or its syntax errors reported.
-    pub(crate) fn parse<'i>(self, text: &'i str) -> Option<Spanned<DeTable<'i>>> {
+    #[must_use]
+    pub fn parse<'i>(self, text: &'i str) -> Option<Spanned<DeTable<'i>>> {
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let help = if error.message().contains("duplicate key") {
@@ -72,12 +79,7 @@ impl<'a> File<'a> {
     }
 
     /// A string with something in it and nothing invisible.
-    pub(crate) fn string<'v>(
-        self,
-        value: &'v Value<'_>,
-        what: &str,
-        example: &str,
-    ) -> Option<Text<'v>> {
+    pub fn string<'v>(self, value: &'v Value<'_>, what: &str, example: &str) -> Option<Text<'v>> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_type(value, what, "a string", example);
             return None;
@@ -98,7 +100,8 @@ impl<'a> File<'a> {
     }
 
     /// An integer within bounds.
-    pub(crate) fn integer(
+    #[must_use]
+    pub fn integer(
         self,
         value: &Value<'_>,
         what: &str,
@@ -128,7 +131,8 @@ impl<'a> File<'a> {
     }
 
     /// A list of different strings, at least one.
-    pub(crate) fn strings<'v>(
+    #[must_use]
+    pub fn strings<'v>(
         self,
         value: &'v Value<'_>,
         what: &str,
@@ -164,7 +168,8 @@ impl<'a> File<'a> {
     }
 
     /// A list of tables, each with its place.
-    pub(crate) fn tables<'v, 'i>(
+    #[must_use]
+    pub fn tables<'v, 'i>(
         self,
         value: &'v Value<'i>,
         what: &str,
@@ -184,7 +189,9 @@ impl<'a> File<'a> {
         Some(tables)
     }
 
-    pub(crate) fn table<'v, 'i>(
+    /// A table.
+    #[must_use]
+    pub fn table<'v, 'i>(
         self,
         value: &'v Value<'i>,
         what: &str,
@@ -198,7 +205,8 @@ impl<'a> File<'a> {
     }
 
     /// A word out of a list.
-    pub(crate) fn word<'v>(
+    #[must_use]
+    pub fn word<'v>(
         self,
         value: &'v Value<'_>,
         what: &str,
@@ -221,18 +229,20 @@ impl<'a> File<'a> {
 
 /// A table that is being read.
 #[derive(Debug)]
-pub(crate) struct Reader<'a, 'i> {
-    pub(crate) file: File<'a>,
+pub struct Reader<'a, 'i> {
+    /// The file in which it stands.
+    pub file: File<'a>,
     table: &'a DeTable<'i>,
     /// How the table is called in messages, for example `[policy]`.
     what: String,
     /// Where a missing key is reported.
-    pub(crate) place: Range<usize>,
+    pub place: Range<usize>,
     known: Vec<&'static str>,
 }
 
 impl<'a, 'i> Reader<'a, 'i> {
-    pub(crate) fn new(
+    /// A reader of a table, which messages call `what`; what it lacks is reported at `place`.
+    pub fn new(
         file: File<'a>,
         table: &'a DeTable<'i>,
         what: impl Into<String>,
@@ -248,17 +258,19 @@ impl<'a, 'i> Reader<'a, 'i> {
     }
 
     /// The value of a key that may be absent.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<&'a Value<'i>> {
+    pub fn get(&mut self, key: &'static str) -> Option<&'a Value<'i>> {
         self.known.push(key);
         self.table.get(key)
     }
 
-    pub(crate) fn contains(&self, key: &str) -> bool {
+    /// Whether the table has a key, asked for or not.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
     /// The value of a key that must be there.
-    pub(crate) fn require(&mut self, key: &'static str, example: &str) -> Option<&'a Value<'i>> {
+    pub fn require(&mut self, key: &'static str, example: &str) -> Option<&'a Value<'i>> {
         let value = self.get(key);
         if value.is_none() && !self.has_misspelt(key) {
             self.file.error(
@@ -273,26 +285,26 @@ impl<'a, 'i> Reader<'a, 'i> {
 
     /// Whether a key stands there that was probably meant: it is reported as unknown, once is
     /// enough.
-    pub(crate) fn has_misspelt(&self, key: &'static str) -> bool {
+    #[must_use]
+    pub fn has_misspelt(&self, key: &'static str) -> bool {
         let mut names = self.table.iter().map(|(name, _)| name.get_ref().as_ref());
         names.any(|name| !self.known.contains(&name) && suggest::closest(name, [key]).is_some())
     }
 
-    pub(crate) fn required_string(&mut self, key: &'static str, example: &str) -> Option<Text<'a>> {
+    /// A string that must be there.
+    pub fn required_string(&mut self, key: &'static str, example: &str) -> Option<Text<'a>> {
         let value = self.require(key, example)?;
         self.file.string(value, key, example)
     }
 
-    pub(crate) fn optional_strings(
-        &mut self,
-        key: &'static str,
-        example: &str,
-    ) -> Option<Vec<Text<'a>>> {
+    /// A list of strings that may be absent.
+    pub fn optional_strings(&mut self, key: &'static str, example: &str) -> Option<Vec<Text<'a>>> {
         let value = self.get(key)?;
         self.file.strings(value, key, example)
     }
 
-    pub(crate) fn required_integer(
+    /// An integer that must be there.
+    pub fn required_integer(
         &mut self,
         key: &'static str,
         bounds: RangeInclusive<i64>,
@@ -302,7 +314,8 @@ impl<'a, 'i> Reader<'a, 'i> {
         self.file.integer(value, key, bounds)
     }
 
-    pub(crate) fn optional_integer(
+    /// An integer that may be absent.
+    pub fn optional_integer(
         &mut self,
         key: &'static str,
         bounds: RangeInclusive<i64>,
@@ -312,7 +325,7 @@ impl<'a, 'i> Reader<'a, 'i> {
     }
 
     /// Reports every key that was not asked for.
-    pub(crate) fn finish(self) {
+    pub fn finish(self) {
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
             if !self.known.contains(&name) {
@@ -330,7 +343,8 @@ impl<'a, 'i> Reader<'a, 'i> {
 }
 
 /// The integer, if it is one that every JSON reader keeps exactly.
-pub(crate) fn exact(integer: &toml::de::DeInteger<'_>) -> Option<i64> {
+#[must_use]
+pub fn exact(integer: &toml::de::DeInteger<'_>) -> Option<i64> {
     let bounds = -ambit_core::limits::INTEGER_MAX..=ambit_core::limits::INTEGER_MAX;
     i64::from_str_radix(integer.as_str(), integer.radix())
         .ok()
@@ -338,7 +352,8 @@ pub(crate) fn exact(integer: &toml::de::DeInteger<'_>) -> Option<i64> {
 }
 
 /// What a value is, with its article.
-pub(crate) const fn kind(value: &DeValue<'_>) -> &'static str {
+#[must_use]
+pub const fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

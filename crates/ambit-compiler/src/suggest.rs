@@ -1,10 +1,8 @@
 //! "Did you mean …?"
 
 /// The candidate that `word` was probably meant to be.
-pub(crate) fn closest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = word.to_lowercase();
     candidates
         .into_iter()
@@ -18,7 +16,8 @@ pub(crate) fn closest<'a>(
 }
 
 /// Words for people: "`a`, `b` or `c`".
-pub(crate) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.as_slice() {
         [] => "one that is declared (there is none yet)".to_owned(),
@@ -28,10 +27,8 @@ pub(crate) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// The help for a word out of a known list: the likely one, else all of them.
-pub(crate) fn help<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str> + Clone,
-) -> String {
+#[must_use]
+pub fn help<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match closest(word, candidates.clone()) {
         Some(likely) => format!("did you mean `{likely}`?"),
         None => {

@@ -3,6 +3,7 @@
 pub(crate) mod attenuate;
 pub(crate) mod audit;
 pub(crate) mod build;
+pub(crate) mod check;
 pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod explain;

@@ -24,7 +24,7 @@ pub(super) fn read(
     let before = file.sink.errors();
     let mut entry = Map::new();
     if let Some(value) = reader.get("type") {
-        file.word(value, "type", &["ambit_capability"]);
+        let _ = file.word(value, "type", &["ambit_capability"]);
     }
     let named = actions(&mut reader, vocabulary, &mut entry);
     privileges(&mut reader, &named, &mut entry);

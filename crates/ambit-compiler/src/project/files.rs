@@ -183,7 +183,7 @@ pub(super) fn refuse_others(dir: &Path, folder: &str, kinds: &[&str], sink: &Sin
 /// Sources at the top of a project under a name that is not read.
 pub(super) fn refuse_strays(dir: &Path, sink: &Sink) {
     const FILES: [&str; 3] = ["ambit.toml", "schema.cedarschema", "entities.json"];
-    const FOLDERS: [&str; 2] = ["policies", "agents"];
+    const FOLDERS: [&str; 3] = ["policies", "agents", "tests"];
     let Ok(found) = fs::read_dir(dir) else {
         return;
     };

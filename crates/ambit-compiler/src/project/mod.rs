@@ -105,7 +105,6 @@ fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 fn read(dir: &Path, sink: &Sink) -> Option<Project> {
-    warn_of_tests(dir, sink);
     files::refuse_strays(dir, sink);
     files::refuse_others(dir, "agents", &["toml"], sink);
     let schema = files::text(dir, "schema.cedarschema", sink);
@@ -218,16 +217,4 @@ fn no_manifest(sink: &Sink) {
         "there is no manifest, so no agent is ever allowed anything",
         "write one for each agent class, for example `agents/renewal-bot.toml`",
     );
-}
-
-/// Nobody must believe that a test was passed which was not run.
-fn warn_of_tests(dir: &Path, sink: &Sink) {
-    for name in files::list(dir, "tests", "toml", sink) {
-        file(&name, sink).warning(
-            "project.tests",
-            None,
-            "this version does not run the tests of a policy yet",
-            "try its cases with `ambit evaluate --batch`",
-        );
-    }
 }
