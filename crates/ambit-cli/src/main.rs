@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     attenuate, audit, build, check, describe, evaluate, explain, init, inspect, keygen, mint, sign,
-    verify,
+    test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -52,6 +52,7 @@ enum Command {
     Init(init::Init),
     Keygen(keygen::Keygen),
     Check(check::Check),
+    Test(test::Test),
     Build(build::Build),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -70,6 +71,7 @@ impl Command {
             Self::Init(command) => command.run(),
             Self::Keygen(command) => command.run(),
             Self::Check(command) => command.run(),
+            Self::Test(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),

@@ -44,5 +44,5 @@ pub mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sink};
 pub use error::CompileError;
-pub use project::Project;
+pub use project::{EntryPlace, Project, files, on_a_large_stack};
 pub use secret::conceal;

@@ -342,6 +342,13 @@ impl<'a, 'i> Reader<'a, 'i> {
     }
 }
 
+/// The line of an offset, from 1.
+#[must_use]
+pub fn line(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or_default();
+    before.bytes().filter(|byte| *byte == b'\n').count() + 1
+}
+
 /// The integer, if it is one that every JSON reader keeps exactly.
 #[must_use]
 pub fn exact(integer: &toml::de::DeInteger<'_>) -> Option<i64> {

@@ -1,3 +1,6 @@
 //! What the people who write policies work with: lints of a project, its tests and their coverage, vocabularies
 //! imported from elsewhere, and what an agent may do.
 #![forbid(unsafe_code)]
+
+pub mod cases;
+pub mod run;

@@ -14,7 +14,8 @@ use crate::keys::compile;
 use crate::{bundle, files, say, time};
 
 /// The template of every policy module.
-const GUEST: &[u8] = include_bytes!(env!("AMBIT_GUEST_WASM"));
+/// The evaluator into which policies are put.
+pub(crate) const GUEST: &[u8] = include_bytes!(env!("AMBIT_GUEST_WASM"));
 
 /// Build a project into a policy module
 ///

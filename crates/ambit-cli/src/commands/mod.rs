@@ -12,4 +12,5 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod mint;
 pub(crate) mod sign;
+pub(crate) mod test;
 pub(crate) mod verify;

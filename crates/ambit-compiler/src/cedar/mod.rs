@@ -38,6 +38,13 @@ pub(crate) fn check(policy: &Source) -> Result<(), CompileError> {
     .map(drop)
 }
 
+/// Where brackets stand too deep in each other for Cedar's parser, in a policy or expression. To be asked
+/// before it runs.
+#[must_use]
+pub fn too_deep(text: &str) -> Option<core::ops::Range<usize>> {
+    crate::schema::policy_too_deep(text)
+}
+
 /// Compiles a policy set, its templates linked. Any set compiles, validated or not: a project's
 /// policies are validated before they come here, tests also need those that are not.
 ///

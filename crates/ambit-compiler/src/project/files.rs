@@ -17,7 +17,7 @@ const FILE_BYTES: usize = BUNDLE_BYTES;
 type Fault = (String, &'static str);
 
 /// The text of a file that must be there.
-pub(super) fn text(dir: &Path, name: &str, sink: &Sink) -> Option<String> {
+pub fn text(dir: &Path, name: &str, sink: &Sink) -> Option<String> {
     let (message, help) = match read(&dir.join(name)) {
         Ok(bytes) => return decode(bytes, name, sink),
         Err(fault) => fault,
@@ -131,7 +131,7 @@ fn plain(error: &io::Error) -> String {
 
 /// The files `folder/*.ext`, sorted, with their folder; none if there is no such folder. A folder
 /// that cannot be read is a fault: what lies in it must not be left out in silence.
-pub(super) fn list(dir: &Path, folder: &str, ext: &str, sink: &Sink) -> Vec<String> {
+pub fn list(dir: &Path, folder: &str, ext: &str, sink: &Sink) -> Vec<String> {
     let mut names = entries(dir, folder, sink);
     names.retain(|name| has_extension(name, ext) && !base(name).starts_with('.'));
     names

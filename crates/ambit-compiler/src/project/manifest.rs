@@ -1,10 +1,13 @@
 //! `agents/*.toml`: what an agent class may ever be granted.
 
+use std::collections::BTreeMap;
+
 use ambit_core::{Power, limits};
 use serde_json::Value as Json;
+use toml::de::{DeTable, DeValue};
 
 use super::capability;
-use crate::reader::{File, Reader, Text};
+use crate::reader::{File, Reader, Text, line};
 use crate::schema::Vocabulary;
 
 /// One manifest.
@@ -22,6 +25,19 @@ pub(crate) struct Manifest {
     pub(crate) max_depth: i64,
     /// In the token's entry form, with `consent`.
     pub(crate) capabilities: Vec<Json>,
+    /// Where each of them stands.
+    pub(crate) places: Vec<EntryPlace>,
+}
+
+/// Where a capability of a manifest stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryPlace {
+    /// The file, relative to the project.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// The lines of its parts, by their names: `purpose`, `constraints.amount`, `limits.0`.
+    pub parts: BTreeMap<String, usize>,
 }
 
 /// A manifest with the name of its agent class and the place of that name.
@@ -47,7 +63,7 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
     let attestation =
         reader.optional_integer("attestation_max_age_seconds", 1..=limits::ROOT_LIFE_SECONDS);
     let drift = drift(&mut reader);
-    let capabilities = capabilities(&mut reader, vocabulary);
+    let (capabilities, places) = capabilities(&mut reader, text, vocabulary);
     reader.finish();
     let agent = agent?;
     Some(Named {
@@ -63,6 +79,7 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
             drift_powers: drift,
             max_depth: depth.unwrap_or(0),
             capabilities,
+            places,
         },
     })
 }
@@ -106,11 +123,15 @@ fn agent_uid<'a>(file: File<'_>, agent: Text<'a>) -> Option<Text<'a>> {
     None
 }
 
-fn capabilities(reader: &mut Reader<'_, '_>, vocabulary: Option<&Vocabulary>) -> Vec<Json> {
+fn capabilities(
+    reader: &mut Reader<'_, '_>,
+    text: &str,
+    vocabulary: Option<&Vocabulary>,
+) -> (Vec<Json>, Vec<EntryPlace>) {
     const EXAMPLE: &str = "[[capabilities]]";
     let file = reader.file;
     let Some(value) = reader.require("capabilities", EXAMPLE) else {
-        return Vec::new();
+        return Default::default();
     };
     let tables = file
         .tables(value, "capabilities", EXAMPLE)
@@ -128,8 +149,33 @@ fn capabilities(reader: &mut Reader<'_, '_>, vocabulary: Option<&Vocabulary>) ->
     tables
         .into_iter()
         .filter_map(|(table, span)| {
+            let place = place(file, text, table, span.start);
             let reader = Reader::new(file, table, "`[[capabilities]]`", span);
-            capability::read(reader, table, vocabulary)
+            Some((capability::read(reader, table, vocabulary)?, place))
         })
-        .collect()
+        .unzip()
+}
+
+fn place(file: File<'_>, text: &str, table: &DeTable<'_>, start: usize) -> EntryPlace {
+    let mut parts = BTreeMap::new();
+    for (key, value) in table {
+        let name = key.get_ref();
+        parts.insert(name.to_string(), line(text, key.span().start));
+        match value.get_ref() {
+            DeValue::Table(inner) => parts.extend(inner.iter().map(|(key, _)| {
+                let name = format!("{name}.{}", key.get_ref());
+                (name, line(text, key.span().start))
+            })),
+            DeValue::Array(elements) => parts.extend(elements.iter().zip(0..).map(|(one, at)| {
+                let name = format!("{name}.{at}");
+                (name, line(text, one.span().start))
+            })),
+            _ => {}
+        }
+    }
+    EntryPlace {
+        file: file.name.to_owned(),
+        line: line(text, start),
+        parts,
+    }
 }

@@ -3,7 +3,7 @@
 mod capability;
 mod constraint;
 mod credential;
-mod files;
+pub mod files;
 mod fit;
 mod guard;
 mod keys;
@@ -19,10 +19,12 @@ use std::path::Path;
 use ambit_core::limits::Limits;
 
 use crate::diagnostics::{Diagnostics, Sink};
+use crate::keys::SecretKey;
 use crate::reader::{File, Reader};
 use crate::schema::{self, Vocabulary};
 pub(crate) use guard::Guard;
 pub(crate) use keys::IssuerKey;
+pub use manifest::EntryPlace;
 pub(crate) use manifest::Manifest;
 pub(crate) use policy::{GuardRails, Policy};
 
@@ -81,6 +83,34 @@ impl Project {
         self.policy.version
     }
 
+    /// Adds a key that may sign statements of the type `signs`, in memory: for tests, which sign with keys
+    /// that nobody keeps. Whatever it signs, it signs for everybody.
+    pub fn add_key(&mut self, iss: &str, key: &SecretKey, signs: &'static str) {
+        self.keys.push(IssuerKey {
+            iss: iss.to_owned(),
+            kid: key.kid().to_owned(),
+            alg: key.alg(),
+            signs,
+            x: key.x(),
+            y: key.y(),
+            tenants: None,
+            audiences: None,
+            agents: None,
+            tiers: None,
+            actions: None,
+            sub: None,
+            credential: None,
+        });
+    }
+
+    /// Where the capabilities of a manifest stand, in their order.
+    #[must_use]
+    pub fn entry_places(&self, agent: &str) -> &[EntryPlace] {
+        self.manifests
+            .get(agent)
+            .map_or(&[], |manifest| &manifest.places)
+    }
+
     /// When the policy was issued, if `ambit.toml` says so (seconds since 1970).
     #[must_use]
     pub const fn issued(&self) -> Option<i64> {
@@ -93,7 +123,11 @@ pub(crate) const STACK: usize = 1 << 30;
 
 /// Cedar's parser, validator and destructors walk through expressions by recursion. The bounds on what
 /// they get (brackets, operators, types that lead to types) are chosen for this stack.
-fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+///
+/// # Panics
+///
+/// Where the system has no room for a thread's stack, and where `work` panics.
+pub fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
         let running = thread.spawn_scoped(scope, work);

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use super::{file, files};
 use crate::cedar::{OwnEntity, Slots, Source};
 use crate::diagnostics::Sink;
-use crate::reader::File;
+use crate::reader::{File, line};
 use crate::schema::{report, syntax_errors};
 
 /// What decides beside capabilities and manifests.
@@ -192,7 +192,7 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
         match read {
             Ok(mut source) => {
                 source.notes.file = Some(sheet.name.clone());
-                source.notes.line = line(&sheet.text, offset);
+                source.notes.line = u32::try_from(line(&sheet.text, offset)).unwrap_or(u32::MAX);
                 let span = statement(&sheet.text, offset);
                 notes::check(file, &source, &span);
                 step_up::check(file, &source, &span);
@@ -230,13 +230,6 @@ fn read_linked(
 
 fn json<E: std::fmt::Display>(json: Result<Json, E>) -> Result<Json, crate::CompileError> {
     json.map_err(|error| crate::CompileError::new("cedar.form", error.to_string()))
-}
-
-/// The line of an offset, from 1.
-fn line(text: &str, offset: usize) -> u32 {
-    let before = text.get(..offset).unwrap_or_default();
-    let lines = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 /// The first line of the statement at an offset.

@@ -1,0 +1,155 @@
+//! Runs cases: the project's own policy, with keys that nobody keeps added to it in memory.
+
+mod answer;
+mod request;
+mod statement;
+
+use std::cell::RefCell;
+
+use ambit_compiler::keys::{SecretKey, generate};
+use ambit_compiler::sign::{self, SignOptions, Signed};
+use ambit_compiler::{CompileError, Project, build, module};
+use ambit_evaluator::ChainCache;
+use ambit_host::{
+    Evaluator as _, Instances, LoadOptions, MemoryVersions, PolicyModule, Runtime, Trust,
+    WasmEngine,
+};
+use ambit_policy::Bundle;
+use serde_json::{Value as Json, json};
+
+use crate::cases::Case;
+pub use answer::{Outcome, Rule};
+pub use request::Request;
+
+/// Who issues the tokens of tests.
+const ISSUER: &str = "https://issuer.ambit-test.example";
+/// Who vouches for people's yes in tests.
+const APPROVALS: &str = "https://approvals.ambit-test.example";
+
+/// A policy under test, and the keys that were added to it for the run.
+#[derive(Debug)]
+pub struct Bench {
+    bundle: Vec<u8>,
+    issuer: SecretKey,
+    approver: SecretKey,
+    holder: SecretKey,
+}
+
+impl Bench {
+    /// Compiles a project, issued at `issued` (seconds since 1970), with keys of the run's own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build::bundle`], and `key.random`.
+    pub fn new(project: &Project, issued: i64) -> Result<Self, CompileError> {
+        let issuer = generate(Some("ambit-test-issuer"))?;
+        let approver = generate(Some("ambit-test-approvals"))?;
+        let mut project = project.clone();
+        project.add_key(ISSUER, &issuer, "cap+jwt");
+        project.add_key(APPROVALS, &approver, "approval-receipt+jwt");
+        Ok(Self {
+            bundle: build::bundle(&project, issued)?,
+            issuer,
+            approver,
+            holder: generate(Some("ambit-test-holder"))?,
+        })
+    }
+
+    /// The policy, with the keys of the run.
+    ///
+    /// # Panics
+    ///
+    /// Never: the compiler verified it.
+    #[must_use]
+    pub fn bundle(&self) -> Bundle<'_> {
+        Bundle::verify(&self.bundle).expect("the compiler verified the bundle")
+    }
+
+    /// Asks what a case asks.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no such request: its token cannot be made.
+    pub fn run(
+        &self,
+        project: &Project,
+        case: &Case,
+        engine: &Engine,
+    ) -> Result<Outcome, CompileError> {
+        let request = Request::make(self, case)?;
+        let text = request.json.to_string();
+        let answer = engine.evaluate(&self.bundle(), text.as_bytes());
+        let answer: Json = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
+        Ok(Outcome::new(project, case, request, answer))
+    }
+}
+
+/// What answers.
+pub enum Engine {
+    /// The evaluator compiled into this program.
+    Native(Box<RefCell<ChainCache>>),
+    /// The policy as a module, in wasmtime: the code that a host runs.
+    Wasmtime(WasmEngine),
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Native(_) => "Native",
+            Self::Wasmtime(_) => "Wasmtime",
+        })
+    }
+}
+
+impl Engine {
+    /// The evaluator compiled into this program.
+    #[must_use]
+    pub fn native() -> Self {
+        Self::Native(Box::default())
+    }
+
+    /// The policy under test put into a guest, signed, verified and loaded, as a host does it.
+    ///
+    /// # Errors
+    ///
+    /// What could not be assembled, signed or loaded.
+    pub fn wasmtime(bench: &Bench, guest: &[u8], runtime: &Runtime) -> Result<Self, CompileError> {
+        let failed = |error: &dyn std::fmt::Display| CompileError {
+            code: "engine.start",
+            message: error.to_string(),
+        };
+        let file = module::assemble(guest, &bench.bundle)?;
+        let signer = generate(Some("ambit-test-module"))?;
+        let options = SignOptions {
+            carried: true,
+            ..SignOptions::default()
+        };
+        let trust =
+            json!({"threshold": 1, "keys": [{"kid": signer.kid(), "jwk": signer.public_jwk()}]});
+        let trust = Trust::parse(trust.to_string().as_bytes()).map_err(|error| failed(&error))?;
+        let file = match sign::module(&file, &[signer], options)? {
+            Signed::Carried { module } => module,
+            Signed::Detached { .. } => return Err(failed(&"the signature is not in the module")),
+        };
+        let options = LoadOptions {
+            uid: None,
+            // Whether the policy has ended, each case asks at its own time.
+            now: bench.bundle().issued(),
+            seen: &MemoryVersions::new(),
+        };
+        let module =
+            PolicyModule::load(&file, None, &trust, &options).map_err(|error| failed(&error))?;
+        let engine =
+            WasmEngine::new(runtime, &module, Instances::Pooled).map_err(|error| failed(&error))?;
+        Ok(Self::Wasmtime(engine))
+    }
+
+    fn evaluate(&self, bundle: &Bundle<'_>, request: &[u8]) -> String {
+        match self {
+            Self::Native(cache) => {
+                ambit_evaluator::evaluate(bundle, request, &mut cache.borrow_mut())
+            }
+            Self::Wasmtime(engine) => engine.evaluate(request),
+        }
+    }
+}
