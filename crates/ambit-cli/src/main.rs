@@ -18,6 +18,7 @@ mod say;
 mod signing;
 mod time;
 mod tokens;
+mod watch;
 mod words;
 
 use std::panic;

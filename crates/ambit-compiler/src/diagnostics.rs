@@ -94,6 +94,28 @@ impl Diagnostics {
         &self.list
     }
 
+    /// The files, without their secrets.
+    pub(crate) const fn sources(&self) -> &BTreeMap<String, String> {
+        &self.sources
+    }
+
+    /// Only those.
+    pub(crate) fn filter(mut self, keep: impl FnMut(&Diagnostic) -> bool) -> Self {
+        self.list.retain(keep);
+        self
+    }
+
+    /// Both together, in order.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        let sink = Sink::with(self);
+        for (name, text) in more.sources {
+            sink.0.borrow_mut().sources.entry(name).or_insert(text);
+        }
+        more.list.into_iter().for_each(|one| sink.push(one));
+        sink.finish()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -221,6 +243,11 @@ impl core::error::Error for Diagnostics {}
 pub struct Sink(RefCell<Diagnostics>);
 
 impl Sink {
+    /// With what was found before.
+    pub(crate) fn with(found: Diagnostics) -> Self {
+        Self(RefCell::new(found))
+    }
+
     /// Keeps a text to point into, without its secrets: a terminal or a build log must not have them.
     pub fn source(&self, file: &str, text: &str) {
         let sources = &mut self.0.borrow_mut().sources;

@@ -32,6 +32,7 @@ mod diagnostics;
 mod encoding;
 mod error;
 pub mod keys;
+mod lint;
 pub mod mint;
 pub mod module;
 mod project;

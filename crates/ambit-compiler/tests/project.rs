@@ -1,5 +1,5 @@
 //! Projects as data: `good/` loads without a word, each of `faults/` gives the report that lies
-//! beside it. `AMBIT_BLESS=1` writes the reports anew.
+//! beside it when it is read, each of `lints/` when it is checked. `AMBIT_BLESS=1` writes the reports anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,15 +84,27 @@ fn bundles_say_what_was_written() {
 
 #[test]
 fn faults_are_reported_where_they_stand() {
+    reported("faults", |dir| match Project::load(dir) {
+        Ok(project) => project.warnings().render(false),
+        Err(faults) => faults.render(false),
+    });
+}
+
+#[test]
+fn what_can_be_built_and_does_nothing_is_warned_of() {
+    reported("lints", |dir| match Project::load(dir) {
+        Ok(project) => project.check().render(false),
+        Err(faults) => faults.render(false),
+    });
+}
+
+fn reported(folder: &str, report: impl Fn(&Path) -> String) {
     let bless = std::env::var_os("AMBIT_BLESS").is_some();
     let mut wrong = Vec::new();
-    for faulty in projects("faults") {
+    for faulty in projects(folder) {
         let temporary = tempfile::tempdir().unwrap();
         complete(&faulty, temporary.path());
-        let report = match Project::load(temporary.path()) {
-            Ok(project) => project.warnings().render(false),
-            Err(faults) => faults.render(false),
-        };
+        let report = report(temporary.path());
         let expected = faulty.join("expected.txt");
         if bless {
             fs::write(&expected, &report).unwrap();

@@ -3,4 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cases;
+mod check;
 pub mod run;
+
+pub use check::{Checked, check};

@@ -12,10 +12,10 @@ mod types;
 use cedar_policy::{PolicySet, Schema};
 
 use crate::error::CompileError;
-pub(crate) use expr::{Expr, Slots, Var, uid, value};
+pub(crate) use expr::{Binary, Expr, Slots, Uid, Var, uid, value};
 pub(crate) use program::{OwnEntity, write};
-pub(crate) use source::Source;
-pub(crate) use types::{Enumerations, enumerations, uid_of};
+pub(crate) use source::{Scope, Source};
+pub(crate) use types::{Enumerations, actions, enumerations, uid_of};
 
 /// What a set is compiled for.
 #[derive(Clone, Copy, Debug, Default)]

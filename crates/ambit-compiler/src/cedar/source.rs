@@ -1,5 +1,7 @@
 //! One policy, taken apart: its scope, its conditions, and what is said about it.
 
+use core::ops::Range;
+
 use cedar_policy::PolicySet;
 use serde_json::Value as Json;
 
@@ -34,6 +36,8 @@ pub(crate) struct Source {
 pub(crate) struct Notes {
     pub(crate) file: Option<String>,
     pub(crate) line: u32,
+    /// Its first line in the file.
+    pub(crate) span: Range<usize>,
     pub(crate) reason: Option<String>,
     pub(crate) advice: Option<String>,
     pub(crate) step_up: Option<String>,

@@ -25,7 +25,7 @@ pub(super) struct Tables {
 }
 
 /// The actions with all their ancestors, sorted.
-pub(super) type Actions = BTreeMap<Uid, Vec<Uid>>;
+pub(crate) type Actions = BTreeMap<Uid, Vec<Uid>>;
 
 pub(crate) fn uid_of(uid: &EntityUID) -> Uid {
     Uid {
@@ -51,7 +51,7 @@ pub(crate) fn enumerations(schema: &Schema) -> Enumerations {
 }
 
 /// The actions of a schema with their ancestors.
-pub(super) fn actions(schema: &Schema) -> Result<Actions, CompileError> {
+pub(crate) fn actions(schema: &Schema) -> Result<Actions, CompileError> {
     let schema: &ValidatorSchema = schema.as_ref();
     let entities = schema
         .action_entities()

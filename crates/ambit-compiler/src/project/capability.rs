@@ -236,7 +236,7 @@ fn check_datatypes(
         let some = names.iter().any(|name| applies(declared, name.text));
         if !some && actions.len() > 1 {
             file.warning(
-                "project.never_matches",
+                "check.never_matches",
                 first.span.clone(),
                 format!(
                     "`{action}` applies to none of these datatypes, so it is never allowed here"
@@ -353,7 +353,7 @@ fn argument(
     for (action, declared) in actions {
         if !declared.args.contains_key(name.text) && !constraint::accepts_absence(&spec) {
             file.warning(
-                "project.never_matches",
+                "check.never_matches",
                 name.span.clone(),
                 format!(
                     "`{action}` has no argument `{}`, so it is never allowed here",
@@ -404,7 +404,7 @@ fn unnamed(reader: &Reader<'_, '_>, actions: &Actions<'_>, specs: &Map<String, J
             .filter(|(_, argument)| argument.attribute.required);
         for (name, _) in needed.filter(|(name, _)| !specs.contains_key(*name)) {
             reader.file.warning(
-                "project.never_matches",
+                "check.never_matches",
                 reader.place.clone(),
                 format!("`{action}` needs the argument `{name}`, which no constraint names, so it is never allowed here"),
                 format!("add `constraints.{name} = {{ constraint_type = \"wildcard\" }}`, a bound, or `constraints.\"*\"`"),

@@ -173,7 +173,7 @@ fn declared(
                 suggest::help(name, known),
             ),
             None => reader.file.warning(
-                "project.never_matches",
+                "check.never_matches",
                 reader.place.clone(),
                 message,
                 format!(

@@ -1,6 +1,7 @@
 //! A project: `ambit.toml`, `schema.cedarschema` and `agents/*.toml`, read and checked together.
 
 mod capability;
+mod checks;
 mod constraint;
 mod credential;
 pub mod files;
@@ -20,8 +21,10 @@ use ambit_core::limits::Limits;
 
 use crate::diagnostics::{Diagnostics, Sink};
 use crate::keys::SecretKey;
+use crate::lint::{self, allow};
 use crate::reader::{File, Reader};
 use crate::schema::{self, Vocabulary};
+pub(crate) use checks::Checks;
 pub(crate) use guard::Guard;
 pub(crate) use keys::IssuerKey;
 pub use manifest::EntryPlace;
@@ -38,11 +41,19 @@ pub struct Project {
     pub(crate) manifests: BTreeMap<String, Manifest>,
     /// `None` where capabilities and manifests alone decide.
     pub(crate) guard: Option<Guard>,
+    pub(crate) checks: Checks,
     warnings: Diagnostics,
+    /// The warnings that are allowed included.
+    found: Diagnostics,
 }
 
-/// `[policy]`, `[limits]` and `[[keys]]`.
-type Settings = (Option<Policy>, Option<Limits>, Vec<IssuerKey>);
+/// What `ambit.toml` says.
+struct Settings {
+    policy: Option<Policy>,
+    limits: Option<Limits>,
+    keys: Vec<IssuerKey>,
+    checks: Checks,
+}
 
 impl Project {
     /// Reads and checks the files of a project.
@@ -58,7 +69,8 @@ impl Project {
         });
         match project {
             Some(mut project) if errors == 0 => {
-                project.warnings = found;
+                project.warnings = allow::apply(found.clone()).0;
+                project.found = found;
                 Ok(project)
             }
             _ => Err(found),
@@ -69,6 +81,20 @@ impl Project {
     #[must_use]
     pub const fn warnings(&self) -> &Diagnostics {
         &self.warnings
+    }
+
+    /// All that is allowed, but does not do what it seems to say: the warnings, and what takes a closer
+    /// look. A warning that a comment allows is left out; a comment that allows none is one.
+    #[must_use]
+    pub fn check(&self) -> Diagnostics {
+        on_a_large_stack(|| {
+            let sink = Sink::with(self.found.clone());
+            lint::check(self, &self.found, &sink);
+            let (left, wrong) = allow::apply(sink.finish());
+            let sink = Sink::with(left);
+            wrong.into_iter().for_each(|one| sink.push(one));
+            sink.finish()
+        })
     }
 
     /// The policy's name.
@@ -150,7 +176,7 @@ fn read(dir: &Path, sink: &Sink) -> Option<Project> {
     let settings = settings(dir, sink, known);
     let rails = settings
         .as_ref()
-        .and_then(|(policy, ..)| Some(policy.as_ref()?.guard_rails));
+        .and_then(|settings| Some(settings.policy.as_ref()?.guard_rails));
     let cedar = vocabulary
         .as_ref()
         .and_then(|vocabulary| vocabulary.cedar.as_ref());
@@ -163,15 +189,17 @@ fn read(dir: &Path, sink: &Sink) -> Option<Project> {
         // What `ambit.toml` says is not known; it has been reported.
         None => None,
     };
-    let (policy, limits, keys) = settings?;
+    let settings = settings?;
     Some(Project {
-        policy: policy?,
-        limits: limits?,
-        keys,
+        policy: settings.policy?,
+        limits: settings.limits?,
+        keys: settings.keys,
+        checks: settings.checks,
         vocabulary: vocabulary?,
         manifests,
         guard,
         warnings: Diagnostics::default(),
+        found: Diagnostics::default(),
     })
 }
 
@@ -204,8 +232,14 @@ fn settings(
     if let Some(manifests) = manifests {
         keys::check_agents(file, &agents, manifests);
     }
+    let checks = checks::read(file, reader.get("check"));
     reader.finish();
-    Some((policy, limits, keys))
+    Some(Settings {
+        policy,
+        limits,
+        keys,
+        checks,
+    })
 }
 
 /// Manifests by the name of their agent class, from files in the order of their names.

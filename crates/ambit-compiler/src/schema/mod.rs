@@ -257,7 +257,7 @@ fn kind_of(file: File<'_>) -> (&'static str, &'static str) {
 }
 
 /// Cedar numbers the policies of a text; here the place says which one is meant.
-fn without_number(message: &str) -> &str {
+pub(crate) fn without_number(message: &str) -> &str {
     let rest = message.strip_prefix("for policy `policy");
     let rest = rest.and_then(|rest| rest.split_once("`, "));
     rest.map_or(message, |(_, rest)| rest)

@@ -1,5 +1,6 @@
 //! The vocabulary: the actions of the schema, what they apply to, their arguments.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use ambit_core::Powers;
@@ -32,6 +33,8 @@ pub(crate) struct Resource {
     pub(crate) labels: Labels,
     /// The full name of the entity type.
     pub(crate) cedar: String,
+    /// Where its name stands in the schema.
+    pub(crate) span: Range<usize>,
 }
 
 /// One action.
@@ -39,6 +42,8 @@ pub(crate) struct Resource {
 pub(crate) struct Action {
     /// The full name of the entity type of the action.
     pub(crate) cedar: String,
+    /// Where its name stands in the schema.
+    pub(crate) span: Range<usize>,
     pub(crate) label: Option<String>,
     pub(crate) labels: Labels,
     pub(crate) powers: Powers,
@@ -71,7 +76,7 @@ pub(super) fn read(file: File<'_>, source: &Source, json: &Value, sound: bool) -
     if builder.found.actions.is_empty() && sound && file.sink.errors() == before {
         file.error(
             "project.no_action",
-            None::<core::ops::Range<usize>>,
+            None::<Range<usize>>,
             "the schema declares no action that an agent could take",
             "declare for example `@powers(\"draft, execute\") action email appliesTo { principal: Ambit::Agent, resource: Contact, context: { to: String } };`",
         );
@@ -118,6 +123,7 @@ impl Builder<'_> {
         let holds = |note: &str| item.annotation(note).is_some();
         let action = Action {
             cedar: super::types::qualified(namespace, "Action"),
+            span: item.span.clone(),
             label: label(&item),
             labels: labels(&item),
             powers: notes.powers,
@@ -235,6 +241,7 @@ impl Builder<'_> {
                 label: label(&item),
                 labels: labels(&item),
                 cedar: cedar.clone(),
+                span: item.span.clone(),
             };
             let other = self.found.resources.insert(datatype.clone(), resource);
             if other.is_some_and(|other| other.cedar != cedar) {

@@ -10,14 +10,16 @@ mod step_up;
 use core::ops::Range;
 use std::path::Path;
 
-use cedar_policy::{Policy, PolicySet, Schema, Template, ValidationMode, Validator};
+use cedar_policy::{
+    Policy, PolicySet, Schema, Template, ValidationMode, ValidationWarning, Validator,
+};
 use serde_json::Value as Json;
 
 use super::{file, files};
 use crate::cedar::{OwnEntity, Slots, Source};
 use crate::diagnostics::Sink;
 use crate::reader::{File, line};
-use crate::schema::{report, syntax_errors};
+use crate::schema::{report, syntax_errors, without_number};
 
 /// What decides beside capabilities and manifests.
 #[derive(Clone, Debug, Default)]
@@ -26,13 +28,17 @@ pub(crate) struct Guard {
     pub(crate) policies: Vec<Source>,
     /// The entities of the policy itself.
     pub(crate) entities: Vec<OwnEntity>,
+    /// The files, as Cedar read them.
+    pub(crate) sheets: Vec<Sheet>,
 }
 
 /// One file of policies.
-struct Sheet {
-    name: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Sheet {
+    pub(crate) name: String,
     text: String,
-    set: PolicySet,
+    /// Templates are linked.
+    pub(crate) set: PolicySet,
 }
 
 /// Reads the guard rails; whatever is wrong is reported. Without a sound schema only syntax can be
@@ -68,6 +74,7 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
     if let Some(schema) = schema {
         guard.entities = entities::read(dir, sink, schema);
     }
+    guard.sheets = sheets;
     guard
 }
 
@@ -139,12 +146,45 @@ fn validate(file: File<'_>, sheet: &Sheet, schema: &Schema) {
     for error in result.validation_errors() {
         report(file, &sheet.text, error);
     }
-    for warning in result.validation_warnings() {
-        let label = miette::Diagnostic::labels(warning).and_then(Iterator::last);
-        let span = label.map(|label| label.offset()..label.offset() + label.len());
-        let help = "see https://docs.cedarpolicy.com/policies/validation.html";
-        file.warning("project.policy", span, warning.to_string(), help);
+    let warnings: Vec<&ValidationWarning> = result.validation_warnings().collect();
+    for warning in &warnings {
+        // A scope that nothing matches is the reason why the whole is impossible.
+        let explained = matches!(warning, ValidationWarning::ImpossiblePolicy(_))
+            && warnings.iter().any(|other| {
+                matches!(other, ValidationWarning::InvalidActionApplication(_))
+                    && other.policy_id() == warning.policy_id()
+            });
+        if !explained {
+            warn(file, sheet, warning);
+        }
     }
+}
+
+fn warn(file: File<'_>, sheet: &Sheet, warning: &ValidationWarning) {
+    let label = miette::Diagnostic::labels(warning).and_then(Iterator::last);
+    let span = label.map(|label| label.offset()..label.offset() + label.len());
+    let at = span.as_ref().map(|span| statement(&sheet.text, span.start));
+    let (code, span, message, help) = match warning {
+        ValidationWarning::ImpossiblePolicy(_) => (
+            "check.never_matches",
+            at,
+            "this policy can never match: by the types of the schema, its conditions are never all true".to_owned(),
+            "correct or remove it",
+        ),
+        ValidationWarning::InvalidActionApplication(_) => (
+            "check.never_matches",
+            at,
+            "this policy can never match: no action applies to the principal and resource of its scope".to_owned(),
+            "compare the scope with `appliesTo` in the schema",
+        ),
+        other => (
+            "project.policy",
+            span,
+            without_number(&other.to_string()).to_owned(),
+            "write it in plain characters, so that a reader sees what Cedar reads",
+        ),
+    };
+    file.warning(code, span, message, help);
 }
 
 /// A policy or template with its place in the file.
@@ -194,6 +234,7 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
                 source.notes.file = Some(sheet.name.clone());
                 source.notes.line = u32::try_from(line(&sheet.text, offset)).unwrap_or(u32::MAX);
                 let span = statement(&sheet.text, offset);
+                source.notes.span = span.clone();
                 notes::check(file, &source, &span);
                 step_up::check(file, &source, &span);
                 sources.push(source);

@@ -1,0 +1,185 @@
+//! Policies that change nothing: what they ask for cannot be, or another policy decides the same anyway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::Schema;
+
+use super::logic::{self, implies, impossible};
+use super::scope::{self, Kinds, Reach};
+use super::{Rules, file};
+use crate::cedar::{Binary, Expr, Source, Var};
+use crate::schema::Vocabulary;
+use crate::suggest;
+
+/// One policy with what is asked of it over and over.
+struct Rule<'p> {
+    policy: &'p Source,
+    reach: Vec<Reach<'p>>,
+    /// What must hold, part by part.
+    parts: Vec<&'p Expr>,
+    /// What its parts look at, by number: a policy that covers another looks at nothing else.
+    asks: BTreeSet<usize>,
+    /// The same with all that stands inside the parts.
+    looks: BTreeSet<usize>,
+}
+
+pub(super) fn check(rules: &Rules<'_>, schema: &Schema, vocabulary: &Vocabulary) {
+    let kinds = Kinds::of(schema);
+    let mut numbers = Numbers::default();
+    let policies = rules.guard.policies.iter();
+    let mut alive: Vec<Rule<'_>> = policies
+        .map(|policy| rule(policy, &kinds, &mut numbers))
+        .collect();
+    alive.retain(|rule| match dead(rule, &kinds, vocabulary) {
+        Some(why) => {
+            never_matches(rules, rule.policy, &why);
+            false
+        }
+        None => true,
+    });
+    for (at, rule) in alive.iter().enumerate() {
+        let others = alive.iter().enumerate().filter(|(other, _)| *other != at);
+        let over = others.clone().find(|(other, wide)| {
+            // Of two that say the same, the first one counts.
+            let same = rule.policy.forbids == wide.policy.forbids;
+            same && covers(wide, rule) && (*other < at || !covers(rule, wide))
+        });
+        let against = others
+            .clone()
+            .find(|(_, wide)| wide.policy.forbids && !rule.policy.forbids && covers(wide, rule));
+        if let Some((_, wide)) = against.or(over) {
+            irrelevant(rules, rule.policy, wide.policy);
+        }
+    }
+}
+
+fn rule<'p>(policy: &'p Source, kinds: &Kinds, numbers: &mut Numbers) -> Rule<'p> {
+    let parts = policy
+        .conditions
+        .iter()
+        .flat_map(|condition| match condition {
+            Expr::And(parts) => parts.iter().collect(),
+            other => vec![other],
+        });
+    let parts: Vec<&Expr> = parts.collect();
+    let asks = parts.iter().map(|part| numbers.of(logic::subject(part)));
+    let asks: BTreeSet<usize> = asks.collect();
+    let mut looks = asks.clone();
+    for part in &parts {
+        numbers.all(part, &mut looks);
+    }
+    Rule {
+        policy,
+        reach: kinds.reach(policy),
+        parts,
+        asks,
+        looks,
+    }
+}
+
+/// Expressions by number: comparing numbers is cheap, and there are as many pairs as policies squared.
+#[derive(Default)]
+struct Numbers(BTreeMap<String, usize>);
+
+impl Numbers {
+    fn of(&mut self, expr: &Expr) -> usize {
+        let next = self.0.len();
+        *self.0.entry(format!("{expr:?}")).or_insert(next)
+    }
+
+    /// What the parts of a condition look at, through `&&`, `||`, `!` and `if`.
+    fn all(&mut self, expr: &Expr, out: &mut BTreeSet<usize>) {
+        match expr {
+            Expr::And(_) | Expr::Or(_) | Expr::Not(_) | Expr::If(_) => {
+                for child in expr.children() {
+                    self.all(child, out);
+                }
+            }
+            atom => {
+                out.insert(self.of(logic::subject(atom)));
+            }
+        }
+    }
+}
+
+/// Why a policy can never match.
+fn dead(rule: &Rule<'_>, kinds: &Kinds, vocabulary: &Vocabulary) -> Option<String> {
+    if rule.reach.is_empty() {
+        return Some("no action applies to the principal and resource of its scope".to_owned());
+    }
+    let parts = || rule.parts.iter().map(|part| (*part, true));
+    if impossible(parts()) {
+        return Some("its conditions contradict each other".to_owned());
+    }
+    let actions = kinds.actions(&rule.reach);
+    let declared = actions
+        .iter()
+        .filter_map(|name| vocabulary.actions.get(*name));
+    let powers: BTreeSet<&str> = declared
+        .flat_map(|action| action.powers.iter())
+        .map(ambit_core::Power::name)
+        .collect();
+    let power = Expr::GetAttr(Box::new(Expr::Var(Var::Context)), "power".to_owned());
+    let known = powers.iter().map(|name| Expr::Str((*name).to_owned()));
+    let known = Expr::binary(Binary::Contains, Expr::Set(known.collect()), power);
+    if impossible(parts().chain([(&known, true)])) {
+        let who = match actions.as_slice() {
+            [only] => format!("`{only}` can be used"),
+            _ => "the actions of its scope can be used".to_owned(),
+        };
+        return Some(format!("{who} only with {}", suggest::one_of(powers)));
+    }
+    None
+}
+
+fn covers(wide: &Rule<'_>, narrow: &Rule<'_>) -> bool {
+    wide.asks.is_subset(&narrow.looks)
+        && scope::covers(&wide.reach, &narrow.reach)
+        && wide.parts.iter().all(|part| implies(&narrow.parts, part))
+}
+
+fn never_matches(rules: &Rules<'_>, policy: &Source, why: &str) {
+    if rules.knows("check.never_matches", policy) {
+        return;
+    }
+    file(policy, rules.sink).warning(
+        "check.never_matches",
+        policy.notes.span.clone(),
+        format!("`{}` can never match: {why}", policy.id),
+        if policy.forbids {
+            "correct it: as it stands, it forbids nothing"
+        } else {
+            "correct it: as it stands, it permits nothing"
+        },
+    );
+}
+
+fn irrelevant(rules: &Rules<'_>, policy: &Source, wide: &Source) {
+    let place = format!(
+        "`{}` ({} line {})",
+        wide.id,
+        wide.notes.file.as_deref().unwrap_or_default(),
+        wide.notes.line
+    );
+    let (message, help) = match (policy.forbids, wide.forbids) {
+        (true, _) => (
+            format!(
+                "`{}` forbids nothing that {place} does not forbid already",
+                policy.id
+            ),
+            "remove one of the two, or narrow the wider one",
+        ),
+        (false, false) => (
+            format!(
+                "`{}` permits nothing that {place} does not permit already",
+                policy.id
+            ),
+            "remove one of the two, or narrow the wider one",
+        ),
+        (false, true) => (
+            format!("`{}` permits nothing: {place} forbids all of it", policy.id),
+            "remove this one, or narrow the `forbid`",
+        ),
+    };
+    file(policy, rules.sink).warning("check.irrelevant", policy.notes.span.clone(), message, help);
+}
