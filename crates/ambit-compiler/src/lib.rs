@@ -35,6 +35,7 @@ pub mod keys;
 mod lint;
 pub mod mint;
 pub mod module;
+pub mod probe;
 mod project;
 pub mod reader;
 mod schema;

@@ -4,6 +4,8 @@
 
 pub mod cases;
 mod check;
+pub mod coverage;
+pub mod report;
 pub mod run;
 
 pub use check::{Checked, check};

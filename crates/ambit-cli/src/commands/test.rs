@@ -1,23 +1,27 @@
 //! `ambit test`
 
+mod tell;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ambit_compiler::{Project, Sink};
-use ambit_workbench::cases::{self, Case, Suite};
-use ambit_workbench::run::{Bench, Engine, Outcome};
+use ambit_compiler::{CompileError, Place, Project, Severity, Sink};
+use ambit_workbench::cases::{self, Suite};
+use ambit_workbench::report as results;
+use ambit_workbench::run::{Bench, Engine, Results, Tried};
 use clap::{Args, ValueEnum};
 
 use super::build::GUEST;
 use crate::failure::{Exit, Failure};
 use crate::keys::compile;
-use crate::report::{self, Format, Report};
-use crate::{engine, say, time};
+use crate::report::{self, Finding, Format, Report};
+use crate::{engine, files, say, time};
 
 /// Try a policy on cases: requests with the answers expected
 ///
 /// Reads the cases in `tests/*.toml`, compiles the project in memory with keys that are made for the run,
-/// mints the tokens, signs the approvals, and asks the evaluator. Nothing of the project is changed.
+/// mints the tokens, signs the approvals, and asks the evaluator. Shows each case that comes out otherwise,
+/// with the rule that decided, and what of the policy no case has touched. Nothing of the project is changed.
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
 pub(crate) struct Test {
@@ -30,10 +34,17 @@ pub(crate) struct Test {
     /// Only cases whose name has this in it
     #[arg(long, value_name = "NAME")]
     filter: Option<String>,
-    /// What answers: the evaluator in this program, or the module's own code in wasmtime. Both give the
+    /// What answers: the evaluator in this program, or the module's own code in wasmtime; both give the
     /// same bytes
     #[arg(long, value_enum, value_name = "ENGINE", default_value_t)]
     engine: EngineName,
+    /// Fail where the cases touch less of the policy than this, in percent
+    #[arg(long, value_name = "PERCENT", conflicts_with_all = ["filter", "files"],
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    min_coverage: Option<u8>,
+    /// Write the results as JUnit XML as well
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// How to show what came of it
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
@@ -47,12 +58,16 @@ enum EngineName {
 }
 
 const NOTES: &str = "\
-Exit codes: 0 all as expected, 2 an answer differs, 3 the project or a test file has faults.
+docs/testing.md describes the cases. Coverage is counted when all of them run.
+
+Exit codes: 0 all as expected, 2 an answer differs or too little is covered, 3 the project or a test file \
+has faults.
 
 Examples:
   ambit test my-project
   ambit test . tests/refunds.toml --filter 'refund of'
-  ambit test --engine wasmtime --format github";
+  ambit test --min-coverage 90 --junit results.xml --format github
+  ambit test --engine wasmtime --format json > results.json";
 
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
@@ -68,35 +83,21 @@ impl Test {
         let issued = project.issued().unwrap_or(default);
         let bench = Bench::new(&project, issued).map_err(|error| compile(&error))?;
         let suite = self.read(report, dir, &files, &bench)?;
-        let engine = match self.engine {
-            EngineName::Native => Engine::native(),
-            EngineName::Wasmtime => Engine::wasmtime(&bench, GUEST, &engine::runtime()?)
-                .map_err(|error| compile(&error))?,
-        };
-        let mut failed = 0;
-        for case in &suite.cases {
-            match bench.run(&project, case, &engine) {
-                Ok(outcome) if outcome.passed() => {}
-                Ok(outcome) => {
-                    failed += 1;
-                    tell(report, &project, case, &outcome);
-                }
-                Err(error) => {
-                    failed += 1;
-                    say::note(format!("{}: {error}", case.name));
-                }
-            }
+        let engine = self.engine(&bench)?;
+        let results =
+            Results::of(&project, &bench, suite, &engine).map_err(|error| ours(&error))?;
+        let whole = files.is_empty() && self.filter.is_none();
+        self.write(report, &project, &results)?;
+        if report.is_human() {
+            tell::results(report, &results, started.elapsed(), whole);
         }
-        let took = started.elapsed().as_millis();
-        say::note(format!(
-            "{} of {} as expected, in {took} ms",
-            suite.cases.len() - failed,
-            suite.cases.len()
-        ));
-        Ok(if failed == 0 {
-            Exit::Done
-        } else {
-            Exit::Denied
+        for tried in results.tried.iter().filter(|one| !one.passed()) {
+            report.finding(finding(report, tried));
+        }
+        let covered = self.covers(report, &results);
+        Ok(match results.failed() {
+            0 if covered => Exit::Done,
+            _ => Exit::Denied,
         })
     }
 
@@ -114,6 +115,14 @@ impl Test {
             );
         }
         (&self.dir, files.collect())
+    }
+
+    fn engine(&self, bench: &Bench) -> Result<Engine, Failure> {
+        match self.engine {
+            EngineName::Native => Ok(Engine::native()),
+            EngineName::Wasmtime => Engine::wasmtime(bench, GUEST, &engine::runtime()?)
+                .map_err(|error| Failure::tool(error.code, error.message)),
+        }
     }
 
     fn read(
@@ -134,13 +143,71 @@ impl Test {
         if faults {
             return Err(Failure::told(Exit::Unusable));
         }
+        let all = suite.cases.len();
         if let Some(filter) = &self.filter {
             suite
                 .cases
                 .retain(|case| case.name.contains(filter.as_str()));
         }
-        Ok(suite)
+        match (suite.cases.is_empty(), all) {
+            // A run that tries nothing must not look like one that found nothing.
+            (true, 0) => Err(Failure::unusable("test.none", "there is no case to try")
+                .at(&dir.join("tests"))
+                .help("write a `[[case]]` in `tests/NAME.toml`: docs/testing.md shows one")),
+            (true, _) => Err(
+                Failure::unusable("test.none", "no case has this in its name")
+                    .help(format!("leave `--filter` out to try all {all}")),
+            ),
+            _ => Ok(suite),
+        }
     }
+
+    fn write(
+        &self,
+        report: &mut Report,
+        project: &Project,
+        results: &Results,
+    ) -> Result<(), Failure> {
+        if let Some(file) = &self.junit {
+            let xml = results::junit(results, &|file| report.path(file));
+            files::write(file, xml.as_bytes())?;
+        }
+        report.member("uid", project.uid());
+        report.member("version", project.version());
+        for (name, value) in results::json(results) {
+            report.member(&name, value);
+        }
+        Ok(())
+    }
+
+    /// Whether the cases touch as much as they must; where they do not, what they lack is found.
+    fn covers(&self, report: &mut Report, results: &Results) -> bool {
+        let percent = results.coverage.total().percent();
+        let Some(least) = self
+            .min_coverage
+            .filter(|least| percent < usize::from(*least))
+        else {
+            return true;
+        };
+        let message =
+            format!("the cases cover {percent} % of the policy, and {least} % are wanted");
+        if report.is_human() {
+            say::note(format!("error[test.coverage]: {message}"));
+        }
+        report.finding(Finding::new(Severity::Error, "test.coverage", message));
+        for hole in results.coverage.holes() {
+            let message = format!("{}: {}", hole.name, hole.lacks());
+            let finding = Finding::new(Severity::Warning, "test.uncovered", message);
+            let finding = finding.at(report.path(&hole.file), place(hole.line));
+            report.finding(finding);
+        }
+        false
+    }
+}
+
+/// What is wrong with the run itself.
+fn ours(error: &CompileError) -> Failure {
+    Failure::tool(error.code, error.message.as_str())
 }
 
 /// A file as the project names it: relative to its folder.
@@ -154,24 +221,24 @@ fn name_in(dir: &Path, file: &Path) -> String {
     inner.display().to_string().replace('\\', "/")
 }
 
-fn tell(report: &Report, project: &Project, case: &Case, outcome: &Outcome) {
-    let _ = project;
-    say::note(format!(
-        "FAILED {} ({}:{})",
-        case.name,
-        report.path(&case.spot.file),
-        case.spot.line
-    ));
-    for fault in &outcome.faults {
-        say::note(format!("  {fault}"));
+fn place(line: usize) -> Option<Place> {
+    Some(Place {
+        line,
+        column: 1,
+        end_line: line,
+        end_column: 1,
+    })
+}
+
+fn finding(report: &Report, tried: &Tried) -> Finding {
+    let spot = &tried.case.spot;
+    let mut message = format!("{}: {}", tried.case.name, tried.differences().join("; "));
+    if let Ok(outcome) = &tried.result {
+        for rule in &outcome.rules {
+            let place = format!("{}:{}", report.path(&rule.file), rule.line);
+            message.push_str(&format!("; decided by {}, {place}", rule.what));
+        }
     }
-    say::note(format!("  {}", outcome.admin()));
-    for rule in &outcome.rules {
-        say::note(format!(
-            "  decided by {} ({}:{})",
-            rule.what,
-            report.path(&rule.file),
-            rule.line
-        ));
-    }
+    Finding::new(Severity::Error, "test.failed", message)
+        .at(report.path(&spot.file), place(spot.line))
 }

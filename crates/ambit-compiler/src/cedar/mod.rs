@@ -14,7 +14,7 @@ use cedar_policy::{PolicySet, Schema};
 use crate::error::CompileError;
 pub(crate) use expr::{Binary, Expr, Slots, Uid, Var, uid, value};
 pub(crate) use program::{OwnEntity, write};
-pub(crate) use source::{Scope, Source};
+pub(crate) use source::{Clause, Notes, Scope, Source};
 pub(crate) use types::{Enumerations, actions, enumerations, uid_of};
 
 /// What a set is compiled for.

@@ -28,7 +28,22 @@ pub(crate) struct Source {
     pub(crate) resource: Scope,
     /// What `when` and `unless` say, in their order.
     pub(crate) conditions: Vec<Expr>,
+    /// The same with their places, where a project has them.
+    pub(crate) clauses: Vec<Clause>,
     pub(crate) notes: Notes,
+}
+
+/// A condition that is told apart from the others of its policy.
+#[derive(Clone, Debug)]
+pub(crate) struct Clause {
+    /// What must hold: of an `unless` already the opposite of what it says.
+    pub(crate) expr: Expr,
+    /// Whether an `unless` says it.
+    pub(crate) unless: bool,
+    /// As it is written, in one line.
+    pub(crate) text: String,
+    /// The line, from 1.
+    pub(crate) line: usize,
 }
 
 /// What is said about a policy.
@@ -131,6 +146,7 @@ impl Source {
             action: scope("action")?,
             resource: scope("resource")?,
             conditions: conditions.collect::<Result<_, _>>()?,
+            clauses: Vec::new(),
             notes: Notes {
                 reason: note("reason"),
                 advice: note("advice"),
@@ -138,6 +154,26 @@ impl Source {
                 ..Notes::default()
             },
         })
+    }
+
+    /// A policy that everything satisfies.
+    pub(crate) fn any() -> Self {
+        Self {
+            id: String::new(),
+            forbids: false,
+            principal: Scope::Any,
+            action: Scope::Any,
+            resource: Scope::Any,
+            conditions: Vec::new(),
+            clauses: Vec::new(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// Whether its head leaves anything out.
+    pub(crate) fn is_scoped(&self) -> bool {
+        let mut scope = [&self.principal, &self.action, &self.resource].into_iter();
+        scope.any(|one| *one != Scope::Any)
     }
 
     /// Everything that must hold, in Cedar's order.

@@ -7,6 +7,8 @@ mod who;
 use core::ops::Range;
 
 use ambit_compiler::reader::{File, Reader, Value};
+use ambit_compiler::suggest;
+use ambit_core::Reason;
 use serde_json::{Map, Value as Json};
 use toml::de::{DeTable, DeValue};
 
@@ -101,6 +103,9 @@ pub(super) fn read(
         .map(|text| text.text.to_owned());
     let scope = scope::read(context, &mut layers, &place);
     let args = table_of(&mut layers, "args", "args = { amount = 50 }");
+    if let Some(scope) = &scope {
+        check_arguments(context, &mut layers, &scope.action);
+    }
     let tenant = layers.text("tenant", "acme");
     let subject = layers.text("subject", SUBJECT);
     let now = layers.get("now").map(|now| value::time(file, now, "now"));
@@ -147,6 +152,30 @@ fn table_of(
     let table = layers.get(key)?;
     let table = layers.file.table(table, key, example)?;
     value::table(layers.file, table)
+}
+
+/// An argument that the action does not have denies the request, and the policy is not asked.
+fn check_arguments(context: &Context<'_, '_>, layers: &mut Layers<'_, '_>, action: &str) {
+    let wanted = layers.get("expect").map(|expect| expect.get_ref().as_str());
+    let unknown = Reason::RequestArgumentUnknown.code();
+    let (Some(declared), Some(args)) = (context.bundle.action(action), layers.get("args")) else {
+        return;
+    };
+    let DeValue::Table(args) = args.get_ref() else {
+        return;
+    };
+    for (key, _) in args {
+        let name = key.get_ref().as_ref();
+        if declared.argument(name).is_none() && wanted != Some(Some(unknown)) {
+            let known: Vec<&str> = declared.arguments().map(|(name, _)| name).collect();
+            context.file.error(
+                "project.unknown_argument",
+                key.span(),
+                format!("the action `{action}` has no argument `{name}`"),
+                suggest::help(name, known),
+            );
+        }
+    }
 }
 
 /// Claims. Those that are points in time may be written as such.

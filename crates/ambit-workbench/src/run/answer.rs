@@ -99,8 +99,9 @@ impl Outcome {
     #[must_use]
     pub fn policies(&self) -> Vec<&str> {
         let erring = self.code() == Reason::PolicyError.code();
+        let effect = if self.allowed() { "permit" } else { "forbid" };
         let decided =
-            |policy: &&Json| policy["satisfied"] == true || erring && policy["effect"] == "forbid";
+            |policy: &&Json| policy["effect"] == effect && (policy["error"].is_null() != erring);
         let policies = self.answer["context"]["policies"].as_array();
         let policies = policies.into_iter().flatten().filter(decided);
         policies
@@ -153,15 +154,21 @@ impl Outcome {
         changes.next()?.first()?["argument"].as_str()
     }
 
-    fn faults(&self, case: &Case) -> Vec<String> {
-        let mut faults = Vec::new();
-        let answer = self.in_words();
-        let as_expected = match case.expect {
+    /// Whether it is the decision that the case expects; which policies decided is another question.
+    #[must_use]
+    pub fn is_as_expected(&self, case: &Case) -> bool {
+        match case.expect {
             Expect::Allow => self.allowed(),
             Expect::Deny => !self.allowed() && is_judged(self.code()),
             Expect::Reason(reason) => !self.allowed() && self.code() == reason.code(),
             Expect::StepUp(step_up) => !self.allowed() && self.step_ups().contains(&step_up),
-        };
+        }
+    }
+
+    fn faults(&self, case: &Case) -> Vec<String> {
+        let mut faults = Vec::new();
+        let answer = self.in_words();
+        let as_expected = self.is_as_expected(case);
         if !as_expected {
             faults.push(format!(
                 "expected {}, and the answer is {answer}",
@@ -193,19 +200,32 @@ impl Outcome {
         faults
     }
 
-    /// `allow`, or `deny` with its reason and what would help.
+    /// `allow` or `deny`, with the reason, the policies that decided and what would help.
     #[must_use]
     pub fn in_words(&self) -> String {
+        let by = match self.policies().as_slice() {
+            [] => String::new(),
+            policies => format!(", by {}", policies.join(", ")),
+        };
         if self.allowed() {
-            return "allow".to_owned();
+            return format!("allow{by}");
         }
         let help = self.step_ups().into_iter().map(Expect::StepUp);
         let help: Vec<String> = help.map(|one| one.to_string()).collect();
         let help = match help.as_slice() {
             [] => String::new(),
-            steps => format!(", {} would help", steps.join(" and ")),
+            steps => format!("; {} would help", steps.join(" and ")),
         };
-        format!("deny with {}{help}", self.code())
+        format!("deny with {}{by}{help}", self.code())
+    }
+
+    /// Why it is denied: in detail, or in the words of the policies that decided.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self.policies().is_empty() {
+            true => self.admin(),
+            false => self.text("user"),
+        }
     }
 }
 

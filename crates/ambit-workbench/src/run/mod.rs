@@ -3,6 +3,7 @@
 mod answer;
 mod request;
 mod statement;
+mod suite;
 
 use std::cell::RefCell;
 
@@ -20,6 +21,7 @@ use serde_json::{Value as Json, json};
 use crate::cases::Case;
 pub use answer::{Outcome, Rule};
 pub use request::Request;
+pub use suite::{Results, Tried};
 
 /// Who issues the tokens of tests.
 const ISSUER: &str = "https://issuer.ambit-test.example";
@@ -63,6 +65,11 @@ impl Bench {
     #[must_use]
     pub fn bundle(&self) -> Bundle<'_> {
         Bundle::verify(&self.bundle).expect("the compiler verified the bundle")
+    }
+
+    /// The policy with probes in the place of its guard rails.
+    pub(crate) fn probes(&self, project: &Project) -> Result<Vec<Vec<u8>>, CompileError> {
+        ambit_compiler::probe::bundles(project, &self.bundle)
     }
 
     /// Asks what a case asks.

@@ -1,5 +1,6 @@
 //! Guard rails: `policies/*.cedar`, their templates linked by `policies/*.toml`, and `entities.json`.
 
+mod clauses;
 mod entities;
 mod links;
 mod lost;
@@ -237,6 +238,7 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
                 source.notes.span = span.clone();
                 notes::check(file, &source, &span);
                 step_up::check(file, &source, &span);
+                source.clauses = clauses::find(&sheet.text, offset, &source);
                 sources.push(source);
             }
             Err(error) => {

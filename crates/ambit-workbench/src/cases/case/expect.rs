@@ -57,6 +57,12 @@ impl fmt::Display for Expect {
 }
 
 impl Expect {
+    /// Whether this is the code that is expected.
+    #[must_use]
+    pub fn is_code(&self, code: &str) -> bool {
+        matches!(self, Self::Reason(reason) if reason.code() == code)
+    }
+
     fn parse(word: &str) -> Option<Self> {
         let step_up = || StepUp::ALL.into_iter().find(|one| one.code() == word);
         match word {

@@ -1,0 +1,7 @@
+//! What came of tests, for programs.
+
+mod json;
+mod junit;
+
+pub use json::json;
+pub use junit::junit;
