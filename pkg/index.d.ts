@@ -90,34 +90,35 @@ export interface ConsentRequest {
   /** What was granted before: the answer then tells the difference. */
   granted?: object[];
   locale?: "en" | "de";
+  /** Seconds since 1970: the text then says how long it is until `exp`. */
+  now?: number;
+  /** Minutes between the person's clock and UTC: the text then tells their time beside UTC. */
+  utc_offset?: number;
+}
+
+/** `abi.md` says what each part is, and how the texts of all parts are joined to `text`. */
+export interface ConsentPart {
+  part: "title" | "who" | "group" | "item" | "mark" | "line" | "note" | "details" | "detail";
+  text: string;
+  /** Of a group or a mark. */
+  name?:
+    | "own" | "person" | "cannot" | "ended"
+    | "financial" | "external" | "irreversible"
+    | "new" | "same" | "wider" | "narrower" | "changed";
+  /** Of an item: the place in `authorization_details` that it tells of. */
+  capability?: number;
 }
 
 export interface ConsentText {
   /** Show exactly this: `text_s256` is its hash. */
   text: string;
-  lines: string[];
   locale: string;
   renderer: string;
   risk_tier: "low" | "medium" | "high" | "critical";
   text_s256: string;
   /** The grant digest; only for whole `claims`. */
   binding_s256?: string;
-  head: string[];
-  sections: {
-    tier: string;
-    title: string;
-    items: {
-      /** The place in `authorization_details`. */
-      index: number;
-      status?: "new" | "same" | "wider" | "narrower" | "changed";
-      sentences: { about: "may" | "effect" | "bound" | "limit" | "asks" | "may_not"; text: string }[];
-      before?: string;
-    }[];
-  }[];
-  removed: string[];
-  /** Every other claim that the grant digest covers, a line each. */
-  details: string[];
-  notes: string[];
+  page: ConsentPart[];
 }
 
 /** `risk_tier` and `display` are absent where the call is too long to be shown, so nobody can approve it. */

@@ -296,14 +296,21 @@ impl<'s> Stage<'s> {
             .engine
             .describe(format!("{{\"authorization_details\":{entries}}}").as_bytes());
         let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
-        let lines = answer["lines"]
+        let page = answer["page"]
             .as_array()
             .ok_or_else(|| answer.to_string())?;
-        Ok(lines
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect())
+        let (mut lines, mut group) = (Vec::<String>::new(), "");
+        for part in page {
+            let text = part["text"].as_str().unwrap_or_default();
+            match (part["part"].as_str(), lines.last_mut()) {
+                (Some("group"), _) if part["name"] == "cannot" => break,
+                (Some("group"), _) => group = text,
+                (Some("item"), _) => lines.push(format!("{group}: {text}")),
+                (Some("mark" | "line"), Some(line)) => *line += &format!("; {text}"),
+                _ => {}
+            }
+        }
+        Ok(lines)
     }
 
     fn play(&mut self, step: &Value) -> Result<Event, String> {

@@ -79,7 +79,51 @@ fn request(group: &Value, case: &Value) -> Result<Vec<u8>, String> {
     Ok(expand(&request, &[])?.to_string().into_bytes())
 }
 
-/// `code` and `at` of an error; or the lines of `text`, the `last` line, parts of the whole `answer`.
+/// The texts of a page, joined as `pkg/abi.md` says.
+fn joined(page: &Value) -> String {
+    let mut out = String::new();
+    let mut last = "";
+    for part in page.as_array().into_iter().flatten() {
+        let kind = part["part"].as_str().unwrap_or_default();
+        out += match kind {
+            "title" => "",
+            "who" if last == kind => " · ",
+            "who" => "\n",
+            "note" if last == kind => "\n",
+            "group" | "note" | "details" => "\n\n",
+            "item" | "detail" => "\n- ",
+            "mark" => " [",
+            "line" => "\n  ",
+            other => panic!("a part {other}"),
+        };
+        out += part["text"].as_str().unwrap_or_default();
+        out += if kind == "mark" { "]" } else { "" };
+        last = kind;
+    }
+    out
+}
+
+/// How many words a person decides by, and in how many items: the question, and what stands in the
+/// groups.
+fn words(page: &Value) -> (u64, u64) {
+    let (mut count, mut items) = (0, 0);
+    for part in page.as_array().into_iter().flatten() {
+        let kind = part["part"].as_str().unwrap_or_default();
+        if !["title", "group", "item", "mark", "line"].contains(&kind) {
+            continue;
+        }
+        items += u64::from(kind == "item");
+        let words = part["text"].as_str().unwrap_or_default();
+        let words = words.split_whitespace();
+        count += words
+            .filter(|word| word.chars().any(char::is_alphanumeric))
+            .count() as u64;
+    }
+    (count, items)
+}
+
+/// `code` and `at` of an error; or the lines of `text`, a line that it `holds`, its `marks`, parts of the whole `answer`, and
+/// the most `words`. Every page is its text, and short for what it grants.
 fn check(answer: &[u8], expect: &Value) -> Result<(), String> {
     let answer: Value = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
     if let Some(code) = expect.get("code") {
@@ -100,6 +144,14 @@ fn check(answer: &[u8], expect: &Value) -> Result<(), String> {
     if answer["text_s256"] != s256(text.as_bytes()) {
         return Err("`text_s256` is not the hash of the text".to_owned());
     }
+    if joined(&answer["page"]) != text {
+        return Err(format!("the page is not the text: {:#}", answer["page"]));
+    }
+    let (words, items) = words(&answer["page"]);
+    let most = expect["words"].as_u64().unwrap_or(15 + 30 * items);
+    if words > most {
+        return Err(format!("{words} words, more than {most}: {text}"));
+    }
     let lines: Vec<&str> = text.split('\n').collect();
     if let Some(expected) = expect
         .get("text")
@@ -110,8 +162,24 @@ fn check(answer: &[u8], expect: &Value) -> Result<(), String> {
             json!(lines)
         ));
     }
-    if let Some(last) = expect.get("last") {
-        holds(last, &json!(lines.last()), "the last line")?;
+    if let Some(line) = expect["holds"]
+        .as_str()
+        .filter(|line| !lines.contains(line))
+    {
+        return Err(format!("no line is `{line}`: {text}"));
+    }
+    let marks: Vec<&Value> = answer["page"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|part| part["part"] == "mark")
+        .map(|part| &part["name"])
+        .collect();
+    if let Some(expected) = expect
+        .get("marks")
+        .filter(|expected| **expected != json!(marks))
+    {
+        return Err(format!("the marks are {marks:?}, expected {expected}"));
     }
     match expect.get("answer") {
         Some(expected) => holds(expected, &answer, "answer"),

@@ -130,16 +130,14 @@ fn a_budget_is_shown_with_other_decimals() {
     }
 }
 
-/// The number behind these words in a text.
-fn number(text: &str, words: &str) -> String {
-    let (_, rest) = text
-        .split_once(words)
-        .unwrap_or_else(|| panic!("{words}: {text}"));
-    rest.chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '.')
-        .collect::<String>()
-        .trim_end_matches('.')
-        .to_owned()
+/// The cents that a text names as `before` and ` EUR after`, where it does.
+fn cents(text: &str, before: &str, after: &str) -> Option<i64> {
+    let line = text.lines().find(|line| line.contains(" EUR each"))?;
+    let (line, _) = line.split_once(after)?;
+    let number = &line[line.rfind(before)? + before.len()..];
+    let (whole, fraction) = number.split_once('.').unwrap();
+    assert_eq!(fraction.len(), 2, "{number}");
+    format!("{}{fraction}", whole.replace(',', "")).parse().ok()
 }
 
 /// Whatever is granted: with the number that is shown the call is allowed, with a cent more or less it is
@@ -174,20 +172,10 @@ fn a_number_is_shown_that_is_not_the_one_enforced() {
                 continue;
             };
             shown += 1;
-            let cents = |words: &str| -> i64 {
-                let number = number(text, words);
-                let (whole, fraction) = number.split_once('.').unwrap();
-                assert_eq!(fraction.len(), 2, "{number}");
-                format!("{whole}{fraction}").parse().unwrap()
-            };
-            let budget = cents("At most ");
-            let (from, to) = (
-                cents("must be from "),
-                cents(&format!(
-                    "must be from {} to ",
-                    number(text, "must be from ")
-                )),
-            );
+            let budget = cents(text, ", ", " EUR altogether").unwrap();
+            let to = cents(text, " to ", " EUR each").unwrap();
+            // Of the least amount that there is nothing is said.
+            let from = cents(text, "from ", " to ").unwrap_or(1);
             let end = budget.min(to);
             for (asked, allowed) in [
                 (from, from <= end),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::constraint::Ends;
 use ambit_core::json::Writer;
-use ambit_evaluator::{Approval, Assumed, Login};
+use ambit_evaluator::{Approval, Assumed};
 
 use crate::missing::Missing;
 
@@ -104,19 +104,22 @@ impl Candidate {
 
     pub(crate) fn write(&self, out: &mut Writer) {
         let login = self.assumed.login.as_ref();
-        let changes: Vec<String> = self.changes.iter().map(Change::text).collect();
-        let changes = Some(changes.join("; ")).filter(|text| !text.is_empty());
-        let missing = self.missing.iter().map(Missing::text);
-        let approvals = self.approvals.iter().map(Approval::text);
-        let texts = changes
-            .into_iter()
-            .chain(missing)
-            .chain(login.map(Login::text))
-            .chain(approvals);
-        let texts: Vec<String> = texts.collect();
+        let mut text = String::new();
+        for change in &self.changes {
+            say(&mut text, "; ", &change.text());
+        }
+        if let Some(missing) = &self.missing {
+            say(&mut text, THEN, &missing.text());
+        }
+        if let Some(login) = login {
+            say(&mut text, THEN, &login.text());
+        }
+        for approval in &self.approvals {
+            say(&mut text, THEN, &approval.text());
+        }
         out.object(|out| {
             out.name("judged").boolean(self.missing.is_none());
-            out.name("text").string(&texts.join("; then "));
+            out.name("text").string(&text);
             out.name("steps").array(|out| {
                 if !self.changes.is_empty() {
                     write_changes(&self.changes, out);
@@ -151,6 +154,15 @@ impl Change {
             None => text,
         }
     }
+}
+
+/// What stands before a step that is not the first.
+const THEN: &str = "; then ";
+
+/// Adds a step.
+fn say(out: &mut String, before: &str, step: &str) {
+    out.push_str(if out.is_empty() { "" } else { before });
+    out.push_str(step);
 }
 
 fn write_changes(changes: &[Change], out: &mut Writer) {

@@ -8,7 +8,7 @@ use ambit_core::constraint::{self, Ends, Kind, Unit};
 use ambit_core::decimal_text;
 use ambit_core::json::{Document, Json, Profile, Writer, canonical};
 use ambit_core::limits::{ADVICE_ENTRIES, ADVICE_VALUES};
-use ambit_evaluator::{Assumed, Room, rooms};
+use ambit_evaluator::{Assumed, Room, joined, rooms};
 use ambit_policy::conforms;
 
 use crate::call::{Call, Layer};
@@ -340,7 +340,7 @@ fn allowed(bounds: &[Bound<'_>], unit: Unit<'_>) -> (String, Option<Ends>) {
             texts.push(text);
         }
     }
-    (texts.join(AND), None)
+    (joined(&mut texts.iter().map(String::as_str), AND), None)
 }
 
 /// The arguments with these values, in RFC 8785 form.

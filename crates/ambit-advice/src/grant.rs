@@ -11,11 +11,11 @@ use core::fmt;
 use ambit_core::Reason;
 use ambit_core::json::Json;
 use ambit_core::limits::RECEIPTS;
-use ambit_evaluator::{BundleKeys, RENDERER, s256};
+use ambit_evaluator::{BundleKeys, s256};
 use ambit_policy::Bundle;
 use ambit_token::{About, PublicKey, Receipt, ReceiptKind, TokenError, base64url};
 
-use crate::describe::{NoText, shown};
+use crate::describe::{Clock, NoText, RENDERER, shown};
 use crate::digest;
 
 /// Why receipts do not prove a person's consent to a grant.
@@ -252,7 +252,14 @@ impl<'a> Grant<'a> {
 
     /// The person saw this risk and this text.
     fn check_display(&self, receipt: &Receipt) -> Result<(), NoConsent> {
-        let shown = shown(self.bundle, self.claims, self.granted, &receipt.locale)?;
+        let clock = Clock::new(receipt.now, receipt.utc_offset)?;
+        let shown = shown(
+            self.bundle,
+            self.claims,
+            self.granted,
+            &receipt.locale,
+            clock,
+        )?;
         if receipt.risk_tier != shown.tier {
             let detail = format!("the receipt's `risk_tier` is not `{}`", shown.tier);
             return Err(NoConsent::new(Reason::ApprovalRisk, detail));

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::Writer;
+use ambit_evaluator::joined;
 
 /// The capability that is to be asked for, and what the token holds instead.
 #[derive(Clone, Debug)]
@@ -30,8 +31,14 @@ impl Missing {
             Held::Powers(powers) if powers.is_empty() => {
                 String::from("the token holds no power for it")
             }
-            Held::Powers(powers) => format!("the token holds {}", powers.join(", ")),
-            Held::Purposes(purposes) => format!("the token holds it for {}", purposes.join(", ")),
+            Held::Powers(powers) => format!(
+                "the token holds {}",
+                joined(&mut powers.iter().copied(), ", ")
+            ),
+            Held::Purposes(purposes) => format!(
+                "the token holds it for {}",
+                joined(&mut purposes.iter().map(String::as_str), ", ")
+            ),
         };
         format!(
             "a token is needed that may {} {} on {} for {}; {held}",

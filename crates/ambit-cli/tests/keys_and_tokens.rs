@@ -394,12 +394,8 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
     let describe = ["describe", "--module", "policy.wasm", "draft.json"];
     let shown = project.ambit(&describe).expect(0).says("binding_s256");
     assert!(
-        shown
-            .out
-            .contains("\nHigh risk\n2. The agent may propose and carry out \"pay an invoice\"")
-            && shown
-                .out
-                .contains("\nMedium risk\n1. The agent may prepare \"send e-mail\""),
+        shown.out.contains("\n\nPrepares, a person carries out\n- ")
+            && shown.out.contains("\n- Draft e-mail: any contact\n"),
         "{shown:#?}"
     );
     // No label is German, and no English one stands in for it.

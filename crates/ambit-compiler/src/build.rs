@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::cedar::{self, Enumerations};
 use crate::error::CompileError;
 use crate::project::{GuardRails, IssuerKey, Manifest, Project};
-use crate::schema::{Action, Argument, Attribute, Labels, Resource, Type, Vocabulary};
+use crate::schema::{Action, Argument, Attribute, Resource, Type, Vocabulary, Words};
 
 const DAY: i64 = 86_400;
 
@@ -101,6 +101,9 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
         "resources": resources.map(|(name, one)| (name.clone(), resource(one))).collect::<Map<_, _>>(),
         "manifests": manifests.map(|(name, one)| (name.clone(), manifest(one))).collect::<Map<_, _>>(),
     });
+    if !policy.stop.is_empty() {
+        document["stop"] = json!(policy.stop);
+    }
     document.sort_all_objects();
     Ok(document)
 }
@@ -157,14 +160,17 @@ fn key(key: &IssuerKey) -> Json {
 }
 
 fn resource(resource: &Resource) -> Json {
-    let json = json!({"label": resource.label, "cedar": resource.cedar});
-    with_labels(json, &resource.labels)
+    let json = json!({"label": resource.words.label, "cedar": resource.cedar});
+    with_words(json, &resource.words)
 }
 
-/// Labels in further languages, where there are any.
-fn with_labels(mut json: Json, labels: &Labels) -> Json {
-    if !labels.is_empty() {
-        json["labels"] = json!(labels);
+/// Labels in further languages, and forms of labels, where there are any.
+fn with_words(mut json: Json, words: &Words) -> Json {
+    if !words.labels.is_empty() {
+        json["labels"] = json!(words.labels);
+    }
+    if !words.forms.is_empty() {
+        json["forms"] = json!(words.forms);
     }
     json
 }
@@ -173,7 +179,7 @@ fn action(action: &Action, enumerations: &Enumerations) -> Json {
     let powers: Vec<&str> = action.powers.iter().map(Power::name).collect();
     let args = action.args.iter();
     let json = json!({
-        "label": action.label,
+        "label": action.words.label,
         "cedar": action.cedar,
         "powers": powers,
         "risk": action.risk,
@@ -185,7 +191,7 @@ fn action(action: &Action, enumerations: &Enumerations) -> Json {
         "resources": action.resources,
         "args": args.map(|(name, one)| (name.clone(), argument(one, enumerations))).collect::<Map<_, _>>(),
     });
-    with_labels(json, &action.labels)
+    with_words(json, &action.words)
 }
 
 fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
@@ -206,10 +212,10 @@ fn attribute(attribute: &Attribute, enumerations: &Enumerations) -> Json {
         "type": type_of(&attribute.kind, enumerations),
         "required": attribute.required,
         "money": attribute.money,
-        "label": attribute.label,
+        "label": attribute.words.label,
         "unit": attribute.unit,
     });
-    with_labels(json, &attribute.labels)
+    with_words(json, &attribute.words)
 }
 
 fn type_of(kind: &Type, enumerations: &Enumerations) -> Json {
@@ -235,7 +241,7 @@ fn type_of(kind: &Type, enumerations: &Enumerations) -> Json {
 }
 
 fn manifest(manifest: &Manifest) -> Json {
-    json!({
+    let mut json = json!({
         "label": manifest.label,
         "models": manifest.models,
         "environments": manifest.environments,
@@ -245,5 +251,9 @@ fn manifest(manifest: &Manifest) -> Json {
         "max_life_seconds": manifest.max_life_seconds,
         "max_depth": manifest.max_depth,
         "capabilities": manifest.capabilities,
-    })
+    });
+    if let Some(label) = &manifest.label_de {
+        json["labels"] = json!({"de": label});
+    }
+    json
 }

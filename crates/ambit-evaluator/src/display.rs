@@ -25,8 +25,7 @@ use crate::remedy::Shown;
 
 /// The language of the text.
 pub(crate) const LOCALE: &str = "en";
-/// The version of this form, and of consent texts: another text for the same call or grant is another
-/// renderer.
+/// The version of this form: another text for the same call is another renderer.
 pub const RENDERER: &str = "ambit-1";
 
 /// What is put before those who may approve the call. It is made once, however often it is asked for.

@@ -376,6 +376,12 @@ impl<'a> Manifest<'a> {
             .map(Json::elements)
     }
 
+    /// What the agent is called, in this language, where the manifest says it.
+    #[must_use]
+    pub fn label_in(self, language: &str) -> Option<&'a str> {
+        crate::vocabulary::label_in(self.0, language)
+    }
+
     /// Seconds that a token for this agent may live, where the manifest bounds it.
     #[must_use]
     pub fn max_life_seconds(self) -> Option<i64> {

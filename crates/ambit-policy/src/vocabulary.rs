@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use ambit_core::capability::{Contradiction, contradiction};
 use ambit_core::constraint::{Arguments, Declared};
+use ambit_core::describe::Form;
 use ambit_core::json::{Json, Kind};
 use ambit_core::{Power, Powers};
 
@@ -14,11 +15,19 @@ use crate::cedar::canonical_text;
 const LABEL_LANGUAGE: &str = "en";
 
 /// The words of `json` for people who read this language (a tag such as `de`).
-fn label_in<'a>(json: Json<'a>, language: &str) -> Option<&'a str> {
+pub(crate) fn label_in<'a>(json: Json<'a>, language: &str) -> Option<&'a str> {
     if language == LABEL_LANGUAGE {
         return json.get("label")?.as_str();
     }
     json.get("labels")?.get(language)?.as_str()
+}
+
+/// The same in a form, where it has words of its own.
+fn form_in<'a>(json: Json<'a>, form: Form, language: &str) -> Option<&'a str> {
+    match form {
+        Form::Name => label_in(json, language),
+        form => json.get("forms")?.get(language)?.get(form.name())?.as_str(),
+    }
 }
 
 impl Bundle<'_> {
@@ -44,10 +53,16 @@ impl Bundle<'_> {
         contradiction(entry, &actions)
     }
 
-    /// The label of a resource type in a language.
+    /// The label of a resource type in a form and language.
     #[must_use]
-    pub fn resource_label_in(&self, name: &str, language: &str) -> Option<&str> {
-        label_in(self.resource(name)?, language)
+    pub fn resource_label_in(&self, name: &str, form: Form, language: &str) -> Option<&str> {
+        form_in(self.resource(name)?, form, language)
+    }
+
+    /// How a person ends what an agent may do, in this language, where the policy says it.
+    #[must_use]
+    pub fn stop_in(&self, language: &str) -> Option<&str> {
+        self.root().get("stop")?.get(language)?.as_str()
     }
 
     /// All resource types that have a label in this language, with it, sorted by name.
@@ -73,6 +88,12 @@ impl<'a> Action<'a> {
     #[must_use]
     pub fn label_in(self, language: &str) -> Option<&'a str> {
         label_in(self.0, language)
+    }
+
+    /// The words for what it does in a power, where it has any of its own (`@label("…, draft: …")`).
+    #[must_use]
+    pub fn form_in(self, form: Form, language: &str) -> Option<&'a str> {
+        form_in(self.0, form, language)
     }
 
     /// The full name of the entity type of the action in policies.

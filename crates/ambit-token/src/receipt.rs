@@ -57,6 +57,10 @@ pub struct Receipt {
     pub locale: String,
     /// What rendered the text.
     pub renderer: String,
+    /// When it was shown, where the text says how long that is.
+    pub now: Option<i64>,
+    /// Minutes between the clocks where it was shown and UTC, where the text tells their time.
+    pub utc_offset: Option<i64>,
     /// When it ends: until then its consumption is remembered.
     pub exp: i64,
     /// How the person logged in, where it says.
@@ -173,6 +177,8 @@ impl Receipt {
             text: digest(display, "text_s256")?,
             locale: text(display, "locale")?.into(),
             renderer: text(display, "renderer")?.into(),
+            now: display.get("now").and_then(Json::as_int),
+            utc_offset: display.get("utc_offset").and_then(Json::as_int),
             exp: claims.get("exp")?.as_int()?,
             acr: text(claims, "acr").map(String::from),
             auth_time: claims.get("auth_time").and_then(Json::as_int),

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use ambit_core::constraint::{self, Kind, Wider};
+use ambit_core::describe::Phrase;
 use ambit_core::json::{Json, Writer, canonical};
 
 /// What became of a capability.
@@ -28,6 +29,16 @@ impl Status {
             Self::Wider => "wider",
             Self::Narrower => "narrower",
             Self::Changed => "changed",
+        }
+    }
+
+    pub(super) const fn phrase(self) -> Phrase {
+        match self {
+            Self::New => Phrase::IsNew,
+            Self::Same => Phrase::IsSame,
+            Self::Wider => Phrase::IsWider,
+            Self::Narrower => Phrase::IsNarrower,
+            Self::Changed => Phrase::IsChanged,
         }
     }
 }
@@ -77,7 +88,7 @@ fn text(value: Json<'_>) -> String {
     out.finish()
 }
 
-fn same(before: Option<Json<'_>>, now: Option<Json<'_>>) -> bool {
+pub(super) fn same(before: Option<Json<'_>>, now: Option<Json<'_>>) -> bool {
     before.map(text) == now.map(text)
 }
 

@@ -1,5 +1,6 @@
 //! Consent texts: what people are shown before a token is made, in the words of the vocabulary.
 
+mod compose;
 mod details;
 mod difference;
 mod page;
@@ -13,7 +14,8 @@ use ambit_core::describe::{Fault, Locale, Phrase, entry};
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_policy::Bundle;
 
-use page::Page;
+pub(crate) use page::RENDERER;
+pub(crate) use question::Clock;
 use question::Question;
 use words::Words;
 
@@ -53,14 +55,14 @@ impl NoText {
 
 /// Says in words what capabilities allow, as people are asked to consent to it.
 ///
-/// `request` is `{"authorization_details": […], …}` or `{"claims": {…}, …}`, with `granted` and
-/// `locale` where there are any (`pkg/abi.md`); the answer is the text with its parts and its
-/// hash, or `{"error": {"code", "at", "admin"}}`: what has no text cannot be approved.
+/// `request` is `{"authorization_details": […], …}` or `{"claims": {…}, …}`, with `granted`, `locale`,
+/// `now` and `utc_offset` where there are any (`pkg/abi.md`); the answer is the text, its hash and the
+/// page as a structure, or `{"error": {"code", "at", "admin"}}`: what has no text cannot be approved.
 #[must_use]
 pub fn describe(bundle: &Bundle<'_>, request: &[u8]) -> String {
     let answer = document(bundle, request).and_then(|document| {
         let question = Question::read(document.root())?;
-        Ok(Page::of(bundle, &question)?.answer())
+        compose::page(bundle, &question)?.answer()
     });
     answer.unwrap_or_else(|no_text| {
         let mut out = Writer::default();
@@ -101,14 +103,17 @@ pub(crate) struct Shown {
     pub(crate) tier: &'static str,
 }
 
-/// The text for claims, in the language with this tag, against what was `granted` before.
+/// The text for claims, in the language with this tag and by this clock, against what was `granted`
+/// before.
 pub(crate) fn shown(
     bundle: &Bundle<'_>,
     claims: Json<'_>,
     granted: Option<Json<'_>>,
     locale: &str,
+    clock: Clock,
 ) -> Result<Shown, NoText> {
-    let page = Page::of(bundle, &Question::of_claims(claims, granted, Some(locale))?)?;
+    let question = Question::of_claims(claims, granted, Some(locale), clock)?;
+    let page = compose::page(bundle, &question)?;
     Ok(Shown {
         text: page.text()?,
         tier: page.tier.name(),

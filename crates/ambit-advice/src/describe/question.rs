@@ -9,7 +9,7 @@ use ambit_core::limits::CAPABILITIES;
 use super::NoText;
 
 /// Members of a request that are no claims.
-pub(super) const OURS: [&str; 3] = ["claims", "granted", "locale"];
+pub(super) const OURS: [&str; 5] = ["claims", "granted", "locale", "now", "utc_offset"];
 /// Claims that the frame shows. Others may be there: the grant digest covers them all.
 const FLAT: [&str; 8] = [
     "authorization_details",
@@ -21,6 +21,8 @@ const FLAT: [&str; 8] = [
     "exp",
     "del_max_depth",
 ];
+/// Minutes between any clock and UTC: a day.
+const FARTHEST: i64 = 1440;
 /// The last second of the year 9999.
 const LAST_TIME: i64 = 253_402_300_799;
 
@@ -33,6 +35,39 @@ pub(super) struct Question<'a> {
     pub(super) entries: Json<'a>,
     pub(super) granted: Option<Json<'a>>,
     pub(super) locale: Locale,
+    /// When and where it is read, where the host says it.
+    pub(super) clock: Clock,
+}
+
+/// When a text is read, and how far clocks are there from UTC: `now` in seconds since 1970,
+/// `utc_offset` in minutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clock {
+    pub(crate) now: Option<i64>,
+    pub(crate) utc_offset: Option<i64>,
+}
+
+impl Clock {
+    /// # Errors
+    ///
+    /// [`NoText`] for what no calendar shows.
+    pub(crate) fn new(now: Option<i64>, utc_offset: Option<i64>) -> Result<Self, NoText> {
+        let late = now.is_some_and(|now| !(0..=LAST_TIME).contains(&now));
+        let far = utc_offset.is_some_and(|offset| !(-FARTHEST..=FARTHEST).contains(&offset));
+        match (late, far) {
+            (true, _) => Err(NoText::request("now", "wanted seconds since 1970")),
+            (_, true) => Err(NoText::request(
+                "utc_offset",
+                "wanted minutes, at most a day",
+            )),
+            _ => Ok(Self { now, utc_offset }),
+        }
+    }
+
+    fn read(request: Json<'_>) -> Result<Self, NoText> {
+        let member = |name| integer(request.get(name), name);
+        Self::new(member("now")?, member("utc_offset")?)
+    }
 }
 
 impl<'a> Question<'a> {
@@ -48,8 +83,12 @@ impl<'a> Question<'a> {
         }
         let locale = request.get("locale");
         let locale = locale.map(|locale| locale.as_str().unwrap_or_default());
-        let mut question =
-            Self::of_claims(claims.unwrap_or(request), request.get("granted"), locale)?;
+        let mut question = Self::of_claims(
+            claims.unwrap_or(request),
+            request.get("granted"),
+            locale,
+            Clock::read(request)?,
+        )?;
         question.whole = claims.is_some();
         Ok(question)
     }
@@ -58,6 +97,7 @@ impl<'a> Question<'a> {
         claims: Json<'a>,
         granted: Option<Json<'a>>,
         locale: Option<&str>,
+        clock: Clock,
     ) -> Result<Self, NoText> {
         let locale = locale.map_or(Some(Locale::En), Locale::from_tag);
         let locale = locale.ok_or_else(|| NoText {
@@ -85,6 +125,7 @@ impl<'a> Question<'a> {
             entries,
             granted,
             locale,
+            clock,
         })
     }
 
@@ -114,13 +155,15 @@ impl<'a> Question<'a> {
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, NoText> {
-        match self.claims.get(name) {
-            None => Ok(None),
-            Some(value) => match value.as_int() {
-                Some(value) => Ok(Some(value)),
-                None => Err(NoText::request(name, "wanted a whole number")),
-            },
-        }
+        integer(self.claims.get(name), name)
+    }
+}
+
+fn integer(value: Option<Json<'_>>, at: &str) -> Result<Option<i64>, NoText> {
+    match value.map(Json::as_int) {
+        None => Ok(None),
+        Some(Some(value)) => Ok(Some(value)),
+        Some(None) => Err(NoText::request(at, "wanted a whole number")),
     }
 }
 

@@ -1,10 +1,12 @@
 //! A bundle as the source of words.
 
+use alloc::vec::Vec;
+
 use ambit_core::constraint::{Arguments as _, Declared, Unit, lists_values};
-use ambit_core::describe::{Effect, Fault, Locale, Term, Tier, Vocabulary};
+use ambit_core::describe::{Effect, Fault, Form, Locale, Term, Tier, Vocabulary};
 use ambit_core::json::Json;
 use ambit_core::{Power, Powers};
-use ambit_policy::Bundle;
+use ambit_policy::{Action, Bundle};
 
 /// The vocabulary of a bundle.
 pub(crate) struct Words<'b>(pub(crate) &'b Bundle<'b>);
@@ -47,11 +49,11 @@ impl Words<'_> {
 }
 
 impl Vocabulary for Words<'_> {
-    fn label(&self, term: Term<'_>, locale: Locale) -> Option<&str> {
+    fn label(&self, term: Term<'_>, form: Form, locale: Locale) -> Option<&str> {
         let language = locale.tag();
         match term {
-            Term::Action(action) => self.0.action(action)?.label_in(language),
-            Term::Resource(resource) => self.0.resource_label_in(resource, language),
+            Term::Action(action) => self.0.action(action)?.form_in(form, language),
+            Term::Resource(resource) => self.0.resource_label_in(resource, form, language),
             Term::Argument { action, argument } => {
                 let argument = self.0.action(action)?.argument(argument)?;
                 argument.label_in(language)
@@ -59,15 +61,19 @@ impl Vocabulary for Words<'_> {
         }
     }
 
-    fn namesake(&self, term: Term<'_>, locale: Locale) -> Option<&str> {
-        let label = self.label(term, locale)?;
+    fn namesake(&self, term: Term<'_>, form: Form, locale: Locale) -> Option<&str> {
+        let label = self.label(term, form, locale)?;
         let language = locale.tag();
         let other =
             |(name, one): (&'_ str, Option<&str>)| one == Some(label) && name != term.name();
         match term {
             Term::Action(_) => {
                 let mut actions = self.0.actions();
-                let found = actions.find(|(name, one)| other((name, one.label_in(language))));
+                let said = |action: Action<'_>| {
+                    let given = action.form_in(form, language).is_some();
+                    action.form_in(if given { form } else { Form::Name }, language) == Some(label)
+                };
+                let found = actions.find(|(name, one)| *name != term.name() && said(*one));
                 found.map(|(name, _)| name)
             }
             Term::Resource(_) => {
@@ -81,6 +87,15 @@ impl Vocabulary for Words<'_> {
                 found.map(|(name, _)| name)
             }
         }
+    }
+
+    fn notable(&self, action: &str) -> Vec<&str> {
+        let arguments = self.0.action(action).map(Action::arguments);
+        let notable = arguments
+            .into_iter()
+            .flatten()
+            .filter(|(_, one)| one.target() || one.decimals().is_some());
+        notable.map(|(name, _)| name).collect()
     }
 
     fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>> {
@@ -98,12 +113,7 @@ impl Vocabulary for Words<'_> {
     }
 
     fn has(&self, action: &str, effect: Effect) -> bool {
-        let name = match effect {
-            Effect::Irreversible => "irreversible",
-            Effect::External => "external",
-            Effect::Financial => "financial",
-        };
         let action = self.0.action(action);
-        action.is_some_and(|action| action.effect(name))
+        action.is_some_and(|action| action.effect(effect.name()))
     }
 }

@@ -16,10 +16,10 @@ use crate::time;
 
 /// Show what a person is asked to consent to
 ///
-/// Says in the words of the policy what a token would allow: grouped by risk, with what cannot be
-/// undone, what is left out, and what asks again. This is the text whose hash a receipt carries, by
-/// the code with which every host shows it. What has no label in the language has no text, and
-/// cannot be approved.
+/// Says in the words of the policy what a token would allow: what the agent does on its own, what it
+/// prepares and a person carries out, what it cannot do, how to end it, and every claim to the letter.
+/// This is the text whose hash a receipt carries, by the code with which every host shows it. What has
+/// no label in the language has no text, and cannot be approved.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Describe {
@@ -35,6 +35,12 @@ pub(crate) struct Describe {
     /// The language: en or de
     #[arg(long, value_name = "TAG", default_value = "en")]
     locale: String,
+    /// When it is read, in seconds since 1970: say how long it is until the end
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    now: Option<i64>,
+    /// Minutes between the reader's clock and UTC: tell their time beside UTC
+    #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
+    utc_offset: Option<i64>,
     /// Write the whole answer as JSON, for a consent page
     #[arg(long)]
     json: bool,
@@ -62,8 +68,16 @@ impl Describe {
         }
         let text = parts["text"].as_str().unwrap_or_default();
         say::data(format!("{text}\n"))?;
-        for_receipt(&parts);
+        self.for_receipt(&parts);
         Ok(Exit::Done)
+    }
+
+    /// What the text was made by beside the claims.
+    fn clock(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let clock = [("now", self.now), ("utc_offset", self.utc_offset)];
+        clock
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// The values go in as they are written, each after it was read as one strict value.
@@ -76,6 +90,9 @@ impl Describe {
             "claims"
         };
         let mut request = format!("{{\"{member}\":{claims},\"locale\":{}", json!(self.locale));
+        for (name, value) in self.clock() {
+            request.push_str(&format!(",\"{name}\":{value}"));
+        }
         if let Some(path) = &self.granted {
             let granted = value(files::read(path, files::SMALL)?);
             let granted = granted.map_err(|failure| failure.at(path))?;
@@ -83,6 +100,27 @@ impl Describe {
         }
         request.push('}');
         Ok(request)
+    }
+
+    /// What the receipt must say beside the person's yes.
+    fn for_receipt(&self, parts: &Value) {
+        let mut page = Page::new();
+        page.heading("For the receipt");
+        for name in [
+            "binding_s256",
+            "text_s256",
+            "locale",
+            "renderer",
+            "risk_tier",
+        ] {
+            if let Some(value) = parts[name].as_str() {
+                page.field(name, value);
+            }
+        }
+        for (name, value) in self.clock() {
+            page.field(name, value.to_string());
+        }
+        page.say();
     }
 
     fn no_text(&self, error: &Value) -> Failure {
@@ -107,22 +145,4 @@ fn value(bytes: Vec<u8>) -> Result<String, Failure> {
     let value: Value = serde_json::from_slice(&bytes).map_err(|_| unusable())?;
     refuse_private_keys(&value).map_err(|error| keys::compile(&error))?;
     String::from_utf8(bytes).map_err(|_| unusable())
-}
-
-/// What the receipt must say beside the person's yes.
-fn for_receipt(parts: &Value) {
-    let mut page = Page::new();
-    page.heading("For the receipt");
-    for (name, member) in [
-        ("binding_s256", "binding_s256"),
-        ("text_s256", "text_s256"),
-        ("locale", "locale"),
-        ("renderer", "renderer"),
-        ("risk_tier", "risk_tier"),
-    ] {
-        if let Some(value) = parts[member].as_str() {
-            page.field(name, value);
-        }
-    }
-    page.say();
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ambit_core::describe::is_label;
 use ambit_core::{Power, limits};
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -14,6 +15,7 @@ use crate::schema::Vocabulary;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) label: Option<String>,
+    pub(crate) label_de: Option<String>,
     pub(crate) models: Option<Vec<String>>,
     pub(crate) environments: Option<Vec<String>>,
     pub(crate) versions: Option<Vec<String>>,
@@ -52,9 +54,7 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
     let mut reader = Reader::new(file, document.get_ref(), "a manifest", 0..0);
     let agent = reader.required_string("agent", "agent = \"renewal-bot\"");
     let agent = agent.and_then(|text| agent_uid(file, text));
-    let label = reader
-        .get("label")
-        .and_then(|value| file.string(value, "label", "label = \"Renewal assistant\""));
+    let [label, label_de] = ["label", "label_de"].map(|key| label(&mut reader, key));
     let models = reader.optional_strings("models", "models = [\"example-large\"]");
     let environments = reader.optional_strings("environments", "environments = [\"prod\"]");
     let versions = reader.optional_strings("versions", "versions = [\"1.4.0\"]");
@@ -70,7 +70,8 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
         agent: agent.text.to_owned(),
         span: agent.span,
         manifest: Manifest {
-            label: label.map(|label| label.text.to_owned()),
+            label,
+            label_de,
             models: owned(models),
             environments: owned(environments),
             versions: owned(versions),
@@ -82,6 +83,23 @@ pub(super) fn read(file: File<'_>, text: &str, vocabulary: Option<&Vocabulary>) 
             places,
         },
     })
+}
+
+/// What people read as the agent's name.
+fn label(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<String> {
+    let value = reader.get(key)?;
+    let text = reader
+        .file
+        .string(value, key, "label = \"Renewal assistant\"")?;
+    if !is_label(text.text) {
+        reader.file.warning(
+            "project.label",
+            text.span,
+            "people see this name in quotes: it is more than words",
+            "write at most 60 letters, digits, single spaces and `-'/&+%`",
+        );
+    }
+    Some(text.text.to_owned())
 }
 
 /// `[drift] powers`: what an agent may still do whose model, version or environment changed since

@@ -1,7 +1,9 @@
 //! `[policy]` and `[limits]` of `ambit.toml`.
 
 use core::ops::Range;
+use std::collections::BTreeMap;
 
+use ambit_core::describe::is_seen;
 use ambit_core::limits::{self, Limits};
 use toml::de::DeValue;
 
@@ -18,6 +20,8 @@ pub(crate) struct Policy {
     pub(crate) guard_rails: GuardRails,
     /// `required` or `off`.
     pub(crate) possession: &'static str,
+    /// How a person ends what an agent may do, by language.
+    pub(crate) stop: BTreeMap<&'static str, String>,
 }
 
 /// What decides beside capabilities and manifests.
@@ -28,6 +32,9 @@ pub(crate) enum GuardRails {
     /// Nothing.
     None,
 }
+
+/// Characters of what says how to end it: one line.
+const STOP: usize = 80;
 
 /// The longest life of a policy: thirteen months, so that yearly renewal has some slack.
 const VALID_DAYS: i64 = 398;
@@ -55,6 +62,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
     let issued = policy
         .get("issued")
         .map(|value| issued(file, value).ok_or(()));
+    let stop = stop(&mut policy);
     policy.finish();
     Some(Policy {
         uid: uid?,
@@ -64,7 +72,35 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
         issued: issued.transpose().ok()?,
         guard_rails: guard_rails?,
         possession,
+        stop,
     })
+}
+
+/// `stop` and `stop_de`: where a person goes to end it.
+fn stop(policy: &mut Reader<'_, '_>) -> BTreeMap<&'static str, String> {
+    let mut found = BTreeMap::new();
+    for (key, language) in [("stop", "en"), ("stop_de", "de")] {
+        let Some(value) = policy.get(key) else {
+            continue;
+        };
+        let file = policy.file;
+        let Some(text) = file.string(value, key, "stop = \"acme.example/agents\"") else {
+            continue;
+        };
+        if text.text.chars().count() <= STOP && text.text.chars().all(is_seen) {
+            found.insert(language, text.text.to_owned());
+        } else {
+            file.error(
+                "project.stop",
+                text.span,
+                format!("`{key}` is what a person reads at the end of each grant"),
+                format!(
+                    "write at most {STOP} characters that can be seen: `stop = \"Agents > Stop\"`"
+                ),
+            );
+        }
+    }
+    found
 }
 
 fn uid(file: File<'_>, uid: Text<'_>) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod context;
+mod labels;
 mod source;
 mod token;
 mod types;
@@ -15,11 +16,12 @@ use cedar_policy::{Schema, SchemaFragment};
 use crate::reader::File;
 use crate::suggest;
 use context::AMBIT;
+pub(crate) use labels::Words;
 use source::Source;
 pub(crate) use token::{Kind, Token, tokens};
 use types::Types;
 pub(crate) use types::{Argument, Attribute, Type};
-pub(crate) use vocabulary::{Action, Labels, Resource, Vocabulary};
+pub(crate) use vocabulary::{Action, Resource, Vocabulary};
 
 /// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.
 pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::annotations;
+use super::labels::{self, Words};
 use super::source::{Item, Key, Source, What};
-use super::vocabulary::{Labels, labels};
 use crate::reader::File;
 
 /// The type of an argument.
@@ -29,8 +29,7 @@ pub(crate) struct Attribute {
     pub(crate) kind: Type,
     pub(crate) required: bool,
     pub(crate) money: Option<u32>,
-    pub(crate) label: Option<String>,
-    pub(crate) labels: Labels,
+    pub(crate) words: Words,
     pub(crate) unit: Option<String>,
 }
 
@@ -181,8 +180,7 @@ impl<'a> Types<'a> {
                 .and_then(Value::as_bool)
                 .unwrap_or(true),
             money,
-            label: item.annotation("label").map(|one| one.value.clone()),
-            labels: labels(&item),
+            words: labels::names(self.file, &item),
             unit: item.annotation("unit").map(|one| one.value.clone()),
         })
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::annotations::{self, COMMENT};
 use super::context::STANDARD;
+use super::labels::{self, Words};
 use super::source::{Annotation, Item, Key, Source, What};
 use super::types::{Argument, Types};
 use crate::reader::File;
@@ -29,8 +30,7 @@ pub(crate) struct Vocabulary {
 /// A type of resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resource {
-    pub(crate) label: Option<String>,
-    pub(crate) labels: Labels,
+    pub(crate) words: Words,
     /// The full name of the entity type.
     pub(crate) cedar: String,
     /// Where its name stands in the schema.
@@ -44,8 +44,7 @@ pub(crate) struct Action {
     pub(crate) cedar: String,
     /// Where its name stands in the schema.
     pub(crate) span: Range<usize>,
-    pub(crate) label: Option<String>,
-    pub(crate) labels: Labels,
+    pub(crate) words: Words,
     pub(crate) powers: Powers,
     pub(crate) risk: BTreeMap<&'static str, &'static str>,
     pub(crate) irreversible: bool,
@@ -124,8 +123,7 @@ impl Builder<'_> {
         let action = Action {
             cedar: super::types::qualified(namespace, "Action"),
             span: item.span.clone(),
-            label: label(&item),
-            labels: labels(&item),
+            words: labels::action(self.file, &item, notes.powers),
             powers: notes.powers,
             risk: notes.risk,
             irreversible: holds("irreversible"),
@@ -238,8 +236,7 @@ impl Builder<'_> {
                 .annotation("datatype")
                 .map_or_else(|| cedar.clone(), |note| note.value.clone());
             let resource = Resource {
-                label: label(&item),
-                labels: labels(&item),
+                words: labels::thing(self.file, &item),
                 cedar: cedar.clone(),
                 span: item.span.clone(),
             };
@@ -262,22 +259,6 @@ impl Builder<'_> {
         names.sort();
         names
     }
-}
-
-/// Labels in other languages than that of `@label`, by their tag.
-pub(crate) type Labels = BTreeMap<String, String>;
-
-/// `@label_de` and its like.
-pub(super) fn labels(item: &Item) -> Labels {
-    let label = |one: &Annotation| {
-        let language = one.name.strip_prefix("label_")?;
-        Some((language.to_owned(), one.value.clone()))
-    };
-    item.annotations.iter().filter_map(label).collect()
-}
-
-fn label(item: &Item) -> Option<String> {
-    item.annotation("label").map(|one| one.value.clone())
 }
 
 impl Vocabulary {

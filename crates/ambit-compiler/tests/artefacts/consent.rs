@@ -327,15 +327,47 @@ fn who_was_shown_the_difference_consented_to_the_difference() {
     let bundle = Bundle::verify(&bytes).unwrap();
     let before = json!([capability(2)]);
     let shown = shown(&bundle, &claims(), Some(&before));
-    assert_eq!(
-        shown.pointer("/sections/0/items/0/status"),
-        Some(&json!("changed")),
-        "{shown}"
-    );
+    let parts = shown["page"].as_array().unwrap();
+    let mark = parts.iter().find(|part| part["part"] == "mark");
+    assert_eq!(mark.unwrap()["name"], "changed", "{shown}");
     let receipt = [signed(&yes(&shown))];
     let error = mint(&bundle, &claims(), &receipt, None).unwrap_err();
     assert_eq!(error.code, "approval.display");
     mint(&bundle, &claims(), &receipt, Some(&before.to_string())).unwrap();
+}
+
+/// The text tells the time of the reader's clock, which the receipt repeats: with another, or with none, it
+/// is another text.
+#[test]
+fn a_text_that_tells_the_time_is_made_again_by_the_same_clock() {
+    let bytes = bundle();
+    let bundle = Bundle::verify(&bytes).unwrap();
+    let request = json!({"claims": claims(), "locale": "en", "now": NOW, "utc_offset": -90});
+    let shown = describe(&bundle, request.to_string().as_bytes());
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert!(shown["text"].as_str().unwrap().contains("10 minutes"));
+    let by = |clock: &[(&str, i64)]| {
+        let mut receipt = yes(&shown);
+        for (name, value) in clock {
+            receipt["display"][*name] = (*value).into();
+        }
+        let minted = mint(&bundle, &claims(), &[signed(&receipt)], None);
+        minted.err().map(|error| error.code)
+    };
+    assert_eq!(by(&[("now", NOW), ("utc_offset", -90)]), None);
+    for (clock, code) in [
+        (&[][..], "approval.display"),
+        (&[("now", NOW)], "approval.display"),
+        (
+            &[("now", NOW - 60), ("utc_offset", -90)],
+            "approval.display",
+        ),
+        (&[("now", NOW), ("utc_offset", 90)], "approval.display"),
+        (&[("now", -1)], "describe.request"),
+        (&[("utc_offset", i64::pow(2, 52))], "describe.request"),
+    ] {
+        assert_eq!(by(clock), Some(code), "{clock:?}");
+    }
 }
 
 /// A key may be bound to agents; consent for others is none of its business.

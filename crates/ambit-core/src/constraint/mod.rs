@@ -32,7 +32,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::describe::phrases::Locale;
-use crate::describe::speech::{Speech, Style};
+use crate::describe::speech::{Speech, Style, plain_integer};
 use crate::json::Json;
 use crate::{Reason, Steps};
 pub use declared::{Arguments, Canonical, Declared, Misfit, Undescribed, counted, uncountable};
@@ -189,6 +189,7 @@ const REMEDY: Style = Style {
     locale: Locale::En,
     quote: '`',
     strict: false,
+    integer: plain_integer,
 };
 
 /// The value that was asked, for people: "750.00", "`bob@x.example`", "absent". At most 120

@@ -66,6 +66,33 @@ fn is_bare(name: &str) -> bool {
         && name.ends_with(|last: char| last.is_ascii_alphanumeric())
 }
 
+/// Characters of a label that may stand without quotes.
+const LONGEST_LABEL: usize = 60;
+
+/// Whether a label is nothing but words, so that nothing in it can end a sentence of ours.
+pub(crate) fn is_label(text: &str) -> bool {
+    let letter = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{17f}')
+    };
+    let fits = |c: char| letter(c) || matches!(c, ' ' | '-' | '\'' | '/' | '&' | '+' | '%');
+    let blank = |c: char| c == ' ';
+    text.starts_with(letter)
+        && text.len() <= LONGEST_LABEL
+        && text.chars().all(fits)
+        && !text.ends_with(blank)
+        && text.split(blank).all(|word| !word.is_empty())
+}
+
+/// Shows a label: as it is where it is nothing but words, else in quotes. Whether it is shown whole.
+pub(crate) fn label(out: &mut String, label: &str, quote: char, most: usize) -> bool {
+    if is_label(label) {
+        out.push_str(label);
+        return true;
+    }
+    whole(out, label, quote, most)
+}
+
 /// Shows a text between `quote`s, at most [`LONGEST`] characters with them.
 pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
     out.push(quote);

@@ -6,9 +6,6 @@ use crate::describe::phrases::Phrase;
 use crate::describe::speech::Speech;
 use crate::json::Json;
 
-/// Listed values that are shown in remedies; of more, the number is said.
-const SHOWN: usize = 24;
-
 /// Says the clause of `spec`.
 pub(crate) fn clause(speech: &mut Speech, spec: Json<'_>, unit: Unit<'_>) {
     match Spec::read(spec).filter(|_| well_formed(spec)) {
@@ -89,8 +86,7 @@ impl Words<'_, '_> {
 
     /// The names in a list, one of which it is to be.
     pub(super) fn names(&mut self, list: Option<Json<'_>>) {
-        let list = list.into_iter().flat_map(Json::elements);
-        self.speech.listed(list, Phrase::Or, SHOWN, |speech, name| {
+        self.speech.listed(list, Phrase::Or, &mut |speech, name| {
             speech.name(name.as_str().unwrap_or_default());
         });
     }
@@ -99,7 +95,7 @@ impl Words<'_, '_> {
     pub(super) fn values(&mut self, spec: Spec<'_>, last: Phrase) {
         let unit = self.unit;
         self.speech
-            .listed(spec.list(), last, SHOWN, |speech, value| {
+            .listed(spec.first(), last, &mut |speech, value| {
                 speech.value(value, unit);
             });
     }

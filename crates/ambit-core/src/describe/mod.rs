@@ -1,14 +1,15 @@
 //! A capability in words, from the same bytes that are enforced.
 //!
-//! Names and values come from tokens, requests and vocabularies, which may be hostile: each stands
-//! in quotes (for remedies and inspection: unless it is one plain word), what cannot be seen is shown
-//! as an escape, by its Unicode category, and long texts are cut, or refused for consent and for the
-//! approval of a call, so that none can pass for a sentence of ours.
+//! Names and values come from tokens and requests, which may be hostile: each stands in quotes (for
+//! remedies and inspection: unless it is one plain word), what cannot be seen is shown as an escape, by
+//! its Unicode category, and long texts are cut, or refused for consent and for the approval of a call,
+//! so that none can pass for a sentence of ours. Labels of a vocabulary stand as they are where they are
+//! nothing but words ([`is_label`]), else in quotes too.
 //!
 //! [`capability`] is for consent: what has no label in the person's language, or does not fit, is
-//! a [`Fault`] and no text; and two capabilities have the same text only if they mean the same.
-//! [`entry`] is for looking at what there is: it always has words.
+//! a [`Fault`] and no text. [`entry`] is for looking at what there is: it always has words.
 
+mod bounds;
 pub(crate) mod phrases;
 mod sentences;
 pub(crate) mod speech;
@@ -21,62 +22,135 @@ use crate::capability::{Entry, Place};
 use crate::constraint::text;
 use crate::json::Json;
 pub use phrases::{Locale, Phrase};
-use sentences::{Teller, consent_sentence};
+use sentences::Teller;
 use speech::{Speech, Style};
-pub use vocabulary::{Effect, PlainVocabulary, Term, Tier, Vocabulary};
+pub use vocabulary::{Effect, Form, PlainVocabulary, Term, Tier, Vocabulary};
 
 /// The quotes around foreign texts in sentences.
 const QUOTE: char = '"';
 
-/// What a sentence is about.
+/// What a text is on a page that people read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    /// What may be done.
-    May,
-    /// What cannot be undone, reaches people outside, moves money.
-    Effect,
-    /// A bound on a detail.
-    Bound,
-    /// How much or how often at most.
-    Limit,
-    /// What asks a person again.
-    Asks,
-    /// Which powers are not held.
-    MayNot,
+pub enum Kind {
+    /// The question.
+    Title,
+    /// For whom, where, what for, until when.
+    Who,
+    /// What stands above a group of items.
+    Group,
+    /// Something that the agent may do, or may not.
+    Item,
+    /// What carrying an item out does, and how it differs from what was granted before.
+    Mark,
+    /// A bound of an item, or what asks a person again.
+    Line,
+    /// How to end it, and that rules may refuse more.
+    Note,
+    /// What stands above the details.
+    Details,
+    /// An identifier, a digest, a claim to the letter.
+    Detail,
 }
 
-impl About {
-    /// The word in answers.
+/// One text of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is.
+    pub kind: Kind,
+    /// Which group or mark it is.
+    pub name: &'static str,
+    /// What people read.
+    pub text: String,
+}
+
+impl Part {
+    /// A text that needs no name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::May => "may",
-            Self::Effect => "effect",
-            Self::Bound => "bound",
-            Self::Limit => "limit",
-            Self::Asks => "asks",
-            Self::MayNot => "may_not",
+    pub const fn new(kind: Kind, text: String) -> Self {
+        Self {
+            kind,
+            name: "",
+            text,
         }
     }
 }
 
+/// What an agent does of what it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What it does without a person.
+    Own,
+    /// What it prepares, for a person to carry out or to approve.
+    Person,
+    /// What a derived block leaves of what was granted before.
+    Narrows,
+}
+
+impl Group {
+    /// What people read above it.
+    #[must_use]
+    pub const fn title(self) -> Phrase {
+        match self {
+            Self::Own => Phrase::Own,
+            Self::Person => Phrase::Person,
+            Self::Narrows => Phrase::Narrows,
+        }
+    }
+}
+
+/// How much money can be moved without asking a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Money {
+    /// None.
+    #[default]
+    None,
+    /// Some, with no one bound over all of it.
+    Free,
+    /// So much altogether.
+    UpTo {
+        /// In minor units.
+        max: i64,
+        /// Digits after the point.
+        decimals: u32,
+        /// The currency.
+        currency: String,
+    },
+}
+
 /// One capability as people read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The highest risk of what it allows.
     pub tier: Tier,
-    /// The sentences in their order.
-    pub sentences: Vec<(About, String)>,
+    /// What it allows: an item with its marks and lines for each group that it has a part in.
+    pub items: Vec<(Group, Vec<Part>)>,
+    /// What may be said of its actions in a question: "let it …".
+    pub titles: Vec<String>,
+    /// What for, in words.
+    pub purpose: String,
+    /// How much money it moves.
+    pub money: Money,
+    /// Names of the actions that can come to be carried out.
+    pub reached: Vec<String>,
+    /// Names of the actions that cannot, though others may carry them out, with their labels.
+    pub withheld: Vec<(String, String)>,
 }
 
 impl Told {
-    /// All sentences in one line.
+    /// All in one line.
     #[must_use]
-    pub fn line(&self) -> String {
+    pub fn line(&self, locale: Locale) -> String {
         let mut out = String::new();
-        for (at, (_, sentence)) in self.sentences.iter().enumerate() {
-            out.push_str(if at > 0 { " " } else { "" });
-            out.push_str(sentence);
+        for (group, parts) in &self.items {
+            out.push_str(if out.is_empty() { "" } else { ". " });
+            out.push_str(group.title().text(locale));
+            let mut before = ": ";
+            let purpose = Some(&self.purpose).filter(|purpose| !purpose.is_empty());
+            for text in parts.iter().map(|part| &part.text).chain(purpose) {
+                out.push_str(before);
+                out.push_str(text);
+                before = "; ";
+            }
         }
         out
     }
@@ -95,7 +169,8 @@ pub struct Fault {
 }
 
 /// One capability in the words of the vocabulary, for consent, as it is read in the first of these
-/// places where it is well-formed.
+/// places where it is well-formed. `known` are the manifest's entries that some call could select
+/// together with it: what they ask of people is said too.
 ///
 /// # Errors
 ///
@@ -104,18 +179,19 @@ pub struct Fault {
 pub fn capability(
     entry: Json<'_>,
     places: &[Place],
+    known: &[Json<'_>],
     vocabulary: &dyn Vocabulary,
     locale: Locale,
 ) -> Result<Told, Fault> {
-    let read = |place: &Place| Some((Entry::read(entry, *place)?, *place));
-    let (entry, place) = places.iter().find_map(read).ok_or_else(|| Fault {
+    let read = |place: &Place| Entry::read(entry, *place);
+    let entry = places.iter().find_map(read).ok_or_else(|| Fault {
         code: "describe.capability",
         member: String::new(),
         detail: "malformed, so it would never match: look at its members, at its constraints, and \
                  for empty lists"
             .into(),
     })?;
-    Teller::new(entry, vocabulary, consent_style(locale)).tell(place)
+    Teller::new(entry, known, vocabulary, consent_style(locale)).tell()
 }
 
 const fn consent_style(locale: Locale) -> Style {
@@ -123,16 +199,8 @@ const fn consent_style(locale: Locale) -> Style {
         locale,
         quote: QUOTE,
         strict: true,
+        integer: speech::integer_of_language,
     }
-}
-
-/// What a manifest's `consent` asks of people, for consent.
-///
-/// # Errors
-///
-/// [`Fault`] when the approvers do not fit.
-pub fn consent(consent: Json<'_>, locale: Locale) -> Result<String, Fault> {
-    consent_sentence(consent_style(locale), consent)
 }
 
 /// One capability in words, wherever it may stand, in English.
@@ -148,9 +216,9 @@ pub fn consent(consent: Json<'_>, locale: Locale) -> Result<String, Fault> {
 /// )?;
 /// assert_eq!(
 ///     entry(document.root(), &PlainVocabulary),
-///     "The agent may prepare and propose \"email\" on customer-contact, for the purpose renewal. \
-///      to must be an address at customer.example. No other details may be given. It is carried out \
-///      only after a person approved exactly that call. It may not: look at, carry out."
+///     "Prepares, a person carries out: Email: any customer-contact; to: an address at \
+///      customer.example; each only after a person has approved exactly that one; \
+///      purpose: renewal"
 /// );
 /// # Ok::<(), ambit_core::json::JsonError>(())
 /// ```
@@ -211,9 +279,52 @@ pub fn add_text(out: &mut String, text: &str, most: usize) -> bool {
     text::whole(out, text, '`', most)
 }
 
+/// Adds the label of something to a text: as it is where it is nothing but words, else in quotes.
+/// Whether it could be shown whole.
+#[must_use]
+pub fn add_label(out: &mut String, label: &str) -> bool {
+    text::label(out, label, QUOTE, crate::limits::CONSENT_VALUE_CHARS)
+}
+
+/// Whether a label is nothing but words: letters of Latin script, digits, single spaces between, and
+/// `-'/&+%`. So nothing in it can end a sentence of ours, and it needs no quotes.
+///
+/// ```
+/// use ambit_core::describe::is_label;
+/// assert!(is_label("send e-mail") && is_label("Aufträge & Käufe"));
+/// assert!(!is_label("send, and pay") && !is_label("a: b") && !is_label(" a"));
+/// ```
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    text::is_label(text)
+}
+
+/// An amount of money, with its currency behind it.
+#[must_use]
+pub fn amount(units: i64, decimals: u32, currency: &str, locale: Locale) -> String {
+    let mut speech = Speech::new(consent_style(locale));
+    speech.integer(units, crate::constraint::Unit::Money { decimals });
+    speech.out.push(' ');
+    speech.currency_code(currency);
+    speech.out
+}
+
+/// A number in decimal.
+#[must_use]
+pub fn count(number: usize) -> String {
+    speech::decimal(number)
+}
+
+/// Makes the first letter a capital one, where it is one of ASCII.
+pub fn capitalise(text: &mut str) {
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+}
+
 /// A sentence of the frame with its holes filled; foreign texts go through [`whole`] first.
 #[must_use]
-pub fn sentence(phrase: Phrase, locale: Locale, holes: &[(&str, &str)]) -> String {
+pub fn sentence(phrase: Phrase, locale: Locale, holes: &[&str]) -> String {
     let mut speech = Speech::new(consent_style(locale));
     speech.fill(phrase, holes);
     speech.out
@@ -227,11 +338,11 @@ pub fn entry_at(entry: Json<'_>, place: Place, vocabulary: &dyn Vocabulary) -> S
         locale: Locale::En,
         quote: QUOTE,
         strict: false,
+        integer: speech::plain_integer,
     };
-    let told = Entry::read(entry, place)
-        .and_then(|entry| Teller::new(entry, vocabulary, style).tell(place).ok());
-    told.map_or_else(
-        || Phrase::Malformed.text(Locale::En).into(),
-        |told| told.line(),
-    )
+    let tell = |entry| Teller::new(entry, &[], vocabulary, style).tell().ok();
+    let told = Entry::read(entry, place).and_then(tell);
+    let line = told.map(|told| told.line(Locale::En));
+    line.filter(|line| !line.is_empty())
+        .unwrap_or_else(|| Phrase::Malformed.text(Locale::En).into())
 }

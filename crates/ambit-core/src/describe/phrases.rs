@@ -1,7 +1,7 @@
 //! Every sentence and fragment that is said, in every language, side by side.
 //!
 //! The frame of a consent text comes from here and from nowhere else: a bundle brings words, never
-//! sentences, so that no vocabulary can turn "may not" into "may". `{name}` is a hole.
+//! sentences, so that no vocabulary can turn "may not" into "may". `{0}` is a hole.
 
 /// A language of consent texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,47 +66,45 @@ macro_rules! phrases {
 
 phrases! {
     // What may be done.
-    May "The agent may {powers} {actions}{on}{id}{at}{purpose}." "Der Agent darf {actions}{on}{id}{at}{purpose} {powers}.";
-    On " on {things}" " zu {things}";
-    Id " with the id {id}" " mit der Kennung {id}";
-    At " at {places}" " auf {places}";
-    For ", for the purpose {purpose}" " zum Zweck {purpose}";
-    MayNot "It may not: {powers}." "Nicht erlaubt: {powers}.";
-    Observe "look at" "ansehen";
-    Draft "prepare" "vorbereiten";
-    Propose "propose" "vorschlagen";
-    Execute "carry out" "ausführen";
-    AsBefore "use, as far as granted before," "benutzen, soweit schon erteilt";
+    Own "On its own" "Selbstständig";
+    Person "Prepares, a person carries out" "Bereitet vor, ein Mensch führt aus";
+    Cannot "Cannot" "Nicht erlaubt";
+    Narrows "As granted before" "Wie schon erteilt";
+    Of "{0} ({1})" "{0} ({1})";
     Before "whatever was granted before" "alles, was schon erteilt war";
+    LookAt "look at: {0}" "ansehen: {0}";
+    Prepare "prepare to {0}" "{0} vorbereiten";
+    AnyOne "any {0}" "{0} (beliebig)";
+    AnyOf "all {0}" "alle {0}";
+    AnyThing "any kind of thing" "Dinge jeder Art";
+    Which "{0} {1}" "{0} {1}";
+    Id "id {0}" "Kennung {0}";
+    At "at {0}" "auf {0}";
+    For "purpose: {0}" "Zweck: {0}";
     Malformed "nothing: this capability is malformed and is never used." "nichts: diese Erlaubnis ist fehlerhaft und wird nie benutzt.";
     // What it does.
-    Effect "{action} {effects}." "{action} {effects}.";
     Irreversible "cannot be undone" "kann nicht rückgängig gemacht werden";
     External "reaches people outside" "erreicht Außenstehende";
     Financial "moves money" "bewegt Geld";
     // Bounds on details.
-    Must "{argument} must be {clause}." "{argument}: {clause}.";
-    Free "{argument} may be anything." "{argument}: beliebig.";
-    FreeOrAbsent "{argument} may be anything, or left out." "{argument}: beliebig, oder weggelassen.";
-    Of "{argument} (of {actions})" "{argument} (von {actions})";
-    NoDetails "No details may be given." "Einzelheiten dürfen nicht angegeben werden.";
-    NoOthers "No other details may be given." "Weitere Einzelheiten dürfen nicht angegeben werden.";
-    AnyOthers "Every other detail may be anything." "Jede weitere Einzelheit ist beliebig.";
-    AnyDetails "Every detail may be anything." "Jede Einzelheit ist beliebig.";
-    // At most how much.
-    Spend "At most {amount} {currency} in total, counted by {argument} in {unit}." "Insgesamt höchstens {amount} {currency}, gezählt nach {argument} in {unit}.";
-    Times "At most {count} times in all." "Insgesamt höchstens {count}-mal.";
-    Once "At most once." "Höchstens einmal.";
+    Bound "{0}: {1}" "{0}: {1}";
+    UpTo "up to " "bis zu ";
+    Free "{0}: any" "{0}: beliebig";
+    PerCall "{0} each" "{0} je Vorgang";
+    AnyCurrency "{0} in any currency" "{0} in beliebiger Währung";
+    Altogether "{0} altogether" "insgesamt {0}";
+    Counted "{0} altogether, counted by {1} in {2}" "insgesamt {0}, gezählt nach {1} in {2}";
+    Others "any other details" "beliebige weitere Angaben";
+    // At most how often.
+    Times "at most {0} times altogether" "insgesamt höchstens {0}-mal";
+    Once "only once" "nur einmal";
     // What asks again.
-    AskCall "It is carried out only after a person approved exactly that call." "Ausgeführt wird erst, wenn ein Mensch genau diesen Vorgang genehmigt hat.";
-    AskSubject "The person it acts for must approve each time." "Die Person, für die er handelt, muss jedes Mal zustimmen.";
-    AskApprovers "{count} of {approvers} must approve each time." "{count} von {approvers} müssen jedes Mal zustimmen.";
-    AskLogin "It needs a login at level {levels}." "Nötig ist eine Anmeldung der Stufe {levels}.";
-    AskFresh "The login may be at most {seconds} seconds old." "Die Anmeldung darf höchstens {seconds} Sekunden alt sein.";
-    ConsentNone "No person is asked." "Niemand wird gefragt.";
-    ConsentOnce "A person is asked once." "Ein Mensch wird einmal gefragt.";
-    ConsentEach "Before each one is carried out, the person it acts for must approve." "Vor jeder Ausführung muss die Person zustimmen, für die er handelt.";
-    ConsentApprovers "Before each one is carried out, {count} of {approvers} must approve." "Vor jeder Ausführung müssen {count} von {approvers} zustimmen.";
+    AskCall "each only after a person has approved exactly that one" "jeder Vorgang erst, wenn ein Mensch genau diesen genehmigt hat";
+    AskSubject "the person it acts for must approve each one" "die Person, für die er handelt, muss jedem Vorgang zustimmen";
+    AskApprovers "{0} of {1} must approve each one" "{0} von {1} müssen jedem Vorgang zustimmen";
+    AskSome "some only after an approval" "manches erst nach einer Genehmigung";
+    AskLogin "needs a login at level {0}" "nötig ist eine Anmeldung der Stufe {0}";
+    AskFresh "the login may be at most {0} seconds old" "die Anmeldung darf höchstens {0} Sekunden alt sein";
     // Lists.
     Comma ", " ", ";
     And " and " " und ";
@@ -137,32 +135,40 @@ phrases! {
     Optional "left out or " "weggelassen oder ";
     Anything "anything" "beliebig";
     BadBound "nothing (this bound is malformed)" "nichts (diese Grenze ist fehlerhaft)";
-    More " and {count} more" " und {count} weitere";
-    // The frame around capabilities.
-    Agent "Agent: {agent}" "Agent: {agent}";
-    RunsAs "Running as: {actor}" "Läuft als: {actor}";
-    ActsFor "Acts for: {subject}" "Handelt für: {subject}";
-    Tenant "With the data of: {tenant}" "Mit den Daten von: {tenant}";
-    Where "Only at: {places}" "Nur auf: {places}";
-    Until "Until: {time}" "Bis: {time}";
-    PassOn "The agent may pass this on to other agents, at most {count} deep, and only narrower." "Der Agent darf dies an andere Agenten weitergeben, höchstens {count} tief und nur enger.";
+    More " and {0} more" " und {0} weitere";
+    // The page around capabilities.
+    Title "Let {0} {1}{2}?" "Darf {0}{2} {1}?";
+    SomeAgent "an agent" "ein Agent";
+    Spend "spend up to {0}" "bis zu {0} ausgeben";
+    MoveMoney "move money" "Geld bewegen";
+    By " by {0}" " bis {0}";
+    Within " for {0}" " für {0}";
+    ActsFor "for {0}" "für {0}";
+    Tenant "with the data of {0}" "mit den Daten von {0}";
+    Until "until {0}" "bis {0}";
+    // One, and behind the blank how more than one ends.
+    Day "day s" "Tag e";
+    Hour "hour s" "Stunde n";
+    Minute "minute s" "Minute n";
+    Second "second s" "Sekunde n";
+    PassOn "pass this on to other agents, {0} deep" "dies an andere Agenten weitergeben, {0} tief";
+    Unlisted "do anything not listed here" "alles, was hier nicht steht";
+    Stop "End it at any time: {0}" "Jederzeit beenden: {0}";
+    StopBy "Your organisation can end it at any time." "Ihre Organisation kann es jederzeit beenden.";
+    Rules "Your organisation's rules may refuse more, or ask again." "Regeln Ihrer Organisation können mehr ablehnen oder noch einmal nachfragen.";
+    Details "Details" "Einzelheiten";
     TierLow "Low risk" "Geringes Risiko";
     TierMedium "Medium risk" "Mittleres Risiko";
     TierHigh "High risk" "Hohes Risiko";
     TierCritical "Critical risk" "Kritisches Risiko";
     // The difference to what was granted before.
-    IsNew "New." "Neu.";
-    IsSame "As before." "Wie bisher.";
-    IsWider "Wider than before." "Weiter als bisher.";
-    IsNarrower "Narrower than before." "Enger als bisher.";
-    IsChanged "Changed." "Geändert.";
-    Was "Before: " "Bisher: ";
-    Ends "No longer granted" "Nicht mehr erteilt";
-    Details "Details" "Weitere Angaben";
-    // What is left out.
-    NotGranted "Not granted: {actions}." "Nicht erteilt: {actions}.";
-    NotGrantedMore "Not granted: {actions} and {count} more." "Nicht erteilt: {actions} und {count} weitere.";
-    Rules "Rules of the organisation may refuse any of this, or ask again." "Regeln der Organisation können all dies ablehnen oder noch einmal nachfragen.";
+    IsNew "new" "neu";
+    IsSame "as before" "wie bisher";
+    IsWider "wider than before" "weiter als bisher";
+    IsNarrower "narrower than before" "enger als bisher";
+    IsChanged "changed" "geändert";
+    Was "before: {0}" "bisher: {0}";
+    Ended "No longer granted" "Nicht mehr erteilt";
 }
 
 #[cfg(test)]

@@ -1,217 +1,225 @@
-//! The sentences of one capability.
+//! What one capability lets an agent do, in the groups and lines that people read.
+//!
+//! Said is what an action does, on what, and each bound. Of a detail without a bound nothing is said,
+//! unless it is whom the call reaches or an amount of money: a reader takes what is not bounded for
+//! free.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use super::phrases::Phrase;
 use super::speech::{Speech, Style};
-use super::vocabulary::{Effect, Term, Tier, Vocabulary};
-use super::{About, Fault, Told};
-use crate::capability::{Entry, Place};
-use crate::constraint::{self, Kind, Unit, clause};
+use super::vocabulary::{Effect, Form, Term, Tier, Vocabulary};
+use super::{Fault, Group, Kind, Money, Part, Told};
+use crate::capability::Entry;
+use crate::constraint::Unit;
 use crate::json::Json;
 use crate::limits::CONSENT_LIST;
 use crate::{Power, Powers};
 
-type Said<T> = Result<T, Fault>;
-
-/// Listed names that are shown where nothing need be whole.
-const SHOWN: usize = 24;
+/// How far the agent comes with an action.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It carries it out.
+    Alone,
+    /// A person approves each one.
+    Asked,
+    /// It carries it out, and for some calls a person is asked.
+    Partly,
+    /// It does not carry it out.
+    Not,
+}
 
 pub(super) struct Teller<'a> {
-    entry: Entry<'a>,
-    vocabulary: &'a dyn Vocabulary,
-    style: Style,
-    told: Told,
+    pub(super) entry: Entry<'a>,
+    /// The manifest's entries that a call could select beside it.
+    known: &'a [Json<'a>],
+    pub(super) vocabulary: &'a dyn Vocabulary,
+    pub(super) style: Style,
+    pub(super) actions: Vec<&'a str>,
+    /// The first that was found. Everything goes on with some text or other, and nobody sees it.
+    fault: RefCell<Option<Fault>>,
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(entry: Entry<'a>, vocabulary: &'a dyn Vocabulary, style: Style) -> Self {
+    pub(super) fn new(
+        entry: Entry<'a>,
+        known: &'a [Json<'a>],
+        vocabulary: &'a dyn Vocabulary,
+        style: Style,
+    ) -> Self {
         Self {
             entry,
+            known,
             vocabulary,
             style,
-            told: Told {
-                tier: Tier::Low,
-                sentences: Vec::new(),
-            },
+            actions: strings(entry.actions),
+            fault: RefCell::new(None),
         }
     }
 
-    pub(super) fn tell(mut self, place: Place) -> Said<Told> {
-        self.may()?;
-        self.effects()?;
-        self.bounds(place)?;
-        for limit in elements(self.entry.limits) {
-            self.limit(limit)?;
-        }
-        self.asks()?;
-        self.consent()?;
-        self.may_not();
-        self.told.tier = self.tier();
-        Ok(self.told)
-    }
-
-    fn add(&mut self, about: About, phrase: Phrase, holes: &[(&str, &str)]) {
-        let mut speech = Speech::new(self.style);
-        speech.fill(phrase, holes);
-        self.told.sentences.push((about, speech.out));
-    }
-
-    /// What `say` says, if it fits.
-    fn said(&self, member: &str, say: impl FnOnce(&mut Speech)) -> Said<String> {
-        said(self.style, member, say)
-    }
-
-    fn names(&self, member: &str, list: Option<Json<'a>>, last: Phrase) -> Said<String> {
-        self.said(member, |speech| {
-            speech.listed(strings(list), last, SHOWN, Speech::name);
-        })
-    }
-
-    /// A name as it stands in the token: a purpose, an identifier, a person.
-    fn name(&self, member: &str, name: &str) -> Said<String> {
-        self.said(member, |speech| speech.name(name))
-    }
-
-    /// The label of a term. For consent it must be there, and nobody else's.
-    fn label(&self, member: &str, term: Term<'a>) -> Said<&'a str> {
-        let (vocabulary, locale) = (self.vocabulary, self.style.locale);
-        let label = vocabulary.label(term, locale);
-        if !self.style.strict {
-            return Ok(label.unwrap_or_else(|| term.name()));
-        }
-        let name = super::plain(term.name());
-        let Some(label) = label.filter(|label| !label.trim().is_empty()) else {
-            let detail = format!(
-                "{name} has no label in `{}`, so nobody can approve it: give it one in the schema \
-                 (`@label(\"…\")`, `@label_de(\"…\")`)",
-                locale.tag()
-            );
-            return Err(fault("describe.no_text", member, &detail));
-        };
-        if let Some(other) = vocabulary.namesake(term, locale) {
-            let detail = format!(
-                "{name} and {} have the same label, so people cannot tell them apart: change one",
-                super::plain(other)
-            );
-            return Err(fault("describe.same_text", member, &detail));
-        }
-        Ok(label)
-    }
-
-    fn labels(
-        &self,
-        member: &str,
-        last: Phrase,
-        names: impl Iterator<Item = &'a str>,
-        term: fn(&'a str) -> Term<'a>,
-    ) -> Said<String> {
+    /// # Errors
+    ///
+    /// The first [`Fault`], for consent.
+    pub(super) fn tell(mut self) -> Result<Told, Fault> {
         // Each label is compared with all others of the vocabulary, so count first.
-        let names: Vec<&str> = names.collect();
-        if self.style.strict && names.len() > CONSENT_LIST {
-            return Err(too_long(member));
+        for (member, list) in [
+            ("actions", self.entry.actions),
+            ("privileges", self.entry.privileges),
+            ("datatypes", self.entry.datatypes),
+        ] {
+            if list.is_some_and(|list| list.len() > CONSENT_LIST) {
+                self.too_long(member);
+                self.actions.truncate(CONSENT_LIST);
+            }
         }
-        let labels: Vec<&str> = names
-            .into_iter()
-            .map(|name| self.label(member, term(name)))
-            .collect::<Said<_>>()?;
-        self.said(member, |speech| {
-            speech.listed(labels.iter(), last, SHOWN, |speech, label| {
-                speech.quoted(label);
-            });
-        })
-    }
-
-    fn part(&self, phrase: Phrase, hole: &str, text: &str) -> String {
-        let mut speech = Speech::new(self.style);
-        speech.fill(phrase, &[(hole, text)]);
-        speech.out
-    }
-
-    fn powers(&self, powers: Powers, last: Phrase) -> String {
-        let words = Power::ALL.into_iter();
-        let mut speech = Speech::new(self.style);
-        let held = words.filter(|power| powers.contains(*power));
-        speech.listed(held, last, SHOWN, |speech, power| {
-            speech.say(match power {
-                Power::Observe => Phrase::Observe,
-                Power::Draft => Phrase::Draft,
-                Power::Propose => Phrase::Propose,
-                Power::Execute => Phrase::Execute,
-            });
-        });
-        speech.out
-    }
-
-    /// Only a derived entry leaves actions or powers out, and then means those it was given.
-    fn may(&mut self) -> Said<()> {
-        let locale = self.style.locale;
-        let privileges = self.entry.privileges.map_or(0, Json::len);
-        if self.style.strict && privileges > CONSENT_LIST {
-            return Err(too_long("privileges"));
+        let mut told = Told {
+            tier: self.tier(),
+            money: self.money(),
+            ..Told::default()
+        };
+        if let Some(purpose) = self.entry.purpose.and_then(Json::as_str) {
+            told.purpose = self.filled(Phrase::For, &[&self.name("purpose", purpose)]);
         }
-        let powers = match self.entry.privileges {
-            Some(_) => self.powers(self.entry.powers(), Phrase::And),
-            None => Phrase::AsBefore.text(locale).into(),
-        };
-        let actions = match self.entry.actions {
-            Some(_) => self.labels("actions", Phrase::And, self.actions(), Term::Action)?,
-            None => Phrase::Before.text(locale).into(),
-        };
-        let mut on = String::new();
-        if self.entry.datatypes.is_some() {
-            let kinds = strings(self.entry.datatypes);
-            let kinds = if self.style.strict {
-                self.labels("datatypes", Phrase::Or, kinds, Term::Resource)?
-            } else {
-                let labels = kinds.map(|kind| {
-                    self.vocabulary
-                        .label(Term::Resource(kind), locale)
-                        .unwrap_or(kind)
-                });
-                self.said("datatypes", |speech| {
-                    speech.listed(labels, Phrase::Or, SHOWN, Speech::name);
-                })?
+        if self.entry.privileges.is_none() || self.entry.actions.is_none() {
+            self.add(&mut told, Group::Narrows);
+        } else {
+            self.add(&mut told, Group::Own);
+            self.add(&mut told, Group::Person);
+        }
+        if told.items.is_empty() {
+            let detail = "no action of it has any of its powers, so it would never match";
+            self.fault("describe.capability", "privileges", detail.into());
+        }
+        match self.fault.into_inner().filter(|_| self.style.strict) {
+            Some(fault) => Err(fault),
+            None => Ok(told),
+        }
+    }
+
+    /// The item of one group, where the entry has any.
+    fn add(&self, told: &mut Told, group: Group) {
+        let mut labels: Vec<String> = Vec::new();
+        let mut of: Vec<&str> = Vec::new();
+        let mut reached: Vec<(&str, Reach)> = Vec::new();
+        for action in &self.actions {
+            let before = labels.len();
+            let (held, reach) = (self.held(action), self.reach(action));
+            let carries = match group {
+                Group::Own => matches!(reach, Reach::Alone | Reach::Partly),
+                Group::Person => reach == Reach::Asked,
+                Group::Narrows => true,
             };
-            on = self.part(Phrase::On, "things", &kinds);
+            // In a question, what a person carries out is only prepared.
+            let mut say = |power, asked| {
+                labels.push(self.label(action, power));
+                told.titles.push(self.label(action, asked));
+            };
+            if group == Group::Own && held.contains(Power::Observe) {
+                say(Power::Observe, Power::Observe);
+            }
+            // Who carries something out also prepares it.
+            if carries && group == Group::Person {
+                say(Power::Execute, Power::Draft);
+            } else if carries {
+                say(Power::Execute, Power::Execute);
+            } else if group == Group::Person && reach == Reach::Not {
+                if held.contains(Power::Draft) {
+                    say(Power::Draft, Power::Draft);
+                }
+                let can = self.vocabulary.powers(action);
+                if can.is_some_and(|can| can.contains(Power::Execute)) {
+                    let label = self.label(action, Power::Execute);
+                    told.withheld.push((String::from(*action), label));
+                }
+            }
+            if labels.len() > before {
+                of.push(action);
+            }
+            if carries {
+                reached.push((action, reach));
+                told.reached.push(String::from(*action));
+            }
         }
-        let id = self.named("identifier", self.entry.identifier, Phrase::Id, "id")?;
-        let purpose = self.named("purpose", self.entry.purpose, Phrase::For, "purpose")?;
-        let mut at = String::new();
-        if self.entry.locations.is_some() {
-            let places = self.names("locations", self.entry.locations, Phrase::Or)?;
-            at = self.part(Phrase::At, "places", &places);
+        if group == Group::Narrows && labels.is_empty() {
+            labels.push(Phrase::Before.text(self.style.locale).into());
         }
-        let holes = [
-            ("powers", powers.as_str()),
-            ("actions", &actions),
-            ("on", &on),
-            ("id", &id),
-            ("at", &at),
-            ("purpose", &purpose),
-        ];
-        self.add(About::May, Phrase::May, &holes);
-        Ok(())
+        if !labels.is_empty() {
+            told.items.push((group, self.item(&labels, &of, &reached)));
+        }
     }
 
-    fn named(
-        &self,
-        member: &str,
-        value: Option<Json<'a>>,
-        phrase: Phrase,
-        hole: &str,
-    ) -> Said<String> {
-        let Some(value) = value.and_then(Json::as_str) else {
-            return Ok(String::new());
-        };
-        let name = self.name(member, value)?;
-        Ok(self.part(phrase, hole, &name))
+    fn item(&self, labels: &[String], of: &[&'a str], reached: &[(&'a str, Reach)]) -> Vec<Part> {
+        let mut text = self.list("actions", labels, Phrase::And);
+        let things = self.things();
+        if !things.is_empty() {
+            text = self.filled(Phrase::Bound, &[&text, &things]);
+        }
+        super::capitalise(&mut text);
+        let mut parts = Vec::from([Part::new(Kind::Item, text)]);
+        for effect in Effect::ALL {
+            let mut reached = reached.iter();
+            if reached.any(|one| self.vocabulary.has(one.0, effect)) {
+                parts.push(Part {
+                    kind: Kind::Mark,
+                    name: effect.name(),
+                    text: effect.phrase().text(self.style.locale).into(),
+                });
+            }
+        }
+        let mut lines = Vec::new();
+        self.bounds(of, &mut lines);
+        self.asks(reached, &mut lines);
+        for line in lines {
+            parts.push(Part::new(Kind::Line, line));
+        }
+        parts
     }
 
-    fn actions(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        strings(self.entry.actions)
+    /// Whether and how an action comes to be carried out.
+    fn reach(&self, action: &str) -> Reach {
+        let held = self.held(action);
+        if !held.contains(Power::Execute) {
+            return match held.contains(Power::Propose) {
+                true => Reach::Asked,
+                false => Reach::Not,
+            };
+        }
+        let requires = self.entry.requires;
+        if requires.is_some_and(|requires| requires.get("approval").is_some()) {
+            return Reach::Asked;
+        }
+        let consents = self.consents(action);
+        let asking = consents.iter().filter(|one| one.is_some()).count();
+        match asking {
+            0 => Reach::Alone,
+            all if all == consents.len() => Reach::Asked,
+            _ => Reach::Partly,
+        }
+    }
+
+    /// What the entries of the manifest ask of people each time an action is carried out, and the entry
+    /// itself where it is one of a manifest.
+    fn consents(&self, action: &str) -> Vec<Option<Json<'a>>> {
+        let mut found = Vec::new();
+        for known in self.known {
+            let powers = strings(known.get("privileges"));
+            let carries = powers.contains(&"execute") || powers.contains(&"propose");
+            if carries && strings(known.get("actions")).contains(&action) {
+                found.push(known.get("consent"));
+            }
+        }
+        if self.entry.consent.is_some() {
+            found.push(self.entry.consent);
+        }
+        for consent in &mut found {
+            if consent.is_some_and(|one| matches!(one.as_str(), Some("none" | "once"))) {
+                *consent = None;
+            }
+        }
+        found
     }
 
     /// The powers that an action has and the entry holds.
@@ -223,295 +231,254 @@ impl<'a> Teller<'a> {
 
     /// The highest tier of what the entry allows.
     fn tier(&self) -> Tier {
-        let uses = self.actions().flat_map(|action| {
-            let powers = self.held(action).iter();
-            powers.map(move |power| self.vocabulary.risk(action, power))
-        });
-        uses.max().unwrap_or(Tier::Critical)
-    }
-
-    /// Of the actions that can come to be carried out.
-    fn effects(&mut self) -> Said<()> {
-        for action in self.actions() {
-            let held = self.held(action);
-            if !held.contains(Power::Execute) && !held.contains(Power::Propose) {
-                continue;
+        let mut highest = None;
+        for action in &self.actions {
+            for power in self.held(action).iter() {
+                highest = highest.max(Some(self.vocabulary.risk(action, power)));
             }
-            let vocabulary = self.vocabulary;
-            let effects = [
-                (Effect::Irreversible, Phrase::Irreversible),
-                (Effect::External, Phrase::External),
-                (Effect::Financial, Phrase::Financial),
-            ];
-            let mut effects = effects
-                .into_iter()
-                .filter(|(effect, _)| vocabulary.has(action, *effect))
-                .peekable();
-            if effects.peek().is_none() {
-                continue;
-            }
-            let one = core::iter::once(action);
-            let label = self.labels("actions", Phrase::And, one, Term::Action)?;
-            let mut words = Speech::new(self.style);
-            words.listed(effects, Phrase::And, SHOWN, |speech, (_, phrase)| {
-                speech.say(phrase);
-            });
-            let holes = [("action", label.as_str()), ("effects", &words.out)];
-            self.add(About::Effect, Phrase::Effect, &holes);
         }
-        Ok(())
+        highest.unwrap_or(Tier::Critical)
     }
 
-    fn bounds(&mut self, place: Place) -> Said<()> {
-        let constraints = self.entry.constraints.filter(|list| !list.is_empty());
-        let Some(constraints) = constraints else {
-            // A derived entry without constraints adds none; elsewhere it covers no argument.
-            if place != Place::Derived {
-                self.add(About::Bound, Phrase::NoDetails, &[]);
-            }
-            return Ok(());
+    /// What it can spend without asking.
+    fn money(&self) -> Money {
+        let moves = |action: &&str| {
+            self.vocabulary.has(action, Effect::Financial)
+                && matches!(self.reach(action), Reach::Alone | Reach::Partly)
         };
-        let named = constraints.members().filter(|(name, _)| *name != "*");
-        for (name, spec) in named {
-            let member = format!("constraints.{name}");
-            for (label, unit) in self.argument(&member, name)? {
-                if let Some(free) = free(spec) {
-                    self.add(About::Bound, free, &[("argument", &label)]);
-                    continue;
+        if !self.actions.iter().any(moves) {
+            return Money::None;
+        }
+        let mut found = Money::Free;
+        for limit in elements(self.entry.limits) {
+            if text(limit, "type") == "spend" {
+                if found != Money::Free {
+                    return Money::Free;
                 }
-                let clause = self.said(&member, |speech| clause(speech, spec, unit))?;
-                let holes = [("argument", label.as_str()), ("clause", &clause)];
-                self.add(About::Bound, Phrase::Must, &holes);
+                found = Money::UpTo {
+                    max: integer(limit, "max"),
+                    decimals: decimals(limit),
+                    currency: text(limit, "currency").into(),
+                };
             }
         }
-        // "Every other" is said last, wherever it stands.
-        let rest = match (constraints.get("*"), constraints.len()) {
-            (Some(_), 1) => Phrase::AnyDetails,
-            (Some(_), _) => Phrase::AnyOthers,
-            (None, _) if place == Place::Derived => return Ok(()),
-            (None, _) => Phrase::NoOthers,
+        found
+    }
+
+    /// What an action does in a power, as it stands in a sentence.
+    #[inline(never)]
+    fn label(&self, action: &'a str, power: Power) -> String {
+        let (term, form) = (Term::Action(action), Form::Power(power));
+        let given = self.vocabulary.label(term, form, self.style.locale);
+        if given.is_some() {
+            return self.term("actions", term, form);
+        }
+        let name = self.term("actions", term, Form::Name);
+        let phrase = match power {
+            Power::Observe => Phrase::LookAt,
+            Power::Draft => Phrase::Prepare,
+            Power::Propose | Power::Execute => return name,
         };
-        self.add(About::Bound, rest, &[]);
-        Ok(())
+        let can = self.vocabulary.powers(action);
+        if can == Some(Powers::NONE.with(power)) {
+            return name;
+        }
+        self.filled(phrase, &[&name])
     }
 
-    /// The argument's label and unit, for all actions at once where they agree, else for each that
-    /// declares it.
-    fn argument(&self, member: &str, name: &'a str) -> Said<Vec<(String, Unit<'a>)>> {
-        let vocabulary = self.vocabulary;
-        let mut found: Vec<(&str, Unit<'a>, Vec<&'a str>)> = Vec::new();
-        for action in self.actions() {
-            let Some(unit) = vocabulary.unit(action, name) else {
-                continue;
-            };
-            let term = Term::Argument {
-                action,
-                argument: name,
-            };
-            let label = self.label(member, term)?;
-            let same = |one: &&mut (&str, Unit<'a>, Vec<&str>)| (one.0, one.1) == (label, unit);
-            match found.iter_mut().find(same) {
-                Some((.., actions)) => actions.push(action),
-                None => found.push((label, unit, Vec::from([action]))),
-            }
+    /// The label of a term. For consent it must be there, and nobody else's.
+    pub(super) fn term(&self, member: &str, term: Term<'a>, form: Form) -> String {
+        let (vocabulary, locale) = (self.vocabulary, self.style.locale);
+        let label = vocabulary.label(term, form, locale);
+        let given = label.filter(|label| !label.trim().is_empty());
+        let Some(label) = given else {
+            let detail = format!(
+                "{} has no label in `{}`, so nobody can approve it: give it one in the schema \
+                 (`@label(\"…\")`, `@label_de(\"…\")`)",
+                super::plain(term.name()),
+                locale.tag()
+            );
+            self.fault("describe.no_text", member, detail);
+            return self.name(member, term.name());
+        };
+        if self.style.strict
+            && let Some(other) = vocabulary.namesake(term, form, locale)
+        {
+            let detail = format!(
+                "{} and {} have the same label, so people cannot tell them apart: change one",
+                super::plain(term.name()),
+                super::plain(other)
+            );
+            self.fault("describe.same_text", member, detail);
         }
-        if found.is_empty() {
-            if self.style.strict {
-                let detail = format!(
-                    "no action of the capability has a detail {}, so there is no text for it: \
-                     take it out",
-                    super::plain(name)
-                );
-                return Err(fault("describe.no_text", member, &detail));
-            }
-            return Ok(Vec::from([(self.name(member, name)?, Unit::None)]));
-        }
-        let all = self.actions().count();
-        let mut out = Vec::with_capacity(found.len());
-        for (label, unit, actions) in found {
-            let mut shown = self.name(member, label)?;
-            if actions.len() < all {
-                let of = self.labels(member, Phrase::And, actions.into_iter(), Term::Action)?;
-                let mut speech = Speech::new(self.style);
-                speech.fill(Phrase::Of, &[("argument", &shown), ("actions", &of)]);
-                shown = speech.out;
-            }
-            out.push((shown, unit));
-        }
-        Ok(out)
+        self.said(member, &mut |speech| speech.label(label))
     }
 
-    /// The powers that the actions have and the entry does not hold.
-    fn may_not(&mut self) {
-        if self.entry.privileges.is_none() {
+    /// On what.
+    fn things(&self) -> String {
+        let id = self.entry.identifier.and_then(Json::as_str);
+        let mut names = Vec::new();
+        for kind in strings(self.entry.datatypes) {
+            names.push(self.thing(kind, id.is_none()));
+        }
+        let things = self.list("datatypes", &names, Phrase::Or);
+        if let Some(id) = id {
+            let id = self.name("identifier", id);
+            return match things.is_empty() {
+                true => self.filled(Phrase::Id, &[&id]),
+                false => self.filled(Phrase::Which, &[&things, &id]),
+            };
+        }
+        if things.is_empty() && self.entry.privileges.is_some() {
+            return Phrase::AnyThing.text(self.style.locale).into();
+        }
+        things
+    }
+
+    fn thing(&self, kind: &'a str, any: bool) -> String {
+        let term = Term::Resource(kind);
+        let given = |form| {
+            let label = self.vocabulary.label(term, form, self.style.locale);
+            label.map(|_| self.term("datatypes", term, form))
+        };
+        // Two kinds are told apart by their names, whatever their other forms are.
+        let name = self.term("datatypes", term, Form::Name);
+        if !any {
+            return name;
+        }
+        if let Some(any) = given(Form::Any) {
+            return any;
+        }
+        match given(Form::Plural) {
+            Some(things) => self.filled(Phrase::AnyOf, &[&things]),
+            None => self.filled(Phrase::AnyOne, &[&name]),
+        }
+    }
+
+    /// What is asked of people before these are carried out.
+    fn asks(&self, reached: &[(&'a str, Reach)], out: &mut Vec<String>) {
+        let locale = self.style.locale;
+        let mut add = |line: String| {
+            if !out.contains(&line) {
+                out.push(line);
+            }
+        };
+        for (action, reach) in reached {
+            if *reach == Reach::Partly {
+                add(Phrase::AskSome.text(locale).into());
+            }
+            if *reach == Reach::Asked && !self.held(action).contains(Power::Execute) {
+                add(Phrase::AskCall.text(locale).into());
+            }
+            for consent in self.consents(action).into_iter().flatten() {
+                add(self.approval("consent", consent));
+            }
+        }
+        let Some(requires) = self.entry.requires else {
             return;
-        }
-        let vocabulary = self.vocabulary;
-        let held = self.entry.powers();
-        let possible = |power: Power| {
-            let has = |action| {
-                let powers = vocabulary.powers(action);
-                powers.is_none_or(|powers| powers.contains(power))
-            };
-            self.entry.actions.is_none() || self.actions().any(has)
         };
-        let withheld: Powers = Power::ALL
-            .into_iter()
-            .filter(|power| !held.contains(*power) && possible(*power))
-            .collect();
-        if !withheld.is_empty() {
-            let powers = self.powers(withheld, Phrase::Comma);
-            self.add(About::MayNot, Phrase::MayNot, &[("powers", &powers)]);
-        }
-    }
-
-    fn limit(&mut self, limit: Json<'a>) -> Said<()> {
-        let member = |name| limit.get(name).and_then(Json::as_int).unwrap_or_default();
-        let text = |name| limit.get(name).and_then(Json::as_str);
-        let max = member("max");
-        if text("type") == Some("use_limit") {
-            let count = self.said("limits", |speech| speech.integer(max, Unit::None))?;
-            let phrase = if max == 1 {
-                Phrase::Once
-            } else {
-                Phrase::Times
+        if let Some(acr) = requires.get("acr") {
+            let levels = match acr.as_str() {
+                Some(level) => self.name("requires", level),
+                None => self.names("requires", Some(acr), Phrase::Or),
             };
-            self.add(About::Limit, phrase, &[("count", &count)]);
-            return Ok(());
+            add(self.filled(Phrase::AskLogin, &[&levels]));
         }
-        let decimals = u32::try_from(member("decimals")).unwrap_or_default();
-        let money = Unit::Money { decimals };
-        let amount = self.said("limits", |speech| speech.integer(max, money))?;
-        let currency = self.name("limits", text("currency").unwrap_or_default())?;
-        let argument = self.counted(text("argument").unwrap_or("amount"))?;
-        let unit = self.counted(text("currency_argument").unwrap_or("currency"))?;
-        let holes = [
-            ("amount", amount.as_str()),
-            ("currency", &currency),
-            ("argument", &argument),
-            ("unit", &unit),
-        ];
-        self.add(About::Limit, Phrase::Spend, &holes);
-        Ok(())
+        if let Some(age) = requires.get("max_age").and_then(Json::as_int) {
+            add(self.filled(Phrase::AskFresh, &[&self.number(age, Unit::None)]));
+        }
+        if let Some(approval) = requires.get("approval") {
+            add(self.approval("requires", approval));
+        }
     }
 
-    /// An argument that a limit reads.
-    fn counted(&self, name: &'a str) -> Said<String> {
-        let found = self.argument("limits", name)?;
-        let labels = found.iter().map(|(label, _)| label.as_str());
-        self.said("limits", |speech| {
-            speech.listed(labels, Phrase::And, SHOWN, |speech, label| {
-                speech.out.push_str(label);
+    /// Who must approve each one.
+    fn approval(&self, member: &str, approval: Json<'a>) -> String {
+        let Some(count) = approval.get("count").and_then(Json::as_int) else {
+            return Phrase::AskSubject.text(self.style.locale).into();
+        };
+        let people = self.names(member, approval.get("approvers"), Phrase::Comma);
+        self.filled(
+            Phrase::AskApprovers,
+            &[&self.number(count, Unit::None), &people],
+        )
+    }
+
+    pub(super) fn names(&self, member: &str, list: Option<Json<'a>>, last: Phrase) -> String {
+        self.said(member, &mut |speech| {
+            speech.listed(list, last, &mut |speech, name| {
+                speech.name(name.as_str().unwrap_or_default());
             });
         })
     }
 
-    fn asks(&mut self) -> Said<()> {
-        let held = self.entry.powers();
-        if held.contains(Power::Propose) && !held.contains(Power::Execute) {
-            self.add(About::Asks, Phrase::AskCall, &[]);
-        }
-        let Some(requires) = self.entry.requires else {
-            return Ok(());
-        };
-        if let Some(acr) = requires.get("acr") {
-            let levels = acr.as_str().into_iter().chain(strings(Some(acr)));
-            let levels = self.said("requires", |speech| {
-                speech.listed(levels, Phrase::Or, SHOWN, Speech::name);
-            })?;
-            self.add(About::Asks, Phrase::AskLogin, &[("levels", &levels)]);
-        }
-        if let Some(age) = requires.get("max_age").and_then(Json::as_int) {
-            let age = self.said("requires", |speech| speech.integer(age, Unit::None))?;
-            self.add(About::Asks, Phrase::AskFresh, &[("seconds", &age)]);
-        }
-        match requires.get("approval") {
-            None => Ok(()),
-            Some(approval) if approval.as_bool().is_some() => {
-                self.add(About::Asks, Phrase::AskSubject, &[]);
-                Ok(())
-            }
-            Some(approval) => {
-                let phrase = Phrase::AskApprovers;
-                let sentence = approvers(self.style, "requires", phrase, approval)?;
-                self.told.sentences.push((About::Asks, sentence));
-                Ok(())
-            }
-        }
+    #[inline(never)]
+    pub(super) fn name(&self, member: &str, name: &str) -> String {
+        self.said(member, &mut |speech| speech.name(name))
     }
 
-    fn consent(&mut self) -> Said<()> {
-        if let Some(consent) = self.entry.consent {
-            let sentence = consent_sentence(self.style, consent)?;
-            self.told.sentences.push((About::Asks, sentence));
+    #[inline(never)]
+    pub(super) fn number(&self, value: i64, unit: Unit<'_>) -> String {
+        self.said("", &mut |speech| speech.integer(value, unit))
+    }
+
+    /// Words that are ready, listed.
+    #[inline(never)]
+    pub(super) fn list(&self, member: &str, words: &[String], last: Phrase) -> String {
+        self.said(member, &mut |speech| speech.joined(words, last))
+    }
+
+    #[inline(never)]
+    pub(super) fn filled(&self, phrase: Phrase, holes: &[&str]) -> String {
+        self.said("", &mut |speech| speech.fill(phrase, holes))
+    }
+
+    /// What `say` says.
+    #[inline(never)]
+    pub(super) fn said(&self, member: &str, say: &mut dyn FnMut(&mut Speech)) -> String {
+        let mut speech = Speech::new(self.style);
+        say(&mut speech);
+        if speech.cut {
+            self.too_long(member);
         }
-        Ok(())
+        speech.out
     }
-}
 
-/// What is said of a detail that is not bounded.
-fn free(spec: Json<'_>) -> Option<Phrase> {
-    let is = |spec, kind| constraint::kind(spec) == Some(kind);
-    if is(spec, Kind::Optional) {
-        let inner = spec.get("constraint")?;
-        return is(inner, Kind::Wildcard).then_some(Phrase::FreeOrAbsent);
+    fn too_long(&self, member: &str) {
+        let detail = "too long to be shown whole, so nobody can approve it: shorten it, or split the \
+                      capability";
+        self.fault("describe.too_long", member, detail.into());
     }
-    is(spec, Kind::Wildcard).then_some(Phrase::Free)
-}
 
-/// What a manifest's `consent` asks.
-pub(super) fn consent_sentence(style: Style, consent: Json<'_>) -> Said<String> {
-    let phrase = match consent.as_str() {
-        Some("none") => Phrase::ConsentNone,
-        Some("once") => Phrase::ConsentOnce,
-        Some(_) => Phrase::ConsentEach,
-        None => return approvers(style, "consent", Phrase::ConsentApprovers, consent),
-    };
-    said(style, "consent", |speech| speech.say(phrase))
-}
-
-fn approvers(style: Style, member: &str, phrase: Phrase, approval: Json<'_>) -> Said<String> {
-    let count = approval.get("count").and_then(Json::as_int);
-    let count = said(style, member, |speech| {
-        speech.integer(count.unwrap_or_default(), Unit::None);
-    })?;
-    let people = strings(approval.get("approvers"));
-    let people = said(style, member, |speech| {
-        speech.listed(people, Phrase::Comma, SHOWN, Speech::name);
-    })?;
-    said(style, member, |speech| {
-        speech.fill(phrase, &[("count", &count), ("approvers", &people)]);
-    })
-}
-
-/// What `say` says, if it fits.
-fn said(style: Style, member: &str, say: impl FnOnce(&mut Speech)) -> Said<String> {
-    let mut speech = Speech::new(style);
-    say(&mut speech);
-    if speech.cut && style.strict {
-        return Err(too_long(member));
-    }
-    Ok(speech.out)
-}
-
-fn too_long(member: &str) -> Fault {
-    let detail = "too long to be shown whole, so nobody can approve it: shorten it, or split the \
-                  capability";
-    fault("describe.too_long", member, detail)
-}
-
-fn fault(code: &'static str, member: &str, detail: &str) -> Fault {
-    Fault {
-        code,
-        member: member.into(),
-        detail: detail.into(),
+    #[inline(never)]
+    pub(super) fn fault(&self, code: &'static str, member: &str, detail: String) {
+        let mut fault = self.fault.borrow_mut();
+        if fault.is_none() {
+            *fault = Some(Fault {
+                code,
+                member: member.into(),
+                detail,
+            });
+        }
     }
 }
 
-fn elements(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> + Clone {
+pub(super) fn text<'a>(limit: Json<'a>, member: &str) -> &'a str {
+    limit.get(member).and_then(Json::as_str).unwrap_or_default()
+}
+
+pub(super) fn integer(limit: Json<'_>, member: &str) -> i64 {
+    limit.get(member).and_then(Json::as_int).unwrap_or_default()
+}
+
+pub(super) fn decimals(limit: Json<'_>) -> u32 {
+    u32::try_from(integer(limit, "decimals")).unwrap_or_default()
+}
+
+pub(super) fn elements(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> {
     list.into_iter().flat_map(Json::elements)
 }
 
-fn strings(list: Option<Json<'_>>) -> impl Iterator<Item = &str> + Clone {
-    elements(list).filter_map(Json::as_str)
+fn strings(list: Option<Json<'_>>) -> Vec<&str> {
+    elements(list).filter_map(Json::as_str).collect()
 }

@@ -7,8 +7,11 @@ use crate::constraint::{Unit, text};
 use crate::json::{Json, Kind, Writer};
 use crate::limits::{CONSENT_LIST, CONSENT_VALUE_CHARS};
 
+/// Listed names that are shown where nothing need be whole.
+const SHOWN: usize = 24;
+
 /// How foreign texts are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     /// In which language.
     pub(crate) locale: Locale,
@@ -17,6 +20,9 @@ pub(crate) struct Style {
     /// For consent: everything foreign in quotes, nothing shortened, every bracket written. Two
     /// texts are then the same only if what they say is.
     pub(crate) strict: bool,
+    /// How integers are shown: [`plain_integer`], for consent [`integer_of_language`]. A file that only
+    /// uses one does not have the other.
+    pub(crate) integer: fn(&mut Speech, i64, Unit<'_>),
 }
 
 /// Text under way.
@@ -46,6 +52,32 @@ impl Speech {
             self.quoted(name);
         } else {
             text::name(&mut self.out, name, self.style.quote);
+        }
+    }
+
+    /// A label: bare where it is nothing but words.
+    pub(crate) fn label(&mut self, label: &str) {
+        if text::is_label(label) {
+            self.out.push_str(label);
+        } else {
+            self.quoted(label);
+        }
+    }
+
+    /// A currency that a bound names.
+    pub(crate) fn currency(&mut self, value: Json<'_>) {
+        match value.as_str() {
+            Some(code) => self.currency_code(code),
+            None => self.value(value, Unit::None),
+        }
+    }
+
+    /// A currency: its code is three capital letters (ISO 4217), which say nothing else.
+    pub(crate) fn currency_code(&mut self, code: &str) {
+        if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.out.push_str(code);
+        } else {
+            self.quoted(code);
         }
     }
 
@@ -91,67 +123,110 @@ impl Speech {
         self.out.push(']');
     }
 
-    /// An integer in its unit, with the language's sign for the decimal point.
+    /// An integer in its unit.
     pub(crate) fn integer(&mut self, value: i64, unit: Unit<'_>) {
-        let before = self.out.len();
-        match unit {
-            Unit::Named(name) if self.style.strict => {
-                text::integer(&mut self.out, value, Unit::None);
-                self.out.push(' ');
-                self.quoted(name);
+        (self.style.integer)(self, value, unit);
+    }
+
+    /// A number in decimal with the language's signs, thousands apart.
+    fn number(&mut self, number: &str) {
+        let (apart, point) = match self.style.locale {
+            Locale::En => (',', '.'),
+            Locale::De => ('.', ','),
+        };
+        let whole = number.split('.').next().unwrap_or_default().len();
+        for (at, digit) in number.char_indices() {
+            let left = whole.saturating_sub(at);
+            let before = number.get(..at).unwrap_or_default();
+            if at < whole && left.checked_rem(3) == Some(0) && !matches!(before, "" | "-") {
+                self.out.push(apart);
             }
-            unit => text::integer(&mut self.out, value, unit),
-        }
-        if self.style.locale == Locale::De && matches!(unit, Unit::Money { .. }) {
-            let number = self.out.split_off(before);
-            let sign = |digit: char| if digit == '.' { ',' } else { digit };
-            self.out.extend(number.chars().map(sign));
+            self.out.push(if digit == '.' { point } else { digit });
         }
     }
 
-    /// Everything that `one` shows of the items, at most `most` of them; of more, the number is
-    /// said, or for consent they are too long.
-    pub(crate) fn listed<T>(
+    /// Everything that `one` says of the elements of a list.
+    pub(crate) fn listed(
         &mut self,
-        items: impl Iterator<Item = T> + Clone,
+        list: Option<Json<'_>>,
         last: Phrase,
-        most: usize,
-        mut one: impl FnMut(&mut Self, T),
+        one: &mut dyn FnMut(&mut Self, Json<'_>),
     ) {
+        let total = list.map_or(0, Json::len);
+        for (at, element) in list.into_iter().flat_map(Json::elements).enumerate() {
+            if !self.apart(at, total, last) {
+                return;
+            }
+            one(self, element);
+        }
+    }
+
+    /// Words that are ready, listed.
+    pub(crate) fn joined(&mut self, words: &[String], last: Phrase) {
+        for (at, word) in words.iter().enumerate() {
+            if !self.apart(at, words.len(), last) {
+                return;
+            }
+            self.out.push_str(word);
+        }
+    }
+
+    /// What stands before an item of a list, and whether it is still shown: of more than a few the number
+    /// is said, and for consent of more than [`CONSENT_LIST`], which are then too long.
+    fn apart(&mut self, at: usize, total: usize, last: Phrase) -> bool {
         let most = if self.style.strict {
             CONSENT_LIST
         } else {
-            most
+            SHOWN
         };
-        let total = items.clone().count();
-        let more = total.saturating_sub(most);
-        for (at, item) in items.take(most).enumerate() {
-            if at > 0 {
-                let is_last = at.saturating_add(1) == total;
-                self.say(if is_last { last } else { Phrase::Comma });
-            }
-            one(self, item);
-        }
-        if more > 0 {
+        if at >= most {
             self.cut = true;
-            let number = decimal(more);
-            self.fill(Phrase::More, &[("count", &number)]);
+            let more = decimal(total.saturating_sub(most));
+            self.fill(Phrase::More, &[&more]);
+            return false;
         }
+        if at > 0 {
+            let is_last = at.saturating_add(1) == total;
+            self.say(if is_last { last } else { Phrase::Comma });
+        }
+        true
     }
 
     /// A sentence with its holes filled. What is filled in is not looked at again.
-    pub(crate) fn fill(&mut self, phrase: Phrase, holes: &[(&str, &str)]) {
+    pub(crate) fn fill(&mut self, phrase: Phrase, holes: &[&str]) {
         fill(&mut self.out, phrase.text(self.style.locale), holes);
     }
 }
 
-fn fill(out: &mut String, template: &str, holes: &[(&str, &str)]) {
+/// An integer in its unit, as remedies and inspection show it.
+pub(crate) fn plain_integer(speech: &mut Speech, value: i64, unit: Unit<'_>) {
+    text::integer(&mut speech.out, value, unit);
+}
+
+/// An integer in its unit, as the language writes numbers.
+pub(crate) fn integer_of_language(speech: &mut Speech, value: i64, unit: Unit<'_>) {
+    let mut number = String::new();
+    let bare = match unit {
+        Unit::Named(_) => Unit::None,
+        unit => unit,
+    };
+    text::integer(&mut number, value, bare);
+    speech.number(&number);
+    if let Unit::Named(name) = unit {
+        speech.out.push(' ');
+        speech.label(name);
+    }
+}
+
+/// Writes a template with the texts for its holes `{0}` to `{9}`.
+fn fill(out: &mut String, template: &str, holes: &[&str]) {
     let mut parts = template.split('{');
     out.push_str(parts.next().unwrap_or_default());
     for part in parts {
-        let (name, rest) = part.split_once('}').unwrap_or((part, ""));
-        let filled = holes.iter().find(|(hole, _)| *hole == name);
-        out.push_str(filled.map_or("", |(_, text)| text));
+        let (hole, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        let digit = hole.bytes().next().unwrap_or_default();
+        let hole = holes.get(usize::from(digit.wrapping_sub(b'0')));
+        out.push_str(hole.copied().unwrap_or_default());
         out.push_str(rest);
     }
 }
@@ -172,14 +247,15 @@ mod tests {
             locale,
             quote: '"',
             strict: true,
+            integer: integer_of_language,
         })
     }
 
     #[test]
     fn what_fills_a_hole_is_not_filled_again() {
         let mut out = String::new();
-        fill(&mut out, "{a} or {b}.", &[("a", "{b}"), ("b", "x")]);
-        assert_eq!(out, "{b} or x.");
+        fill(&mut out, "{1} or {0}.", &["x", "{0}"]);
+        assert_eq!(out, "{0} or x.");
     }
 
     #[test]
@@ -187,7 +263,21 @@ mod tests {
         let mut german = speech(Locale::De);
         german.integer(-1_234_567, Unit::Money { decimals: 2 });
         german.integer(5, Unit::Named("G.B"));
-        assert_eq!(german.out, "-12345,675 \"G.B\"");
+        assert_eq!(german.out, "-12.345,675 \"G.B\"");
+        for (value, unit, english) in [
+            (0, Unit::None, "0"),
+            (999, Unit::None, "999"),
+            (-999, Unit::None, "-999"),
+            (1000, Unit::None, "1,000"),
+            (-123_456, Unit::None, "-123,456"),
+            (150_000, Unit::Money { decimals: 2 }, "1,500.00"),
+            (5, Unit::Money { decimals: 3 }, "0.005"),
+            (1_234_567, Unit::Named("kg"), "1,234,567 kg"),
+        ] {
+            let mut speech = speech(Locale::En);
+            speech.integer(value, unit);
+            assert_eq!(speech.out, english);
+        }
     }
 
     #[test]
@@ -198,9 +288,8 @@ mod tests {
         english.quoted(&"x".repeat(CONSENT_VALUE_CHARS - 1));
         assert!(english.cut);
         let mut english = speech(Locale::En);
-        english.listed(0..=CONSENT_LIST, Phrase::And, 1, |speech, _| {
-            speech.out.push('x');
-        });
+        let words = alloc::vec![String::from("x"); CONSENT_LIST + 1];
+        english.joined(&words, Phrase::And);
         assert!(english.cut && english.out.ends_with("x and 1 more"));
     }
 }

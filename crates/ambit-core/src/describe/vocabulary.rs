@@ -30,6 +30,41 @@ impl<'t> Term<'t> {
     }
 }
 
+/// In which form a label is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// What it is called.
+    Name,
+    /// What an action does in this power: "draft e-mail".
+    Power(Power),
+    /// More than one of a kind of things: "orders".
+    Plural,
+    /// Whichever one of a kind of things: "any order".
+    Any,
+}
+
+impl Form {
+    /// Those that the label of an action may give.
+    pub const OF_ACTIONS: [Self; 3] = [
+        Self::Power(Power::Observe),
+        Self::Power(Power::Draft),
+        Self::Power(Power::Execute),
+    ];
+    /// Those that the label of a kind of things may give.
+    pub const OF_THINGS: [Self; 2] = [Self::Plural, Self::Any];
+
+    /// The word before it in `@label` and its name in bundles.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "label",
+            Self::Power(power) => power.name(),
+            Self::Plural => "plural",
+            Self::Any => "any",
+        }
+    }
+}
+
 /// A risk tier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
@@ -78,15 +113,46 @@ pub enum Effect {
     Financial,
 }
 
+impl Effect {
+    /// All of them, in the order in which people read them.
+    pub const ALL: [Self; 3] = [Self::Financial, Self::External, Self::Irreversible];
+
+    /// The word in schemas, bundles and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Irreversible => "irreversible",
+            Self::External => "external",
+            Self::Financial => "financial",
+        }
+    }
+
+    /// What people read.
+    #[must_use]
+    pub const fn phrase(self) -> super::Phrase {
+        match self {
+            Self::Irreversible => super::Phrase::Irreversible,
+            Self::External => super::Phrase::External,
+            Self::Financial => super::Phrase::Financial,
+        }
+    }
+}
+
 /// What a schema says about actions, things and arguments.
 pub trait Vocabulary {
-    /// The label in a language.
-    fn label(&self, term: Term<'_>, locale: super::Locale) -> Option<&str>;
+    /// The label in a language and form, exactly as it is given.
+    fn label(&self, term: Term<'_>, form: Form, locale: super::Locale) -> Option<&str>;
 
-    /// Another term of the same kind (of the same action) with the same label: the two cannot be
-    /// told apart.
-    fn namesake(&self, _term: Term<'_>, _locale: super::Locale) -> Option<&str> {
+    /// Another term of the same kind (of the same action) that is called the same in this form: the
+    /// two cannot be told apart.
+    fn namesake(&self, _term: Term<'_>, _form: Form, _locale: super::Locale) -> Option<&str> {
         None
+    }
+
+    /// The arguments of an action of which people are told even where they are free: whom it reaches,
+    /// and amounts of money.
+    fn notable(&self, _action: &str) -> alloc::vec::Vec<&str> {
+        alloc::vec::Vec::new()
     }
 
     /// The unit of an action's argument; `None` for one that is not declared.
@@ -111,7 +177,7 @@ pub trait Vocabulary {
 pub struct PlainVocabulary;
 
 impl Vocabulary for PlainVocabulary {
-    fn label(&self, _term: Term<'_>, _locale: super::Locale) -> Option<&str> {
+    fn label(&self, _term: Term<'_>, _form: Form, _locale: super::Locale) -> Option<&str> {
         None
     }
 

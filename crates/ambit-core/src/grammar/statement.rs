@@ -33,6 +33,8 @@ const DISPLAY: &[Member] = &[
     needs("text_s256", Form::Bytes32),
     needs("locale", Form::Text),
     needs("renderer", Form::Text),
+    may("now", INTEGER),
+    may("utc_offset", INTEGER),
 ];
 
 /// The header of a proof of possession.

@@ -48,16 +48,53 @@ pub(crate) fn meaning_of_spec(spec: &Value) -> Value {
     }
 }
 
-/// What an entry grants, in a form that is the same for entries that grant the same.
-pub(crate) fn meaning(entry: &Value) -> Value {
-    let constraints = entry["constraints"]
+/// What a bound means where nothing is said of an argument that may be left out.
+fn required(spec: &Value) -> &Value {
+    match spec["constraint_type"].as_str() {
+        Some("optional") => required(&spec["constraint"]),
+        _ => spec,
+    }
+}
+
+/// The bounds that are said: what is free is, where it is an amount or whom the call reaches.
+fn bounds(entry: &Value) -> Value {
+    let mut given = entry["constraints"]
         .as_object()
         .cloned()
         .unwrap_or_default();
-    let constraints: Map<String, Value> = constraints
-        .iter()
-        .map(|(name, spec)| (name.clone(), meaning_of_spec(spec)))
-        .collect();
+    let actions = as_set(&entry["actions"]).to_string();
+    let open = given.shift_remove("*").is_some();
+    for (name, actions_with) in [("to", ["send", "pay"]), ("amount", ["pay", "pay"])] {
+        let notable = actions_with.iter().any(|action| actions.contains(action));
+        if open && notable && !given.contains_key(name) {
+            given.insert(name.to_owned(), json!({"constraint_type": "wildcard"}));
+        }
+    }
+    let mut said = Map::new();
+    for (name, spec) in &given {
+        let mut spec = required(spec).clone();
+        let notable = (name == "to" && (actions.contains("send") || actions.contains("pay")))
+            || (name == "amount" && actions.contains("pay"));
+        if spec["constraint_type"] == "wildcard" && !notable {
+            continue;
+        }
+        // The least amount that there is bounds nothing.
+        if name == "amount"
+            && spec.get("max").is_some()
+            && json!([0, 1])
+                .as_array()
+                .is_some_and(|least| least.contains(&spec["min"]))
+        {
+            spec.as_object_mut().expect("an object").shift_remove("min");
+        }
+        said.insert(name.clone(), meaning_of_spec(&spec));
+    }
+    Value::Object(said)
+}
+
+/// What an entry grants as far as people are told, in a form that is the same for entries that grant the
+/// same.
+pub(crate) fn meaning(entry: &Value) -> Value {
     let mut limits = entry["limits"].clone();
     for limit in limits
         .as_array_mut()
@@ -75,11 +112,30 @@ pub(crate) fn meaning(entry: &Value) -> Value {
     if let Some(acr) = requires.get("acr").filter(|acr| acr.is_string()).cloned() {
         requires["acr"] = json!([acr]);
     }
+    let mut approvals = Vec::new();
+    if let Some(requires) = requires.as_object_mut() {
+        approvals.extend(requires.shift_remove("approval"));
+    }
+    let privileges = as_set(&entry["privileges"]).to_string();
+    // Who carries out also prepares, and who prepares a call that is approved does no more.
+    let power = ["execute", "propose", "draft"]
+        .into_iter()
+        .find(|power| privileges.contains(power));
+    let consent = &entry["consent"];
+    if matches!(power, Some("execute" | "propose"))
+        && !matches!(consent.as_str(), Some("none" | "once"))
+    {
+        approvals.push(match consent {
+            Value::String(_) => json!(true),
+            other => other.clone(),
+        });
+    }
+    approvals.retain(|approval| !approval.is_null());
     sorted(&json!({
-        "actions": as_set(&entry["actions"]), "privileges": as_set(&entry["privileges"]),
+        "actions": as_set(&entry["actions"]), "power": power,
         "datatypes": as_set(&entry["datatypes"]), "locations": as_set(&entry["locations"]),
-        "identifier": entry["identifier"], "purpose": entry["purpose"], "constraints": constraints,
-        "limits": limits, "requires": requires, "consent": entry["consent"],
+        "identifier": entry["identifier"], "purpose": entry["purpose"], "constraints": bounds(entry),
+        "limits": limits, "requires": requires, "approvals": as_set(&json!(approvals)),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use ambit_core::capability::Place;
 use ambit_core::constraint::Unit;
-use ambit_core::describe::{Effect, Locale, Term, Told, Vocabulary, capability};
+use ambit_core::describe::{Effect, Form, Locale, Term, Told, Vocabulary, capability};
 use ambit_core::json::{Document, Profile};
 use ambit_core::{Power, Powers};
 use serde_json::Value;
@@ -34,7 +34,10 @@ impl<'t> Words<'t> {
 }
 
 impl Vocabulary for Words<'_> {
-    fn label(&self, term: Term<'_>, _locale: Locale) -> Option<&str> {
+    fn label(&self, term: Term<'_>, form: Form, _locale: Locale) -> Option<&str> {
+        if form != Form::Name {
+            return None;
+        }
         if let Term::Argument { action, argument } = term
             && !Self::declares(action, argument)
         {
@@ -44,8 +47,16 @@ impl Vocabulary for Words<'_> {
         known.map(|(_, label)| label.as_str())
     }
 
-    fn namesake(&self, term: Term<'_>, _locale: Locale) -> Option<&str> {
+    fn namesake(&self, term: Term<'_>, _form: Form, _locale: Locale) -> Option<&str> {
         (self.before == "same" && term == Term::Action("pay")).then_some("send")
+    }
+
+    fn notable(&self, action: &str) -> Vec<&str> {
+        match action {
+            "send" => vec!["to"],
+            "pay" => vec!["to", "amount"],
+            _ => Vec::new(),
+        }
     }
 
     fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>> {
@@ -75,6 +86,7 @@ pub(crate) fn told(entry: &Value, words: &Words<'_>, locale: Locale) -> Result<T
     capability(
         document.root(),
         &[Place::Root, Place::Manifest],
+        &[],
         words,
         locale,
     )

@@ -1,0 +1,267 @@
+//! The bounds of one capability: amounts, details, how much in all, how often, where.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::phrases::Phrase;
+use super::sentences::{Teller, decimals, elements, integer, text};
+use super::vocabulary::{Form, Term};
+use crate::constraint::{self, Kind, Unit, clause};
+use crate::json::Json;
+
+/// A detail as sentences name it.
+struct Argument<'a> {
+    label: String,
+    unit: Unit<'a>,
+    /// Whose detail it is.
+    actions: Vec<&'a str>,
+}
+
+impl<'a> Teller<'a> {
+    /// Adds a line for each.
+    pub(super) fn bounds(&self, of: &[&'a str], out: &mut Vec<String>) {
+        let constraints = self.entry.constraints;
+        let said = self.amounts(of, out);
+        for (name, spec) in constraints.into_iter().flat_map(Json::members) {
+            if name == "*" {
+                self.others(of, out);
+            } else if !said.contains(&Some(name)) {
+                self.bound(of, name, required(spec), out);
+            }
+        }
+        self.limits(of, said, out);
+        if self.entry.locations.is_some() {
+            let places = self.names("locations", self.entry.locations, Phrase::Or);
+            out.push(self.filled(Phrase::At, &[&places]));
+        }
+    }
+
+    fn bound(&self, of: &[&'a str], name: &'a str, spec: Json<'a>, out: &mut Vec<String>) {
+        let member = format!("constraints.{name}");
+        let free = is(spec, Kind::Wildcard);
+        for argument in self.argument(of, &member, name) {
+            if !free {
+                let clause = self.clause(&member, spec, argument.unit);
+                out.push(self.filled(Phrase::Bound, &[&argument.label, &clause]));
+            } else if !self.style.strict || self.is_notable(of, name) {
+                out.push(self.filled(Phrase::Free, &[&argument.label]));
+            }
+        }
+    }
+
+    /// Whether people are told of a detail that is free.
+    fn is_notable(&self, of: &[&str], name: &str) -> bool {
+        let notable = |action: &&str| self.vocabulary.notable(action).contains(&name);
+        of.iter().any(notable)
+    }
+
+    /// What `*` leaves free.
+    fn others(&self, of: &[&'a str], out: &mut Vec<String>) {
+        let constraints = self.entry.constraints;
+        for action in of {
+            for name in self.vocabulary.notable(action) {
+                if constraints.is_some_and(|list| list.get(name).is_none()) {
+                    for argument in self.argument(of, "constraints.*", name) {
+                        let line = self.filled(Phrase::Free, &[&argument.label]);
+                        if !out.contains(&line) {
+                            out.push(line);
+                        }
+                    }
+                }
+            }
+        }
+        if !self.style.strict {
+            out.push(Phrase::Others.text(self.style.locale).into());
+        }
+    }
+
+    /// A bound, listed values as they are.
+    fn clause(&self, member: &str, spec: Json<'a>, unit: Unit<'_>) -> String {
+        self.said(member, &mut |speech| match (one(spec), many(spec)) {
+            (Some(value), _) => speech.value(value, unit),
+            (None, Some(values)) => {
+                speech.listed(Some(values), Phrase::Or, &mut |speech, value| {
+                    speech.value(value, unit);
+                });
+            }
+            (None, None) => clause(speech, spec, unit),
+        })
+    }
+
+    /// The amount of one call with its currency, in one phrase. The names of amount and currency, of
+    /// which no other line then tells.
+    fn amounts(&self, of: &[&'a str], out: &mut Vec<String>) -> [Option<&'a str>; 2] {
+        let mut spends = elements(self.entry.limits).filter(|one| text(*one, "type") == "spend");
+        let (amount, currency) = counted(spends.next());
+        let bound = |name: &str| Some(required(self.entry.constraints?.get(name)?));
+        let Some(spec) = bound(amount).filter(|spec| is(*spec, Kind::Range)) else {
+            return [None, None];
+        };
+        let member = format!("constraints.{amount}");
+        let arguments = self.argument(of, &member, amount);
+        let [argument] = arguments.as_slice() else {
+            return [None, None];
+        };
+        if !matches!(argument.unit, Unit::Money { .. }) {
+            return [None, None];
+        }
+        let ends = constraint::ends(spec).unwrap_or_default();
+        let mut sum = self.said(&member, &mut |speech| match ends {
+            (None | Some(0 | 1), Some(max)) => {
+                speech.say(Phrase::UpTo);
+                speech.integer(max, argument.unit);
+            }
+            _ => clause(speech, spec, argument.unit),
+        });
+        let code = bound(currency);
+        let listed = code.filter(|spec| one(*spec).is_some() || many(*spec).is_some());
+        if let Some(spec) = listed {
+            // It must be in the vocabulary, as where it stands by itself.
+            self.argument(of, &format!("constraints.{currency}"), currency);
+            sum.push(' ');
+            sum.push_str(&self.said("constraints", &mut |speech| match one(spec) {
+                Some(code) => speech.currency(code),
+                None => speech.listed(many(spec), Phrase::Or, &mut |speech, code| {
+                    speech.currency(code);
+                }),
+            }));
+        } else if code.is_none_or(|spec| is(spec, Kind::Wildcard))
+            && of
+                .iter()
+                .any(|action| self.vocabulary.unit(action, currency).is_some())
+        {
+            sum = self.filled(Phrase::AnyCurrency, &[&sum]);
+        }
+        let mut line = self.filled(Phrase::PerCall, &[&sum]);
+        if argument.actions.len() < of.len() {
+            line = self.filled(Phrase::Bound, &[&argument.label, &line]);
+        }
+        out.push(line);
+        [Some(amount), listed.map(|_| currency)]
+    }
+
+    fn limits(&self, of: &[&'a str], said: [Option<&str>; 2], out: &mut Vec<String>) {
+        for limit in elements(self.entry.limits) {
+            let max = integer(limit, "max");
+            if text(limit, "type") == "use_limit" {
+                out.push(match max {
+                    1 => Phrase::Once.text(self.style.locale).into(),
+                    _ => self.filled(Phrase::Times, &[&self.number(max, Unit::None)]),
+                });
+                continue;
+            }
+            let (argument, unit) = counted(Some(limit));
+            let money = Unit::Money {
+                decimals: decimals(limit),
+            };
+            let sum = self.said("limits", &mut |speech| {
+                speech.integer(max, money);
+                speech.out.push(' ');
+                speech.currency_code(text(limit, "currency"));
+            });
+            // Beside the amount that it counts it goes without saying what is counted.
+            if said == [Some(argument), Some(unit)]
+                && let Some(each) = out.first_mut()
+            {
+                each.push_str(Phrase::Comma.text(self.style.locale));
+                each.push_str(&self.filled(Phrase::Altogether, &[&sum]));
+                continue;
+            }
+            let [argument, unit] = [argument, unit].map(|name| self.counts(of, name));
+            // None of these is counted.
+            if !argument.is_empty() {
+                out.push(self.filled(Phrase::Counted, &[&sum, &argument, &unit]));
+            }
+        }
+    }
+
+    /// An argument that a limit reads.
+    fn counts(&self, of: &[&'a str], name: &'a str) -> String {
+        let mut labels = Vec::new();
+        for argument in self.argument(of, "limits", name) {
+            labels.push(argument.label);
+        }
+        self.list("limits", &labels, Phrase::And)
+    }
+
+    /// The argument's label and unit, for all of these actions at once where they agree, else for each
+    /// that declares it.
+    fn argument(&self, of: &[&'a str], member: &str, name: &'a str) -> Vec<Argument<'a>> {
+        let mut found: Vec<Argument<'a>> = Vec::new();
+        for action in of {
+            let Some(unit) = self.vocabulary.unit(action, name) else {
+                continue;
+            };
+            let term = Term::Argument {
+                action,
+                argument: name,
+            };
+            let label = self.term(member, term, Form::Name);
+            let mut known = found.iter_mut();
+            match known.find(|one| one.unit == unit && one.label == label) {
+                Some(one) => one.actions.push(action),
+                None => found.push(Argument {
+                    label,
+                    unit,
+                    actions: Vec::from([*action]),
+                }),
+            }
+        }
+        let declares = |action: &&str| self.vocabulary.unit(action, name).is_some();
+        if !self.actions.iter().any(declares) {
+            let detail = format!(
+                "no action of the capability has a detail {}, so there is no text for it: take it out",
+                super::plain(name)
+            );
+            self.fault("describe.no_text", member, detail);
+            found.push(Argument {
+                label: self.name(member, name),
+                unit: Unit::None,
+                actions: of.to_vec(),
+            });
+        }
+        for argument in &mut found {
+            if argument.actions.len() < of.len() {
+                let mut names = Vec::new();
+                for action in &argument.actions {
+                    names.push(self.term(member, Term::Action(action), Form::Name));
+                }
+                let names = self.list(member, &names, Phrase::And);
+                argument.label = self.filled(Phrase::Of, &[&argument.label, &names]);
+            }
+        }
+        found
+    }
+}
+
+/// The constraint on a value that is there.
+fn required(spec: Json<'_>) -> Json<'_> {
+    match spec.get("constraint") {
+        Some(inner) if is(spec, Kind::Optional) => required(inner),
+        _ => spec,
+    }
+}
+
+fn is(spec: Json<'_>, kind: Kind) -> bool {
+    constraint::kind(spec) == Some(kind)
+}
+
+/// The one value that matches.
+fn one(spec: Json<'_>) -> Option<Json<'_>> {
+    is(spec, Kind::Exact).then(|| spec.get("value")).flatten()
+}
+
+/// The list of those that match.
+fn many(spec: Json<'_>) -> Option<Json<'_>> {
+    is(spec, Kind::OneOf).then(|| spec.get("values")).flatten()
+}
+
+/// The arguments that a spend limit reads.
+fn counted(limit: Option<Json<'_>>) -> (&str, &str) {
+    let name = |member| limit?.get(member)?.as_str();
+    (
+        name("argument").unwrap_or("amount"),
+        name("currency_argument").unwrap_or("currency"),
+    )
+}
