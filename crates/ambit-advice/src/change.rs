@@ -39,15 +39,17 @@ enum Bound<'a> {
 pub(crate) fn add(call: &Call<'_>, confirm: &mut Confirm<'_, '_>, found: &mut Vec<Candidate>) {
     for approved in [false, true] {
         call.with_ask(approved, &mut |ask| {
-            let entries: Vec<Vec<Entry<'_>>> = call
-                .layers
-                .iter()
-                .map(|layer| entries(call, layer, ask))
-                .collect();
-            for chosen in combinations(&entries) {
-                let fresh = |one: &Candidate| !found.iter().any(|other| other.changes_same(one));
-                let confirmed = with_entries(call, &chosen, ask, confirm).filter(fresh);
-                found.extend(confirmed);
+            let mut layers = Vec::new();
+            for layer in &call.layers {
+                layers.push(entries(call, layer, ask));
+            }
+            for chosen in combinations(&layers) {
+                let Some(confirmed) = with_entries(call, &chosen, ask, confirm) else {
+                    continue;
+                };
+                if !found.iter().any(|other| other.changes_same(&confirmed)) {
+                    found.push(confirmed);
+                }
             }
         });
     }
@@ -119,10 +121,16 @@ fn arguments<'a>(
 
 /// The first entry of each layer, and then each other one beside the first of the others.
 fn combinations<'e, 'a>(layers: &'e [Vec<Entry<'a>>]) -> Vec<Vec<&'e Entry<'a>>> {
-    let first: Option<Vec<&Entry<'a>>> = layers.iter().map(|layer| layer.first()).collect();
-    let Some(first) = first.filter(|first| !first.is_empty()) else {
+    let mut first = Vec::new();
+    for layer in layers {
+        match layer.first() {
+            Some(entry) => first.push(entry),
+            None => return Vec::new(),
+        }
+    }
+    if first.is_empty() {
         return Vec::new();
-    };
+    }
     let mut all = alloc::vec![first.clone()];
     for (at, layer) in layers.iter().enumerate() {
         for other in layer.iter().skip(1) {
@@ -149,28 +157,28 @@ fn with_entries(
             names.push(name);
         }
     }
-    let changed = names.iter().map(|name| {
-        let bounds = chosen.iter().flat_map(|entry| entry.bounds(name, ask));
-        let mut bounds: Vec<Bound<'_>> = bounds.collect();
-        // A bound that any value meets is told where it is the only one.
-        if !bounds.iter().all(Bound::is_wildcard) {
-            bounds.retain(|bound| !bound.is_wildcard());
-        }
+    let mut changed = Vec::new();
+    let mut tries = 0;
+    for name in names {
+        let bounds = bounds(chosen, name, ask);
         let values = values(call, name, &bounds, ask);
+        // An argument for which there is no value: no change of arguments is enough.
         let last = values.len().checked_sub(1)?;
-        Some((*name, bounds, values, last))
-    });
-    // An argument for which there is no value: no change of arguments is enough.
-    let changed: Vec<_> = changed.collect::<Option<_>>()?;
-    let tries = changed.iter().map(|(_, _, values, _)| values.len()).max()?;
-    (0..tries).find_map(|number| {
-        let changes = changed.iter().filter_map(|(name, bounds, values, last)| {
+        tries = values.len().max(tries);
+        changed.push((name, bounds, values, last));
+    }
+    for number in 0..tries {
+        let mut changes = Vec::new();
+        let mut given = Vec::new();
+        for (name, bounds, values, last) in &changed {
             let value = values.get(number.min(*last))?;
-            Some((change(call, name, bounds, value.as_deref(), ask), value))
-        });
-        let (changes, values): (Vec<Change>, Vec<&Option<String>>) = changes.unzip();
-        let arguments = with_values(ask.args, &changes, &values)?;
-        confirm.candidate(&Candidate {
+            changes.push(change(call, name, bounds, value.as_deref(), ask));
+            given.push(value);
+        }
+        let Some(arguments) = with_values(ask.args, &changes, &given) else {
+            continue;
+        };
+        let confirmed = confirm.candidate(&Candidate {
             assumed: Assumed {
                 arguments: Some(arguments),
                 approved: ask.approved,
@@ -178,8 +186,24 @@ fn with_entries(
             },
             changes,
             ..Candidate::default()
-        })
-    })
+        });
+        if confirmed.is_some() {
+            return confirmed;
+        }
+    }
+    None
+}
+
+/// What these entries say of an argument. A bound that any value meets is told where it is the only one.
+fn bounds<'a>(chosen: &[&Entry<'a>], name: &str, ask: &Ask<'_>) -> Vec<Bound<'a>> {
+    let mut bounds = Vec::new();
+    for entry in chosen {
+        bounds.append(&mut entry.bounds(name, ask));
+    }
+    if !bounds.iter().all(Bound::is_wildcard) {
+        bounds.retain(|bound| !bound.is_wildcard());
+    }
+    bounds
 }
 
 /// Some values that meet all bounds, as JSON, integers by their distance from what was asked; `None`

@@ -309,8 +309,8 @@ fn write_strings(name: &str, texts: &[String], out: &mut Writer) {
 }
 
 fn strings(root: Json<'_>, name: &str) -> Vec<String> {
-    let list = root.get(name).into_iter().flat_map(Json::elements);
-    list.filter_map(Json::as_str).map(String::from).collect()
+    let texts = root.get(name).map(Json::texts).unwrap_or_default();
+    texts.into_iter().map(String::from).collect()
 }
 
 fn text<'a>(root: Json<'a>, name: &str) -> &'a str {

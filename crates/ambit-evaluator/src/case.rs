@@ -88,10 +88,9 @@ impl<'a> SignIn<'a> {
     /// As the token says.
     pub(crate) fn of(token: &'a VerifiedToken<'a>) -> Self {
         let root = token.root();
-        let amr = root.get("amr").into_iter().flat_map(Json::elements);
         Self {
             acr: root.get("acr").and_then(Json::as_str),
-            amr: amr.filter_map(Json::as_str).collect(),
+            amr: root.get("amr").map(Json::texts).unwrap_or_default(),
             auth_time: root.get("auth_time").and_then(Json::as_int),
         }
     }

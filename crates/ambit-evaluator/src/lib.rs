@@ -167,7 +167,7 @@ pub fn refuse_by(request: &[u8]) -> String {
 
 /// Steps 3 to 9; the first that fails decides. What was verified on the way goes into `found`, for
 /// the record also of a denial.
-fn judge<'a>(case: &'a Case<'a>, found: &mut Found) -> Result<Grant<'a>, Denial> {
+fn judge<'a>(case: &'a Case<'a>, found: &mut Found<'a>) -> Result<Grant<'a>, Denial> {
     binding::check(case)?;
     found.proof = possession::check(case)?;
     binding::check_status(case)?;

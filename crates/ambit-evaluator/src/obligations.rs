@@ -19,7 +19,11 @@ use crate::{approvals, possession};
 
 /// What may be used once or so often, and all limits of all selected entries, to be charged in one
 /// atomic step. Those of the manifest bound each token: they are counted for its root.
-pub(crate) fn charges(case: &Case<'_>, grant: &Grant<'_>, found: Option<&Found>) -> Vec<Charge> {
+pub(crate) fn charges(
+    case: &Case<'_>,
+    grant: &Grant<'_>,
+    found: Option<&Found<'_>>,
+) -> Vec<Charge> {
     let proof = found.and_then(|found| found.proof.as_ref());
     let mut charges: Vec<Charge> = proof
         .map(|proof| possession::charge(case, proof))
@@ -88,7 +92,7 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String, until: Option<i64>) -> 
 pub(crate) fn write(
     case: &Case<'_>,
     grant: &Grant<'_>,
-    found: Option<&Found>,
+    found: Option<&Found<'_>>,
     charges: &[Charge],
     out: &mut Writer,
 ) {

@@ -5,7 +5,7 @@
 //! person can do about it (`@step_up`), the denial says that.
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::Writer;
@@ -20,31 +20,21 @@ use crate::text::joined;
 
 /// What the policies said, for the answer and the record.
 #[derive(Debug)]
-pub(crate) struct Ruling {
+pub(crate) struct Ruling<'a> {
+    program: &'a Program<'a>,
     /// Cedar's own decision.
     allows: bool,
-    /// The policies that determine Cedar's decision and those that err, in the order of the project.
-    listed: Vec<Listed>,
-}
-
-#[derive(Debug)]
-struct Listed {
-    id: String,
-    file: String,
-    line: i64,
-    forbids: bool,
-    /// The kind of the error; `None` for a satisfied policy.
-    error: Option<&'static str>,
-    reason: Option<String>,
-    advice: Option<String>,
+    /// The policies that determine Cedar's decision and those that err, in the order of the project,
+    /// each with the kind of its error; `None` for a satisfied policy.
+    listed: Vec<(usize, Option<&'static str>)>,
 }
 
 /// Asks the policies, where the project has any. `people` have said yes to this call; what the
 /// policies said is put into `ruling`.
-pub(crate) fn check(
-    case: &Case<'_>,
+pub(crate) fn check<'a>(
+    case: &Case<'a>,
     people: &[String],
-    ruling: &mut Option<Ruling>,
+    ruling: &mut Option<Ruling<'a>>,
 ) -> Result<(), Denial> {
     let Some(program) = program(case)? else {
         return Ok(());
@@ -60,7 +50,7 @@ pub(crate) fn check(
     }
 }
 
-fn program<'c>(case: &'c Case<'_>) -> Result<Option<&'c Program<'c>>, Denial> {
+fn program<'a>(case: &Case<'a>) -> Result<Option<&'a Program<'a>>, Denial> {
     match (case.bundle.guard_rails(), case.bundle.program()) {
         ("none", _) => Ok(None),
         ("cedar", Some(program)) => Ok(Some(program)),
@@ -111,13 +101,14 @@ fn denial(program: &Program<'_>, verdict: &Verdict) -> Option<Denial> {
     } else {
         return None;
     };
-    let policies = || numbers.iter().filter_map(|number| program.policy(*number));
-    let places: Vec<String> = policies().map(place).collect();
+    let mut places = Vec::new();
+    let mut words = Vec::new();
+    for policy in numbers.iter().filter_map(|number| program.policy(*number)) {
+        places.push(place(policy));
+        words.extend(policy.reason());
+        words.extend(policy.advice());
+    }
     let admin = joined(&mut places.iter().map(String::as_str), ", ");
-    let words: Vec<&str> = policies()
-        .flat_map(|policy| [policy.reason(), policy.advice()])
-        .flatten()
-        .collect();
     let said = joined(&mut words.into_iter(), " ");
     Some(Denial::new(reason, format!("by {admin}")).with_words(said))
 }
@@ -161,45 +152,43 @@ fn step_up(case: &Case<'_>, program: &Program<'_>, verdict: &Verdict) -> Remedy 
     remedy.shown(case)
 }
 
-impl Ruling {
-    fn new(program: &Program<'_>, verdict: &Verdict) -> Self {
-        let determining = verdict.determining().iter().map(|number| (*number, None));
-        let erring = verdict.errors.iter();
-        let erring = erring.map(|(number, kind)| (*number, Some(kind.name())));
-        let mut numbers: Vec<(usize, Option<&'static str>)> = determining.chain(erring).collect();
-        sort(&mut numbers);
-        let listed = numbers.into_iter().filter_map(|(number, error)| {
-            let policy = program.policy(number)?;
-            Some(Listed {
-                id: policy.id().to_string(),
-                file: policy.file().unwrap_or_default().to_string(),
-                line: policy.line(),
-                forbids: policy.forbids(),
-                error,
-                reason: policy.reason().map(String::from),
-                advice: policy.advice().map(String::from),
-            })
-        });
-        Self {
-            allows: verdict.allows(),
-            listed: listed.collect(),
+impl<'a> Ruling<'a> {
+    fn new(program: &'a Program<'a>, verdict: &Verdict) -> Self {
+        let mut listed = Vec::new();
+        for number in verdict.determining() {
+            listed.push((*number, None));
         }
+        for (number, kind) in &verdict.errors {
+            listed.push((*number, Some(kind.name())));
+        }
+        sort(&mut listed);
+        Self {
+            program,
+            allows: verdict.allows(),
+            listed,
+        }
+    }
+
+    /// The listed policies, each with the kind of its error.
+    fn policies(&self) -> impl Iterator<Item = (Policy<'a, 'a>, Option<&'static str>)> {
+        let listed = self.listed.iter();
+        listed.filter_map(|(number, error)| Some((self.program.policy(*number)?, *error)))
     }
 
     /// The elements of the answer's `policies`.
     pub(crate) fn write(&self, out: &mut Writer) {
-        for policy in &self.listed {
+        for (policy, error) in self.policies() {
             out.object(|out| {
-                out.name("id").string(&policy.id);
-                out.name("file").string(&policy.file);
-                out.name("line").integer(policy.line);
-                let effect = if policy.forbids { "forbid" } else { "permit" };
+                out.name("id").string(policy.id());
+                out.name("file").string(policy.file().unwrap_or_default());
+                out.name("line").integer(policy.line());
+                let effect = if policy.forbids() { "forbid" } else { "permit" };
                 out.name("effect").string(effect);
-                match policy.error {
+                match error {
                     Some(kind) => out.name("error").string(kind),
                     None => out.name("satisfied").boolean(true),
                 };
-                for (name, text) in [("reason", &policy.reason), ("advice", &policy.advice)] {
+                for (name, text) in [("reason", policy.reason()), ("advice", policy.advice())] {
                     if let Some(text) = text {
                         out.name(name).string(text);
                     }
@@ -212,9 +201,9 @@ impl Ruling {
     pub(crate) fn record(&self, out: &mut Writer) {
         let list = |out: &mut Writer, erring: bool| {
             out.array(|out| {
-                for policy in &self.listed {
-                    if policy.error.is_some() == erring {
-                        out.string(&policy.id);
+                for (policy, error) in self.policies() {
+                    if error.is_some() == erring {
+                        out.string(policy.id());
                     }
                 }
             });

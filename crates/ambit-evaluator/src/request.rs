@@ -163,6 +163,5 @@ fn check_entities(root: Json<'_>) -> Result<(), Denial> {
 
 /// The strings of a list, or none where there is none.
 fn texts<'a>(root: Json<'a>, name: &str) -> Vec<&'a str> {
-    let list = root.get(name).map(Json::elements).into_iter().flatten();
-    list.filter_map(Json::as_str).collect()
+    root.get(name).map(Json::texts).unwrap_or_default()
 }

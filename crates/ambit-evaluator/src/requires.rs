@@ -258,10 +258,10 @@ fn holds_execute(selected: &Selected<'_>) -> bool {
 
 /// One string, or the strings of an array.
 fn strings(value: Json<'_>) -> Vec<String> {
-    let one = value.as_str().into_iter();
-    one.chain(value.elements().filter_map(Json::as_str))
-        .map(String::from)
-        .collect()
+    match value.as_str() {
+        Some(one) => alloc::vec![String::from(one)],
+        None => value.texts().into_iter().map(String::from).collect(),
+    }
 }
 
 /// The people whom an entry's `requires` or `consent` names.

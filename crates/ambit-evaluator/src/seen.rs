@@ -29,7 +29,7 @@ pub(crate) struct Seen<'a> {
     /// The arguments in RFC 8785 form.
     pub(crate) arguments: Option<&'a str>,
     pub(crate) token: Option<&'a VerifiedToken<'a>>,
-    pub(crate) found: Option<&'a Found>,
+    pub(crate) found: Option<&'a Found<'a>>,
 }
 
 /// The token of a request as it was sent, not verified.
@@ -52,7 +52,7 @@ impl Sent {
 
 /// What the request brought beside its token, verified.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct Found<'a> {
     /// The proof of possession.
     pub(crate) proof: Option<VerifiedProof>,
     /// The lists of revocation epochs, those that deny included.
@@ -66,7 +66,7 @@ pub(crate) struct Found {
     /// What is put before people, where the call is a proposal.
     pub(crate) proposal: Option<Shown>,
     /// What the guard rails said.
-    pub(crate) ruling: Option<Ruling>,
+    pub(crate) ruling: Option<Ruling<'a>>,
 }
 
 impl<'a> Seen<'a> {

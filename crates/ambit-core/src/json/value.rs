@@ -1,5 +1,6 @@
 //! Values: views into a tape.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::tape::{Document, Tag};
@@ -179,6 +180,16 @@ impl<'a> Json<'a> {
     #[must_use]
     pub fn elements(self) -> Elements<'a> {
         Elements(self.children(Tag::Array))
+    }
+
+    /// The strings among the elements of an array.
+    #[must_use]
+    pub fn texts(self) -> Vec<&'a str> {
+        let mut texts = Vec::new();
+        for element in self.elements() {
+            texts.extend(element.as_str());
+        }
+        texts
     }
 
     /// Whether two elements of an array are the same string.
