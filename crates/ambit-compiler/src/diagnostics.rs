@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::secret::conceal;
+use crate::secret::{conceal, conceal_pieces, starred};
 
 /// Faults that are shown: the first of them explain the others, and each takes a look at its file.
 const SHOWN: usize = 50;
@@ -240,35 +240,52 @@ impl core::error::Error for Diagnostics {}
 
 /// Collects faults and source texts while a project is read.
 #[derive(Debug, Default)]
-pub struct Sink(RefCell<Diagnostics>);
+pub struct Sink {
+    found: RefCell<Diagnostics>,
+    /// What was concealed in each file.
+    hidden: RefCell<BTreeMap<String, Vec<String>>>,
+}
 
 impl Sink {
     /// With what was found before.
     pub(crate) fn with(found: Diagnostics) -> Self {
-        Self(RefCell::new(found))
+        Self {
+            found: RefCell::new(found),
+            hidden: RefCell::default(),
+        }
     }
 
     /// Keeps a text to point into, without its secrets: a terminal or a build log must not have them.
     pub fn source(&self, file: &str, text: &str) {
-        let sources = &mut self.0.borrow_mut().sources;
-        sources.insert(file.to_owned(), conceal(text));
+        let concealed = conceal(text);
+        let pieces = starred(text, &concealed);
+        self.hidden.borrow_mut().insert(file.to_owned(), pieces);
+        let sources = &mut self.found.borrow_mut().sources;
+        sources.insert(file.to_owned(), concealed);
     }
 
     /// Adds a fault or warning.
     pub fn push(&self, diagnostic: Diagnostic) {
-        self.0.borrow_mut().list.push(diagnostic);
+        self.found.borrow_mut().list.push(diagnostic);
     }
 
     /// How many errors there are so far, to see whether a step added one.
     pub fn errors(&self) -> usize {
-        let inner = self.0.borrow();
+        let inner = self.found.borrow();
         let errors = inner.list.iter();
         errors.filter(|one| one.severity == Severity::Error).count()
     }
 
     /// All of them, by file and place. Where there are faults, warnings are left out.
     pub fn finish(self) -> Diagnostics {
-        let mut all = self.0.into_inner();
+        let mut all = self.found.into_inner();
+        let hidden = self.hidden.into_inner();
+        for one in &mut all.list {
+            if let Some(pieces) = hidden.get(&one.file) {
+                one.message = conceal_pieces(&one.message, pieces);
+                one.help = conceal_pieces(&one.help, pieces);
+            }
+        }
         // A warning beside an error is often its consequence.
         if all.list.iter().any(|one| one.severity == Severity::Error) {
             all.list.retain(|one| one.severity == Severity::Error);

@@ -67,6 +67,37 @@ pub fn conceal(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| "*".repeat(text.len()))
 }
 
+/// The pieces of a text that [`conceal`] starred.
+pub(crate) fn starred(text: &str, concealed: &str) -> Vec<String> {
+    let differs = |at: usize| text.as_bytes().get(at) != concealed.as_bytes().get(at);
+    let mut pieces: Vec<String> = Vec::new();
+    let mut before = false;
+    for (at, character) in text.char_indices() {
+        let now = differs(at);
+        if now && !before {
+            pieces.push(String::new());
+        }
+        if now && let Some(piece) = pieces.last_mut() {
+            piece.push(character);
+        }
+        before = now;
+    }
+    pieces
+}
+
+/// A message about a text with stars in the place of words that stand in such a piece of it: a parser
+/// that quotes one word of a key shows too little of it to look like one.
+pub(crate) fn conceal_pieces(message: &str, pieces: &[String]) -> String {
+    let mut bytes = message.as_bytes().to_vec();
+    for run in runs(message, is_word) {
+        let word = &message[run.clone()];
+        if word.len() >= SHORT && pieces.iter().any(|piece| piece.contains(word)) {
+            bytes[run].fill(b'*');
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| "*".repeat(message.len()))
+}
+
 /// What stands in PEM private keys, up to the end of the text where the end of the key is missing.
 fn pems(text: &str) -> Vec<Range<usize>> {
     const KEY: &str = "PRIVATE KEY";
@@ -297,6 +328,17 @@ fn prefix(text: &str, at: usize, is_in: impl Fn(char) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_what_is_concealed_is_concealed_in_a_message() {
+        let text = "permit N33FVCI0YLc5TMO-nWGxne_9WmC6hEr7Pq again";
+        let pieces = starred(text, &conceal(text));
+        assert_eq!(pieces, ["N33FVCI0YLc5TMO-nWGxne_9WmC6hEr7Pq"]);
+        assert_eq!(
+            conceal_pieces("unexpected token `N33FVCI0YLc5TMO` in `permit`", &pieces),
+            "unexpected token `***************` in `permit`"
+        );
+    }
 
     const SECRET: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 
