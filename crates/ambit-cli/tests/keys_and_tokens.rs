@@ -192,7 +192,7 @@ fn mint_says_what_the_token_will_allow() {
             claims.as_bytes(),
         )
         .expect(0);
-    for words in ["send e-mail", "customer.example", "user:ann"] {
+    for words in ["Draft e-mail", "customer.example", "user:ann"] {
         assert!(run.err.contains(words), "`{words}` is not in {}", run.err);
     }
     project.write("token.jwt", &run.out);
@@ -200,7 +200,7 @@ fn mint_says_what_the_token_will_allow() {
         .ambit(&["inspect", "token.jwt", "--module", "policy.wasm"])
         .expect(0)
         .out;
-    for words in ["not verified", "send e-mail", "user:ann"] {
+    for words in ["not verified", "Draft e-mail", "user:ann"] {
         assert!(page.contains(words), "`{words}` is not in {page}");
     }
 }

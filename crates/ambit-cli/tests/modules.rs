@@ -404,7 +404,7 @@ fn inspect_shows_a_module_in_words() {
         "large-payments",
         "possession   off",
         "issuer-1",
-        "send e-mail",
+        "send an e-mail",
         "customer.example",
         "not verified",
     ] {
