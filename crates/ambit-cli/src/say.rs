@@ -29,6 +29,11 @@ pub(crate) fn data(text: impl AsRef<str>) -> Result<(), Failure> {
     write(std::io::stdout().lock(), text.as_ref())
 }
 
+/// Writes text for people to standard output; styles only where a terminal shows them.
+pub(crate) fn styled(text: &str) -> Result<(), Failure> {
+    write(anstream::stdout().lock(), text)
+}
+
 fn write(mut out: impl std::io::Write, text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -100,7 +105,7 @@ impl Page {
 
     /// Writes the page to standard output; styles only where a terminal shows them.
     pub(crate) fn show(&self) -> Result<(), Failure> {
-        write(anstream::stdout().lock(), &self.text)
+        styled(&self.text)
     }
 
     /// Says the page on standard error.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ambit_compiler::mint::refuse_private_keys;
 use ambit_core::json::{Document, Profile};
+use anstyle::Style;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
 use crate::keys;
 use crate::policy::PolicyArgs;
-use crate::say::{self, Page, foreign};
+use crate::say::{self, BAD, BOLD, DIM, GOOD, Page, WARN, foreign};
 use crate::time;
 
 /// Show what a person is asked to consent to
@@ -67,7 +68,7 @@ impl Describe {
             return Ok(Exit::Done);
         }
         let text = parts["text"].as_str().unwrap_or_default();
-        say::data(format!("{text}\n"))?;
+        say::styled(&format!("{}\n", coloured(&parts["page"], text)))?;
         self.for_receipt(&parts);
         Ok(Exit::Done)
     }
@@ -133,6 +134,38 @@ impl Describe {
     }
 }
 
+/// The page with styles: the same characters in the same order, or the text as it is.
+fn coloured(page: &Value, text: &str) -> String {
+    let mut rest = text;
+    let mut out = String::with_capacity(text.len());
+    for part in page.as_array().into_iter().flatten() {
+        let words = part["text"].as_str().unwrap_or_default();
+        // What stands between two parts belongs to neither.
+        let Some((between, behind)) = rest.split_once(words) else {
+            return text.to_owned();
+        };
+        let style = style(part);
+        out.push_str(between);
+        out.push_str(&format!("{style}{words}{style:#}"));
+        rest = behind;
+    }
+    out + rest
+}
+
+fn style(part: &Value) -> Style {
+    let name = part["name"].as_str().unwrap_or_default();
+    match (part["part"].as_str().unwrap_or_default(), name) {
+        ("title", _) => BOLD,
+        ("group", "own") => GOOD,
+        ("group", "person") => WARN,
+        ("group", _) => BAD,
+        ("mark", "same" | "narrower") => GOOD,
+        ("mark", _) => WARN,
+        ("details" | "detail", _) => DIM,
+        _ => Style::new(),
+    }
+}
+
 /// One JSON value as text, without a private key in it.
 fn value(bytes: Vec<u8>) -> Result<String, Failure> {
     Document::parse(&bytes, Profile::Signed).map_err(|error| {
@@ -145,4 +178,23 @@ fn value(bytes: Vec<u8>) -> Result<String, Failure> {
     let value: Value = serde_json::from_slice(&bytes).map_err(|_| unusable())?;
     refuse_private_keys(&value).map_err(|error| keys::compile(&error))?;
     String::from_utf8(bytes).map_err(|_| unusable())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn colour_adds_nothing_and_takes_nothing_away() {
+        let page = json!([
+            {"part": "title", "text": "Let A send e-mail?"},
+            {"part": "group", "name": "own", "text": "On its own"},
+            {"part": "item", "text": "Send e-mail"},
+            {"part": "mark", "name": "external", "text": "reaches people outside"},
+        ]);
+        let text = "Let A send e-mail?\n\nOn its own\n- Send e-mail [reaches people outside]";
+        let coloured = super::coloured(&page, text);
+        assert_ne!(coloured, text);
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), text);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod request;
+mod summary;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -61,8 +62,9 @@ Exit codes: 0 allowed, 2 denied (a malformed request is a denial), 4 denied but 
 approval would help, 3 the command line or a file it names is unusable (a module that is not \
 trusted included), 1 the tool failed. With --batch: 0 when every line was answered.
 
-With --advise, alternatives are printed, each of them enough and judged like a request; on a terminal \
-they are shown beside every denial. `ambit explain` tells both in words.
+On a terminal two lines before the answer say what it is and why, and what would help. With --advise, \
+all alternatives are printed, each of them enough and judged like a request. `ambit explain` tells both \
+in words.
 
 With --log, every answer's record is on the disk before the answer is printed, and an answer that \
 cannot be written down is not given. `ambit audit` reads the log.
@@ -209,15 +211,16 @@ fn one(answerer: &Answerer<'_>, advise: bool) -> Result<Exit, Failure> {
         batch::whole(&mut stdin).map_err(|error| Failure::tool("input.read", error.to_string()))?;
     let answer = answerer.answer(request.as_deref())?;
     let advice = answerer.advice(request.as_deref());
-    let shown = if advise { &advice } else { &answer };
-    say::data(format!("{shown}\n"))?;
     let outcome = Outcome::of(&answer, &advice)?;
-    if !advise && std::io::stderr().is_terminal() {
-        for text in &outcome.helps {
-            say::note(format!("would help: {text}"));
+    let terminal = !advise && std::io::stderr().is_terminal();
+    if terminal {
+        for line in &outcome.lines {
+            say::note(line);
         }
     }
-    if outcome.obligations > 0 {
+    let shown = if advise { &advice } else { &answer };
+    say::data(format!("{shown}\n"))?;
+    if outcome.obligations > 0 && !terminal {
         say::note(
             "note: the answer's obligations were not discharged; until they are, this allow is none",
         );
@@ -230,8 +233,8 @@ fn one(answerer: &Answerer<'_>, advise: bool) -> Result<Exit, Failure> {
 struct Outcome {
     exit: Exit,
     obligations: usize,
-    /// Alternatives, in words.
-    helps: Vec<String>,
+    /// For a terminal: what it is and why, and what would help.
+    lines: Vec<String>,
 }
 
 impl Outcome {
@@ -242,10 +245,9 @@ impl Outcome {
         let context = root.get("context").ok_or_else(no_answer)?;
         let advice =
             Document::parse(advice.as_bytes(), Profile::Request).map_err(|_| no_answer())?;
-        let alternatives = advice.root().get("alternatives");
-        let alternatives = || alternatives.into_iter().flat_map(Json::elements);
-        let step_up = alternatives().any(is_step_up);
-        let text = |one: Json<'_>| one.get("text").and_then(Json::as_str).map(foreign);
+        let listed = advice.root().get("alternatives").into_iter();
+        let alternatives: Vec<Json<'_>> = listed.flat_map(Json::elements).collect();
+        let step_up = alternatives.iter().any(|one| is_step_up(*one));
         let exit = match root.get("decision").and_then(Json::as_bool) {
             Some(true) => Exit::Done,
             Some(false) if step_up => Exit::StepUp,
@@ -256,7 +258,7 @@ impl Outcome {
         Ok(Self {
             exit,
             obligations,
-            helps: alternatives().filter_map(text).collect(),
+            lines: summary::lines(root, &alternatives),
         })
     }
 }
@@ -269,11 +271,6 @@ fn is_step_up(alternative: Json<'_>) -> bool {
         .flat_map(Json::elements);
     let mut kinds = steps.map(|step| step.get("type").and_then(Json::as_str));
     kinds.all(|kind| kind == Some("step_up"))
-}
-
-/// Words of others, harmless on a terminal.
-fn foreign(text: &str) -> String {
-    say::foreign(text, 400)
 }
 
 fn no_answer() -> Failure {
