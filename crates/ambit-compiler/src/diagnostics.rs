@@ -110,7 +110,7 @@ impl Diagnostics {
     pub fn and(self, more: Self) -> Self {
         let sink = Sink::with(self);
         for (name, text) in more.sources {
-            sink.0.borrow_mut().sources.entry(name).or_insert(text);
+            sink.found.borrow_mut().sources.entry(name).or_insert(text);
         }
         more.list.into_iter().for_each(|one| sink.push(one));
         sink.finish()

@@ -36,7 +36,7 @@ pub(super) fn check<'p>(
         unlabelled(file, name, action);
     }
     for (name, resource) in &vocabulary.resources {
-        if resource.label.is_none() && !resource.cedar.starts_with("Ambit::") {
+        if resource.words.label.is_none() && !resource.cedar.starts_with("Ambit::") {
             file.warning(
                 "check.unlabelled",
                 resource.span.clone(),
@@ -51,9 +51,9 @@ pub(super) fn check<'p>(
 
 fn unlabelled(file: File<'_>, name: &str, action: &Action) {
     let args = action.args.iter();
-    let args = args.filter(|(_, argument)| argument.attribute.label.is_none());
+    let args = args.filter(|(_, argument)| argument.attribute.words.label.is_none());
     let args: Vec<String> = args.map(|(name, _)| format!("`{name}`")).collect();
-    let message = if action.label.is_none() {
+    let message = if action.words.label.is_none() {
         format!("`{name}` has no `@label`, so nobody can be asked to consent to it")
     } else if !args.is_empty() {
         format!(
