@@ -15,7 +15,7 @@ use super::build::GUEST;
 use crate::failure::{Exit, Failure};
 use crate::keys::compile;
 use crate::report::{self, Finding, Format, Report};
-use crate::{engine, files, say, time};
+use crate::{engine, files, say, time, watch};
 
 /// Try a policy on cases: requests with the answers expected
 ///
@@ -45,6 +45,9 @@ pub(crate) struct Test {
     /// Write the results as JUnit XML as well
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Try again whenever a file of the project changes, until interrupted
+    #[arg(long)]
+    watch: bool,
     /// How to show what came of it
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
@@ -65,17 +68,21 @@ has faults.
 
 Examples:
   ambit test my-project
+  ambit test --watch
   ambit test . tests/refunds.toml --filter 'refund of'
   ambit test --min-coverage 90 --junit results.xml --format github
   ambit test --engine wasmtime --format json > results.json";
 
 impl Test {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        report::run("test", self.format, |report| self.once(report))
+        let once = || report::run("test", self.format, |report| self.once(report));
+        match self.watch {
+            true => watch::project(self.places().0, once),
+            false => once(),
+        }
     }
 
-    /// Runs the tests once.
-    pub(crate) fn once(&self, report: &mut Report) -> Result<Exit, Failure> {
+    fn once(&self, report: &mut Report) -> Result<Exit, Failure> {
         let started = Instant::now();
         let (dir, files) = self.places();
         let project = report.project(dir)?;

@@ -212,6 +212,15 @@ fn entities(context: &Context<'_, '_>, given: &Value<'_>) -> Option<Json> {
     let file = context.file;
     let list = match given.get_ref() {
         DeValue::String(name) => {
+            if !context.dir.join(name.as_ref()).is_file() {
+                file.error(
+                    "test.entities",
+                    given.span(),
+                    format!("there is no file `{name}` in the project"),
+                    "name it from the project's folder: `entities = \"tests/orders.json\"`",
+                );
+                return None;
+            }
             let text = ambit_compiler::files::text(context.dir, name, file.sink)?;
             match serde_json::from_str(&text) {
                 Ok(list) => list,

@@ -78,8 +78,12 @@ pub fn read_text(file: File<'_>, text: &str, dir: &Path, bundle: &Bundle<'_>, su
     };
     let cases = tables(&mut reader, "case", "[[case]]");
     let properties = tables(&mut reader, "property", "[[property]]");
-    let misspelt = ["case", "property"].map(|key| reader.has_misspelt(key));
-    if cases.is_empty() && properties.is_empty() && misspelt == [false; 2] {
+    let misspelt = ["cases", "properties"].map(|key| reader.contains(key));
+    let misspelt = misspelt.contains(&true)
+        || ["case", "property"]
+            .iter()
+            .any(|key| reader.has_misspelt(key));
+    if cases.is_empty() && properties.is_empty() && !misspelt {
         file.warning(
             "test.none",
             None,
@@ -87,6 +91,7 @@ pub fn read_text(file: File<'_>, text: &str, dir: &Path, bundle: &Bundle<'_>, su
             "write a `[[case]]` with `name`, `action`, `resource`, `args` and `expect`",
         );
     }
+    refuse_plurals(&mut reader);
     reader.finish();
     for (table, span) in cases {
         suite.cases.extend(case::read(&context, table, span));
@@ -148,6 +153,22 @@ fn tables<'a, 'i>(
         return Vec::new();
     }
     reader.file.tables(value, what, example).unwrap_or_default()
+}
+
+/// Beside a `[[case]]`, the reader would propose what is still free.
+fn refuse_plurals(reader: &mut Reader<'_, '_>) {
+    for (key, meant) in [("cases", "case"), ("properties", "property")] {
+        if reader.contains(key)
+            && let Some(value) = reader.get(key)
+        {
+            reader.file.error(
+                "project.unknown_key",
+                value.span(),
+                format!("a test file has no key `{key}`"),
+                format!("call it `[[{meant}]]`"),
+            );
+        }
+    }
 }
 
 /// A name leads to one case: filters and reports go by it.

@@ -98,15 +98,20 @@ impl Outcome {
     /// The guard rails that decided, by their `@id`.
     #[must_use]
     pub fn policies(&self) -> Vec<&str> {
-        let erring = self.code() == Reason::PolicyError.code();
-        let effect = if self.allowed() { "permit" } else { "forbid" };
-        let decided =
-            |policy: &&Json| policy["effect"] == effect && (policy["error"].is_null() != erring);
-        let policies = self.answer["context"]["policies"].as_array();
-        let policies = policies.into_iter().flatten().filter(decided);
-        policies
+        self.decided()
             .filter_map(|policy| policy["id"].as_str())
             .collect()
+    }
+
+    /// Of the guard rails that the answer lists, those without which it would be another: the satisfied of
+    /// its own effect, or those `forbid` that erred.
+    fn decided(&self) -> impl Iterator<Item = &Json> {
+        let erring = self.code() == Reason::PolicyError.code();
+        let effect = if self.allowed() { "permit" } else { "forbid" };
+        let policies = self.answer["context"]["policies"].as_array();
+        let policies = policies.into_iter().flatten();
+        policies
+            .filter(move |policy| policy["effect"] == effect && policy["error"].is_null() != erring)
     }
 
     fn rules(&self, project: &Project, case: &Case) -> Vec<Rule> {
@@ -125,9 +130,7 @@ impl Outcome {
             };
             return rule.into_iter().collect();
         }
-        let policies = self.answer["context"]["policies"].as_array();
-        let policies = policies.into_iter().flatten();
-        policies
+        self.decided()
             .map(|policy| {
                 let text = |name: &str| policy[name].as_str().unwrap_or_default();
                 let erred = policy["error"].as_str();
