@@ -29,8 +29,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, describe, evaluate, explain, init, inspect, keygen, mint, sign,
-    test, verify,
+    attenuate, audit, build, check, describe, evaluate, explain, init, inspect, keygen, mint,
+    prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -54,6 +54,7 @@ enum Command {
     Keygen(keygen::Keygen),
     Check(check::Check),
     Test(test::Test),
+    Prove(prove::Prove),
     Build(build::Build),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -73,6 +74,7 @@ impl Command {
             Self::Keygen(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Test(command) => command.run(),
+            Self::Prove(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),

@@ -11,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod mint;
+pub(crate) mod prove;
 pub(crate) mod sign;
 pub(crate) mod test;
 pub(crate) mod verify;

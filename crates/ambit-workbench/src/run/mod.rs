@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use ambit_compiler::keys::{SecretKey, generate};
 use ambit_compiler::sign::{self, SignOptions, Signed};
 use ambit_compiler::{CompileError, Project, build, module};
+use ambit_core::json::{Document, Profile, Writer};
 use ambit_evaluator::ChainCache;
 use ambit_host::{
     Evaluator as _, Instances, LoadOptions, MemoryVersions, PolicyModule, Runtime, Trust,
@@ -57,6 +58,55 @@ impl Bench {
         })
     }
 
+    /// The policy of a bundle, with keys of the run's own in it, issued at `issued` where that is given,
+    /// and with `program` in the place of its guard rails where that is.
+    ///
+    /// # Errors
+    ///
+    /// `key.random`, and `build.bundle` for bytes that are no bundle.
+    pub fn around(
+        bundle: &[u8],
+        issued: Option<i64>,
+        program: Option<&[u8]>,
+    ) -> Result<Self, CompileError> {
+        let unsound = |message: String| CompileError {
+            code: "build.bundle",
+            message,
+        };
+        let bundle = Bundle::verify(bundle).map_err(|error| unsound(error.to_string()))?;
+        let issuer = generate(Some("ambit-test-issuer"))?;
+        let approver = generate(Some("ambit-test-approvals"))?;
+        let mut document = Writer::default();
+        document.json(bundle.root());
+        let mut document: Json =
+            serde_json::from_str(document.as_str()).map_err(|error| unsound(error.to_string()))?;
+        if let Some(keys) = document["keys"].as_array_mut() {
+            keys.push(row(ISSUER, &issuer, "cap+jwt"));
+            keys.push(row(APPROVALS, &approver, "approval-receipt+jwt"));
+        }
+        if let Some(issued) = issued {
+            document["expires"] = json!(issued + bundle.expires() - bundle.issued());
+            document["issued"] = json!(issued);
+        }
+        if program.is_some() {
+            document["guard_rails"] = json!("cedar");
+        }
+        document.sort_all_objects();
+        let text = document.to_string();
+        let document = Document::parse(text.as_bytes(), Profile::Signed)
+            .map_err(|error| unsound(error.to_string()))?;
+        let program = program.unwrap_or_else(|| bundle.program_bytes());
+        let bundle = Bundle::encode(document.root(), program)
+            .ok_or_else(|| unsound("the bundle would be larger than 8 MiB".to_owned()))?;
+        Bundle::verify(&bundle).map_err(|error| unsound(error.to_string()))?;
+        Ok(Self {
+            bundle,
+            issuer,
+            approver,
+            holder: generate(Some("ambit-test-holder"))?,
+        })
+    }
+
     /// The policy, with the keys of the run.
     ///
     /// # Panics
@@ -89,6 +139,17 @@ impl Bench {
         let answer: Json = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
         Ok(Outcome::new(project, case, request, answer))
     }
+}
+
+/// A key as bundles have it.
+fn row(iss: &str, key: &SecretKey, signs: &str) -> Json {
+    let mut row = json!({
+        "iss": iss, "kid": key.kid(), "alg": key.alg(), "signs": signs, "x": key.x(),
+    });
+    if let Some(y) = key.y() {
+        row["y"] = y.into();
+    }
+    row
 }
 
 /// What answers.

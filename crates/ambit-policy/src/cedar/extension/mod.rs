@@ -93,6 +93,12 @@ macro_rules! functions {
                 match code { $($code => Some(Self::$name),)+ _ => None }
             }
 
+            /// Its name in policies and entity data.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
             /// The function with this name in policies and entity data.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {

@@ -1,0 +1,176 @@
+//! `ambit prove`
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ambit_compiler::{Project, Severity, Sink, build};
+use ambit_prove::{Outcome, Policy, ProveError, Solver, Verdict, case_text, prove};
+use ambit_workbench::cases::{self, Property};
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use crate::failure::{Exit, Failure};
+use crate::keys::compile;
+use crate::report::{self, Finding, Format, Report};
+use crate::{say, time};
+
+/// Prove what holds for every request
+///
+/// Reads the properties in `tests/*.toml`, and asks the solver cvc5 about all requests at once: manifests and
+/// guard rails together, as the evaluator judges them. Where a property fails, the request that shows it is
+/// printed as a test case, which the evaluator has confirmed.
+#[derive(Debug, Args)]
+#[command(after_long_help = NOTES)]
+pub(crate) struct Prove {
+    /// The project's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Only properties whose name has this in it
+    #[arg(long, value_name = "NAME")]
+    filter: Option<String>,
+    /// The most seconds that the solver may take for one question
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// How to show what came of it
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Format,
+}
+
+const NOTES: &str = "\
+The solver is `cvc5` on the path, or what the environment variable CVC5 names. On Debian and Ubuntu: \
+apt install cvc5.
+
+Exit codes: 0 all properties hold, 2 one fails or could not be decided, 3 the project or a test file has \
+faults, 1 the solver is missing or failed.
+
+Examples:
+  ambit prove my-project
+  ambit prove --filter 'personal data' --format github";
+
+/// Where the solver comes from.
+const SOLVER: &str = "install cvc5 (Debian and Ubuntu: `apt install cvc5`), or name its program in the environment variable CVC5";
+
+impl Prove {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        report::run("prove", self.format, |report| self.once(report))
+    }
+
+    fn once(&self, report: &mut Report) -> Result<Exit, Failure> {
+        let project = report.project(&self.dir)?;
+        let policy = policy(&project)?;
+        let properties = self.properties(report, &policy)?;
+        let mut solver = Solver::start(self.timeout).map_err(|error| failed(&error))?;
+        let started = Instant::now();
+        let mut all = Vec::new();
+        let mut ended = Exit::Done;
+        for property in &properties {
+            let outcome = prove(&mut solver, &policy, property, &mut |_| {});
+            let outcome = outcome.map_err(|error| self.unusable(report, property, &error))?;
+            if !matches!(outcome.verdict, Verdict::Holds) {
+                ended = Exit::Denied;
+            }
+            tell(report, property, &outcome);
+            all.push(json(property, &outcome));
+        }
+        if report.is_human() {
+            let held = all.iter().filter(|one| one["verdict"] == "holds").count();
+            let took = started.elapsed().as_secs_f64();
+            say::note(format!(
+                "{held} of {} properties hold, {} questions in {took:.1} s",
+                all.len(),
+                solver.asked
+            ));
+        }
+        report.member("properties", all);
+        Ok(ended)
+    }
+
+    fn properties(&self, report: &mut Report, policy: &Policy) -> Result<Vec<Property>, Failure> {
+        let sink = Sink::default();
+        let names = cases::list(&self.dir, &sink);
+        let suite = cases::read(&self.dir, &names, &policy.bundle(), &sink);
+        let faults = sink.errors() > 0;
+        report.diagnostics(&sink.finish());
+        if faults {
+            return Err(Failure::told(Exit::Unusable));
+        }
+        let mut properties = suite.properties;
+        if let Some(filter) = &self.filter {
+            properties.retain(|one| one.name.contains(filter.as_str()));
+        }
+        Ok(properties)
+    }
+
+    fn unusable(&self, report: &Report, property: &Property, error: &ProveError) -> Failure {
+        if error.code == "prove.expression" {
+            let place = PathBuf::from(report.path(&property.spot.file));
+            let message = format!("`{}`: {}", property.name, error.message);
+            return Failure::unusable(error.code, message).at(&place);
+        }
+        failed(error)
+    }
+}
+
+/// A project as a policy that questions can be asked about.
+fn policy(project: &Project) -> Result<Policy, Failure> {
+    let default = time::default_issued()?;
+    let issued = project.issued().unwrap_or(default);
+    let bundle = build::bundle(project, issued).map_err(|error| compile(&error))?;
+    Policy::read(bundle, project.issued().is_some()).map_err(|error| failed(&error))
+}
+
+fn failed(error: &ProveError) -> Failure {
+    let failure = Failure::tool(error.code, error.message.as_str());
+    match error.code {
+        "prove.solver" => failure.help(SOLVER),
+        _ => failure,
+    }
+}
+
+fn tell(report: &mut Report, property: &Property, outcome: &Outcome) {
+    let place = Path::new(&report.path(&property.spot.file))
+        .display()
+        .to_string();
+    let line = property.spot.line;
+    let (word, why, shown) = match &outcome.verdict {
+        Verdict::Holds => ("holds", String::new(), None),
+        Verdict::Fails(why, case) => ("FAILS", why.clone(), case.as_deref()),
+        Verdict::Undecided(why) => ("UNDECIDED", why.clone(), None),
+    };
+    if !matches!(outcome.verdict, Verdict::Holds) {
+        let code = format!("prove.{}", outcome.verdict.name());
+        let message = format!("{}: {why}", property.name);
+        report.finding(Finding::new(Severity::Error, code, message).at(place.clone(), None));
+    }
+    if !report.is_human() {
+        return;
+    }
+    say::note(format!("{word} {} ({place}:{line})", property.name));
+    if !why.is_empty() {
+        say::note(format!("  {why}"));
+    }
+    for note in &outcome.notes {
+        say::note(format!("  note: {note}"));
+    }
+    if let Some(case) = shown {
+        say::note("");
+        say::note(case_text(case));
+    }
+}
+
+fn json(property: &Property, outcome: &Outcome) -> Json {
+    let (why, shown) = match &outcome.verdict {
+        Verdict::Holds => (None, None),
+        Verdict::Fails(why, case) => (Some(why), case.as_deref()),
+        Verdict::Undecided(why) => (Some(why), None),
+    };
+    json!({
+        "name": property.name,
+        "file": property.spot.file,
+        "line": property.spot.line,
+        "verdict": outcome.verdict.name(),
+        "why": why,
+        "notes": outcome.notes,
+        "case": shown.map(case_text),
+    })
+}

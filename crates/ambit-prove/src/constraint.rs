@@ -1,0 +1,618 @@
+//! Constraints of manifest entries as Cedar expressions.
+//!
+//! Cedar cannot say everything that a constraint says: a URL, the length of a list. So each becomes two
+//! expressions. Whatever the constraint matches satisfies `over`; whatever satisfies `under` is matched.
+//! Where the two are the same the translation is exact.
+
+use ambit_core::Steps;
+use ambit_core::constraint::{self, Declared, Kind};
+use ambit_core::json::{Document, Json, Kind as JsonKind, Profile, Writer, canonical};
+use ambit_policy::cedar::canonical_text;
+
+use crate::expr::{self, Expr};
+
+/// What a constraint says of a value that policies see.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    /// Satisfied by every value that matches.
+    pub(crate) over: Expr,
+    /// Satisfied only by values that match, however the request spells them.
+    pub(crate) under: Expr,
+}
+
+impl Bounds {
+    pub(crate) fn exact(expr: Expr) -> Self {
+        let under = expr.clone();
+        Self { over: expr, under }
+    }
+
+    pub(crate) fn constant(value: bool) -> Self {
+        Self::exact(expr::truth(value))
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        self.over == self.under
+    }
+
+    pub(crate) fn all(parts: Vec<Self>) -> Self {
+        let (over, under) = split(parts);
+        Self {
+            over: expr::all(over),
+            under: expr::all(under),
+        }
+    }
+
+    fn any(parts: Vec<Self>) -> Self {
+        let (over, under) = split(parts);
+        Self {
+            over: expr::any(over),
+            under: expr::any(under),
+        }
+    }
+
+    fn not(self) -> Self {
+        Self {
+            over: expr::not(self.under),
+            under: expr::not(self.over),
+        }
+    }
+}
+
+fn split(parts: Vec<Bounds>) -> (Vec<Expr>, Vec<Expr>) {
+    parts
+        .into_iter()
+        .map(|part| (part.over, part.under))
+        .unzip()
+}
+
+/// An argument, or an element of one: the expression for its value, and its type as bundles write it.
+#[derive(Clone)]
+pub(crate) struct Target<'a> {
+    value: Expr,
+    kind: Json<'a>,
+    money: Option<u32>,
+}
+
+impl<'a> Target<'a> {
+    /// The value of an argument, where there is one. `argument` is its declaration in a bundle.
+    pub(crate) fn argument(name: &str, argument: Json<'a>) -> Self {
+        let money = argument.get("money").and_then(Json::as_int);
+        Self {
+            value: expr::context(name),
+            kind: argument.get("type").unwrap_or(Json::null()),
+            money: money.and_then(|digits| u32::try_from(digits).ok()),
+        }
+    }
+
+    fn declared(&self) -> Declared<'a> {
+        Declared::new(self.kind, self.money, canonical_text)
+    }
+
+    fn tag(&self) -> &'a str {
+        self.kind
+            .get("t")
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+    }
+
+    fn element(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            kind: self.kind.get("of").unwrap_or(Json::null()),
+            money: self.money,
+        }
+    }
+
+    fn value(&self) -> Expr {
+        self.value.clone()
+    }
+
+    /// It is this value.
+    pub(crate) fn is(&self, value: Json<'_>) -> Expr {
+        self.same(value).over
+    }
+
+    /// A literal for a value of a simple type; `None` where policies cannot write it, or where no
+    /// argument has it.
+    fn literal(&self, value: Json<'_>) -> Option<Expr> {
+        if self.tag() == "json" {
+            let mut out = Writer::default();
+            return canonical(value, &mut out).then(|| expr::text(&out.finish()));
+        }
+        if !self.declared().admits(value) {
+            return None;
+        }
+        let of = self
+            .kind
+            .get("of")
+            .and_then(Json::as_str)
+            .unwrap_or_default();
+        Some(match self.tag() {
+            "string" => expr::text(value.as_str()?),
+            "long" => expr::long(value.as_int()?),
+            "bool" => expr::truth(value.as_bool()?),
+            "entity" => expr::entity(of, value.as_str()?),
+            "ext" => {
+                let function = if of == "ipaddr" { "ip" } else { of };
+                let text = canonical_text(of, value.as_str()?)?;
+                expr::call(function, vec![expr::text(&text)])
+            }
+            _ => return None,
+        })
+    }
+
+    fn literals<'v>(&self, values: impl Iterator<Item = Json<'v>>) -> Vec<Expr> {
+        values.filter_map(|value| self.literal(value)).collect()
+    }
+
+    /// Whether its values are one each in policies, so that a list of them can be compared.
+    fn is_simple(&self) -> bool {
+        matches!(
+            self.tag(),
+            "string" | "long" | "bool" | "entity" | "ext" | "json"
+        )
+    }
+
+    /// The value is one of these.
+    fn among(&self, literals: Vec<Expr>) -> Expr {
+        match literals.as_slice() {
+            [] => expr::truth(false),
+            [only] => expr::eq(self.value(), only.clone()),
+            _ => expr::contains(expr::set(literals), self.value()),
+        }
+    }
+
+    /// The value is the same as `bound`.
+    fn same(&self, bound: Json<'_>) -> Bounds {
+        if self.is_simple() {
+            let literal = self.literal(bound);
+            return literal.map_or_else(
+                || Bounds::constant(false),
+                |literal| Bounds::exact(expr::eq(self.value(), literal)),
+            );
+        }
+        if !self.declared().admits(bound) {
+            return Bounds::constant(false);
+        }
+        match self.tag() {
+            "set" => {
+                // Policies see neither order nor repetition.
+                let element = self.element();
+                let literals = element.literals(bound.elements());
+                let over = match (bound.is_empty(), literals.len() == bound.len()) {
+                    (true, _) => return Bounds::exact(expr::is_empty(self.value())),
+                    (false, true) => expr::eq(self.value(), expr::set(literals)),
+                    (false, false) => expr::not(expr::is_empty(self.value())),
+                };
+                Bounds {
+                    over,
+                    under: expr::truth(false),
+                }
+            }
+            "record" => self.same_record(bound),
+            _ => Bounds {
+                over: expr::truth(true),
+                under: expr::truth(false),
+            },
+        }
+    }
+
+    /// Attribute by attribute: an absent one may be written as `null`, which only the request shows.
+    fn same_record(&self, bound: Json<'_>) -> Bounds {
+        let attributes = self.kind.get("attrs").into_iter().flat_map(Json::members);
+        let parts = attributes.map(|(name, attribute)| {
+            let inner = Self {
+                value: expr::attr(self.value(), name),
+                ..Target::argument(name, attribute)
+            };
+            let optional = attribute.get("required").and_then(Json::as_bool) == Some(false);
+            let there = match optional {
+                true => Bounds::exact(expr::has(self.value(), name)),
+                false => Bounds::constant(true),
+            };
+            match bound.get(name).filter(|bound| !bound.is_null()) {
+                Some(bound) => Bounds::all(vec![there, inner.same(bound)]),
+                None => Bounds {
+                    over: expr::not(there.over),
+                    under: expr::truth(false),
+                },
+            }
+        });
+        Bounds::all(parts.collect())
+    }
+
+    /// One of the constraint's own examples, each of which the evaluator matches.
+    fn examples(&self, spec: Json<'_>) -> Expr {
+        if !self.is_simple() {
+            return expr::truth(false);
+        }
+        let steps = Steps::new();
+        let mut found = constraint::examples(spec, None, &steps);
+        found.extend(spelled_otherwise(&found));
+        let mut literals = Vec::new();
+        for text in found.into_iter().flatten() {
+            let Ok(document) = Document::parse(text.as_bytes(), Profile::Signed) else {
+                continue;
+            };
+            let value = document.root();
+            if constraint::matches_declared(spec, Some(value), Some(self.declared()), &steps)
+                && let Some(literal) = self.literal(value)
+                && !literals.contains(&literal)
+            {
+                literals.push(literal);
+            }
+        }
+        self.among(literals)
+    }
+
+    /// What Cedar cannot say: everything that satisfies `over`, and of that what is known to match.
+    fn roughly(&self, spec: Json<'_>, over: Expr) -> Bounds {
+        Bounds {
+            over,
+            under: self.examples(spec),
+        }
+    }
+
+    /// The text of a JSON value begins and ends like this; of a text there is nothing to say.
+    fn json(&self, begin: &str, end: &str) -> Expr {
+        match self.tag() {
+            "json" => expr::like(self.value(), [Some(begin), None, Some(end)]),
+            _ => expr::truth(true),
+        }
+    }
+}
+
+/// The same texts in capitals: where a constraint does not regard case, a policy may.
+fn spelled_otherwise(found: &[Option<String>]) -> Vec<Option<String>> {
+    let texts = found.iter().flatten().filter(|text| text.starts_with('"'));
+    let capitals = texts.map(|text| Some(text.to_ascii_uppercase()));
+    capitals.filter(|text| !found.contains(text)).collect()
+}
+
+/// What a constraint says of an argument that is there.
+pub(crate) fn present(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    if target.declared().misfit(spec).is_some() || !constraint::well_formed(spec) {
+        return Bounds::constant(false);
+    }
+    let Some(kind) = constraint::kind(spec) else {
+        return Bounds::constant(false);
+    };
+    let member = |name: &str| spec.get(name).unwrap_or(Json::null());
+    let inner = |name: &str| -> Vec<Bounds> {
+        let specs = member(name).elements();
+        specs.map(|spec| present(spec, target)).collect()
+    };
+    let simple = target.is_simple();
+    match kind {
+        Kind::Exact => target.same(member("value")),
+        Kind::OneOf if simple => {
+            let literals = target.literals(member("values").elements());
+            Bounds::exact(target.among(literals))
+        }
+        Kind::OneOf => {
+            let values = member("values").elements();
+            Bounds::any(values.map(|value| target.same(value)).collect())
+        }
+        Kind::NotOneOf => not_one_of(member("excluded"), target),
+        Kind::Range => range(spec, target),
+        Kind::Like if target.tag() == "string" => {
+            let pieces = pieces(member("pattern").as_str().unwrap_or_default());
+            let pieces = pieces.iter().map(Option::as_deref);
+            Bounds::exact(expr::like(target.value(), pieces))
+        }
+        Kind::Like => target.roughly(spec, target.json("\"", "\"")),
+        Kind::EmailDomain | Kind::Url | Kind::Subpath => place(kind, spec, target),
+        Kind::Cidr => cidr(spec, target),
+        Kind::Each => each(spec, member("constraint"), target),
+        Kind::Subset => subset(spec, member("values"), target),
+        Kind::Contains => contains(spec, member("values"), target),
+        Kind::Count => count(spec, target),
+        Kind::All => Bounds::all(inner("constraints")),
+        Kind::Any => Bounds::any(inner("constraints")),
+        Kind::Optional => {
+            let null = match target.tag() {
+                "json" => Bounds::exact(expr::eq(target.value(), expr::text("null"))),
+                _ => Bounds::constant(false),
+            };
+            Bounds::any(vec![null, present(member("constraint"), target)])
+        }
+        Kind::Wildcard => Bounds::constant(true),
+    }
+}
+
+/// What a constraint says of an argument that policies do not see: it is absent, or `null`, which is the
+/// same to them.
+pub(crate) fn missing(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    let steps = Steps::new();
+    let null = Document::parse(b"null", Profile::Signed);
+    let null = null.as_ref().map_or(Json::null(), Document::root);
+    let declared = Some(target.declared());
+    let absent = constraint::matches_declared(spec, None, declared, &steps);
+    // The `null` of a JSON argument is a value like any other.
+    let null =
+        target.tag() != "json" && constraint::matches_declared(spec, Some(null), declared, &steps);
+    Bounds {
+        over: expr::truth(absent || null),
+        under: expr::truth(absent && (null || target.tag() == "json")),
+    }
+}
+
+/// A bound on texts; entities have no text that policies could look at.
+fn textual(target: &Target<'_>, over: Expr) -> Expr {
+    match target.tag() {
+        "string" | "json" => over,
+        _ => expr::truth(true),
+    }
+}
+
+/// Addresses of people, services and files: Cedar knows only patterns.
+fn place(kind: Kind, spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    let texts = |name: &str| {
+        let list = spec.get(name).into_iter().flat_map(Json::elements);
+        list.filter_map(Json::as_str)
+    };
+    let text = |name: &str| spec.get(name).and_then(Json::as_str).unwrap_or_default();
+    let over = match kind {
+        Kind::EmailDomain => {
+            expr::any(texts("values").map(|domain| named(target, "@", domain, "")))
+        }
+        Kind::Url => {
+            let path = text("path_prefix");
+            expr::any(texts("hosts").map(|host| named(target, "://", host, path)))
+        }
+        _ => below(target, text("root")),
+    };
+    target.roughly(spec, textual(target, over))
+}
+
+/// Letters at the beginning of a name that are compared without regard to case: each is two patterns
+/// for the solver, and together they are that often doubled.
+const LETTERS: usize = 4;
+
+/// The text has a name behind `mark`, in whatever case, and `path` somewhere behind that.
+fn named(target: &Target<'_>, mark: &str, name: &str, path: &str) -> Expr {
+    let mut spellings = vec![mark.to_owned()];
+    for letter in name.chars().take(LETTERS) {
+        let cases = [letter.to_ascii_lowercase(), letter.to_ascii_uppercase()];
+        let cases = cases.get(..if cases[0] == cases[1] { 1 } else { 2 });
+        let cases = cases.unwrap_or_default();
+        spellings = spellings
+            .iter()
+            .flat_map(|before| cases.iter().map(move |letter| format!("{before}{letter}")))
+            .collect();
+    }
+    let spelled = spellings.iter().map(|spelling| {
+        let pieces = [None, Some(spelling.as_str()), None];
+        expr::like(target.value(), pieces)
+    });
+    let spelled = expr::any(spelled.collect::<Vec<_>>());
+    let path = (path.len() > 1).then(|| expr::like(target.value(), [None, Some(path), None]));
+    expr::all([Some(spelled), path].into_iter().flatten())
+}
+
+/// A path has the segments of `root` in their order, behind slashes.
+fn below(target: &Target<'_>, root: &str) -> Expr {
+    let begin = if target.tag() == "json" { "\"/" } else { "/" };
+    let segments: Vec<&str> = root.split('/').filter(|part| !part.is_empty()).collect();
+    let mut pieces = vec![Some(begin), None];
+    for (at, segment) in segments.iter().enumerate() {
+        if at > 0 {
+            pieces.extend([Some("/"), None]);
+        }
+        pieces.extend([Some(*segment), None]);
+    }
+    let escaped = target.tag() == "json" && root.contains(['"', '\\']);
+    match escaped {
+        true => expr::like(target.value(), [Some(begin), None]),
+        false => expr::like(target.value(), pieces),
+    }
+}
+
+fn not_one_of(excluded: Json<'_>, target: &Target<'_>) -> Bounds {
+    let others = Bounds::exact(target.among(target.literals(excluded.elements()))).not();
+    let first = excluded.elements().next().map(Json::kind);
+    let of_kind = match (target.tag(), first) {
+        ("json", Some(JsonKind::String)) => {
+            Bounds::exact(expr::like(target.value(), [Some("\""), None]))
+        }
+        ("json", Some(JsonKind::Bool)) => Bounds::exact(expr::contains(
+            expr::set(vec![expr::text("false"), expr::text("true")]),
+            target.value(),
+        )),
+        ("json", _) => {
+            let starts = |sign: &str| expr::like(target.value(), [Some(sign), None]);
+            let others = ["\"", "{", "[", "t", "f", "n"].map(starts);
+            Bounds::exact(expr::any(others)).not()
+        }
+        _ => Bounds::constant(true),
+    };
+    Bounds::all(vec![of_kind, others])
+}
+
+fn range(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    let (min, max) = constraint::ends(spec).unwrap_or_default();
+    if target.tag() == "json" {
+        // The text of an integer.
+        let digit = |sign: &str| expr::like(target.value(), [Some(sign), None]);
+        let signs = ["-", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        return target.roughly(spec, expr::any(signs.map(digit)));
+    }
+    let above = min.map(|min| expr::binary("<=", expr::long(min), target.value()));
+    let below = max.map(|max| expr::binary("<=", target.value(), expr::long(max)));
+    Bounds::exact(expr::all(above.into_iter().chain(below)))
+}
+
+/// The pieces of a `like` pattern: `None` is any run of characters.
+fn pieces(pattern: &str) -> Vec<Option<String>> {
+    let mut pieces: Vec<Option<String>> = Vec::new();
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        let literal = match character {
+            '*' => {
+                if pieces.last() != Some(&None) {
+                    pieces.push(None);
+                }
+                continue;
+            }
+            '\\' => characters.next().unwrap_or('\\'),
+            other => other,
+        };
+        match pieces.last_mut() {
+            Some(Some(text)) => text.push(literal),
+            _ => pieces.push(Some(literal.to_string())),
+        }
+    }
+    pieces
+}
+
+/// Policies know no bare address from a range of addresses, and not which addresses carry others.
+fn cidr(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    let ranges = spec.get("ranges").into_iter().flat_map(Json::elements);
+    let ranges = ranges.filter_map(Json::as_str);
+    let over = match target.tag() {
+        "ext" => expr::any(ranges.map(|range| {
+            let range = match range.split_once('/') {
+                // Cedar reads no IPv4 address inside an IPv6 one.
+                Some((address, length)) if range.contains(':') && range.contains('.') => {
+                    let bits = address.parse::<core::net::Ipv6Addr>();
+                    let groups = bits.map(|bits| bits.segments().map(|one| format!("{one:x}")));
+                    groups.map_or_else(
+                        |_| range.to_owned(),
+                        |groups| format!("{}/{length}", groups.join(":")),
+                    )
+                }
+                _ => range.to_owned(),
+            };
+            let range = expr::call("ip", vec![expr::text(&range)]);
+            expr::call("isInRange", vec![target.value(), range])
+        })),
+        "string" => expr::any(ranges.map(|range| expr::like(target.value(), network(range)))),
+        _ => expr::truth(true),
+    };
+    target.roughly(spec, over)
+}
+
+/// The whole octets of an IPv4 network; of an IPv6 network, that there is a colon.
+fn network(range: &str) -> Vec<Option<&str>> {
+    let (address, length) = range.split_once('/').unwrap_or((range, ""));
+    if address.contains(':') {
+        return vec![None, Some(":"), None];
+    }
+    let octets = length.parse::<usize>().unwrap_or(0) / 8;
+    let dots = address.match_indices('.').map(|(at, _)| at + 1);
+    match octets
+        .checked_sub(1)
+        .and_then(|whole| dots.clone().nth(whole))
+    {
+        Some(end) => vec![address.get(..end), None],
+        None if octets == 4 => vec![Some(address)],
+        None => vec![None, Some("."), None],
+    }
+}
+
+fn each(spec: Json<'_>, inner: Json<'_>, target: &Target<'_>) -> Bounds {
+    let listed = match constraint::kind(inner) {
+        Some(Kind::Exact) => inner.get("value").map(|one| vec![one]),
+        Some(Kind::OneOf) => inner.get("values").map(|many| many.elements().collect()),
+        Some(Kind::Wildcard) if target.tag() == "set" => return Bounds::constant(true),
+        _ => None,
+    };
+    let element = target.element();
+    match listed {
+        Some(listed) if target.tag() == "set" && element.is_simple() => {
+            Bounds::exact(within(target, &element, listed.into_iter()))
+        }
+        _ if target.tag() == "set" => {
+            let examples = examples_of(inner, &element);
+            let some = match examples.is_empty() {
+                true => expr::truth(false),
+                false => expr::contains_all(expr::set(examples), target.value()),
+            };
+            Bounds {
+                over: expr::truth(true),
+                under: expr::any([expr::is_empty(target.value()), some]),
+            }
+        }
+        _ => target.roughly(spec, target.json("[", "]")),
+    }
+}
+
+/// Literals that an inner constraint matches.
+fn examples_of(spec: Json<'_>, element: &Target<'_>) -> Vec<Expr> {
+    if !element.is_simple() {
+        return Vec::new();
+    }
+    let steps = Steps::new();
+    let found = constraint::examples(spec, None, &steps);
+    let literal = |text: String| {
+        let document = Document::parse(text.as_bytes(), Profile::Signed).ok()?;
+        let value = document.root();
+        constraint::matches_declared(spec, Some(value), Some(element.declared()), &steps)
+            .then(|| element.literal(value))?
+    };
+    found.into_iter().flatten().filter_map(literal).collect()
+}
+
+/// Nothing but the listed values.
+fn within<'v>(
+    target: &Target<'_>,
+    element: &Target<'_>,
+    listed: impl Iterator<Item = Json<'v>>,
+) -> Expr {
+    match element.literals(listed) {
+        none if none.is_empty() => expr::is_empty(target.value()),
+        literals => expr::contains_all(expr::set(literals), target.value()),
+    }
+}
+
+fn subset(spec: Json<'_>, values: Json<'_>, target: &Target<'_>) -> Bounds {
+    let element = target.element();
+    if target.tag() == "set" && element.is_simple() {
+        return Bounds::exact(within(target, &element, values.elements()));
+    }
+    if target.tag() == "set" {
+        return Bounds {
+            over: expr::truth(true),
+            under: expr::is_empty(target.value()),
+        };
+    }
+    target.roughly(spec, target.json("[", "]"))
+}
+
+fn contains(spec: Json<'_>, values: Json<'_>, target: &Target<'_>) -> Bounds {
+    let element = target.element();
+    if target.tag() == "set" && element.is_simple() {
+        let literals = element.literals(values.elements());
+        return Bounds::exact(expr::contains_all(target.value(), expr::set(literals)));
+    }
+    if target.tag() == "set" {
+        return Bounds {
+            over: expr::not(expr::is_empty(target.value())),
+            under: expr::truth(false),
+        };
+    }
+    target.roughly(spec, target.json("[", "]"))
+}
+
+/// Policies see which elements a list has, not how many: an element may stand in it again.
+fn count(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    if target.tag() != "set" {
+        return target.roughly(spec, target.json("[", "]"));
+    }
+    let end = |name: &str| spec.get(name).and_then(Json::as_int);
+    let (min, max) = (end("min").unwrap_or(0), end("max"));
+    let empty = || expr::is_empty(target.value());
+    match (min, max) {
+        (..=0, None) => Bounds::constant(true),
+        (..=0, Some(0)) => Bounds::exact(empty()),
+        (..=0, Some(_)) => Bounds {
+            over: expr::truth(true),
+            under: empty(),
+        },
+        (1, None) => Bounds::exact(expr::not(empty())),
+        _ => Bounds {
+            over: expr::not(empty()),
+            under: expr::truth(false),
+        },
+    }
+}

@@ -1,0 +1,287 @@
+//! One entry of a manifest as Cedar expressions: whom it matches, and what it asks of people.
+
+use std::collections::BTreeSet;
+
+use ambit_core::Power;
+use ambit_core::capability::{Place, well_formed};
+use ambit_core::constraint::uncountable;
+use ambit_core::json::Json;
+use ambit_evaluator::{Room, rooms};
+use ambit_policy::{Action, Bundle};
+
+use crate::constraint::{Bounds, Target, missing, present};
+use crate::expr::{self, Expr};
+
+/// What a request has beside what policies see. These names stand in the context of the schema that is
+/// proved over, and no argument can have one: they are two words.
+pub(crate) const LOCATION: &str = "facts location";
+pub(crate) const RECEIPTS: &str = "receipts given";
+
+/// A question about one action, in one power, on one type of resource.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) bundle: &'a Bundle<'a>,
+    pub(crate) action: &'a str,
+    pub(crate) power: Power,
+    /// As tokens name it.
+    pub(crate) datatype: &'a str,
+}
+
+/// An entry that may match a call.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Its place in the manifest.
+    pub(crate) index: usize,
+    pub(crate) matches: Bounds,
+    /// Whether it matches only where receipts are given: it holds `propose`, and `execute` is asked.
+    pub(crate) proposed: bool,
+    /// What people must have done.
+    pub(crate) demands: Expr,
+    /// Whose yes the guard rails see, beside the token's subject.
+    pub(crate) named: BTreeSet<String>,
+    /// Arguments with a bound that Cedar cannot say, with its kind.
+    pub(crate) rough: Vec<(String, String)>,
+}
+
+impl<'a> Call<'a> {
+    fn vocabulary(&self) -> Option<Action<'a>> {
+        self.bundle.action(self.action)
+    }
+
+    /// What the bundle says of the arguments.
+    fn arguments(&self) -> impl Iterator<Item = (&'a str, Json<'a>)> + use<'a> {
+        let actions = self.bundle.root().get("actions");
+        let action = actions.and_then(|actions| actions.get(self.action));
+        let arguments = action.and_then(|action| action.get("args"));
+        arguments.into_iter().flat_map(Json::members)
+    }
+
+    /// The entries of a manifest that can match, in their order.
+    pub(crate) fn entries(&self, agent: &str) -> Vec<Entry> {
+        let manifest = self.bundle.manifest(agent);
+        let entries = manifest.into_iter().flat_map(|one| one.capabilities());
+        let entries = entries.enumerate();
+        entries
+            .filter_map(|(index, entry)| self.entry(index, entry))
+            .collect()
+    }
+
+    fn entry(&self, index: usize, json: Json<'a>) -> Option<Entry> {
+        let lists = |name: &str, text: &str| {
+            json.get(name).is_none_or(|list| {
+                let mut list = list.elements();
+                list.any(|one| one.as_str() == Some(text))
+            })
+        };
+        let holds = lists("privileges", self.power.name());
+        let proposed =
+            !holds && self.power == Power::Execute && lists("privileges", Power::Propose.name());
+        let scope = well_formed(json, Place::Manifest)
+            && lists("actions", self.action)
+            && lists("datatypes", self.datatype)
+            && (holds || proposed);
+        if !scope {
+            return None;
+        }
+        let mut rough = Vec::new();
+        let matches = Bounds::all(vec![
+            Bounds::exact(self.resource_and_purpose(json)),
+            self.constraints(json, &mut rough),
+            self.rooms(json),
+        ]);
+        (expr::constant(&matches.over) != Some(false)).then(|| Entry {
+            index,
+            matches,
+            proposed,
+            demands: self.demands(json, proposed),
+            named: named(json),
+            rough,
+        })
+    }
+
+    fn resource_and_purpose(&self, json: Json<'_>) -> Expr {
+        let text = |name: &str| json.get(name).and_then(Json::as_str);
+        let kind = self.bundle.resource_type(self.datatype).unwrap_or_default();
+        let identifier =
+            text("identifier").map(|id| expr::eq(expr::var("resource"), expr::entity(kind, id)));
+        let purpose =
+            text("purpose").map(|purpose| expr::eq(expr::context("purpose"), expr::text(purpose)));
+        let locations = json.get("locations").map(|list| {
+            let texts = list.elements().filter_map(Json::as_str).map(expr::text);
+            expr::all([
+                expr::has(expr::var("context"), LOCATION),
+                expr::contains(expr::set(texts.collect()), expr::context(LOCATION)),
+            ])
+        });
+        expr::all([identifier, purpose, locations].into_iter().flatten())
+    }
+
+    /// Every argument is named by a constraint, and each constraint holds.
+    fn constraints(&self, json: Json<'_>, rough: &mut Vec<(String, String)>) -> Bounds {
+        let constraints = json.get("constraints");
+        let star = constraints.is_some_and(|all| all.get("*").is_some());
+        let mut parts = Vec::new();
+        for (name, argument) in self.arguments() {
+            let target = Target::argument(name, argument);
+            let spec = constraints.and_then(|all| all.get(name));
+            let (there, absent) = match spec {
+                Some(spec) => (present(spec, &target), missing(spec, &target)),
+                None => (Bounds::constant(star), Bounds::constant(true)),
+            };
+            if !there.is_exact() {
+                let kind = spec.and_then(|spec| spec.get("constraint_type"));
+                let kind = kind.and_then(Json::as_str).unwrap_or_default();
+                rough.push((name.to_owned(), kind.to_owned()));
+            }
+            let required = argument.get("required").and_then(Json::as_bool) != Some(false);
+            parts.push(match required {
+                true => there,
+                false => Self::where_there(name, &there, &absent),
+            });
+        }
+        let named = constraints.into_iter().flat_map(Json::members);
+        for (name, _) in named.filter(|(name, _)| *name != "*") {
+            if !self.arguments().any(|(argument, _)| argument == name) {
+                // Bounds on arguments that the action does not have: only an absent one can meet them.
+                let optional = constraints
+                    .and_then(|all| all.get(name)?.get("constraint_type")?.as_str())
+                    == Some("optional");
+                parts.push(Bounds::constant(optional));
+            }
+        }
+        Bounds::all(parts)
+    }
+
+    fn where_there(name: &str, there: &Bounds, absent: &Bounds) -> Bounds {
+        let either = |there: &Expr, absent: &Expr| {
+            let absent = expr::constant(absent) == Some(true);
+            expr::where_has(expr::var("context"), name, there.clone(), absent)
+        };
+        Bounds {
+            over: either(&there.over, &absent.over),
+            under: either(&there.under, &absent.under),
+        }
+    }
+
+    /// What no budget can ever hold is not granted, whatever is left of it.
+    fn rooms(&self, json: Json<'_>) -> Bounds {
+        let Some(action) = self.vocabulary() else {
+            return Bounds::constant(false);
+        };
+        let mut limits = json.get("limits").into_iter().flat_map(Json::elements);
+        if limits.any(|limit| uncountable(limit, &action).is_some()) {
+            return Bounds::constant(false);
+        }
+        let parts = rooms(json, self.power).map(|(name, room)| {
+            let argument = self.arguments().find(|(argument, _)| *argument == name);
+            let Some((_, argument)) = argument else {
+                return Bounds::constant(false);
+            };
+            let value = expr::context(name);
+            let held = match room {
+                Room::Amount(most) => expr::all([
+                    expr::binary("<=", expr::long(1), value.clone()),
+                    expr::binary("<=", value, expr::long(most)),
+                ]),
+                Room::Currency(currency) => Target::argument(name, argument).is(currency),
+            };
+            let required = argument.get("required").and_then(Json::as_bool) != Some(false);
+            let there = match required {
+                true => expr::truth(true),
+                false => expr::has(expr::var("context"), name),
+            };
+            Bounds::exact(expr::all([there, held]))
+        });
+        Bounds::all(parts.collect())
+    }
+
+    /// Logins and approvals (docs/token.md, "Who may say yes").
+    fn demands(&self, json: Json<'_>, proposed: bool) -> Expr {
+        let requires = json.get("requires");
+        let member = |name: &str| requires.and_then(|requires| requires.get(name));
+        let mut parts = Vec::new();
+        let login = || expr::context("login");
+        if let Some(acr) = member("acr") {
+            let one = acr.as_str().map(expr::text).into_iter();
+            let many = acr.elements().filter_map(Json::as_str).map(expr::text);
+            parts.push(expr::has(login(), "acr"));
+            let values = expr::set(one.chain(many).collect());
+            parts.push(expr::contains(values, expr::attr(login(), "acr")));
+        }
+        if let Some(seconds) = member("max_age").and_then(Json::as_int) {
+            let oldest = vec![
+                expr::context("now"),
+                expr::duration(seconds.saturating_mul(-1000)),
+            ];
+            let time = expr::attr(login(), "auth_time");
+            parts.push(expr::has(login(), "auth_time"));
+            parts.push(expr::binary("<=", expr::call("offset", oldest), time));
+        }
+        if let Some(approval) = member("approval").filter(|_| self.power != Power::Propose) {
+            parts.push(approved(approval));
+        }
+        let consent = json.get("consent").filter(|consent| {
+            self.power == Power::Execute
+                && !consent.is_null()
+                && !matches!(consent.as_str(), Some("none" | "once"))
+        });
+        parts.extend(consent.map(approved));
+        if proposed && named(json).is_empty() {
+            parts.push(approved(Json::null()));
+        }
+        expr::all(parts)
+    }
+}
+
+fn user(id: &str) -> Expr {
+    expr::entity("Ambit::User", id)
+}
+
+/// The token's subject, as policies see it.
+pub(crate) fn subject() -> Expr {
+    expr::attr(expr::var("principal"), "user")
+}
+
+/// The most groups of approvers that are told apart.
+const GROUPS: usize = 256;
+
+/// So many of the people named have said yes; everything but a list means the subject.
+fn approved(approval: Json<'_>) -> Expr {
+    let Some(approvers) = approval.get("approvers") else {
+        return expr::contains(expr::context("approvals"), subject());
+    };
+    let approvers: Vec<&str> = approvers.elements().filter_map(Json::as_str).collect();
+    let count = approval.get("count").and_then(Json::as_int).unwrap_or(1);
+    let count = usize::try_from(count).unwrap_or(0);
+    let mut groups: Vec<Vec<&str>> = vec![Vec::new()];
+    for (at, person) in approvers.iter().enumerate() {
+        let left = approvers.len() - at;
+        let with: Vec<Vec<&str>> = groups
+            .iter()
+            .filter(|group| group.len() < count)
+            .map(|group| group.iter().copied().chain([*person]).collect())
+            .collect();
+        groups.retain(|group| group.len() + left > count || group.len() == count);
+        groups.extend(with);
+        if groups.len() > GROUPS {
+            // One of them at least, which is true of every group.
+            let people = approvers.iter().map(|person| user(person));
+            let people = expr::set(people.collect());
+            return expr::binary("containsAny", expr::context("approvals"), people);
+        }
+    }
+    groups.retain(|group| group.len() == count);
+    expr::any(groups.into_iter().map(|group| {
+        let people = expr::set(group.into_iter().map(user).collect());
+        expr::contains_all(expr::context("approvals"), people)
+    }))
+}
+
+/// The people whom an entry's `requires` or `consent` names.
+fn named(json: Json<'_>) -> BTreeSet<String> {
+    let requires = json.get("requires").and_then(|one| one.get("approval"));
+    let demands = [requires, json.get("consent")].into_iter().flatten();
+    let people = demands.filter_map(|demand| demand.get("approvers"));
+    let people = people.flat_map(Json::elements).filter_map(Json::as_str);
+    people.map(str::to_owned).collect()
+}
