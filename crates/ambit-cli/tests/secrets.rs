@@ -51,6 +51,16 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "test",
+        ". tests/secret.toml --junit out.xml",
+        &["tests/secret.toml", "tests/secret.json", "ambit.toml"],
+    ),
+    row(
+        "test",
+        "tests/secret.toml --format json",
+        &["tests/secret.toml", "tests/secret.json"],
+    ),
+    row(
         "sign",
         "policy.wasm --key keys/module.jwk -o out.wasm",
         &["policy.wasm", "keys/module.jwk"],
@@ -168,7 +178,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// Options whose value is the file that was asked for.
-const OUTPUTS: &[&str] = &["--output", "--log", "--seen", "--ledger"];
+const OUTPUTS: &[&str] = &["--output", "--log", "--seen", "--ledger", "--junit"];
 
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
 struct World {
@@ -204,6 +214,9 @@ impl World {
         let signature = project.read("policy.wasm.dsse.json");
         project.write("policy.dsse.json", signature);
         project.write("entities.json", "[]");
+        fs::create_dir_all(project.path("tests")).unwrap();
+        project.write("tests/secret.toml", TESTS);
+        project.write("tests/secret.json", "[]");
         project.write("policies/links.toml", LINKS);
         let line: String = request.split_whitespace().collect();
         project.write("batch.jsonl", line);
@@ -274,6 +287,17 @@ impl World {
 }
 
 const LINKS: &str = "[[links]]\ntemplate = \"t\"\nid = \"t-1\"\n";
+
+/// A case that fails, so that all of it is shown.
+const TESTS: &str = r#"
+[[case]]
+name = "a payment"
+action = "pay"
+resource = "Invoice::i-1"
+args = { amount = 5, currency = "EUR" }
+entities = "tests/secret.json"
+expect = "request.size"
+"#;
 
 /// Does this with every row, each thread in a world of its own.
 fn for_each_row(act: impl Fn(&World, &Row) + Sync) {

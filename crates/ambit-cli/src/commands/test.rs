@@ -5,11 +5,12 @@ mod tell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ambit_compiler::{CompileError, Place, Project, Severity, Sink};
+use ambit_compiler::{CompileError, Place, Project, Severity, Sink, conceal};
 use ambit_workbench::cases::{self, Suite};
 use ambit_workbench::report as results;
 use ambit_workbench::run::{Bench, Engine, Results, Tried};
 use clap::{Args, ValueEnum};
+use serde_json::{Map, Value as Json};
 
 use super::build::GUEST;
 use crate::failure::{Exit, Failure};
@@ -177,11 +178,13 @@ impl Test {
     ) -> Result<(), Failure> {
         if let Some(file) = &self.junit {
             let xml = results::junit(results, &|file| report.path(file));
-            files::write(file, xml.as_bytes())?;
+            files::write(file, conceal(&xml).as_bytes())?;
         }
         report.member("uid", project.uid());
         report.member("version", project.version());
-        for (name, value) in results::json(results) {
+        let members = conceal(&Json::Object(results::json(results)).to_string());
+        let members: Map<String, Json> = serde_json::from_str(&members).unwrap_or_default();
+        for (name, value) in members {
             report.member(&name, value);
         }
         Ok(())

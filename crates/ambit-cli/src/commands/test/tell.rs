@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use ambit_compiler::conceal;
 use ambit_workbench::cases::Case;
 use ambit_workbench::coverage::{Coverage, Part};
 use ambit_workbench::run::{Outcome, Results, Tried};
@@ -55,7 +56,8 @@ fn failed(report: &Report, tried: &Tried) {
     if let Ok(outcome) = &tried.result {
         asked(&mut page, case, outcome);
     }
-    say::note(page);
+    // What a case says is shown as it says it, and somebody may have put a key there.
+    say::note(conceal(&page));
 }
 
 fn expected(case: &Case) -> String {
