@@ -184,7 +184,8 @@ impl Outcome {
                     .to_owned(),
             );
         }
-        if let Some(expected) = &case.policies {
+        // Of another decision other policies are the cause, and no second difference.
+        if let Some(expected) = case.policies.as_ref().filter(|_| as_expected) {
             let decided = self.policies();
             let missing = expected.iter().filter(|id| !decided.contains(&id.as_str()));
             faults.extend(
