@@ -178,7 +178,7 @@ fn with_words(mut json: Json, words: &Words) -> Json {
 fn action(action: &Action, enumerations: &Enumerations) -> Json {
     let powers: Vec<&str> = action.powers.iter().map(Power::name).collect();
     let args = action.args.iter();
-    let json = json!({
+    let mut json = json!({
         "label": action.words.label,
         "cedar": action.cedar,
         "powers": powers,
@@ -191,6 +191,12 @@ fn action(action: &Action, enumerations: &Enumerations) -> Json {
         "resources": action.resources,
         "args": args.map(|(name, one)| (name.clone(), argument(one, enumerations))).collect::<Map<_, _>>(),
     });
+    if !action.mcp_s256.is_empty() {
+        json["mcp_s256"] = json!(action.mcp_s256);
+    }
+    if let Some(guessed) = &action.guessed {
+        json["guessed"] = json!(guessed);
+    }
     with_words(json, &action.words)
 }
 
@@ -198,6 +204,9 @@ fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
     let mut json = attribute(&argument.attribute, enumerations);
     json["target"] = json!(argument.target);
     json["unverified"] = json!(argument.unverified);
+    if let Some(mcp) = &argument.mcp {
+        json["mcp"] = json!(mcp);
+    }
     json
 }
 

@@ -137,6 +137,16 @@ impl Diagnostics {
         })
     }
 
+    /// The warnings of one code, as errors.
+    pub(crate) fn as_errors(&self, code: &str) -> Self {
+        let mut raised = self.clone();
+        raised.list.retain(|one| one.code == code);
+        for one in &mut raised.list {
+            one.severity = Severity::Error;
+        }
+        raised
+    }
+
     /// The faults for people: message, place, the text underlined, what to write instead; at the
     /// end a line that counts them. Of very many, the first. With `color`, ANSI escape sequences are used.
     #[must_use]

@@ -16,6 +16,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let guest = Vec::new();
 //! let project = Project::load(Path::new("acme"))?;
+//! project.check_publishable()?;
 //! let bundle = build::bundle(&project, 1_771_977_600)?;
 //! let file = module::assemble(&guest, &bundle)?;
 //! let key = keys::load(Path::new("release.jwk"))?;
@@ -46,5 +47,5 @@ pub mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sink};
 pub use error::CompileError;
-pub use project::{EntryPlace, Project, files, on_a_large_stack};
+pub use project::{EntryPlace, Project, check_vocabulary, files, on_a_large_stack};
 pub use secret::conceal;

@@ -58,6 +58,9 @@ impl Build {
         }
         let project =
             Project::load(&self.dir).map_err(|faults| Failure::report(render(&faults)))?;
+        project
+            .check_publishable()
+            .map_err(|faults| Failure::report(render(&faults)))?;
         if !project.warnings().is_empty() {
             say::raw(&render(project.warnings()));
         }

@@ -150,14 +150,17 @@ fn privileges(reader: &mut Reader<'_, '_>, actions: &Actions<'_>, entry: &mut Ma
         for (action, declared) in actions {
             if !declared.powers.contains(power) {
                 let held: Vec<&str> = declared.powers.iter().map(Power::name).collect();
+                let help = if declared.guessed.is_some() {
+                    "its powers are guessed, and until they are confirmed it is taken for `execute`: look at it, and remove `@guessed` in the schema".to_owned()
+                } else {
+                    let held = suggest::one_of(held);
+                    format!("write {held}, or add it to `@powers` in the schema")
+                };
                 file.error(
                     "project.power",
                     name.span.clone(),
                     format!("the action `{action}` cannot be used with `{power}`"),
-                    format!(
-                        "write {}, or add it to `@powers` in the schema",
-                        suggest::one_of(held)
-                    ),
+                    help,
                 );
             }
         }

@@ -97,6 +97,22 @@ impl Project {
         })
     }
 
+    /// Whether everything was looked at by somebody, so that a module of it may be published.
+    ///
+    /// # Errors
+    ///
+    /// The imported actions that still are guesses (`@guessed`). They can be tried, as `execute` at high
+    /// risk, and not be published.
+    pub fn check_publishable(&self) -> Result<(), Diagnostics> {
+        // A comment that allows the warning does not confirm anything.
+        let guesses = self.found.as_errors(schema::UNCONFIRMED);
+        if guesses.is_empty() {
+            Ok(())
+        } else {
+            Err(guesses)
+        }
+    }
+
     /// The policy's name.
     #[must_use]
     pub fn uid(&self) -> &str {
@@ -142,6 +158,18 @@ impl Project {
     pub const fn issued(&self) -> Option<i64> {
         self.policy.issued
     }
+}
+
+/// What is wrong with the text of a vocabulary alone: a `schema.cedarschema`, without the files beside it.
+#[must_use]
+pub fn check_vocabulary(text: &str) -> Diagnostics {
+    on_a_large_stack(|| {
+        let sink = Sink::default();
+        let name = "schema.cedarschema";
+        sink.source(name, text);
+        schema::read(file(name, &sink), text);
+        sink.finish()
+    })
 }
 
 /// Bytes of stack for reading a project. Only what is used of it is ever taken from the system.

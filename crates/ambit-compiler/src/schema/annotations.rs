@@ -33,7 +33,9 @@ const OURS: &[(&str, &[On])] = &[
     ("external", &[Action]),
     ("financial", &[Action]),
     ("oauth", &[Action]),
-    ("mcp", &[Action]),
+    ("mcp", &[Action, Attribute]),
+    ("mcp_s256", &[Action]),
+    ("guessed", &[Action]),
     ("unit", &[Attribute]),
     ("format", &[Attribute]),
     ("target", &[Attribute]),
@@ -50,6 +52,9 @@ const WITHOUT_VALUE: &[&str] = &[
     "target",
     "unverified",
 ];
+/// An action that was imported and that nobody has looked at.
+pub(crate) const UNCONFIRMED: &str = "project.unconfirmed";
+
 const TIERS: &[&str] = &["low", "medium", "high", "critical"];
 
 /// Spelling and place of every annotation in the file: each must mean something.
@@ -92,6 +97,7 @@ fn misplaced(file: File<'_>, annotation: &Annotation, name: &str, places: &[On])
         [Entity] => "an entity type",
         [Action] => "an action",
         [Attribute] => "an argument, inside the `context` of an action",
+        [Action, Attribute] => "an action, or an argument inside its `context`",
         _ => "an action, an argument, or an entity type that an action applies to",
     };
     file.error(
@@ -149,16 +155,50 @@ pub(super) struct ActionNotes {
     pub(super) risk: BTreeMap<&'static str, &'static str>,
     pub(super) oauth: Vec<String>,
     pub(super) mcp: Vec<String>,
+    pub(super) mcp_s256: Vec<String>,
+    pub(super) guessed: Option<String>,
 }
 
 /// A faulty annotation is reported and read as the widest: manifests that use the action are then
 /// not blamed for it.
 pub(super) fn action(file: File<'_>, key: &Key, item: &Item) -> ActionNotes {
-    ActionNotes {
+    let mcp = mcp(file, item).unwrap_or_default();
+    let notes = ActionNotes {
         powers: powers(file, key, item).unwrap_or_else(|| Power::ALL.into_iter().collect()),
         risk: risk(file, item).unwrap_or_default(),
         oauth: words(file, item, "oauth"),
-        mcp: mcp(file, item).unwrap_or_default(),
+        mcp_s256: pins(file, item, mcp.len()),
+        mcp,
+        guessed: item.annotation("guessed").map(|one| one.value.clone()),
+    };
+    match item.annotation("guessed") {
+        Some(guess) => unconfirmed(file, key, guess, notes),
+        None => notes,
+    }
+}
+
+/// What nobody has confirmed is taken for the most that it could be: `execute`, at high risk or what was
+/// guessed above that.
+fn unconfirmed(file: File<'_>, key: &Key, guess: &Annotation, notes: ActionNotes) -> ActionNotes {
+    file.warning(
+        UNCONFIRMED,
+        guess.name_span.clone(),
+        format!(
+            "nobody has confirmed what was guessed of the action `{}`, so it is taken for `execute` at high risk",
+            key.2
+        ),
+        "look at its `@powers`, `@risk` and effects, correct what is wrong, then remove `@guessed`",
+    );
+    let tier = match notes.risk.get(Power::Execute.name()) {
+        Some(&"critical") => "critical",
+        _ => "high",
+    };
+    let mut risk = notes.risk;
+    risk.values_mut().for_each(|value| *value = tier);
+    ActionNotes {
+        powers: Powers::NONE.with(Power::Execute),
+        risk,
+        ..notes
     }
 }
 
@@ -287,6 +327,27 @@ fn mcp(file: File<'_>, item: &Item) -> Option<Vec<String>> {
         return None;
     }
     Some(names)
+}
+
+/// The digests of what the tools of `@mcp` said when somebody looked, one each, in their order.
+fn pins(file: File<'_>, item: &Item, tools: usize) -> Vec<String> {
+    let Some(annotation) = item.annotation("mcp_s256") else {
+        return Vec::new();
+    };
+    let pins: Vec<String> = split(&annotation.value).map(str::to_owned).collect();
+    let digest = |pin: &String| {
+        ambit_token::base64url::decode(pin.as_bytes()).is_some_and(|bytes| bytes.len() == 32)
+    };
+    if pins.len() == tools && pins.iter().all(digest) {
+        return pins;
+    }
+    file.error(
+        "project.mcp_s256",
+        annotation.value_span.clone(),
+        format!("`@mcp_s256` needs one SHA-256 in base64url for each tool of `@mcp`, which names {tools}"),
+        "take what `ambit import mcp` writes, or remove it: then nobody notices when the server describes the tool anew",
+    );
+    Vec::new()
 }
 
 /// Digits after the point of `@unit("money:N")`; `None` inside for another unit.

@@ -15,6 +15,7 @@ use cedar_policy::{Schema, SchemaFragment};
 
 use crate::reader::File;
 use crate::suggest;
+pub(crate) use annotations::UNCONFIRMED;
 use context::AMBIT;
 pub(crate) use labels::Words;
 use source::Source;

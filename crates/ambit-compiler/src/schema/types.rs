@@ -39,6 +39,8 @@ pub(crate) struct Argument {
     pub(crate) attribute: Attribute,
     pub(crate) target: bool,
     pub(crate) unverified: bool,
+    /// What the MCP tool calls it, where that cannot be its name here.
+    pub(crate) mcp: Option<String>,
 }
 
 const EXTENSIONS: &[&str] = &["decimal", "ipaddr", "datetime", "duration"];
@@ -118,6 +120,7 @@ impl<'a> Types<'a> {
                 attribute,
                 target: item.annotation("target").is_some(),
                 unverified: item.annotation("unverified").is_some(),
+                mcp: item.annotation("mcp").map(|one| one.value.clone()),
             };
             arguments.insert(name.clone(), (argument, item));
         }
@@ -282,7 +285,7 @@ impl<'a> Types<'a> {
     }
 
     fn refuse_nested(&self, item: &Item) {
-        for name in ["target", "unverified"] {
+        for name in ["target", "unverified", "mcp"] {
             if let Some(annotation) = item.annotation(name) {
                 self.file.error(
                     "project.annotation_place",

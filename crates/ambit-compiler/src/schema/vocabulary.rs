@@ -52,6 +52,10 @@ pub(crate) struct Action {
     pub(crate) financial: bool,
     pub(crate) oauth: Vec<String>,
     pub(crate) mcp: Vec<String>,
+    /// Digests of what the tools of `mcp` said, in the same order; none where nothing is pinned.
+    pub(crate) mcp_s256: Vec<String>,
+    /// What was guessed, until somebody confirms it.
+    pub(crate) guessed: Option<String>,
     pub(crate) resources: Vec<String>,
     pub(crate) args: BTreeMap<String, Argument>,
 }
@@ -131,6 +135,8 @@ impl Builder<'_> {
             financial: holds("financial"),
             oauth: notes.oauth,
             mcp: notes.mcp,
+            mcp_s256: notes.mcp_s256,
+            guessed: notes.guessed,
             resources,
             args: args
                 .into_iter()
