@@ -29,7 +29,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, describe, evaluate, explain, init, inspect, keygen, mint,
+    attenuate, audit, build, check, describe, evaluate, explain, import, init, inspect, keygen, mint,
     prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
@@ -51,6 +51,7 @@ is unusable, 4 denied but a login or an approval would help.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Import(import::ImportFrom),
     Keygen(keygen::Keygen),
     Check(check::Check),
     Test(test::Test),
@@ -71,6 +72,7 @@ impl Command {
     fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Init(command) => command.run(),
+            Self::Import(command) => command.run(),
             Self::Keygen(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Test(command) => command.run(),

@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod cases;
-mod check;
 pub mod coverage;
+pub mod import;
 pub mod report;
 pub mod run;
 
