@@ -32,6 +32,13 @@ const fn row(
 
 const ROWS: &[Row] = &[
     row("init", "fresh", &[]),
+    row(
+        "import mcp",
+        "tools.json --server files --prefix f.",
+        &["tools.json"],
+    ),
+    row("import oauth", "scopes.txt --service mail", &["scopes.txt"]),
+    row("import oauth", "- --format json -o out.cedarschema", &["-"]),
     row("keygen", "-o new.jwk --trust keys.json", &["keys.json"]),
     row(
         "keygen",
@@ -175,6 +182,9 @@ const NAMES: &[&str] = &[
     "--act",
     "--log-name",
     "--name",
+    "--server",
+    "--prefix",
+    "--service",
 ];
 
 /// Options whose value is the file that was asked for.
@@ -211,6 +221,8 @@ impl World {
         project.write("granted.json", "[]");
         project.write("receipt.jwt", "e30.e30.AA");
         project.write("seen.json", "{}");
+        project.write("tools.json", TOOLS);
+        project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");
         project.write("policy.dsse.json", signature);
         project.write("entities.json", "[]");
@@ -286,6 +298,7 @@ impl World {
     }
 }
 
+const TOOLS: &str = r#"[{"name": "read", "description": "Reads", "inputSchema": {"type": "object", "properties": {"path": {"type": "string"}}}}]"#;
 const LINKS: &str = "[[links]]\ntemplate = \"t\"\nid = \"t-1\"\n";
 
 /// A case that fails, so that all of it is shown.

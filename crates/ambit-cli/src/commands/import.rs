@@ -62,8 +62,8 @@ Examples:
 
 /// One action for each OAuth scope
 ///
-/// Reads a list of scopes, one a line, or JSON that has one: a list, the `scopes` of a discovery or OpenAPI
-/// document, a permissions file such as Microsoft Graph's. Says which scopes cannot tell drafting from sending:
+/// Reads a list of scopes, one a line, or JSON that has one: a list, the `scopes` of a discovery document or of
+/// an `OpenAPI` one, a permissions file such as Microsoft Graph's. Says which scopes cannot tell drafting from sending:
 /// whoever holds such a token for drafts could send with it, and only the check in front of the service says no.
 #[derive(Debug, Args)]
 #[command(after_long_help = OAUTH_NOTES)]

@@ -1,5 +1,6 @@
 //! JSON from elsewhere.
 
+use ambit_compiler::conceal;
 use ambit_core::json::{Document, Profile};
 use ambit_token::base64url;
 use serde_json::Value;
@@ -9,16 +10,53 @@ use super::ImportError;
 
 /// The value of a text. What two readers could read in two ways (a member twice) is refused.
 pub(super) fn read(bytes: &[u8], help: &'static str) -> Result<Value, ImportError> {
-    Document::parse(bytes, Profile::Request).map_err(|error| {
-        ImportError::new(
-            "import.json",
-            format!("this is not strict JSON: {error}"),
-            help,
-        )
-    })?;
-    serde_json::from_slice(bytes).map_err(|error| {
-        ImportError::new("import.json", format!("this is not JSON: {error}"), help)
-    })
+    let no_json = |error: &dyn core::fmt::Display, what: &str| {
+        ImportError::new("import.json", format!("{what}: {error}"), help)
+    };
+    Document::parse(bytes, Profile::Request)
+        .map_err(|error| no_json(&error, "this is not strict JSON"))?;
+    serde_json::from_slice(bytes).map_err(|error| no_json(&error, "this is not JSON"))
+}
+
+/// The same value with secrets starred; a member that looks like one is refused.
+pub(super) fn shown(value: &Value) -> Result<Value, ImportError> {
+    let shown = serde_json::from_str(&conceal(&value.to_string())).ok();
+    shown
+        .filter(|shown| same_members(value, shown))
+        .ok_or_else(secret)
+}
+
+/// What is refused because it looks like a secret in the place of a name.
+pub(super) fn secret() -> ImportError {
+    ImportError::new(
+        "import.secret",
+        "a name in this file looks like a secret",
+        "look at the file: a key must not become part of a policy",
+    )
+}
+
+/// Whether no name of a member was starred.
+fn same_members(value: &Value, shown: &Value) -> bool {
+    match (value, shown) {
+        (Value::Object(value), Value::Object(shown)) => {
+            let same = |(left, right): (&String, &String)| left == right;
+            value.len() == shown.len()
+                && value.keys().zip(shown.keys()).all(same)
+                && value
+                    .values()
+                    .zip(shown.values())
+                    .all(|(value, shown)| same_members(value, shown))
+        }
+        (Value::Array(value), Value::Array(shown)) => {
+            value.len() == shown.len()
+                && value
+                    .iter()
+                    .zip(shown)
+                    .all(|(value, shown)| same_members(value, shown))
+        }
+        (Value::Object(_) | Value::Array(_), _) | (_, Value::Object(_) | Value::Array(_)) => false,
+        _ => true,
+    }
 }
 
 /// The pin of a tool (`@mcp_s256`): SHA-256, in base64url, of the RFC 8785 form of the object with which the

@@ -18,7 +18,7 @@ const HELP: &str = "give the answer to `tools/list`: `{\"tools\": [{\"name\": â€
 ///
 /// # Errors
 ///
-/// `import.json` for what is not strict JSON, `import.mcp` for JSON that is no list of tools, or one with two
+/// `import.json` for what is not strict JSON, `import.secret` for a name that looks like a key, `import.mcp` for JSON that is no list of tools, or one with two
 /// tools of one name.
 pub fn mcp(
     bytes: &[u8],
@@ -26,12 +26,13 @@ pub fn mcp(
     fallback: &str,
     prefix: &str,
 ) -> Result<Import, ImportError> {
-    let value = json::read(bytes, HELP)?;
-    let tools = tools(&value)?;
-    let said_name = find(&value, "serverInfo").and_then(|info| info.get("name")?.as_str());
+    let whole = json::read(bytes, HELP)?;
+    let value = &json::shown(&whole)?;
+    let tools = tools(value, &tool_list(&whole)?)?;
+    let said_name = find(value, "serverInfo").and_then(|info| info.get("name")?.as_str());
     let server = server_name(server.or(said_name).unwrap_or(fallback));
     let mut notes = Vec::new();
-    if find(&value, "nextCursor").is_some_and(|cursor| !cursor.is_null()) {
+    if find(value, "nextCursor").is_some_and(|cursor| !cursor.is_null()) {
         notes.push("the list goes on (`nextCursor`): this is one page of it, and the other pages are not here".to_owned());
     }
     let entity = Entity {
@@ -66,7 +67,7 @@ fn server_name(name: &str) -> String {
 fn find<'v>(value: &'v Value, member: &str) -> Option<&'v Value> {
     let answers = value
         .as_array()
-        .map_or(core::slice::from_ref(value), Vec::as_slice);
+        .map_or_else(|| core::slice::from_ref(value), Vec::as_slice);
     let mut places = answers
         .iter()
         .flat_map(|answer| [Some(answer), answer.get("result")])
@@ -78,44 +79,54 @@ fn find<'v>(value: &'v Value, member: &str) -> Option<&'v Value> {
 struct Tool<'v> {
     json: &'v Value,
     name: &'v str,
+    pin: String,
 }
 
-fn tools(value: &Value) -> Result<Vec<Tool<'_>>, ImportError> {
-    let no_tools = |message: &str| ImportError::new("import.mcp", message, HELP);
+fn no_tools(message: &str) -> ImportError {
+    ImportError::new("import.mcp", message, HELP)
+}
+
+fn tools_of(answer: &Value) -> Option<&Value> {
+    answer
+        .get("tools")
+        .or_else(|| answer.get("result")?.get("tools"))
+}
+
+/// The tools of an answer, of several answers, or of a list alone.
+fn tool_list(value: &Value) -> Result<Vec<&Value>, ImportError> {
     let answers = value
         .as_array()
-        .map_or(core::slice::from_ref(value), Vec::as_slice);
-    let listed = |answer: &'_ Value| {
-        answer
-            .get("tools")
-            .or_else(|| answer.get("result")?.get("tools"))
-            .is_some()
-    };
-    let all: Vec<&Value> = if answers.iter().any(listed) {
-        let lists = answers.iter().filter_map(|answer| {
-            let list = answer
-                .get("tools")
-                .or_else(|| answer.get("result")?.get("tools"))?;
-            list.as_array()
-        });
-        lists.flatten().collect()
-    } else if value.is_array() {
-        answers.iter().collect()
-    } else {
-        return Err(no_tools("this is no list of tools"));
-    };
+        .map_or_else(|| core::slice::from_ref(value), Vec::as_slice);
+    let lists: Vec<&Value> = answers.iter().filter_map(tools_of).collect();
+    if !lists.is_empty() {
+        return Ok(lists
+            .into_iter()
+            .filter_map(Value::as_array)
+            .flatten()
+            .collect());
+    }
+    let alone = value.as_array().map(|list| list.iter().collect());
+    alone.ok_or_else(|| no_tools("this is no list of tools"))
+}
+
+/// The tools as they may be shown, each with the pin of what it is.
+fn tools<'v>(shown: &'v Value, all: &[&Value]) -> Result<Vec<Tool<'v>>, ImportError> {
     let mut found: Vec<Tool<'_>> = Vec::new();
     let mut known: BTreeMap<&str, &Value> = BTreeMap::new();
-    for (at, json) in all.into_iter().enumerate() {
+    for (at, (json, tool)) in tool_list(shown)?.into_iter().zip(all).enumerate() {
         let name = json
             .get("name")
             .and_then(Value::as_str)
             .filter(|name| !name.is_empty());
         let name =
             name.ok_or_else(|| no_tools(&format!("tool {} of the list has no name", at + 1)))?;
-        match known.insert(name, json) {
-            None => found.push(Tool { json, name }),
-            Some(other) if other == json => {}
+        if tool.get("name").and_then(Value::as_str) != Some(name) {
+            return Err(json::secret());
+        }
+        let pin = json::tool_digest(tool);
+        match known.insert(name, tool) {
+            None => found.push(Tool { json, name, pin }),
+            Some(other) if other == *tool => {}
             Some(_) => {
                 let message = format!(
                     "two tools are called `{}`, and are not the same",
@@ -153,7 +164,7 @@ impl Tool<'_> {
         };
         let title = title(self.json).or_else(|| title(self.json.get("annotations")?));
         let title = title
-            .filter(|title| !title.trim().is_empty())
+            .filter(|title| !text::is_blank(title))
             .unwrap_or_else(|| text::spoken(self.name));
         let seen = text::seen_name(self.name);
         let action = names.name(&format!("{prefix}{seen}"));
@@ -172,7 +183,7 @@ impl Tool<'_> {
                     "mcp",
                     format!("{}/{}", text::listed(server), text::listed(self.name)),
                 ),
-                ("mcp_s256", json::tool_digest(self.json)),
+                ("mcp_s256", self.pin.clone()),
             ],
             arguments: arguments.list,
             imported: Imported {

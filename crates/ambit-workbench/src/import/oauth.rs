@@ -74,7 +74,7 @@ impl Sending {
 ///
 /// # Errors
 ///
-/// `import.json` for what looks like JSON and is none, `import.oauth` for what has no scopes, or one that no
+/// `import.json` for what looks like JSON and is none, `import.secret` for a name that looks like a key, `import.oauth` for what has no scopes, or one that no
 /// token could have (RFC 6749, section 3.3).
 pub fn oauth(bytes: &[u8], service: &str) -> Result<Import, ImportError> {
     let service = text::seen_name(service);

@@ -38,6 +38,11 @@ pub(super) fn foreign_doc(whose: &str, text: &str) -> Option<String> {
     (!text.is_empty()).then(|| format!("{whose} says: {text}"))
 }
 
+/// Whether there is anything to see in a foreign text.
+pub(super) fn is_blank(text: &str) -> bool {
+    cleaned(text, 1).is_empty()
+}
+
 /// A short foreign text, for reports and comments.
 pub(super) fn shown(text: &str) -> String {
     cleaned(text, LABEL)

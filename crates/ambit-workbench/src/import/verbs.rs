@@ -121,7 +121,6 @@ const WRITES: &[&str] = &[
     "save",
     "schedule",
     "set",
-    "settings",
     "sign",
     "star",
     "start",
@@ -196,7 +195,10 @@ impl Deeds {
         let mut deeds = Self::default();
         for sentence in sentences(text) {
             let words = plain_words(&sentence);
-            let end = words.iter().position(is_negation).unwrap_or(words.len());
+            let end = words
+                .iter()
+                .position(|word| is_negation(word))
+                .unwrap_or(words.len());
             deeds = deeds.and(Self::of(words[..end].iter().map(String::as_str)));
         }
         deeds
@@ -206,7 +208,7 @@ impl Deeds {
     pub(super) fn denies_sending(text: &str) -> bool {
         sentences(text).iter().any(|sentence| {
             let words = plain_words(sentence);
-            let denied = words.iter().position(is_negation);
+            let denied = words.iter().position(|word| is_negation(word));
             denied.is_some_and(|at| Self::of(words[at..].iter().map(String::as_str)).sends)
         })
     }
@@ -228,9 +230,9 @@ impl Deeds {
     }
 }
 
-fn is_negation(word: &String) -> bool {
+fn is_negation(word: &str) -> bool {
     const NEGATIONS: &[&str] = &["not", "without", "never", "except", "cannot", "excluding"];
-    NEGATIONS.contains(&word.as_str())
+    NEGATIONS.contains(&word)
 }
 
 /// The words of a sentence. `SharePoint` is one: names of products are no verbs.

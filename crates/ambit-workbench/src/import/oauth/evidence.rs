@@ -150,11 +150,12 @@ impl<'s> Evidence<'s> {
             "get" | "head" | "options" => deeds.reads = true,
             "delete" => deeds.deletes = true,
             "post" if self.sent_to.contains(&(method, path)) || begins(SENDING) => {
-                deeds.sends = true
+                deeds.sends = true;
             }
+            "post" if begins(ANSWERING) && path.contains("/events/") => deeds.sends = true,
             "post" if begins(ASKING) => deeds.reads = true,
             "post" if last.contains("draft") || begins(&["createreply", "createforward"]) => {
-                deeds.drafts = true
+                deeds.drafts = true;
             }
             _ => deeds.writes = true,
         }
@@ -171,21 +172,21 @@ impl<'s> Evidence<'s> {
             (false, true) => Sending::Only,
             (false, false) if deeds.reads => Sending::Looks,
             (false, false) => Sending::Unknown,
-            (true, false) if self.excludes_sending(scope, deeds) => Sending::Apart,
+            (true, false) if self.excludes_sending(scope) => Sending::Apart,
             (true, false) if !scope.paths.is_empty() => Sending::Elsewhere,
             (true, false) => Sending::Unknown,
         }
     }
 
-    /// Whether the service says, in words or by a scope of its own for sending, that this one does not send.
-    fn excludes_sending(&self, scope: &Scope, deeds: Deeds) -> bool {
+    /// Whether the service says, in words, by a scope of its own for sending, or by calling it one for drafts,
+    /// that this one does not send.
+    fn excludes_sending(&self, scope: &Scope) -> bool {
         let mut texts = [&scope.title, &scope.description].into_iter().flatten();
         let denied = texts.any(|text| Deeds::denies_sending(text));
         let elsewhere = !scope.paths.is_empty() && self.sending.contains(&scope.family());
-        let words = text::words(&scope.plain());
-        let only_drafts =
-            !deeds.writes && !deeds.deletes && words.iter().any(|word| word.starts_with("draft"));
-        denied || elsewhere || only_drafts
+        let mut words = scope.parts().into_iter().flatten();
+        let is_for_drafts = words.any(|word| matches!(word.as_str(), "draft" | "drafts"));
+        denied || elsewhere || is_for_drafts
     }
 
     /// Where something is drafted or sent alone: the families whose scopes tell the two apart, and those whose

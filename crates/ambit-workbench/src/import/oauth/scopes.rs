@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use ambit_compiler::conceal;
 use serde_json::{Map, Value};
 
 use crate::import::{ImportError, json, text};
@@ -50,10 +51,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Scope>, ImportError> {
     let text = text.trim_start_matches('\u{feff}');
     let mut found = Found::default();
     if text.trim_start().starts_with(['{', '[']) {
-        let value = json::read(text.as_bytes(), HELP)?;
-        found.document(&value);
+        found.document(&json::read(text.as_bytes(), HELP)?);
     } else {
         text.lines().for_each(|line| found.line(line));
+    }
+    if found.list.iter().any(|scope| is_secret(&scope.name)) {
+        return Err(json::secret());
     }
     if found.list.is_empty() {
         return Err(ImportError::new(
@@ -66,7 +69,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Scope>, ImportError> {
         Some(wrong) => {
             let message = format!(
                 "`{}` is no OAuth scope (RFC 6749, section 3.3)",
-                text::shown(&wrong.name)
+                text::shown(&conceal(&wrong.name))
             );
             Err(ImportError::new(
                 "import.oauth",
@@ -76,6 +79,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Scope>, ImportError> {
         }
         None => Ok(found.list),
     }
+}
+
+/// Whether a name is rather a key. Long names of letters alone are none: `ReadWriteAndConsentSelfForChat`.
+fn is_secret(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_digit()) && conceal(name) != name
 }
 
 /// What a list in `@oauth` can hold: no space, quote, backslash or comma.
@@ -155,7 +163,7 @@ impl Found {
         match (names.as_slice(), said.filter(|said| !said.is_empty())) {
             ([only], Some(said)) => self.add(Scope {
                 name: (*only).to_owned(),
-                description: Some(said.to_owned()),
+                description: Some(conceal(said)),
                 ..Scope::default()
             }),
             (names, _) => names.iter().for_each(|name| self.named(name)),
@@ -184,7 +192,7 @@ impl Found {
         for (name, value) in object {
             match value {
                 Value::Object(permissions) if name == "permissions" => {
-                    self.permissions(permissions)
+                    self.permissions(permissions);
                 }
                 Value::Object(scopes) if name == "scopes" => self.by_name(scopes),
                 Value::Array(list) if LISTS.contains(&name.as_str()) => self.scopes_in(list),
@@ -225,9 +233,8 @@ impl Found {
                 Value::Object(said) => described(name, said),
                 _ => described(name, &Map::new()),
             };
-            scope.description = scope
-                .description
-                .or_else(|| value.as_str().map(str::to_owned));
+            let said = value.as_str().map(|said| without_secrets(name, said));
+            scope.description = scope.description.or(said);
             self.add(scope);
         }
     }
@@ -240,7 +247,7 @@ impl Found {
             let schemes: Vec<&Map<String, Value>> =
                 kinds.iter().filter_map(|kind| scheme(kind)).collect();
             let text = |members: &[&str]| schemes.iter().find_map(|scheme| first(scheme, members));
-            let mut scope = Scope {
+            let scope = Scope {
                 name: name.clone(),
                 title: text(&["userDisplayName", "adminDisplayName"]),
                 description: text(&["userDescription", "adminDescription"]),
@@ -250,8 +257,6 @@ impl Found {
                         scheme.get("requiresAdminConsent").and_then(Value::as_bool) == Some(true)
                     }),
             };
-            scope.paths.sort();
-            scope.paths.dedup();
             self.add(scope);
         }
     }
@@ -310,11 +315,21 @@ fn described(name: &str, object: &Map<String, Value>) -> Scope {
     }
 }
 
+/// A text under its name, which may say that it is a secret.
+fn without_secrets(name: &str, text: &str) -> String {
+    let concealed = conceal(&format!("\"{name}\": \"{text}\""));
+    let start = name.len() + 5;
+    concealed
+        .get(start..start + text.len())
+        .unwrap_or_default()
+        .to_owned()
+}
+
 /// The first of these members that is a text with something in it.
 fn first(object: &Map<String, Value>, members: &[&str]) -> Option<String> {
     let texts = members
         .iter()
         .filter_map(|member| object.get(*member)?.as_str());
     let mut texts = texts.map(str::trim).filter(|text| !text.is_empty());
-    texts.next().map(str::to_owned)
+    texts.next().map(conceal)
 }
