@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cases;
+mod check;
 pub mod coverage;
 pub mod import;
 pub mod report;

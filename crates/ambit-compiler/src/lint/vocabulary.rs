@@ -23,7 +23,9 @@ pub(super) fn check<'p>(
     let granted: BTreeSet<&str> = actions.flatten().filter_map(|name| name.as_str()).collect();
     for (name, action) in &vocabulary.actions {
         // Without any entry there is a warning that says so.
-        if !entries.is_empty() && !granted.contains(name.as_str()) {
+        // Nor a second one where nobody has looked at the action yet.
+        let confirmed = action.guessed.is_none();
+        if confirmed && !entries.is_empty() && !granted.contains(name.as_str()) {
             file.warning(
                 "check.ungranted",
                 action.span.clone(),

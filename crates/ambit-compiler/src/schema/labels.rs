@@ -36,7 +36,7 @@ const ENGLISH: &str = "en";
 pub(super) fn names(file: File<'_>, item: &Item) -> Words {
     let mut words = Words::default();
     for (language, annotation) in given(item) {
-        words.read(file, language, annotation, &[]);
+        words.read(file, language, annotation, (&[], false));
     }
     words
 }
@@ -45,7 +45,7 @@ pub(super) fn names(file: File<'_>, item: &Item) -> Words {
 pub(super) fn thing(file: File<'_>, item: &Item) -> Words {
     let mut words = Words::default();
     for (language, annotation) in given(item) {
-        let forms = words.read(file, language, annotation, &Form::OF_THINGS);
+        let forms = words.read(file, language, annotation, (&Form::OF_THINGS, false));
         if language == "de" && forms.is_empty() {
             file.warning(
                 "project.label_form",
@@ -61,8 +61,10 @@ pub(super) fn thing(file: File<'_>, item: &Item) -> Words {
 /// The words for an action that has these powers.
 pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
     let mut words = Words::default();
+    // There is a warning already, and the words are those of somebody else.
+    let guessed = item.annotation("guessed").is_some();
     for (language, annotation) in given(item) {
-        let forms = words.read(file, language, annotation, &Form::OF_ACTIONS);
+        let forms = words.read(file, language, annotation, (&Form::OF_ACTIONS, guessed));
         let lacks = |power: Power| {
             powers.contains(power) && powers.iter().count() > 1 && !forms.contains(&power.name())
         };
@@ -118,17 +120,18 @@ impl Words {
         label.map_or("", String::as_str)
     }
 
-    /// Takes a value apart; gives the names of the forms in it.
+    /// Takes a value apart; gives the names of the forms in it. With `quiet`, a label of more than words is no
+    /// warning.
     fn read(
         &mut self,
         file: File<'_>,
         language: &str,
         annotation: &Annotation,
-        known: &[Form],
+        (known, quiet): (&[Form], bool),
     ) -> Vec<&'static str> {
         let value = annotation.value.as_str();
         let Some((name, forms)) = parts(value, known) else {
-            if !is_label(value) {
+            if !is_label(value) && !quiet {
                 not_plain(file, annotation, known);
             }
             self.name(language, value.to_owned());

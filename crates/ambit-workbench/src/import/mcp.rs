@@ -38,7 +38,7 @@ pub fn mcp(
     let entity = Entity {
         name: format!("{}Server", text::type_name(&server)),
         datatype: Some(format!("mcp/{server}")),
-        label: format!("MCP server {server}"),
+        label: text::plain_label(&["mcp", "server", &server]),
     };
     let mut names = Unique::default();
     let mut labels = Unique::default();

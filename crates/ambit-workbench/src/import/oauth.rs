@@ -104,6 +104,7 @@ struct Writer<'s> {
     service: &'s str,
     names: Unique,
     labels: Unique,
+    things: Unique,
     types: BTreeSet<String>,
     entities: Vec<Entity>,
 }
@@ -114,6 +115,7 @@ impl<'s> Writer<'s> {
             service,
             names: Unique::default(),
             labels: Unique::default(),
+            things: Unique::default(),
             types: BTreeSet::new(),
             entities: Vec::new(),
         }
@@ -161,7 +163,9 @@ impl<'s> Writer<'s> {
             self.entities.push(Entity {
                 name: name.clone(),
                 datatype: None,
-                label: text::foreign_label(self.service, &text::spoken(&family)),
+                label: self
+                    .things
+                    .label(&text::plain_label(&[self.service, &family])),
             });
         }
         name

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use ambit_core::describe::is_seen;
 
 /// Characters of a label.
-const LABEL: usize = 80;
+const LABEL: usize = 60;
 /// Characters of a description.
 const DOC: usize = 240;
 
@@ -27,9 +27,30 @@ fn cleaned(text: &str, most: usize) -> String {
     format!("{}…", cut.trim_end())
 }
 
-/// A label in somebody else's words: it names whose they are.
+/// A label in somebody else's words: it names whose they are, which also makes people see it in quotes. No
+/// part of it can pass for a form (`execute: …`), as labels of ours have behind commas.
 pub(super) fn foreign_label(whose: &str, text: &str) -> String {
-    format!("{whose}: {}", cleaned(text, LABEL))
+    const FORMS: &[&str] = &["observe", "draft", "execute", "any", "plural"];
+    let whose = cleaned(whose, LABEL).replace(',', ";");
+    let text = cleaned(text, LABEL).replace(',', ";");
+    let also = if FORMS.contains(&whose.as_str()) {
+        "_"
+    } else {
+        ""
+    };
+    format!("{whose}{also}: {text}")
+}
+
+/// A label of nothing but the words of names.
+pub(super) fn plain_label(names: &[&str]) -> String {
+    let words: Vec<String> = names.iter().flat_map(|name| words(name)).collect();
+    let plain: String = words.join(" ").chars().take(LABEL).collect();
+    let plain = plain.trim_end();
+    if plain.is_empty() {
+        "things".to_owned()
+    } else {
+        plain.to_owned()
+    }
 }
 
 /// A description in somebody else's words, for a comment; `None` where there are none.
@@ -230,6 +251,8 @@ mod tests {
     fn foreign_text_stays_where_it_is_put() {
         let text = "a\u{202e}b\n// c\" ) action evil;";
         assert_eq!(foreign_label("s", text), "s: a b // c\" ) action evil;");
+        assert_eq!(foreign_label("s", "a, execute: b"), "s: a; execute: b");
+        assert_eq!(foreign_label("execute", "a"), "execute_: a");
         assert_eq!(quoted("a\"b\\\n"), "\"a\\\"b\\\\\\u{a}\"");
         assert_eq!(toml_string("a\"\n"), "\"a\\\"\\U0000000a\"");
         assert_eq!(listed("a b,c%\u{e9}"), "a%20b%2Cc%25\u{e9}");

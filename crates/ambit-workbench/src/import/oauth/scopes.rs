@@ -81,9 +81,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Scope>, ImportError> {
     }
 }
 
-/// Whether a name is rather a key. Long names of letters alone are none: `ReadWriteAndConsentSelfForChat`.
+/// Whether a name is rather a key. What has the words of a name is none, however long it is:
+/// `ReadWriteAndConsentSelfForChat`, `B2BManagementPolicy`.
 fn is_secret(name: &str) -> bool {
-    name.bytes().any(|byte| byte.is_ascii_digit()) && conceal(name) != name
+    let words = text::words(name);
+    let letters: usize = words.iter().map(String::len).sum();
+    let digits = |word: &&String| word.bytes().any(|byte| byte.is_ascii_digit());
+    let with_digits = words.iter().filter(digits).count();
+    let endless = words.iter().filter(digits).any(|word| word.len() >= 20);
+    let short_words = letters * 5 < words.len() * 21;
+    conceal(name) != name && (endless || with_digits >= 3 || short_words)
 }
 
 /// What a list in `@oauth` can hold: no space, quote, backslash or comma.
