@@ -29,8 +29,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, describe, evaluate, explain, import, init, inspect, keygen, mint,
-    prove, sign, test, verify,
+    attenuate, audit, build, check, describe, evaluate, explain, import, init, inspect, keygen,
+    mint, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
