@@ -150,6 +150,12 @@ impl PolicyBundle {
         &self.statement.guest_s256
     }
 
+    /// SHA-256 of the results of the policy's tests, where its signers state one.
+    #[must_use]
+    pub const fn tests_digest(&self) -> Option<&[u8; 32]> {
+        self.statement.tests_s256.as_ref()
+    }
+
     /// SHA-256 of what is signed of the module's file, as its signers state.
     #[must_use]
     pub const fn file_digest(&self) -> &[u8; 32] {

@@ -69,6 +69,11 @@ const ROWS: &[Row] = &[
     ),
     row(
         "sign",
+        "policy.wasm --key keys/module.jwk --tests results.json -o out.wasm",
+        &["results.json"],
+    ),
+    row(
+        "sign",
         "policy.wasm --key keys/module.jwk -o out.wasm",
         &["policy.wasm", "keys/module.jwk"],
     ),
@@ -229,6 +234,7 @@ impl World {
         fs::create_dir_all(project.path("tests")).unwrap();
         project.write("tests/secret.toml", TESTS);
         project.write("tests/secret.json", "[]");
+        project.write("results.json", "{}");
         project.write("policies/links.toml", LINKS);
         let line: String = request.split_whitespace().collect();
         project.write("batch.jsonl", line);

@@ -220,3 +220,45 @@ fn both_engines_give_the_same_bytes() {
     };
     assert_eq!(run("native"), run("wasmtime"));
 }
+
+/// Results are bound only to the very policy that they are of, and only if all of it was tried and came out.
+#[test]
+fn results_are_bound_by_the_signature() {
+    let shop = Shop::open();
+    let ambit = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        ambit_in(shop.0.path(), &arguments, b"")
+    };
+    ambit("keygen -o module.jwk --kid module-1 --trust keys.json").expect(0);
+    ambit("build shop -o policy.wasm").expect(0);
+    let results = |arguments: &[&str]| {
+        let run = shop.test(&[&["shop", "--format", "json"], arguments].concat());
+        fs::write(shop.path("results.json"), run.out).unwrap();
+    };
+    let sign = "sign policy.wasm --key module.jwk --tests results.json";
+    results(&["--filter", "large"]);
+    ambit(sign)
+        .expect(3)
+        .says("only a part of the tests was run");
+    results(&["--min-coverage", "99"]);
+    ambit(sign).expect(3).says("not all tests passed");
+    fs::write(shop.path("results.json"), "{}").unwrap();
+    ambit(sign).expect(3).says("these are no results");
+    results(&[]);
+    let other = fs::read_to_string(shop.path("shop/ambit.toml")).unwrap();
+    fs::write(
+        shop.path("shop/ambit.toml"),
+        other.replace("version = 7", "version = 8"),
+    )
+    .unwrap();
+    ambit("build shop -o other.wasm").expect(0);
+    ambit("sign other.wasm --key module.jwk --tests results.json")
+        .expect(3)
+        .says("on another policy");
+    ambit(sign).expect(0);
+    let verified =
+        ambit("verify policy.wasm --trust keys.json --now 2026-03-02T00:00:00Z --json").expect(0);
+    let verified: Value = serde_json::from_str(&verified.out).unwrap();
+    let bound = ambit_evaluator::s256(&fs::read(shop.path("results.json")).unwrap());
+    assert_eq!(verified["tests_s256"], bound);
+}

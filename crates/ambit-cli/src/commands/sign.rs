@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use ambit_compiler::sign::{self, SignOptions, Signed};
 use ambit_core::limits::MODULE_BYTES;
+use ambit_evaluator::s256;
 use ambit_host::detached_path;
+use ambit_token::base64url;
 use clap::Args;
+use serde_json::Value as Json;
 
 use crate::failure::{Exit, Failure};
 use crate::keys::{self, compile};
-use crate::{files, say};
+use crate::{bundle, files, say};
 
 /// Sign a policy module
 ///
@@ -25,6 +28,10 @@ pub(crate) struct Sign {
     /// A private key to sign with; given several times, all of them sign
     #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
+    /// Bind the results of the policy's tests, which `ambit test --format json` wrote: all passed, and were of
+    /// exactly this policy
+    #[arg(long, value_name = "FILE")]
+    tests: Option<PathBuf>,
     /// Write the signature to a file of its own (the default)
     #[arg(long, conflicts_with = "carried")]
     detached: bool,
@@ -39,6 +46,8 @@ pub(crate) struct Sign {
 const EXAMPLES: &str = "\
 Examples:
   ambit sign policy.wasm --key keys/module.jwk
+  ambit test --format json > results.json && ambit sign policy.wasm --key keys/module.jwk \
+      --tests results.json
   ambit sign policy.wasm --key alice.jwk --key bob.jwk
   ambit sign policy.wasm --key keys/module.jwk --carried -o signed.wasm";
 
@@ -52,7 +61,7 @@ impl Sign {
             .collect::<Result<Vec<_>, _>>()?;
         let options = SignOptions {
             carried: self.carried,
-            tests_s256: None,
+            tests_s256: self.tested(&module)?,
         };
         let signed = sign::module(&module, &keys, options)
             .map_err(|error| compile(&error).at(&self.module))?;
@@ -78,6 +87,39 @@ impl Sign {
             output.display()
         ));
         Ok(Exit::Done)
+    }
+
+    /// The digest of test results that are of this policy and good.
+    fn tested(&self, module: &[u8]) -> Result<Option<[u8; 32]>, Failure> {
+        let Some(path) = &self.tests else {
+            return Ok(None);
+        };
+        let text = files::read(path, MODULE_BYTES)?;
+        let results: Json = serde_json::from_slice(&text).unwrap_or_default();
+        let wrong = |message: &str| {
+            Failure::unusable("sign.tests", message).at(path).help(
+                "run `ambit test --format json > results.json` on the sources of this module, without --filter and FILES",
+            )
+        };
+        if results["command"] != "test" {
+            return Err(wrong("these are no results of `ambit test --format json`"));
+        }
+        if results["exit"] != 0 || results["tests"].as_u64().unwrap_or_default() == 0 {
+            return Err(wrong("not all tests passed"));
+        }
+        if results["whole"] != true {
+            return Err(wrong("only a part of the tests was run"));
+        }
+        let bundle = bundle::in_file(module).map_err(|failure| failure.at(&self.module))?;
+        if results["bundle_s256"] != base64url::encode(bundle.digest()) {
+            return Err(wrong(
+                "the tests were run on another policy than is in the module",
+            ));
+        }
+        let digest = base64url::decode_array(s256(&text).as_bytes());
+        digest
+            .map(Some)
+            .ok_or_else(|| wrong("the digest of the results cannot be taken"))
     }
 
     /// A module with both kinds of signature is refused by every host, so it is not made.

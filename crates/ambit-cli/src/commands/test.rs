@@ -5,7 +5,9 @@ mod tell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ambit_compiler::{CompileError, Place, Project, Severity, Sink, conceal};
+use ambit_compiler::{CompileError, Place, Project, Severity, Sink, build, conceal};
+use ambit_policy::Bundle;
+use ambit_token::base64url;
 use ambit_workbench::cases::{self, Suite};
 use ambit_workbench::report as results;
 use ambit_workbench::run::{Bench, Engine, Results, Tried};
@@ -95,7 +97,13 @@ impl Test {
         let results =
             Results::of(&project, &bench, suite, &engine).map_err(|error| ours(&error))?;
         let whole = files.is_empty() && self.filter.is_none();
-        self.write(report, &project, &results)?;
+        let own = build::bundle(&project, issued).map_err(|error| compile(&error))?;
+        report.member("uid", project.uid());
+        report.member("version", project.version());
+        report.member("issued", issued);
+        report.member("bundle_s256", digest(&own));
+        report.member("whole", whole);
+        self.write(report, &results)?;
         if report.is_human() {
             tell::results(report, &results, started.elapsed(), whole);
         }
@@ -170,18 +178,11 @@ impl Test {
         }
     }
 
-    fn write(
-        &self,
-        report: &mut Report,
-        project: &Project,
-        results: &Results,
-    ) -> Result<(), Failure> {
+    fn write(&self, report: &mut Report, results: &Results) -> Result<(), Failure> {
         if let Some(file) = &self.junit {
             let xml = results::junit(results, &|file| report.path(file));
             files::write(file, conceal(&xml).as_bytes())?;
         }
-        report.member("uid", project.uid());
-        report.member("version", project.version());
         let members = conceal(&Json::Object(results::json(results)).to_string());
         let members: Map<String, Json> = serde_json::from_str(&members).unwrap_or_default();
         for (name, value) in members {
@@ -213,6 +214,14 @@ impl Test {
         }
         false
     }
+}
+
+/// The policy's own digest: keys of the run are none of it.
+fn digest(bundle: &[u8]) -> Json {
+    let bundle = Bundle::verify(bundle).ok();
+    bundle.map_or(Json::Null, |bundle| {
+        base64url::encode(bundle.digest()).into()
+    })
 }
 
 /// What is wrong with the run itself.

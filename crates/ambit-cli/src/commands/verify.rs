@@ -58,6 +58,7 @@ impl Verify {
         };
         let file = hex(module.file_digest());
         let guest = base64url::encode(module.guest_digest());
+        let tests = module.tests_digest().map(|tests| base64url::encode(tests));
         if self.json {
             let facts = json!({
                 "verified": true,
@@ -70,6 +71,7 @@ impl Verify {
                 "signed_sha256": file,
                 "guest_s256": guest,
                 "bundle_s256": base64url::encode(module.bundle_digest()),
+                "tests_s256": tests,
             });
             say::data(format!("{facts}\n"))?;
             return Ok(Exit::Done);
@@ -98,6 +100,9 @@ impl Verify {
         page.field("module", format!("sha256:{file}"));
         page.field("guest s256", guest);
         page.field("bundle s256", base64url::encode(module.bundle_digest()));
+        if let Some(tests) = tests {
+            page.field("tests s256", tests);
+        }
         if kind == "bundle" {
             page.field("code", "none here: the bundle alone was checked");
         }
