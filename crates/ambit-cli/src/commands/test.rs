@@ -5,7 +5,7 @@ mod tell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ambit_compiler::{CompileError, Place, Project, Severity, Sink, build, conceal};
+use ambit_compiler::{CompileError, Place, Severity, Sink, build, conceal};
 use ambit_policy::Bundle;
 use ambit_token::base64url;
 use ambit_workbench::cases::{self, Suite};

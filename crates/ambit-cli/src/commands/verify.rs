@@ -76,39 +76,43 @@ impl Verify {
             say::data(format!("{facts}\n"))?;
             return Ok(Exit::Done);
         }
-        let mut page = Page::new();
-        page.line(format!("{GOOD}verified{GOOD:#}"));
-        page.field(
-            "policy",
-            format!(
-                "{} version {}",
-                foreign(module.uid(), 128),
-                module.version()
-            ),
-        );
-        page.field(
-            "signed by",
-            module
-                .signers()
-                .iter()
-                .map(|kid| foreign(kid, 128))
-                .collect::<Vec<_>>()
-                .join(", "),
-        );
-        page.field("issued", time::show(module.issued()));
-        page.field("expires", time::show(module.expires()));
-        page.field("module", format!("sha256:{file}"));
-        page.field("guest s256", guest);
-        page.field("bundle s256", base64url::encode(module.bundle_digest()));
-        if let Some(tests) = tests {
-            page.field("tests s256", tests);
-        }
-        if kind == "bundle" {
-            page.field("code", "none here: the bundle alone was checked");
-        }
-        page.show()?;
+        page(&module, kind, &file).show()?;
         Ok(Exit::Done)
     }
+}
+
+fn page(module: &Signed, kind: &str, file: &str) -> Page {
+    let mut page = Page::new();
+    page.line(format!("{GOOD}verified{GOOD:#}"));
+    page.field(
+        "policy",
+        format!(
+            "{} version {}",
+            foreign(module.uid(), 128),
+            module.version()
+        ),
+    );
+    page.field(
+        "signed by",
+        module
+            .signers()
+            .iter()
+            .map(|kid| foreign(kid, 128))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    page.field("issued", time::show(module.issued()));
+    page.field("expires", time::show(module.expires()));
+    page.field("module", format!("sha256:{file}"));
+    page.field("guest s256", base64url::encode(module.guest_digest()));
+    page.field("bundle s256", base64url::encode(module.bundle_digest()));
+    if let Some(tests) = module.tests_digest() {
+        page.field("tests s256", base64url::encode(tests));
+    }
+    if kind == "bundle" {
+        page.field("code", "none here: the bundle alone was checked");
+    }
+    page
 }
 
 /// The code is asked which policy it holds, as a host in wasmtime asks: a signature over two
