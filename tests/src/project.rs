@@ -147,9 +147,20 @@ pub fn compile(name: &str, issuers: &[Value], folder: &Path) -> Result<Vec<u8>, 
 
 fn copied(name: &str, issuers: &[Value], folder: &Path) -> Result<PathBuf, String> {
     let source = folder.join(name);
-    copy(&suites().join("projects").join(name), &source)?;
+    copy(&home(name), &source)?;
     add_keys(&source.join("ambit.toml"), issuers)?;
     Ok(source)
+}
+
+/// Where a project is: `tests/policies` has those that are policies for their own sake.
+#[must_use]
+pub fn home(name: &str) -> PathBuf {
+    let policy = suites().join("policies").join(name);
+    if policy.is_dir() {
+        policy
+    } else {
+        suites().join("projects").join(name)
+    }
 }
 
 fn built(name: &str, source: &Path) -> Result<Vec<u8>, String> {

@@ -50,6 +50,9 @@ enum Task {
     /// Replay an AgentDojo suite against minted tokens
     #[command(disable_help_flag = true)]
     Agentdojo(Rest),
+    /// Replay the airline of tau2-bench against its policy
+    #[command(disable_help_flag = true)]
+    Tau2(Rest),
     /// Run the fuzz targets for a bounded time
     Fuzz(fuzz::Args),
     /// Plant faults and see whether the tests find them
@@ -114,6 +117,10 @@ impl Task {
             Self::Agentdojo(rest) => {
                 guest::build(&root)?;
                 stand_in(program::JUDGE, &root, &rest.of("agentdojo"))
+            }
+            Self::Tau2(rest) => {
+                guest::build(&root)?;
+                stand_in(program::JUDGE, &root, &rest.of("tau2"))
             }
             Self::Fuzz(args) => fuzz::run(args, &root).map(Done::Counted),
             Self::Mutants(rest) => {

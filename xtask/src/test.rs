@@ -42,6 +42,7 @@ const CORPUS: [&str; 2] = [
     "vectors/cedar-corpus/handwritten-tests.tar.gz",
 ];
 const SUITES: &str = "bench/agentdojo";
+const AIRLINE: &str = "bench/tau2-bench/airline";
 
 /// Runs everything and sums it up.
 pub(crate) fn run(root: &Path) -> Result<Tally, String> {
@@ -196,7 +197,7 @@ fn package(root: &Path) -> Result<Tally, String> {
 fn external(root: &Path, parts: &mut Parts) -> Result<(), String> {
     let Some(folder) = std::env::var_os(EXTERNAL).map(PathBuf::from) else {
         ui::skipped(format_args!(
-            "{EXTERNAL} is not set: third-party vectors and AgentDojo suites do not run"
+            "{EXTERNAL} is not set: third-party vectors, AgentDojo suites and the airline of tau2-bench do not run"
         ));
         return Ok(());
     };
@@ -213,6 +214,9 @@ fn external(root: &Path, parts: &mut Parts) -> Result<(), String> {
         let arguments = ["agentdojo".as_ref(), folder.as_os_str()];
         parts.add(name, JUDGE.count(root, &arguments));
     }
+    let airline = folder.join(AIRLINE);
+    let arguments = ["tau2".as_ref(), airline.as_os_str()];
+    parts.add("tau2 airline", JUDGE.count(root, &arguments));
     Ok(())
 }
 

@@ -31,7 +31,7 @@ const SILENT: &[(&str, &str)] = &[
 fn projects() -> Vec<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for folder in ["tests/good", "../../tests/projects"] {
+    for folder in ["tests/good", "../../tests/projects", "../../tests/policies"] {
         for entry in fs::read_dir(here.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             found.extend(path.join("schema.cedarschema").exists().then_some(path));

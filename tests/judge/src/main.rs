@@ -9,6 +9,7 @@ mod fixture;
 mod module;
 mod seeds;
 mod subject;
+mod tau2;
 mod vectors;
 
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ enum Judge {
     Differential(differential::Args),
     /// Replay an AgentDojo suite against minted tokens
     Agentdojo(agentdojo::Args),
+    /// Replay the airline of tau2-bench against its policy
+    Tau2(tau2::Args),
     /// Write what the fuzz targets start from
     #[command(hide = true)]
     Seeds { folder: PathBuf },
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Judge::Corpus(args) => corpus::run(&args),
         Judge::Differential(args) => differential::command(&args),
         Judge::Agentdojo(args) => agentdojo::run(&args),
+        Judge::Tau2(args) => tau2::run(&args),
         Judge::Seeds { folder } => written(seeds::write(&folder)),
         Judge::Fixture { folder } => written(fixture::write(&folder)),
         Judge::Module(args) => written(module::write(&args)),
