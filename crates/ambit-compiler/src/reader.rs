@@ -80,11 +80,28 @@ impl<'a> File<'a> {
 
     /// A string with something in it and nothing invisible.
     pub fn string<'v>(self, value: &'v Value<'_>, what: &str, example: &str) -> Option<Text<'v>> {
+        self.text(value, what, example, char::is_control)
+    }
+
+    /// A string that may have several lines.
+    #[must_use]
+    pub fn lines<'v>(self, value: &'v Value<'_>, what: &str, example: &str) -> Option<Text<'v>> {
+        let refused = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        self.text(value, what, example, refused)
+    }
+
+    fn text<'v>(
+        self,
+        value: &'v Value<'_>,
+        what: &str,
+        example: &str,
+        refused: impl Fn(char) -> bool,
+    ) -> Option<Text<'v>> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_type(value, what, "a string", example);
             return None;
         };
-        if text.is_empty() || text.chars().any(char::is_control) {
+        if text.is_empty() || text.chars().any(refused) {
             self.error(
                 "project.value",
                 value.span(),

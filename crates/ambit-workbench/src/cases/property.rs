@@ -183,7 +183,7 @@ fn claim(context: &Context<'_, '_>, key: &str, value: &Value<'_>) -> Option<Clai
         }
         _ => {
             let example = format!("{key} = 'resource.sensitivity == \"pii\"'");
-            let text = file.string(value, key, &example)?;
+            let text = file.lines(value, key, &example)?;
             let expression = expression(context, &text)?;
             Some(match key {
                 "never" => Claim::Never(expression),

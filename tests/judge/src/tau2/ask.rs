@@ -92,7 +92,7 @@ fn change(call: &Call, facts: &mut Facts<'_>, claim: &str) -> Result<Asked, Stri
     let id = call.text("reservation_id")?;
     let reservation = facts.reservation(id);
     let args = match call.name.as_str() {
-        "cancel_reservation" => json!({"reason": claim}),
+        "cancel_reservation" => json!({"reason": reason(claim)}),
         "update_reservation_passengers" => {
             let passengers: Vec<Passenger> = call.list("passengers")?;
             json!({"passengers": facts.passengers(&passengers)})
@@ -134,6 +134,15 @@ fn method(
     let user = reservation.and_then(|reservation| facts.customer(&reservation.user_id));
     facts.method(id, user);
     Ok(id.to_owned())
+}
+
+/// The reason that the vocabulary has for what a customer says.
+fn reason(claim: &str) -> &str {
+    let known = ["change_of_plan", "airline_cancelled", "health", "weather"];
+    known
+        .into_iter()
+        .find(|known| *known == claim)
+        .unwrap_or("other")
 }
 
 fn cents(amount: Option<&Value>) -> Result<i64, String> {
