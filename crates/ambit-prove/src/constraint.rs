@@ -4,6 +4,9 @@
 //! expressions. Whatever the constraint matches satisfies `over`; whatever satisfies `under` is matched.
 //! Where the two are the same the translation is exact.
 
+#[cfg(test)]
+mod tests;
+
 use ambit_core::Steps;
 use ambit_core::constraint::{self, Declared, Kind};
 use ambit_core::json::{Document, Json, Kind as JsonKind, Profile, Writer, canonical};
