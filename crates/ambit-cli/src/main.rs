@@ -29,8 +29,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, describe, evaluate, explain, import, init, inspect, keygen,
-    mint, prove, sign, test, verify,
+    attenuate, audit, build, check, describe, diff, evaluate, explain, import, init, inspect,
+    keygen, mint, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -56,6 +56,7 @@ enum Command {
     Check(check::Check),
     Test(test::Test),
     Prove(prove::Prove),
+    Diff(diff::Diff),
     Build(build::Build),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -77,6 +78,7 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Test(command) => command.run(),
             Self::Prove(command) => command.run(),
+            Self::Diff(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),

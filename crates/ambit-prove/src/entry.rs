@@ -16,6 +16,10 @@ use crate::expr::{self, Expr};
 /// proved over, and no argument can have one: they are two words.
 pub(crate) const LOCATION: &str = "facts location";
 pub(crate) const RECEIPTS: &str = "receipts given";
+/// Everybody who said yes; guard rails see only whom the manifest entry lets them.
+pub(crate) const PEOPLE: &str = "receipts by";
+/// Whose yes another policy sees, to which this one is compared.
+pub(crate) const ELSEWHERE: &str = "approvals elsewhere";
 
 /// A question about one action, in one power, on one type of resource.
 #[derive(Clone, Copy)]

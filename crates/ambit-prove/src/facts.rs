@@ -9,7 +9,7 @@ use ambit_core::limits::INTEGER_MAX;
 use ambit_policy::{Bundle, Manifest};
 use serde_json::Value;
 
-use crate::entry::{Entry, RECEIPTS, subject};
+use crate::entry::{ELSEWHERE, Entry, PEOPLE, RECEIPTS, subject};
 use crate::expr::{self, Expr};
 use crate::image::OwnEntity;
 
@@ -223,33 +223,113 @@ pub(crate) enum Reading {
     Under,
 }
 
+/// Whose yes the guard rails see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Heard<'a> {
+    /// Some of those who may be heard.
+    Some,
+    /// Of everybody who said yes, all who may be heard. The list has the people whom two policies name.
+    All(&'a BTreeSet<String>),
+    /// That is said elsewhere: [`linked`].
+    Linked,
+}
+
 /// Some entry is selected, the first that matches, and what it asks of people is done.
-pub(crate) fn granted(entries: &[Entry], reading: Reading) -> Expr {
+pub(crate) fn granted(entries: &[Entry], reading: Reading, heard: Heard<'_>) -> Expr {
+    let granted = selected(entries, reading).map(|(entry, selected)| {
+        let heard = match heard {
+            Heard::Some => some_heard(entry),
+            Heard::All(everyone) => all_heard(entry, everyone),
+            Heard::Linked => expr::truth(true),
+        };
+        expr::all([selected, entry.demands.clone(), heard])
+    });
+    expr::any(granted.collect::<Vec<_>>())
+}
+
+/// Each entry, and that it is selected: it matches, and none before it does.
+fn selected(entries: &[Entry], reading: Reading) -> impl Iterator<Item = (&Entry, Expr)> {
+    let given = |entry: &Entry, matches: &Expr| match entry.proposed {
+        true => expr::all([expr::context(RECEIPTS), matches.clone()]),
+        false => matches.clone(),
+    };
     let mut earlier: Vec<Expr> = Vec::new();
-    let mut granted = Vec::new();
-    for entry in entries {
+    entries.iter().map(move |entry| {
         let (matches, surely) = match reading {
             Reading::Over => (&entry.matches.over, &entry.matches.under),
             Reading::Under => (&entry.matches.under, &entry.matches.over),
         };
-        let given = |matches: &Expr| match entry.proposed {
-            true => expr::all([expr::context(RECEIPTS), matches.clone()]),
-            false => matches.clone(),
-        };
-        let own = [given(matches), entry.demands.clone(), heard(entry)];
-        let others = earlier.iter().cloned();
-        granted.push(expr::all(own.into_iter().chain(others)));
-        earlier.push(expr::not(given(surely)));
-    }
-    expr::any(granted)
+        let own = given(entry, matches);
+        let selected = expr::all([own].into_iter().chain(earlier.iter().cloned()));
+        earlier.push(expr::not(given(entry, surely)));
+        (entry, selected)
+    })
+}
+
+/// What the guard rails of another policy see of the same receipts: [`ELSEWHERE`] is made of [`PEOPLE`] by
+/// the entry that is surely selected there.
+pub(crate) fn linked(entries: &[Entry], everyone: &BTreeSet<String>) -> Expr {
+    let linked = selected(entries, Reading::Under).map(|(entry, selected)| {
+        let mut heard = all_heard(entry, everyone);
+        elsewhere(&mut heard);
+        match expr::constant(&selected) {
+            Some(true) => heard,
+            Some(false) => expr::truth(true),
+            None => expr::choose(selected, heard, expr::truth(true)),
+        }
+    });
+    expr::all(linked.collect::<Vec<_>>())
 }
 
 /// Guard rails see the yes of the subject and of people whom the entry names, and of nobody else.
-fn heard(entry: &Entry) -> Expr {
+fn some_heard(entry: &Entry) -> Expr {
     let people = entry.named.iter();
     let people = people.map(|id| expr::entity("Ambit::User", id));
     let people = expr::set([subject()].into_iter().chain(people).collect());
     expr::contains_all(people, expr::context("approvals"))
+}
+
+/// Of everybody who said yes, guard rails see exactly these.
+fn all_heard(entry: &Entry, everyone: &BTreeSet<String>) -> Expr {
+    let user = |id: &String| expr::entity("Ambit::User", id);
+    let sees = |person: &Expr| expr::contains(expr::context("approvals"), person.clone());
+    let said = |person: &Expr| expr::contains(expr::context(PEOPLE), person.clone());
+    let counts = |person: &Expr| expr::eq(sees(person), said(person));
+    let mut parts = vec![counts(&subject())];
+    for id in everyone {
+        let person = user(id);
+        parts.push(match entry.named.contains(id) {
+            true => counts(&person),
+            // Unless the subject is called so.
+            false => expr::any([
+                expr::eq(subject(), person.clone()),
+                expr::not(sees(&person)),
+            ]),
+        });
+    }
+    let known = [subject()].into_iter().chain(everyone.iter().map(user));
+    let known = expr::set(known.collect());
+    parts.push(expr::contains_all(known, expr::context("approvals")));
+    let given = expr::is_empty(expr::context(PEOPLE));
+    parts.push(expr::any([expr::context(RECEIPTS), given]));
+    expr::all(parts)
+}
+
+/// The same expression about what another policy sees of the same request.
+pub(crate) fn elsewhere(expr: &mut Value) {
+    match expr {
+        Value::Object(members) => {
+            if let Some(inner) = members.get_mut(".")
+                && inner["attr"] == "approvals"
+                && inner["left"] == expr::var("context")
+            {
+                inner["attr"] = ELSEWHERE.into();
+            }
+            members.values_mut().for_each(elsewhere);
+        }
+        Value::Array(list) => list.iter_mut().for_each(elsewhere),
+        _ => {}
+    }
 }
 
 /// The agent classes that an expression names.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod constraint;
+mod diff;
 mod entry;
 mod expr;
 mod facts;
@@ -17,6 +18,7 @@ mod witness;
 
 use core::fmt;
 
+pub use diff::{Change, Difference, Plain, Undecided, diff};
 pub use policy::Policy;
 pub use property::{Outcome, Verdict, prove};
 pub use solver::Solver;

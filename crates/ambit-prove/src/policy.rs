@@ -9,9 +9,9 @@ use cedar_policy::{Policy as CedarPolicy, PolicySet, RequestEnv, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::ProveError;
-use crate::entry::{Call, Entry, LOCATION, RECEIPTS};
+use crate::entry::{Call, ELSEWHERE, Entry, LOCATION, PEOPLE, RECEIPTS};
 use crate::expr::{self, Expr};
-use crate::facts::{self, LAST, Reading};
+use crate::facts::{self, Heard, LAST, Reading};
 use crate::image::{Image, OwnEntity, Rule};
 use crate::witness::declared;
 
@@ -96,6 +96,9 @@ impl Policy {
                         LOCATION.to_owned(),
                         json!({"type": "String", "required": false}),
                     );
+                    let people = json!({"type": "Set", "element": {"type": "Entity", "name": "Ambit::User"}});
+                    attributes.insert(PEOPLE.to_owned(), people.clone());
+                    attributes.insert(ELSEWHERE.to_owned(), people);
                     attributes.insert(
                         RECEIPTS.to_owned(),
                         json!({"type": "Boolean", "required": true}),
@@ -150,17 +153,14 @@ impl Policy {
         question: &Question,
         entries: &[Entry],
         reading: Reading,
-        more: &Expr,
+        beside: &Beside<'_>,
     ) -> Value {
         let bundle = self.bundle();
         let mut classes = self.classes.clone();
         classes.extend(self.agents());
-        facts::classes(more, &mut classes);
+        facts::classes(beside.condition, &mut classes);
         let manifest = bundle.manifest(agent);
-        let own = match self.image.entities.len() {
-            ..=OWN_ENTITIES => facts::of_own(&self.image.entities),
-            _ => expr::truth(true),
-        };
+        let own = beside.own.map_or_else(|| self.own_facts(), facts::of_own);
         let granted = expr::all([
             expr::eq(expr::context("power"), expr::text(question.power.name())),
             facts::of_requests(agent, &classes, self.now),
@@ -173,7 +173,8 @@ impl Policy {
                 declared(&bundle, &question.action).unwrap_or(Json::null()),
                 &expr::var("context"),
             ),
-            facts::granted(entries, reading),
+            facts::granted(entries, reading, beside.heard),
+            beside.more.clone(),
             own,
         ]);
         let mut set = Map::new();
@@ -202,6 +203,23 @@ impl Policy {
             expr::policy("forbid", &expr::not(granted)),
         );
         Value::Object(set)
+    }
+
+    fn own_facts(&self) -> Expr {
+        match self.image.entities.len() {
+            ..=OWN_ENTITIES => facts::of_own(&self.image.entities),
+            _ => expr::truth(true),
+        }
+    }
+
+    /// The same at any time: two versions end at different times, and that is not what they are compared for.
+    #[must_use]
+    pub fn at_any_time(self) -> Self {
+        Self {
+            now: (0, LAST),
+            issued: false,
+            ..self
+        }
     }
 
     /// The resource's identifier is no empty text; those of an enumeration are not to begin with.
@@ -249,6 +267,31 @@ impl Policy {
     /// Entities that the policy itself has.
     pub(crate) fn own(&self) -> &[OwnEntity] {
         &self.image.entities
+    }
+}
+
+/// What stands beside a policy in a question.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    /// What is asked about: it may name agent classes.
+    pub(crate) condition: &'a Expr,
+    /// What else must hold for a request to be granted.
+    pub(crate) more: &'a Expr,
+    /// What is known of entities, in the place of the policy's own.
+    pub(crate) own: Option<&'a [OwnEntity]>,
+    /// Whose yes its guard rails see.
+    pub(crate) heard: Heard<'a>,
+}
+
+impl<'a> Beside<'a> {
+    /// A condition, and nothing else.
+    pub(crate) const fn condition(condition: &'a Expr, nothing: &'a Expr) -> Self {
+        Self {
+            condition,
+            more: nothing,
+            own: None,
+            heard: Heard::Some,
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use ambit_workbench::cases::{Case, Claim, Property};
 use cedar_policy::{Policy as CedarPolicy, PolicySet, RequestEnv, Schema};
 use serde_json::{Value, json};
 
+use crate::diff::{Pair, Step};
 use crate::expr::{self, Expr};
 use crate::facts::Reading;
-use crate::policy::{Policy, Question, set};
+use crate::policy::{Beside, Policy, Question, set};
 use crate::solver::{Found, Solver};
 use crate::witness::{Judge, case};
 use crate::{ProveError, shrink};
@@ -43,7 +44,8 @@ impl Verdict {
     }
 }
 
-/// Proves a property of a policy. `progress` is told what is looked at.
+/// Proves a property of a policy. `since` reads another policy that a property names by its path, and
+/// `progress` is told what is looked at.
 ///
 /// # Errors
 ///
@@ -52,16 +54,14 @@ pub fn prove(
     solver: &mut Solver,
     policy: &Policy,
     property: &Property,
+    since: &mut dyn FnMut(&str) -> Result<Policy, ProveError>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Outcome, ProveError> {
     let (kind, expression) = match &property.claim {
         Claim::LifeAtMost(seconds) => return Ok(life(policy, property, *seconds)),
-        Claim::NothingNewSince { .. } => {
-            let why = "`allows_nothing_new_since` is answered by `ambit diff`";
-            return Ok(Outcome {
-                verdict: Verdict::Undecided(why.to_owned()),
-                notes: Vec::new(),
-            });
+        Claim::NothingNewSince { path, .. } => {
+            let old = since(path)?.at_any_time();
+            return nothing_new(solver, &old, policy, property, progress);
         }
         Claim::Never(expression) => (Kind::Never, expression),
         Claim::Always(expression) => (Kind::Always, expression),
@@ -79,6 +79,45 @@ pub fn prove(
         condition,
     };
     search.run(property, progress)
+}
+
+/// Whatever the policy allows, the old one allowed.
+fn nothing_new(
+    solver: &mut Solver,
+    old: &Policy,
+    policy: &Policy,
+    property: &Property,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Outcome, ProveError> {
+    let new = policy.clone().at_any_time();
+    let pair = Pair::new(&new, old, true)?;
+    let (mut shown, mut others, mut unknown) = (None, Vec::new(), Vec::new());
+    for agent in &property.agents {
+        for question in new.calls(&property.actions, &property.powers) {
+            let label = format!("{agent}, {question}");
+            progress(&label);
+            match pair.step(solver, agent, &question)? {
+                Step::Nothing => {}
+                Step::Undecided(why) => unknown.push(format!("{label}: {why}")),
+                Step::Change(_) if shown.is_some() => others.push(label),
+                Step::Change(change) => shown = Some((label, change.case)),
+            }
+        }
+    }
+    let mut notes = Vec::new();
+    if !others.is_empty() {
+        notes.push(format!("the same for {}", others.join("; ")));
+    }
+    let verdict = match shown {
+        Some((label, mut case)) => {
+            case.name.clone_from(&property.name);
+            let what = format!("a request is allowed that was not: {label}");
+            Verdict::Fails(what, Some(Box::new(case)))
+        }
+        None if unknown.is_empty() => Verdict::Holds,
+        None => Verdict::Undecided(unknown.join("; ")),
+    };
+    Ok(Outcome { verdict, notes })
 }
 
 /// A token lives as long as the manifest and the policy's limits let it.
@@ -292,10 +331,12 @@ impl Search<'_> {
         };
         let second = self.conditioned(effect, &self.condition)?;
         let mut why = String::new();
+        let nothing = expr::truth(true);
         for reading in [Reading::Over, Reading::Under] {
+            let beside = Beside::condition(&self.condition, &nothing);
             let first = self
                 .policy
-                .allowed(agent, question, &entries, reading, &self.condition);
+                .allowed(agent, question, &entries, reading, &beside);
             let found = self
                 .solver
                 .allowed_only_by(&set(&first)?, &second, env, &self.schema)?;
@@ -373,9 +414,10 @@ impl Search<'_> {
                     continue;
                 };
                 let all = expr::truth(true);
+                let beside = Beside::condition(&all, &all);
                 let first = self
                     .policy
-                    .allowed(agent, question, &entries, Reading::Over, &all);
+                    .allowed(agent, question, &entries, Reading::Over, &beside);
                 let found =
                     self.solver
                         .allowed_only_by(&set(&first)?, &nothing, &env, &self.schema)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ambit_compiler::{Project, Severity, Sink, build};
+use ambit_core::limits::MODULE_BYTES;
 use ambit_prove::{Outcome, Policy, ProveError, Solver, Verdict, case_text, prove};
 use ambit_workbench::cases::{self, Property};
 use clap::Args;
@@ -12,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::failure::{Exit, Failure};
 use crate::keys::compile;
 use crate::report::{self, Finding, Format, Report};
-use crate::{say, time};
+use crate::{bundle, files, say, time};
 
 /// Prove what holds for every request
 ///
@@ -64,7 +65,8 @@ impl Prove {
         let mut all = Vec::new();
         let mut ended = Exit::Done;
         for property in &properties {
-            let outcome = prove(&mut solver, &policy, property, &mut |_| {});
+            let since = &mut |path: &str| at(&self.dir.join(path));
+            let outcome = prove(&mut solver, &policy, property, since, &mut |_| {});
             let outcome = outcome.map_err(|error| self.unusable(report, property, &error))?;
             if !matches!(outcome.verdict, Verdict::Holds) {
                 ended = Exit::Denied;
@@ -102,7 +104,7 @@ impl Prove {
     }
 
     fn unusable(&self, report: &Report, property: &Property, error: &ProveError) -> Failure {
-        if error.code == "prove.expression" {
+        if matches!(error.code, "prove.expression" | "prove.since") {
             let place = PathBuf::from(report.path(&property.spot.file));
             let message = format!("`{}`: {}", property.name, error.message);
             return Failure::unusable(error.code, message).at(&place);
@@ -112,14 +114,34 @@ impl Prove {
 }
 
 /// A project as a policy that questions can be asked about.
-fn policy(project: &Project) -> Result<Policy, Failure> {
+pub(super) fn policy(project: &Project) -> Result<Policy, Failure> {
     let default = time::default_issued()?;
     let issued = project.issued().unwrap_or(default);
     let bundle = build::bundle(project, issued).map_err(|error| compile(&error))?;
     Policy::read(bundle, project.issued().is_some()).map_err(|error| failed(&error))
 }
 
-fn failed(error: &ProveError) -> Failure {
+/// A folder, a module or a bundle.
+fn at(path: &Path) -> Result<Policy, ProveError> {
+    let unusable = |message: String| ProveError {
+        code: "prove.since",
+        message: format!("{}: {message}", path.display()),
+    };
+    if path.is_dir() {
+        let project = Project::load(path).map_err(|faults| unusable(faults.render(false)))?;
+        return policy(&project).map_err(|failure| unusable(failure.to_string()));
+    }
+    built(path).map_err(|failure| unusable(failure.to_string()))
+}
+
+/// The policy of a built module or bundle.
+pub(super) fn built(path: &Path) -> Result<Policy, Failure> {
+    let file = files::read(path, MODULE_BYTES)?;
+    let bundle = bundle::in_file(&file)?;
+    Policy::read(bundle.bytes().to_vec(), true).map_err(|error| failed(&error))
+}
+
+pub(super) fn failed(error: &ProveError) -> Failure {
     let failure = Failure::tool(error.code, error.message.as_str());
     match error.code {
         "prove.solver" => failure.help(SOLVER),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ambit_core::Steps;
 use ambit_core::constraint::{self, Kind};
-use ambit_core::json::{Document, Profile, Writer, canonical};
+use ambit_core::json::{Document, Json, Profile, Writer, canonical};
 use ambit_policy::cedar::canonical_text;
 use cedar_policy::{Authorizer, Context, Decision, Entities, Policy, PolicySet, Request};
 use fastrand::Rng;
@@ -14,131 +14,64 @@ use serde_json::{Value, json};
 use super::{Target, missing, present};
 use crate::expr;
 
-/// Types of arguments, and values that look alike and are not.
+/// Types of arguments, each with values that look alike and are not the same.
 fn types() -> Vec<(Value, Vec<Value>)> {
-    let texts = json!([
-        "",
-        "a",
-        "b",
-        "*",
-        "A",
-        "Re: x",
-        "Re: y",
-        "a@customer.example",
-        "a@CUSTOMER.EXAMPLE",
-        "a@evil.example",
-        "\"a\"@customer.example",
-        "https://api.example/v1/x",
-        "HTTPS://API.example/v1",
-        "https://evil.example/v1",
-        "https://api.example/v2",
-        "/srv/reports",
-        "/srv//reports/./a",
-        "/srv/other",
-        "/srv/../srv/reports",
-        "10.1.2.3",
-        "10.255.0.1",
-        "11.0.0.1",
-        "192.168.1.9",
-        "2001:db8::1",
-        "::ffff:10.1.2.3",
-        "x"
-    ]);
-    let numbers = json!([
-        -9007199254740991_i64,
-        -1,
-        0,
-        1,
-        2,
-        3,
-        10,
-        9007199254740991_i64
-    ]);
-    let list = |value: Value| value.as_array().cloned().unwrap_or_default();
-    let sets = json!([
-        [],
-        ["a"],
-        ["a", "b"],
-        ["b", "a"],
-        ["a", "a"],
-        ["a", "b", "x"],
-        ["x@customer.example"]
-    ]);
-    let number_sets = json!([[], [1], [1, 2], [2, 1], [1, 1], [1, 2, 3], [-1]]);
-    let json_values = json!([
-        "a", "Re: x", "a@customer.example", "/srv/reports/a", 1, 2, -1, true, false, null, [], ["a"], ["a", "b"],
-        ["b", "a"], {"a": 1}, {"a": 1, "b": [2]}, "10.1.2.3", "https://api.example/v1"
-    ]);
-    let records =
-        json!([{"a": 1}, {"a": 1, "b": "x"}, {"a": 1, "b": null}, {"a": 2}, {"a": 2, "b": "a"}]);
-    let record_sets = json!([[], [{"a": 1}], [{"a": 1}, {"a": 2}]]);
-    let record = json!({"t": "record", "attrs": {
-        "a": {"type": {"t": "long"}, "required": true, "money": null},
-        "b": {"type": {"t": "string"}, "required": false, "money": null},
-    }});
-    let ext = |name: &str| json!({"t": "ext", "of": name});
-    vec![
-        (json!({"t": "string"}), list(texts)),
-        (json!({"t": "long"}), list(numbers)),
-        (json!({"t": "bool"}), list(json!([true, false]))),
-        (json!({"t": "json"}), list(json_values)),
-        (json!({"t": "set", "of": {"t": "string"}}), list(sets)),
-        (json!({"t": "set", "of": {"t": "long"}}), list(number_sets)),
-        (
-            json!({"t": "entity", "of": "Person"}),
-            list(json!(["a", "b", "a@customer.example", "10.1.2.3"])),
-        ),
-        (
-            json!({"t": "entity", "of": "Way", "ids": ["a", "b"]}),
-            list(json!(["a", "b"])),
-        ),
-        (ext("decimal"), list(json!(["1.0", "1.00", "2.5", "-0.1"]))),
-        (
-            ext("datetime"),
-            list(json!([
-                "2026-03-02",
-                "2026-03-02T00:00:00Z",
-                "1970-01-01T00:00:00.001Z"
-            ])),
-        ),
-        (ext("duration"), list(json!(["1h", "60m", "1ms"]))),
-        (
-            ext("ipaddr"),
-            list(json!([
-                "10.1.2.3",
-                "10.0.0.0/8",
-                "11.0.0.1",
-                "10.1.2.3/32",
-                "2001:db8::1",
-                "::ffff:a01:203",
-                "2002:a01:203::1"
-            ])),
-        ),
-        (record.clone(), list(records)),
-        (json!({"t": "set", "of": record}), list(record_sets)),
-    ]
+    serde_json::from_str(include_str!("values.json")).expect("a list of pairs")
 }
 
-/// A constraint of a kind, well-formed or nearly so, of what values of the type there are.
-fn constraint_of(
-    kind: Kind,
-    kind_of: &Value,
-    values: &[Value],
-    rng: &mut Rng,
-    depth: usize,
-) -> Value {
-    let one = |rng: &mut Rng| rng.choice(values).cloned().unwrap_or(Value::Null);
-    let some = |rng: &mut Rng| -> Value { (0..rng.usize(1..4)).map(|_| one(rng)).collect() };
-    let elements = |rng: &mut Rng| -> Value {
-        let lists = values.iter().filter_map(Value::as_array).flatten();
-        let all: Vec<&Value> = lists
-            .chain(values.iter().filter(|one| !one.is_array()))
-            .collect();
-        (0..rng.usize(1..3))
-            .map(|_| rng.choice(&all).map_or(Value::Null, |one| (*one).clone()))
-            .collect()
-    };
-    let inner = |rng: &mut Rng| {
+/// Makes constraints for arguments of a type.
+struct Maker<'a> {
+    kind_of: &'a Value,
+    values: &'a [Value],
+    rng: &'a mut Rng,
+}
+
+impl Maker<'_> {
+    /// A constraint of a kind, well-formed or nearly so, of what values of the type there are.
+    fn make(&mut self, kind: Kind, depth: usize) -> Value {
+        let mut spec = match kind {
+            Kind::Exact => json!({"value": self.one()}),
+            Kind::OneOf => json!({"values": self.some()}),
+            Kind::NotOneOf => json!({"excluded": self.some()}),
+            Kind::Each => json!({"constraint": self.of_element(depth)}),
+            Kind::Subset | Kind::Contains => json!({"values": self.elements()}),
+            Kind::All | Kind::Any => {
+                json!({"constraints": [self.inner(depth), self.inner(depth)]})
+            }
+            Kind::Optional => json!({"constraint": self.inner(depth)}),
+            Kind::Wildcard => json!({}),
+            Kind::Range | Kind::Count => self.ends(kind),
+            Kind::Like | Kind::EmailDomain | Kind::Url | Kind::Subpath | Kind::Cidr => {
+                self.textual(kind)
+            }
+        };
+        spec["constraint_type"] = json!(kind.name());
+        spec
+    }
+
+    fn one(&mut self) -> Value {
+        self.rng.choice(self.values).cloned().unwrap_or(Value::Null)
+    }
+
+    fn some(&mut self) -> Value {
+        (0..self.rng.usize(1..4)).map(|_| self.one()).collect()
+    }
+
+    /// Elements of the lists, and values that are none.
+    fn elements(&mut self) -> Value {
+        let lists = self.values.iter().filter_map(Value::as_array).flatten();
+        let others = self.values.iter().filter(|one| !one.is_array());
+        let all: Vec<&Value> = lists.chain(others).collect();
+        let count = self.rng.usize(1..3);
+        let mut one = || {
+            self.rng
+                .choice(&all)
+                .map_or(Value::Null, |one| (*one).clone())
+        };
+        (0..count).map(|_| one()).collect()
+    }
+
+    fn inner(&mut self, depth: usize) -> Value {
         let simple = [
             Kind::Exact,
             Kind::OneOf,
@@ -146,82 +79,59 @@ fn constraint_of(
             Kind::Like,
             Kind::NotOneOf,
             Kind::Wildcard,
-            Kind::Optional,
             Kind::EmailDomain,
         ];
-        let kind = match depth {
-            0 => rng.choice(Kind::ALL).copied(),
-            _ => rng
-                .choice(simple)
-                .filter(|kind| *kind != Kind::Optional || depth < 2),
+        let kinds = if depth == 0 { Kind::ALL } else { &simple };
+        let kind = self.rng.choice(kinds).copied();
+        self.make(kind.unwrap_or(Kind::Wildcard), depth + 1)
+    }
+
+    fn of_element(&mut self, depth: usize) -> Value {
+        let elements = self.values.iter().filter_map(Value::as_array).flatten();
+        let elements: Vec<Value> = elements.cloned().collect();
+        let mut maker = Maker {
+            kind_of: &self.kind_of["of"],
+            values: &elements,
+            rng: self.rng,
         };
-        constraint_of(
-            kind.unwrap_or(Kind::Wildcard),
-            kind_of,
-            values,
-            rng,
-            depth + 1,
-        )
-    };
-    let of_element = |rng: &mut Rng| {
-        let listed: Vec<Value> = values
-            .iter()
-            .filter_map(Value::as_array)
-            .flatten()
-            .cloned()
-            .collect();
-        let kinds = [
-            Kind::Exact,
-            Kind::OneOf,
-            Kind::Like,
-            Kind::EmailDomain,
-            Kind::Range,
-            Kind::Wildcard,
-        ];
-        let kind = rng.choice(kinds).unwrap_or(Kind::Wildcard);
-        constraint_of(kind, &kind_of["of"], &listed, rng, depth + 2)
-    };
-    let number = |rng: &mut Rng| rng.choice([0, 1, 2, 3]);
-    let mut spec = match kind {
-        Kind::Exact => json!({"value": one(rng)}),
-        Kind::OneOf => json!({"values": some(rng)}),
-        Kind::NotOneOf => json!({"excluded": some(rng)}),
-        Kind::Range => match rng.u8(..3) {
-            0 => json!({"min": rng.i64(-2..3)}),
-            1 => json!({"max": rng.i64(-2..3)}),
-            _ => json!({"min": rng.i64(-2..1), "max": rng.i64(1..4)}),
-        },
-        Kind::Like => {
-            json!({"pattern": rng.choice(["*", "a", "a*", "*@*", "Re: *", "\\*", "*a*b*", "/srv*", "\"*"])})
+        maker.inner(depth + 1)
+    }
+
+    fn ends(&mut self, kind: Kind) -> Value {
+        let least = if kind == Kind::Count { 0 } else { -2 };
+        match self.rng.u8(..3) {
+            0 => json!({"min": self.rng.i64(least..3)}),
+            1 => json!({"max": self.rng.i64(least..3)}),
+            _ => json!({"min": self.rng.i64(least..2), "max": self.rng.i64(1..4)}),
         }
-        Kind::EmailDomain => {
-            json!({"values": [rng.choice(["customer.example", "Customer.example", "other.example"])]})
-        }
-        Kind::Url => {
-            let mut url = json!({"schemes": ["https"], "hosts": ["api.example"]});
-            if rng.bool() {
-                url["path_prefix"] = json!("/v1");
+    }
+
+    fn textual(&mut self, kind: Kind) -> Value {
+        let mut pick = |texts: &[&'static str]| self.rng.choice(texts).copied();
+        match kind {
+            Kind::Like => {
+                let patterns = [
+                    "*", "a", "a*", "*@*", "Re: *", "\\*", "*a*b*", "/srv*", "\"*",
+                ];
+                json!({"pattern": pick(&patterns)})
             }
-            url
+            Kind::EmailDomain => {
+                let domains = ["customer.example", "Customer.example", "other.example"];
+                json!({"values": [pick(&domains)]})
+            }
+            Kind::Url => match pick(&["/", "/v1", "/v1/x", ""]) {
+                Some("") => json!({"schemes": ["https"], "hosts": ["api.example"]}),
+                path => {
+                    json!({"schemes": ["https"], "hosts": ["api.example"], "path_prefix": path})
+                }
+            },
+            Kind::Subpath => json!({"root": pick(&["/", "/srv", "/srv/reports"])}),
+            _ => json!({"ranges": [pick(&[
+                "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0", "10.128.0.0/9", "2001:db8::/32",
+                "::/0", "::ffff:10.0.0.0/104",
+            ])]}),
         }
-        Kind::Subpath => json!({"root": rng.choice(["/", "/srv", "/srv/reports"])}),
-        Kind::Cidr => {
-            json!({"ranges": [rng.choice(["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0", "10.128.0.0/9", "2001:db8::/32", "::/0", "::ffff:10.0.0.0/104"])]})
-        }
-        Kind::Each => json!({"constraint": of_element(rng)}),
-        Kind::Subset => json!({"values": elements(rng)}),
-        Kind::Contains => json!({"values": elements(rng)}),
-        Kind::Count => match rng.u8(..3) {
-            0 => json!({"min": number(rng)}),
-            1 => json!({"max": number(rng)}),
-            _ => json!({"min": 1, "max": 2}),
-        },
-        Kind::All | Kind::Any => json!({"constraints": [inner(rng), inner(rng)]}),
-        Kind::Optional => json!({"constraint": inner(rng)}),
-        Kind::Wildcard => json!({}),
-    };
-    spec["constraint_type"] = json!(kind.name());
-    spec
+    }
 }
 
 /// A value as policies see it; the evaluator's own code does the same in `ambit_policy::cedar`.
@@ -293,73 +203,70 @@ fn check(kind: Kind, seed: u64, counts: &mut BTreeMap<&'static str, Seen>) {
     let mut rng = Rng::with_seed(seed);
     let types = types();
     let (kind_of, values) = &types[rng.usize(..types.len())];
-    let spec = constraint_of(kind, kind_of, values, &mut rng, 0);
-    let declaration = json!({"type": kind_of, "required": false, "money": null});
-    let (spec_text, declared_text) = (spec.to_string(), declaration.to_string());
-    let Ok(spec_read) = Document::parse(spec_text.as_bytes(), Profile::Signed) else {
-        return;
+    let mut maker = Maker {
+        kind_of,
+        values,
+        rng: &mut rng,
     };
-    let declared = Document::parse(declared_text.as_bytes(), Profile::Signed).expect("a type");
+    let spec = maker.make(kind, 0).to_string();
+    let declaration = json!({"type": kind_of, "required": false, "money": null}).to_string();
+    let spec = Document::parse(spec.as_bytes(), Profile::Signed).expect("a constraint");
+    let declared = Document::parse(declaration.as_bytes(), Profile::Signed).expect("a type");
     let target = Target::argument("x", declared.root());
-    let (there, absent) = (
-        present(spec_read.root(), &target),
-        missing(spec_read.root(), &target),
-    );
-    let steps = Steps::new();
     let count = counts.entry(kind.name()).or_default();
-    let mut values = values.clone();
-    let examples = constraint::examples(spec_read.root(), None, &steps);
-    values.extend(
-        examples
-            .iter()
-            .flatten()
-            .filter_map(|text| serde_json::from_str(text).ok()),
-    );
-    for value in &values {
-        let Some(value) = normal(value, kind_of) else {
-            continue;
-        };
+    let found = constraint::examples(spec.root(), None, &Steps::new());
+    let examples = found.iter().flatten();
+    let examples = examples.filter_map(|text| serde_json::from_str(text).ok());
+    let values: Vec<Value> = values.iter().cloned().chain(examples).collect();
+    there(spec.root(), &target, kind_of, &values, count);
+    not_there(spec.root(), &target, kind_of);
+}
+
+fn matches(spec: Json<'_>, target: &Target<'_>, value: Option<&str>) -> bool {
+    let read =
+        value.map(|text| Document::parse(text.as_bytes(), Profile::Signed).expect("a value"));
+    let value = read.as_ref().map(Document::root);
+    constraint::matches_declared(spec, value, Some(target.declared()), &Steps::new())
+}
+
+fn written(spec: Json<'_>) -> String {
+    let mut out = Writer::default();
+    out.json(spec);
+    out.finish()
+}
+
+fn there(spec: Json<'_>, target: &Target<'_>, kind_of: &Value, values: &[Value], count: &mut Seen) {
+    let bounds = present(spec, target);
+    for value in values.iter().filter_map(|value| normal(value, kind_of)) {
         let text = value.to_string();
         let read = Document::parse(text.as_bytes(), Profile::Signed).expect("a value");
         if !target.declared().admits(read.root()) {
             continue;
         }
-        let matched = constraint::matches_declared(
-            spec_read.root(),
-            Some(read.root()),
-            Some(target.declared()),
-            &steps,
-        );
+        let matched = matches(spec, target, Some(&text));
         let context = json!({"x": seen(&value, kind_of)});
-        let over = satisfied(&there.over, context.clone());
-        let under = satisfied(&there.under, context);
-        assert!(
-            over || !matched,
-            "{spec} matches {value} of {kind_of}, {} does not",
-            there.over
-        );
+        let over = satisfied(&bounds.over, context.clone());
+        let under = satisfied(&bounds.under, context);
+        let what = || format!("{} and {value} of {kind_of}: {bounds:?}", written(spec));
+        assert!(over || !matched, "matches, and is said not to: {}", what());
         assert!(
             matched || !under,
-            "{spec} does not match {value} of {kind_of}, {} does",
-            there.under
+            "does not match, and is said to: {}",
+            what()
         );
-        count.exact += usize::from(there.is_exact());
+        count.exact += usize::from(bounds.is_exact());
         count.matched += usize::from(matched);
         count.missed += usize::from(!matched);
     }
-    let holds = |value: Option<&str>| {
-        let read =
-            value.map(|text| Document::parse(text.as_bytes(), Profile::Signed).expect("a value"));
-        let value = read.as_ref().map(Document::root);
-        constraint::matches_declared(spec_read.root(), value, Some(target.declared()), &steps)
-    };
-    let null = kind_of["t"] != "json" && holds(Some("null"));
-    let (over, under) = (expr::constant(&absent.over), expr::constant(&absent.under));
-    assert_eq!(over, Some(holds(None) || null), "{spec} where it is absent");
-    assert!(
-        under == Some(false) || holds(None),
-        "{spec} where it is absent"
-    );
+}
+
+fn not_there(spec: Json<'_>, target: &Target<'_>, kind_of: &Value) {
+    let bounds = missing(spec, target);
+    let absent = matches(spec, target, None);
+    let null = kind_of["t"] != "json" && matches(spec, target, Some("null"));
+    let (over, under) = (expr::constant(&bounds.over), expr::constant(&bounds.under));
+    assert_eq!(over, Some(absent || null), "{}", written(spec));
+    assert!(under == Some(false) || absent, "{}", written(spec));
 }
 
 #[test]

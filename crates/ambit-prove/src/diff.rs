@@ -1,0 +1,380 @@
+//! What one policy allows and another does not.
+
+mod plain;
+
+use std::collections::BTreeSet;
+
+use ambit_core::json::{Json, Writer};
+use ambit_workbench::cases::{Case, Expect};
+use cedar_policy::{PolicySet, RequestEnv, Schema};
+use serde_json::{Value, json};
+
+use crate::entry::Entry;
+use crate::expr::{self, Expr};
+use crate::facts::{self, Heard, Reading};
+use crate::image::OwnEntity;
+use crate::policy::{Beside, Policy, Question, set};
+use crate::solver::{Found, Solver, fits};
+use crate::witness::{Judge, case, declared};
+use crate::{ProveError, shrink};
+pub use plain::Plain;
+
+/// What differs between two policies.
+#[derive(Clone, Debug, Default)]
+pub struct Difference {
+    /// What one allows and the other does not.
+    pub changes: Vec<Change>,
+    /// Where the solver could not say whether there is such a request, and why.
+    pub undecided: Vec<Undecided>,
+    /// What differs beside that, in words.
+    pub plain: Vec<Plain>,
+}
+
+/// A question that was not answered.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    /// Whether it is what the new policy alone allows.
+    pub newly_allowed: bool,
+    /// The question, and why.
+    pub text: String,
+}
+
+/// Requests that one of two policies allows.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Whether it is the new one.
+    pub newly_allowed: bool,
+    /// The agent class.
+    pub agent: String,
+    /// Action, power and resource.
+    pub question: String,
+    /// One of them, as both evaluators confirmed.
+    pub case: Case,
+    /// What the policy that denies it says: a reason's code.
+    pub code: String,
+}
+
+/// Compares two policies over all requests, at whatever time.
+///
+/// # Errors
+///
+/// `prove.solver` where the solver fails.
+pub fn diff(
+    solver: &mut Solver,
+    old: &Policy,
+    new: &Policy,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Difference, ProveError> {
+    let (old, new) = (old.clone().at_any_time(), new.clone().at_any_time());
+    let mut found = Difference {
+        plain: plain::compare(&old.bundle(), &new.bundle()),
+        ..Difference::default()
+    };
+    for newly_allowed in [true, false] {
+        let (first, second) = match newly_allowed {
+            true => (&new, &old),
+            false => (&old, &new),
+        };
+        let pair = Pair::new(first, second, newly_allowed)?;
+        pair.compare(solver, &mut found, progress)?;
+    }
+    Ok(found)
+}
+
+/// What the first policy allows and the second does not, looked for.
+pub(crate) struct Pair<'p> {
+    first: &'p Policy,
+    second: &'p Policy,
+    newly_allowed: bool,
+    schema: Schema,
+    /// Whether guard rails, schemas and entities are the same in both.
+    same_rails: bool,
+    /// What both know of entities.
+    own: Vec<OwnEntity>,
+}
+
+/// What a question came to.
+pub(crate) enum Step {
+    Nothing,
+    Change(Box<Change>),
+    Undecided(String),
+}
+
+impl<'p> Pair<'p> {
+    pub(crate) fn new(
+        first: &'p Policy,
+        second: &'p Policy,
+        newly_allowed: bool,
+    ) -> Result<Self, ProveError> {
+        let rules = |policy: &Policy| -> Vec<(bool, Expr)> {
+            let rules = policy.image.rules.iter();
+            rules
+                .map(|rule| (rule.forbids, rule.condition.clone()))
+                .collect()
+        };
+        let same_rails = rules(first) == rules(second)
+            && first.image_schema() == second.image_schema()
+            && first.own() == second.own();
+        Ok(Self {
+            schema: first.schema()?,
+            own: common(first, second),
+            first,
+            second,
+            newly_allowed,
+            same_rails,
+        })
+    }
+
+    fn compare(
+        &self,
+        solver: &mut Solver,
+        found: &mut Difference,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<(), ProveError> {
+        let bundle = self.first.bundle();
+        let actions: Vec<String> = bundle.actions().map(|(name, _)| name.to_owned()).collect();
+        for agent in self.first.agents() {
+            for question in self.first.calls(&actions, &ambit_core::Power::ALL) {
+                progress(&format!("{agent}, {question}"));
+                match self.step(solver, &agent, &question)? {
+                    Step::Nothing => {}
+                    Step::Change(change) => found.changes.push(*change),
+                    Step::Undecided(why) => found.undecided.push(Undecided {
+                        newly_allowed: self.newly_allowed,
+                        text: format!("{agent}, {question}: {why}"),
+                    }),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One question.
+    pub(crate) fn step(
+        &self,
+        solver: &mut Solver,
+        agent: &str,
+        question: &Question,
+    ) -> Result<Step, ProveError> {
+        if self.same_rails && self.same_grants(agent, question) {
+            return Ok(Step::Nothing);
+        }
+        let entries = self.first.entries(agent, question);
+        let Some(env) = self
+            .first
+            .environment(&self.schema, question)
+            .filter(|_| !entries.is_empty())
+        else {
+            return Ok(Step::Nothing);
+        };
+        let others = self.second.entries(agent, question);
+        let named = entries.iter().chain(&others).flat_map(|entry| &entry.named);
+        let everyone: BTreeSet<String> = named.cloned().collect();
+        let mut why = String::new();
+        for reading in [Reading::Over, Reading::Under] {
+            let second = match self.set_of_second(agent, question, &others, reading, &env) {
+                Ok(second) => second,
+                Err(why) => return Ok(Step::Undecided(why)),
+            };
+            let linked = match second {
+                Some(_) => facts::linked(&others, &everyone),
+                None => expr::truth(true),
+            };
+            let heard = Heard::All(&everyone);
+            let first = self.set_of_first(agent, question, &entries, reading, heard, &linked)?;
+            let second = second.map_or_else(|| set(&Value::Null), Ok)?;
+            let found = solver.allowed_only_by(&first, &second, &env, &self.schema)?;
+            let (request, entities) = match found {
+                Found::Nothing if reading == Reading::Over => return Ok(Step::Nothing),
+                Found::Nothing => continue,
+                Found::Unknown(why) => return Ok(Step::Undecided(why)),
+                Found::Request(found) => *found,
+            };
+            let name = match self.newly_allowed {
+                true => format!("newly allowed: {agent}, {question}"),
+                false => format!("newly denied: {agent}, {question}"),
+            };
+            let Some(case) = case(&name, agent, question, self.first, &request, &entities) else {
+                why = "what the solver found cannot be written as a request".to_owned();
+                continue;
+            };
+            match self.shows(&case) {
+                Ok(_) => return Ok(Step::Change(Box::new(self.change(agent, question, case)))),
+                Err(reason) => why = reason,
+            }
+        }
+        Ok(Step::Undecided(format!(
+            "the request that was found shows nothing: {why}"
+        )))
+    }
+
+    fn change(&self, agent: &str, question: &Question, case: Case) -> Change {
+        let mut case = shrink::shrink(case, &mut |case| self.shows(case).is_ok());
+        let code = self.shows(&case).unwrap_or_default();
+        if !self.newly_allowed {
+            case.expect = Expect::Deny;
+        }
+        Change {
+            newly_allowed: self.newly_allowed,
+            agent: agent.to_owned(),
+            question: question.to_string(),
+            case,
+            code,
+        }
+    }
+
+    fn set_of_first(
+        &self,
+        agent: &str,
+        question: &Question,
+        entries: &[Entry],
+        reading: Reading,
+        heard: Heard<'_>,
+        linked: &Expr,
+    ) -> Result<PolicySet, ProveError> {
+        let nothing = expr::truth(true);
+        let beside = Beside {
+            condition: &nothing,
+            more: linked,
+            own: Some(&self.own),
+            heard,
+        };
+        set(&self
+            .first
+            .allowed(agent, question, entries, reading, &beside))
+    }
+
+    /// The other policy about the same request, `None` if it allows nothing; why it cannot be asked, where it declares things otherwise.
+    fn set_of_second(
+        &self,
+        agent: &str,
+        question: &Question,
+        entries: &[Entry],
+        reading: Reading,
+        env: &RequestEnv,
+    ) -> Result<Option<PolicySet>, String> {
+        let known = self.second.resource_type(question) == self.first.resource_type(question);
+        let Some(more) = self.arguments(question).filter(|_| known) else {
+            return Ok(None);
+        };
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        // What it denies is looked for, so the reading is the other one.
+        let reading = match reading {
+            Reading::Over => Reading::Under,
+            Reading::Under => Reading::Over,
+        };
+        let nothing = expr::truth(true);
+        let beside = Beside {
+            condition: &nothing,
+            more: &more,
+            own: Some(&[]),
+            heard: Heard::Linked,
+        };
+        let mut policies = self
+            .second
+            .allowed(agent, question, entries, reading, &beside);
+        facts::elsewhere(&mut policies);
+        let policies = set(&policies).map_err(|error| error.message)?;
+        fits(&policies, env, &self.schema)
+            .map_err(|why| format!("the two policies declare it differently ({why})"))?;
+        Ok(Some(policies))
+    }
+
+    /// What the second policy demands of arguments that only one of the two declares; `None` where it
+    /// has no such action, or always wants an argument that the first does not know.
+    fn arguments(&self, question: &Question) -> Option<Expr> {
+        let (first, second) = (self.first.bundle(), self.second.bundle());
+        let action = second.action(&question.action)?;
+        if !action.powers().contains(question.power) || !action.applies_to(&question.datatype) {
+            return None;
+        }
+        let ours = declared(&first, &question.action)?;
+        let theirs = declared(&second, &question.action)?;
+        let lacks = |name: &str, in_: Json<'_>| in_.get(name).is_none();
+        let mut wanted = theirs.members().filter(|(name, argument)| {
+            let required = argument.get("required").and_then(Json::as_bool) != Some(false);
+            required && lacks(name, ours)
+        });
+        if wanted.next().is_some() {
+            return None;
+        }
+        let unknown = ours.members().filter(|(name, _)| lacks(name, theirs));
+        let mut parts = Vec::new();
+        for (name, argument) in unknown {
+            if argument.get("required").and_then(Json::as_bool) != Some(false) {
+                return None;
+            }
+            parts.push(expr::not(expr::has(expr::var("context"), name)));
+        }
+        Some(expr::all(parts))
+    }
+
+    /// Whether both manifests say the same, and the action is declared the same.
+    fn same_grants(&self, agent: &str, question: &Question) -> bool {
+        let text = |policy: &Policy| {
+            let bundle = policy.bundle();
+            let root = bundle.root();
+            let member = |table: &str, name: &str| {
+                let mut out = Writer::default();
+                out.json(
+                    root.get(table)
+                        .and_then(|table| table.get(name))
+                        .unwrap_or(Json::null()),
+                );
+                out.finish()
+            };
+            (
+                member("manifests", agent),
+                member("actions", &question.action),
+            )
+        };
+        text(self.first) == text(self.second)
+    }
+
+    /// Whether the one evaluator allows the request and the other denies it: with which reason.
+    fn shows(&self, case: &Case) -> Result<String, String> {
+        let verdict = Judge::of(self.first).ask(case)?;
+        if !verdict.allowed {
+            return Err(format!(
+                "the one evaluator denies it ({}: {})",
+                verdict.code, verdict.admin
+            ));
+        }
+        match Judge::of(self.second).ask(case) {
+            Ok(verdict) if verdict.allowed => Err("both evaluators allow it".to_owned()),
+            Ok(verdict) => Ok(verdict.code),
+            // Without a manifest there is no token for the agent.
+            Err(_) if self.second.bundle().manifest(&case.scope.agent).is_none() => {
+                Ok("manifest.none".to_owned())
+            }
+            Err(why) => Err(why),
+        }
+    }
+}
+
+/// What is known of entities whichever policy is asked: what both say, or one of them alone.
+fn common(first: &Policy, second: &Policy) -> Vec<OwnEntity> {
+    let same = |one: &OwnEntity, other: &OwnEntity| one.kind == other.kind && one.id == other.id;
+    let of_second = |one: &OwnEntity| second.own().iter().find(|other| same(one, other));
+    let of_first = |one: &OwnEntity| first.own().iter().any(|other| same(one, other));
+    let kind_of = |kind: &str| {
+        let (namespace, base) = kind.rsplit_once("::").unwrap_or(("", kind));
+        [first, second].map(|policy| policy.image_schema()[namespace]["entityTypes"][base].clone())
+    };
+    let declared_alike = |one: &&OwnEntity| {
+        let [first, second] = kind_of(&one.kind);
+        first == second && first != json!(null)
+    };
+    let agreed = first
+        .own()
+        .iter()
+        .filter(|one| of_second(one).is_none_or(|other| other == *one));
+    let others = second
+        .own()
+        .iter()
+        .filter(|one| !of_first(one))
+        .filter(declared_alike);
+    agreed.chain(others).cloned().collect()
+}
