@@ -58,7 +58,7 @@ const LATER: i64 = 60;
 const SUBJECT: &str = "user:ann";
 
 /// What `[defaults]` may say: all that a case may, but for what makes it one.
-const DEFAULTS: [&str; 16] = [
+const DEFAULTS: [&str; 17] = [
     "agent",
     "action",
     "power",
@@ -73,6 +73,7 @@ const DEFAULTS: [&str; 16] = [
     "entities",
     "approvals",
     "login",
+    "grant",
     "agent_facts",
     "token",
 ];

@@ -84,7 +84,16 @@ impl Rails {
         self.compare(case, &probes, outcome)
     }
 
-    /// The rails that decided are those whose probes are satisfied.
+    /// Each `forbid` that errs.
+    fn erring(&self, probes: &Probes) -> BTreeSet<&str> {
+        let rails = self.rails.iter().enumerate();
+        let erring = rails.filter(|(number, seen)| {
+            seen.rail.forbids && probes.errs(*number, seen.conditions.len())
+        });
+        erring.map(|(_, seen)| seen.rail.id.as_str()).collect()
+    }
+
+    /// The rails that decided are those whose probes are satisfied, or err.
     fn compare(&self, case: &Case, probes: &Probes, outcome: &Outcome) -> Result<(), CompileError> {
         let all = |forbids: bool| {
             let rails = self.rails.iter().enumerate();
@@ -102,7 +111,7 @@ impl Rails {
             (_, Some(Reason::PolicyNoPermit)) if permits.is_empty() && forbids.is_empty() => {
                 permits
             }
-            (_, Some(Reason::PolicyError)) if forbids.is_empty() => return Ok(()),
+            (_, Some(Reason::PolicyError)) if forbids.is_empty() => self.erring(probes),
             _ => {
                 return Err(disagrees(
                     &case.name,

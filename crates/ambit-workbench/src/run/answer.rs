@@ -184,6 +184,10 @@ impl Outcome {
                     .to_owned(),
             );
         }
+        let unknown = |policy: &Json| policy["error"] == "entity_does_not_exist";
+        if !as_expected && self.decided().any(unknown) {
+            faults.push("a policy looks at an entity that `entities` does not have".to_owned());
+        }
         // Of another decision other policies are the cause, and no second difference.
         if let Some(expected) = case.policies.as_ref().filter(|_| as_expected) {
             let decided = self.policies();

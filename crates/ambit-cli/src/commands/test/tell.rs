@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use ambit_compiler::conceal;
-use ambit_workbench::cases::Case;
+use ambit_workbench::cases::{AgentFacts, Case};
 use ambit_workbench::coverage::{Coverage, Part};
 use ambit_workbench::run::{Outcome, Results, Tried};
 use serde_json::Value as Json;
@@ -118,7 +118,8 @@ fn asked(page: &mut String, case: &Case, outcome: &Outcome) {
             .collect();
         field(page, "login", &parts.join(", "));
     }
-    if let Some(facts) = outcome.request.json["facts"].get("agent") {
+    let facts = &outcome.request.json["facts"]["agent"];
+    if case.agent_facts != AgentFacts::default() {
         field(page, "attested", &facts.to_string());
     }
     if let Some(entities) = &case.entities {
