@@ -183,6 +183,18 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     failure.at(path)
 }
 
+/// The folder of a project must be there.
+pub(crate) fn folder(dir: &Path) -> Result<(), Failure> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    Err(
+        Failure::unusable("project.folder", "there is no such folder")
+            .at(dir)
+            .help("name the folder that holds `ambit.toml`; `ambit init DIR` makes one"),
+    )
+}
+
 /// Makes a folder that need not be new.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| unwritable(path, &error))

@@ -29,8 +29,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, describe, diff, evaluate, explain, import, init, inspect,
-    keygen, mint, prove, sign, test, verify,
+    attenuate, audit, build, check, completions, describe, diff, evaluate, explain, fmt, import,
+    init, inspect, keygen, mint, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -54,6 +54,7 @@ enum Command {
     Import(import::ImportFrom),
     Keygen(keygen::Keygen),
     Check(check::Check),
+    Fmt(fmt::Fmt),
     Test(test::Test),
     Prove(prove::Prove),
     Diff(diff::Diff),
@@ -67,6 +68,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
     Audit(audit::Audit),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -76,6 +78,7 @@ impl Command {
             Self::Import(command) => command.run(),
             Self::Keygen(command) => command.run(),
             Self::Check(command) => command.run(),
+            Self::Fmt(command) => command.run(),
             Self::Test(command) => command.run(),
             Self::Prove(command) => command.run(),
             Self::Diff(command) => command.run(),
@@ -89,6 +92,7 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Explain(command) => command.run(),
             Self::Audit(command) => command.run(),
+            Self::Completions(command) => command.run(),
         }
     }
 }

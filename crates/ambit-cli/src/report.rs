@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value as Json, json};
 
 use crate::failure::{Exit, Failure};
-use crate::say;
+use crate::{files, say};
 
 /// The form of what is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -208,14 +208,7 @@ impl Report {
     /// The folder of a project, whose files are shown as they are reached from here.
     pub(crate) fn folder(&mut self, dir: &Path) -> Result<(), Failure> {
         dir.clone_into(&mut self.base);
-        if dir.is_dir() {
-            return Ok(());
-        }
-        Err(
-            Failure::unusable("project.folder", "there is no such folder")
-                .at(dir)
-                .help("name the folder that holds `ambit.toml`; `ambit init DIR` makes one"),
-        )
+        files::folder(dir)
     }
 
     /// Reads a project; its faults and warnings are shown.

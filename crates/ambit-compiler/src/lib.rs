@@ -32,6 +32,7 @@ pub mod cedar;
 mod diagnostics;
 mod encoding;
 mod error;
+pub mod format;
 pub mod keys;
 mod lint;
 pub mod mint;

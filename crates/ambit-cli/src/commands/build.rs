@@ -49,13 +49,7 @@ Examples:
 
 impl Build {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        if !self.dir.is_dir() {
-            return Err(
-                Failure::unusable("project.folder", "there is no such folder")
-                    .at(&self.dir)
-                    .help("name the folder that holds `ambit.toml`; `ambit init DIR` makes one"),
-            );
-        }
+        files::folder(&self.dir)?;
         let project =
             Project::load(&self.dir).map_err(|faults| Failure::report(render(&faults)))?;
         project

@@ -6,7 +6,7 @@ mod constraint;
 mod credential;
 pub mod files;
 mod fit;
-mod guard;
+pub(crate) mod guard;
 mod keys;
 mod limit;
 mod manifest;

@@ -19,7 +19,7 @@ pub(crate) use annotations::UNCONFIRMED;
 use context::AMBIT;
 pub(crate) use labels::Words;
 use source::Source;
-pub(crate) use token::{Kind, Token, tokens};
+pub(crate) use token::{Kind, Token, comments, tokens};
 use types::Types;
 pub(crate) use types::{Argument, Attribute, Type};
 pub(crate) use vocabulary::{Action, Resource, Vocabulary};

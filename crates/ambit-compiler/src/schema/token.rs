@@ -47,6 +47,20 @@ pub(crate) fn tokens(source: &str) -> Vec<Token> {
     found
 }
 
+/// The comments of a text, in their order.
+pub(crate) fn comments(source: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
+        let (kind, length) = next(rest);
+        if kind.is_none() && rest.starts_with("//") {
+            found.push(rest[..length].trim_end());
+        }
+        at += length;
+    }
+    found
+}
+
 /// Kind and length of what a text starts with; no kind for spaces and comments.
 fn next(rest: &str) -> (Option<Kind>, usize) {
     let first = rest.chars().next().unwrap_or(' ');

@@ -37,7 +37,7 @@ pub(crate) struct Guard {
 #[derive(Clone, Debug)]
 pub(crate) struct Sheet {
     pub(crate) name: String,
-    text: String,
+    pub(crate) text: String,
     /// Templates are linked.
     pub(crate) set: PolicySet,
 }
@@ -45,10 +45,7 @@ pub(crate) struct Sheet {
 /// Reads the guard rails; whatever is wrong is reported. Without a sound schema only syntax can be
 /// judged.
 pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
-    let mut sheets: Vec<Sheet> = files::list(dir, "policies", "cedar", sink)
-        .into_iter()
-        .filter_map(|name| sheet(dir, name, sink))
-        .collect();
+    let mut sheets = sheets(dir, sink);
     files::refuse_others(dir, "policies", &["cedar", "toml"], sink);
     let links = files::list(dir, "policies", "toml", sink)
         .into_iter()
@@ -77,6 +74,12 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
     }
     guard.sheets = sheets;
     guard
+}
+
+/// The files of policies that Cedar can read.
+pub(crate) fn sheets(dir: &Path, sink: &Sink) -> Vec<Sheet> {
+    let names = files::list(dir, "policies", "cedar", sink).into_iter();
+    names.filter_map(|name| sheet(dir, name, sink)).collect()
 }
 
 fn no_policy(sink: &Sink) {
@@ -311,7 +314,7 @@ fn unique(policies: &[Source], sheets: &[Sheet], sink: &Sink) {
 }
 
 /// An error of Cedar with what lies behind it.
-fn words(error: &dyn std::error::Error) -> String {
+pub(crate) fn words(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
