@@ -13,8 +13,8 @@ use crate::{files, say, time};
 
 /// Start a project that builds at once
 ///
-/// Writes a small project: a policy with two actions and one agent, the keys that it needs, the
-/// claims of a first token and a first request. Nothing that exists is overwritten.
+/// Writes a small project: a policy with two actions and one agent, its tests, the keys that it
+/// needs, the claims of a first token and a first request. Nothing that exists is overwritten.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Init {
@@ -53,6 +53,7 @@ const AMBIT: &str = include_str!("../../templates/ambit.toml");
 const SCHEMA: &str = include_str!("../../templates/schema.cedarschema");
 const POLICY: &str = include_str!("../../templates/base.cedar");
 const AGENT: &str = include_str!("../../templates/assistant.toml");
+const TESTS: &str = include_str!("../../templates/tests.toml");
 const GRANT: &str = include_str!("../../templates/grant.json");
 const PAYMENTS: &str = include_str!("../../templates/payments.json");
 const NARROWER: &str = include_str!("../../templates/narrower.json");
@@ -81,7 +82,7 @@ impl Init {
         let texts = self.texts(&keys);
         let names = texts.iter().map(|(name, _)| *name);
         self.refuse_existing(names.chain([ISSUER, MODULE, HOLDER]))?;
-        for folder in ["agents", "policies", "keys"] {
+        for folder in ["agents", "policies", "tests", "keys"] {
             files::create_folder(&self.dir.join(folder))?;
         }
         for (name, key) in [
@@ -113,6 +114,7 @@ impl Init {
             ("schema.cedarschema", SCHEMA.to_owned()),
             ("policies/base.cedar", POLICY.to_owned()),
             ("agents/assistant.toml", AGENT.to_owned()),
+            ("tests/assistant.toml", TESTS.to_owned()),
             ("keys.json", format!("{trust:#}\n")),
             ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
             ("grant.json", GRANT.to_owned()),
@@ -144,23 +146,37 @@ impl Init {
             "wrote a project to {}; its parts are explained in ambit.toml",
             self.dir.display()
         ));
-        say::note(format!("\n{BOLD}A first decision:{BOLD:#}"));
         if self.dir != Path::new(".") {
-            say::note(format!("  cd {}", shell(&self.dir)));
+            say::note(format!("\n  cd {}", shell(&self.dir)));
         }
-        for (command, what) in NEXT {
-            say::note(format!("  {command}"));
-            say::note(format!("      {DIM}# {what}{DIM:#}"));
+        for (heading, commands) in [
+            ("While you change it:", &WORK[..]),
+            ("A first decision:", &DECIDE[..]),
+        ] {
+            say::note(format!("\n{BOLD}{heading}{BOLD:#}"));
+            for (command, what) in commands {
+                say::note(format!("  {command}"));
+                say::note(format!("      {DIM}# {what}{DIM:#}"));
+            }
         }
     }
 }
 
-/// What to type next, in the project's folder.
-const NEXT: [(&str, &str); 4] = [
+/// What to type in the project's folder while it is written.
+const WORK: [(&str, &str); 2] = [
     (
-        "ambit build . -o policy.wasm",
-        "check the project and make the policy module",
+        "ambit check",
+        "faults and mistakes in its files, with what to write instead; --watch looks again at each change",
     ),
+    (
+        "ambit test",
+        "asks what tests/assistant.toml asks; raise a `max` in agents/assistant.toml, and see a case fail",
+    ),
+];
+
+/// What to type next.
+const DECIDE: [(&str, &str); 4] = [
+    ("ambit build . -o policy.wasm", "make the policy module"),
     (
         "ambit sign policy.wasm --key keys/module.jwk",
         "without a signature, nobody loads it",
