@@ -194,3 +194,45 @@ proptest! {
         }
     }
 }
+
+/// What is seen here and the answer must be of one mind: an answer that names another policy, or none, is
+/// a fault, and no coverage is made up from it.
+#[test]
+fn an_answer_that_contradicts_is_a_fault() {
+    let (project, bench, suite) = shop();
+    let case = |name: &str| {
+        let found = suite.cases.iter().find(|case| case.name == name);
+        found.unwrap_or_else(|| panic!("{name}"))
+    };
+    let mut coverage = Coverage::new(&project, &bench).unwrap();
+    for (name, place, value) in [
+        (
+            "a refund of 50 goes through",
+            "/context/policies/0/id",
+            "large",
+        ),
+        (
+            "a frozen order is not refunded",
+            "/context/policies/0/id",
+            "large",
+        ),
+        (
+            "an order that is not known cannot be judged",
+            "/context/policies/1/id",
+            "large",
+        ),
+        (
+            "a frozen order is not refunded",
+            "/context/reason/code",
+            "policy.no_permit",
+        ),
+        ("never above 200", "/context/reason/code", "manifest.power"),
+    ] {
+        let case = case(name);
+        let mut outcome = bench.run(&project, case, &Engine::native()).unwrap();
+        coverage.add(&bench, case, &outcome).unwrap();
+        *outcome.answer.pointer_mut(place).unwrap() = value.into();
+        let error = coverage.add(&bench, case, &outcome).unwrap_err();
+        assert_eq!(error.code, "coverage.disagrees", "{name}: {error}");
+    }
+}
