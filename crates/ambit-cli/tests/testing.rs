@@ -68,7 +68,7 @@ fn all_as_expected_changes_nothing_and_says_what_is_not_touched() {
     let before = files(&shop.path("shop"));
     let run = shop.test(&["shop"]).expect(0);
     let run = run
-        .says("24 as expected")
+        .says("24 cases as expected")
         .says("coverage 86 %: policies 10 of 11");
     let run = run.says("shop/policies/data.cedar:7       forbid `soon`: never satisfied");
     assert_eq!(run.out, "");
@@ -82,7 +82,7 @@ fn a_failed_expectation_is_shown_with_the_rule_and_ends_with_2() {
     let run = shop
         .test(&["shop"])
         .expect(2)
-        .says("1 not as expected, 24 as expected");
+        .says("1 of 25 cases not as expected");
     run.says(
         "FAILED a look is denied\n  --> shop/tests/wrong.toml:2\n  expected     deny\n  answer       allow, by base\n  \
          decided by   the permit `base`, shop/policies/base.cedar:1\n  asked        observe `look` on Order 17, for support\n",
@@ -95,17 +95,17 @@ fn files_and_names_choose_among_the_cases() {
     shop.wrong();
     shop.test(&["shop", "shop/tests/refunds.toml"])
         .expect(0)
-        .says("17 as expected");
+        .says("17 cases as expected");
     shop.test(&["shop", "tests/others.toml"])
         .expect(0)
-        .says("7 as expected");
+        .says("7 cases as expected");
     shop.test(&["shop/tests/others.toml"])
         .expect(0)
-        .says("7 as expected");
+        .says("7 cases as expected");
     let run = shop
         .test(&["shop", "--filter", "large"])
         .expect(0)
-        .says("2 as expected");
+        .says("2 cases as expected");
     // Of some cases, coverage says nothing.
     assert!(!run.err.contains("coverage"), "{run:#?}");
     shop.test(&["shop", "--filter", "nothing is called so"])

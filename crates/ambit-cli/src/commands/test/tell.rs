@@ -21,13 +21,16 @@ pub(super) fn results(report: &Report, results: &Results, took: Duration, whole:
     for tried in results.tried.iter().filter(|one| !one.passed()) {
         failed(report, tried);
     }
-    let (passed, failed) = (results.passed(), results.failed());
+    let (all, failed) = (results.tried.len(), results.failed());
+    let cases = if all == 1 { "case" } else { "cases" };
     let took = took.as_millis();
     if failed == 0 {
-        say::note(format!("{GOOD}{passed} as expected{GOOD:#}, in {took} ms"));
+        say::note(format!(
+            "{GOOD}{all} {cases} as expected{GOOD:#}, in {took} ms"
+        ));
     } else {
         say::note(format!(
-            "{BAD}{failed} not as expected{BAD:#}, {passed} as expected, in {took} ms"
+            "{BAD}{failed} of {all} {cases} not as expected{BAD:#}, in {took} ms"
         ));
     }
     if whole {
