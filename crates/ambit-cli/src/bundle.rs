@@ -8,17 +8,20 @@ use crate::failure::Failure;
 
 /// The bundle in a file, a module or a bundle alone, checked for soundness and for nothing else.
 pub(crate) fn in_file(file: &[u8]) -> Result<Bundle<'_>, Failure> {
-    let bundle = if is_bundle(file) {
-        file
-    } else {
-        layout(file)
-            .and_then(|layout| layout.sole_bundle())
-            .map_err(|error| unusable(&error))?
-    };
-    Bundle::verify(bundle).map_err(|error| {
+    Bundle::verify(bytes_in_file(file)?).map_err(|error| {
         let message = format!("the module's bundle is not sound: {error}");
         Failure::unusable("module.bundle", message).help("name the file that `ambit build` wrote")
     })
+}
+
+/// Its bytes, as they are.
+pub(crate) fn bytes_in_file(file: &[u8]) -> Result<&[u8], Failure> {
+    if is_bundle(file) {
+        return Ok(file);
+    }
+    layout(file)
+        .and_then(|layout| layout.sole_bundle())
+        .map_err(|error| unusable(&error))
 }
 
 /// The guest that a module was built with; `None` for a bundle alone, and for what is no module.

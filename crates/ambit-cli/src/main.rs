@@ -29,8 +29,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, completions, describe, diff, evaluate, explain, fmt, import,
-    init, inspect, keygen, mint, prove, sign, test, verify,
+    attenuate, audit, build, check, completions, describe, diff, evaluate, explain, fmt, import, init, inspect, keygen, list, mint, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -62,6 +61,7 @@ enum Command {
     Sign(sign::Sign),
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
+    List(list::List),
     Describe(describe::Describe),
     Mint(mint::Mint),
     Attenuate(attenuate::Attenuate),
@@ -86,6 +86,7 @@ impl Command {
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Inspect(command) => command.run(),
+            Self::List(command) => command.run(),
             Self::Describe(command) => command.run(),
             Self::Mint(command) => command.run(),
             Self::Attenuate(command) => command.run(),

@@ -33,6 +33,15 @@ pub(crate) struct PolicyArgs {
 }
 
 impl PolicyArgs {
+    /// The same, named in another way: a module, or else a project.
+    pub(crate) fn of(module: Option<PathBuf>, project: PathBuf) -> Self {
+        Self {
+            project: module.is_none().then_some(project),
+            module,
+            trust: None,
+        }
+    }
+
     /// Reads it: the module as it is, or verified where somebody is to be trusted; or the project,
     /// compiled.
     pub(crate) fn read(&self, now: i64) -> Result<Policy, Failure> {
@@ -72,6 +81,16 @@ impl Policy {
         let bundle =
             build::bundle(&project, options.issued(&project)).map_err(|error| compile(&error))?;
         Ok(Self::Bundle(bundle))
+    }
+
+    /// The bytes of the bundle.
+    pub(crate) fn bundle_bytes(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Module(path, bytes) => bundle::bytes_in_file(bytes)
+                .map(<[u8]>::to_vec)
+                .map_err(|failure| failure.at(path)),
+            Self::Bundle(bytes) => Ok(bytes.clone()),
+        }
     }
 
     pub(crate) fn bundle(&self) -> Result<Bundle<'_>, Failure> {

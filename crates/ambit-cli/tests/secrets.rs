@@ -89,6 +89,12 @@ const ROWS: &[Row] = &[
     ),
     row("inspect", "policy.wasm", &["policy.wasm"]),
     row(
+        "list",
+        "--token token.jwt --module policy.wasm",
+        &["token.jwt", "policy.wasm"],
+    ),
+    row("list", "--agent assistant .", &["agents/assistant.toml"]),
+    row(
         "evaluate",
         "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --engine native --signature policy.dsse.json --seen seen.json",
         &["policy.dsse.json", "seen.json"],

@@ -10,6 +10,7 @@ mod facts;
 mod image;
 mod policy;
 mod property;
+mod rails;
 mod shrink;
 mod solver;
 mod text;
@@ -21,6 +22,7 @@ use core::fmt;
 pub use diff::{Change, Difference, Plain, Undecided, diff};
 pub use policy::Policy;
 pub use property::{Outcome, Verdict, prove};
+pub use rails::{Call, Rails};
 pub use solver::Solver;
 pub use text::case as case_text;
 

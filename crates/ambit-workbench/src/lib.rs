@@ -6,6 +6,7 @@ pub mod cases;
 mod check;
 pub mod coverage;
 pub mod import;
+pub mod list;
 pub mod report;
 pub mod run;
 
