@@ -91,71 +91,73 @@ fn a_token_narrows_and_a_further_block_narrows_again() {
         .says("error[list.agent]");
 }
 
-/// Policies beside the first line of the project's own, and what is then left of `pay` and `email`.
+/// Policies, and what they leave of `pay` and `email`.
+const RAILS: &[(&str, &str, &str)] = &[
+    (
+        "permit (principal, action, resource);",
+        "execute observe propose",
+        "draft execute propose",
+    ),
+    (
+        "permit (principal, action == Action::\"email\", resource);",
+        "",
+        "draft execute propose",
+    ),
+    (
+        "permit (principal, action in [Action::\"pay\", Action::\"email\"], resource);",
+        "execute observe propose",
+        "draft execute propose",
+    ),
+    (
+        "permit (principal in Ambit::AgentClass::\"assistant\", action, resource is Invoice);",
+        "execute observe propose",
+        "",
+    ),
+    (
+        "permit (principal in Ambit::AgentClass::\"other\", action, resource);",
+        "",
+        "",
+    ),
+    (
+        "permit (principal, action, resource) when { [\"draft\", \"observe\"].contains(context.power) };",
+        "observe",
+        "draft",
+    ),
+    (
+        "permit (principal, action, resource) unless { context.purpose == \"customer-care\" };",
+        "",
+        "",
+    ),
+    (
+        "permit (principal, action, resource); forbid (principal, action, resource) when { context.power == \"execute\" };",
+        "observe propose",
+        "draft propose",
+    ),
+    (
+        "permit (principal, action, resource); forbid (principal, action == Action::\"pay\", resource) when { context.power != \"observe\" || context.purpose == \"other\" };",
+        "observe",
+        "draft execute propose",
+    ),
+    (
+        "permit (principal, action, resource); forbid (principal, action == Action::\"pay\", resource) when { context.amount > 1 };",
+        "execute observe propose",
+        "draft execute propose",
+    ),
+    (
+        "permit (principal, action, resource) when { if context.power == \"draft\" then true else context.approvals.isEmpty() && context.power == \"observe\" };",
+        "observe",
+        "draft",
+    ),
+];
+
 #[test]
 fn what_the_guard_rails_never_allow_is_not_listed() {
-    for (policies, pay, email) in [
-        (
-            "permit (principal, action, resource);",
-            "execute observe propose",
-            "draft execute propose",
-        ),
-        (
-            "permit (principal, action == Action::\"email\", resource);",
-            "",
-            "draft execute propose",
-        ),
-        (
-            "permit (principal, action in [Action::\"pay\", Action::\"email\"], resource);",
-            "execute observe propose",
-            "draft execute propose",
-        ),
-        (
-            "permit (principal in Ambit::AgentClass::\"assistant\", action, resource is Invoice);",
-            "execute observe propose",
-            "",
-        ),
-        (
-            "permit (principal in Ambit::AgentClass::\"other\", action, resource);",
-            "",
-            "",
-        ),
-        (
-            "permit (principal, action, resource) when { [\"draft\", \"observe\"].contains(context.power) };",
-            "observe",
-            "draft",
-        ),
-        (
-            "permit (principal, action, resource) unless { context.purpose == \"customer-care\" };",
-            "",
-            "",
-        ),
-        (
-            "permit (principal, action, resource); forbid (principal, action, resource) when { context.power == \"execute\" };",
-            "observe propose",
-            "draft propose",
-        ),
-        (
-            "permit (principal, action, resource); forbid (principal, action == Action::\"pay\", resource) when { context.power != \"observe\" || context.purpose == \"other\" };",
-            "observe",
-            "draft execute propose",
-        ),
-        (
-            "permit (principal, action, resource); forbid (principal, action == Action::\"pay\", resource) when { context.amount > 1 };",
-            "execute observe propose",
-            "draft execute propose",
-        ),
-        (
-            "permit (principal, action, resource) when { if context.power == \"draft\" then true else context.approvals.isEmpty() && context.power == \"observe\" };",
-            "observe",
-            "draft",
-        ),
-    ] {
+    for (policies, pay, email) in RAILS {
         let project = Project::fresh();
         project.write("policies/base.cedar", policies);
         let listing = json(&project, &["--agent", "assistant"]);
         let found = ["pay", "email"].map(|action| powers(&listing, action).join(" "));
-        assert_eq!(found, [pay, email], "{policies}");
+        assert_eq!(found, [*pay, *email], "{policies}");
         let code = if pay.is_empty() && email.is_empty() {
             2
         } else {

@@ -124,7 +124,7 @@ fn typed(mut entry: Value) -> Value {
 fn ways_are_what_every_layer_matches() {
     let mut dice = Dice(7);
     let (mut allowed, mut denied) = (0, 0);
-    for _ in 0..60 {
+    for _ in 0..120 {
         let mut manifest = dice.entries(false);
         for entry in &mut manifest {
             entry["actions"] = json!(["email"]);
