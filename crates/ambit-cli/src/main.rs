@@ -29,7 +29,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, completions, describe, diff, evaluate, explain, fmt, import, init, inspect, keygen, list, mint, prove, sign, test, verify,
+    attenuate, audit, build, check, completions, describe, diff, evaluate, explain, fmt, import,
+    init, inspect, keygen, list, mint, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 

@@ -34,7 +34,7 @@ fn a_manifest_is_listed_in_the_words_of_consent_texts() {
         "an address at customer.example",
         "up to 500.00 EUR each",
         "execute (high risk, once a person approved exactly the call)",
-        "a guard rail forbids it: large-payments (policies/base.cedar:9)",
+        "a guard rail forbids it: large-payment",
     ] {
         assert!(run.out.contains(words), "{words}: {}", run.out);
     }

@@ -4,7 +4,6 @@ mod show;
 
 use std::path::PathBuf;
 
-use ambit_core::Power;
 use ambit_core::json::Json;
 use ambit_prove::{Call, Outcome, Policy as Provable, ProveError, Solver, Verdict, prove};
 use ambit_workbench::cases::{Claim, Expression, Property, Spot};
