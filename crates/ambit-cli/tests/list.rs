@@ -34,7 +34,8 @@ fn a_manifest_is_listed_in_the_words_of_consent_texts() {
         "an address at customer.example",
         "up to 500.00 EUR each",
         "execute (high risk, once a person approved exactly the call)",
-        "a guard rail forbids it: large-payment",
+        "unless       large-payments (policies/base.cedar:",
+        "a login with a second factor would lift that",
     ] {
         assert!(run.out.contains(words), "{words}: {}", run.out);
     }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ambit_core::Power;
 use ambit_policy::Bundle;
+use ambit_policy::cedar::Policy;
 use ambit_prove::{Policy as Provable, Rails};
 use ambit_workbench::list::{Listed, Listing, Way};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::say::{self, BOLD, DIM, foreign};
-use crate::time;
+use crate::{time, words};
 
 /// Policies that are named for one action.
 const NAMED: usize = 6;
@@ -27,11 +28,10 @@ pub(super) struct Page<'p> {
 /// Why the guard rails allow nothing of this.
 pub(super) fn why(policy: &Provable, rails: &Rails) -> String {
     let bundle = policy.bundle();
-    let names: Vec<String> = rails
-        .forbidden_by
-        .iter()
-        .filter_map(|number| named(&bundle, *number))
-        .collect();
+    let program = bundle.program();
+    let forbidding = rails.forbidden_by.iter();
+    let policies = forbidding.filter_map(|number| Some(place(&program.as_ref()?.policy(*number)?)));
+    let names: Vec<String> = policies.collect();
     if names.is_empty() {
         "no `permit` of the guard rails can be satisfied".to_owned()
     } else {
@@ -39,15 +39,23 @@ pub(super) fn why(policy: &Provable, rails: &Rails) -> String {
     }
 }
 
-/// ``large (policies/base.cedar:3)``
-fn named(bundle: &Bundle<'_>, number: usize) -> Option<String> {
-    let policy = bundle.program()?.policy(number)?;
+/// `large (policies/base.cedar:3)`
+fn place(policy: &Policy<'_, '_>) -> String {
     let place = policy.place().map(|place| format!(" ({place})"));
-    Some(format!(
+    format!(
         "{}{}",
         foreign(policy.id(), 128),
         foreign(&place.unwrap_or_default(), 300)
-    ))
+    )
+}
+
+/// What a person can do about a policy.
+fn step_words(step: &str) -> &str {
+    match step {
+        "approval" => "an approval of the call",
+        "mfa" => "a login with a second factor",
+        _ => "a login",
+    }
 }
 
 impl Page<'_> {
@@ -75,6 +83,7 @@ impl Page<'_> {
             (true, None) => page.field("token", "not verified"),
             (false, _) => page.field("token", "none: all that its manifest could ever grant"),
         };
+        self.posture(&mut page);
         if self.listing.unusable > 0 {
             page.warning(
                 "note",
@@ -102,6 +111,25 @@ impl Page<'_> {
             page.line(names.join(", "));
         }
         page.show()
+    }
+
+    /// What the manifest asks of the agent itself, and of its tokens.
+    fn posture(&self, page: &mut say::Page) {
+        let manifests = self.bundle.root().get("manifests");
+        let manifest = manifests.and_then(|all| all.get(self.agent));
+        for name in ["models", "environments", "versions"] {
+            let names = words::list(manifest.and_then(|one| one.get(name)));
+            if !names.is_empty() {
+                page.field(name, format!("only {}", foreign(&names, 400)));
+            }
+        }
+        let life = self
+            .bundle
+            .manifest(self.agent)
+            .and_then(|one| one.max_life_seconds());
+        let longest = self.bundle.limits().root_life_seconds;
+        let life = life.map_or(longest, |life| life.min(longest));
+        page.field("token life", format!("at most {}", time::show_life(life)));
     }
 
     fn action(&self, page: &mut say::Page, action: &Listed) {
@@ -133,9 +161,7 @@ impl Page<'_> {
             }
             rules.extend(way.may_forbid.iter().copied());
         }
-        if !rules.is_empty() {
-            page.field("unless", self.rules(&rules));
-        }
+        self.rules(page, &rules);
     }
 
     /// `draft (medium risk), execute (high risk, once a person approved exactly the call)`
@@ -155,17 +181,28 @@ impl Page<'_> {
         action.map_or("critical", |action| action.risk(power))
     }
 
-    fn rules(&self, rules: &BTreeSet<usize>) -> String {
-        let names = rules
+    /// One line a policy: which, why, and what would lift it.
+    fn rules(&self, page: &mut say::Page, rules: &BTreeSet<usize>) {
+        let mut name = "unless";
+        let program = self.bundle.program();
+        let policies = rules
             .iter()
-            .take(NAMED)
-            .filter_map(|number| named(self.bundle, *number));
-        let names: Vec<String> = names.collect();
-        let more = match rules.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("a guard rail forbids it: {}{more}", names.join(", "))
+            .filter_map(|number| program.as_ref()?.policy(*number));
+        for policy in policies.take(NAMED) {
+            let mut text = format!("{} forbids it", place(&policy));
+            if let Some(reason) = policy.reason() {
+                text = format!("{text}: \"{}\"", foreign(reason, 300));
+            }
+            if let Some(step) = policy.step_up() {
+                text = format!("{text} ({} would lift that)", step_words(step));
+            }
+            page.field(name, text);
+            name = "";
+        }
+        let more = rules.len().saturating_sub(NAMED);
+        if more > 0 {
+            page.field(name, format!("one of {more} more policies forbids it"));
+        }
     }
 
     fn never(&self, page: &mut say::Page) {
@@ -250,10 +287,15 @@ impl Page<'_> {
             )
         });
         let powers: serde_json::Map<String, Value> = powers.collect();
-        let rules: Vec<String> = way
+        let program = self.bundle.program();
+        let policies = way
             .may_forbid
             .iter()
-            .filter_map(|number| named(self.bundle, *number))
+            .filter_map(|number| program.as_ref()?.policy(*number));
+        let rules: Vec<Value> = policies
+            .map(|policy| {
+                json!({"id": policy.id(), "place": policy.place(), "reason": policy.reason(), "step_up": policy.step_up()})
+            })
             .collect();
         json!({
             "powers": powers,
