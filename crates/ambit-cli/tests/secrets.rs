@@ -46,6 +46,21 @@ const ROWS: &[Row] = &[
         &[],
     ),
     row(
+        "check",
+        ". --format json",
+        &[
+            "ambit.toml",
+            "schema.cedarschema",
+            "policies/base.cedar",
+            "agents/assistant.toml",
+            "entities.json",
+            "policies/links.toml",
+            "tests/assistant.toml",
+        ],
+    ),
+    row("fmt", ".", &["policies/base.cedar"]),
+    row("completions", "bash", &[]),
+    row(
         "build",
         ". -o out.wasm",
         &[

@@ -214,7 +214,9 @@ fn read(dir: &Path, sink: &Sink) -> Option<Project> {
             None
         }
         Some(GuardRails::Cedar) => Some(guard::read(dir, sink, cedar)),
-        // What `ambit.toml` says is not known; it has been reported.
+        // What `ambit.toml` says is not known; it has been reported. Policies that are there are looked at
+        // all the same, so that all faults are shown at once.
+        None if dir.join("policies").is_dir() => Some(guard::read(dir, sink, cedar)),
         None => None,
     };
     let settings = settings?;
