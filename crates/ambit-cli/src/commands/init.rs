@@ -170,7 +170,7 @@ const WORK: [(&str, &str); 2] = [
     ),
     (
         "ambit test",
-        "asks what tests/assistant.toml asks; raise a `max` in agents/assistant.toml, and see a case fail",
+        "asks what tests/assistant.toml asks; raise a `max` in agents/assistant.toml, and see a case fail. `ambit prove` shows what holds for all requests",
     ),
 ];
 

@@ -38,6 +38,11 @@ pub(crate) fn check(policy: &Source) -> Result<(), CompileError> {
     .map(drop)
 }
 
+/// Whether a policy that passed strict validation can err for some request.
+pub(crate) fn can_err(policy: &Source) -> bool {
+    !safety::Known::new(true).is_safe_truth(&policy.condition())
+}
+
 /// Where brackets stand too deep in each other for Cedar's parser, in a policy or expression. To be asked
 /// before it runs.
 #[must_use]

@@ -7,7 +7,7 @@ use cedar_policy::Schema;
 use super::logic::{self, implies, impossible};
 use super::scope::{self, Kinds, Reach};
 use super::{Rules, file};
-use crate::cedar::{Binary, Expr, Source, Var};
+use crate::cedar::{Binary, Expr, Source, Var, can_err};
 use crate::schema::Vocabulary;
 use crate::suggest;
 
@@ -39,11 +39,16 @@ pub(super) fn check(rules: &Rules<'_>, schema: &Schema, vocabulary: &Vocabulary)
     });
     for (at, rule) in alive.iter().enumerate() {
         let others = alive.iter().enumerate().filter(|(other, _)| *other != at);
-        let over = others.clone().find(|(other, wide)| {
-            // Of two that say the same, the first one counts.
-            let same = rule.policy.forbids == wide.policy.forbids;
-            same && covers(wide, rule) && (*other < at || !covers(rule, wide))
-        });
+        // A `forbid` that errs denies, whatever another says.
+        let counts_alone = rule.policy.forbids && can_err(rule.policy);
+        let over = others
+            .clone()
+            .filter(|_| !counts_alone)
+            .find(|(other, wide)| {
+                // Of two that say the same, the first one counts.
+                let same = rule.policy.forbids == wide.policy.forbids;
+                same && covers(wide, rule) && (*other < at || !covers(rule, wide))
+            });
         let against = others
             .clone()
             .find(|(_, wide)| wide.policy.forbids && !rule.policy.forbids && covers(wide, rule));
@@ -146,11 +151,7 @@ fn never_matches(rules: &Rules<'_>, policy: &Source, why: &str) {
         "check.never_matches",
         policy.notes.span.clone(),
         format!("`{}` can never match: {why}", policy.id),
-        if policy.forbids {
-            "correct it: as it stands, it forbids nothing"
-        } else {
-            "correct it: as it stands, it permits nothing"
-        },
+        "correct or remove it",
     );
 }
 
