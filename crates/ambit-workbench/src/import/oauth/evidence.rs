@@ -53,9 +53,13 @@ impl Scope {
         })
     }
 
-    /// What name and texts say.
+    /// What name and texts say. Where the texts say that it sends and nothing else, a name such as `chat:write`
+    /// means that.
     pub(super) fn says(&self) -> Deeds {
-        self.name_says().and(self.texts_say())
+        let (name, texts) = (self.name_says(), self.texts_say());
+        let only_sends = texts.sends && !texts.drafts && !texts.writes && !texts.deletes;
+        let writes = name.writes && !only_sends;
+        Deeds { writes, ..name }.and(texts)
     }
 
     /// Whether its name says that it sends and nothing else.

@@ -322,14 +322,15 @@ fn described(name: &str, object: &Map<String, Value>) -> Scope {
     }
 }
 
-/// A text under its name, which may say that it is a secret.
+/// A text under its name, which may say that it is a secret. Keys are one word; sentences are judged alone.
 fn without_secrets(name: &str, text: &str) -> String {
+    if text.trim().contains(char::is_whitespace) {
+        return conceal(text);
+    }
     let concealed = conceal(&format!("\"{name}\": \"{text}\""));
     let start = name.len() + 5;
-    concealed
-        .get(start..start + text.len())
-        .unwrap_or_default()
-        .to_owned()
+    let concealed = concealed.get(start..start + text.len());
+    concealed.unwrap_or_default().to_owned()
 }
 
 /// The first of these members that is a text with something in it.
