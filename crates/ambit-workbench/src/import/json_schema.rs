@@ -3,6 +3,8 @@
 //! What Cedar's types can say is typed. What they cannot is an argument of any JSON, or keeps the nearest
 //! type, and is said: a check that takes less than the tool is safe, one that takes more is the tool's own.
 
+mod bounds;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -13,8 +15,6 @@ use super::text::{self, Unique};
 const DEPTH: usize = 16;
 /// Lists in lists that the schema of a policy takes.
 const LISTS: usize = 5;
-/// Values of an enumeration that a comment shows.
-const VALUES: usize = 40;
 
 /// What a policy knows of an argument's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,7 +223,8 @@ impl<'s> Reader<'s> {
         };
         let inner = || self.followed(schema, 0).and_then(description);
         let doc = description(schema).or_else(inner);
-        let bound = self.bound(schema, &given, &kind, &found);
+        let inner_most = self.followed(schema, 0);
+        let bound = bounds::stated(inner_most, &given, &kind, &found.values);
         let choices = found
             .values
             .iter()
@@ -392,65 +393,6 @@ impl<'s> Reader<'s> {
         }
         Kind::Set(Box::new(element))
     }
-
-    /// The bound that the schema states, as a manifest writes it.
-    fn bound(&self, schema: &Value, name: &str, kind: &Kind, found: &Found) -> Option<String> {
-        let spec = if found.values.is_empty() {
-            self.range(schema, kind)?
-        } else {
-            let values: Option<Vec<String>> =
-                found.values.iter().take(VALUES).map(toml_value).collect();
-            let values = values?.join(", ");
-            let more = if found.values.len() > VALUES {
-                ", …"
-            } else {
-                ""
-            };
-            let kind = match kind {
-                Kind::Json => return None,
-                Kind::Set(_) => "subset",
-                _ => "one_of",
-            };
-            format!("constraint_type = \"{kind}\", values = [{values}{more}]")
-        };
-        let key = if name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-        {
-            name.to_owned()
-        } else {
-            text::toml_string(name)
-        };
-        Some(format!("constraints.{key} = {{ {spec} }}"))
-    }
-
-    fn range(&self, schema: &Value, kind: &Kind) -> Option<String> {
-        let schema = self.followed(schema, 0).filter(|_| *kind == Kind::Long)?;
-        let end = |name: &str| schema.get(name).and_then(whole);
-        let min = end("minimum").or_else(|| end("exclusiveMinimum")?.checked_add(1));
-        let max = end("maximum").or_else(|| end("exclusiveMaximum")?.checked_sub(1));
-        let ends = [
-            min.map(|min| format!("min = {min}")),
-            max.map(|max| format!("max = {max}")),
-        ];
-        let ends: Vec<String> = ends.into_iter().flatten().collect();
-        (!ends.is_empty()).then(|| format!("constraint_type = \"range\", {}", ends.join(", ")))
-    }
-}
-
-/// A whole number, however it is written.
-fn whole(value: &Value) -> Option<i64> {
-    let text = value.as_number()?.to_string();
-    let text = text.strip_suffix(".0").unwrap_or(&text);
-    text.parse().ok()
-}
-
-fn toml_value(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text::toml_string(text)),
-        Value::Bool(truth) => Some(truth.to_string()),
-        other => whole(other).map(|number| number.to_string()),
-    }
 }
 
 /// The only kind of several branches.
@@ -474,7 +416,7 @@ fn listed(values: &[Value], found: &mut Found) -> Kind {
             Value::Null => found.nullable = true,
             Value::String(_) => drop(kinds.insert(0, Kind::String)),
             Value::Bool(_) => drop(kinds.insert(1, Kind::Bool)),
-            number if whole(number).is_some() => drop(kinds.insert(2, Kind::Long)),
+            number if bounds::whole(number).is_some() => drop(kinds.insert(2, Kind::Long)),
             _ => drop(kinds.insert(3, Kind::Json)),
         }
     }
