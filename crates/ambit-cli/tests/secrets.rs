@@ -83,6 +83,12 @@ const ROWS: &[Row] = &[
         &["tests/secret.toml", "tests/secret.json"],
     ),
     row(
+        "prove",
+        ". --filter none-is-called-so",
+        &["tests/secret.toml", "ambit.toml"],
+    ),
+    row("diff", ". .", &["ambit.toml"]),
+    row(
         "sign",
         "policy.wasm --key keys/module.jwk --tests results.json -o out.wasm",
         &["results.json"],
@@ -214,7 +220,9 @@ const NAMES: &[&str] = &[
 ];
 
 /// Options whose value is the file that was asked for.
-const OUTPUTS: &[&str] = &["--output", "--log", "--seen", "--ledger", "--junit"];
+const OUTPUTS: &[&str] = &[
+    "--output", "--log", "--seen", "--ledger", "--junit", "--write",
+];
 
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
 struct World {

@@ -9,9 +9,9 @@ use ambit_workbench::cases::{Case, Expect};
 use cedar_policy::{PolicySet, RequestEnv, Schema};
 use serde_json::{Value, json};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Reading};
 use crate::expr::{self, Expr};
-use crate::facts::{self, Heard, Reading};
+use crate::facts::{self, Heard};
 use crate::image::OwnEntity;
 use crate::policy::{Beside, Policy, Question, set};
 use crate::solver::{Found, Solver, fits};
@@ -91,7 +91,10 @@ pub(crate) struct Pair<'p> {
     same_rails: bool,
     /// What both know of entities.
     own: Vec<OwnEntity>,
+    judges: [Judge<'p>; 2],
 }
+
+const DIFFERENTLY: &str = "the two policies declare it differently: {}";
 
 /// What a question came to.
 pub(crate) enum Step {
@@ -116,8 +119,9 @@ impl<'p> Pair<'p> {
             && first.image_schema() == second.image_schema()
             && first.own() == second.own();
         Ok(Self {
-            schema: first.schema()?,
+            schema: first.schema(core::iter::empty())?,
             own: common(first, second),
+            judges: [Judge::of(first), Judge::of(second)],
             first,
             second,
             newly_allowed,
@@ -160,40 +164,51 @@ impl<'p> Pair<'p> {
             return Ok(Step::Nothing);
         }
         let entries = self.first.entries(agent, question);
-        let Some(env) = self
-            .first
-            .environment(&self.schema, question)
-            .filter(|_| !entries.is_empty())
-        else {
+        let env = self.first.environment(&self.schema, question);
+        let Some(env) = env.filter(|_| !entries.is_empty()) else {
             return Ok(Step::Nothing);
         };
         let others = self.second.entries(agent, question);
         let named = entries.iter().chain(&others).flat_map(|entry| &entry.named);
         let everyone: BTreeSet<String> = named.cloned().collect();
+        let schema = self.first.schema(entries.iter().chain(&others))?;
+        let second = match self.set_of_second(agent, question, &others, &env, &schema) {
+            Ok(second) => second,
+            Err(why) => return Ok(Step::Undecided(why)),
+        };
+        // Of a policy that allows nothing there is nothing to be said.
+        let others = if second.is_some() { others } else { Vec::new() };
+        let second = second.map_or_else(|| set(&Value::Null), Ok)?;
         let mut why = String::new();
         for reading in [Reading::Over, Reading::Under] {
-            let second = match self.set_of_second(agent, question, &others, reading, &env) {
-                Ok(second) => second,
-                Err(why) => return Ok(Step::Undecided(why)),
+            let both = entries.iter().chain(&others);
+            let beside = Beside {
+                condition: &expr::truth(true),
+                more: &expr::all([
+                    facts::of_rough(both, reading),
+                    facts::linked(&others, &everyone),
+                ]),
+                own: Some(&self.own),
+                heard: Heard::All(&everyone),
             };
-            let linked = match second {
-                Some(_) => facts::linked(&others, &everyone),
-                None => expr::truth(true),
-            };
-            let heard = Heard::All(&everyone);
-            let first = self.set_of_first(agent, question, &entries, reading, heard, &linked)?;
-            let second = second.map_or_else(|| set(&Value::Null), Ok)?;
-            let found = solver.allowed_only_by(&first, &second, &env, &self.schema)?;
+            let first = self.first.allowed(agent, question, &entries, &beside);
+            let first = set(&first)?;
+            if let Err(why) = fits(&first, &env, &schema) {
+                return Ok(Step::Undecided(DIFFERENTLY.replace("{}", &why)));
+            }
+            let found = solver.allowed_only_by(&first, &second, &env, &schema)?;
             let (request, entities) = match found {
                 Found::Nothing if reading == Reading::Over => return Ok(Step::Nothing),
                 Found::Nothing => continue,
                 Found::Unknown(why) => return Ok(Step::Undecided(why)),
                 Found::Request(found) => *found,
             };
-            let name = match self.newly_allowed {
-                true => format!("newly allowed: {agent}, {question}"),
-                false => format!("newly denied: {agent}, {question}"),
+            let side = if self.newly_allowed {
+                "allowed"
+            } else {
+                "denied"
             };
+            let name = format!("newly {side}: {agent}, {question}");
             let Some(case) = case(&name, agent, question, self.first, &request, &entities) else {
                 why = "what the solver found cannot be written as a request".to_owned();
                 continue;
@@ -223,35 +238,14 @@ impl<'p> Pair<'p> {
         }
     }
 
-    fn set_of_first(
-        &self,
-        agent: &str,
-        question: &Question,
-        entries: &[Entry],
-        reading: Reading,
-        heard: Heard<'_>,
-        linked: &Expr,
-    ) -> Result<PolicySet, ProveError> {
-        let nothing = expr::truth(true);
-        let beside = Beside {
-            condition: &nothing,
-            more: linked,
-            own: Some(&self.own),
-            heard,
-        };
-        set(&self
-            .first
-            .allowed(agent, question, entries, reading, &beside))
-    }
-
     /// The other policy about the same request, `None` if it allows nothing; why it cannot be asked, where it declares things otherwise.
     fn set_of_second(
         &self,
         agent: &str,
         question: &Question,
         entries: &[Entry],
-        reading: Reading,
         env: &RequestEnv,
+        schema: &Schema,
     ) -> Result<Option<PolicySet>, String> {
         let known = self.second.resource_type(question) == self.first.resource_type(question);
         let Some(more) = self.arguments(question).filter(|_| known) else {
@@ -260,11 +254,6 @@ impl<'p> Pair<'p> {
         if entries.is_empty() {
             return Ok(None);
         }
-        // What it denies is looked for, so the reading is the other one.
-        let reading = match reading {
-            Reading::Over => Reading::Under,
-            Reading::Under => Reading::Over,
-        };
         let nothing = expr::truth(true);
         let beside = Beside {
             condition: &nothing,
@@ -272,13 +261,10 @@ impl<'p> Pair<'p> {
             own: Some(&[]),
             heard: Heard::Linked,
         };
-        let mut policies = self
-            .second
-            .allowed(agent, question, entries, reading, &beside);
+        let mut policies = self.second.allowed(agent, question, entries, &beside);
         facts::elsewhere(&mut policies);
         let policies = set(&policies).map_err(|error| error.message)?;
-        fits(&policies, env, &self.schema)
-            .map_err(|why| format!("the two policies declare it differently ({why})"))?;
+        fits(&policies, env, schema).map_err(|why| DIFFERENTLY.replace("{}", &why))?;
         Ok(Some(policies))
     }
 
@@ -335,14 +321,15 @@ impl<'p> Pair<'p> {
 
     /// Whether the one evaluator allows the request and the other denies it: with which reason.
     fn shows(&self, case: &Case) -> Result<String, String> {
-        let verdict = Judge::of(self.first).ask(case)?;
+        let [first, second] = &self.judges;
+        let verdict = first.ask(case)?;
         if !verdict.allowed {
             return Err(format!(
                 "the one evaluator denies it ({}: {})",
                 verdict.code, verdict.admin
             ));
         }
-        match Judge::of(self.second).ask(case) {
+        match second.ask(case) {
             Ok(verdict) if verdict.allowed => Err("both evaluators allow it".to_owned()),
             Ok(verdict) => Ok(verdict.code),
             // Without a manifest there is no token for the agent.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ambit_core::Power;
 use ambit_core::capability::{Place, well_formed};
 use ambit_core::constraint::uncountable;
-use ambit_core::json::Json;
+use ambit_core::json::{Json, Writer};
 use ambit_evaluator::{Room, rooms};
 use ambit_policy::{Action, Bundle};
 
@@ -36,15 +36,60 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Entry {
     /// Its place in the manifest.
     pub(crate) index: usize,
-    pub(crate) matches: Bounds,
+    pub(crate) matches: Expr,
     /// Whether it matches only where receipts are given: it holds `propose`, and `execute` is asked.
     pub(crate) proposed: bool,
     /// What people must have done.
     pub(crate) demands: Expr,
     /// Whose yes the guard rails see, beside the token's subject.
     pub(crate) named: BTreeSet<String>,
-    /// Arguments with a bound that Cedar cannot say, with its kind.
-    pub(crate) rough: Vec<(String, String)>,
+    /// What of it Cedar cannot say.
+    pub(crate) rough: Vec<Rough>,
+}
+
+/// Something that Cedar cannot say: it stands in the context as a truth of its own, of which bounds are
+/// known. Two policies that say the same have it in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Rough {
+    /// For people: the argument and the kind of its constraint.
+    pub(crate) what: String,
+    /// The attribute of the context.
+    pub(crate) name: String,
+    /// Whether the argument is there, where it may be absent.
+    pub(crate) there: Option<Expr>,
+    pub(crate) bounds: Bounds,
+    /// The same where it is absent.
+    pub(crate) absent: Bounds,
+}
+
+impl Rough {
+    fn holds(&self) -> Expr {
+        expr::context(&self.name)
+    }
+
+    /// What is known of it. [`Reading::Under`]: it holds exactly where it surely does.
+    pub(crate) fn known(&self, reading: Reading) -> Expr {
+        let known = |bounds: &Bounds| match reading {
+            Reading::Over => {
+                let not = expr::not(bounds.under.clone());
+                expr::choose(self.holds(), bounds.over.clone(), not)
+            }
+            Reading::Under => expr::eq(self.holds(), bounds.under.clone()),
+        };
+        match &self.there {
+            None => known(&self.bounds),
+            Some(there) => expr::choose(there.clone(), known(&self.bounds), known(&self.absent)),
+        }
+    }
+}
+
+/// How what Cedar cannot say is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// In every way that it could be.
+    Over,
+    /// Only what surely holds does.
+    Under,
 }
 
 impl<'a> Call<'a> {
@@ -88,16 +133,17 @@ impl<'a> Call<'a> {
             return None;
         }
         let mut rough = Vec::new();
-        let matches = Bounds::all(vec![
-            Bounds::exact(self.resource_and_purpose(json)),
+        let matches = expr::all([
+            self.resource_and_purpose(json),
             self.constraints(json, &mut rough),
             self.rooms(json),
         ]);
-        (expr::constant(&matches.over) != Some(false)).then(|| Entry {
+        let demands = self.demands(json, proposed, &mut rough);
+        (expr::constant(&matches) != Some(false)).then(|| Entry {
             index,
             matches,
             proposed,
-            demands: self.demands(json, proposed),
+            demands,
             named: named(json),
             rough,
         })
@@ -121,65 +167,68 @@ impl<'a> Call<'a> {
     }
 
     /// Every argument is named by a constraint, and each constraint holds.
-    fn constraints(&self, json: Json<'_>, rough: &mut Vec<(String, String)>) -> Bounds {
+    fn constraints(&self, json: Json<'_>, rough: &mut Vec<Rough>) -> Expr {
         let constraints = json.get("constraints");
         let star = constraints.is_some_and(|all| all.get("*").is_some());
         let mut parts = Vec::new();
         for (name, argument) in self.arguments() {
             let target = Target::argument(name, argument);
             let spec = constraints.and_then(|all| all.get(name));
-            let (there, absent) = match spec {
+            let (bounds, absent) = match spec {
                 Some(spec) => (present(spec, &target), missing(spec, &target)),
                 None => (Bounds::constant(star), Bounds::constant(true)),
             };
-            if !there.is_exact() {
-                let kind = spec.and_then(|spec| spec.get("constraint_type"));
-                let kind = kind.and_then(Json::as_str).unwrap_or_default();
-                rough.push((name.to_owned(), kind.to_owned()));
-            }
             let required = argument.get("required").and_then(Json::as_bool) != Some(false);
-            parts.push(match required {
-                true => there,
-                false => Self::where_there(name, &there, &absent),
+            let has = || expr::has(expr::var("context"), name);
+            let exact = bounds.is_exact() && (required || absent.is_exact());
+            parts.push(match (spec.filter(|_| !exact), required) {
+                (Some(spec), _) => {
+                    let kind = spec.get("constraint_type").and_then(Json::as_str);
+                    let found = Rough {
+                        what: format!("`{name}` ({})", kind.unwrap_or_default()),
+                        name: format!(
+                            "bound on {name}: {} of {}",
+                            written(spec),
+                            written(argument)
+                        ),
+                        there: (!required).then(has),
+                        bounds,
+                        absent,
+                    };
+                    rough.push(found.clone());
+                    found.holds()
+                }
+                (None, true) => bounds.over,
+                (None, false) => {
+                    let absent = expr::constant(&absent.over) == Some(true);
+                    expr::where_has(expr::var("context"), name, bounds.over, absent)
+                }
             });
         }
         let named = constraints.into_iter().flat_map(Json::members);
-        for (name, _) in named.filter(|(name, _)| *name != "*") {
+        for (name, spec) in named.filter(|(name, _)| *name != "*") {
             if !self.arguments().any(|(argument, _)| argument == name) {
                 // Bounds on arguments that the action does not have: only an absent one can meet them.
-                let optional = constraints
-                    .and_then(|all| all.get(name)?.get("constraint_type")?.as_str())
-                    == Some("optional");
-                parts.push(Bounds::constant(optional));
+                let kind = spec.get("constraint_type").and_then(Json::as_str);
+                parts.push(expr::truth(kind == Some("optional")));
             }
         }
-        Bounds::all(parts)
-    }
-
-    fn where_there(name: &str, there: &Bounds, absent: &Bounds) -> Bounds {
-        let either = |there: &Expr, absent: &Expr| {
-            let absent = expr::constant(absent) == Some(true);
-            expr::where_has(expr::var("context"), name, there.clone(), absent)
-        };
-        Bounds {
-            over: either(&there.over, &absent.over),
-            under: either(&there.under, &absent.under),
-        }
+        expr::all(parts)
     }
 
     /// What no budget can ever hold is not granted, whatever is left of it.
-    fn rooms(&self, json: Json<'_>) -> Bounds {
+    fn rooms(&self, json: Json<'_>) -> Expr {
         let Some(action) = self.vocabulary() else {
-            return Bounds::constant(false);
+            return expr::truth(false);
         };
         let mut limits = json.get("limits").into_iter().flat_map(Json::elements);
         if limits.any(|limit| uncountable(limit, &action).is_some()) {
-            return Bounds::constant(false);
+            return expr::truth(false);
         }
         let parts = rooms(json, self.power).map(|(name, room)| {
             let argument = self.arguments().find(|(argument, _)| *argument == name);
             let Some((_, argument)) = argument else {
-                return Bounds::constant(false);
+                return expr::truth(false);
             };
             let value = expr::context(name);
             let held = match room {
@@ -194,13 +243,13 @@ impl<'a> Call<'a> {
                 true => expr::truth(true),
                 false => expr::has(expr::var("context"), name),
             };
-            Bounds::exact(expr::all([there, held]))
+            expr::all([there, held])
         });
-        Bounds::all(parts.collect())
+        expr::all(parts.collect::<Vec<_>>())
     }
 
     /// Logins and approvals (docs/token.md, "Who may say yes").
-    fn demands(&self, json: Json<'_>, proposed: bool) -> Expr {
+    fn demands(&self, json: Json<'_>, proposed: bool, rough: &mut Vec<Rough>) -> Expr {
         let requires = json.get("requires");
         let member = |name: &str| requires.and_then(|requires| requires.get(name));
         let mut parts = Vec::new();
@@ -222,16 +271,16 @@ impl<'a> Call<'a> {
             parts.push(expr::binary("<=", expr::call("offset", oldest), time));
         }
         if let Some(approval) = member("approval").filter(|_| self.power != Power::Propose) {
-            parts.push(approved(approval));
+            parts.push(approved(approval, rough));
         }
         let consent = json.get("consent").filter(|consent| {
             self.power == Power::Execute
                 && !consent.is_null()
                 && !matches!(consent.as_str(), Some("none" | "once"))
         });
-        parts.extend(consent.map(approved));
+        parts.extend(consent.map(|consent| approved(consent, rough)));
         if proposed && named(json).is_empty() {
-            parts.push(approved(Json::null()));
+            parts.push(approved(Json::null(), rough));
         }
         expr::all(parts)
     }
@@ -250,7 +299,7 @@ pub(crate) fn subject() -> Expr {
 const GROUPS: usize = 256;
 
 /// So many of the people named have said yes; everything but a list means the subject.
-fn approved(approval: Json<'_>) -> Expr {
+fn approved(approval: Json<'_>, rough: &mut Vec<Rough>) -> Expr {
     let Some(approvers) = approval.get("approvers") else {
         return expr::contains(expr::context("approvals"), subject());
     };
@@ -271,7 +320,19 @@ fn approved(approval: Json<'_>) -> Expr {
             // One of them at least, which is true of every group.
             let people = approvers.iter().map(|person| user(person));
             let people = expr::set(people.collect());
-            return expr::binary("containsAny", expr::context("approvals"), people);
+            let some = expr::binary("containsAny", expr::context("approvals"), people);
+            let found = Rough {
+                what: "the number of approvers".to_owned(),
+                name: format!("approved by {}", written(approval)),
+                there: None,
+                bounds: Bounds {
+                    over: some,
+                    under: expr::truth(false),
+                },
+                absent: Bounds::constant(false),
+            };
+            rough.push(found.clone());
+            return found.holds();
         }
     }
     groups.retain(|group| group.len() == count);
@@ -279,6 +340,12 @@ fn approved(approval: Json<'_>) -> Expr {
         let people = expr::set(group.into_iter().map(user).collect());
         expr::contains_all(expr::context("approvals"), people)
     }))
+}
+
+fn written(json: Json<'_>) -> String {
+    let mut out = Writer::default();
+    out.json(json);
+    out.finish()
 }
 
 /// The people whom an entry's `requires` or `consent` names.

@@ -1,7 +1,7 @@
 //! What holds for every request, whatever a policy says: the evaluator makes the agent, its person and the
 //! context itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ambit_core::Power;
 use ambit_core::json::Json;
@@ -9,7 +9,7 @@ use ambit_core::limits::INTEGER_MAX;
 use ambit_policy::{Bundle, Manifest};
 use serde_json::Value;
 
-use crate::entry::{ELSEWHERE, Entry, PEOPLE, RECEIPTS, subject};
+use crate::entry::{ELSEWHERE, Entry, LOCATION, PEOPLE, RECEIPTS, Reading, Rough, subject};
 use crate::expr::{self, Expr};
 use crate::image::OwnEntity;
 
@@ -38,7 +38,7 @@ pub(crate) fn of_requests(agent: &str, classes: &BTreeSet<String>, now: (i64, i6
     expr::all(parts)
 }
 
-/// Claims are no empty texts.
+/// Claims and facts are no empty texts.
 fn named() -> Expr {
     let agent = || expr::var("principal");
     let empty = || expr::text("");
@@ -51,6 +51,7 @@ fn named() -> Expr {
         (expr::context("posture"), "version"),
         (expr::context("posture"), "model"),
         (expr::context("posture"), "environment"),
+        (expr::var("context"), LOCATION),
     ];
     let texts = places.map(|(of, name)| {
         let text = expr::not(expr::eq(expr::attr(of.clone(), name), empty()));
@@ -214,15 +215,6 @@ fn is_flat(value: &Value) -> bool {
     }
 }
 
-/// How an expression of a manifest is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// Nothing that is granted is left out.
-    Over,
-    /// Nothing is added that is not granted.
-    Under,
-}
-
 /// Whose yes the guard rails see.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Heard<'a> {
@@ -235,8 +227,8 @@ pub(crate) enum Heard<'a> {
 }
 
 /// Some entry is selected, the first that matches, and what it asks of people is done.
-pub(crate) fn granted(entries: &[Entry], reading: Reading, heard: Heard<'_>) -> Expr {
-    let granted = selected(entries, reading).map(|(entry, selected)| {
+pub(crate) fn granted(entries: &[Entry], heard: Heard<'_>) -> Expr {
+    let granted = selected(entries).map(|(entry, selected)| {
         let heard = match heard {
             Heard::Some => some_heard(entry),
             Heard::All(everyone) => all_heard(entry, everyone),
@@ -248,28 +240,37 @@ pub(crate) fn granted(entries: &[Entry], reading: Reading, heard: Heard<'_>) -> 
 }
 
 /// Each entry, and that it is selected: it matches, and none before it does.
-fn selected(entries: &[Entry], reading: Reading) -> impl Iterator<Item = (&Entry, Expr)> {
-    let given = |entry: &Entry, matches: &Expr| match entry.proposed {
-        true => expr::all([expr::context(RECEIPTS), matches.clone()]),
-        false => matches.clone(),
-    };
+fn selected(entries: &[Entry]) -> impl Iterator<Item = (&Entry, Expr)> {
     let mut earlier: Vec<Expr> = Vec::new();
     entries.iter().map(move |entry| {
-        let (matches, surely) = match reading {
-            Reading::Over => (&entry.matches.over, &entry.matches.under),
-            Reading::Under => (&entry.matches.under, &entry.matches.over),
+        let own = match entry.proposed {
+            true => expr::all([expr::context(RECEIPTS), entry.matches.clone()]),
+            false => entry.matches.clone(),
         };
-        let own = given(entry, matches);
-        let selected = expr::all([own].into_iter().chain(earlier.iter().cloned()));
-        earlier.push(expr::not(given(entry, surely)));
+        let selected = expr::all([own.clone()].into_iter().chain(earlier.iter().cloned()));
+        earlier.push(expr::not(own));
         (entry, selected)
     })
 }
 
+/// What is known of what Cedar cannot say.
+pub(crate) fn of_rough<'e>(entries: impl Iterator<Item = &'e Entry>, reading: Reading) -> Expr {
+    let rough: BTreeMap<&str, &Rough> = entries
+        .flat_map(|entry| &entry.rough)
+        .map(|rough| (rough.name.as_str(), rough))
+        .collect();
+    expr::all(
+        rough
+            .values()
+            .map(|rough| rough.known(reading))
+            .collect::<Vec<_>>(),
+    )
+}
+
 /// What the guard rails of another policy see of the same receipts: [`ELSEWHERE`] is made of [`PEOPLE`] by
-/// the entry that is surely selected there.
+/// the entry that is selected there.
 pub(crate) fn linked(entries: &[Entry], everyone: &BTreeSet<String>) -> Expr {
-    let linked = selected(entries, Reading::Under).map(|(entry, selected)| {
+    let linked = selected(entries).map(|(entry, selected)| {
         let mut heard = all_heard(entry, everyone);
         elsewhere(&mut heard);
         match expr::constant(&selected) {

@@ -25,6 +25,7 @@ pub use property::{Outcome, Verdict, prove};
 pub use rails::{Call, Rails};
 pub use solver::Solver;
 pub use text::case as case_text;
+pub use witness::request;
 
 /// Why nothing could be proved.
 #[derive(Clone, Debug, PartialEq, Eq)]

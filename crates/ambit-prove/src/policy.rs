@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::ProveError;
 use crate::entry::{Call, ELSEWHERE, Entry, LOCATION, PEOPLE, RECEIPTS};
 use crate::expr::{self, Expr};
-use crate::facts::{self, Heard, LAST, Reading};
+use crate::facts::{self, Heard, LAST};
 use crate::image::{Image, OwnEntity, Rule};
 use crate::witness::declared;
 
@@ -79,8 +79,13 @@ impl Policy {
         facts::agents(&self.bundle())
     }
 
-    /// The schema, with what else a request has.
-    pub(crate) fn schema(&self) -> Result<Schema, ProveError> {
+    /// The schema, with what else a request has, and the truths that Cedar cannot say.
+    pub(crate) fn schema<'e>(
+        &self,
+        entries: impl Iterator<Item = &'e Entry>,
+    ) -> Result<Schema, ProveError> {
+        let rough = entries.flat_map(|entry| &entry.rough);
+        let truths: BTreeSet<&str> = rough.map(|rough| rough.name.as_str()).collect();
         let mut schema = self.image.schema.clone();
         for namespace in schema.as_object_mut().into_iter().flatten() {
             let actions = namespace
@@ -99,6 +104,12 @@ impl Policy {
                     let people = json!({"type": "Set", "element": {"type": "Entity", "name": "Ambit::User"}});
                     attributes.insert(PEOPLE.to_owned(), people.clone());
                     attributes.insert(ELSEWHERE.to_owned(), people);
+                    let truth = json!({"type": "Boolean"});
+                    attributes.extend(
+                        truths
+                            .iter()
+                            .map(|name| ((*name).to_owned(), truth.clone())),
+                    );
                     attributes.insert(
                         RECEIPTS.to_owned(),
                         json!({"type": "Boolean", "required": true}),
@@ -152,7 +163,6 @@ impl Policy {
         agent: &str,
         question: &Question,
         entries: &[Entry],
-        reading: Reading,
         beside: &Beside<'_>,
     ) -> Value {
         let bundle = self.bundle();
@@ -173,7 +183,7 @@ impl Policy {
                 declared(&bundle, &question.action).unwrap_or(Json::null()),
                 &expr::var("context"),
             ),
-            facts::granted(entries, reading, beside.heard),
+            facts::granted(entries, beside.heard),
             beside.more.clone(),
             own,
         ]);

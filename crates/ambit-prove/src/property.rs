@@ -5,8 +5,9 @@ use cedar_policy::{Policy as CedarPolicy, PolicySet, RequestEnv, Schema};
 use serde_json::{Value, json};
 
 use crate::diff::{Pair, Step};
+use crate::entry::Reading;
 use crate::expr::{self, Expr};
-use crate::facts::Reading;
+use crate::facts;
 use crate::policy::{Beside, Policy, Question, set};
 use crate::solver::{Found, Solver};
 use crate::witness::{Judge, case};
@@ -71,7 +72,7 @@ pub fn prove(
     let mut search = Search {
         solver,
         policy,
-        schema: policy.schema()?,
+        schema: policy.schema(core::iter::empty())?,
         name: &property.name,
         kind,
         judge: Judge::of(policy),
@@ -331,15 +332,14 @@ impl Search<'_> {
         };
         let second = self.conditioned(effect, &self.condition)?;
         let mut why = String::new();
-        let nothing = expr::truth(true);
+        let schema = self.policy.schema(entries.iter())?;
         for reading in [Reading::Over, Reading::Under] {
-            let beside = Beside::condition(&self.condition, &nothing);
-            let first = self
-                .policy
-                .allowed(agent, question, &entries, reading, &beside);
+            let rough = facts::of_rough(entries.iter(), reading);
+            let beside = Beside::condition(&self.condition, &rough);
+            let first = self.policy.allowed(agent, question, &entries, &beside);
             let found = self
                 .solver
-                .allowed_only_by(&set(&first)?, &second, env, &self.schema)?;
+                .allowed_only_by(&set(&first)?, &second, env, &schema)?;
             let (request, entities) = match found {
                 Found::Nothing if reading == Reading::Over => return Ok(Settled::Nothing),
                 Found::Nothing => continue,
@@ -362,7 +362,7 @@ impl Search<'_> {
         let rough = entries.iter().flat_map(|entry| {
             let place = entry.index;
             let rough = entry.rough.iter();
-            rough.map(move |(name, kind)| format!("`{name}` ({kind}) of capabilities[{place}]"))
+            rough.map(move |rough| format!("{} of capabilities[{place}]", rough.what))
         });
         let rough: Vec<String> = rough.collect();
         if rough.is_empty() {
@@ -414,13 +414,13 @@ impl Search<'_> {
                     continue;
                 };
                 let all = expr::truth(true);
-                let beside = Beside::condition(&all, &all);
-                let first = self
-                    .policy
-                    .allowed(agent, question, &entries, Reading::Over, &beside);
-                let found =
-                    self.solver
-                        .allowed_only_by(&set(&first)?, &nothing, &env, &self.schema)?;
+                let rough = facts::of_rough(entries.iter(), Reading::Over);
+                let beside = Beside::condition(&all, &rough);
+                let schema = self.policy.schema(entries.iter())?;
+                let first = self.policy.allowed(agent, question, &entries, &beside);
+                let found = self
+                    .solver
+                    .allowed_only_by(&set(&first)?, &nothing, &env, &schema)?;
                 if !matches!(found, Found::Nothing) {
                     return Ok(true);
                 }

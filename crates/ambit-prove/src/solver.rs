@@ -125,13 +125,19 @@ pub(crate) fn fits(set: &PolicySet, env: &RequestEnv, schema: &Schema) -> Result
 }
 
 fn strange(error: &Error) -> ProveError {
-    let mut text = error.to_string();
-    if let Error::PolicyNotWellTyped { errs } = error {
-        text = errs
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; ");
-    }
+    let text = match error {
+        Error::PolicyNotWellTyped { errs } => {
+            // The policy is ours: its name helps nobody.
+            let errors = errs.iter().map(|error| {
+                let text = error.to_string();
+                let rest = text
+                    .strip_prefix("for policy `")
+                    .and_then(|rest| rest.split_once("`, "));
+                rest.map_or_else(|| text.clone(), |(_, rest)| rest.to_owned())
+            });
+            errors.collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    };
     ProveError::new("prove.form", text)
 }

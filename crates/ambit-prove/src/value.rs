@@ -37,12 +37,12 @@ fn typed(value: &Value, kind: Json<'_>, money: Option<i64>) -> Option<Value> {
     }
 }
 
-/// Minor units of money as people write them: with two digits 5000 is `50`, 5050 is `50.50`.
+/// Minor units of money as people write them: with two digits 5050 is `50.50`.
 fn minor(units: i64, digits: u32) -> Option<Value> {
     let whole = 10_u64.checked_pow(digits)?;
     let (sign, units) = (if units < 0 { "-" } else { "" }, units.unsigned_abs());
     let (before, after) = (units / whole, units % whole);
-    let text = match after {
+    let text = match digits {
         0 => format!("{sign}{before}"),
         _ => format!("{sign}{before}.{after:0width$}", width = digits as usize),
     };

@@ -10,14 +10,13 @@ use serde_json::{Map, Value, json};
 
 use crate::ProveError;
 use crate::entry::LOCATION;
+use crate::facts::LAST;
 use crate::image::OwnEntity;
 use crate::policy::{Policy, Question};
 use crate::value;
 
 /// The service that is asked.
 const AUDIENCE: &str = "https://service.example";
-/// How long before the call a policy is built that does not say when it is issued.
-const BEFORE: i64 = 60;
 
 /// What the evaluator says to a request.
 #[derive(Clone, Debug)]
@@ -32,45 +31,46 @@ pub(crate) struct Verdict {
 #[derive(Debug)]
 pub(crate) struct Judge<'p> {
     policy: &'p Policy,
-    /// The compiled policy that decides in the place of the guard rails, if one does.
-    program: Option<Vec<u8>>,
+    bench: Result<Bench, String>,
+    /// Whether a program made for a question decides in the place of the guard rails.
+    asks: bool,
 }
 
 impl<'p> Judge<'p> {
-    pub(crate) const fn of(policy: &'p Policy) -> Self {
+    pub(crate) fn of(policy: &'p Policy) -> Self {
+        Self::with(policy, None)
+    }
+
+    fn with(policy: &'p Policy, program: Option<&[u8]>) -> Self {
+        // One that does not say when it is issued is built at some time, and so holds at any.
+        let issued = (!policy.is_issued()).then_some(LAST);
+        let bench = Bench::around(policy.bundle().bytes(), issued, program);
         Self {
             policy,
-            program: None,
+            bench: bench.map_err(|error| error.to_string()),
+            asks: program.is_some(),
         }
     }
 
     /// One that allows what satisfies `condition`, manifests permitting.
     pub(crate) fn of_condition(policy: &'p Policy, condition: &Value) -> Result<Self, ProveError> {
         let set = crate::policy::set(&json!({"asked": crate::expr::policy("permit", condition)}))?;
-        Ok(Self {
-            policy,
-            program: Some(compiled(&set, policy.image_schema())?),
-        })
+        let program = compiled(&set, policy.image_schema())?;
+        Ok(Self::with(policy, Some(&program)))
     }
 
     /// Asks the evaluator; why not, where there is no such request.
     pub(crate) fn ask(&self, case: &Case) -> Result<Verdict, String> {
-        let issued = (!self.policy.is_issued()).then(|| (case.now - BEFORE).max(0));
-        let bytes = self.policy.bundle();
-        let program = self.program.as_deref();
-        let bench =
-            Bench::around(bytes.bytes(), issued, program).map_err(|error| error.to_string())?;
+        let bench = self.bench.as_ref().map_err(Clone::clone)?;
         let mut case = case.clone();
-        if program.is_some() {
+        if self.asks {
             // The entities of the policy itself are not in a program that is made for a question.
             let entities = case.entities.get_or_insert_with(|| json!([]));
             let own = self.policy.own().iter().map(described);
-            entities
-                .as_array_mut()
-                .into_iter()
-                .for_each(|list| list.extend(own.clone()));
+            let list = entities.as_array_mut();
+            list.into_iter().for_each(|list| list.extend(own.clone()));
         }
-        let asked = Asked::make(&bench, &case).map_err(|error| error.to_string())?;
+        let asked = Asked::make(bench, &case).map_err(|error| error.to_string())?;
         let request = asked.json.to_string();
         let answer = evaluate(&bench.bundle(), request.as_bytes(), &mut ChainCache::new());
         let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
@@ -84,6 +84,22 @@ impl<'p> Judge<'p> {
             admin: reason("admin"),
         })
     }
+}
+
+/// A case as what `ambit evaluate` takes: the policy's bundle, in which the keys of the case are, and the
+/// request. The bundle lasts longer than the policy, so that it can be asked at `today`.
+///
+/// # Errors
+///
+/// `prove.request` where the policy has no such request.
+pub fn request(policy: &Policy, case: &Case, today: i64) -> Result<(Vec<u8>, Value), ProveError> {
+    let unusable =
+        |error: &dyn core::fmt::Display| ProveError::new("prove.request", error.to_string());
+    let issued = Some(case.now.max(today));
+    let bench = Bench::around(policy.bundle().bytes(), issued, None);
+    let bench = bench.map_err(|error| unusable(&error))?;
+    let asked = Asked::make(&bench, case).map_err(|error| unusable(&error))?;
+    Ok((bench.bundle().bytes().to_vec(), asked.json))
 }
 
 fn compiled(set: &PolicySet, schema: &Value) -> Result<Vec<u8>, ProveError> {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use ambit_compiler::Severity;
+use ambit_compiler::{Severity, conceal};
 use ambit_prove::{Change, Difference, Policy, Solver, case_text, diff};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::prove::{built, failed, policy};
+use super::prove::{built, failed, policy, written};
 use crate::failure::{Exit, Failure};
 use crate::report::{self, Finding, Format, Report};
 use crate::say;
@@ -32,6 +32,9 @@ pub(crate) struct Diff {
     /// The most seconds that the solver may take for one question
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// Write each request that is shown into this folder, with a module of the policy that allows it
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
     /// How to show what came of it
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
@@ -56,16 +59,22 @@ impl Diff {
         let mut solver = Solver::start(self.timeout).map_err(|error| failed(&error))?;
         let found = diff(&mut solver, &old, &new, &mut |_| {}).map_err(|error| failed(&error))?;
         tell(report, &found);
+        if let Some(folder) = &self.write {
+            for change in &found.changes {
+                let policy = if change.newly_allowed { &new } else { &old };
+                written(folder, policy, &change.case)?;
+            }
+        }
         report.member(
             "changes",
             found.changes.iter().map(json).collect::<Vec<_>>(),
         );
         let undecided = found.undecided.iter();
-        let undecided =
-            undecided.map(|one| json!({"newly_allowed": one.newly_allowed, "text": one.text}));
+        let undecided = undecided
+            .map(|one| json!({"newly_allowed": one.newly_allowed, "text": conceal(&one.text)}));
         report.member("undecided", undecided.collect::<Vec<_>>());
         let plain = found.plain.iter();
-        let plain = plain.map(|one| json!({"text": one.text, "wider": one.wider}));
+        let plain = plain.map(|one| json!({"text": conceal(&one.text), "wider": one.wider}));
         report.member("other", plain.collect::<Vec<_>>());
         let wider = found.changes.iter().any(|one| one.newly_allowed)
             || found.undecided.iter().any(|one| one.newly_allowed)
@@ -134,18 +143,18 @@ fn for_people(found: &Difference) {
                 "{heading}: {}, {} ({by} {})",
                 change.agent, change.question, change.code
             ));
-            say::note(format!("\n{}", case_text(&change.case)));
+            say::note(conceal(&format!("\n{}", case_text(&change.case))));
         }
         for one in found
             .undecided
             .iter()
             .filter(|one| one.newly_allowed == newly_allowed)
         {
-            say::note(format!("{heading}, perhaps: {}", one.text));
+            say::note(conceal(&format!("{heading}, perhaps: {}", one.text)));
         }
     }
     for one in &found.plain {
-        say::note(format!("Also different: {}", one.text));
+        say::note(conceal(&format!("Also different: {}", one.text)));
     }
     if found.changes.is_empty() && found.undecided.is_empty() && found.plain.is_empty() {
         say::note("nothing differs: whatever the one allows, the other allows");
@@ -158,6 +167,6 @@ fn json(change: &Change) -> Json {
         "agent": change.agent,
         "question": change.question,
         "code": change.code,
-        "case": case_text(&change.case),
+        "case": conceal(&case_text(&change.case)),
     })
 }

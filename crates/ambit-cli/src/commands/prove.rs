@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ambit_compiler::{Project, Severity, Sink, build};
+use ambit_compiler::keys::generate;
+use ambit_compiler::sign::{self, SignOptions, Signed};
+use ambit_compiler::{Project, Severity, Sink, build, conceal, module};
 use ambit_core::limits::MODULE_BYTES;
-use ambit_prove::{Outcome, Policy, ProveError, Solver, Verdict, case_text, prove};
-use ambit_workbench::cases::{self, Property};
+use ambit_prove::{Outcome, Policy, ProveError, Solver, Verdict, case_text, prove, request};
+use ambit_workbench::cases::{self, Case, Property};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use super::build::GUEST;
 use crate::failure::{Exit, Failure};
 use crate::keys::compile;
 use crate::report::{self, Finding, Format, Report};
@@ -32,6 +35,9 @@ pub(crate) struct Prove {
     /// The most seconds that the solver may take for one question
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// Write each request that is shown into this folder, with a module that `ambit evaluate` asks about it
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
     /// How to show what came of it
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
@@ -46,6 +52,8 @@ faults, 1 the solver is missing or failed.
 
 Examples:
   ambit prove my-project
+  ambit prove my-project --write shown
+  ambit evaluate --module shown/NAME/policy.wasm --trust shown/NAME/keys.json < shown/NAME/request.json
   ambit prove --filter 'personal data' --format github";
 
 /// Where the solver comes from.
@@ -72,6 +80,9 @@ impl Prove {
                 ended = Exit::Denied;
             }
             tell(report, property, &outcome);
+            if let (Some(folder), Verdict::Fails(_, Some(case))) = (&self.write, &outcome.verdict) {
+                written(folder, &policy, case)?;
+            }
             all.push(json(property, &outcome));
         }
         if report.is_human() {
@@ -141,6 +152,43 @@ pub(super) fn built(path: &Path) -> Result<Policy, Failure> {
     Policy::read(bundle.bytes().to_vec(), true).map_err(|error| failed(&error))
 }
 
+/// Writes a case for `ambit evaluate`: a module with the keys of the case, who signed it, and the request.
+pub(super) fn written(folder: &Path, policy: &Policy, case: &Case) -> Result<(), Failure> {
+    let (bundle, request) = request(policy, case, time::now()).map_err(|error| failed(&error))?;
+    let module = module::assemble(GUEST, &bundle).map_err(|error| compile(&error))?;
+    let signer = generate(Some("ambit-prove")).map_err(|error| compile(&error))?;
+    let keys = json!({"threshold": 1, "keys": [{"kid": signer.kid(), "jwk": signer.public_jwk()}]});
+    let options = SignOptions {
+        carried: true,
+        ..SignOptions::default()
+    };
+    let signed = sign::module(&module, &[signer], options).map_err(|error| compile(&error))?;
+    let module = match signed {
+        Signed::Carried { module } => module,
+        Signed::Detached { .. } => module,
+    };
+    let folder = folder.join(slug(&case.name));
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::tool("output.write", files::plain(&error)).at(&folder))?;
+    files::write(&folder.join("policy.wasm"), &module)?;
+    files::write(&folder.join("keys.json"), format!("{keys}\n").as_bytes())?;
+    files::write(
+        &folder.join("request.json"),
+        format!("{request}\n").as_bytes(),
+    )?;
+    files::write(&folder.join("case.toml"), case_text(case).as_bytes())?;
+    say::note(conceal(&format!("  written into {}", folder.display())));
+    Ok(())
+}
+
+/// A name as a file may have it.
+fn slug(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let slug: String = words.join("-").to_ascii_lowercase();
+    slug.chars().take(60).collect()
+}
+
 pub(super) fn failed(error: &ProveError) -> Failure {
     let failure = Failure::tool(error.code, error.message.as_str());
     match error.code {
@@ -167,16 +215,19 @@ fn tell(report: &mut Report, property: &Property, outcome: &Outcome) {
     if !report.is_human() {
         return;
     }
-    say::note(format!("{word} {} ({place}:{line})", property.name));
+    say::note(conceal(&format!(
+        "{word} {} ({place}:{line})",
+        property.name
+    )));
     if !why.is_empty() {
-        say::note(format!("  {why}"));
+        say::note(conceal(&format!("  {why}")));
     }
     for note in &outcome.notes {
-        say::note(format!("  note: {note}"));
+        say::note(conceal(&format!("  note: {note}")));
     }
     if let Some(case) = shown {
         say::note("");
-        say::note(case_text(case));
+        say::note(conceal(&case_text(case)));
     }
 }
 
@@ -187,12 +238,12 @@ fn json(property: &Property, outcome: &Outcome) -> Json {
         Verdict::Undecided(why) => (Some(why), None),
     };
     json!({
-        "name": property.name,
+        "name": conceal(&property.name),
         "file": property.spot.file,
         "line": property.spot.line,
         "verdict": outcome.verdict.name(),
-        "why": why,
-        "notes": outcome.notes,
-        "case": shown.map(case_text),
+        "why": why.map(|why| conceal(why)),
+        "notes": outcome.notes.iter().map(|note| conceal(note)).collect::<Vec<_>>(),
+        "case": shown.map(|case| conceal(&case_text(case))),
     })
 }
