@@ -301,3 +301,19 @@ fn what_the_guard_rails_never_allow_is_left_out() {
     assert!(action.ways[0].may_forbid.contains(&3));
     assert!(list(&bundle, "nobody", &[], &mut judge).is_none());
 }
+
+#[test]
+fn more_ways_than_are_listed_are_said() {
+    let entry = |purpose: usize| {
+        json!({
+            "actions": ["email"], "privileges": ["draft"], "datatypes": ["customer-contact"], "purpose": "p",
+            "constraints": {"to": {"constraint_type": "exact", "value": purpose.to_string()}},
+        })
+    };
+    let manifest: Vec<Value> = (0..17).map(entry).collect();
+    let root: Vec<Value> = (0..17).map(|at| typed(entry(100 + at))).collect();
+    let bytes = bundle(&manifest);
+    let bundle = Bundle::verify(&bytes).unwrap();
+    assert_eq!(listed(&bundle, &[root]).cut, ["email"]);
+    assert!(listed(&bundle, &[]).cut.is_empty());
+}

@@ -49,6 +49,8 @@ pub struct Listing {
     pub actions: Vec<Listed>,
     /// Actions of the vocabulary that nothing grants it.
     pub not_granted: Vec<String>,
+    /// Actions that have more ways than are listed.
+    pub cut: Vec<String>,
     /// Entries that match nothing, as they are malformed or contradict the vocabulary.
     pub unusable: usize,
 }
@@ -126,11 +128,13 @@ pub fn list(
     let mut listing = Listing {
         actions: Vec::new(),
         not_granted: Vec::new(),
+        cut: Vec::new(),
         unusable,
     };
     let actions = bundle.root().get("actions").map(Json::members);
     for (name, json) in actions.into_iter().flatten() {
-        let ways = ways(bundle, name, &layers);
+        let (ways, cut) = ways(bundle, name, &layers);
+        listing.cut.extend(cut.then(|| name.to_owned()));
         if ways.is_empty() {
             listing.not_granted.push(name.to_owned());
             continue;
@@ -184,9 +188,11 @@ fn listed(
     listed
 }
 
-/// Every choice of one entry a layer that can match a call of this action together.
-fn ways(bundle: &Bundle<'_>, action: &str, layers: &[Vec<Value>]) -> Vec<Merged> {
+/// Every choice of one entry a layer that can match a call of this action together, and whether there are
+/// more than [`WAYS`].
+fn ways(bundle: &Bundle<'_>, action: &str, layers: &[Vec<Value>]) -> (Vec<Merged>, bool) {
     let mut ways: Vec<Vec<&Value>> = vec![Vec::new()];
+    let mut cut = false;
     for layer in layers {
         let of_action: Vec<&Value> = layer.iter().filter(|entry| names(entry, action)).collect();
         let longer = ways.iter().flat_map(|way| {
@@ -197,12 +203,16 @@ fn ways(bundle: &Bundle<'_>, action: &str, layers: &[Vec<Value>]) -> Vec<Merged>
             })
         });
         // What cannot match together is left out at once, so that choices do not multiply.
-        let longer = longer.filter(|way| Merged::of(bundle, action, way).is_some());
-        ways = longer.take(WAYS).collect();
+        let together = longer.filter(|way| Merged::of(bundle, action, way).is_some());
+        let mut found: Vec<Vec<&Value>> = together.take(WAYS + 1).collect();
+        cut |= found.len() > WAYS;
+        found.truncate(WAYS);
+        ways = found;
     }
-    ways.iter()
-        .filter_map(|way| Merged::of(bundle, action, way))
-        .collect()
+    let merged = ways
+        .iter()
+        .filter_map(|way| Merged::of(bundle, action, way));
+    (merged.collect(), cut)
 }
 
 fn names(entry: &Value, action: &str) -> bool {

@@ -93,6 +93,10 @@ impl Page<'_> {
                 ),
             );
         }
+        for name in &self.listing.cut {
+            let name = foreign(name, 128);
+            page.warning("note", format!("{name} may be used in more ways than are listed: more entries match together than anybody reads"));
+        }
         if may.is_empty() {
             page.line("nothing");
         }
@@ -251,6 +255,7 @@ impl Page<'_> {
             "tools": tools,
             "not_granted": self.listing.not_granted,
             "unusable_entries": self.listing.unusable,
+            "more_ways": self.listing.cut,
         });
         format!("{}\n", ambit_compiler::conceal(&format!("{json:#}")))
     }
