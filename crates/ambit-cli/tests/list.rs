@@ -110,6 +110,11 @@ const RAILS: &[(&str, &str, &str)] = &[
         "draft execute propose",
     ),
     (
+        "permit (principal, action in [Action::\"pay\"], resource);",
+        "execute observe propose",
+        "",
+    ),
+    (
         "permit (principal in Ambit::AgentClass::\"assistant\", action, resource is Invoice);",
         "execute observe propose",
         "",
