@@ -149,6 +149,11 @@ pub(crate) fn where_has(of: Expr, name: &str, then: Expr, otherwise: bool) -> Ex
 
 /// A datetime, by its milliseconds since 1970.
 pub(crate) fn datetime(milliseconds: i64) -> Expr {
+    let written = jiff::Timestamp::from_millisecond(milliseconds).ok();
+    let written = written.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+    if let Some(written) = written.filter(|text| text.len() == "1970-01-01T00:00:00.000Z".len()) {
+        return call("datetime", vec![text(&written)]);
+    }
     let epoch = call("datetime", vec![text("1970-01-01")]);
     call("offset", vec![epoch, duration(milliseconds)])
 }

@@ -61,6 +61,9 @@ fn is_action(kind: &str) -> bool {
     kind == "Action" || kind.ends_with("::Action")
 }
 
+#[cfg(test)]
+mod tests;
+
 struct Reader<'a> {
     strings: Vec<u32>,
     uids: Vec<u32>,

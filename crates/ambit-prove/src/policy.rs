@@ -354,11 +354,10 @@ fn can_fail(expr: &Value) -> bool {
     }
 }
 
-/// Whether it is how a constant datetime is written: see [`expr::datetime`].
+/// Whether it is how a constant datetime is written that has no text: see [`expr::datetime`].
 fn is_epoch(arguments: &Value) -> bool {
-    let epoch = expr::datetime(0);
-    let epoch = epoch.pointer("/offset/0");
-    arguments.get(0) == epoch && arguments.pointer("/1/duration/0/Value").is_some()
+    let epoch = expr::call("datetime", vec![expr::text("1970-01-01")]);
+    arguments.get(0) == Some(&epoch) && arguments.pointer("/1/duration/0/Value").is_some()
 }
 
 /// What a project without guard rails allows: whatever capabilities and manifests do.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ambit_compiler::keys::generate;
 use ambit_compiler::sign::{self, SignOptions, Signed};
-use ambit_compiler::{Project, Severity, Sink, build, conceal, module};
+use ambit_compiler::{Place, Project, Severity, Sink, build, conceal, module};
 use ambit_core::limits::MODULE_BYTES;
 use ambit_prove::{Outcome, Policy, ProveError, Solver, Verdict, case_text, prove, request};
 use ambit_workbench::cases::{self, Case, Property};
@@ -210,7 +210,13 @@ fn tell(report: &mut Report, property: &Property, outcome: &Outcome) {
     if !matches!(outcome.verdict, Verdict::Holds) {
         let code = format!("prove.{}", outcome.verdict.name());
         let message = format!("{}: {why}", property.name);
-        report.finding(Finding::new(Severity::Error, code, message).at(place.clone(), None));
+        let at = Place {
+            line,
+            column: 1,
+            end_line: line,
+            end_column: 1,
+        };
+        report.finding(Finding::new(Severity::Error, code, message).at(place.clone(), Some(at)));
     }
     if !report.is_human() {
         return;
