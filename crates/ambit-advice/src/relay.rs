@@ -63,7 +63,7 @@ pub fn situation(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) ->
             });
             // Not one list of lists: an entry may be as deep as JSON may be.
             for (at, layer) in layers.iter().enumerate() {
-                out.name(&format!("entries_{at}")).array(|out| {
+                out.name(&entries_of(at)).array(|out| {
                     for entry in &layer.entries {
                         out.json(*entry);
                     }
@@ -158,6 +158,11 @@ fn write_asked(asked: &Asked<'_>, out: &mut Writer) {
     });
 }
 
+/// The name of the entries of one layer.
+fn entries_of(at: usize) -> String {
+    format!("entries_{at}")
+}
+
 /// The call of a situation; `None` where nothing can be done about it.
 fn read_call<'a>(
     bundle: &'a Bundle<'a>,
@@ -168,7 +173,7 @@ fn read_call<'a>(
     let asked = root.get("asked")?;
     let places = root.get("layers")?.elements();
     let layers = places.enumerate().map(|(at, place)| {
-        let entries = root.get(&format!("entries_{at}"))?;
+        let entries = root.get(&entries_of(at))?;
         Some(Layer {
             place: named(&PLACES, place)?,
             entries: entries.elements().collect(),

@@ -160,6 +160,7 @@ reasons! {
     ConstraintRange "constraint.range" Scope "A number is outside the bounds.";
     ConstraintLike "constraint.like" Scope "A text does not have the allowed form.";
     ConstraintEmailDomain "constraint.email_domain" Scope "An e-mail address is not in an allowed domain.";
+    ConstraintHost "constraint.host" Scope "A name of a machine is not allowed.";
     ConstraintUrl "constraint.url" Scope "An address on the web is not allowed.";
     ConstraintSubpath "constraint.subpath" Scope "A path is outside the allowed folder.";
     ConstraintCidr "constraint.cidr" Scope "A network address is outside the allowed ranges.";

@@ -304,7 +304,7 @@ pub(crate) fn present(spec: Json<'_>, target: &Target<'_>) -> Bounds {
             Bounds::exact(expr::like(target.value(), pieces))
         }
         Kind::Like => target.roughly(spec, target.json("\"", "\"")),
-        Kind::EmailDomain | Kind::Url | Kind::Subpath => place(kind, spec, target),
+        Kind::EmailDomain | Kind::Host | Kind::Url | Kind::Subpath => place(kind, spec, target),
         Kind::Cidr => cidr(spec, target),
         Kind::Each => each(spec, member("constraint"), target),
         Kind::Subset => subset(spec, member("values"), target),
@@ -361,11 +361,25 @@ fn place(kind: Kind, spec: Json<'_>, target: &Target<'_>) -> Bounds {
         }
         Kind::Url => {
             let path = text("path_prefix");
-            expr::any(texts("hosts").map(|host| named(target, "://", host, path)))
+            expr::any(texts("hosts").map(|host| at_host(target, "://", host, path)))
         }
+        Kind::Host => expr::any(texts("hosts").map(|host| at_host(target, "", host, ""))),
         _ => below(target, text("root")),
     };
     target.roughly(spec, textual(target, over))
+}
+
+/// The text has a listed host: a name below one has a dot before it, and a port may be the scheme's own
+/// and stand nowhere.
+fn at_host(target: &Target<'_>, mark: &str, listed: &str, path: &str) -> Expr {
+    let address = listed.rfind(']').map_or(0, |end| end + 1);
+    let port = listed.get(address..).and_then(|rest| rest.find(':'));
+    let host = listed.get(..port.map_or(listed.len(), |at| address + at));
+    let host = host.unwrap_or(listed);
+    match host.strip_prefix("*.") {
+        Some(parent) => named(target, ".", parent, path),
+        None => named(target, mark, host, path),
+    }
 }
 
 /// Letters at the beginning of a name that are compared without regard to case: each is two patterns
@@ -473,6 +487,8 @@ fn cidr(spec: Json<'_>, target: &Target<'_>) -> Bounds {
     let ranges = spec.get("ranges").into_iter().flat_map(Json::elements);
     let ranges = ranges.filter_map(Json::as_str);
     let over = match target.tag() {
+        // Cedar has no word for what is public.
+        _ if ranges.clone().any(|range| !range.contains('/')) => expr::truth(true),
         "ext" => expr::any(ranges.map(|range| {
             let range = match range.split_once('/') {
                 // Cedar reads no IPv4 address inside an IPv6 one.

@@ -167,8 +167,13 @@ pub(super) const ROWS: &[Row] = &[
         ASK_WITHIN,
     ),
     (
+        "constraint.host",
+        "not the name or address of an allowed machine, or one that is left out; a port never matches",
+        ASK_WITHIN,
+    ),
+    (
         "constraint.cidr",
-        "not a bare IP address inside an allowed range",
+        "not a bare IP address inside an allowed range, or inside one that is left out",
         ASK_WITHIN,
     ),
     (

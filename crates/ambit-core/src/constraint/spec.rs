@@ -8,7 +8,7 @@ use crate::Steps;
 use crate::json::{Json, Kind as JsonKind, same_value};
 
 /// The most members that a kind has ([`Kind::Url`]).
-const MEMBERS: usize = 3;
+const MEMBERS: usize = 4;
 
 /// Steps for reading a constraint again, for each value that it is to hold for.
 const READ: usize = 8;
@@ -81,14 +81,14 @@ impl<'a> Spec<'a> {
 
     /// The first two members as ends of a range.
     pub(super) fn ends(self) -> Ends {
-        let [min, max, _] = self.members;
+        let [min, max, ..] = self.members;
         (min.and_then(Json::as_int), max.and_then(Json::as_int))
     }
 
     /// Whether an integer is within the ends. An absent end bounds nothing; one that is there and no
     /// integer was refused before and holds nothing here.
     pub(super) fn within(self, value: i64) -> bool {
-        let [min, max, _] = self.members;
+        let [min, max, ..] = self.members;
         min.is_none_or(|min| min.as_int().is_some_and(|min| min <= value))
             && max.is_none_or(|max| max.as_int().is_some_and(|max| value <= max))
     }
@@ -151,6 +151,20 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(super) fn text(self) -> Option<&'a str> {
         self.value.as_str()
+    }
+
+    /// Whether a text in a list passes. One that there are no steps for does not.
+    pub(super) fn any_text(self, list: Option<Json<'a>>, passes: &dyn Fn(&str) -> bool) -> bool {
+        for text in list.into_iter().flat_map(Json::elements) {
+            let text = text.as_str().unwrap_or_default();
+            if !self.steps.take(text.len()) {
+                return false;
+            }
+            if passes(text) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Without a type.

@@ -4,8 +4,8 @@ use super::declared::class::{ADDRESS, ANY, INTEGER, JSON, LIST, SCALAR, TEXT, TE
 use super::declared::{Declared, Misfit};
 use super::examples::Examples;
 use super::kinds::{
-    all, any, cidr, contains, count, each, email_domain, exact, like, not_one_of, one_of, optional,
-    range, subpath, subset, url, wildcard,
+    all, any, cidr, contains, count, each, email_domain, exact, host, like, not_one_of, one_of,
+    optional, range, subpath, subset, url, wildcard,
 };
 use super::shape::{Member, Shape, Wider, may, needs};
 use super::spec::{Asked, Spec};
@@ -111,16 +111,25 @@ kinds! {
         ConstraintLike, r#"pattern = "Re: *""#, r#"; a star that stands for itself is `\*`, in a TOML string `"\\*"`"#;
     EmailDomain email_domain (TEXTUAL) &[needs("values", Shape::Texts(email_domain::is_domain), Wider::More)],
         ConstraintEmailDomain, r#"values = ["customer.example"]"#, ": domains alone, without `@`";
+    Host host (TEXTUAL) &[
+            needs("hosts", Shape::Texts(host::is_pattern), Wider::More),
+            may("except", Shape::Texts(host::is_pattern), Wider::Fewer),
+        ],
+        ConstraintHost, r#"hosts = ["*.example.com"]"#, ": names or addresses without a port; `*.` for one label or more; `except` lists those that are left out";
     Url url (TEXTUAL) &[
             needs("schemes", Shape::Texts(url::is_scheme), Wider::More),
             needs("hosts", Shape::Texts(url::is_listed_host), Wider::More),
             may("path_prefix", Shape::Text(url::is_prefix), Wider::Never),
+            may("except", Shape::Texts(url::is_listed_host), Wider::Fewer),
         ],
-        ConstraintUrl, r#"schemes = ["https"], hosts = ["api.example"], path_prefix = "/v1""#, ": a port only if it is not the scheme's own, as `host:port`";
+        ConstraintUrl, r#"schemes = ["https"], hosts = ["*.api.example"], path_prefix = "/v1""#, ": a port only if it is not the scheme's own, as `host:port`; `*.` for one label or more; `except` lists hosts that are left out";
     Subpath subpath (TEXTUAL) &[needs("root", Shape::Text(subpath::is_root), Wider::Never)],
-        ConstraintSubpath, r#"root = "/srv/reports""#, ": absolute, without `.`, `..`, `//` or a slash at its end";
-    Cidr cidr (TEXT | JSON | ADDRESS) &[needs("ranges", Shape::Texts(cidr::is_range), Wider::More)],
-        ConstraintCidr, r#"ranges = ["10.0.0.0/8"]"#, ", without host bits";
+        ConstraintSubpath, r#"root = "/srv/reports""#, ": absolute, as POSIX has it, without `.`, `..`, `//` or a slash at its end";
+    Cidr cidr (TEXT | JSON | ADDRESS) &[
+            needs("ranges", Shape::Texts(cidr::is_listed), Wider::More),
+            may("except", Shape::Texts(cidr::is_range), Wider::Fewer),
+        ],
+        ConstraintCidr, r#"ranges = ["10.0.0.0/8"]"#, ", without host bits, or `\"public\"` for any public address; `except` lists ranges that are left out";
     Each each (LIST | JSON) &[needs("constraint", Shape::Constraint, Wider::Within)],
         ConstraintEach, r#"constraint = { constraint_type = "email_domain", values = ["customer.example"] }"#, "";
     Subset subset (LIST | JSON) VALUES,

@@ -91,6 +91,14 @@ impl Words<'_, '_> {
         });
     }
 
+    /// What is left out of what was said.
+    pub(super) fn except(&mut self, list: Option<Json<'_>>) {
+        if list.is_some() {
+            self.say(Phrase::Except);
+            self.names(list);
+        }
+    }
+
     /// The values in the list of `spec`.
     pub(super) fn values(&mut self, spec: Spec<'_>, last: Phrase) {
         let unit = self.unit;

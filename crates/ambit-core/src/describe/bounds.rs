@@ -38,7 +38,7 @@ impl<'a> Teller<'a> {
     }
 
     fn bound(&self, of: &[&'a str], name: &'a str, spec: Json<'a>, out: &mut Vec<String>) {
-        let member = format!("constraints.{name}");
+        let member = constraint_of(name);
         let free = is(spec, Kind::Wildcard);
         for argument in self.argument(of, &member, name) {
             if !free {
@@ -98,7 +98,7 @@ impl<'a> Teller<'a> {
         let Some(spec) = bound(amount).filter(|spec| is(*spec, Kind::Range)) else {
             return [None, None];
         };
-        let member = format!("constraints.{amount}");
+        let member = constraint_of(amount);
         let arguments = self.argument(of, &member, amount);
         let [argument] = arguments.as_slice() else {
             return [None, None];
@@ -118,7 +118,7 @@ impl<'a> Teller<'a> {
         let listed = code.filter(|spec| one(*spec).is_some() || many(*spec).is_some());
         if let Some(spec) = listed {
             // It must be in the vocabulary, as where it stands by itself.
-            self.argument(of, &format!("constraints.{currency}"), currency);
+            self.argument(of, &constraint_of(currency), currency);
             sum.push(' ');
             sum.push_str(&self.said("constraints", &mut |speech| match one(spec) {
                 Some(code) => speech.currency(code),
@@ -236,6 +236,13 @@ impl<'a> Teller<'a> {
 }
 
 /// The constraint on a value that is there.
+/// Where the bound of an argument stands in a capability.
+fn constraint_of(argument: &str) -> String {
+    let mut place = String::from("constraints.");
+    place.push_str(argument);
+    place
+}
+
 fn required(spec: Json<'_>) -> Json<'_> {
     match spec.get("constraint") {
         Some(inner) if is(spec, Kind::Optional) => required(inner),

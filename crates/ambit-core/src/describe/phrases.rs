@@ -122,10 +122,13 @@ phrases! {
     Like "a text like " "ein Text wie ";
     Stars " (* is any text)" " (* steht für beliebigen Text)";
     Address "an address at " "eine Adresse bei ";
+    Host "a machine named " "ein Rechner namens ";
     Web "a web address at " "eine Web-Adresse bei ";
     Under " under " " unter ";
     Path "a path in " "ein Pfad in ";
     Network "a network address in " "eine Netzadresse in ";
+    Public "the public Internet" "dem öffentlichen Internet";
+    Except " except " " außer ";
     Each "a list in which each element is " "eine Liste, in der jedes Element dies ist: ";
     Subset "a list of nothing but " "eine Liste aus nichts als ";
     Contains "a list with " "eine Liste mit ";

@@ -77,6 +77,20 @@ pub(crate) fn texts() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(text(), 1..4)
 }
 
+/// A constraint that may leave some of these out.
+fn except(
+    spec: impl Strategy<Value = Value>,
+    all: &'static [&'static str],
+) -> impl Strategy<Value = Value> {
+    let some = prop::option::of(prop::collection::vec(select(all), 1..3));
+    (spec, some).prop_map(|(mut spec, some)| {
+        if let Some(some) = some {
+            spec["except"] = json!(some);
+        }
+        spec
+    })
+}
+
 pub(crate) fn spec() -> impl Strategy<Value = Value> {
     let kind = |kind: &'static str, name: &'static str| move |value: Value| json!({"constraint_type": kind, name: value});
     let list = || prop::collection::vec(value(), 1..4).prop_map(Value::from);
@@ -103,6 +117,7 @@ pub(crate) fn spec() -> impl Strategy<Value = Value> {
             }
             url
         });
+    let url = except(url, &["a.example", "b.example"]);
     let leaf = prop_oneof![
         3 => value().prop_map(kind("exact", "value")),
         3 => list().prop_map(kind("one_of", "values")),
@@ -116,7 +131,8 @@ pub(crate) fn spec() -> impl Strategy<Value = Value> {
         1 => names(&["a.example", "b.example", "A.example"]).prop_map(kind("email_domain", "values")),
         1 => url,
         1 => select(&["/a", "/a/b", "/"][..]).prop_map(|root| json!({"constraint_type": "subpath", "root": root})),
-        1 => names(&["10.0.0.0/8", "::1/128"]).prop_map(kind("cidr", "ranges")),
+        1 => except(names(&["10.0.0.0/8", "::1/128", "public"]).prop_map(kind("cidr", "ranges")), &["10.1.0.0/16", "::/64"]),
+        1 => except(names(&["*.a.example", "b.example"]).prop_map(kind("host", "hosts")), &["x.a.example", "*.b.example"]),
         1 => Just(json!({"constraint_type": "wildcard"})),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {

@@ -24,12 +24,14 @@ pub(crate) fn meaning_of_spec(spec: &Value) -> Value {
         "exact" => json!(["one_of", as_set(&json!([spec["value"]]))]),
         "one_of" | "subset" | "contains" | "email_domain" => json!([kind, as_set(&spec["values"])]),
         "not_one_of" => json!([kind, as_set(&spec["excluded"])]),
-        "cidr" => json!([kind, as_set(&spec["ranges"])]),
+        "cidr" => json!([kind, as_set(&spec["ranges"]), as_set(&spec["except"])]),
+        "host" => json!([kind, as_set(&spec["hosts"]), as_set(&spec["except"])]),
         "url" => json!([
             kind,
             as_set(&spec["schemes"]),
             as_set(&spec["hosts"]),
-            spec["path_prefix"]
+            spec["path_prefix"],
+            as_set(&spec["except"])
         ]),
         "each" | "optional" => json!([kind, meaning_of_spec(&spec["constraint"])]),
         "all" | "any" => {
@@ -115,6 +117,9 @@ pub(crate) fn meaning(entry: &Value) -> Value {
     let mut approvals = Vec::new();
     if let Some(requires) = requires.as_object_mut() {
         approvals.extend(requires.shift_remove("approval"));
+    }
+    if requires.as_object().is_some_and(Map::is_empty) {
+        requires = Value::Null;
     }
     let privileges = as_set(&entry["privileges"]).to_string();
     // Who carries out also prepares, and who prepares a call that is approved does no more.

@@ -41,9 +41,12 @@ impl Maker<'_> {
             Kind::Optional => json!({"constraint": self.inner(depth)}),
             Kind::Wildcard => json!({}),
             Kind::Range | Kind::Count => self.ends(kind),
-            Kind::Like | Kind::EmailDomain | Kind::Url | Kind::Subpath | Kind::Cidr => {
-                self.textual(kind)
-            }
+            Kind::Like
+            | Kind::EmailDomain
+            | Kind::Host
+            | Kind::Url
+            | Kind::Subpath
+            | Kind::Cidr => self.textual(kind),
         };
         spec["constraint_type"] = json!(kind.name());
         spec
@@ -119,19 +122,52 @@ impl Maker<'_> {
                 let domains = ["customer.example", "Customer.example", "other.example"];
                 json!({"values": [pick(&domains)]})
             }
-            Kind::Url => match pick(&["/", "/v1", "/v1/x", ""]) {
-                Some("") => json!({"schemes": ["https"], "hosts": ["api.example"]}),
-                path => {
-                    json!({"schemes": ["https"], "hosts": ["api.example"], "path_prefix": path})
+            Kind::Host => {
+                let hosts = ["api.example", "*.api.example", "10.1.2.3"];
+                let except = ["api.example", "a.api.example"];
+                except_some(json!({"hosts": [pick(&hosts)]}), pick(&except), self.rng)
+            }
+            Kind::Url => {
+                let hosts = [
+                    "api.example",
+                    "api.example:443",
+                    "*.api.example",
+                    "*.api.example:8443",
+                ];
+                let mut spec = json!({"schemes": ["https"], "hosts": [pick(&hosts)]});
+                let path = pick(&["/", "/v1", "/v1/x", ""]).filter(|path| !path.is_empty());
+                if let Some(path) = path {
+                    spec["path_prefix"] = json!(path);
                 }
-            },
+                let except = pick(&["api.example", "a.api.example", "b.api.example:8443"]);
+                except_some(spec, except, self.rng)
+            }
             Kind::Subpath => json!({"root": pick(&["/", "/srv", "/srv/reports"])}),
-            _ => json!({"ranges": [pick(&[
-                "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0", "10.128.0.0/9", "2001:db8::/32",
-                "::/0", "::ffff:10.0.0.0/104",
-            ])]}),
+            _ => {
+                let ranges = pick(&[
+                    "10.0.0.0/8",
+                    "10.1.0.0/16",
+                    "10.1.2.3/32",
+                    "0.0.0.0/0",
+                    "10.128.0.0/9",
+                    "2001:db8::/32",
+                    "::/0",
+                    "::ffff:10.0.0.0/104",
+                    "public",
+                ]);
+                let except = pick(&["10.1.0.0/16", "::/64"]);
+                except_some(json!({"ranges": [ranges]}), except, self.rng)
+            }
         }
     }
+}
+
+/// A constraint that leaves something out, one time in three.
+fn except_some(mut spec: Value, except: Option<&str>, rng: &mut Rng) -> Value {
+    if rng.u8(..3) == 0 {
+        spec["except"] = json!([except]);
+    }
+    spec
 }
 
 /// A value as policies see it; the evaluator's own code does the same in `ambit_policy::cedar`.

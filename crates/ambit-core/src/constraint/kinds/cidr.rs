@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::String;
 
 use super::host;
-use crate::Steps;
 use crate::address::{parse_v4, parse_v6, v4_text, v6_text};
 use crate::constraint::examples::Examples;
 use crate::constraint::spec::{Asked, Spec};
@@ -18,40 +17,105 @@ pub(crate) use super::fits as misfit;
 const LONGEST: usize = 45;
 
 pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
-    let text = asked.text();
-    text.is_some_and(|text| is_in(spec, text, asked.steps))
+    let [ranges, except, ..] = spec.members;
+    let paid = |text: &&str| asked.steps.take(text.len().min(LONGEST));
+    asked
+        .text()
+        .filter(paid)
+        .and_then(address)
+        .is_some_and(|address| {
+            let left_out =
+                |range: &str| Range::parse(range).is_some_and(|one| one.may_hold(address));
+            let listed = |range: &str| match range {
+                PUBLIC => is_public(address),
+                range => Range::parse(range).is_some_and(|range| range.holds(address)),
+            };
+            // What is left out comes first: steps that end there match nothing after it.
+            !asked.any_text(except, &left_out) && asked.any_text(ranges, &listed)
+        })
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    let [ranges, except, ..] = spec.members;
     words.say(Phrase::Network);
-    words.names(spec.first());
+    words.speech.listed(
+        ranges,
+        Phrase::Or,
+        &mut |speech, range| match range.as_str() {
+            Some(PUBLIC) => speech.say(Phrase::Public),
+            range => speech.name(range.unwrap_or_default()),
+        },
+    );
+    words.except(except);
 }
 
 /// The first address of each range.
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
     for range in spec.list().filter_map(Json::as_str) {
-        let address = range.split_once('/').map_or(range, |(address, _)| address);
+        let address = range.split_once('/').map_or(ANY, |(address, _)| address);
         found.string(address);
     }
 }
 
-/// Whether a constraint may list `range`: `address/length` in the one form that RFC 5952 section 4
+/// The name of all public addresses, and one of them.
+const PUBLIC: &str = "public";
+const ANY: &str = "8.8.8.8";
+
+/// Whether a constraint may list `range`: one that it may leave out, or [`PUBLIC`].
+pub(crate) fn is_listed(range: &str) -> bool {
+    range == PUBLIC || is_range(range)
+}
+
+/// Whether a constraint may leave out `range`: `address/length` in the one form that RFC 5952 section 4
 /// and RFC 4632 write, without host bits.
 pub(crate) fn is_range(range: &str) -> bool {
     Range::parse(range).is_some()
 }
 
-/// Whether `text` is a bare address in a range of its own family.
-fn is_in(spec: Spec<'_>, text: &str, steps: &Steps) -> bool {
-    if !steps.take(text.len().min(LONGEST)) {
-        return false;
-    }
-    let Some(address) = address(text) else {
+/// Networks of IPv4, with their lengths, that are not reachable from everywhere (the IANA IPv4
+/// Special-Purpose Address Registry, RFC 6890; multicast and reserved: RFC 1112 section 4).
+const NOT_PUBLIC_4: [(u32, u32); 14] = [
+    (0, 8),
+    (0x0a00_0000, 8),
+    (0x6440_0000, 10),
+    (0x7f00_0000, 8),
+    (0xa9fe_0000, 16),
+    (0xac10_0000, 12),
+    (0xc000_0000, 24),
+    (0xc000_0200, 24),
+    (0xc058_6300, 24),
+    (0xc0a8_0000, 16),
+    (0xc612_0000, 15),
+    (0xc633_6400, 24),
+    (0xcb00_7100, 24),
+    (0xe000_0000, 3),
+];
+
+/// The same of the first 32 bits of IPv6: what is not global unicast (RFC 4291 section 2.4), protocol
+/// assignments with Teredo, documentation, 6to4, documentation (RFC 9637).
+const NOT_PUBLIC_6: [(u32, u32); 7] = [
+    (0, 3),
+    (0x4000_0000, 2),
+    (0x8000_0000, 1),
+    (0x2001_0000, 23),
+    (0x2001_0db8, 32),
+    (0x2002_0000, 16),
+    (0x3fff_0000, 20),
+];
+
+/// Whether an address is reachable from everywhere. One that carries an IPv4 address is not: whom it
+/// reaches depends on who forwards it.
+fn is_public((address, family): (u128, u32)) -> bool {
+    let (networks, bits) = match family {
+        32 => (&NOT_PUBLIC_4[..], address),
+        _ if carried(address) > 0 => return false,
+        _ => (&NOT_PUBLIC_6[..], address >> 96),
+    };
+    let Ok(bits) = u32::try_from(bits) else {
         return false;
     };
-    spec.list().filter_map(Json::as_str).any(|range| {
-        steps.take(range.len()) && Range::parse(range).is_some_and(|range| range.holds(address))
-    })
+    let within = |one: &(u32, u32)| (bits ^ one.0).leading_zeros() >= one.1;
+    !networks.iter().any(within)
 }
 
 /// Prefixes of IPv6 whose addresses carry an IPv4 one: network and length.
@@ -126,6 +190,15 @@ impl Range {
         match u128::MAX.checked_shl(self.host_bits) {
             Some(mask) => address & mask,
             None => 0,
+        }
+    }
+
+    /// Whether a packet to the address may end in the range: an IPv6 address that carries an IPv4 one may
+    /// end in any range of IPv4.
+    fn may_hold(&self, (address, family): (u128, u32)) -> bool {
+        match family == self.family {
+            true => self.network_of(address) == self.network,
+            false => family == 128 && carried(address) > 0,
         }
     }
 

@@ -3,7 +3,6 @@
 use alloc::format;
 
 use super::host;
-use crate::Steps;
 use crate::constraint::examples::{Examples, OPEN, PART};
 use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
@@ -17,8 +16,11 @@ pub(crate) use super::fits as misfit;
 const LOCAL: usize = 64;
 
 pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
-    let address = asked.text();
-    address.is_some_and(|address| is_in(spec, address, asked.steps))
+    let paid = |address: &&str| asked.steps.take(address.len());
+    let domain = asked.text().filter(paid).and_then(domain_of);
+    domain.is_some_and(|domain| {
+        asked.any_text(spec.first(), &|listed| listed.eq_ignore_ascii_case(domain))
+    })
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
@@ -44,18 +46,6 @@ pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
 /// anything that is not ASCII.
 pub(crate) fn is_domain(domain: &str) -> bool {
     host::is_name(domain, |_| false)
-}
-
-/// Whether `address` is one bare address whose domain is listed, without regard to case.
-fn is_in(spec: Spec<'_>, address: &str, steps: &Steps) -> bool {
-    let domain = steps.take(address.len()).then(|| domain_of(address));
-    domain.flatten().is_some_and(|domain| {
-        spec.list().filter_map(Json::as_str).any(|listed| {
-            listed.len() == domain.len()
-                && steps.take(listed.len())
-                && listed.eq_ignore_ascii_case(domain)
-        })
-    })
 }
 
 /// The domain of `dot-atom@domain` (RFC 5322 section 3.2.3), the only form in which no two mail

@@ -14,7 +14,7 @@ pub(super) mod count;
 pub(super) mod each;
 pub(super) mod email_domain;
 pub(super) mod exact;
-mod host;
+pub(super) mod host;
 pub(super) mod like;
 pub(super) mod not_one_of;
 pub(super) mod one_of;

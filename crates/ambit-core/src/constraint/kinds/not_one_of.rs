@@ -45,11 +45,14 @@ pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
             found.push(Some("false".into()));
         }
         Some(Kind::Number) => {
-            let integers = || spec.list().filter_map(Json::as_int);
-            let above = integers().max().map(|most| most.saturating_add(1));
-            let below = integers().min().map(|least| least.saturating_sub(1));
-            let beside = above.into_iter().chain(below);
-            beside.for_each(|one| found.push(Some(format!("{one}"))));
+            let (mut least, mut most) = (i64::MAX, i64::MIN);
+            for one in spec.list().filter_map(Json::as_int) {
+                least = least.min(one);
+                most = most.max(one);
+            }
+            for beside in [most.saturating_add(1), least.saturating_sub(1)] {
+                found.push(Some(format!("{beside}")));
+            }
         }
         Some(Kind::String) => {
             let mut text = String::from(OPEN);

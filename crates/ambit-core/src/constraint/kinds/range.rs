@@ -17,7 +17,7 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
 
 /// The end that was passed comes first: it is the nearest to what was asked.
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
-    let [min, max, _] = spec.members;
+    let [min, max, ..] = spec.members;
     let above = found.asked.and_then(Json::as_int) >= max.and_then(Json::as_int);
     let ends = if above { [max, min] } else { [min, max] };
     ends.into_iter().flatten().for_each(|end| found.json(end));

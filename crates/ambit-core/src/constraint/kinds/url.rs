@@ -7,7 +7,6 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::host;
-use crate::Steps;
 use crate::address::{parse_v4, parse_v6};
 use crate::constraint::examples::Examples;
 use crate::constraint::spec::{Asked, Spec};
@@ -21,23 +20,25 @@ pub(crate) use super::fits as misfit;
 const PAIRS: usize = 4;
 
 pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
-    let [_, hosts, prefix] = spec.members;
-    let steps = asked.steps;
-    let Some(text) = asked.text().filter(|text| steps.take(text.len())) else {
+    let [schemes, hosts, prefix, except] = spec.members;
+    let Some(text) = asked.text().filter(|text| asked.steps.take(text.len())) else {
         return false;
     };
     let Some(url) = Url::parse(text) else {
         return false;
     };
-    url.scheme_in(spec, steps)
-        && hosts.is_some_and(|hosts| url.host_in(hosts, steps))
+    // What is left out comes first: steps that end there match nothing after it.
+    !asked.any_text(except, &|host| url.is_at(host, Ports::All))
+        && asked.any_text(schemes, &|scheme| scheme.eq_ignore_ascii_case(url.scheme))
+        && asked.any_text(hosts, &|host| url.is_at(host, Ports::Own))
         && prefix.is_none_or(|prefix| prefix.as_str().is_some_and(|prefix| url.under(prefix)))
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
-    let [schemes, hosts, prefix] = spec.members;
+    let [schemes, hosts, prefix, except] = spec.members;
     words.say(Phrase::Web);
     words.names(hosts);
+    words.except(except);
     if let Some(prefix) = prefix.and_then(Json::as_str) {
         words.say(Phrase::Under);
         words.name(prefix);
@@ -48,16 +49,11 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
 }
 
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
-    let [_, hosts, prefix] = spec.members;
+    let [_, hosts, prefix, _] = spec.members;
     let path = prefix.and_then(Json::as_str).unwrap_or("/");
-    let hosts = || {
-        hosts
-            .into_iter()
-            .flat_map(Json::elements)
-            .filter_map(Json::as_str)
-    };
     for scheme in spec.list().filter_map(Json::as_str).take(PAIRS) {
-        for host in hosts().take(PAIRS) {
+        for host in hosts.into_iter().flat_map(Json::elements).take(PAIRS) {
+            let host = host::example(host.as_str().unwrap_or_default());
             found.string(&format!("{scheme}://{host}{path}"));
         }
     }
@@ -71,10 +67,19 @@ pub(crate) fn is_scheme(scheme: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
-/// Whether a constraint may list `host`: `host` or `host:port`. A scheme's own port may stand there;
-/// it means what it means in a URL, nothing.
+/// Whether a constraint may list `host`: `host` or `host:port`, where `*.` may stand for labels before
+/// it. A scheme's own port may stand there; it means what it means in a URL, nothing.
 pub(crate) fn is_listed_host(host: &str) -> bool {
-    split_port(host).is_some()
+    split_port(host).is_some_and(|(host, _)| host::is_pattern(host))
+}
+
+/// Which ports a listed host without one stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    /// The scheme's own.
+    Own,
+    /// All.
+    All,
 }
 
 /// Whether a constraint may ask for this prefix: a path from `/` that a URL could have.
@@ -102,7 +107,8 @@ impl<'a> Url<'a> {
         let (host, port) = split_port(authority)?;
         // Query and fragment are allowed after a path only.
         let whole = tail.is_empty() || tail.starts_with('/');
-        (is_visible(text) && is_scheme(scheme) && whole && is_clean_path(path)).then_some(Self {
+        let sound = is_visible(text) && is_scheme(scheme) && is_host(host) && is_clean_path(path);
+        (sound && whole).then_some(Self {
             scheme,
             host,
             port: port_beside(scheme, port),
@@ -110,19 +116,11 @@ impl<'a> Url<'a> {
         })
     }
 
-    fn scheme_in(&self, spec: Spec<'_>, steps: &Steps) -> bool {
-        spec.list()
-            .filter_map(Json::as_str)
-            .any(|scheme| steps.take(scheme.len()) && scheme.eq_ignore_ascii_case(self.scheme))
-    }
-
-    fn host_in(&self, hosts: Json<'_>, steps: &Steps) -> bool {
-        hosts.elements().filter_map(Json::as_str).any(|listed| {
-            steps.take(listed.len())
-                && split_port(listed).is_some_and(|(host, port)| {
-                    port_beside(self.scheme, port) == self.port
-                        && host.eq_ignore_ascii_case(self.host)
-                })
+    fn is_at(&self, listed: &str, without: Ports) -> bool {
+        split_port(listed).is_some_and(|(host, port)| {
+            let all = port.is_none() && without == Ports::All;
+            let same = all || port_beside(self.scheme, port) == self.port;
+            same && host::stands_for(host, self.host)
         })
     }
 
@@ -159,7 +157,7 @@ fn port_beside(scheme: &str, port: Option<u16>) -> Option<u16> {
     port.filter(|port| Some(*port) != own_port(scheme))
 }
 
-/// `host` or `host:port`; user-info, empty ports and unusual hosts have no place in either.
+/// `host` or `host:port`, without an empty port. Whether the host is one is for the caller to see.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let colon = match authority.strip_prefix('[') {
         Some(literal) => literal.find(']')?.checked_add(2)?,
@@ -171,10 +169,11 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         None if port.is_empty() => None,
         None => return None,
     };
-    is_host(host).then_some((host, port))
+    Some((host, port))
 }
 
-fn is_host(host: &str) -> bool {
+/// Whether a host is a name or an address in the one form that all readers read alike.
+pub(super) fn is_host(host: &str) -> bool {
     if let Some(literal) = host.strip_prefix('[') {
         let address = literal.strip_suffix(']');
         return address.is_some_and(|address| parse_v6(address).is_some());
