@@ -348,6 +348,10 @@ fn argument(
     let target = Target {
         name: name.text,
         argument: declared,
+        like: actions.iter().find_map(|(_, action)| {
+            let argument = action.args.get(name.text)?;
+            constraint::Trap::of(argument)
+        }),
     };
     let spec = constraint::read(file, value, target)?;
     if let Some(vocabulary) = vocabulary.filter(|_| sound) {

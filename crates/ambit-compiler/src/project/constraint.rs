@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::number;
 use crate::reader::{File, Value, kind as kind_of};
-use crate::schema::Argument;
+use crate::schema::{Argument, Form};
 use crate::sets;
 use crate::suggest;
 
@@ -16,6 +16,68 @@ use crate::suggest;
 pub(super) struct Target<'a> {
     pub(super) name: &'a str,
     pub(super) argument: Option<&'a Argument>,
+    /// What a pattern would let through that nobody meant.
+    pub(super) like: Option<Trap>,
+}
+
+/// Why `like` is no bound of an argument: a star goes across the parts that a path, a host or a URL has.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trap {
+    /// By its `@format`.
+    Form(Form),
+    /// By its `@target`, where the pattern has such parts.
+    Target,
+}
+
+impl Trap {
+    pub(super) fn of(argument: &Argument) -> Option<Self> {
+        let form = argument.attribute.form.map(Self::Form);
+        let target =
+            || (argument.target && argument.attribute.kind.is_text()).then_some(Self::Target);
+        form.or_else(target)
+    }
+
+    /// What is wrong with a pattern, and what to write instead.
+    fn fault(self, pattern: &str) -> Option<(&'static str, String)> {
+        let instead = |kind: Kind| {
+            let (name, example) = (kind.name(), kind.example());
+            format!("`{{ constraint_type = \"{name}\", {example} }}`")
+        };
+        let (what, kind) = match self {
+            Self::Target if !pattern.contains(['/', '\\', '.', ':', '@']) => return None,
+            Self::Target => {
+                let kinds = [
+                    Kind::OneOf,
+                    Kind::EmailDomain,
+                    Kind::Host,
+                    Kind::Url,
+                    Kind::Subpath,
+                ];
+                let names = kinds.iter().map(|kind| kind.name());
+                return Some((
+                    "`like` does not bound whom or what is reached: a `*` also goes across `/`, `.` and `@`",
+                    format!(
+                        "use one of {}; for example {}",
+                        suggest::one_of(names),
+                        instead(Kind::EmailDomain)
+                    ),
+                ));
+            }
+            Self::Form(Form::PosixPath) => (
+                "`like` does not bound a path: `/srv/*/x` matches `/srv/../../etc/x`",
+                Kind::Subpath,
+            ),
+            Self::Form(Form::Url) => (
+                "`like` does not bound a URL: `https://*.example.com/*` matches `https://evil.example/.example.com/`",
+                Kind::Url,
+            ),
+            Self::Form(Form::Host) => (
+                "`like` does not bound a host: `*example.com` matches `evil-example.com`",
+                Kind::Host,
+            ),
+        };
+        Some((what, format!("write for example {}", instead(kind))))
+    }
 }
 
 impl Target<'_> {
@@ -39,6 +101,9 @@ fn spec(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
     let table = file.table(value, target.name, &example)?;
     let kind = find_kind(file, value, table)?;
     check_members(file, value, table, kind);
+    if kind == Kind::Like {
+        check_like(file, value, table, target)?;
+    }
     let mut json = Map::new();
     json.insert("constraint_type".to_owned(), kind.name().into());
     for known in kind.members() {
@@ -50,6 +115,21 @@ fn spec(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
     let json = Json::Object(json);
     check_form(file, value, table, kind, &json);
     Some(json)
+}
+
+fn check_like(
+    file: File<'_>,
+    value: &Value<'_>,
+    table: &DeTable<'_>,
+    target: Target<'_>,
+) -> Option<()> {
+    let pattern = table.get("pattern").and_then(|one| one.get_ref().as_str());
+    let trap = target.like.zip(pattern);
+    let Some((what, instead)) = trap.and_then(|(trap, pattern)| trap.fault(pattern)) else {
+        return Some(());
+    };
+    file.error("project.like", value.span(), what, instead);
+    None
 }
 
 fn find_kind(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>) -> Option<Kind> {

@@ -21,7 +21,7 @@ pub(crate) use labels::Words;
 use source::Source;
 pub(crate) use token::{Kind, Token, comments, tokens};
 use types::Types;
-pub(crate) use types::{Argument, Attribute, Type};
+pub(crate) use types::{Argument, Attribute, Form, Type};
 pub(crate) use vocabulary::{Action, Resource, Vocabulary};
 
 /// The vocabulary of a schema; `None` when Cedar cannot read it, with its errors reported.

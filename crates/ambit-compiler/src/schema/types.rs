@@ -31,6 +31,29 @@ pub(crate) struct Attribute {
     pub(crate) money: Option<u32>,
     pub(crate) words: Words,
     pub(crate) unit: Option<String>,
+    pub(crate) form: Option<Form>,
+}
+
+/// What a text is beyond a text, by `@format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `posix-path`
+    PosixPath,
+    /// `url`
+    Url,
+    /// `host`
+    Host,
+}
+
+impl Form {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "posix-path" => Some(Self::PosixPath),
+            "url" => Some(Self::Url),
+            "host" => Some(Self::Host),
+            _ => None,
+        }
+    }
 }
 
 /// An argument of an action.
@@ -41,6 +64,16 @@ pub(crate) struct Argument {
     pub(crate) unverified: bool,
     /// What the MCP tool calls it, where that cannot be its name here.
     pub(crate) mcp: Option<String>,
+}
+
+impl Type {
+    /// Whether it is a text, or a set of texts.
+    pub(crate) fn is_text(&self) -> bool {
+        match self {
+            Self::Set(element) => **element == Self::String,
+            kind => *kind == Self::String,
+        }
+    }
 }
 
 const EXTENSIONS: &[&str] = &["decimal", "ipaddr", "datetime", "duration"];
@@ -164,17 +197,20 @@ impl<'a> Types<'a> {
         let item = self.item(&place);
         let mut kind = self.kind(namespace, json, place)?;
         let money = self.money(&item, &kind)?;
+        let mut form = None;
         if let Some(format) = item.annotation("format") {
-            if format.value != "json" || kind != Type::String {
+            form = Form::from_name(&format.value);
+            if format.value == "json" && kind == Type::String {
+                kind = Type::Json;
+            } else if form.is_none() || !kind.is_text() {
                 self.file.error(
                     "project.format",
                     format.value_span.clone(),
-                    "`@format(\"json\")` on a String is the only format",
-                    "declare the argument as `@format(\"json\") name: String`, or remove `@format`",
+                    "a format is `json` on a String, or `posix-path`, `url` or `host` on a String or a set of them",
+                    "declare the argument as `@format(\"url\") name: String`, or remove `@format`",
                 );
                 return None;
             }
-            kind = Type::Json;
         }
         Some(Attribute {
             kind,
@@ -185,6 +221,7 @@ impl<'a> Types<'a> {
             money,
             words: labels::names(self.file, &item),
             unit: item.annotation("unit").map(|one| one.value.clone()),
+            form,
         })
     }
 
