@@ -6,12 +6,11 @@ use ambit_compiler::probe::{self, Condition, REACHED, Rail};
 use ambit_compiler::{CompileError, Project};
 use ambit_core::Reason;
 use ambit_evaluator::ChainCache;
-use ambit_policy::Bundle;
 use serde_json::Value as Json;
 
 use super::{Item, Part, disagrees};
 use crate::cases::Case;
-use crate::run::{Bench, Outcome};
+use crate::run::{Bench, Kept, Outcome};
 
 const SATISFIED: &str = "satisfied";
 const UNSATISFIED: &str = "unsatisfied";
@@ -23,7 +22,7 @@ const ASKED: &str = "asked for";
 pub(super) struct Rails {
     rails: Vec<Seen>,
     /// The policy with probes in the place of its guard rails, a part of them in each.
-    probes: Vec<Vec<u8>>,
+    probes: Vec<Kept>,
 }
 
 /// A rail and its items by their places in the list.
@@ -64,8 +63,8 @@ impl Rails {
         let fault = |what: &str| disagrees(&case.name, what);
         let mut probes = Probes::default();
         for bundle in &self.probes {
-            let bundle = Bundle::verify(bundle).map_err(|error| fault(&error.to_string()))?;
-            let answer = ambit_evaluator::evaluate(&bundle, request, &mut ChainCache::new());
+            let answer =
+                ambit_evaluator::evaluate(&bundle.open()?, request, &mut ChainCache::new());
             let answer: Json = serde_json::from_str(&answer).unwrap_or_default();
             if !probes.add(&answer) {
                 // Something before the guard rails decided, and so it did with the rails themselves.

@@ -9,14 +9,14 @@ use std::cell::RefCell;
 
 use ambit_compiler::keys::{SecretKey, generate};
 use ambit_compiler::sign::{self, SignOptions, Signed};
-use ambit_compiler::{CompileError, Project, build, module};
+use ambit_compiler::{CompileError, Project, build, module, probe};
 use ambit_core::json::{Document, Profile, Writer};
 use ambit_evaluator::ChainCache;
 use ambit_host::{
     Evaluator as _, Instances, LoadOptions, MemoryVersions, PolicyModule, Runtime, Trust,
     WasmEngine,
 };
-use ambit_policy::Bundle;
+use ambit_policy::{Bundle, BundleError};
 use serde_json::{Value as Json, json};
 
 use crate::cases::Case;
@@ -32,7 +32,7 @@ const APPROVALS: &str = "https://approvals.ambit-test.example";
 /// A policy under test, and the keys that were added to it for the run.
 #[derive(Debug)]
 pub struct Bench {
-    bundle: Vec<u8>,
+    bundle: Kept,
     issuer: SecretKey,
     approver: SecretKey,
     holder: SecretKey,
@@ -51,7 +51,7 @@ impl Bench {
         project.add_key(ISSUER, &issuer, "cap+jwt");
         project.add_key(APPROVALS, &approver, "approval-receipt+jwt");
         Ok(Self {
-            bundle: build::bundle(&project, issued)?,
+            bundle: Kept::of(build::bundle(&project, issued)?)?,
             issuer,
             approver,
             holder: generate(Some("ambit-test-holder"))?,
@@ -69,17 +69,17 @@ impl Bench {
         issued: Option<i64>,
         program: Option<&[u8]>,
     ) -> Result<Self, CompileError> {
-        let unsound = |message: String| CompileError {
+        let refused = |message: String| CompileError {
             code: "build.bundle",
             message,
         };
-        let bundle = Bundle::verify(bundle).map_err(|error| unsound(error.to_string()))?;
+        let bundle = Bundle::verify(bundle).map_err(|error| refused(error.to_string()))?;
         let issuer = generate(Some("ambit-test-issuer"))?;
         let approver = generate(Some("ambit-test-approvals"))?;
         let mut document = Writer::default();
         document.json(bundle.root());
         let mut document: Json =
-            serde_json::from_str(document.as_str()).map_err(|error| unsound(error.to_string()))?;
+            serde_json::from_str(document.as_str()).map_err(|error| refused(error.to_string()))?;
         if let Some(keys) = document["keys"].as_array_mut() {
             keys.push(row(ISSUER, &issuer, "cap+jwt"));
             keys.push(row(APPROVALS, &approver, "approval-receipt+jwt"));
@@ -94,13 +94,12 @@ impl Bench {
         document.sort_all_objects();
         let text = document.to_string();
         let document = Document::parse(text.as_bytes(), Profile::Signed)
-            .map_err(|error| unsound(error.to_string()))?;
+            .map_err(|error| refused(error.to_string()))?;
         let program = program.unwrap_or_else(|| bundle.program_bytes());
         let bundle = Bundle::encode(document.root(), program)
-            .ok_or_else(|| unsound("the bundle would be larger than 8 MiB".to_owned()))?;
-        Bundle::verify(&bundle).map_err(|error| unsound(error.to_string()))?;
+            .ok_or_else(|| refused("the bundle would be larger than 8 MiB".to_owned()))?;
         Ok(Self {
-            bundle,
+            bundle: Kept::of(bundle)?,
             issuer,
             approver,
             holder: generate(Some("ambit-test-holder"))?,
@@ -111,15 +110,16 @@ impl Bench {
     ///
     /// # Panics
     ///
-    /// Never: the compiler verified it.
+    /// Never: it was verified.
     #[must_use]
     pub fn bundle(&self) -> Bundle<'_> {
-        Bundle::verify(&self.bundle).expect("the compiler verified the bundle")
+        self.bundle.open().expect("the bundle was verified")
     }
 
     /// The policy with probes in the place of its guard rails.
-    pub(crate) fn probes(&self, project: &Project) -> Result<Vec<Vec<u8>>, CompileError> {
-        ambit_compiler::probe::bundles(project, &self.bundle)
+    pub(crate) fn probes(&self, project: &Project) -> Result<Vec<Kept>, CompileError> {
+        let bundles = probe::bundles(project, &self.bundle.bytes)?;
+        bundles.into_iter().map(Kept::of).collect()
     }
 
     /// Asks what a case asks.
@@ -150,6 +150,33 @@ fn row(iss: &str, key: &SecretKey, signs: &str) -> Json {
         row["y"] = y.into();
     }
     row
+}
+
+/// A bundle that was verified once: to verify a large one takes longer than to decide by it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    bytes: Vec<u8>,
+    digest: [u8; 32],
+}
+
+impl Kept {
+    fn of(bytes: Vec<u8>) -> Result<Self, CompileError> {
+        let digest = *Bundle::verify(&bytes)
+            .map_err(|error| unsound(&error))?
+            .digest();
+        Ok(Self { bytes, digest })
+    }
+
+    pub(crate) fn open(&self) -> Result<Bundle<'_>, CompileError> {
+        Bundle::open(&self.bytes, self.digest).map_err(|error| unsound(&error))
+    }
+}
+
+fn unsound(error: &BundleError) -> CompileError {
+    CompileError {
+        code: "build.bundle",
+        message: error.to_string(),
+    }
 }
 
 /// What answers.
@@ -186,7 +213,7 @@ impl Engine {
             code: "engine.start",
             message: error.to_string(),
         };
-        let file = module::assemble(guest, &bench.bundle)?;
+        let file = module::assemble(guest, &bench.bundle.bytes)?;
         let signer = generate(Some("ambit-test-module"))?;
         let options = SignOptions {
             carried: true,
