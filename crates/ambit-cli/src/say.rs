@@ -1,7 +1,7 @@
 //! Words for people, on the terminal.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use ambit_core::describe::is_seen;
 use anstyle::{AnsiColor, Style};
@@ -13,6 +13,14 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+
+/// A line on a terminal that the next one overwrites: what is being looked at. An empty one takes it away.
+pub(crate) fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        let text: String = text.chars().take(70).collect();
+        raw(&format!("\r\u{1b}[K{}", ambit_compiler::conceal(&text)));
+    }
+}
 
 /// Says something on standard error. Words that nobody can hear stop nothing.
 pub(crate) fn note(text: impl AsRef<str>) {

@@ -57,7 +57,9 @@ impl Diff {
         let old = side(report, &self.old)?;
         let new = side(report, &self.new)?;
         let mut solver = Solver::start(self.timeout).map_err(|error| failed(&error))?;
-        let found = diff(&mut solver, &old, &new, &mut |_| {}).map_err(|error| failed(&error))?;
+        let found = diff(&mut solver, &old, &new, &mut say::progress);
+        say::progress("");
+        let found = found.map_err(|error| failed(&error))?;
         tell(report, &found);
         if let Some(folder) = &self.write {
             for change in &found.changes {

@@ -74,7 +74,10 @@ impl Prove {
         let mut ended = Exit::Done;
         for property in &properties {
             let since = &mut |path: &str| at(&self.dir.join(path));
-            let outcome = prove(&mut solver, &policy, property, since, &mut |_| {});
+            let outcome = prove(&mut solver, &policy, property, since, &mut |what| {
+                say::progress(what);
+            });
+            say::progress("");
             let outcome = outcome.map_err(|error| self.unusable(report, property, &error))?;
             if !matches!(outcome.verdict, Verdict::Holds) {
                 ended = Exit::Denied;
