@@ -7,7 +7,7 @@ use cedar_policy::Schema;
 use super::logic::{self, implies, impossible};
 use super::scope::{self, Kinds, Reach};
 use super::{Rules, file};
-use crate::cedar::{Binary, Expr, Source, Var, can_err};
+use crate::cedar::{Binary, Expr, Scope, Source, Var, can_err};
 use crate::schema::Vocabulary;
 use crate::suggest;
 
@@ -21,6 +21,8 @@ struct Rule<'p> {
     asks: BTreeSet<usize>,
     /// The same with all that stands inside the parts.
     looks: BTreeSet<usize>,
+    /// What it compares for equality: only a policy that has all of these is covered by it.
+    pins: Vec<usize>,
 }
 
 pub(super) fn check(rules: &Rules<'_>, schema: &Schema, vocabulary: &Vocabulary) {
@@ -37,24 +39,56 @@ pub(super) fn check(rules: &Rules<'_>, schema: &Schema, vocabulary: &Vocabulary)
         }
         None => true,
     });
+    let candidates = Candidates::of(&alive);
     for (at, rule) in alive.iter().enumerate() {
-        let others = alive.iter().enumerate().filter(|(other, _)| *other != at);
+        let others = candidates.for_rule(rule);
+        let others = others
+            .iter()
+            .filter_map(|other| Some((*other, alive.get(*other)?)));
+        let mut wider = others.filter(|(other, wide)| *other != at && covers(wide, rule));
         // A `forbid` that errs denies, whatever another says.
         let counts_alone = rule.policy.forbids && can_err(rule.policy);
-        let over = others
-            .clone()
-            .filter(|_| !counts_alone)
-            .find(|(other, wide)| {
-                // Of two that say the same, the first one counts.
-                let same = rule.policy.forbids == wide.policy.forbids;
-                same && covers(wide, rule) && (*other < at || !covers(rule, wide))
-            });
-        let against = others
-            .clone()
-            .find(|(_, wide)| wide.policy.forbids && !rule.policy.forbids && covers(wide, rule));
-        if let Some((_, wide)) = against.or(over) {
+        let found = wider.find(|(other, wide)| {
+            if rule.policy.forbids != wide.policy.forbids {
+                return wide.policy.forbids;
+            }
+            // Of two that say the same, the first one counts.
+            !counts_alone && (*other < at || !covers(rule, wide))
+        });
+        if let Some((_, wide)) = found {
             irrelevant(rules, rule.policy, wide.policy);
         }
+    }
+}
+
+/// The policies by one of their pins, so that thousands need not be compared with each other.
+struct Candidates {
+    pinned: BTreeMap<usize, Vec<usize>>,
+    free: Vec<usize>,
+}
+
+impl Candidates {
+    fn of(rules: &[Rule<'_>]) -> Self {
+        let mut found = Self {
+            pinned: BTreeMap::new(),
+            free: Vec::new(),
+        };
+        for (at, rule) in rules.iter().enumerate() {
+            match rule.pins.first() {
+                Some(pin) => found.pinned.entry(*pin).or_default().push(at),
+                None => found.free.push(at),
+            }
+        }
+        found
+    }
+
+    /// The policies that may cover one, in their order.
+    fn for_rule(&self, rule: &Rule<'_>) -> Vec<usize> {
+        let pinned = rule.pins.iter().filter_map(|pin| self.pinned.get(pin));
+        let mut all: Vec<usize> = pinned.flatten().chain(&self.free).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 
@@ -73,16 +107,34 @@ fn rule<'p>(policy: &'p Source, kinds: &Kinds, numbers: &mut Numbers) -> Rule<'p
     for part in &parts {
         numbers.all(part, &mut looks);
     }
+    let pins = pins(policy, &parts, numbers);
     Rule {
         policy,
         reach: kinds.reach(policy),
         parts,
         asks,
         looks,
+        pins,
     }
 }
 
-/// Expressions by number: comparing numbers is cheap, and there are as many pairs as policies squared.
+fn pins(policy: &Source, parts: &[&Expr], numbers: &mut Numbers) -> Vec<usize> {
+    let mut pins = Vec::new();
+    for (scope, var) in [
+        (&policy.principal, Var::Principal),
+        (&policy.resource, Var::Resource),
+    ] {
+        if let Scope::Eq(uid) = scope {
+            let entity = Expr::Entity(uid.clone());
+            pins.push(numbers.of(&Expr::binary(Binary::Eq, Expr::Var(var), entity)));
+        }
+    }
+    let equal = |part: &&&Expr| matches!(part, Expr::Binary(Binary::Eq, _));
+    pins.extend(parts.iter().filter(equal).map(|part| numbers.of(part)));
+    pins
+}
+
+/// Expressions by number: comparing numbers is cheap.
 #[derive(Default)]
 struct Numbers(BTreeMap<String, usize>);
 
@@ -138,8 +190,8 @@ fn dead(rule: &Rule<'_>, kinds: &Kinds, vocabulary: &Vocabulary) -> Option<Strin
 }
 
 fn covers(wide: &Rule<'_>, narrow: &Rule<'_>) -> bool {
-    wide.asks.is_subset(&narrow.looks)
-        && scope::covers(&wide.reach, &narrow.reach)
+    scope::covers(&wide.reach, &narrow.reach)
+        && wide.asks.is_subset(&narrow.looks)
         && wide.parts.iter().all(|part| implies(&narrow.parts, part))
 }
 
