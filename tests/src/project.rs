@@ -1,4 +1,5 @@
-//! Projects as signed modules: `tests/projects/NAME`, with issuer keys added, compiled and signed.
+//! Projects as signed modules: `tests/projects/NAME` or `tests/policies/NAME`, with issuer keys added, compiled
+//! and signed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -135,8 +136,8 @@ impl SignedPolicy {
     }
 }
 
-/// The bundle of the project `tests/projects/NAME`, to whose copy in `folder` issuer keys
-/// (`[[keys]]` tables) are added. The project itself has none: nobody's key belongs to it.
+/// The bundle of the project `NAME`, to whose copy in `folder` issuer keys (`[[keys]]` tables) are added. The
+/// project itself has none that anybody could sign with.
 ///
 /// # Errors
 ///
@@ -147,27 +148,25 @@ pub fn compile(name: &str, issuers: &[Value], folder: &Path) -> Result<Vec<u8>, 
 
 fn copied(name: &str, issuers: &[Value], folder: &Path) -> Result<PathBuf, String> {
     let source = folder.join(name);
-    copy(&home(name), &source)?;
+    copy(&workspace().join(place(name)), &source)?;
     add_keys(&source.join("ambit.toml"), issuers)?;
     Ok(source)
 }
 
-/// Where a project is: `tests/policies` has those that are policies for their own sake.
+/// Where a project is, from the folder of the workspace: `tests/policies` has those that are policies for
+/// their own sake.
 #[must_use]
-pub fn home(name: &str) -> PathBuf {
+pub fn place(name: &str) -> String {
     let policy = suites().join("policies").join(name);
-    if policy.is_dir() {
-        policy
-    } else {
-        suites().join("projects").join(name)
-    }
+    let folder = if policy.is_dir() { "policies" } else { "projects" };
+    format!("tests/{folder}/{name}")
 }
 
 fn built(name: &str, source: &Path) -> Result<Vec<u8>, String> {
     let project =
-        Project::load(source).map_err(|faults| format!("tests/projects/{name}:\n{faults}"))?;
+        Project::load(source).map_err(|faults| format!("{}:\n{faults}", place(name)))?;
     if !project.warnings().is_empty() {
-        return Err(format!("tests/projects/{name}:\n{}", project.warnings()));
+        return Err(format!("{}:\n{}", place(name), project.warnings()));
     }
     let issued = project
         .issued()

@@ -88,16 +88,17 @@ pub enum Event {
 ///
 /// The file, and what in it is not understood.
 pub fn read_all() -> Result<Vec<Scene>, String> {
-    let folder = suites().join("projects");
-    let list = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut scenes = Vec::new();
-    for entry in list.filter_map(Result::ok) {
-        let file = entry.path().join("scene.json");
-        if file.is_file() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            scenes.push(
-                Scene::read(&file, name).map_err(|error| format!("{}: {error}", file.display()))?,
-            );
+    for folder in ["projects", "policies"].map(|folder| suites().join(folder)) {
+        let list =
+            fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        for entry in list.filter_map(Result::ok) {
+            let file = entry.path().join("scene.json");
+            if file.is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let scene = Scene::read(&file, name);
+                scenes.push(scene.map_err(|error| format!("{}: {error}", file.display()))?);
+            }
         }
     }
     scenes.sort_by_key(|scene| scene.order);
@@ -230,10 +231,10 @@ impl<'s> Stage<'s> {
         };
         Ok(vec![
             format!(
-                "{} version {}, from tests/projects/{}",
+                "{} version {}, from {}",
                 module.uid(),
                 module.version(),
-                self.scene.project
+                project::place(&self.scene.project)
             ),
             format!(
                 "policy.wasm: {} KiB, signed by {signers}, verified, running in wasmtime",

@@ -151,7 +151,8 @@ pub(crate) fn case(
     let principal = request.principal()?.id().unescaped().to_owned();
     let agent_data = entity("Ambit::Agent", &principal)?.get("attrs")?;
     let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
-    let location = text(&context, LOCATION).unwrap_or_else(|| AUDIENCE.to_owned());
+    let location = text(&context, LOCATION).filter(|text| !text.is_empty());
+    let location = location.unwrap_or_else(|| AUDIENCE.to_owned());
     let now = value::milliseconds(&context["now"])?.div_euclid(1000);
     let people = context["approvals"].as_array()?.iter();
     let people = people.filter_map(|one| one.pointer("/__entity/id")?.as_str().map(str::to_owned));
