@@ -158,13 +158,16 @@ fn copied(name: &str, issuers: &[Value], folder: &Path) -> Result<PathBuf, Strin
 #[must_use]
 pub fn place(name: &str) -> String {
     let policy = suites().join("policies").join(name);
-    let folder = if policy.is_dir() { "policies" } else { "projects" };
+    let folder = if policy.is_dir() {
+        "policies"
+    } else {
+        "projects"
+    };
     format!("tests/{folder}/{name}")
 }
 
 fn built(name: &str, source: &Path) -> Result<Vec<u8>, String> {
-    let project =
-        Project::load(source).map_err(|faults| format!("{}:\n{faults}", place(name)))?;
+    let project = Project::load(source).map_err(|faults| format!("{}:\n{faults}", place(name)))?;
     if !project.warnings().is_empty() {
         return Err(format!("{}:\n{}", place(name), project.warnings()));
     }

@@ -10,6 +10,8 @@ mod database;
 mod desk;
 mod facts;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
