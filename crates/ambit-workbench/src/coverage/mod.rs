@@ -165,7 +165,7 @@ impl Coverage {
     ///
     /// # Errors
     ///
-    /// Those of [`ambit_compiler::probe::bundle`].
+    /// Those that `ambit_compiler::probe` made.
     pub fn new(project: &Project, bench: &Bench) -> Result<Self, CompileError> {
         let mut items = Vec::new();
         let rails = Rails::new(project, bench, &mut items)?;
