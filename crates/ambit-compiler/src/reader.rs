@@ -366,6 +366,22 @@ pub fn line(text: &str, offset: usize) -> usize {
     before.bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
+/// Where the lines of a text begin: for many offsets in it, where [`line`] would read it for each.
+#[derive(Debug)]
+pub(crate) struct Lines(Vec<usize>);
+
+impl Lines {
+    /// The lines of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at + 1).collect())
+    }
+
+    /// The line of an offset, from 1.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|start| *start <= offset) + 1
+    }
+}
+
 /// The integer, if it is one that every JSON reader keeps exactly.
 #[must_use]
 pub fn exact(integer: &toml::de::DeInteger<'_>) -> Option<i64> {
@@ -386,5 +402,20 @@ pub const fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lines, line};
+
+    #[test]
+    fn lines_are_those_that_counting_finds() {
+        for text in ["", "\n", "a\nb", "a\r\n\nb\n", "\u{e9}\n\u{e9}"] {
+            let lines = Lines::of(text);
+            for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                assert_eq!(lines.line(at), line(text, at), "{text:?} {at}");
+            }
+        }
     }
 }

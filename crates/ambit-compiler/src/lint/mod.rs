@@ -16,7 +16,7 @@ use crate::cedar::Source;
 use crate::diagnostics::{Diagnostics, Sink};
 use crate::project::{Guard, Project};
 use crate::reader::File;
-use crate::schema::{Kind, tokens};
+use crate::schema::{Kind, words};
 
 /// Adds a warning for each of it.
 pub(crate) fn check(project: &Project, found: &Diagnostics, sink: &Sink) {
@@ -63,8 +63,7 @@ impl Rules<'_> {
         let source = self.texts.0.get(file).map_or("", String::as_str);
         let rest = source.get(start..).unwrap_or_default();
         // A policy ends with the first `;`; one inside a text is a part of that text.
-        let words = tokens(rest);
-        let mut words = words.into_iter().take_while(|word| !word.is(";"));
+        let mut words = words(rest).take_while(|word| !word.is(";"));
         let found = words.find(|word| word.kind == Kind::Text && word.text == text);
         found.map_or_else(
             || policy.notes.span.clone(),

@@ -19,7 +19,7 @@ pub(crate) use annotations::UNCONFIRMED;
 use context::AMBIT;
 pub(crate) use labels::Words;
 use source::Source;
-pub(crate) use token::{Kind, Token, comments, tokens};
+pub(crate) use token::{Kind, Token, comments, tokens, words};
 use types::Types;
 pub(crate) use types::{Argument, Attribute, Form, Type};
 pub(crate) use vocabulary::{Action, Resource, Vocabulary};

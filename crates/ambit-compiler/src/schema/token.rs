@@ -29,22 +29,28 @@ impl Token {
 
 /// The words of a schema that Cedar has already accepted; what it would refuse gives some words too.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
-    let mut found = Vec::new();
+    words(source).collect()
+}
+
+/// The same, read only as far as they are asked for: who wants one statement of a long file reads no more.
+pub(crate) fn words(source: &str) -> impl Iterator<Item = Token> {
     let mut at = 0;
-    while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
-        let (kind, length) = next(rest);
-        let span = at..at + length;
-        at += length;
-        if let Some(kind) = kind {
-            let raw = &source[span.clone()];
-            let text = match kind {
-                Kind::Text => unescape(inner(raw)),
-                Kind::Name | Kind::Sign => raw.to_owned(),
-            };
-            found.push(Token { kind, text, span });
+    core::iter::from_fn(move || {
+        while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
+            let (kind, length) = next(rest);
+            let span = at..at + length;
+            at += length;
+            if let Some(kind) = kind {
+                let raw = &source[span.clone()];
+                let text = match kind {
+                    Kind::Text => unescape(inner(raw)),
+                    Kind::Name | Kind::Sign => raw.to_owned(),
+                };
+                return Some(Token { kind, text, span });
+            }
         }
-    }
-    found
+        None
+    })
 }
 
 /// The comments of a text, in their order.

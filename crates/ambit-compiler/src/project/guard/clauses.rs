@@ -4,14 +4,14 @@
 use core::ops::Range;
 
 use crate::cedar::{Clause, Expr, Source};
-use crate::reader::line;
-use crate::schema::{Token, tokens};
+use crate::reader::Lines;
+use crate::schema::{Token, words};
 
 /// The clauses of the policy at an offset, in their order. A `when` that joins conditions by `&&` is taken
 /// apart into them: Cedar evaluates one after the other.
-pub(super) fn find(text: &str, offset: usize, source: &Source) -> Vec<Clause> {
+pub(super) fn find(text: &str, lines: &Lines, offset: usize, source: &Source) -> Vec<Clause> {
     let rest = text.get(offset..).unwrap_or_default();
-    let written = bodies(&tokens(rest));
+    let written = bodies(&statement(rest));
     // The parser and this must see the same clauses; without places they are still told apart.
     let written = Some(written).filter(|written| written.len() == source.conditions.len());
     let mut clauses = Vec::new();
@@ -25,10 +25,18 @@ pub(super) fn find(text: &str, offset: usize, source: &Source) -> Vec<Clause> {
         let spans = body.map_or(&[][..], |body| &body.parts);
         if spans.len() == parts.len() {
             let each = parts.into_iter().zip(spans);
-            clauses.extend(each.map(|(expr, span)| clause(rest, text, offset, span, expr, unless)));
+            clauses
+                .extend(each.map(|(expr, span)| clause(rest, lines, offset, span, expr, unless)));
         } else {
             let span = body.map_or(0..0, |body| body.whole.clone());
-            clauses.push(clause(rest, text, offset, &span, condition.clone(), unless));
+            clauses.push(clause(
+                rest,
+                lines,
+                offset,
+                &span,
+                condition.clone(),
+                unless,
+            ));
         }
     }
     clauses
@@ -36,7 +44,7 @@ pub(super) fn find(text: &str, offset: usize, source: &Source) -> Vec<Clause> {
 
 fn clause(
     rest: &str,
-    text: &str,
+    lines: &Lines,
     offset: usize,
     span: &Range<usize>,
     expr: Expr,
@@ -47,8 +55,22 @@ fn clause(
         expr,
         unless,
         text: said.split_whitespace().collect::<Vec<_>>().join(" "),
-        line: line(text, offset + span.start),
+        line: lines.line(offset + span.start),
     }
+}
+
+/// The words of the first statement, without the `;` at its end.
+fn statement(rest: &str) -> Vec<Token> {
+    let mut depth = 0_usize;
+    let within = |word: &Token| {
+        if opens(word) {
+            depth += 1;
+        } else if closes(word) {
+            depth = depth.saturating_sub(1);
+        }
+        depth > 0 || !word.is(";")
+    };
+    words(rest).take_while(within).collect()
 }
 
 /// One `when { … }` or `unless { … }`.
@@ -77,8 +99,6 @@ fn bodies(words: &[Token]) -> Vec<Body> {
                 bodies.extend(body(unless, words.get(from..at).unwrap_or_default()));
                 open = None;
             }
-        } else if depth == 0 && word.is(";") {
-            break;
         }
     }
     bodies
@@ -125,4 +145,17 @@ fn body(unless: bool, words: &[Token]) -> Option<Body> {
 
 fn span(words: &[Token]) -> Option<Range<usize>> {
     Some(words.first()?.span.start..words.last()?.span.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::statement;
+
+    #[test]
+    fn a_statement_ends_where_it_ends() {
+        let text = "permit(principal, action, resource) when { \"a;b\" == \"c\" }; // d;\nforbid(e";
+        let words = statement(text);
+        assert_eq!(words.last().map(|word| word.text.as_str()), Some("}"));
+        assert_eq!(statement("a { b; c } d").len(), 7);
+    }
 }

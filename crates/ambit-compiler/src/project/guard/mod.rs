@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use super::{file, files};
 use crate::cedar::{OwnEntity, Slots, Source};
 use crate::diagnostics::Sink;
-use crate::reader::{File, line};
+use crate::reader::{File, Lines};
 use crate::schema::{report, syntax_errors, without_number};
 
 /// What decides beside capabilities and manifests.
@@ -225,6 +225,7 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
     found.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
     let stem = sheet.name.trim_start_matches("policies/");
     let stem = stem.trim_end_matches(".cedar");
+    let lines = Lines::of(&sheet.text);
     let mut sources = Vec::new();
     for (number, (offset, id, one)) in found.into_iter().enumerate() {
         let unnamed = format!("{stem}-{}", number + 1);
@@ -236,12 +237,12 @@ fn sources(file: File<'_>, sheet: &Sheet) -> Vec<Source> {
         match read {
             Ok(mut source) => {
                 source.notes.file = Some(sheet.name.clone());
-                source.notes.line = u32::try_from(line(&sheet.text, offset)).unwrap_or(u32::MAX);
+                source.notes.line = u32::try_from(lines.line(offset)).unwrap_or(u32::MAX);
                 let span = statement(&sheet.text, offset);
                 source.notes.span = span.clone();
                 notes::check(file, &source, &span);
                 step_up::check(file, &source, &span);
-                source.clauses = clauses::find(&sheet.text, offset, &source);
+                source.clauses = clauses::find(&sheet.text, &lines, offset, &source);
                 sources.push(source);
             }
             Err(error) => {
