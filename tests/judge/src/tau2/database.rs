@@ -45,9 +45,9 @@ pub(crate) struct Reservation {
     pub(crate) total_baggages: i64,
     pub(crate) nonfree_baggages: i64,
     pub(crate) insurance: String,
-    /// The flights when the conversation began, where they are others now.
+    /// Flights and cabin when the conversation began, where they have been changed.
     #[serde(skip)]
-    pub(crate) before: Option<Vec<Segment>>,
+    pub(crate) before: Option<(Vec<Segment>, String)>,
     #[serde(skip)]
     pub(crate) changed: bool,
 }
@@ -116,9 +116,10 @@ impl Database {
             "cancel_reservation" => self.change(call, |_| Ok(())),
             "update_reservation_flights" => self.change(call, |reservation| {
                 let flights: Vec<Segment> = call.list("flights")?;
-                let before = std::mem::replace(&mut reservation.flights, flights);
-                reservation.before.get_or_insert(before);
-                text(call.argument("cabin")?)?.clone_into(&mut reservation.cabin);
+                let cabin = text(call.argument("cabin")?)?.to_owned();
+                let flights = std::mem::replace(&mut reservation.flights, flights);
+                let cabin = std::mem::replace(&mut reservation.cabin, cabin);
+                reservation.before.get_or_insert((flights, cabin));
                 Ok(())
             }),
             "update_reservation_baggages" => self.change(call, |reservation| {

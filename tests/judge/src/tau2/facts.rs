@@ -82,7 +82,11 @@ impl<'d> Facts<'d> {
         let found = self.database.reservations.get(id)?;
         self.customer(&found.user_id);
         let flights = self.itinerary(&found.flights, None);
-        let before = found.before.as_ref().unwrap_or(&found.flights);
+        let before = found.before.as_ref();
+        let (before, cabin_before) = before
+            .map_or((&found.flights, &found.cabin), |(flights, cabin)| {
+                (flights, cabin)
+            });
         let before = self.itinerary(before, None);
         self.put(
             "Reservation",
@@ -95,6 +99,7 @@ impl<'d> Facts<'d> {
                 "cabin": uid("Cabin", &found.cabin),
                 "flights": uid("Itinerary", &flights),
                 "flights_before": uid("Itinerary", &before),
+                "cabin_before": uid("Cabin", cabin_before),
                 "changed": found.changed,
                 "passengers": found.passengers.len(),
                 "insurance": found.insurance == "yes",
@@ -205,6 +210,12 @@ impl<'d> Leg<'d> {
         self.day().is_some_and(|day| day.status == "available")
     }
 
+    fn has_taken_off(&self) -> bool {
+        let flown =
+            |day: &super::database::Day| ["flying", "landed"].contains(&day.status.as_str());
+        self.day().is_some_and(flown)
+    }
+
     fn fare(&self, order: &Order<'_>) -> Option<i64> {
         self.day()?.prices.get(order.cabin).copied()
     }
@@ -260,6 +271,11 @@ fn described(legs: &[Leg<'_>]) -> Map<String, Value> {
     put(
         "unbookable",
         texts(unbookable.map(|leg| leg.segment.name()).collect()),
+    );
+    let flown = legs.iter().filter(|leg| leg.has_taken_off());
+    put(
+        "flown",
+        texts(flown.map(|leg| leg.segment.name()).collect()),
     );
     put(
         "origin",

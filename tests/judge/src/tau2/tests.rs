@@ -12,7 +12,7 @@ fn flights() -> Flights {
         "OUT": {
             "origin": "JFK", "destination": "SEA",
             "scheduled_departure_time_est": "22:00:00", "scheduled_arrival_time_est": "01:00:00+1",
-            "dates": {"2024-05-15": {"status": "delayed"}, "2024-05-20": available(3, 120)},
+            "dates": {"2024-05-14": {"status": "landed"}, "2024-05-15": {"status": "delayed"}, "2024-05-20": available(3, 120)},
         },
         "BACK": {
             "origin": "SEA", "destination": "JFK",
@@ -115,6 +115,14 @@ fn what_cannot_be_booked_or_is_unknown_has_no_price() {
 }
 
 #[test]
+fn what_has_landed_is_flown() {
+    let trip = itinerary(&[("OUT", "2024-05-14"), ("BACK", "2024-05-22")], false);
+    assert_eq!(trip["flown"], json!(["OUT 2024-05-14"]));
+    let delayed = itinerary(&[("OUT", "2024-05-15")], false);
+    assert_eq!(delayed["flown"], json!([]));
+}
+
+#[test]
 fn passengers_are_counted_and_must_be_known() {
     let (database, flights) = (database(), flights());
     let call = call(
@@ -160,6 +168,7 @@ fn a_write_changes_what_the_next_call_is_judged_on() {
     let reservation = found(facts, "Reservation", "R");
     assert_eq!(reservation["changed"], true);
     assert_eq!(reservation["cabin"]["id"], "business");
+    assert_eq!(reservation["cabin_before"]["id"], "economy");
     assert_eq!(
         reservation["flights"]["id"],
         "OUT 2024-05-20, BACK 2024-05-23"
