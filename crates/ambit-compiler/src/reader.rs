@@ -276,7 +276,9 @@ impl<'a, 'i> Reader<'a, 'i> {
 
     /// The value of a key that may be absent.
     pub fn get(&mut self, key: &'static str) -> Option<&'a Value<'i>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 

@@ -84,6 +84,8 @@ fn what_is_no_list_is_refused() {
         ("{\"tools\": [], \"tools\": []}", "import.json"),
         ("{}", "import.mcp"),
         ("{\"tools\": []}", "import.mcp"),
+        ("{\"tools\": {}}", "import.mcp"),
+        ("{\"tools\": [1]}", "import.mcp"),
         ("[{\"title\": \"no name\"}]", "import.mcp"),
         (
             "[{\"name\": \"a\"}, {\"name\": \"a\", \"description\": \"other\"}]",
@@ -104,6 +106,17 @@ fn what_is_no_list_is_refused() {
         let error = import::oauth(text.as_bytes(), "s").unwrap_err();
         assert_eq!(error.code, code, "{text}");
     }
+}
+
+#[test]
+fn a_schema_that_allows_nothing_is_not_said_to_allow_anything() {
+    let tools = "[{\"name\": \"a\", \"inputSchema\": {\"properties\": {\"x\": false}}},
+        {\"name\": \"b\", \"inputSchema\": {\"type\": \"array\"}}]";
+    let import = import::mcp(tools.as_bytes(), None, "s", "").unwrap();
+    let told = report(&import);
+    assert!(told.contains("the tool takes no value of it"), "{told}");
+    assert!(told.contains("its input schema is for no object"), "{told}");
+    assert!(!told.contains("anything"), "{told}");
 }
 
 #[test]

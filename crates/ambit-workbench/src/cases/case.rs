@@ -78,6 +78,9 @@ const DEFAULTS: [&str; 17] = [
     "token",
 ];
 
+/// What only a case may say.
+const OWN: [&str; 3] = ["name", "expect", "policies"];
+
 /// Reports keys of `[defaults]` that no case knows.
 pub(super) fn check_defaults(file: File<'_>, table: &DeTable<'_>) {
     let mut reader = Reader::new(file, table, "`[defaults]`", 0..0);
@@ -98,6 +101,10 @@ pub(super) fn read(
     // Its name stands for it where something is missing.
     let place = table.get("name").map_or(span, |name| name.span());
     let mut layers = Layers::new(file, table, context.defaults, place.clone());
+    // What is wrong in one key leaves others unread, and they are keys all the same.
+    for key in DEFAULTS.into_iter().chain(OWN) {
+        layers.own.get(key);
+    }
     let name = layers
         .own
         .required_string("name", "name = \"a refund of 50 goes through\"")

@@ -83,29 +83,7 @@ pub(super) fn arguments(schema: &Value, whose: &str) -> Arguments {
         );
         return out;
     };
-    for word in [
-        "anyOf",
-        "oneOf",
-        "allOf",
-        "not",
-        "if",
-        "dependentRequired",
-        "dependentSchemas",
-        "patternProperties",
-    ] {
-        if object.contains_key(word) {
-            out.said
-                .push(format!("`{word}` over all arguments is left to the tool"));
-        }
-    }
-    if object
-        .get("additionalProperties")
-        .is_some_and(|more| more.as_bool() != Some(false) && more.as_bool().is_none())
-    {
-        out.said.push(
-            "arguments that it does not name (`additionalProperties`) are refused".to_owned(),
-        );
-    }
+    whole(object, &mut out.said);
     let empty = Map::new();
     let properties = object.get("properties").and_then(Value::as_object);
     let required: Vec<&str> = strings(object.get("required"));
@@ -132,6 +110,47 @@ pub(super) fn arguments(schema: &Value, whose: &str) -> Arguments {
         ));
     }
     out
+}
+
+/// What an input schema says of all arguments together, which a vocabulary cannot.
+fn whole(object: &Map<String, Value>, said: &mut Vec<String>) {
+    if !object.get("type").is_none_or(is_of_objects) {
+        said.push(
+            "its input schema is for no object, and arguments are one: every call with arguments that are not named here is refused"
+                .to_owned(),
+        );
+    }
+    for word in [
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "not",
+        "if",
+        "dependentRequired",
+        "dependentSchemas",
+        "patternProperties",
+    ] {
+        if object.contains_key(word) {
+            said.push(format!("`{word}` over all arguments is left to the tool"));
+        }
+    }
+    if object
+        .get("additionalProperties")
+        .is_some_and(|more| more.as_bool() != Some(false) && more.as_bool().is_none())
+    {
+        said.push(
+            "arguments that it does not name (`additionalProperties`) are refused".to_owned(),
+        );
+    }
+}
+
+/// Whether a `type` is `object`, or has it among others.
+fn is_of_objects(name: &Value) -> bool {
+    let mut names = name
+        .as_array()
+        .map_or_else(|| core::slice::from_ref(name), Vec::as_slice)
+        .iter();
+    names.any(|name| name == "object")
 }
 
 fn strings(list: Option<&Value>) -> Vec<&str> {
@@ -263,6 +282,9 @@ impl<'s> Reader<'s> {
             Some(schema) if depth < DEPTH => schema,
             _ => return found.json("a reference leads nowhere or to itself: any JSON is taken"),
         };
+        if schema == &Value::Bool(false) {
+            return found.json("the tool takes no value of it (`false`): leave it out");
+        }
         let Some(object) = schema.as_object() else {
             return found.json("it may be anything: any JSON is taken");
         };

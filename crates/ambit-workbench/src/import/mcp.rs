@@ -99,11 +99,12 @@ fn tool_list(value: &Value) -> Result<Vec<&Value>, ImportError> {
         .map_or_else(|| core::slice::from_ref(value), Vec::as_slice);
     let lists: Vec<&Value> = answers.iter().filter_map(tools_of).collect();
     if !lists.is_empty() {
-        return Ok(lists
-            .into_iter()
-            .filter_map(Value::as_array)
-            .flatten()
-            .collect());
+        let mut tools = Vec::new();
+        for list in lists {
+            let list = list.as_array();
+            tools.extend(list.ok_or_else(|| no_tools("`tools` in this file is no list"))?);
+        }
+        return Ok(tools);
     }
     let alone = value.as_array().map(|list| list.iter().collect());
     alone.ok_or_else(|| no_tools("this is no list of tools"))
@@ -114,6 +115,10 @@ fn tools<'v>(shown: &'v Value, all: &[&Value]) -> Result<Vec<Tool<'v>>, ImportEr
     let mut found: Vec<Tool<'_>> = Vec::new();
     let mut known: BTreeMap<&str, &Value> = BTreeMap::new();
     for (at, (json, tool)) in tool_list(shown)?.into_iter().zip(all).enumerate() {
+        if !json.is_object() {
+            let message = format!("tool {} of the list is no JSON object", at + 1);
+            return Err(no_tools(&message));
+        }
         let name = json
             .get("name")
             .and_then(Value::as_str)
