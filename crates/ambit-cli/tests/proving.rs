@@ -281,6 +281,112 @@ fn a_change_is_shown_by_what_it_newly_allows_and_denies() {
     assert_eq!(said["changes"][0]["newly_allowed"], true);
 }
 
+/// What a request may look like is part of what is allowed.
+#[test]
+fn a_changed_declaration_is_no_agreement() {
+    let since = "[[property]]\nname = \"nothing new\"\nagents = [\"support-bot\"]\nactions = [\"refund\"]\nallows_nothing_new_since = \"../before\"\n";
+    for (from, to, why) in [
+        (
+            "@label(\"reason\")",
+            "@label(\"reason\") @format(\"json\")",
+            "the type of `reason`",
+        ),
+        ("reason?: String", "reason?: Long", "the type of `reason`"),
+        (
+            "@unit(\"money:2\")",
+            "@unit(\"money:0\")",
+            "the unit of `amount`",
+        ),
+        ("closed?: Bool", "closed: Bool", "the shape of `Order`"),
+        (
+            "entity Team;",
+            "entity Team = { open: Bool };",
+            "the shape of `Team`",
+        ),
+    ] {
+        let Some(policy) = Policy::copied() else {
+            return;
+        };
+        policy.edit("now/schema.cedarschema", from, to);
+        policy.properties(since);
+        let said = policy.json(&["prove", "now"], 2);
+        let property = &said["properties"][0];
+        assert_eq!(property["verdict"], "undecided", "{to}: {said:#}");
+        let reason = property["why"].as_str().expect("a reason");
+        assert!(reason.contains(why), "{to}: {reason}");
+        let said = policy.json(&["diff", "before", "now", "--allow-narrower"], 2);
+        assert!(
+            said["undecided"].to_string().contains(why),
+            "{to}: {said:#}"
+        );
+    }
+}
+
+#[test]
+fn an_argument_that_need_no_longer_be_there_is_a_change() {
+    let Some(policy) = Policy::copied() else {
+        return;
+    };
+    policy.edit(
+        "before/schema.cedarschema",
+        "reason?: String",
+        "reason: String",
+    );
+    let said = policy.json(&["diff", "before", "now", "--allow-narrower"], 2);
+    assert_eq!(said["undecided"], serde_json::json!([]), "{said:#}");
+    let changes = said["changes"].as_array().expect("a list");
+    assert!(!changes.is_empty(), "{said:#}");
+    for change in changes {
+        assert_eq!(change["code"], "request.argument_missing", "{said:#}");
+    }
+    let said = policy.json(&["diff", "now", "before"], 2);
+    let changes = said["changes"].as_array().expect("a list");
+    assert!(
+        changes.iter().all(|one| one["newly_allowed"] == false),
+        "{said:#}"
+    );
+}
+
+/// The name that tokens have for a resource type can come to mean another type.
+#[test]
+fn a_renamed_resource_type_is_a_change() {
+    let Some(policy) = Policy::copied() else {
+        return;
+    };
+    for (side, of_order, of_offer) in [("before", "goods", "offers"), ("now", "offers", "goods")] {
+        let file = |name: &str| format!("{side}/{name}");
+        let declared = format!(
+            "@datatype(\"{of_offer}\")\n@label(\"offer\")\nentity Offer = {{\n  sensitivity: String,\n  closed?: Bool,\n}};\n\n@datatype(\"{of_order}\")\n@label(\"order\")"
+        );
+        policy.edit(&file("schema.cedarschema"), "@label(\"order\")", &declared);
+        policy.edit(
+            &file("schema.cedarschema"),
+            "resource: Order",
+            "resource: [Order, Offer]",
+        );
+        for agent in ["desk", "support-bot"] {
+            policy.edit(
+                &file(&format!("agents/{agent}.toml")),
+                "\"Order\"",
+                "\"goods\"",
+            );
+        }
+        let forbidden = "permit (principal, action, resource);\n@id(\"no-order\")\nforbid (principal, action, resource is Order);";
+        policy.edit(
+            &file("policies/base.cedar"),
+            "permit (principal, action, resource);",
+            forbidden,
+        );
+    }
+    let said = policy.json(&["diff", "before", "now"], 2);
+    assert!(
+        said["changes"]
+            .to_string()
+            .contains("`lookup` (observe) on `goods`"),
+        "{said:#}"
+    );
+}
+
 /// Built modules and bundles say as much as the folder.
 #[test]
 fn folders_modules_and_bundles_are_compared_in_any_combination() {

@@ -1,5 +1,6 @@
 //! What one policy allows and another does not.
 
+mod declared;
 mod plain;
 
 use std::collections::BTreeSet;
@@ -15,8 +16,9 @@ use crate::facts::{self, Heard};
 use crate::image::OwnEntity;
 use crate::policy::{Beside, Policy, Question, set};
 use crate::solver::{Found, Solver, fits};
-use crate::witness::{Judge, case, declared};
+use crate::witness::{Judge, case};
 use crate::{ProveError, shrink};
+use declared::Theirs;
 pub use plain::Plain;
 
 /// What differs between two policies.
@@ -52,6 +54,21 @@ pub struct Change {
     pub case: Case,
     /// What the policy that denies it says: a reason's code.
     pub code: String,
+}
+
+/// Both sides of a question.
+struct Sides {
+    entries: Vec<Entry>,
+    others: Vec<Entry>,
+    /// Whoever an entry of either names.
+    everyone: BTreeSet<String>,
+    /// Where the second has all arguments that it needs.
+    has: Expr,
+    second: PolicySet,
+    /// Why finding nothing says nothing.
+    doubt: Option<String>,
+    env: RequestEnv,
+    schema: Schema,
 }
 
 /// Compares two policies over all requests, at whatever time.
@@ -160,45 +177,27 @@ impl<'p> Pair<'p> {
         agent: &str,
         question: &Question,
     ) -> Result<Step, ProveError> {
-        if self.same_rails && self.same_grants(agent, question) {
+        let same_kind = self.first.resource_type(question) == self.second.resource_type(question);
+        if self.same_rails && same_kind && self.same_grants(agent, question) {
             return Ok(Step::Nothing);
         }
-        let entries = self.first.entries(agent, question);
-        let env = self.first.environment(&self.schema, question);
-        let Some(env) = env.filter(|_| !entries.is_empty()) else {
-            return Ok(Step::Nothing);
+        let asked = match self.sides(agent, question, same_kind)? {
+            Ok(asked) => asked,
+            Err(answered) => return Ok(answered),
         };
-        let others = self.second.entries(agent, question);
-        let named = entries.iter().chain(&others).flat_map(|entry| &entry.named);
-        let everyone: BTreeSet<String> = named.cloned().collect();
-        let schema = self.first.schema(entries.iter().chain(&others))?;
-        let second = match self.set_of_second(agent, question, &others, &env, &schema) {
-            Ok(second) => second,
-            Err(why) => return Ok(Step::Undecided(why)),
+        let nothing = || match &asked.doubt {
+            Some(why) => Step::Undecided(DIFFERENTLY.replace("{}", why)),
+            None => Step::Nothing,
         };
-        // Of a policy that allows nothing there is nothing to be said.
-        let others = if second.is_some() { others } else { Vec::new() };
-        let second = second.map_or_else(|| set(&Value::Null), Ok)?;
         let mut why = String::new();
         for reading in [Reading::Over, Reading::Under] {
-            let both = entries.iter().chain(&others);
-            let beside = Beside {
-                condition: &expr::truth(true),
-                more: &expr::all([
-                    facts::of_rough(both, reading),
-                    facts::linked(&others, &everyone),
-                ]),
-                own: Some(&self.own),
-                heard: Heard::All(&everyone),
-            };
-            let first = self.first.allowed(agent, question, &entries, &beside);
-            let first = set(&first)?;
-            if let Err(why) = fits(&first, &env, &schema) {
+            let first = self.only_first(agent, question, &asked, reading)?;
+            if let Err(why) = fits(&first, &asked.env, &asked.schema) {
                 return Ok(Step::Undecided(DIFFERENTLY.replace("{}", &why)));
             }
-            let found = solver.allowed_only_by(&first, &second, &env, &schema)?;
+            let found = solver.allowed_only_by(&first, &asked.second, &asked.env, &asked.schema)?;
             let (request, entities) = match found {
-                Found::Nothing if reading == Reading::Over => return Ok(Step::Nothing),
+                Found::Nothing if reading == Reading::Over => return Ok(nothing()),
                 Found::Nothing => continue,
                 Found::Unknown(why) => return Ok(Step::Undecided(why)),
                 Found::Request(found) => *found,
@@ -218,9 +217,83 @@ impl<'p> Pair<'p> {
                 Err(reason) => why = reason,
             }
         }
+        if let undecided @ Step::Undecided(_) = nothing() {
+            return Ok(undecided);
+        }
         Ok(Step::Undecided(format!(
             "the request that was found shows nothing: {why}"
         )))
+    }
+
+    /// What a question is to be asked with, or its answer where nothing is to be asked.
+    fn sides(
+        &self,
+        agent: &str,
+        question: &Question,
+        same_kind: bool,
+    ) -> Result<Result<Sides, Step>, ProveError> {
+        let entries = self.first.entries(agent, question);
+        let env = self.first.environment(&self.schema, question);
+        let Some(env) = env.filter(|_| !entries.is_empty()) else {
+            return Ok(Err(Step::Nothing));
+        };
+        let others = self.second.entries(agent, question);
+        let named = entries.iter().chain(&others).flat_map(|entry| &entry.named);
+        let everyone: BTreeSet<String> = named.cloned().collect();
+        let schema = self.first.schema(entries.iter().chain(&others))?;
+        let theirs = declared::compare(self.first, self.second, question);
+        let theirs = match theirs.filter(|_| same_kind && !others.is_empty()) {
+            Some(Theirs::Otherwise(why)) => {
+                return Ok(Err(Step::Undecided(DIFFERENTLY.replace("{}", &why))));
+            }
+            Some(Theirs::Known { has, lacks }) => Some((has, lacks)),
+            None => None,
+        };
+        let has = theirs
+            .as_ref()
+            .map_or_else(|| expr::truth(true), |(has, _)| has.clone());
+        let second = match self.set_of_second(agent, question, &others, theirs, &env, &schema) {
+            Ok(second) => second,
+            Err(why) => return Ok(Err(Step::Undecided(why))),
+        };
+        let doubt = second
+            .as_ref()
+            .and_then(|_| declared::shapes(self.first, self.second, question));
+        Ok(Ok(Sides {
+            entries,
+            // Of a policy that allows nothing there is nothing to be said.
+            others: if second.is_some() { others } else { Vec::new() },
+            everyone,
+            has,
+            second: second.map_or_else(|| set(&Value::Null), Ok)?,
+            doubt,
+            env,
+            schema,
+        }))
+    }
+
+    /// What the first allows, of requests of which is known what the entries of both say.
+    fn only_first(
+        &self,
+        agent: &str,
+        question: &Question,
+        asked: &Sides,
+        reading: Reading,
+    ) -> Result<PolicySet, ProveError> {
+        let of_second = expr::all([
+            facts::of_rough(asked.others.iter(), reading),
+            facts::linked(&asked.others, &asked.everyone),
+        ]);
+        let beside = Beside {
+            condition: &expr::truth(true),
+            more: &expr::all([
+                facts::of_rough(asked.entries.iter(), reading),
+                expr::where_true(&asked.has, of_second),
+            ]),
+            own: Some(&self.own),
+            heard: Heard::All(&asked.everyone),
+        };
+        set(&self.first.allowed(agent, question, &asked.entries, &beside))
     }
 
     fn change(&self, agent: &str, question: &Question, case: Case) -> Change {
@@ -244,57 +317,26 @@ impl<'p> Pair<'p> {
         agent: &str,
         question: &Question,
         entries: &[Entry],
+        theirs: Option<(Expr, Expr)>,
         env: &RequestEnv,
         schema: &Schema,
     ) -> Result<Option<PolicySet>, String> {
-        let known = self.second.resource_type(question) == self.first.resource_type(question);
-        let Some(more) = self.arguments(question).filter(|_| known) else {
+        let Some((has, lacks)) = theirs else {
             return Ok(None);
         };
-        if entries.is_empty() {
-            return Ok(None);
-        }
         let nothing = expr::truth(true);
         let beside = Beside {
             condition: &nothing,
-            more: &more,
+            more: &lacks,
             own: Some(&[]),
             heard: Heard::Linked,
         };
         let mut policies = self.second.allowed(agent, question, entries, &beside);
         facts::elsewhere(&mut policies);
+        expr::behind(&mut policies, &has);
         let policies = set(&policies).map_err(|error| error.message)?;
         fits(&policies, env, schema).map_err(|why| DIFFERENTLY.replace("{}", &why))?;
         Ok(Some(policies))
-    }
-
-    /// What the second policy demands of arguments that only one of the two declares; `None` where it
-    /// has no such action, or always wants an argument that the first does not know.
-    fn arguments(&self, question: &Question) -> Option<Expr> {
-        let (first, second) = (self.first.bundle(), self.second.bundle());
-        let action = second.action(&question.action)?;
-        if !action.powers().contains(question.power) || !action.applies_to(&question.datatype) {
-            return None;
-        }
-        let ours = declared(&first, &question.action)?;
-        let theirs = declared(&second, &question.action)?;
-        let lacks = |name: &str, in_: Json<'_>| in_.get(name).is_none();
-        let mut wanted = theirs.members().filter(|(name, argument)| {
-            let required = argument.get("required").and_then(Json::as_bool) != Some(false);
-            required && lacks(name, ours)
-        });
-        if wanted.next().is_some() {
-            return None;
-        }
-        let unknown = ours.members().filter(|(name, _)| lacks(name, theirs));
-        let mut parts = Vec::new();
-        for (name, argument) in unknown {
-            if argument.get("required").and_then(Json::as_bool) != Some(false) {
-                return None;
-            }
-            parts.push(expr::not(expr::has(expr::var("context"), name)));
-        }
-        Some(expr::all(parts))
     }
 
     /// Whether both manifests say the same, and the action is declared the same.

@@ -29,6 +29,8 @@ pub(crate) struct Call<'a> {
     pub(crate) power: Power,
     /// As tokens name it.
     pub(crate) datatype: &'a str,
+    /// The identifiers that the type of the resource has, where it lists them.
+    pub(crate) ids: Option<&'a [serde_json::Value]>,
 }
 
 /// An entry that may match a call.
@@ -152,8 +154,11 @@ impl<'a> Call<'a> {
     fn resource_and_purpose(&self, json: Json<'_>) -> Expr {
         let text = |name: &str| json.get(name).and_then(Json::as_str);
         let kind = self.bundle.resource_type(self.datatype).unwrap_or_default();
-        let identifier =
-            text("identifier").map(|id| expr::eq(expr::var("resource"), expr::entity(kind, id)));
+        let identifier = text("identifier").map(|id| match self.ids {
+            // Cedar has no word for an entity that its type does not list.
+            Some(ids) if !ids.iter().any(|known| known == id) => expr::truth(false),
+            _ => expr::eq(expr::var("resource"), expr::entity(kind, id)),
+        });
         let purpose =
             text("purpose").map(|purpose| expr::eq(expr::context("purpose"), expr::text(purpose)));
         let locations = json.get("locations").map(|list| {

@@ -147,6 +147,31 @@ pub(crate) fn where_has(of: Expr, name: &str, then: Expr, otherwise: bool) -> Ex
     }
 }
 
+/// This, where the condition holds.
+pub(crate) fn where_true(condition: &Expr, then: Expr) -> Expr {
+    match (constant(condition), constant(&then)) {
+        (Some(true), _) | (_, Some(true)) => then,
+        (Some(false), _) => truth(true),
+        _ => choose(condition.clone(), then, truth(true)),
+    }
+}
+
+/// Policies that deny unless the condition holds, and look at nothing before it does.
+pub(crate) fn behind(policies: &mut Value, condition: &Expr) {
+    if constant(condition) == Some(true) {
+        return;
+    }
+    for policy in policies
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut)
+    {
+        let denied = truth(policy["effect"] == "forbid");
+        let body = &mut policy["conditions"][0]["body"];
+        *body = choose(condition.clone(), body.take(), denied);
+    }
+}
+
 /// A datetime, by its milliseconds since 1970.
 pub(crate) fn datetime(milliseconds: i64) -> Expr {
     let written = jiff::Timestamp::from_millisecond(milliseconds).ok();

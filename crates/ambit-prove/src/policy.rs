@@ -153,6 +153,9 @@ impl Policy {
             action: &question.action,
             power: question.power,
             datatype: &question.datatype,
+            ids: self.entity_type(&self.resource_type(question))["enum"]
+                .as_array()
+                .map(Vec::as_slice),
         };
         call.entries(agent)
     }
@@ -235,8 +238,7 @@ impl Policy {
     /// The resource's identifier is no empty text; those of an enumeration are not to begin with.
     fn with_an_id(&self, question: &Question) -> Expr {
         let kind = self.resource_type(question);
-        let (namespace, base) = kind.rsplit_once("::").unwrap_or(("", &kind));
-        if !self.image.schema[namespace]["entityTypes"][base]["enum"].is_null() {
+        if !self.entity_type(&kind)["enum"].is_null() {
             return expr::truth(true);
         }
         expr::not(expr::eq(expr::var("resource"), expr::entity(&kind, "")))
@@ -272,6 +274,12 @@ impl Policy {
     /// The schema as the evaluator has it.
     pub(crate) const fn image_schema(&self) -> &Value {
         &self.image.schema
+    }
+
+    /// How the schema declares an entity type.
+    pub(crate) fn entity_type(&self, kind: &str) -> &Value {
+        let (namespace, base) = kind.rsplit_once("::").unwrap_or(("", kind));
+        &self.image.schema[namespace]["entityTypes"][base]
     }
 
     /// Entities that the policy itself has.

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use cedar_policy::{Entities, PolicySet, Request, RequestEnv, Schema};
-use cedar_policy_symcc::err::{Error, SolverError};
+use cedar_policy_symcc::err::{EncodeError, Error};
 use cedar_policy_symcc::solver::LocalSolver;
 use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicySet};
 use tokio::runtime::{Builder, Runtime};
@@ -110,8 +110,9 @@ impl Solver {
                     "the solver found no answer in {seconds} s"
                 )))
             }
-            Err(Error::SolverError(SolverError::Io(error))) => {
-                Err(ProveError::new("prove.solver", error.to_string()))
+            Err(error @ (Error::SolverError(_) | Error::EncodeError(EncodeError::Io(_)))) => {
+                let text = format!("the solver does not answer as cvc5 does: {error}");
+                Err(ProveError::new("prove.solver", text))
             }
             Err(error) => Ok(Found::Unknown(error.to_string())),
         }

@@ -114,6 +114,16 @@ impl Prove {
         if let Some(filter) = &self.filter {
             properties.retain(|one| one.name.contains(filter.as_str()));
         }
+        if properties.is_empty() {
+            let (message, help) = match self.filter {
+                Some(_) => ("no property has this in its name", "shorten it"),
+                None => (
+                    "there is no property to prove",
+                    "write `[[property]]` in a file of `tests/`",
+                ),
+            };
+            return Err(Failure::unusable("prove.none", message).help(help));
+        }
         Ok(properties)
     }
 

@@ -58,7 +58,7 @@ fn document(bundle: &Bundle<'_>) -> Value {
     value(bundle.root())
 }
 
-fn value(json: Json<'_>) -> Value {
+pub(super) fn value(json: Json<'_>) -> Value {
     let mut out = Writer::default();
     out.json(json);
     serde_json::from_str(out.as_str()).unwrap_or_default()
@@ -86,7 +86,11 @@ fn differs(what: &str, old: &Value, new: &Value, found: &mut Vec<Plain>) {
         let text = format!("{what}: {} -> {}", shown(old), shown(new));
         found.push(Plain {
             text,
-            wider: !is_narrower(old, new),
+            wider: match what {
+                // Tokens of older versions count again.
+                "`tokens_from_version`" => !is_narrower(new, old),
+                _ => !is_narrower(old, new),
+            },
         });
     }
 }
@@ -151,11 +155,25 @@ fn manifests(agent: &str, old: &Value, new: &Value, found: &mut Vec<Plain>) {
             .cloned()
             .unwrap_or_default()
     };
-    let others = list(new);
-    for (at, entry) in list(old).iter().enumerate() {
-        let Some(other) = others.iter().find(|other| bare(other) == bare(entry)) else {
+    let old = list(old);
+    // The first that matches is the one that is used, so equal ones are compared in their order.
+    let mut others: Vec<Option<Value>> = list(new).into_iter().map(Some).collect();
+    for (at, entry) in old.iter().enumerate() {
+        let equal = |other: &Option<Value>| other.as_ref().map(&bare) == Some(bare(entry));
+        let Some(other) = others.iter_mut().find(|other| equal(other)) else {
+            let again = old
+                .iter()
+                .take(at)
+                .any(|before| bare(before) == bare(entry));
+            if again {
+                let what = format!("the manifest of `{agent}`: `capabilities[{at}]`");
+                found.push(Plain::wider(format!(
+                    "{what}, which is there twice, is gone"
+                )));
+            }
             continue;
         };
+        let other = other.take().unwrap_or_default();
         for name in ASKED {
             let what = format!("the manifest of `{agent}`: `capabilities[{at}].{name}`");
             if entry[name] != other[name] {
@@ -166,6 +184,13 @@ fn manifests(agent: &str, old: &Value, new: &Value, found: &mut Vec<Plain>) {
                     wider: !asked,
                 });
             }
+        }
+    }
+    for (at, other) in others.iter().enumerate() {
+        let Some(other) = other else { continue };
+        if old.iter().any(|entry| bare(entry) == bare(other)) {
+            let what = format!("the manifest of `{agent}`: `capabilities[{at}]`");
+            found.push(Plain::wider(format!("{what} is there once more")));
         }
     }
 }
