@@ -368,7 +368,7 @@ pub fn line(text: &str, offset: usize) -> usize {
     before.bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// Where the lines of a text begin: for many offsets in it, where [`line`] would read it for each.
+/// Where the lines of a text begin: for many offsets in it, where [`line()`] would read it for each.
 #[derive(Debug)]
 pub(crate) struct Lines(Vec<usize>);
 
