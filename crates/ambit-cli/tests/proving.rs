@@ -122,6 +122,36 @@ fn what_fails_is_shown_by_a_request_that_the_evaluator_allows() {
     assert!(answer.starts_with("{\"decision\":true"), "{answer}");
 }
 
+/// A host may describe an entity of `entities.json` itself, and that counts: nothing is proved of what the file says.
+#[test]
+fn what_the_policy_says_of_entities_is_not_taken_for_true() {
+    let Some(policy) = Policy::copied() else {
+        return;
+    };
+    policy.properties(
+        r#"
+[[property]]
+name = "nobody looks up x"
+actions = ["lookup"]
+never = 'resource == Order::"x"'
+"#,
+    );
+    let entity = r#"[{"uid": {"type": "Order", "id": "x"}, "attrs": {"sensitivity": "pii"}, "parents": []}]"#;
+    std::fs::write(policy.path("now/entities.json"), entity).expect("the file can be written");
+    let said = policy.json(&["prove", "now"], 2);
+    assert_eq!(said["properties"][0]["verdict"], "fails", "{said:#}");
+    let case = said["properties"][0]["case"].as_str().expect("a case");
+    assert!(
+        case.contains(r#"id = "x" }, attrs = { sensitivity = "#),
+        "{case}"
+    );
+    let said = policy.ambit(&["diff", "before", "now"]).expect(2).err;
+    assert!(
+        said.contains("`entities.json` describes Order::\"x\" otherwise"),
+        "{said}"
+    );
+}
+
 /// Manifest and guard rails are judged together: each closes a hole of the other.
 #[test]
 fn a_hole_in_either_is_found() {

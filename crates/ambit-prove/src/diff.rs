@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use ambit_core::json::{Json, Writer};
 use ambit_workbench::cases::{Case, Expect};
 use cedar_policy::{PolicySet, RequestEnv, Schema};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::entry::{Entry, Reading};
 use crate::expr::{self, Expr};
@@ -87,6 +87,7 @@ pub fn diff(
         plain: plain::compare(&old.bundle(), &new.bundle()),
         ..Difference::default()
     };
+    own_entities(&old, &new, &mut found.plain);
     for newly_allowed in [true, false] {
         let (first, second) = match newly_allowed {
             true => (&new, &old),
@@ -107,7 +108,6 @@ pub(crate) struct Pair<'p> {
     /// Whether guard rails, schemas and entities are the same in both.
     same_rails: bool,
     /// What both know of entities.
-    own: Vec<OwnEntity>,
     judges: [Judge<'p>; 2],
 }
 
@@ -137,7 +137,6 @@ impl<'p> Pair<'p> {
             && first.own() == second.own();
         Ok(Self {
             schema: first.schema(core::iter::empty())?,
-            own: common(first, second),
             judges: [Judge::of(first), Judge::of(second)],
             first,
             second,
@@ -290,7 +289,6 @@ impl<'p> Pair<'p> {
                 facts::of_rough(asked.entries.iter(), reading),
                 expr::where_true(&asked.has, of_second),
             ]),
-            own: Some(&self.own),
             heard: Heard::All(&asked.everyone),
         };
         set(&self.first.allowed(agent, question, &asked.entries, &beside))
@@ -328,7 +326,6 @@ impl<'p> Pair<'p> {
         let beside = Beside {
             condition: &nothing,
             more: &lacks,
-            own: Some(&[]),
             heard: Heard::Linked,
         };
         let mut policies = self.second.allowed(agent, question, entries, &beside);
@@ -383,27 +380,22 @@ impl<'p> Pair<'p> {
     }
 }
 
-/// What is known of entities whichever policy is asked: what both say, or one of them alone.
-fn common(first: &Policy, second: &Policy) -> Vec<OwnEntity> {
-    let same = |one: &OwnEntity, other: &OwnEntity| one.kind == other.kind && one.id == other.id;
-    let of_second = |one: &OwnEntity| second.own().iter().find(|other| same(one, other));
-    let of_first = |one: &OwnEntity| first.own().iter().any(|other| same(one, other));
-    let kind_of = |kind: &str| {
-        let (namespace, base) = kind.rsplit_once("::").unwrap_or(("", kind));
-        [first, second].map(|policy| policy.image_schema()[namespace]["entityTypes"][base].clone())
+/// Entities that one policy has and the other has not, or describes otherwise: of requests that leave their
+/// description to the policy the solver knows nothing.
+fn own_entities(old: &Policy, new: &Policy, found: &mut Vec<Plain>) {
+    let lacking = |all: &[OwnEntity], others: &[OwnEntity]| -> Vec<String> {
+        let missing = all.iter().filter(|one| !others.contains(one));
+        missing
+            .map(|one| format!("{}::{:?}", one.kind, one.id))
+            .collect()
     };
-    let declared_alike = |one: &&OwnEntity| {
-        let [first, second] = kind_of(&one.kind);
-        first == second && first != json!(null)
-    };
-    let agreed = first
-        .own()
-        .iter()
-        .filter(|one| of_second(one).is_none_or(|other| other == *one));
-    let others = second
-        .own()
-        .iter()
-        .filter(|one| !of_first(one))
-        .filter(declared_alike);
-    agreed.chain(others).cloned().collect()
+    let mut names = lacking(old.own(), new.own());
+    names.extend(lacking(new.own(), old.own()));
+    names.sort_unstable();
+    names.dedup();
+    found.extend(
+        names
+            .into_iter()
+            .map(|name| Plain::wider(format!("`entities.json` describes {name} otherwise"))),
+    );
 }

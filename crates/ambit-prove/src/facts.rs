@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::entry::{ELSEWHERE, Entry, LOCATION, PEOPLE, RECEIPTS, Reading, Rough, subject};
 use crate::expr::{self, Expr};
-use crate::image::OwnEntity;
 
 /// 9999-12-31T00:00:00Z: what clocks say, and what texts can show.
 pub(crate) const LAST: i64 = 253_402_214_400;
@@ -174,45 +173,6 @@ pub(crate) fn of_manifest(manifest: Manifest<'_>, power: Power) -> Expr {
         parts.push(expr::binary("<=", expr::attr(posture(), "age"), most));
     }
     expr::all(parts)
-}
-
-/// What the policy itself knows of entities.
-pub(crate) fn of_own(entities: &[OwnEntity]) -> Expr {
-    let mut parts = Vec::new();
-    for entity in entities {
-        let this = || expr::entity(&entity.kind, &entity.id);
-        for (name, value) in &entity.attributes {
-            if is_flat(value) {
-                parts.push(expr::has(this(), name));
-                parts.push(expr::eq(expr::attr(this(), name), value.clone()));
-            }
-        }
-        for (name, value) in &entity.tags {
-            let name = || expr::text(name);
-            parts.push(expr::binary("hasTag", this(), name()));
-            parts.push(expr::eq(
-                expr::binary("getTag", this(), name()),
-                value.clone(),
-            ));
-        }
-        for (kind, id) in &entity.parents {
-            parts.push(expr::is_in(this(), expr::entity(kind, id)));
-        }
-    }
-    expr::all(parts)
-}
-
-/// Whether Cedar's validator compares it with whatever an attribute holds: a record may lack attributes
-/// of its type, and an empty set has no type.
-fn is_flat(value: &Value) -> bool {
-    match (
-        value.get("Set").and_then(Value::as_array),
-        value.get("Record"),
-    ) {
-        (Some(elements), _) => !elements.is_empty() && elements.iter().all(is_flat),
-        (None, Some(_)) => false,
-        (None, None) => true,
-    }
 }
 
 /// Whose yes the guard rails see.

@@ -15,9 +15,6 @@ use crate::facts::{self, Heard, LAST};
 use crate::image::{Image, OwnEntity, Rule};
 use crate::witness::declared;
 
-/// The most entities of a policy's own that are told to the solver.
-const OWN_ENTITIES: usize = 400;
-
 /// A policy that questions can be asked about.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -173,7 +170,6 @@ impl Policy {
         classes.extend(self.agents());
         facts::classes(beside.condition, &mut classes);
         let manifest = bundle.manifest(agent);
-        let own = beside.own.map_or_else(|| self.own_facts(), facts::of_own);
         let granted = expr::all([
             expr::eq(expr::context("power"), expr::text(question.power.name())),
             facts::of_requests(agent, &classes, self.now),
@@ -188,7 +184,6 @@ impl Policy {
             ),
             facts::granted(entries, beside.heard),
             beside.more.clone(),
-            own,
         ]);
         let mut set = Map::new();
         let errs = self
@@ -216,13 +211,6 @@ impl Policy {
             expr::policy("forbid", &expr::not(granted)),
         );
         Value::Object(set)
-    }
-
-    fn own_facts(&self) -> Expr {
-        match self.image.entities.len() {
-            ..=OWN_ENTITIES => facts::of_own(&self.image.entities),
-            _ => expr::truth(true),
-        }
     }
 
     /// The same at any time: two versions end at different times, and that is not what they are compared for.
@@ -295,8 +283,6 @@ pub(crate) struct Beside<'a> {
     pub(crate) condition: &'a Expr,
     /// What else must hold for a request to be granted.
     pub(crate) more: &'a Expr,
-    /// What is known of entities, in the place of the policy's own.
-    pub(crate) own: Option<&'a [OwnEntity]>,
     /// Whose yes its guard rails see.
     pub(crate) heard: Heard<'a>,
 }
@@ -307,7 +293,6 @@ impl<'a> Beside<'a> {
         Self {
             condition,
             more: nothing,
-            own: None,
             heard: Heard::Some,
         }
     }

@@ -66,9 +66,13 @@ impl<'p> Judge<'p> {
         if self.asks {
             // The entities of the policy itself are not in a program that is made for a question.
             let entities = case.entities.get_or_insert_with(|| json!([]));
-            let own = self.policy.own().iter().map(described);
-            let list = entities.as_array_mut();
-            list.into_iter().for_each(|list| list.extend(own.clone()));
+            // One that the request describes takes the place of the policy's.
+            if let Some(list) = entities.as_array_mut() {
+                let own = self.policy.own().iter().map(described);
+                let own = own.filter(|own| !list.iter().any(|one| one["uid"] == own["uid"]));
+                let own: Vec<Value> = own.collect();
+                list.extend(own);
+            }
         }
         let asked = Asked::make(bench, &case).map_err(|error| error.to_string())?;
         let request = asked.json.to_string();
@@ -218,7 +222,7 @@ fn supplied(entities: &Value, policy: &Policy) -> Value {
             _ => true,
         };
         let something = ["attrs", "tags", "parents"].iter().any(|name| !empty(name));
-        !own && !evaluator && something
+        !evaluator && (own || something)
     };
     let mut kept: Vec<Value> = list.filter(ours).cloned().collect();
     for entity in &mut kept {

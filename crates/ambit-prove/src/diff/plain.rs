@@ -14,7 +14,7 @@ pub struct Plain {
 }
 
 impl Plain {
-    fn wider(text: String) -> Self {
+    pub(super) fn wider(text: String) -> Self {
         Self { text, wider: true }
     }
 
