@@ -270,6 +270,26 @@ fn an_expression_that_fits_no_action_is_a_fault() {
 }
 
 #[test]
+fn a_property_that_cannot_be_asked_does_not_stop_the_others() {
+    let Some(policy) = Policy::copied() else {
+        return;
+    };
+    policy.properties(
+        "[[property]]\nname = \"nothing new\"\nallows_nothing_new_since = \"../nope\"\n\
+         [[property]]\nname = \"short\"\nlife_at_most_seconds = 86400\n",
+    );
+    policy
+        .ambit(&["prove", "now"])
+        .expect(3)
+        .says("prove.since")
+        .says("UNUSABLE nothing new (now/tests/properties.toml:2)")
+        .says("holds short");
+    let told = policy.json(&["prove", "now"], 3);
+    assert_eq!(told["properties"][0]["verdict"], "unusable");
+    assert_eq!(told["properties"][1]["verdict"], "holds");
+}
+
+#[test]
 fn a_change_is_shown_by_what_it_newly_allows_and_denies() {
     let Some(policy) = Policy::copied() else {
         return;

@@ -78,15 +78,20 @@ impl Prove {
                 say::progress(what);
             });
             say::progress("");
-            let outcome = outcome.map_err(|error| self.unusable(report, property, &error))?;
-            if !matches!(outcome.verdict, Verdict::Holds) {
-                ended = Exit::Denied;
-            }
-            tell(report, property, &outcome);
-            if let (Some(folder), Verdict::Fails(_, Some(case))) = (&self.write, &outcome.verdict) {
+            let told = match &outcome {
+                Ok(outcome) => Told::of(outcome),
+                Err(error) => Told::unusable(error).ok_or_else(|| failed(error))?,
+            };
+            ended = match (told.verdict, ended) {
+                ("holds", before) => before,
+                ("unusable", _) | (_, Exit::Unusable) => Exit::Unusable,
+                _ => Exit::Denied,
+            };
+            tell(report, property, &told);
+            if let (Some(folder), Some(case)) = (&self.write, told.case) {
                 written(folder, &policy, case)?;
             }
-            all.push(json(property, &outcome));
+            all.push(json(property, &told));
         }
         if report.is_human() {
             let held = all.iter().filter(|one| one["verdict"] == "holds").count();
@@ -126,14 +131,48 @@ impl Prove {
         }
         Ok(properties)
     }
+}
 
-    fn unusable(&self, report: &Report, property: &Property, error: &ProveError) -> Failure {
-        if matches!(error.code, "prove.expression" | "prove.since") {
-            let place = PathBuf::from(report.path(&property.spot.file));
-            let message = format!("`{}`: {}", property.name, error.message);
-            return Failure::unusable(error.code, message).at(&place);
+/// What came of one property.
+struct Told<'o> {
+    /// In JSON and, after `prove.`, as a code.
+    verdict: &'static str,
+    /// At the terminal.
+    word: &'static str,
+    code: String,
+    why: Option<&'o str>,
+    notes: &'o [String],
+    case: Option<&'o Case>,
+}
+
+impl<'o> Told<'o> {
+    fn of(outcome: &'o Outcome) -> Self {
+        let verdict = outcome.verdict.name();
+        let (word, why, case) = match &outcome.verdict {
+            Verdict::Holds => ("holds", None, None),
+            Verdict::Fails(why, case) => ("FAILS", Some(why.as_str()), case.as_deref()),
+            Verdict::Undecided(why) => ("UNDECIDED", Some(why.as_str()), None),
+        };
+        Self {
+            verdict,
+            word,
+            code: format!("prove.{verdict}"),
+            why,
+            notes: &outcome.notes,
+            case,
         }
-        failed(error)
+    }
+
+    /// A property that says something that this policy cannot answer. The others are proved all the same.
+    fn unusable(error: &'o ProveError) -> Option<Self> {
+        matches!(error.code, "prove.expression" | "prove.since").then(|| Self {
+            verdict: "unusable",
+            word: "UNUSABLE",
+            code: error.code.to_owned(),
+            why: Some(&error.message),
+            notes: &[],
+            case: None,
+        })
     }
 }
 
@@ -210,59 +249,51 @@ pub(super) fn failed(error: &ProveError) -> Failure {
     }
 }
 
-fn tell(report: &mut Report, property: &Property, outcome: &Outcome) {
-    let place = Path::new(&report.path(&property.spot.file))
-        .display()
-        .to_string();
+fn tell(report: &mut Report, property: &Property, told: &Told<'_>) {
+    let place = report.path(&property.spot.file);
     let line = property.spot.line;
-    let (word, why, shown) = match &outcome.verdict {
-        Verdict::Holds => ("holds", String::new(), None),
-        Verdict::Fails(why, case) => ("FAILS", why.clone(), case.as_deref()),
-        Verdict::Undecided(why) => ("UNDECIDED", why.clone(), None),
-    };
-    if !matches!(outcome.verdict, Verdict::Holds) {
-        let code = format!("prove.{}", outcome.verdict.name());
-        let message = format!("{}: {why}", property.name);
+    if told.verdict != "holds" {
+        let message = format!("{}: {}", property.name, told.why.unwrap_or_default());
         let at = Place {
             line,
             column: 1,
             end_line: line,
             end_column: 1,
         };
-        report.finding(Finding::new(Severity::Error, code, message).at(place.clone(), Some(at)));
+        let finding = Finding::new(Severity::Error, told.code.as_str(), message);
+        report.finding(finding.at(place.clone(), Some(at)));
     }
     if !report.is_human() {
         return;
     }
     say::note(conceal(&format!(
-        "{word} {} ({place}:{line})",
-        property.name
+        "{} {} ({place}:{line})",
+        told.word, property.name
     )));
-    if !why.is_empty() {
-        say::note(conceal(&format!("  {why}")));
+    match told.why {
+        Some(why) if told.verdict == "unusable" => {
+            say::note(conceal(&format!("  error[{}]: {why}", told.code)));
+        }
+        Some(why) => say::note(conceal(&format!("  {why}"))),
+        None => {}
     }
-    for note in &outcome.notes {
+    for note in told.notes {
         say::note(conceal(&format!("  note: {note}")));
     }
-    if let Some(case) = shown {
+    if let Some(case) = told.case {
         say::note("");
         say::note(conceal(&case_text(case)));
     }
 }
 
-fn json(property: &Property, outcome: &Outcome) -> Json {
-    let (why, shown) = match &outcome.verdict {
-        Verdict::Holds => (None, None),
-        Verdict::Fails(why, case) => (Some(why), case.as_deref()),
-        Verdict::Undecided(why) => (Some(why), None),
-    };
+fn json(property: &Property, told: &Told<'_>) -> Json {
     json!({
         "name": conceal(&property.name),
         "file": property.spot.file,
         "line": property.spot.line,
-        "verdict": outcome.verdict.name(),
-        "why": why.map(|why| conceal(why)),
-        "notes": outcome.notes.iter().map(|note| conceal(note)).collect::<Vec<_>>(),
-        "case": shown.map(|case| conceal(&case_text(case))),
+        "verdict": told.verdict,
+        "why": told.why.map(conceal),
+        "notes": told.notes.iter().map(|note| conceal(note)).collect::<Vec<_>>(),
+        "case": told.case.map(|case| conceal(&case_text(case))),
     })
 }

@@ -116,8 +116,13 @@ fn unreadable(path: &Path, error: &io::Error) -> Fault {
         let message = "this link leads to no file".to_owned();
         return (message, "correct or remove the link");
     }
-    let message = "the file is missing".to_owned();
-    (message, "`ambit init` writes a project to start from")
+    let needed = ["ambit.toml", "schema.cedarschema"];
+    let help = if needed.iter().any(|name| path.ends_with(name)) {
+        "`ambit init` writes a project to start from"
+    } else {
+        "check the name, which counts from the project's folder"
+    };
+    ("the file is missing".to_owned(), help)
 }
 
 /// An error of the system without its number, which says nothing to people.
