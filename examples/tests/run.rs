@@ -1,7 +1,8 @@
 //! Every example is run: Node where it is there; the command line by `ambit-cli`'s own tests.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use ambit_examples::{Outcome, Shop, refund};
 
@@ -38,12 +39,20 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The package, and a program that runs it. Without either a line says that the example was left out.
+fn can_run(program: &str) -> bool {
+    let built = here().join("../target/npm/node.js").is_file();
+    let there = |name: &str| Command::new(name).arg("--version").output().is_ok();
+    if built && there("node") && there(program) {
+        return true;
+    }
+    println!("SKIPPED: no `{program}`, or no package (`cargo xtask web`)");
+    false
+}
+
 #[test]
 fn node() -> Outcome<()> {
-    let built = here().join("../target/npm/node.js").is_file();
-    let node = Command::new("node").arg("--version").output();
-    if !built || node.is_err() {
-        println!("SKIPPED: no `node`, or no package (`cargo xtask web`)");
+    if !can_run("node") {
         return Ok(());
     }
     let shop = Shop::open()?;
@@ -57,4 +66,71 @@ fn node() -> Outcome<()> {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said, "true allowed\nto do first: consume\n", "{errors}");
     Ok(())
+}
+
+/// The page's server, which ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let ended = self.0.kill().and_then(|()| self.0.wait());
+        assert!(ended.is_ok(), "the page's server does not end");
+    }
+}
+
+#[test]
+fn a_browser() -> Outcome<()> {
+    if !can_run("chromium") {
+        return Ok(());
+    }
+    let shop = Shop::open()?;
+    let request = shop.file("request.json");
+    let files = [
+        shop.file("policy.wasm"),
+        shop.file("keys.json"),
+        request.clone(),
+    ];
+    let mut server = Command::new("node")
+        .arg(here().join("browser.mjs"))
+        .args(files)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let out = server.stdout.take().ok_or("the server's output")?;
+    let _server = Server(server);
+    let mut url = String::new();
+    BufReader::new(out).read_line(&mut url)?;
+
+    let token = shop.token()?;
+    for (amount, answer, obligations, advice) in [
+        ("1.50", "true allowed", "consume", "nothing"),
+        (
+            "20.01",
+            "false manifest.constraint",
+            "nothing",
+            "for example 2.00",
+        ),
+    ] {
+        std::fs::write(&request, refund(&token, amount))?;
+        let page = page(url.trim())?;
+        let shown = |id: &str| {
+            let (_, rest) = page.split_once(&format!("<output id=\"{id}\">"))?;
+            rest.split_once('<').map(|(text, _)| text)
+        };
+        assert_eq!(shown("answer"), Some(answer), "{page}");
+        assert_eq!(shown("obligations"), Some(obligations), "{page}");
+        let helps = shown("advice").is_some_and(|text| text.contains(advice));
+        assert!(helps, "{page}");
+    }
+    Ok(())
+}
+
+/// What a page has become once its scripts have run.
+fn page(url: &str) -> Outcome<String> {
+    let profile = tempfile::tempdir()?;
+    let output = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(["--virtual-time-budget=60000", "--dump-dom", url])
+        .output()?;
+    Ok(String::from_utf8(output.stdout)?)
 }

@@ -53,7 +53,12 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     if node {
         ui::note(web::build(root)?.display());
     }
-    solver()?;
+    if std::env::var_os("CVC5").is_none() {
+        installed("cvc5", "nothing is proved")?;
+    }
+    if node {
+        installed("chromium", "no page is opened")?;
+    }
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
     let mut parts = Parts::default();
@@ -77,30 +82,32 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     Ok(parts.0.into_iter().map(|(_, tally)| tally).sum())
 }
 
-/// The solver of `ambit prove`: cvc5. Where it is missing it is installed with apt, if that needs nobody's yes.
-/// Without it nothing is proved, but not in CI.
-fn solver() -> Result<(), String> {
-    if std::env::var_os("CVC5").is_some() || cargo::is_there("cvc5") {
+/// A program that some tests run and that Debian has. Where it is missing it is installed with apt, if that needs
+/// nobody's yes; without it those tests are skipped, but not in CI.
+fn installed(program: &str, without: &str) -> Result<(), String> {
+    if cargo::is_there(program) {
         return Ok(());
     }
-    ui::heading("Installing cvc5");
-    for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", "cvc5"]] {
+    ui::heading(format_args!("Installing {program}"));
+    for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", program]] {
         let mut apt = Command::new("apt-get");
-        let installed = apt
+        let ended = apt
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .status();
-        if !installed.is_ok_and(|status| status.success()) {
+        if !ended.is_ok_and(|status| status.success()) {
             break;
         }
     }
-    if cargo::is_there("cvc5") {
+    if cargo::is_there(program) {
         return Ok(());
     }
     if std::env::var_os("CI").is_some() {
-        return Err("`cvc5` is needed in CI and cannot be installed".to_owned());
+        return Err(format!(
+            "`{program}` is needed in CI and cannot be installed"
+        ));
     }
-    ui::skipped("`cvc5` is not installed: nothing is proved");
+    ui::skipped(format_args!("`{program}` is not installed: {without}"));
     Ok(())
 }
 
