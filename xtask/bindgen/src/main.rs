@@ -1,8 +1,11 @@
 //! Writes the glue between JavaScript and a wasm file, for `cargo xtask web`: `bindgen WASM NAME FOLDER`.
 
 use std::error::Error;
+use std::path::Path;
 
 use wasm_bindgen_cli_support::Bindgen;
+
+mod glue;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,5 +23,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         // After a trap the next call gets a new instance.
         .reset_state_function(true)
         .generate(folder)?;
-    Ok(())
+    glue::encode_at_once(&Path::new(folder).join(format!("{name}.js")))
 }
