@@ -32,6 +32,21 @@ impl NativeEngine {
         }
     }
 
+    /// The digest of the call in a request, and what a person is shown before a yes to it:
+    /// `{"binding_s256", "risk_tier", "display"}`, as `ambit_digest` of `pkg/abi.md`, or a denial.
+    #[must_use]
+    pub fn call_digest(&self, request: &[u8]) -> String {
+        self.with_bundle(|bundle| {
+            self.with_cache(|cache| evaluator::call_digest(bundle, request, cache))
+        })
+    }
+
+    /// What a holder signs, as `ambit_signing_input` of `pkg/abi.md`, or a denial.
+    #[must_use]
+    pub fn signing_input(&self, request: &[u8]) -> String {
+        self.with_bundle(|bundle| evaluator::signing_input(bundle, request))
+    }
+
     /// The bundle was verified when it was loaded, so opening it is enough.
     fn with_bundle(&self, run: impl FnOnce(&Bundle<'_>) -> String) -> String {
         match Bundle::open(&self.bundle, self.digest) {

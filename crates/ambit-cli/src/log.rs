@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ambit_compiler::keys::SecretKey;
 use ambit_core::json::{Document, Profile};
-use ambit_host::audit::{AuditError, AuditLog, NoteKey};
+use ambit_host::audit::{AuditError, AuditLog, Clock, NoteKey};
 use ambit_host::{Journal as _, Signer};
 use clap::Args;
 
@@ -31,21 +31,31 @@ pub(crate) struct Logging {
 impl Logging {
     /// The log, opened, where one is named.
     pub(crate) fn open(&self, now: i64) -> Result<Option<Log>, Failure> {
+        let path = self.log.clone();
+        let log = self.journal(Box::new(move || now))?;
+        Ok(log.zip(path).map(|(log, path)| Log { log, path }))
+    }
+
+    /// The same for a service, which has a clock.
+    pub(crate) fn journal(&self, clock: Clock) -> Result<Option<AuditLog>, Failure> {
         let (Some(path), Some(key)) = (&self.log, &self.log_key) else {
             return Ok(None);
         };
-        let secret = keys::private(key)?;
-        let public = secret.ed25519().ok_or_else(|| keys::not_ed25519(key))?;
-        let key = LogKey { secret, public };
+        let key = signer(key)?;
         let name = self
             .log_name
             .clone()
             .unwrap_or_else(|| key.name().to_owned());
-        let log = AuditLog::open(path, &name, Arc::new(key), Box::new(move || now))
-            .map_err(|error| failure(&error, path))?;
-        let path = path.clone();
-        Ok(Some(Log { log, path }))
+        let log = AuditLog::open(path, &name, key, clock);
+        log.map(Some).map_err(|error| failure(&error, path))
     }
+}
+
+/// A private Ed25519 key from its file, for a service that signs with it.
+pub(crate) fn signer(path: &Path) -> Result<Arc<dyn Signer>, Failure> {
+    let secret = keys::private(path)?;
+    let public = secret.ed25519().ok_or_else(|| keys::not_ed25519(path))?;
+    Ok(Arc::new(LogKey { secret, public }))
 }
 
 /// An open log and where it is.
@@ -73,7 +83,7 @@ impl Log {
     }
 }
 
-/// A key of `ambit keygen` that signs checkpoints.
+/// A key of `ambit keygen` that signs checkpoints, or proofs.
 struct LogKey {
     secret: SecretKey,
     public: [u8; 32],

@@ -15,6 +15,7 @@ mod module;
 mod policy;
 mod report;
 mod say;
+mod serving;
 mod signing;
 mod time;
 mod tokens;
@@ -30,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     attenuate, audit, build, check, completions, describe, diff, evaluate, explain, fmt, import,
-    init, inspect, keygen, list, mint, prove, sign, test, verify,
+    init, inspect, keygen, list, mint, pdp, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -69,6 +70,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
     Audit(audit::Audit),
+    Pdp(pdp::Pdp),
     Completions(completions::Completions),
 }
 
@@ -94,6 +96,7 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Explain(command) => command.run(),
             Self::Audit(command) => command.run(),
+            Self::Pdp(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

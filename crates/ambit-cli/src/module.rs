@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ambit_gateway::{Source, Versions};
+use ambit_host::audit::Clock;
 use ambit_host::{
     FileVersions, LoadError, LoadOptions, MemoryVersions, PolicyBundle, PolicyModule, Trust,
     VersionError, VersionStore, detached_path,
@@ -118,6 +121,30 @@ impl Trusting {
     /// The memory of versions, where one is named.
     pub(crate) fn versions(&self) -> Option<FileVersions> {
         self.seen.as_ref().map(FileVersions::new)
+    }
+
+    /// The same policy for a service, which loads it again and again. Without a file for versions they are
+    /// remembered as long as it runs.
+    pub(crate) fn source(&self, module: &Path) -> Source {
+        let seen: Arc<dyn Versions> = match self.versions() {
+            Some(versions) => Arc::new(versions),
+            None => Arc::new(MemoryVersions::new()),
+        };
+        Source {
+            module: module.to_owned(),
+            signature: self.signature.clone(),
+            trust: self.trust.clone(),
+            uid: self.uid.clone(),
+            seen,
+        }
+    }
+
+    /// What time it is: always the same where the command line says one.
+    pub(crate) fn clock(&self) -> Clock {
+        match self.now {
+            Some(now) => Box::new(move || now),
+            None => Box::new(time::now),
+        }
     }
 
     /// What is said where it cannot be read or written.

@@ -181,6 +181,23 @@ const ROWS: &[Row] = &[
         "--module policy.wasm --trust keys.json --token token.jwt --audience https://mail.example --engine native --batch batch.jsonl",
         &["batch.jsonl"],
     ),
+    // An address that no machine has: nothing is served here.
+    row(
+        "pdp",
+        "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
+        &[
+            "pdp.toml",
+            "policy.wasm",
+            "keys.json",
+            "keys/log.jwk",
+            "epochs.jwt",
+        ],
+    ),
+    row(
+        "pdp",
+        "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
+        &["policy.dsse.json", "seen.json"],
+    ),
     row("explain", "token.format", &[]),
     row(
         "audit verify",
@@ -224,6 +241,8 @@ const OUTPUTS: &[&str] = &[
     "--output", "--log", "--seen", "--ledger", "--junit", "--write",
 ];
 
+const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.example\"\n";
+
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
 struct World {
     project: Project,
@@ -255,6 +274,8 @@ impl World {
         project.write("granted.json", "[]");
         project.write("receipt.jwt", "e30.e30.AA");
         project.write("seen.json", "{}");
+        project.write("epochs.jwt", "e30.e30.AA");
+        project.write("pdp.toml", PDP);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");

@@ -16,6 +16,7 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod mint;
+pub(crate) mod pdp;
 pub(crate) mod prove;
 pub(crate) mod sign;
 pub(crate) mod test;

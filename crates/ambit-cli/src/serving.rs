@@ -1,0 +1,91 @@
+//! What every service of the command needs: a policy that follows its file, what was used up, a log.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ambit_gateway::{Desk, Fault, Place, Point, Policy, Statements};
+use ambit_host::Enforcer;
+use ambit_host::StatementVersions;
+use ambit_host::ledger::{Consume, SqliteLedger};
+use ambit_host::proposals::Proposals;
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::log::{self, Logging};
+use crate::module::Trusting;
+
+/// A policy, and what its decisions leave behind.
+#[derive(Debug, Args)]
+pub(crate) struct Serving {
+    /// The policy module, or its bundle. It is loaded again when the file changes
+    #[arg(long, value_name = "FILE")]
+    module: PathBuf,
+    #[command(flatten)]
+    trusting: Trusting,
+    /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+    /// A file with revocation epochs, read again when it changes; may be given several times
+    #[arg(long, value_name = "FILE")]
+    statements: Vec<PathBuf>,
+    /// The folder in which proposals wait for people; without one no call is proposed
+    #[arg(long, value_name = "DIR")]
+    proposals: Option<PathBuf>,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Serving {
+    /// The policy, loaded for the first time.
+    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
+        Policy::open(self.trusting.source(&self.module), self.trusting.now())
+            .map_err(|fault| unusable(&fault))
+    }
+
+    /// Where the decisions are made, for what stands at `place`. `holder` is the file of the key with which
+    /// tokens are held.
+    pub(crate) fn point(
+        &self,
+        policy: Policy,
+        place: Place,
+        holder: Option<&PathBuf>,
+    ) -> Result<Point, Failure> {
+        let versions = policy.versions();
+        let statements = Statements::open(self.statements.clone());
+        let ledger = SqliteLedger::open(&self.ledger)
+            .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(&self.ledger))?;
+        let remembered: Arc<dyn StatementVersions> = versions.clone();
+        let mut enforcer = Enforcer::new()
+            .with("consume", Consume::new(Arc::new(ledger)))
+            .remember(remembered);
+        if let Some(folder) = &self.proposals {
+            let desk = Desk::open(folder).map_err(|fault| unusable(&fault))?;
+            enforcer = enforcer.with("approve", Proposals::new(desk));
+        }
+        if let Some(journal) = self.logging.journal(self.trusting.clock())? {
+            enforcer = enforcer.log(Arc::new(journal));
+        }
+        Ok(Point {
+            policy: Arc::new(policy),
+            statements: Arc::new(statements.map_err(|fault| unusable(&fault))?),
+            enforcer,
+            versions,
+            holder: holder.map(|key| log::signer(key)).transpose()?,
+            place,
+            clock: self.trusting.clock(),
+        })
+    }
+}
+
+/// Why a service does not start.
+pub(crate) fn unusable(fault: &Fault) -> Failure {
+    let failure = Failure::unusable(fault.code(), fault.message());
+    let failure = match fault.place() {
+        Some(place) => failure.at(place),
+        None => failure,
+    };
+    match crate::advice::find(fault.code()) {
+        Some(advice) => failure.help(advice.action),
+        None => failure,
+    }
+}

@@ -1,0 +1,8 @@
+//! `ambit pdp`: decisions over HTTP, to the letter of AuthZEN, and only what the policy allows.
+
+mod authzen;
+mod bounds;
+#[path = "../common/mod.rs"]
+mod common;
+mod server;
+mod tokens;

@@ -1,0 +1,292 @@
+//! A project, its tokens and a running decision point.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::common::{Run, ambit_in};
+
+/// A capability for these actions, with more members.
+pub(crate) fn entry(actions: &[&str], kind: &str, more: &Value) -> Value {
+    let reads = actions[0].starts_with("read");
+    let mut entry = json!({
+        "type": "ambit_capability", "actions": actions, "datatypes": [kind],
+        "privileges": [if reads { "observe" } else { "execute" }], "purpose": "daily-work",
+    });
+    for (name, value) in more.as_object().unwrap() {
+        entry[name] = value.clone();
+    }
+    entry
+}
+
+/// The project, built and signed, in a folder of its own.
+pub(crate) struct World {
+    folder: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pdp/todo");
+        fs::create_dir_all(folder.path().join("agents")).unwrap();
+        for name in [
+            "ambit.toml",
+            "schema.cedarschema",
+            "agents/app.toml",
+            "pdp.toml",
+        ] {
+            fs::copy(source.join(name), folder.path().join(name)).unwrap();
+        }
+        let world = Self { folder };
+        fs::create_dir(world.path("keys")).unwrap();
+        for (key, more) in [
+            ("module", &["--trust", "keys.json"][..]),
+            ("issuer", &["--kid", "issuer-1"]),
+            ("holder", &[]),
+            ("log", &[]),
+        ] {
+            let file = format!("keys/{key}.jwk");
+            let run = world.ambit(&[&["keygen", "-o", &file][..], more].concat());
+            let public: Value = serde_json::from_str(&run.expect(0).out).unwrap();
+            world.write(&format!("keys/{key}.pub.jwk"), &public.to_string());
+            if key == "issuer" {
+                world.edit("ambit.toml", "{{issuer}}", public["x"].as_str().unwrap());
+            }
+        }
+        world.build();
+        world
+    }
+
+    /// Builds and signs what the sources say.
+    pub(crate) fn build(&self) {
+        self.ambit(&["build", ".", "-o", "next.wasm"]).expect(0);
+        self.ambit(&["sign", "next.wasm", "--key", "keys/module.jwk"])
+            .expect(0);
+        fs::rename(
+            self.path("next.wasm.dsse.json"),
+            self.path("policy.wasm.dsse.json"),
+        )
+        .unwrap();
+        fs::rename(self.path("next.wasm"), self.path("policy.wasm")).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "`{from}` is not in {name}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    pub(crate) fn ambit(&self, arguments: &[&str]) -> Run {
+        ambit_in(self.folder.path(), arguments, b"")
+    }
+
+    /// Makes a token for a subject, held by the decision point, and maps the subject to it.
+    pub(crate) fn hold(&self, id: &str, entries: &[Value]) {
+        let name = format!("{}.jwt", self.read("pdp.toml").len());
+        let token = self.token(id, entries);
+        self.write(&name, &token);
+        let entry = format!("\n[[subjects]]\ntype = \"user\"\nid = \"{id}\"\ntoken = \"{name}\"\n");
+        self.write("pdp.toml", &(self.read("pdp.toml") + &entry));
+    }
+
+    /// A token for a subject, bound to the holder's key.
+    pub(crate) fn token(&self, id: &str, entries: &[Value]) -> String {
+        let claims = json!({
+            "sub": format!("user:{id}"), "aud": ["https://todo.example"],
+            "act": {"sub": "https://app.example/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
+            "agent": {"uid": "app", "instance_uid": "1"}, "authorization_details": entries,
+        });
+        self.write("claims.json", &claims.to_string());
+        let mint = [
+            "mint",
+            "--module",
+            "policy.wasm",
+            "--key",
+            "keys/issuer.jwk",
+            "--yes",
+        ];
+        let more = ["--claims", "claims.json", "--holder", "keys/holder.pub.jwk"];
+        let token = self.ambit(&[&mint[..], &more].concat()).expect(0).out;
+        token.trim().to_owned()
+    }
+
+    pub(crate) const SERVE: [&str; 17] = [
+        "pdp",
+        "pdp.toml",
+        "--module",
+        "policy.wasm",
+        "--trust",
+        "keys.json",
+        "--seen",
+        "seen.json",
+        "--ledger",
+        "used.sqlite",
+        "--log",
+        "audit.log",
+        "--log-key",
+        "keys/log.jwk",
+        "--holder-key",
+        "keys/holder.jwk",
+        "--listen=127.0.0.1:0",
+    ];
+
+    pub(crate) fn serve(&self, more: &[&str]) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
+            .args([&Self::SERVE[..], more].concat())
+            .current_dir(self.folder.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let address = loop {
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("it does not serve: {said}"))
+                .unwrap();
+            if let Some(address) = line.strip_prefix("deciding at http://") {
+                break address.to_owned();
+            }
+            said.push_str(&line);
+        };
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                heard.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        Server {
+            child,
+            address,
+            said,
+        }
+    }
+}
+
+/// A running decision point, which ends with this.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    said: Arc<Mutex<String>>,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Value,
+}
+
+impl Told {
+    pub(crate) fn decision(&self) -> bool {
+        assert_eq!(self.status, 200, "{self:?}");
+        self.body["decision"].as_bool().expect("a decision")
+    }
+
+    /// The code of a denial.
+    #[track_caller]
+    pub(crate) fn denied(&self) -> &str {
+        assert!(!self.decision(), "{self:?}");
+        self.body["context"]["reason"]["code"]
+            .as_str()
+            .unwrap_or("none told")
+    }
+}
+
+impl Server {
+    pub(crate) fn evaluate(&self, request: &Value) -> Told {
+        self.post("/access/v1/evaluation", &[], &request.to_string())
+    }
+
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Told {
+        let mut all = vec![("content-type", "application/json")];
+        if headers.iter().any(|(name, _)| *name == "content-type") {
+            all.clear();
+        }
+        all.extend(headers);
+        self.send("POST", path, &all, body)
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Told {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: pdp\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        self.raw(request.as_bytes())
+    }
+
+    /// Sends these bytes and reads until the connection is closed.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Told {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        // It may be refused before all of it was sent.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Told {
+            status: status.unwrap_or_default(),
+            head: head.to_lowercase(),
+            body: serde_json::from_str(body).unwrap_or_default(),
+        }
+    }
+
+    /// Waits until it has said this to its operator.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &str) {
+        let begun = Instant::now();
+        while !self.said.lock().unwrap().contains(words) {
+            let said = || self.said.lock().unwrap().clone();
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "`{words}` is not in: {}",
+                said()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

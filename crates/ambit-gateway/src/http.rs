@@ -1,0 +1,270 @@
+//! HTTP/1.1 with bounds. TLS is for the proxy in front.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ambit_token::base64url;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Bytes of a body: what the evaluator takes of one request.
+const BODY: usize = 256 * 1024;
+/// Bytes of a request's head: a token of 16 KiB and what stands beside it.
+const HEAD: usize = 32 * 1024;
+const HEADERS: usize = 64;
+/// Connections at one time; a body's bound times the requests at one time is what bodies take.
+const CONNECTIONS: usize = 1024;
+const REQUESTS: usize = 128;
+/// For a head, a body, and an answer.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+const BODY_TIME: Duration = Duration::from_secs(5);
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+/// For what has begun when the process is to end.
+const END_TIME: Duration = Duration::from_secs(10);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What answers.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// Whatever is refused before its body is read.
+    fn refuse(&self, heard: &Heard) -> Option<Reply>;
+
+    /// Answers; it may block.
+    fn answer(&self, heard: &Heard) -> Reply;
+}
+
+/// A request that was read.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// Its method.
+    pub(crate) method: String,
+    /// Its path, as it came.
+    pub(crate) path: String,
+    /// The caller's `X-Request-ID`, or one of ours; for the log only if it is plain.
+    pub(crate) id: String,
+    headers: HeaderMap,
+    /// Its body.
+    pub(crate) body: Bytes,
+}
+
+impl Heard {
+    /// A header. One that came twice could mean two things to two readers.
+    ///
+    /// # Errors
+    ///
+    /// The reply that refuses it.
+    pub(crate) fn header(&self, name: &str) -> Result<Option<&str>, Reply> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next();
+        let text = value.map(HeaderValue::to_str).transpose();
+        match (text, values.next()) {
+            (Ok(text), None) => Ok(text),
+            _ => {
+                let detail = format!("the header `{name}` must come once, in plain characters");
+                Err(Reply::problem(400, "Bad Request", &detail))
+            }
+        }
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl Reply {
+    /// JSON.
+    #[must_use]
+    pub(crate) fn json(status: u16, body: String) -> Self {
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Problem details (RFC 9457) with one sentence.
+    #[must_use]
+    pub(crate) fn problem(status: u16, title: &str, detail: &str) -> Self {
+        let mut reply = Self::json(status, crate::pdp::problem(status, title, detail));
+        reply.headers[0].1 = "application/problem+json".to_owned();
+        reply
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn response(self, id: Option<HeaderValue>) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        *response.status_mut() = hyper::StatusCode::from_u16(self.status)
+            .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        if let Some(id) = id {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+}
+
+fn busy() -> Reply {
+    Reply::problem(
+        503,
+        "Service Unavailable",
+        "too many requests at one time: try again",
+    )
+    .with("retry-after", "1")
+}
+
+/// Serves until `end`, and then lets what has begun come to its end.
+///
+/// # Errors
+///
+/// That nothing can be accepted any more.
+pub(crate) async fn serve<S: Service>(
+    listener: TcpListener,
+    service: Arc<S>,
+    end: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let graceful = Arc::new(GracefulShutdown::new());
+    let watching = Arc::clone(&graceful);
+    let accepting = tokio::spawn(async move {
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let requests = Arc::new(Semaphore::new(REQUESTS));
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                // No file descriptors: those that are open end by themselves.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Ok(connection) = Arc::clone(&connections).try_acquire_owned() else {
+                turn_away(&stream);
+                continue;
+            };
+            let (service, requests) = (Arc::clone(&service), Arc::clone(&requests));
+            let handle = service_fn(move |request| {
+                one(Arc::clone(&service), Arc::clone(&requests), request)
+            });
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIME)
+                .max_buf_size(HEAD)
+                .max_headers(HEADERS);
+            let served = watching.watch(builder.serve_connection(TokioIo::new(stream), handle));
+            tokio::spawn(async move {
+                // A connection that breaks concerns its caller alone.
+                drop(served.await);
+                drop(connection);
+            });
+        }
+    });
+    end.await;
+    accepting.abort();
+    drop(accepting.await);
+    if let Some(graceful) = Arc::into_inner(graceful) {
+        drop(timeout(END_TIME, graceful.shutdown()).await);
+    }
+    Ok(())
+}
+
+/// Says in one write that there is no room, if the caller takes it.
+fn turn_away(stream: &TcpStream) {
+    let text = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    drop(stream.try_write(text.as_bytes()));
+}
+
+async fn one<S: Service>(
+    service: Arc<S>,
+    requests: Arc<Semaphore>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let given = head.headers.get(REQUEST_ID).cloned();
+    let id = given.or_else(fresh_id);
+    let heard = Heard {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        id: id.as_ref().map(plain).unwrap_or_default(),
+        headers: head.headers,
+        body: Bytes::new(),
+    };
+    let reply = reply(service, requests, heard, body).await;
+    Ok(reply.response(id))
+}
+
+async fn reply<S: Service>(
+    service: Arc<S>,
+    requests: Arc<Semaphore>,
+    mut heard: Heard,
+    body: Incoming,
+) -> Reply {
+    if let Some(reply) = service.refuse(&heard) {
+        return reply.with("connection", "close");
+    }
+    // Held until there is an answer: it bounds what bodies take, and how many wait.
+    let Ok(permit) = requests.try_acquire_owned() else {
+        return busy().with("connection", "close");
+    };
+    heard.body = match timeout(BODY_TIME, Limited::new(body, BODY).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => {
+            let detail = format!("the body is larger than {BODY} bytes, or broke off");
+            return Reply::problem(413, "Content Too Large", &detail).with("connection", "close");
+        }
+        Err(_) => {
+            let detail = "the body took too long";
+            return Reply::problem(408, "Request Timeout", detail).with("connection", "close");
+        }
+    };
+    let answer = tokio::task::spawn_blocking(move || {
+        let reply = service.answer(&heard);
+        drop(permit);
+        reply
+    });
+    match timeout(ANSWER_TIME, answer).await {
+        Ok(Ok(reply)) => reply,
+        // A panic, which has said what it is: nothing is allowed by it.
+        Ok(Err(_)) => Reply::problem(500, "Internal Server Error", "the decision failed"),
+        Err(_) => busy(),
+    }
+}
+
+fn fresh_id() -> Option<HeaderValue> {
+    let mut random = [0; 12];
+    getrandom::fill(&mut random).ok()?;
+    HeaderValue::from_str(&base64url::encode(&random)).ok()
+}
+
+/// What of an id may stand in a log line.
+fn plain(id: &HeaderValue) -> String {
+    let text = id.to_str().unwrap_or_default().chars();
+    text.filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c))
+        .take(64)
+        .collect()
+}

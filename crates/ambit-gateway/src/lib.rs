@@ -1,0 +1,29 @@
+//! The check stands next to the action, and the service does not change.
+//!
+//! - [`Point`] asks the policy and discharges what an allow obliges to; it is the one place here through
+//!   which every decision goes. It decides nothing itself: decision, obligations and reasons are
+//!   `ambit_host`'s.
+//! - [`Policy`] is a signed policy that is loaded anew when its file changes; the last good one stays.
+//! - [`pdp`] answers the OpenID AuthZEN Authorization API over HTTP.
+//!
+//! No decision is made without a token. Where callers have none of their own, the gateway holds it, with a
+//! key of its own ([`Possession::Ours`]), and the record of the decision names that key.
+#![forbid(unsafe_code)]
+
+mod desk;
+mod fault;
+mod files;
+mod holder;
+mod http;
+pub mod pdp;
+mod point;
+mod policy;
+mod serve;
+mod statements;
+
+pub use desk::Desk;
+pub use fault::Fault;
+pub use point::{Call, Outcome, Place, Point, Possession};
+pub use policy::{Policy, Source, Versions};
+pub use serve::serve;
+pub use statements::Statements;

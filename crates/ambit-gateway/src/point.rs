@@ -1,0 +1,197 @@
+//! Where every decision is made and obeyed.
+
+use std::sync::Arc;
+
+use ambit_core::Reason;
+use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_host::audit::Clock;
+use ambit_host::{Enforcer, Evaluator as _, Signer, Verdict, refuse};
+
+use crate::holder::{self, Proving};
+use crate::policy::{Loaded, Policy, Versions};
+use crate::statements::Statements;
+
+/// What only the host knows of the service that it stands in front of.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// For whom tokens must be made.
+    pub audience: String,
+    /// Where the resource is.
+    pub location: Option<String>,
+    /// To whom it belongs.
+    pub tenant: Option<String>,
+}
+
+/// One call, as a gateway understood it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// An AuthZEN evaluation, as JSON.
+    pub evaluation: &'a str,
+    /// The capability token.
+    pub token: Option<&'a str>,
+    /// Who shows that it is theirs.
+    pub possession: Possession<'a>,
+    /// Receipts of people's yes.
+    pub approvals: &'a [String],
+    /// Method and URL of the call that is asked about, where it is known.
+    pub http: Option<(&'a str, &'a str)>,
+}
+
+/// Who shows possession of a token.
+#[derive(Clone, Copy, Debug)]
+pub enum Possession<'a> {
+    /// The caller, by this proof, or by none.
+    Theirs(Option<&'a str>),
+    /// The gateway: the token is bound to its key.
+    Ours,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Outcome {
+    /// Whether to act: every obligation was discharged.
+    pub permitted: bool,
+    /// The answer: an allow with the obligations that were discharged, or a denial.
+    pub answer: String,
+}
+
+/// Asks the policy, and discharges what an allow obliges to.
+pub struct Point {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Revocation epochs.
+    pub statements: Arc<Statements>,
+    /// What discharges obligations and writes decisions down.
+    pub enforcer: Enforcer,
+    /// Versions that were seen before: of the policy, and of revocation epochs.
+    pub versions: Arc<dyn Versions>,
+    /// The gateway's own key, where it holds tokens. Ed25519.
+    pub holder: Option<Arc<dyn Signer>>,
+    /// What it stands in front of.
+    pub place: Place,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Point {
+    /// Decides a call and discharges its obligations, in this order. Blocks: it writes to disks.
+    pub fn decide(&self, call: &Call<'_>) -> Outcome {
+        let policy = self.policy.current();
+        let answer = match self.request(&policy, call) {
+            Ok(request) => policy.engine.evaluate(request.as_bytes()),
+            Err(admin) => refuse(Reason::ObligationFailed, &admin),
+        };
+        match self.enforcer.enforce(&answer) {
+            Verdict::Permitted { .. } => Outcome {
+                permitted: true,
+                answer,
+            },
+            Verdict::Refused { answer, .. } => Outcome {
+                permitted: false,
+                answer,
+            },
+        }
+    }
+
+    /// What would help after a denial of this call: the evaluator's `alternatives`, as JSON.
+    #[must_use]
+    pub fn advise(&self, call: &Call<'_>) -> String {
+        let policy = self.policy.current();
+        match self.request(&policy, call) {
+            Ok(request) => policy.engine.advise(request.as_bytes()),
+            Err(_) => "{}".to_owned(),
+        }
+    }
+
+    /// The request that the evaluator is asked, with a proof of ours where the token is.
+    fn request(&self, policy: &Loaded, call: &Call<'_>) -> Result<String, String> {
+        let now = (self.clock)();
+        let lowest = self.versions.min_versions();
+        let lowest = lowest.map_err(|error| format!("{}: {error}", error.code()))?;
+        let write = |proof: Option<&str>| self.write(call, proof, now, &lowest);
+        if let Possession::Theirs(proof) = call.possession {
+            return Ok(write(proof));
+        }
+        let (Some(signer), Some(token), Some((method, url))) =
+            (&self.holder, call.token, call.http)
+        else {
+            return Ok(write(None));
+        };
+        let proving = Proving {
+            token,
+            method,
+            url,
+            now,
+        };
+        let proof = holder::prove(&policy.engine, &**signer, &proving, &write(None))?;
+        Ok(write(proof.as_deref()))
+    }
+
+    fn write(&self, call: &Call<'_>, proof: Option<&str>, now: i64, lowest: &str) -> String {
+        let mut out = Writer::with_capacity(4096);
+        out.object(|out| {
+            out.name("evaluation").raw(call.evaluation);
+            if let Some(token) = call.token {
+                out.name("token").string(token);
+            }
+            if let Some(proof) = proof {
+                out.name("proof").string(proof);
+            }
+            list(out, "approvals", call.approvals);
+            list(out, "statements", &self.statements.kept());
+            out.name("facts").object(|out| {
+                out.name("now").integer(now);
+                out.name("audience").string(&self.place.audience);
+                let known = [
+                    ("location", self.place.location.as_deref()),
+                    ("tenant", self.place.tenant.as_deref()),
+                    ("method", call.http.map(|(method, _)| method)),
+                    ("url", call.http.map(|(_, url)| url)),
+                ];
+                for (name, value) in known {
+                    if let Some(value) = value {
+                        out.name(name).string(value);
+                    }
+                }
+                out.name("min_versions").raw(lowest);
+            });
+        });
+        out.finish()
+    }
+}
+
+impl std::fmt::Debug for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Point")
+            .field("policy", &self.policy)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Outcome {
+    /// The code and the words of the answer for the operator: `obligation.failed`, and which part.
+    #[must_use]
+    pub fn admin(&self) -> (String, String) {
+        let read = |name: &str| {
+            let document = Document::parse(self.answer.as_bytes(), Profile::Request).ok()?;
+            let reason = document.root().get("context")?.get("reason")?;
+            reason.get(name).and_then(Json::as_str).map(str::to_owned)
+        };
+        (
+            read("code").unwrap_or_default(),
+            read("admin").unwrap_or_default(),
+        )
+    }
+}
+
+fn list(out: &mut Writer, name: &str, texts: &[String]) {
+    if !texts.is_empty() {
+        out.name(name).array(|out| {
+            for text in texts {
+                out.string(text);
+            }
+        });
+    }
+}

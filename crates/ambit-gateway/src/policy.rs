@@ -1,0 +1,181 @@
+//! A signed policy that follows its file.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use ambit_host::{
+    LoadError, LoadOptions, NativeEngine, PolicyBundle, PolicyModule, StatementVersions, Trust,
+    VersionError, VersionStore, detached_path,
+};
+use ambit_policy::{Bundle, is_bundle};
+
+use crate::fault::Fault;
+use crate::files::{self, Stamp};
+
+/// Remembers versions of policies and of signed statements.
+pub trait Versions: VersionStore + StatementVersions {}
+
+impl<T: VersionStore + StatementVersions> Versions for T {}
+
+/// Where a policy comes from, and whose it must be.
+pub struct Source {
+    /// The module, or its bundle alone.
+    pub module: PathBuf,
+    /// The detached signature; `None` for the usual place, or one that the module carries.
+    pub signature: Option<PathBuf>,
+    /// The public keys whose signatures count (`keys.json`).
+    pub trust: PathBuf,
+    /// The policy that is expected; `None` takes the first one that is loaded, and no other later.
+    pub uid: Option<String>,
+    /// What was seen before, so that no older version comes back.
+    pub seen: Arc<dyn Versions>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("module", &self.module)
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The policy that decides now. A call that has begun ends with the policy that it began with.
+pub struct Policy {
+    source: Source,
+    current: RwLock<Arc<Loaded>>,
+    stamp: Mutex<Stamp>,
+}
+
+/// One version of it.
+pub(crate) struct Loaded {
+    pub(crate) engine: NativeEngine,
+    pub(crate) policy: PolicyBundle,
+}
+
+impl Policy {
+    /// Loads it for the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`]: without a policy that is signed by a trusted key nothing starts.
+    pub fn open(mut source: Source, now: i64) -> Result<Self, Fault> {
+        let stamp = source.stamp();
+        let loaded = source.load(now)?;
+        source
+            .uid
+            .get_or_insert_with(|| loaded.policy.uid().to_owned());
+        Ok(Self {
+            source,
+            current: RwLock::new(Arc::new(loaded)),
+            stamp: Mutex::new(stamp),
+        })
+    }
+
+    /// Loads it anew where a file has changed. `None`: nothing has. After a fault the last good one stays,
+    /// to its own end, and the next call tries again.
+    pub fn refresh(&self, now: i64) -> Option<Result<u64, Fault>> {
+        let stamp = self.source.stamp();
+        let mut known = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == stamp {
+            return None;
+        }
+        Some(self.source.load(now).map(|loaded| {
+            let version = loaded.policy.version();
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+            *known = stamp;
+            version
+        }))
+    }
+
+    /// The version that decides now.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.current().policy.version()
+    }
+
+    /// The policy's name.
+    #[must_use]
+    pub fn uid(&self) -> String {
+        self.current().policy.uid().to_owned()
+    }
+
+    /// What remembers versions here.
+    #[must_use]
+    pub fn versions(&self) -> Arc<dyn Versions> {
+        Arc::clone(&self.source.seen)
+    }
+
+    /// Whether whoever uses a token must prove to hold it.
+    #[must_use]
+    pub fn demands_proofs(&self) -> bool {
+        let loaded = self.current();
+        let bundle = Bundle::open(loaded.policy.bundle(), *loaded.policy.bundle_digest());
+        bundle.map_or(true, |bundle| bundle.possession() != "off")
+    }
+
+    pub(crate) fn current(&self) -> Arc<Loaded> {
+        let current = self.current.read();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    fn load(&self, now: i64) -> Result<Loaded, Fault> {
+        let trust = Trust::parse(files::text(&self.trust)?.as_bytes())
+            .map_err(|error| Fault::new(error.code(), error.to_string()).at(&self.trust))?;
+        let seen: &dyn VersionStore = &*self.seen;
+        let options = LoadOptions {
+            uid: self.uid.as_deref(),
+            now,
+            seen,
+        };
+        let signature = self.signature();
+        let (module, detached) = (self.module.as_path(), signature.as_deref());
+        let policy = if self.is_bundle() {
+            PolicyBundle::read(module, detached, &trust, &options)
+        } else {
+            PolicyModule::read(module, detached, &trust, &options).map(|module| (*module).clone())
+        };
+        let policy = policy.map_err(|error| self.refused(&error))?;
+        Ok(Loaded {
+            engine: NativeEngine::new(&policy),
+            policy,
+        })
+    }
+
+    /// A signature that is named must be there; the usual one may be carried instead.
+    fn signature(&self) -> Option<PathBuf> {
+        let usual = || Some(detached_path(&self.module)).filter(|path| path.exists());
+        self.signature.clone().or_else(usual)
+    }
+
+    fn is_bundle(&self) -> bool {
+        use std::io::Read as _;
+        let mut mark = [0; 8];
+        let file = std::fs::File::open(&self.module);
+        file.is_ok_and(|mut file| file.read_exact(&mut mark).is_ok()) && is_bundle(&mark)
+    }
+
+    fn refused(&self, error: &LoadError) -> Fault {
+        let fault = Fault::new(error.code(), error.to_string());
+        match error {
+            LoadError::Version(VersionError::Store(_)) => fault,
+            _ => fault.at(&self.module),
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        let detached = self.signature.clone();
+        let detached = detached.unwrap_or_else(|| detached_path(&self.module));
+        Stamp::of([&self.module, &detached, &self.trust])
+    }
+}

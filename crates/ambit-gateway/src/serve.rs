@@ -1,0 +1,71 @@
+//! A server's process: threads, signals, and files that change.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::http;
+use crate::pdp::Pdp;
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Decisions at one time: they wait for disks, and for little else.
+const DECIDING: usize = 16;
+
+/// Serves a decision point until the process is told to end (`SIGTERM`, `SIGINT`). `bound` is told where it
+/// listens.
+///
+/// # Errors
+///
+/// That it cannot listen there, or not be told to end.
+pub fn serve(listen: SocketAddr, pdp: Pdp, bound: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(DECIDING)
+        .enable_all()
+        .build()?;
+    let pdp = Arc::new(pdp);
+    let served = runtime.block_on(async {
+        let listener = TcpListener::bind(listen).await?;
+        let end = end()?;
+        bound(listener.local_addr()?);
+        let looking = Arc::downgrade(&pdp);
+        thread::spawn(move || {
+            while let Some(pdp) = looking.upgrade() {
+                pdp.refresh();
+                drop(pdp);
+                thread::sleep(LOOK);
+            }
+        });
+        http::serve(listener, pdp, end).await
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+/// Ends when the process is told to.
+fn end() -> io::Result<impl Future<Output = ()>> {
+    let told = Arc::new(Notify::new());
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let told = Arc::clone(&told);
+        tokio::spawn(async move {
+            terminate.recv().await;
+            told.notify_one();
+        });
+    }
+    let interrupted = Arc::clone(&told);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupted.notify_one();
+        }
+    });
+    Ok(async move { told.notified().await })
+}
