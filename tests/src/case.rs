@@ -57,6 +57,8 @@ struct Layers {
     raw: Option<Value>,
     proof: Option<BlockSpec>,
     receipts: Vec<BlockSpec>,
+    /// Each with its countersignature.
+    enrolments: Vec<(BlockSpec, Option<BlockSpec>)>,
     epochs: Vec<BlockSpec>,
     call_args: Option<Value>,
     shown: Option<String>,
@@ -237,6 +239,7 @@ impl Layers {
                 }
                 "proof" => self.proof = Some(block(value)?),
                 "receipts" => self.receipts = blocks(value)?,
+                "enrolments" => self.enrolments = enrolments(value)?,
                 "epochs" => self.epochs = blocks(value)?,
                 "call_args" => self.call_args = Some(expand(value, &[])?),
                 "shown" => {
@@ -270,6 +273,12 @@ impl Layers {
             let shown = s256(shown.as_bytes());
             let receipts = self.receipts.iter().map(|one| asked.receipt(one, &shown));
             members["approvals"] = receipts.collect::<Result<Vec<_>, _>>()?.into();
+        }
+        if !self.enrolments.is_empty() {
+            let enrolments = self.enrolments.iter();
+            let enrolments =
+                enrolments.map(|(one, consent)| asked.enrolment(one, consent.as_ref()));
+            members["enrolments"] = enrolments.collect::<Result<Vec<_>, _>>()?.into();
         }
         if !self.epochs.is_empty() {
             let lists = self.epochs.iter().map(|list| asked.epochs(list));
@@ -328,6 +337,18 @@ fn block(value: &Value) -> Result<BlockSpec, String> {
 fn blocks(value: &Value) -> Result<Vec<BlockSpec>, String> {
     let blocks = value.as_array().ok_or("wanted a list of blocks")?;
     blocks.iter().map(block).collect()
+}
+
+/// Blocks with a further member `consent`, a block.
+fn enrolments(value: &Value) -> Result<Vec<(BlockSpec, Option<BlockSpec>)>, String> {
+    let list = value.as_array().ok_or("wanted a list of enrolments")?;
+    let read = |one: &Value| {
+        let mut one = one.clone();
+        let members = one.as_object_mut().ok_or("an enrolment wants an object")?;
+        let consent = members.remove("consent");
+        Ok((block(&one)?, consent.as_ref().map(block).transpose()?))
+    };
+    list.iter().map(read).collect()
 }
 
 fn edits(value: &Value) -> Result<Vec<(String, String)>, String> {

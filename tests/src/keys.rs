@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
 /// Names, each with the byte of which its seed is made.
-const SEEDS: [(&str, u8); 15] = [
+const SEEDS: [(&str, u8); 19] = [
     ("broker-1", 0x01),
     ("orchestrator", 0x02),
     ("worker", 0x03),
@@ -22,6 +22,10 @@ const SEEDS: [(&str, u8); 15] = [
     ("revoker", 0x0c),
     ("approver-2", 0x0d),
     ("approver-narrow", 0x0e),
+    ("enroller", 0x0f),
+    ("phone", 0x10),
+    ("phone-2", 0x11),
+    ("person", 0x12),
 ];
 
 /// P-256 keys by name, each with the byte of which its secret scalar is made.

@@ -117,6 +117,53 @@ impl Asked<'_> {
         self.signed(header, claims, spec, &signer)
     }
 
+    /// The enrolment of the key `spec.holder` (`phone`), and its countersignature.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::proof`].
+    pub fn enrolment(
+        &self,
+        spec: &BlockSpec,
+        consent: Option<&BlockSpec>,
+    ) -> Result<String, String> {
+        let now = self.request["facts"]["now"].as_i64().unwrap_or_default();
+        let signer = keys::named(spec.signer.as_deref().unwrap_or("enroller"))?;
+        let key = keys::named(spec.holder.as_deref().unwrap_or("phone"))?;
+        let header = json!({"typ": "approver-key+jwt", "alg": signer.alg(), "kid": "enrol-1"});
+        let claims = json!({
+            "iss": "https://enrol.acme.example",
+            "jti": "enrolment-1",
+            "iat": now - 600,
+            "exp": now + 86_400,
+            "sub": self.root["sub"],
+            "jwk": key.jwk(),
+            "policies": ["acme/agents"],
+        });
+        let enrolment = self.signed(header, claims, spec, &signer)?;
+        let Some(spec) = consent else {
+            return Ok(enrolment);
+        };
+        let signer = keys::named(spec.signer.as_deref().unwrap_or("person"))?;
+        let header = json!({"typ": "approval-receipt+jwt", "alg": signer.alg(), "kid": "person-1"});
+        let input = enrolment.rsplit_once('.').map_or("", |(input, _)| input);
+        let claims = json!({
+            "iss": "https://approve.acme.example",
+            "aud": "https://enrol.acme.example",
+            "jti": "consent-1",
+            "iat": now - 590,
+            "exp": now + 86_400,
+            "sub": self.root["sub"],
+            "decision": "approved",
+            "kind": "enrolment",
+            "risk_tier": "critical",
+            "binding_s256": s256(input.as_bytes()),
+            "display": {"text_s256": s256(b"a page"), "locale": "en", "renderer": "enrolling"},
+        });
+        let consent = self.signed(header, claims, spec, &signer)?;
+        Ok(format!("{enrolment}~{consent}"))
+    }
+
     /// A list of revocation epochs.
     ///
     /// # Errors
@@ -157,8 +204,14 @@ impl Asked<'_> {
             ("holder", thumbprint(self.holder)?),
             ("issuer", thumbprint("broker-1")?),
             ("approver", thumbprint("approver-service")?),
+            ("phone", thumbprint("phone")?),
+            ("phone-2", thumbprint("phone-2")?),
+            ("enroller", thumbprint("enroller")?),
+            ("person", thumbprint("person")?),
+            ("es-approver", thumbprint("es-approver")?),
         ];
         let known = texts.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let header = expand(&header, &known)?;
         let mut payload = expand(&claims, &known)?.to_string();
         for (from, to) in &spec.edit {
             if !payload.contains(from.as_str()) {

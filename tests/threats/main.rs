@@ -11,6 +11,7 @@ mod consent;
 mod delegation;
 mod deputy;
 mod drift;
+mod enrolment;
 mod history;
 mod look_alike;
 mod malformed;

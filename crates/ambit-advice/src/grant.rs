@@ -151,7 +151,7 @@ impl<'a> Grant<'a> {
     fn check_binding(&self, receipt: &Receipt) -> Result<(), NoConsent> {
         let digest = digest::grant(self.claims);
         let (reason, detail) = if receipt.kind != ReceiptKind::Grant {
-            let detail = "a receipt of kind `action` is for one call and consents to no grant";
+            let detail = "only a receipt of kind `grant` consents to a grant";
             (Reason::ApprovalKind, String::from(detail))
         } else if Some(receipt.aud.as_str()) != self.text("iss") {
             let detail = "the receipt's `aud` is not the `iss` of the token";

@@ -156,7 +156,7 @@ fn passed_on(page: &mut Page, claims: Json<'_>) {
     page.field("passed on", left);
 }
 
-fn compact(value: Json<'_>) -> String {
+pub(crate) fn compact(value: Json<'_>) -> String {
     let mut out = Writer::default();
     out.json(value);
     out.finish()

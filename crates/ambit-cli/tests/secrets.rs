@@ -198,6 +198,16 @@ const ROWS: &[Row] = &[
         "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
     ),
+    row(
+        "enrol",
+        "--module enrolling.wasm --key keys/enrol.jwk --iss https://enrol.example --sub user:ann --device phone.pub.jwk",
+        &["enrolling.wasm", "keys/enrol.jwk", "phone.pub.jwk"],
+    ),
+    row(
+        "enrol",
+        "--module enrolling.wasm --key keys/ann.jwk --iss https://approve.example --sub user:ann --countersign enrolment.jwt",
+        &["enrolment.jwt"],
+    ),
     row("explain", "token.format", &[]),
     row(
         "audit verify",
@@ -234,6 +244,10 @@ const NAMES: &[&str] = &[
     "--server",
     "--prefix",
     "--service",
+    "--policy",
+    "--rp-id",
+    "--origin",
+    "--action",
 ];
 
 /// Options whose value is the file that was asked for.
@@ -280,6 +294,10 @@ impl World {
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");
         project.write("policy.dsse.json", signature);
+        project.add_enroller();
+        let enrol = ROWS.iter().find(|row| row.command == "enrol");
+        let enrolment = project.ambit(&split(enrol.unwrap())).expect(0).out;
+        project.write("enrolment.jwt", enrolment);
         project.write("entities.json", "[]");
         fs::create_dir_all(project.path("tests")).unwrap();
         project.write("tests/secret.toml", TESTS);

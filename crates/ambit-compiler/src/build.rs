@@ -104,6 +104,9 @@ fn document(project: &Project, issued: i64) -> Result<Json, CompileError> {
     if !policy.stop.is_empty() {
         document["stop"] = json!(policy.stop);
     }
+    if !policy.epochs_from.is_empty() {
+        document["epochs_from"] = json!(policy.epochs_from);
+    }
     document.sort_all_objects();
     Ok(document)
 }

@@ -45,6 +45,14 @@ pub const PROOF_KEPT_SECONDS: i64 = 120;
 pub const RECEIPT_BYTES: usize = 8 * 1024;
 /// Receipts in one request: more people than any `count` needs.
 pub const RECEIPTS: usize = 16;
+/// Bytes of an enrolment, and of its countersignature: as much as a receipt.
+pub const ENROLMENT_BYTES: usize = 8 * 1024;
+/// Enrolments in one request: as many people as approve one call on keys that no bundle has yet.
+pub const ENROLMENTS: usize = 4;
+/// Seconds that an enrolment may last: 90 days, after which a bundle can name the key.
+pub const ENROLMENT_LIFE_SECONDS: i64 = 90 * 24 * 60 * 60;
+/// Origins of one enrolled credential: a signature is tried with each.
+pub const ORIGINS: usize = 4;
 /// Bytes of a list of revocation epochs: about 1,500 selectors.
 pub const EPOCHS_BYTES: usize = 192 * 1024;
 /// Signed statements in one request.
@@ -62,8 +70,9 @@ pub const STEP_BYTES: usize = 8;
 pub const BYTE_WORK: u64 = 1_500;
 /// Instructions for one signature, whichever its algorithm.
 pub const SIGNATURE_WORK: u64 = 20_000_000;
-/// Signatures in one request: of 5 blocks, a proof, 16 receipts and 8 statements.
-pub const SIGNATURES: u64 = 30;
+/// Signatures in one request: of 5 blocks, a proof, 16 receipts, 8 statements, 4 enrolments and their
+/// countersignatures.
+pub const SIGNATURES: u64 = 38;
 /// Instructions of a whole call at most: what all steps pay for, and what is bounded without them.
 #[expect(clippy::as_conversions, reason = "constants, which are widened")]
 pub const CALL_WORK: u64 =

@@ -212,6 +212,19 @@ reasons! {
     ApprovalRepeated "approval.repeated" Forbidden "The same approval was shown twice.";
     ApprovalHand "approval.hand" Forbidden "One key approved for two people.";
     ApprovalUsed "approval.used" Forbidden "The approval was used before; each is for one call.";
+    EnrolmentMalformed "enrolment.malformed" Malformed "The enrolment of a key is not in the expected form.";
+    EnrolmentTyp "enrolment.typ" Forbidden "What was shown is not the enrolment of a key.";
+    EnrolmentAlg "enrolment.alg" Forbidden "The enrolment of a key is signed in a way that is not accepted.";
+    EnrolmentUnknownKey "enrolment.unknown_key" Forbidden "The signer of an enrolment is not known.";
+    EnrolmentKeyRole "enrolment.key_role" Forbidden "A key is not enrolled for this, or its signer may not enrol it for this.";
+    EnrolmentSignature "enrolment.signature" Forbidden "The signature of an enrolment is not valid.";
+    EnrolmentIatFuture "enrolment.iat_future" Forbidden "A key was enrolled in the future.";
+    EnrolmentExpired "enrolment.expired" Forbidden "The enrolment of a key has expired.";
+    EnrolmentLifetime "enrolment.lifetime" Forbidden "A key is enrolled for too long.";
+    EnrolmentEpochs "enrolment.epochs" Forbidden "It was not checked whether the enrolment of a key was revoked.";
+    EnrolmentRevoked "enrolment.revoked" Forbidden "The enrolment of a key was revoked.";
+    EnrolmentCountersignature "enrolment.countersignature" Forbidden "The person did not confirm the new key with one that is known already.";
+    EnrolmentShared "enrolment.shared" Forbidden "A new key is known already: it was enrolled twice, or is somebody else's.";
 
     PolicyForbid "policy.forbid" Forbidden "A rule of the organisation forbids this.";
     PolicyError "policy.error" Forbidden "A rule of the organisation could not be checked, so the answer is no.";

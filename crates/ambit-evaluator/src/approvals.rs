@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::{Power, Reason, foreign};
-use ambit_token::{About, Receipt, ReceiptKind, base64url};
+use ambit_token::{About, Receipt, ReceiptKind, WithEnrolled, base64url};
 
 use crate::case::Case;
 use crate::chain::BundleKeys;
@@ -13,6 +13,7 @@ use crate::charge::Charge;
 use crate::denial::Denial;
 use crate::digest;
 use crate::display;
+use crate::enrolments;
 use crate::revocation::{self, Epochs};
 
 /// Judges every receipt that is given: each must be for this call, and by nobody who acts in it. One
@@ -23,10 +24,6 @@ use crate::revocation::{self, Epochs};
 pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, Denial> {
     let given = &case.request.approvals;
     let mut receipts: Vec<Receipt> = Vec::with_capacity(given.len());
-    if given.is_empty() {
-        return Ok(receipts);
-    }
-    let shown = display::shown(case)?;
     let about = About {
         tenant: case.token.tenant(),
         audiences: &[case.request.facts.audience],
@@ -34,13 +31,23 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
         actions: &[case.request.action],
         ..About::default()
     };
-    let keys = BundleKeys(case.bundle);
+    let bundle = BundleKeys(case.bundle);
+    let unverified = enrolments::parse(case)?;
+    let enrolled = enrolments::check(case, &unverified, &bundle, &about, epochs)?;
+    if given.is_empty() {
+        return Ok(receipts);
+    }
+    let shown = display::shown(case)?;
+    let keys = WithEnrolled {
+        keys: &bundle,
+        enrolled: &enrolled,
+    };
     for text in given {
         let receipt = Receipt::verify(text, &keys, &about, case.request.facts.now)
-            .map_err(|error| Denial::new(error.reason, error.detail))?;
+            .map_err(Denial::of_statement)?;
         check_binding(case, &receipt, &shown.binding_s256)?;
         check_person(case, &receipt)?;
-        revocation::check_signer(case, epochs, &receipt)?;
+        revocation::check_receipt(epochs, &receipt)?;
         check_display(case, &receipt, &shown.text_s256)?;
         let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
         if receipts.iter().any(same) {
@@ -61,7 +68,7 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
 fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), Denial> {
     let audience = case.request.facts.audience;
     let (reason, admin) = if receipt.kind != ReceiptKind::Action {
-        let admin = "a receipt of kind `grant` is for minting a token and approves no call";
+        let admin = "only a receipt of kind `action` approves a call";
         (Reason::ApprovalKind, String::from(admin))
     } else if receipt.aud != audience {
         let admin = format!("the receipt's `aud` is not {}", foreign(audience));

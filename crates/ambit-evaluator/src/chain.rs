@@ -24,16 +24,7 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         eddsa_name: key.alg() == "EdDSA",
         public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
-        webauthn: key
-            .relying_party()
-            .map(|(rp_id, origin)| RelyingParty { rp_id, origin }),
-        only: Bounds {
-            sub: key.sub(),
-            tenants: key.only("tenants"),
-            audiences: key.only("audiences"),
-            agents: key.only("agents"),
-            tiers: key.only("tiers"),
-            actions: key.only("actions"),
-        },
+        webauthn: RelyingParty::of(key.row()),
+        only: Bounds::of(key.row()),
     })
 }

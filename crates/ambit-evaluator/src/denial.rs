@@ -33,6 +33,11 @@ impl Denial {
         }
     }
 
+    /// Of a statement that is no block of the token.
+    pub(crate) fn of_statement(error: TokenError) -> Self {
+        Self::new(error.reason, error.detail)
+    }
+
     /// What is said where the steps ended, wherever that was.
     pub(crate) fn exhausted() -> Self {
         Self::new(

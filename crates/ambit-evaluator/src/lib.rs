@@ -39,6 +39,7 @@ mod context;
 mod denial;
 mod digest;
 mod display;
+mod enrolments;
 mod facts;
 mod info;
 mod obligations;

@@ -31,6 +31,8 @@ pub(crate) struct Request<'a> {
     pub(crate) proof: Option<&'a str>,
     /// Approval receipts.
     pub(crate) approvals: Vec<&'a str>,
+    /// Enrolments of people's keys.
+    pub(crate) enrolments: Vec<&'a str>,
     /// Signed statements of issuers: revocation epochs.
     pub(crate) statements: Vec<&'a str>,
     /// What the host knows of entities, in Cedar's JSON form.
@@ -69,6 +71,7 @@ impl<'a> Request<'a> {
             token: text(&["token"]),
             proof: at(&["proof"]),
             approvals: texts(root, "approvals"),
+            enrolments: texts(root, "enrolments"),
             statements: texts(root, "statements"),
             entities: root.get("entities"),
             facts: Facts::read(root.get("facts").unwrap_or(Json::null())),

@@ -5,28 +5,45 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::grammar::{EPOCHS, Form};
-use ambit_core::json::Json;
+use ambit_core::grammar::EPOCHS;
+use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
 use ambit_core::{Reason, foreign};
-use ambit_token::{About, Block, Receipt, Statement, StatementFault, UnverifiedStatement};
+use ambit_token::{About, Enrolment, Receipt, Signer, Statement, StatementKind};
 
 use crate::case::Case;
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
 
-const TYP: &str = "revocation-epochs+jwt";
+/// How a list is read.
+const KIND: StatementKind = StatementKind {
+    typ: "revocation-epochs+jwt",
+    name: "the epochs",
+    bytes: EPOCHS_BYTES,
+    form: EPOCHS,
+    malformed: Reason::RevocationMalformed,
+    alg: Reason::RevocationAlg,
+    wrong_typ: Reason::RevocationTyp,
+    unknown_key: Reason::RevocationUnknownKey,
+    key_role: Reason::RevocationKeyRole,
+    signature: Reason::RevocationSignature,
+    iat_future: Reason::RevocationIatFuture,
+    expired: Reason::RevocationStale,
+};
 
-/// A list that was verified: its issuer and version, for the record.
+/// A list that was verified.
 #[derive(Debug)]
 pub(crate) struct Epochs {
     pub(crate) iss: String,
     pub(crate) version: i64,
     /// Keys whose signatures count no more in this decision, by entries whose other members select it.
     ended: Vec<EndedKey>,
+    /// The claims, to be read again where a request brings enrolments.
+    claims: Vec<u8>,
 }
 
-/// A `kid`, a thumbprint, or both.
+/// A `kid`, a thumbprint, or both, apart from those of the token's own keys: members of a selector are a
+/// conjunction over the whole decision, so what the token has is met whoever signs besides.
 #[derive(Debug)]
 struct EndedKey {
     kid: Option<String>,
@@ -41,20 +58,32 @@ struct EndedKey {
 /// list that revokes, or one that cannot be used here, could be left out the next time.
 pub(crate) fn check(case: &Case<'_>, heard: &mut Vec<Epochs>) -> Result<(), Denial> {
     let mut verdict = Ok(());
+    let holders = match case.request.statements.is_empty() {
+        true => Vec::new(),
+        false => thumbprints(case),
+    };
     for text in &case.request.statements {
-        let judged = hear(case, text, heard);
+        let judged = hear(case, text, &holders, heard);
         verdict = verdict.and(judged);
     }
     verdict?;
     check_heard(case, heard)
 }
 
-fn hear(case: &Case<'_>, text: &str, heard: &mut Vec<Epochs>) -> Result<(), Denial> {
-    let unverified = UnverifiedStatement::parse(text, EPOCHS_BYTES).map_err(fault)?;
+fn hear(
+    case: &Case<'_>,
+    text: &str,
+    holders: &[String],
+    heard: &mut Vec<Epochs>,
+) -> Result<(), Denial> {
     let keys = BundleKeys(case.bundle);
-    let statement = unverified.verify(TYP, &keys).map_err(fault)?;
+    let unverified = KIND.parse(text).map_err(Denial::of_statement)?;
+    let statement = KIND
+        .verify(&unverified, &keys)
+        .map_err(Denial::of_statement)?;
     // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
-    statement.check_role(&About::default()).map_err(fault)?;
+    KIND.check_role(statement.key(), &About::default())
+        .map_err(Denial::of_statement)?;
     let version = statement.claims().get("version").and_then(Json::as_int);
     let version = version.filter(|version| *version >= 0).ok_or_else(|| {
         let admin = "`version` of the epochs is missing or no version";
@@ -64,8 +93,11 @@ fn hear(case: &Case<'_>, text: &str, heard: &mut Vec<Epochs>) -> Result<(), Deni
         iss: statement.iss().into(),
         version,
         ended: Vec::new(),
+        claims: Vec::new(),
     };
-    let judged = judge(case, &statement, version).map(|ended| epochs.ended = ended);
+    let judged = judge(case, &statement, version, holders).map(|ended| epochs.ended = ended);
+    drop(statement);
+    epochs.claims = unverified.into_payload();
     heard.push(epochs);
     judged
 }
@@ -75,14 +107,11 @@ fn judge(
     case: &Case<'_>,
     statement: &Statement<'_>,
     version: i64,
+    holders: &[String],
 ) -> Result<Vec<EndedKey>, Denial> {
     let claims = statement.claims();
     // All is read before one entry is matched: a list with an unknown selector could mean more than we see.
-    Form::Object(EPOCHS)
-        .check(claims)
-        .map_err(|fault| Denial::new(Reason::RevocationMalformed, fault.within("the epochs")))?;
-    let integer = |name| claims.get(name).and_then(Json::as_int).unwrap_or_default();
-    let (iat, exp) = (integer("iat"), integer("exp"));
+    KIND.check_form(claims).map_err(Denial::of_statement)?;
     let entries = claims.get("entries").unwrap_or(Json::null());
     if !case.steps.take(comparing(case, entries)) {
         return Err(Denial::exhausted());
@@ -90,77 +119,144 @@ fn judge(
     let ended: Vec<EndedKey> = entries
         .elements()
         .filter(|entry| names_token(case, *entry))
-        .map(EndedKey::of)
+        .map(|entry| EndedKey::of(case, entry, holders))
         .collect();
-    if ended.iter().any(|key| key.signed_token(case)) {
+    if ended.iter().any(EndedKey::signed_token) {
         let admin = format!(
             "version {version} of the epochs of {} names this token",
             foreign(statement.iss())
         );
         return Err(Denial::new(Reason::RevocationRevoked, admin));
     }
-    let now = case.request.facts.now;
-    if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
-        let admin = "the `iat` of revocation epochs is in the future";
-        return Err(Denial::new(Reason::RevocationIatFuture, admin));
-    }
-    if now >= exp || exp <= iat {
-        let admin = "the revocation epochs have ended; fetch newer ones";
-        return Err(Denial::new(Reason::RevocationStale, admin));
-    }
+    KIND.check_times(claims, case.request.facts.now)
+        .map_err(Denial::of_statement)?;
     Ok(ended)
 }
 
 /// An entry with `kid` or `jkt` ends every signature that the decision uses: an approver's too.
-pub(crate) fn check_signer(
+pub(crate) fn check_receipt(epochs: &[Epochs], receipt: &Receipt) -> Result<(), Denial> {
+    let signers = [Signer::of(&receipt.kid, &receipt.signer)];
+    match epochs.iter().find(|list| list.ends(&signers)) {
+        None => Ok(()),
+        Some(list) => Err(list.denial(Reason::RevocationRevoked, "key that signed a receipt")),
+    }
+}
+
+/// An enrolment counts only beside epochs of its issuer that are in force, and where no list that was
+/// heard ends it: itself, its person, or a key on which it rests.
+pub(crate) fn check_enrolment(
     case: &Case<'_>,
     epochs: &[Epochs],
-    receipt: &Receipt,
+    enrolment: &Enrolment<'_>,
 ) -> Result<(), Denial> {
-    let ended = |key: &EndedKey| {
-        let kid = |kid: &String| *kid == receipt.kid || kid == case.token.kid();
-        let jkt = |jkt: &String| *jkt == receipt.signer.thumbprint() || signs_token(case, jkt);
-        key.kid.as_ref().is_none_or(kid) && key.jkt.as_ref().is_none_or(jkt)
-    };
-    let Some(list) = epochs.iter().find(|list| list.ended.iter().any(ended)) else {
-        return Ok(());
-    };
-    let admin = format!(
-        "version {} of the epochs of {} names the key that signed a receipt",
-        list.version,
-        foreign(&list.iss)
-    );
-    Err(Denial::new(Reason::RevocationRevoked, admin))
+    let iss = enrolment.text("iss");
+    if !epochs.iter().any(|list| list.iss == iss) {
+        let admin = format!(
+            "`statements` lacks the revocation epochs of {}, who enrolled a key",
+            foreign(iss)
+        );
+        return Err(Denial::new(Reason::EnrolmentEpochs, admin));
+    }
+    for list in epochs {
+        // Reading a byte again is some sixty instructions.
+        if !case.steps.take(list.claims.len() / 4) {
+            return Err(Denial::exhausted());
+        }
+        let claims = Document::parse(&list.claims, Profile::Signed);
+        let entries = claims.as_ref().map(|claims| claims.root().get("entries"));
+        let mut ends = list.ends(enrolment.signers());
+        for entry in entries.ok().flatten().unwrap_or(Json::null()).elements() {
+            ends |= names_enrolment(enrolment, entry);
+        }
+        if ends {
+            return Err(list.denial(Reason::EnrolmentRevoked, "enrolment of a key"));
+        }
+    }
+    Ok(())
+}
+
+impl Epochs {
+    fn ends(&self, signers: &[Signer]) -> bool {
+        self.ended.iter().any(|key| key.signed_by(signers))
+    }
+
+    fn denial(&self, reason: Reason, what: &str) -> Denial {
+        let admin = format!(
+            "version {} of the epochs of {} names the {what}",
+            self.version,
+            foreign(&self.iss)
+        );
+        Denial::new(reason, admin)
+    }
 }
 
 impl EndedKey {
-    fn of(entry: Json<'_>) -> Self {
+    fn of(case: &Case<'_>, entry: Json<'_>, holders: &[String]) -> Self {
         let selector = entry.get("selector");
         let text = |name| selector?.get(name)?.as_str().map(String::from);
         Self {
-            kid: text("kid"),
-            jkt: text("jkt"),
+            kid: text("kid").filter(|kid| kid != case.token.kid()),
+            jkt: text("jkt").filter(|jkt| !holders.contains(jkt)),
         }
     }
 
+    fn signed_by(&self, signers: &[Signer]) -> bool {
+        let kid = |kid: &String| signers.iter().any(|signer| signer.kid == *kid);
+        let jkt = |jkt: &String| signers.iter().any(|signer| signer.jkt == *jkt);
+        self.kid.as_ref().is_none_or(kid) && self.jkt.as_ref().is_none_or(jkt)
+    }
+
     /// Whether the root's signature or a holder's is ended. An entry that names no key ends the token.
-    fn signed_token(&self, case: &Case<'_>) -> bool {
-        self.kid.as_ref().is_none_or(|kid| kid == case.token.kid())
-            && self.jkt.as_ref().is_none_or(|jkt| signs_token(case, jkt))
+    const fn signed_token(&self) -> bool {
+        self.kid.is_none() && self.jkt.is_none()
     }
 }
 
-/// Whether the key with this thumbprint signed the root, or holds or held the token.
-fn signs_token(case: &Case<'_>, thumbprint: &str) -> bool {
-    let mut holders = case.token.blocks().iter().map(Block::holder);
-    holders.any(|holder| holder.thumbprint() == thumbprint)
-        || case.token.issuer_key().thumbprint() == thumbprint
+/// Whether an entry ends this enrolment: itself, its person, or a key on which it rests. What an enrolment does
+/// not say selects none.
+fn names_enrolment(enrolment: &Enrolment<'_>, entry: Json<'_>) -> bool {
+    let iat = enrolment.claims().get("iat").and_then(Json::as_int);
+    let mut named = is_old(entry, iat.unwrap_or_default());
+    for (name, value) in entry.get("selector").unwrap_or(Json::null()).members() {
+        let text = value.as_str().unwrap_or_default();
+        named &= match name {
+            "jti" | "sub" => enrolment.text(name) == text,
+            "kid" => enrolment.signers().iter().any(|signer| signer.kid == text),
+            "jkt" => enrolment.rests_on(text),
+            _ => false,
+        };
+    }
+    named
+}
+
+/// `before + 30`: an issuer's clock may have run ahead.
+fn is_old(entry: Json<'_>, iat: i64) -> bool {
+    let before = entry.get("before").and_then(Json::as_int);
+    before.is_none_or(|before| iat <= before.saturating_add(CLOCK_SKEW_SECONDS))
+}
+
+/// Of the key that signed the root, and of those that hold or held the token.
+fn thumbprints(case: &Case<'_>) -> Vec<String> {
+    let mut all = Vec::with_capacity(8);
+    all.push(case.token.issuer_key().thumbprint());
+    for block in case.token.blocks() {
+        all.push(block.holder().thumbprint());
+    }
+    all
 }
 
 /// Versions never go back, and what the host has seen once must be heard every time: leaving a list
 /// out would be the simplest way round it. Of several lists of one issuer the lowest counts: none of
 /// them may be older than what was seen.
 fn check_heard(case: &Case<'_>, heard: &[Epochs]) -> Result<(), Denial> {
+    let is_heard = |iss: &str| heard.iter().any(|epochs| epochs.iss == iss);
+    if let Some(iss) = case.bundle.epochs_from().find(|iss| !is_heard(iss)) {
+        let admin = format!(
+            "`statements` lacks the revocation epochs of {}, which the policy wants with every request",
+            foreign(iss)
+        );
+        return Err(Denial::new(Reason::RevocationMissing, admin));
+    }
     let lowest = case.request.facts.min_epochs;
     for (iss, lowest) in lowest.into_iter().flat_map(Json::members) {
         let version = heard.iter().filter(|epochs| epochs.iss == iss);
@@ -199,10 +295,7 @@ fn comparing(case: &Case<'_>, entries: Json<'_>) -> usize {
 
 /// Whether an entry ends this token, or the signatures in it by the keys that the entry names.
 fn names_token(case: &Case<'_>, entry: Json<'_>) -> bool {
-    let before = entry.get("before").and_then(Json::as_int);
-    // `before + 30`: an issuer's clock may have run ahead.
-    let old =
-        before.is_none_or(|before| case.token.iat() <= before.saturating_add(CLOCK_SKEW_SECONDS));
+    let old = is_old(entry, case.token.iat());
     let selector = entry.get("selector");
     let mut members = selector.into_iter().flat_map(Json::members);
     old && members.all(|(name, value)| selects(case, name, value))
@@ -239,16 +332,4 @@ fn selects(case: &Case<'_>, name: &str, value: Json<'_>) -> bool {
         }
         _ => at(&[name]) == text,
     }
-}
-
-fn fault(fault: StatementFault) -> Denial {
-    let reason = match fault {
-        StatementFault::Alg => Reason::RevocationAlg,
-        StatementFault::Typ => Reason::RevocationTyp,
-        StatementFault::UnknownKey => Reason::RevocationUnknownKey,
-        StatementFault::Role => Reason::RevocationKeyRole,
-        StatementFault::Signature => Reason::RevocationSignature,
-        _ => Reason::RevocationMalformed,
-    };
-    Denial::new(reason, fault.detail())
 }

@@ -217,6 +217,12 @@ impl<'a> Bundle<'a> {
         self.text("possession")
     }
 
+    /// The issuers whose revocation epochs every request must bring.
+    pub fn epochs_from(&self) -> impl Iterator<Item = &str> {
+        let list = self.root().get("epochs_from").into_iter();
+        list.flat_map(Json::elements).filter_map(Json::as_str)
+    }
+
     /// The bounds, as far as the project lowered them.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -282,6 +288,12 @@ impl<'a> Bundle<'a> {
     pub fn keys(&self, kid: &str) -> impl Iterator<Item = Key<'_>> {
         self.sections.keys(kid).map(Key)
     }
+
+    /// All keys.
+    pub fn all_keys(&self) -> impl Iterator<Item = Key<'_>> {
+        let keys = self.root().get("keys").into_iter();
+        keys.flat_map(Json::elements).map(Key)
+    }
 }
 
 /// A key that may sign one type of statement.
@@ -333,24 +345,16 @@ impl<'a> Key<'a> {
         self.0.get("y").and_then(Json::as_str)
     }
 
-    /// Where the key is a WebAuthn credential: its relying party's identifier, and the origin.
-    #[must_use]
-    pub fn relying_party(self) -> Option<(&'a str, &'a str)> {
-        let text = |member| self.0.get(member).and_then(Json::as_str);
-        text("rp_id").zip(text("origin"))
-    }
-
     /// The one person for whom the key signs receipts; `None`: for all that it names.
     #[must_use]
     pub fn sub(self) -> Option<&'a str> {
         self.0.get("sub").and_then(Json::as_str)
     }
 
-    /// A list that narrows the key: `tenants`, `audiences` or `agents`; of an
-    /// approver's key `tiers` and `actions` too. `None`: not narrowed.
+    /// The whole row: what narrows the key, and its relying party where it is a WebAuthn credential.
     #[must_use]
-    pub fn only(self, list: &str) -> Option<Json<'a>> {
-        self.0.get(list)
+    pub const fn row(self) -> Json<'a> {
+        self.0
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) fn check(root: Json<'_>) -> Result<(), &'static str> {
         all_members(root.get("limits"), |value| value.as_int().is_some()),
         "limits",
     )?;
+    let heard = root.get("epochs_from");
+    require(heard.is_none() || all_strings(heard), "epochs_from")?;
     require(all_elements(root.get("keys"), key), "keys")?;
     require(all_members(root.get("actions"), action), "actions")?;
     require(

@@ -66,22 +66,40 @@ pub struct About<'a> {
     pub actions: &'a [&'a str],
 }
 
+impl<'k> Bounds<'k> {
+    /// Those that members of this object state: a row of a policy, or the claims of an enrolment.
+    #[must_use]
+    pub fn of(object: Json<'k>) -> Self {
+        Self {
+            sub: object.get("sub").and_then(Json::as_str),
+            tenants: object.get("tenants"),
+            audiences: object.get("audiences"),
+            agents: object.get("agents"),
+            tiers: object.get("tiers"),
+            actions: object.get("actions"),
+        }
+    }
+
+    /// Whether this is within all of them.
+    pub(crate) fn admit(&self, about: &About<'_>) -> bool {
+        let lists = [
+            (self.tenants, about.tenant.as_slice()),
+            (self.audiences, about.audiences),
+            (self.agents, about.agent.as_slice()),
+            (self.tiers, about.tier.as_slice()),
+            (self.actions, about.actions),
+        ];
+        self.sub.is_none_or(|sub| about.sub == Some(sub))
+            && lists.iter().all(|(list, values)| within(*list, values))
+    }
+}
+
 impl IssuerKey<'_> {
     /// Whether this key may sign a statement of this `typ` about this: the one place that says so, for
     /// statements of every kind.
     #[must_use]
     pub fn may_sign(&self, typ: &str, about: &About<'_>) -> bool {
-        let only = &self.only;
-        let lists = [
-            (only.tenants, about.tenant.as_slice()),
-            (only.audiences, about.audiences),
-            (only.agents, about.agent.as_slice()),
-            (only.tiers, about.tier.as_slice()),
-            (only.actions, about.actions),
-        ];
-        self.signs == typ
-            && only.sub.is_none_or(|sub| about.sub == Some(sub))
-            && lists.iter().all(|(list, values)| within(*list, values))
+        self.signs == typ && self.only.admit(about)
     }
 
     /// The `alg` that a header signed by this key gives.
@@ -104,7 +122,7 @@ impl IssuerKey<'_> {
 }
 
 /// Whether there are values and all are in the list; an absent list has everything.
-fn within(list: Option<Json<'_>>, values: &[&str]) -> bool {
+pub(crate) fn within(list: Option<Json<'_>>, values: &[&str]) -> bool {
     list.is_none_or(|list| {
         let listed = |value: &&str| list.elements().any(|one| one.as_str() == Some(value));
         !values.is_empty() && values.iter().all(listed)
@@ -116,9 +134,10 @@ mod tests {
     use super::*;
     use ambit_core::json::{Document, Profile};
 
-    const KINDS: [&str; 4] = [
+    const KINDS: [&str; 5] = [
         "cap+jwt",
         "approval-receipt+jwt",
+        "approver-key+jwt",
         "revocation-epochs+jwt",
         "statuslist+jwt",
     ];

@@ -30,6 +30,7 @@ mod chain;
 mod digits;
 pub mod dsse;
 pub mod ed25519;
+mod enrolment;
 mod error;
 pub mod es256;
 pub mod jwk;
@@ -45,13 +46,14 @@ mod url;
 mod webauthn;
 
 pub use chain::{Block, ChainCache, KnownChain, UnverifiedToken, VerifiedToken};
+pub use enrolment::{ENROLMENT_TYP, Enrolment, Signer, UnverifiedEnrolment, WithEnrolled};
 pub use error::TokenError;
 pub use jwk::thumbprint;
 pub use key::PublicKey;
 pub use keys::{About, Bounds, IssuerKey, Keys};
 pub use proof::{ProofOf, VerifiedProof};
 pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
-pub use statement::{Statement, StatementFault, UnverifiedStatement};
+pub use statement::{Statement, StatementFault, StatementKind, UnverifiedStatement};
 pub use tables::KeyTables;
 pub use webauthn::{Assertion, RelyingParty};
 

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use ambit_core::Reason;
-use ambit_core::grammar::{Form, RECEIPT};
+use ambit_core::grammar::RECEIPT;
 use ambit_core::json::Json;
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, RECEIPT_BYTES};
 
@@ -11,10 +11,26 @@ use crate::base64url;
 use crate::error::TokenError;
 use crate::key::PublicKey;
 use crate::keys::{About, Bounds, IssuerKey, Keys};
-use crate::statement::{Statement, StatementFault, UnverifiedStatement};
+use crate::statement::{Statement, StatementFault, StatementKind};
 
 /// The `typ` of a receipt.
 pub const RECEIPT_TYP: &str = "approval-receipt+jwt";
+
+/// How a receipt is read.
+pub(crate) const KIND: StatementKind = StatementKind {
+    typ: RECEIPT_TYP,
+    name: "the receipt",
+    bytes: RECEIPT_BYTES,
+    form: RECEIPT,
+    malformed: Reason::ApprovalMalformed,
+    alg: Reason::ApprovalAlg,
+    wrong_typ: Reason::ApprovalTyp,
+    unknown_key: Reason::ApprovalUnknownKey,
+    key_role: Reason::ApprovalKeyRole,
+    signature: Reason::ApprovalSignature,
+    iat_future: Reason::ApprovalIatFuture,
+    expired: Reason::ApprovalExpired,
+};
 
 /// To what a receipt says yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +39,8 @@ pub enum ReceiptKind {
     Action,
     /// What a token is to hold: bound to its grant digest. Never enough for a call.
     Grant,
+    /// A key that is enrolled as the person's own: bound to the enrolment's signing input.
+    Enrolment,
 }
 
 /// A receipt whose signature, form and times are right: made only by [`Receipt::verify`]. Whether
@@ -82,18 +100,14 @@ impl Receipt {
         about: &About<'_>,
         now: i64,
     ) -> Result<Self, TokenError> {
-        let unverified = UnverifiedStatement::parse(text, RECEIPT_BYTES).map_err(fault)?;
-        let statement = unverified.verify(RECEIPT_TYP, keys).map_err(fault)?;
+        let unverified = KIND.parse(text)?;
+        let statement = KIND.verify(&unverified, keys)?;
         let claims = statement.claims();
-        Self::check_form(claims)?;
+        KIND.check_form(claims)?;
         let receipt = Self::read(&statement).ok_or_else(|| {
             TokenError::new(Reason::ApprovalMalformed, 0, "the receipt cannot be read")
         })?;
-        let iat = claims.get("iat").and_then(Json::as_int).unwrap_or(i64::MAX);
-        if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
-            let detail = "`iat` is in the future";
-            return Err(TokenError::new(Reason::ApprovalIatFuture, 0, detail));
-        }
+        KIND.check_times(claims, now)?;
         if receipt
             .auth_time
             .is_some_and(|time| time > now.saturating_add(CLOCK_SKEW_SECONDS))
@@ -101,16 +115,12 @@ impl Receipt {
             let detail = "`auth_time` is in the future";
             return Err(TokenError::new(Reason::ApprovalIatFuture, 0, detail));
         }
-        if now >= receipt.exp || receipt.exp <= iat {
-            let detail = "`exp` has passed, or is not after `iat`";
-            return Err(TokenError::new(Reason::ApprovalExpired, 0, detail));
-        }
         let about = About {
             sub: Some(&receipt.sub),
             tier: Some(&receipt.risk_tier),
             ..*about
         };
-        statement.check_role(&about).map_err(fault)?;
+        KIND.check_role(statement.key(), &about)?;
         Ok(receipt)
     }
 
@@ -119,14 +129,6 @@ impl Receipt {
     #[must_use]
     pub fn is_same_hand(&self, other: &Self) -> bool {
         self.signer == other.signer && self.sub != other.sub && (self.personal || other.personal)
-    }
-
-    /// Whether claims have the form of a receipt's.
-    pub(crate) fn check_form(claims: Json<'_>) -> Result<(), TokenError> {
-        let checked = Form::Object(RECEIPT).check(claims);
-        checked.map_err(|fault| {
-            TokenError::new(Reason::ApprovalMalformed, 0, fault.within("the receipt"))
-        })
     }
 
     /// What is plain before a key signs such claims: for whom and at which risk it speaks, and that they
@@ -143,7 +145,7 @@ impl Receipt {
             ..About::default()
         };
         if !(IssuerKey { only, ..*key }).may_sign(RECEIPT_TYP, &about) {
-            return Err(fault(StatementFault::Role));
+            return Err(KIND.refuse(StatementFault::Role));
         }
         let time = |name| claims.get(name).and_then(Json::as_int);
         if time("exp") <= time("iat") {
@@ -170,7 +172,8 @@ impl Receipt {
             approved: text(claims, "decision")? == "approved",
             kind: match text(claims, "kind")? {
                 "action" => ReceiptKind::Action,
-                _ => ReceiptKind::Grant,
+                "grant" => ReceiptKind::Grant,
+                _ => ReceiptKind::Enrolment,
             },
             risk_tier: text(claims, "risk_tier")?.into(),
             binding: digest(claims, "binding_s256")?,
@@ -192,18 +195,4 @@ fn text<'a>(object: Json<'a>, name: &str) -> Option<&'a str> {
 
 fn digest(object: Json<'_>, name: &str) -> Option<[u8; 32]> {
     base64url::decode_array(text(object, name)?.as_bytes())
-}
-
-fn fault(fault: StatementFault) -> TokenError {
-    let reason = match fault {
-        StatementFault::Alg => Reason::ApprovalAlg,
-        StatementFault::Typ => Reason::ApprovalTyp,
-        StatementFault::UnknownKey => Reason::ApprovalUnknownKey,
-        StatementFault::Role => Reason::ApprovalKeyRole,
-        StatementFault::Signature => Reason::ApprovalSignature,
-        StatementFault::Format | StatementFault::Header | StatementFault::Json => {
-            Reason::ApprovalMalformed
-        }
-    };
-    TokenError::new(reason, 0, fault.detail())
 }

@@ -12,11 +12,13 @@ use ambit_core::json::{Document, Json, Kind, Profile, Writer, canonical};
 use ambit_core::limits::Limits;
 
 use crate::chain::UnverifiedToken;
+use crate::enrolment;
 use crate::error::TokenError;
 use crate::key::PublicKey;
 use crate::keys::{IssuerKey, Keys};
 use crate::proof::PROOF_TYP;
-use crate::receipt::{RECEIPT_TYP, Receipt};
+use crate::receipt::{self, Receipt};
+use crate::statement::{StatementFault, StatementKind};
 use crate::{base64url, sha256};
 
 /// A statement without its signature.
@@ -86,28 +88,53 @@ pub fn block(chain: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
 /// `approval.malformed`, `approval.unknown_key`, `approval.key_role` for a person or a risk that the key
 /// does not speak for, `approval.expired`.
 pub fn receipt(keys: &dyn Keys, kid: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
+    by_kid(&receipt::KIND, keys, kid, claims, &Receipt::check_signer)
+}
+
+/// An enrolment, to be signed by the key `kid` of the claims' `iss`.
+///
+/// # Errors
+///
+/// `enrolment.malformed`, `enrolment.unknown_key`, `enrolment.expired`, `enrolment.lifetime`, and
+/// `enrolment.key_role` for a person for whom the key enrols nothing.
+pub fn enrolment(keys: &dyn Keys, kid: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
+    by_kid(
+        &enrolment::KIND,
+        keys,
+        kid,
+        claims,
+        &enrolment::check_signer,
+    )
+}
+
+/// What is plain before a key signs such claims.
+type Check<'c> = &'c dyn Fn(Json<'_>, &IssuerKey<'_>) -> Result<(), TokenError>;
+
+fn by_kid(
+    kind: &StatementKind,
+    keys: &dyn Keys,
+    kid: &str,
+    claims: Json<'_>,
+    check: Check<'_>,
+) -> Result<Unsigned, TokenError> {
     let text = with(claims, &mut |_| ());
-    let document =
-        parse(&text).ok_or_else(|| TokenError::new(Reason::ApprovalMalformed, 0, UNREADABLE))?;
+    let document = parse(&text).ok_or_else(|| TokenError::new(kind.malformed, 0, UNREADABLE))?;
     let claims = document.root();
-    Receipt::check_form(claims)?;
+    kind.check_form(claims)?;
     let mut found: Option<IssuerKey<'_>> = None;
     let iss = claims.get("iss").and_then(Json::as_str);
     keys.by_kid(kid, &mut |key| {
-        let fits = key.signs == RECEIPT_TYP && (key.iss.is_none() || key.iss == iss);
+        let fits = key.signs == kind.typ && (key.iss.is_none() || key.iss == iss);
         if fits {
             found = Some(key);
         }
         fits
     });
-    let key = found.ok_or_else(|| {
-        let detail = "no key for receipts has this `kid` for this `iss`";
-        TokenError::new(Reason::ApprovalUnknownKey, 0, detail)
-    })?;
-    Receipt::check_signer(claims, &key)?;
+    let key = found.ok_or_else(|| kind.refuse(StatementFault::UnknownKey))?;
+    check(claims, &key)?;
     let header = Header {
         alg: key.alg(),
-        typ: RECEIPT_TYP,
+        typ: kind.typ,
         kid: Some(kid),
         jwk: None,
     };

@@ -1,5 +1,5 @@
 //! One signed statement in JWS compact form (RFC 7515 section 7.1), apart from capability chains:
-//! approval receipts and revocation epochs.
+//! approval receipts, enrolments and revocation epochs.
 //!
 //! The rules are those of a chain's root: exactly `alg`, `typ` and `kid` in the header, the key
 //! found by `kid` among those that may sign this `typ`, the signature before any claim is read.
@@ -7,10 +7,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::grammar::{self, Member};
+use ambit_core::Reason;
+use ambit_core::grammar::{self, Form, Member};
 use ambit_core::json::{Document, Json, JsonErrorKind, Kind, Profile};
+use ambit_core::limits::CLOCK_SKEW_SECONDS;
 
 use crate::base64url;
+use crate::error::TokenError;
 use crate::keys::{About, IssuerKey, Keys};
 
 /// Keys of one `kid` that a signature is tried with, as in a chain's root.
@@ -56,6 +59,115 @@ impl StatementFault {
             Self::Signature => "the signature does not verify",
             Self::Json => "the claims are not a JSON object that can be read exactly",
         }
+    }
+}
+
+/// What a kind of statement is called, how it looks, and the reasons that refuse it: one row for each kind,
+/// so that all are read by the same code.
+#[derive(Debug)]
+pub struct StatementKind {
+    /// Its `typ`, of which each key of a policy may sign exactly one.
+    pub typ: &'static str,
+    /// What it is called in details for administrators.
+    pub name: &'static str,
+    /// How many bytes it may have.
+    pub bytes: usize,
+    /// Its claims.
+    pub form: &'static [Member],
+    /// Not a JWS with such claims.
+    pub malformed: Reason,
+    /// Another `alg` than the key's.
+    pub alg: Reason,
+    /// Another `typ`.
+    pub wrong_typ: Reason,
+    /// Nobody knows the key.
+    pub unknown_key: Reason,
+    /// The key may not sign it.
+    pub key_role: Reason,
+    /// The signature does not verify.
+    pub signature: Reason,
+    /// Its `iat` is in the future.
+    pub iat_future: Reason,
+    /// Its `exp` has passed, or is not after `iat`.
+    pub expired: Reason,
+}
+
+impl StatementKind {
+    /// Takes a statement of this kind apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Self::malformed`].
+    pub fn parse<'s>(&self, text: &'s str) -> Result<UnverifiedStatement<'s>, TokenError> {
+        UnverifiedStatement::parse(text, self.bytes).map_err(|fault| self.refuse(fault))
+    }
+
+    /// Verifies the signature by a key of the statement's issuer.
+    ///
+    /// # Errors
+    ///
+    /// The reasons of this kind, in the order of a chain's root.
+    pub fn verify<'a>(
+        &self,
+        unverified: &'a UnverifiedStatement<'_>,
+        keys: &'a dyn Keys,
+    ) -> Result<Statement<'a>, TokenError> {
+        unverified
+            .verify(self.typ, keys)
+            .map_err(|fault| self.refuse(fault))
+    }
+
+    /// Whether claims have the form of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Self::malformed`].
+    pub fn check_form(&self, claims: Json<'_>) -> Result<(), TokenError> {
+        let checked = Form::Object(self.form).check(claims);
+        checked.map_err(|fault| TokenError::new(self.malformed, 0, fault.within(self.name)))
+    }
+
+    /// Whether claims that have their form hold at this time.
+    ///
+    /// # Errors
+    ///
+    /// [`Self::iat_future`], [`Self::expired`].
+    pub fn check_times(&self, claims: Json<'_>, now: i64) -> Result<(), TokenError> {
+        let time = |name| claims.get(name).and_then(Json::as_int).unwrap_or(i64::MAX);
+        let (iat, exp) = (time("iat"), time("exp"));
+        let (reason, detail) = if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
+            (self.iat_future, "`iat` is in the future")
+        } else if now >= exp || exp <= iat {
+            (self.expired, "`exp` has passed, or is not after `iat`")
+        } else {
+            return Ok(());
+        };
+        Err(TokenError::new(reason, 0, detail))
+    }
+
+    /// Whether the key that signed may sign a statement about this.
+    ///
+    /// # Errors
+    ///
+    /// [`Self::key_role`].
+    pub fn check_role(&self, key: &IssuerKey<'_>, about: &About<'_>) -> Result<(), TokenError> {
+        let may = key.may_sign(self.typ, about);
+        may.then_some(())
+            .ok_or_else(|| self.refuse(StatementFault::Role))
+    }
+
+    pub(crate) fn refuse(&self, fault: StatementFault) -> TokenError {
+        let reason = match fault {
+            StatementFault::Alg => self.alg,
+            StatementFault::Typ => self.wrong_typ,
+            StatementFault::UnknownKey => self.unknown_key,
+            StatementFault::Role => self.key_role,
+            StatementFault::Signature => self.signature,
+            StatementFault::Format | StatementFault::Header | StatementFault::Json => {
+                self.malformed
+            }
+        };
+        TokenError::new(reason, 0, fault.detail())
     }
 }
 
@@ -119,6 +231,12 @@ impl<'s> UnverifiedStatement<'s> {
     /// The claims as JSON. To be called after the signature was verified.
     pub(crate) fn claims(&self) -> Result<Document<'_>, StatementFault> {
         object(&self.payload).ok_or(StatementFault::Json)
+    }
+
+    /// The claims' bytes, for whoever reads them again once they were verified.
+    #[must_use]
+    pub fn into_payload(self) -> Vec<u8> {
+        self.payload
     }
 
     /// Verifies the signature by a key of the statement's issuer that may sign `typ`.
@@ -190,16 +308,6 @@ impl Statement<'_> {
     #[must_use]
     pub const fn key(&self) -> &IssuerKey<'_> {
         &self.key
-    }
-
-    /// Whether the key that signed may sign a statement about this.
-    ///
-    /// # Errors
-    ///
-    /// [`StatementFault::Role`].
-    pub fn check_role(&self, about: &About<'_>) -> Result<(), StatementFault> {
-        let may = self.key.may_sign(self.key.signs, about);
-        may.then_some(()).ok_or(StatementFault::Role)
     }
 }
 

@@ -30,12 +30,28 @@ const ELIGIBLE: u8 = 0b0000_1000;
 const BACKED_UP: u8 = 0b0001_0000;
 
 /// For whom a credential was made, and on which page it is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct RelyingParty<'k> {
     /// The relying party's identifier, a domain.
     pub rp_id: &'k str,
-    /// The one origin, as browsers write it: `https://approve.example`.
-    pub origin: &'k str,
+    /// The origin, as browsers write it (`https://approve.example`), or a list of them.
+    pub origins: Json<'k>,
+}
+
+impl<'k> RelyingParty<'k> {
+    /// What members of this object state: a row of a policy has one `origin`, an enrolment `origins`.
+    #[must_use]
+    pub fn of(object: Json<'k>) -> Option<Self> {
+        Some(Self {
+            rp_id: object.get("rp_id")?.as_str()?,
+            origins: object.get("origin").or_else(|| object.get("origins"))?,
+        })
+    }
+
+    fn has(&self, origin: &str) -> bool {
+        let is = |one: Json<'_>| one.as_str() == Some(origin);
+        is(self.origins) || self.origins.elements().any(is)
+    }
 }
 
 /// The three parts of an assertion, decoded; nothing verified.
@@ -100,7 +116,7 @@ impl Assertion {
         let text = |name| client.get(name).and_then(Json::as_str);
         Form::Open(CLIENT_DATA).holds(client)
             && text("challenge") == Some(base64url::encode(challenge).as_str())
-            && text("origin") == Some(party.origin)
+            && text("origin").is_some_and(|origin| party.has(origin))
     }
 }
 

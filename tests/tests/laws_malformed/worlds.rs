@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use ambit_core::capability::Place;
 use ambit_core::grammar::{
-    CLAIMS, DERIVED_ENTRY, DERIVED_HEADER, EPOCHS, Form, MANIFEST_ENTRY, Member, PROOF,
+    CLAIMS, DERIVED_ENTRY, DERIVED_HEADER, ENROLMENT, EPOCHS, Form, MANIFEST_ENTRY, Member, PROOF,
     PROOF_HEADER, RECEIPT, REQUEST, ROOT_ENTRY, ROOT_HEADER, STATEMENT_HEADER,
 };
 use ambit_evaluator::{ChainCache, evaluate};
@@ -80,6 +80,14 @@ impl World {
                     "https://revoke.acme.example",
                     "revocation-epochs+jwt",
                 ),
+                key(
+                    "enroller",
+                    "enrol-1",
+                    "https://revoke.acme.example",
+                    "approver-key+jwt",
+                ),
+                json!({"key": "person", "kid": "person-1", "iss": "https://approve.acme.example",
+                    "alg": "Ed25519", "signs": "approval-receipt+jwt", "sub": "user:ann"}),
             ],
             bundle: Some(json!({
                 "possession": "required",
@@ -178,6 +186,10 @@ impl World {
             let claims = fill(&part(name), &names);
             self.sign(signer, &part(&format!("{name} header")), &claims)
         };
+        let enrolment = statement("enrolment", "enroller");
+        let input = enrolment.rsplit_once('.').map_or("", |(input, _)| input);
+        let consent = fill(&part("consent"), &[("enrolment", &s256(input.as_bytes()))]);
+        let consent = self.sign("person", &part("consent header"), &consent);
         let request = fill(
             &request,
             &[
@@ -185,6 +197,7 @@ impl World {
                 ("proof", &statement("proof", self.holders[1])),
                 ("receipt", &statement("receipt", "approver-service")),
                 ("epochs", &statement("epochs", "revoker")),
+                ("enrolment", &format!("{enrolment}~{consent}")),
             ],
         );
         request.into_bytes()
@@ -259,6 +272,38 @@ fn parts(second: bool, holders: [&'static str; 2]) -> Vec<Part> {
             &["revocation."],
         ),
         part("epochs", of(EPOCHS), epochs(), &["revocation."]),
+        part(
+            "enrolment header",
+            of(STATEMENT_HEADER),
+            statement("approver-key+jwt", "enrol-1"),
+            &["enrolment."],
+        ),
+        part(
+            "enrolment",
+            of(ENROLMENT),
+            enrolment(&jwk(&key(if second { "es-approver" } else { "phone" }))),
+            &["enrolment."],
+        ),
+        part(
+            "consent header",
+            of(STATEMENT_HEADER),
+            statement("approval-receipt+jwt", "person-1"),
+            &["enrolment."],
+        ),
+        part(
+            "consent",
+            of(RECEIPT),
+            json!({
+                "iss": "https://approve.acme.example", "aud": ["https://revoke.acme.example"], "jti": "consent",
+                "iat": NOW - 60, "exp": NOW + 240, "sub": "user:ann", "decision": "approved", "kind": "enrolment",
+                "risk_tier": "critical", "binding_s256": "{enrolment}",
+                "display": {
+                    "text_s256": s256(b"a page"), "locale": "en", "renderer": "enrolling", "now": NOW, "utc_offset": 60,
+                },
+                "txn": "t", "acr": "loa-2", "amr": ["hwk"], "auth_time": NOW - 90,
+            }),
+            &["enrolment."],
+        ),
     ]
 }
 
@@ -304,6 +349,7 @@ fn request() -> Value {
         "token": "{token}",
         "proof": "{proof}",
         "approvals": ["{receipt}"],
+        "enrolments": ["{enrolment}"],
         "statements": ["{epochs}"],
         "entities": [{
             "uid": {"type": "Contract", "id": "c-1"}, "attrs": {}, "parents": [{"type": "Contract", "id": "c-0"}], "tags": {},
@@ -412,6 +458,16 @@ fn receipt(second: bool) -> Value {
         "decision": "approved", "kind": "action", "risk_tier": "critical", "binding_s256": "{call}",
         "display": {"text_s256": "{shown}", "locale": "en", "renderer": "ambit-1"},
         "acr": "urn:acme:loa:2", "amr": ["hwk"], "auth_time": NOW - 120,
+    })
+}
+
+fn enrolment(jwk: &Value) -> Value {
+    json!({
+        "iss": "https://revoke.acme.example", "jti": "enrolment", "iat": NOW - 600, "exp": NOW + 86_400,
+        "sub": "user:ann", "jwk": jwk, "policies": ["acme/agents"],
+        "webauthn": {"rp_id": "acme.example", "origins": ["https://approve.acme.example"]},
+        "tenants": ["acme"], "audiences": ["https://crm.acme.example"], "agents": ["renewal-bot"],
+        "tiers": ["critical"], "actions": ["refund"],
     })
 }
 

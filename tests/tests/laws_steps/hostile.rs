@@ -140,6 +140,17 @@ pub(crate) fn policy() -> SignedPolicy {
             ));
         }
     }
+    let spec = PolicySpec {
+        project: "bulk".to_owned(),
+        keys: keys(),
+        bundle: None,
+    };
+    SignedPolicy::make_with(&spec, &[("policies/rails.cedar", &rails)])
+        .unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The keys of the policy, most of them of the dearer algorithm.
+fn keys() -> Vec<Value> {
     let key = |key: &str, kid: &str, iss: &str, signs: &str| {
         let alg = if key.starts_with("es-") {
             "ES256"
@@ -148,32 +159,40 @@ pub(crate) fn policy() -> SignedPolicy {
         };
         json!({"key": key, "kid": kid, "iss": iss, "alg": alg, "signs": signs})
     };
-    let spec = PolicySpec {
-        project: "bulk".to_owned(),
-        keys: vec![
-            key(
-                "broker-1",
-                "broker-1",
-                "https://broker.acme.example",
-                "cap+jwt",
-            ),
-            key(
-                "es-approver",
-                "approve-1",
-                "https://approve.acme.example",
-                "approval-receipt+jwt",
-            ),
-            key(
-                "es-revoker",
-                "revoke-1",
-                "https://revoke.acme.example",
-                "revocation-epochs+jwt",
-            ),
-        ],
-        bundle: None,
-    };
-    SignedPolicy::make_with(&spec, &[("policies/rails.cedar", &rails)])
-        .unwrap_or_else(|why| panic!("{why}"))
+    let mut person = key(
+        "es-approving",
+        "person-1",
+        "https://approve.acme.example",
+        "approval-receipt+jwt",
+    );
+    person["sub"] = json!("user:8f1c2d");
+    vec![
+        key(
+            "broker-1",
+            "broker-1",
+            "https://broker.acme.example",
+            "cap+jwt",
+        ),
+        key(
+            "es-approver",
+            "approve-1",
+            "https://approve.acme.example",
+            "approval-receipt+jwt",
+        ),
+        key(
+            "es-revoker",
+            "revoke-1",
+            "https://revoke.acme.example",
+            "revocation-epochs+jwt",
+        ),
+        key(
+            "es-broker",
+            "enrol-1",
+            "https://revoke.acme.example",
+            "approver-key+jwt",
+        ),
+        person,
+    ]
 }
 
 /// What may be absent is asked for first.
@@ -349,6 +368,8 @@ pub(crate) struct Ask {
     pub(crate) derived: Vec<Value>,
     pub(crate) request: Value,
     pub(crate) receipts: usize,
+    /// Each of another key, countersigned.
+    pub(crate) enrolments: usize,
     pub(crate) epochs: Vec<Value>,
 }
 
@@ -369,6 +390,7 @@ impl Ask {
                 "entities": entities,
             }),
             receipts: 0,
+            enrolments: 0,
             epochs: Vec::new(),
         }
     }
@@ -381,7 +403,8 @@ impl Ask {
 
     /// How many signatures there are.
     pub(crate) fn signatures(&self) -> u64 {
-        u64::try_from(1 + self.derived.len() + self.receipts + self.epochs.len()).unwrap()
+        let statements = self.receipts + 2 * self.enrolments + self.epochs.len();
+        u64::try_from(1 + self.derived.len() + statements).unwrap()
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -411,6 +434,21 @@ impl Ask {
             asked.receipt(&spec, &shown).unwrap()
         });
         let receipts: Vec<String> = receipts.collect();
+        let devices = ["es-holder", "es-holder-2", "phone", "phone-2"].iter();
+        let enrolments = devices.take(self.enrolments).map(|device| {
+            let spec = BlockSpec {
+                signer: Some("es-broker".to_owned()),
+                holder: Some((*device).to_owned()),
+                claims: Some(json!({"iss": "https://revoke.acme.example", "jti": device})),
+                ..BlockSpec::default()
+            };
+            let person = BlockSpec {
+                signer: Some("es-approving".to_owned()),
+                ..BlockSpec::default()
+            };
+            asked.enrolment(&spec, Some(&person)).unwrap()
+        });
+        let enrolments: Vec<String> = enrolments.collect();
         let epochs = self.epochs.iter().map(|entries| {
             let spec = BlockSpec {
                 signer: Some("es-revoker".to_owned()),
@@ -422,7 +460,7 @@ impl Ask {
         let epochs: Vec<String> = epochs.collect();
         merge(
             &mut request,
-            &json!({"approvals": receipts, "statements": epochs}),
+            &json!({"approvals": receipts, "enrolments": enrolments, "statements": epochs}),
         );
         request.to_string().into_bytes()
     }

@@ -286,6 +286,13 @@ fn tokens() -> Vec<(String, Ask)> {
     let mut given = Ask::of(999, json!({"text": "x"}), &json!([]));
     given.receipts = 16;
     found.push(("16 receipts".to_owned(), given.entry(&asks(100))));
+    found.extend(lists());
+    found
+}
+
+/// Lists of revocation epochs, and what is compared with them.
+fn lists() -> Vec<(String, Ask)> {
+    let mut found = Vec::new();
     let selector = |n: usize| json!({"selector": {"act.sub": format!("s{n}"), "agent.uid": "renewal-bot"}, "before": 1});
     let mut revoked = Ask::of(999, json!({"text": "x"}), &json!([]));
     revoked.epochs = vec![json!((0..1_500).map(selector).collect::<Vec<_>>())];
@@ -295,6 +302,17 @@ fn tokens() -> Vec<(String, Ask)> {
         .map(|_| json!((0..150).map(selector).collect::<Vec<_>>()))
         .collect();
     found.push(("8 lists of epochs".to_owned(), lists));
+    let thumbprint = |n: usize| json!({"selector": {"jkt": format!("{n:043}")}, "all": true});
+    let mut enrolled = Ask::of(999, json!({"text": "x"}), &json!([]));
+    enrolled.enrolments = 4;
+    enrolled.receipts = 1;
+    enrolled.epochs = (0..8)
+        .map(|_| json!((0..200).map(thumbprint).collect::<Vec<_>>()))
+        .collect();
+    found.push((
+        "4 enrolments and 1,600 keys that are ended".to_owned(),
+        enrolled,
+    ));
     found
 }
 

@@ -4,6 +4,7 @@
 //! a developer needs beyond it.
 
 mod authority;
+mod enrolments;
 mod hosts;
 mod modules;
 mod requests;
@@ -107,6 +108,7 @@ fn rows() -> impl Iterator<Item = Row> {
         tokens::ROWS,
         authority::ROWS,
         statements::ROWS,
+        enrolments::ROWS,
     ];
     tables.into_iter().flatten().copied()
 }

@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod describe;
 pub(crate) mod diff;
+pub(crate) mod enrol;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod fmt;

@@ -130,6 +130,31 @@ impl Project {
         project
     }
 
+    /// `enrolling.wasm`, a policy with a key that enrols and one that is Ann's, and her phone's public key.
+    pub(crate) fn add_enroller(&self) {
+        let mut file = self.read("ambit.toml");
+        for (name, iss, signs, more) in [
+            ("enrol", "https://enrol.example", "approver-key+jwt", ""),
+            (
+                "ann",
+                "https://approve.example",
+                "approval-receipt+jwt",
+                "sub = \"user:ann\"\n",
+            ),
+        ] {
+            let path = format!("keys/{name}.jwk");
+            let key = ["keygen", "-o", &path, "--kid", name, "--toml", "--iss", iss];
+            let table = self.ambit(&key).expect(0).out;
+            let table = table.replace("\"cap+jwt\"", &format!("\"{signs}\""));
+            file += &format!("\n{table}{more}");
+        }
+        self.write("ambit.toml", &file);
+        let phone = self.ambit(&["keygen", "-o", "phone.jwk"]).expect(0).out;
+        self.write("phone.pub.jwk", &phone);
+        self.ambit(&["build", ".", "-o", "enrolling.wasm"])
+            .expect(0);
+    }
+
     /// The claims that a person is asked to agree to.
     pub(crate) fn draft(&self, claims: &str) -> String {
         let mut arguments = vec!["mint", "--module", "policy.wasm"];

@@ -31,14 +31,7 @@ fn issuer_key(key: Key<'_>) -> Option<IssuerKey<'_>> {
         public: PublicKey::from_parts(key.alg(), key.x(), key.y())?,
         signs: key.signs(),
         webauthn: None,
-        only: Bounds {
-            sub: key.sub(),
-            tenants: key.only("tenants"),
-            audiences: key.only("audiences"),
-            agents: key.only("agents"),
-            tiers: key.only("tiers"),
-            actions: key.only("actions"),
-        },
+        only: Bounds::of(key.row()),
     })
 }
 

@@ -156,6 +156,17 @@ struct Filler {
     filled: Vec<&'static str>,
 }
 
+/// A new `jti`.
+///
+/// # Errors
+///
+/// `key.random`
+pub fn identifier() -> Result<String, CompileError> {
+    let mut id = [0_u8; 16];
+    random(&mut id)?;
+    Ok(base64url(&id))
+}
+
 impl Filler {
     fn fill(&mut self, name: &'static str, value: impl FnOnce() -> Value) {
         if !self.claims.contains_key(name) {
@@ -170,9 +181,8 @@ impl Filler {
 
     /// `jti` from the system's randomness, 128 bits.
     fn fill_jti(&mut self) -> Result<(), CompileError> {
-        let mut id = [0_u8; 16];
-        random(&mut id)?;
-        self.fill("jti", || Value::from(base64url(&id)));
+        let id = identifier()?;
+        self.fill("jti", || Value::from(id));
         Ok(())
     }
 

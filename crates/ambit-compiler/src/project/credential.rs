@@ -9,17 +9,21 @@ pub(crate) struct Credential {
     pub(crate) origin: String,
 }
 
-/// `sub` alone narrows a key for receipts to one person; with `rp_id` and `origin` the key is that
+/// `sub` alone narrows a key for receipts, or for enrolments, to one person; with `rp_id` and `origin` the key is that
 /// person's credential. Other statements are by nobody in person.
 pub(super) fn read(
     reader: &mut Reader<'_, '_>,
     signs: Option<&str>,
 ) -> (Option<String>, Option<Credential>) {
     let file = reader.file;
-    if signs.is_some_and(|signs| signs != "approval-receipt+jwt") {
+    if signs.is_some_and(|signs| !matches!(signs, "approval-receipt+jwt" | "approver-key+jwt")) {
         return (None, None);
     }
     let sub = optional(reader, "sub", "sub = \"user:lead-1\"");
+    // Whoever enrols keys is no person with an authenticator.
+    if signs == Some("approver-key+jwt") {
+        return (sub.map(|sub| sub.text.to_owned()), None);
+    }
     let rp_id = optional(reader, "rp_id", "rp_id = \"approve.acme.example\"");
     let origin = optional(
         reader,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ambit_token::PublicKey;
 
 use super::credential::{self, Credential};
+use super::policy::EpochsFrom;
 use crate::encoding;
 use crate::reader::{File, Reader, Text, Value};
 use crate::secret::PRIVATE_MEMBERS;
@@ -36,9 +37,12 @@ const ALGORITHMS: &[&str] = &["Ed25519", "ES256", "EdDSA"];
 const TYPES: &[&str] = &[
     "cap+jwt",
     "approval-receipt+jwt",
+    "approver-key+jwt",
     "revocation-epochs+jwt",
     "statuslist+jwt",
 ];
+/// What speaks for people, and may be narrowed to tiers and actions.
+const PEOPLE: &[&str] = &["approval-receipt+jwt", "approver-key+jwt"];
 /// What is said to everybody: a key that is narrowed may not sign it.
 const UNBOUND: &[&str] = &["revocation-epochs+jwt", "statuslist+jwt"];
 const BOUNDS: [&str; 6] = ["sub", "tenants", "audiences", "agents", "tiers", "actions"];
@@ -79,6 +83,21 @@ pub(super) fn read<'a>(
         );
     }
     (keys, agents)
+}
+
+/// An issuer that must be heard, and that no key speaks for, would deny everything.
+pub(super) fn check_heard(file: File<'_>, heard: &[EpochsFrom<'_>], keys: &[IssuerKey]) {
+    for EpochsFrom(iss) in heard {
+        let signs = |key: &IssuerKey| key.signs == "revocation-epochs+jwt" && key.iss == iss.text;
+        if !keys.iter().any(signs) {
+            file.error(
+                "project.epochs_from",
+                iss.span.clone(),
+                format!("no key signs revocation epochs of `{}`, so everything would be denied", iss.text),
+                "add a `[[keys]]` of that `iss` with `signs = \"revocation-epochs+jwt\"`, or leave the issuer out",
+            );
+        }
+    }
 }
 
 fn refuse_private(reader: &mut Reader<'_, '_>) {
@@ -158,14 +177,14 @@ fn key<'a>(
     Some((key, kid))
 }
 
-/// For which risk tiers and actions a key may sign receipts. Other statements have no such bound,
+/// For which risk tiers and actions a key may sign receipts, or enrol keys that do. Other statements have no such bound,
 /// so there the members would promise what nobody keeps.
 fn narrowing(
     reader: &mut Reader<'_, '_>,
     signs: Option<&str>,
 ) -> (Option<Vec<String>>, Option<Vec<String>>) {
     let file = reader.file;
-    if signs.is_some_and(|signs| signs != "approval-receipt+jwt") {
+    if signs.is_some_and(|signs| !PEOPLE.contains(&signs)) {
         return (None, None);
     }
     let tiers = reader.optional_strings("tiers", "tiers = [\"high\", \"critical\"]");

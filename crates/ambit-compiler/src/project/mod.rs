@@ -248,6 +248,7 @@ fn settings(
     let mut reader = Reader::new(file, document.get_ref(), "`ambit.toml`", 0..0);
     let policy = reader.get("policy");
     let misspelt = policy.is_none() && reader.has_misspelt("policy");
+    let mut heard = Vec::new();
     let policy = policy.map_or_else(
         || {
             if !misspelt {
@@ -255,7 +256,7 @@ fn settings(
             }
             None
         },
-        |policy| policy::read(file, policy),
+        |policy| policy::read(file, policy, &mut heard),
     );
     let limits = policy::read_limits(file, reader.get("limits"));
     let (keys, agents) = keys::read(file, reader.get("keys"));
@@ -263,6 +264,7 @@ fn settings(
         keys::check_agents(file, &agents, manifests);
     }
     let checks = checks::read(file, reader.get("check"));
+    keys::check_heard(file, &heard, &keys);
     reader.finish();
     Some(Settings {
         policy,

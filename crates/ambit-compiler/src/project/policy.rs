@@ -22,7 +22,13 @@ pub(crate) struct Policy {
     pub(crate) possession: &'static str,
     /// How a person ends what an agent may do, by language.
     pub(crate) stop: BTreeMap<&'static str, String>,
+    /// Issuers whose revocation epochs every request must bring.
+    pub(crate) epochs_from: Vec<String>,
 }
+
+/// An issuer that `epochs_from` names, to be compared with the keys.
+#[derive(Debug)]
+pub(crate) struct EpochsFrom<'a>(pub(crate) Text<'a>);
 
 /// What decides beside capabilities and manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +54,11 @@ pub(super) fn missing(file: File<'_>) {
     );
 }
 
-pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
+pub(super) fn read<'a>(
+    file: File<'a>,
+    value: &'a Value<'_>,
+    heard: &mut Vec<EpochsFrom<'a>>,
+) -> Option<Policy> {
     let table = file.table(value, "policy", "[policy]")?;
     let mut policy = Reader::new(file, table, "`[policy]`", value.span());
     let uid = policy
@@ -59,11 +69,16 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
     let days = policy.required_integer("valid_days", 1..=VALID_DAYS, "valid_days = 30");
     let possession = possession(&mut policy);
     let guard_rails = guard_rails(&mut policy);
+    let example = "epochs_from = [\"https://broker.acme.example\"]";
+    let epochs_from = policy.optional_strings("epochs_from", example);
+    let epochs_from = epochs_from.unwrap_or_default();
     let issued = policy
         .get("issued")
         .map(|value| issued(file, value).ok_or(()));
     let stop = stop(&mut policy);
     policy.finish();
+    let names = epochs_from.iter().map(|iss| iss.text.to_owned()).collect();
+    heard.extend(epochs_from.into_iter().map(EpochsFrom));
     Some(Policy {
         uid: uid?,
         version: version?,
@@ -73,6 +88,7 @@ pub(super) fn read(file: File<'_>, value: &Value<'_>) -> Option<Policy> {
         guard_rails: guard_rails?,
         possession,
         stop,
+        epochs_from: names,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::token::MODEL;
 use super::{COUNT, Form, MANY, Member, OBJECT, may, needs, never};
-use crate::limits::{RECEIPTS, STATEMENTS};
+use crate::limits::{ENROLMENTS, RECEIPTS, STATEMENTS};
 
 /// The members around an evaluation.
 pub const REQUEST: &[Member] = &[
@@ -10,6 +10,7 @@ pub const REQUEST: &[Member] = &[
     needs("token", Form::Text),
     may("proof", Form::OneOf(&[Form::Null, Form::Text])),
     may("approvals", Form::List(&(0, RECEIPTS), &Form::Text)),
+    may("enrolments", Form::List(&(0, ENROLMENTS), &Form::Text)),
     may("statements", Form::List(&(0, STATEMENTS), &Form::Text)),
     may("entities", Form::List(&(0, MANY), &Form::Object(ENTITY))),
     needs("facts", Form::Partial(FACTS)),

@@ -2,7 +2,7 @@
 
 use super::token::MODEL;
 use super::{COUNT, Form, INTEGER, JWK, MANY, Member, OBJECT, TEXTS, may, needs, never};
-use crate::limits::PROOF_ID_BYTES;
+use crate::limits::{ORIGINS, PROOF_ID_BYTES};
 
 /// The header of a statement that a key of the bundle signs.
 pub const STATEMENT_HEADER: &[Member] = super::ROOT_HEADER;
@@ -20,7 +20,7 @@ pub const RECEIPT: &[Member] = &[
     needs("exp", INTEGER),
     needs("sub", Form::Text),
     needs("decision", Form::Word(&["approved", "denied"])),
-    needs("kind", Form::Word(&["grant", "action"])),
+    needs("kind", Form::Word(&["grant", "action", "enrolment"])),
     needs("risk_tier", Form::Text),
     needs("binding_s256", Form::Bytes32),
     needs("display", Form::Object(DISPLAY)),
@@ -35,6 +35,32 @@ const DISPLAY: &[Member] = &[
     needs("renderer", Form::Text),
     may("now", INTEGER),
     may("utc_offset", INTEGER),
+];
+
+/// A person's key, made known without a new bundle (`approver-key+jwt`). What narrows it is named as for
+/// a key of a bundle.
+pub const ENROLMENT: &[Member] = &[
+    needs("iss", Form::Text),
+    needs("jti", Form::Short(PROOF_ID_BYTES)),
+    needs("iat", INTEGER),
+    needs("exp", INTEGER),
+    needs("sub", Form::Text),
+    needs("jwk", JWK),
+    needs("policies", Form::Set),
+    may("webauthn", Form::Object(CREDENTIAL)),
+    may("tenants", Form::Set),
+    may("audiences", Form::Set),
+    may("agents", Form::Set),
+    may(
+        "tiers",
+        Form::List(&(1, 4), &Form::Word(&["low", "medium", "high", "critical"])),
+    ),
+    may("actions", Form::Set),
+];
+/// Where the key is that of an authenticator.
+const CREDENTIAL: &[Member] = &[
+    needs("rp_id", Form::Text),
+    needs("origins", Form::List(&(1, ORIGINS), &Form::Text)),
 ];
 
 /// The header of a proof of possession.

@@ -1,21 +1,35 @@
 //! Assertions, and changed ones.
 
+use ambit_core::json::{Document, Profile};
 use ambit_token::{Assertion, PublicKey, RelyingParty};
 use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 
-const PARTY: RelyingParty<'_> = RelyingParty {
-    rp_id: "example.org",
-    origin: "https://example.org",
-};
+const PARTY: &str = r#"{"rp_id":"example.org","origin":"https://example.org"}"#;
+
+/// At the relying party that this JSON object states.
+fn verifies(assertion: &Assertion, key: &PublicKey, party: &str, challenge: &[u8]) -> bool {
+    let party = Document::parse(party.as_bytes(), Profile::Signed).unwrap();
+    let party = RelyingParty::of(party.root());
+    party.is_some_and(|party| assertion.verify(key, &party, challenge))
+}
+
 /// No changed bit and no other place or challenge is accepted.
 fn changed(sound: &Assertion, key: &PublicKey, challenge: &[u8]) {
-    assert!(!sound.verify(key, &PARTY, b"another challenge"));
-    for (rp_id, origin) in [
-        ("example.com", PARTY.origin),
-        ("example.org", "https://example.com"),
+    assert!(!verifies(sound, key, PARTY, b"another challenge"));
+    // An enrolled credential may name several origins.
+    let several =
+        r#"{"rp_id":"example.org","origins":["https://example.net","https://example.org"]}"#;
+    assert!(verifies(sound, key, several, challenge));
+    for other in [
+        r#"{"rp_id":"example.com","origin":"https://example.org"}"#,
+        r#"{"rp_id":"example.org","origin":"https://example.com"}"#,
+        r#"{"rp_id":"example.org","origins":["https://example.com","https://example.org:8443"]}"#,
+        r#"{"rp_id":"example.org","origins":[]}"#,
+        r#"{"rp_id":"example.org"}"#,
+        r#"{"origin":"https://example.org"}"#,
     ] {
-        assert!(!sound.verify(key, &RelyingParty { rp_id, origin }, challenge));
+        assert!(!verifies(sound, key, other, challenge), "{other}");
     }
     let parts: [fn(&mut Assertion) -> &mut Vec<u8>; 3] = [
         |one| &mut one.authenticator_data,
@@ -26,11 +40,11 @@ fn changed(sound: &Assertion, key: &PublicKey, challenge: &[u8]) {
         for at in 0..part(&mut sound.clone()).len() {
             let mut other = sound.clone();
             part(&mut other)[at] ^= 1;
-            assert!(!other.verify(key, &PARTY, challenge), "byte {at}");
+            assert!(!verifies(&other, key, PARTY, challenge), "byte {at}");
         }
         let mut shorter = sound.clone();
         part(&mut shorter).pop();
-        assert!(!shorter.verify(key, &PARTY, challenge));
+        assert!(!verifies(&shorter, key, PARTY, challenge));
     }
 }
 
@@ -52,7 +66,7 @@ fn ed25519_assertions() {
             signature: secret.sign(&message).to_bytes().to_vec(),
         }
     };
-    let holds = |assertion: &Assertion| assertion.verify(&key, &PARTY, b"challenge");
+    let holds = |assertion: &Assertion| verifies(assertion, &key, PARTY, b"challenge");
     assert!(holds(&made(0x05, "")));
     assert!(holds(&made(
         0x1d,

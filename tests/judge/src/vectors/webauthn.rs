@@ -1,8 +1,9 @@
 //! Assertions of the WebAuthn standard (level 3, section 16), natively.
 
+use ambit_core::json::{Document, Profile};
 use ambit_token::{Assertion, PublicKey, RelyingParty};
 use ed25519_dalek::SigningKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask_kit::ui;
 
 use super::raw::{hex, list, text};
@@ -12,10 +13,10 @@ use super::{Case as Named, Outcome};
 const VERIFIED: u8 = 0b100;
 
 pub(crate) fn run(file: &Value) -> Result<Vec<Named>, String> {
-    let party = RelyingParty {
-        rp_id: text(file, "rp_id")?,
-        origin: text(file, "origin")?,
-    };
+    let party = json!({"rp_id": text(file, "rp_id")?, "origin": text(file, "origin")?}).to_string();
+    let party = Document::parse(party.as_bytes(), Profile::Signed);
+    let party = party.map_err(|error| error.to_string())?;
+    let party = RelyingParty::of(party.root()).ok_or("no relying party")?;
     let vectors = list(file, "vectors")?;
     // Of other algorithms than ES256 and EdDSA we know no keys.
     let other = |case: &&Value| {

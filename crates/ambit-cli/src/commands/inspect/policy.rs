@@ -90,6 +90,10 @@ fn rules(page: &mut Page, bundle: &Bundle<'_>) {
             )
         }
     };
+    let heard: Vec<String> = bundle.epochs_from().map(|iss| foreign(iss, 200)).collect();
+    if !heard.is_empty() {
+        page.field("epochs from", heard.join(", "));
+    }
     match bundle.possession() {
         "off" => page.warning("possession", "off: whoever has a token may use it"),
         other => page.field("possession", foreign(other, 40)),
