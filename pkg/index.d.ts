@@ -1,8 +1,8 @@
 export type WasmInput = BufferSource | WebAssembly.Module | Response | URL | string;
 
 /**
- * Starts the evaluator, once. Call it before anything else. The second wasm file, for `advise` and
- * `describe`, is loaded when it is first needed: `advice` says from where.
+ * Starts the evaluator, once. Call it before anything else. The second wasm file, for what gives a
+ * `Promise`, is loaded when it is first needed: `advice` says from where.
  */
 export function init(input?: WasmInput | Promise<WasmInput>, options?: { advice?: WasmInput | Promise<WasmInput> }): Promise<void>;
 
@@ -176,17 +176,19 @@ export class PolicyModule {
   /** The same for UTF-8 bytes. */
   evaluateBytes(request: Uint8Array): Uint8Array;
 
-  /** Says what would help after a denial of this request. Rejects only where the second file cannot be loaded (`engine.advice`). */
+  // What gives a `Promise` rejects only where the second file cannot be loaded (`engine.advice`).
+
+  /** Says what would help after a denial of this request. */
   advise(request: object): Promise<Advice>;
   adviseText(request: string): Promise<string>;
 
-  /** The digest of the call in a request, and what a person is shown before a yes. Never throws. */
-  digest(request: object): CallDigest | Answer;
-  digestText(request: string): string;
+  /** The digest of the call in a request, and what a person is shown before a yes. */
+  digest(request: object): Promise<CallDigest | Answer>;
+  digestText(request: string): Promise<string>;
 
-  /** The bytes to be signed; a denial where the evaluator would refuse the statement. Never throws. */
-  signingInput(request: SigningRequest): SigningInput | Answer;
-  signingInputText(request: string): string;
+  /** The bytes to be signed; a denial where the evaluator would refuse the statement. */
+  signingInput(request: SigningRequest): Promise<SigningInput | Answer>;
+  signingInputText(request: string): Promise<string>;
 
   /** Says what a grant allows, for a person to consent to. `abi.md` describes every part. */
   describe(request: ConsentRequest): Promise<ConsentText | { error: { code: string; at: string; admin: string } }>;

@@ -2,11 +2,18 @@
 // it; a fault inside it becomes a denial in the form of any other answer; and since nobody can vouch
 // for the memory of an evaluator that stopped, the next call gets a new instance of the same code.
 //
-// Advice and consent texts are in a second wasm file, which is loaded when they are first asked for.
+// What deciding does not need is in a second wasm file, which joins the instance of the first when it is
+// first asked for. Until then, the functions of the first that lead there are traps.
 
-import startAdvice, { __wbg_reset_state as renewAdvice, advise, describe } from "./advice.js";
 import { copied, isWellFormed } from "./bytes.js";
-import startEvaluator, { __wbg_reset_state as renew, http, Policy, refuse as refuseText, unsayable } from "./evaluator.js";
+import startEvaluator, {
+  __wbg_reset_state as renew,
+  http,
+  initSync as running,
+  Policy,
+  refuse as refuseText,
+  unsayable,
+} from "./evaluator.js";
 import { plainText } from "./plain.js";
 
 /**
@@ -26,7 +33,8 @@ let stopped = false;
 
 let adviceInput;
 let adviceStarting;
-let adviceStopped = false;
+/** The second file, once it has joined. */
+let adviceCode;
 
 /**
  * Starts the wasm code once; a start that failed may be tried again. `advice` gives the second file when
@@ -48,24 +56,47 @@ async function run(input, advice) {
   instance = 1;
 }
 
-/** Starts the second file; a start that failed may be tried again. */
+/** Loads the second file; a start that failed may be tried again. */
 function second() {
-  if (adviceInput === undefined) throw failure("engine.not_started", "`await init()` first");
   adviceStarting ??= runAdvice().catch((error) => {
     adviceStarting = undefined;
+    if (isOurs(error)) throw error;
     throw Object.assign(failure("engine.advice", "the wasm file of advice cannot be loaded"), { cause: error });
   });
   return adviceStarting;
 }
 
 async function runAdvice() {
-  await startAdvice({ module_or_path: await adviceInput() });
+  // The build for speed is one file.
+  if (!Object.keys(running()).some((name) => name.startsWith("advice-"))) return;
+  const code = await compiled(await adviceInput());
+  // Among what it wants is a name that only the first file of the same build has.
+  const exports = running();
+  if (!WebAssembly.Module.imports(code).every(({ name }) => Object.hasOwn(exports, name))) {
+    throw failure("engine.advice", "the wasm files of evaluator and advice are not of one build: install both anew");
+  }
+  join(code);
+  adviceCode = code;
+}
+
+/** Gives the functions of the second file to the instance of the first that runs. */
+function join(code) {
+  new WebAssembly.Instance(code, { e: running() });
+}
+
+async function compiled(input) {
+  if (input instanceof WebAssembly.Module) return input;
+  if (ArrayBuffer.isView(input) || input instanceof ArrayBuffer) return WebAssembly.compile(input);
+  const response = input instanceof Response ? input : await fetch(input);
+  // Not while it comes in: then a server must send it as `application/wasm`.
+  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Runs what calls the evaluator. What it throws without a code is a fault of the evaluator's. */
 function inside(body) {
   if (stopped) {
     renew();
+    if (adviceCode !== undefined) join(adviceCode);
     instance += 1;
     stopped = false;
   }
@@ -73,20 +104,6 @@ function inside(body) {
     return body();
   } catch (error) {
     stopped ||= !isOurs(error);
-    throw error;
-  }
-}
-
-/** The same for the second file, which throws nothing of its own. */
-function insideAdvice(body) {
-  if (adviceStopped) {
-    renewAdvice();
-    adviceStopped = false;
-  }
-  try {
-    return body();
-  } catch (error) {
-    adviceStopped = true;
     throw error;
   }
 }
@@ -189,6 +206,14 @@ export class PolicyModule {
     return this.#noText(request) ?? this.#ask(body);
   }
 
+  /** The same for what the second file answers. */
+  async #saidLater(request, body) {
+    const fault = this.#noText(request);
+    if (fault !== undefined) return fault;
+    await second();
+    return this.#ask(body);
+  }
+
   /** Answers a request object. What JSON cannot say is denied. */
   evaluate(request) {
     return this.#plain(request, (text) => this.evaluateText(text));
@@ -207,42 +232,33 @@ export class PolicyModule {
   }
 
   /** Says what would help after a denial of this request. */
-  async advise(request) {
-    const { text, denial } = this.#read(request);
-    return JSON.parse(denial ?? (await this.adviseText(text)));
+  advise(request) {
+    return this.#plainLater(request, (text) => this.adviseText(text));
   }
 
   /** The same for a text. */
-  async adviseText(request) {
-    const fault = this.#noText(request);
-    if (fault !== undefined) return fault;
-    await second();
-    return this.#ask((policy) => {
-      // The second file has no evaluator: what it wants judged goes to the first.
-      const judge = { assume: (assumed) => policy.assume(request, assumed) };
-      const situation = policy.situation(request);
-      return insideAdvice(() => advise(policy.bundle(), situation, judge));
-    });
+  adviseText(request) {
+    return this.#saidLater(request, (policy) => policy.advise(request));
   }
 
   /** The digest of the call in a request, and what a person is shown of it. */
   digest(request) {
-    return this.#plain(request, (text) => this.digestText(text));
+    return this.#plainLater(request, (text) => this.digestText(text));
   }
 
   /** The same for a text. */
   digestText(request) {
-    return this.#said(request, (policy) => policy.digest(request));
+    return this.#saidLater(request, (policy) => policy.digest(request));
   }
 
   /** What is to be signed for a proof, a further block or a receipt. */
   signingInput(request) {
-    return this.#plain(request, (text) => this.signingInputText(text));
+    return this.#plainLater(request, (text) => this.signingInputText(text));
   }
 
   /** The same for a text. */
   signingInputText(request) {
-    return this.#said(request, (policy) => policy.signingInput(request));
+    return this.#saidLater(request, (policy) => policy.signingInput(request));
   }
 
   /** Puts capabilities into words. */
@@ -257,11 +273,8 @@ export class PolicyModule {
   }
 
   /** The same for a text. */
-  async describeText(request) {
-    const fault = this.#noText(request);
-    if (fault !== undefined) return fault;
-    await second();
-    return this.#ask((policy) => insideAdvice(() => describe(policy.bundle(), request)));
+  describeText(request) {
+    return this.#saidLater(request, (policy) => policy.describe(request));
   }
 
   /** Says which policy this is. */
@@ -299,6 +312,11 @@ export class PolicyModule {
   #plain(request, answer) {
     const { text, denial } = this.#read(request);
     return JSON.parse(denial ?? answer(text));
+  }
+
+  async #plainLater(request, answer) {
+    const { text, denial } = this.#read(request);
+    return JSON.parse(denial ?? (await answer(text)));
   }
 
   /** The denial of what is no text, or one that has no UTF-8 form: what would stand for it is another. */

@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -424,13 +425,58 @@ test("advice and consent texts come from the second file", { skip }, async () =>
   assert.equal(await policy.adviseText(JSON.stringify(denied)), JSON.stringify(advice));
   assert.deepEqual((await policy.advise(JSON.parse(request))).alternatives, []);
   assert.equal((await policy.describe({})).error.code, "describe.request");
+  assert.match((await policy.digest(denied)).binding_s256, /^[\w-]{43}$/);
+  assert.equal((await policy.digest({})).decision, false);
+  assert.equal((await policy.signingInput({})).decision, false);
   // A fault of the evaluator while it judges for advice is a denial, and the next call is answered.
   new Uint8Array(memories.at(-1).buffer).fill(0xff);
   assert.equal((await policy.advise(denied)).context.reason.code, "engine.trap");
   assert.equal(policy.evaluateText(request), answer);
-  assert.equal(memories.length, started + 1, "neither is an evaluator");
+  assert.equal(memories.length, started + 1, "the second file is no evaluator");
+  assert.equal(await policy.adviseText(JSON.stringify(denied)), JSON.stringify(advice), "it has joined the new instance");
+  assert.equal(memories.length, started + 1);
   // Whoever gives the module back while the file is on its way gets a denial.
   const late = policy.advise(denied);
   policy.free();
   assert.equal((await late).context.reason.code, "engine.trap");
+});
+
+/** The package anew, as another program would have it; `advice` is what it gets for the second file. */
+async function elsewhere(body, advice) {
+  const copy = await mkdtemp(join(tmpdir(), "ambit-package-"));
+  try {
+    await cp(folder, copy, { recursive: true });
+    const other = await import(pathToFileURL(join(copy, "index.js")));
+    await other.init(wasm("evaluator.wasm"), { advice });
+    const { file, detached, keys } = await real();
+    await body(other.PolicyModule.load(file, detached, keys, { now: NOW }));
+  } finally {
+    await rm(copy, { recursive: true });
+  }
+}
+
+test("a second file of another build is refused in words, and deciding goes on", { skip }, async () => {
+  const { request, answer } = await real();
+  const second = Buffer.from(await wasm("advice.wasm"));
+  const digit = second.indexOf("advice-") + "advice-".length;
+  second[digit] = second[digit] === 0x30 ? 0x31 : 0x30;
+  await elsewhere(async (policy) => {
+    await assert.rejects(policy.advise(JSON.parse(request)), { code: "engine.advice", message: /not of one build/ });
+    assert.equal(policy.evaluateText(request), answer);
+  }, second);
+  const none = Promise.reject(new Error("not found"));
+  none.catch(() => undefined);
+  await elsewhere(async (policy) => {
+    await assert.rejects(policy.digest({}), { code: "engine.advice", message: /cannot be loaded/ });
+    assert.equal(policy.evaluateText(request), answer);
+  }, none);
+});
+
+test("of a second file that did not join, nothing is called", { skip }, async () => {
+  const { request, answer } = await real();
+  await elsewhere(async (policy) => {
+    // A file that wants nothing joins, and brings nothing.
+    assert.equal((await policy.advise(JSON.parse(request))).context.reason.code, "engine.trap");
+    assert.equal(policy.evaluateText(request), answer);
+  }, EMPTY_WASM);
 });

@@ -3,15 +3,18 @@
 //   {"op": "load", "policy": ID, "module": FILE, "trust": TEXT, "now": SECONDS}   ok
 //   {"op": "evaluate" | "advise" | "describe" | "info", "policy": ID, "input": BASE64}       the output in base64
 //
-// A line that starts with "error: " says what failed. Usage: node node.mjs FOLDER_OF_THE_PACKAGE
+// A line that starts with "error: " says what failed. Usage: node node.mjs FOLDER_OF_THE_PACKAGE ENTRY,
+// which is `node.js`, or `index.js` with the files for browsers.
 
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const { init, PolicyModule } = await import(pathToFileURL(join(resolve(process.argv[2]), "node.js")));
-await init();
+const [, , folder, entry] = process.argv;
+const { init, PolicyModule } = await import(pathToFileURL(join(resolve(folder), entry)));
+const wasm = (name) => readFile(join(folder, name));
+await (entry === "index.js" ? init(wasm("evaluator.wasm"), { advice: wasm("advice.wasm") }) : init());
 
 const policies = new Map();
 const text = new TextDecoder("utf-8", { ignoreBOM: true });

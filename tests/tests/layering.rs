@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 15] = [
+const LAYERS: [(&str, u32); 14] = [
     ("ambit-features", 0),
     ("ambit-core", 0),
     ("ambit-token", 1),
@@ -21,7 +21,6 @@ const LAYERS: [(&str, u32); 15] = [
     ("ambit-advice", 3),
     ("ambit-guest", 4),
     ("ambit-web", 4),
-    ("ambit-web-advice", 4),
     ("ambit-compiler", 4),
     ("ambit-host", 5),
     ("ambit-gateway", 6),

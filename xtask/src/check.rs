@@ -16,7 +16,7 @@ const PURE: [&str; 5] = [
 ];
 
 /// What is checked, and the cargo command that does it.
-const STEPS: [(&str, &str); 7] = [
+const STEPS: [(&str, &str); 6] = [
     ("format", "fmt --all --check"),
     (
         "lints, native",
@@ -29,11 +29,6 @@ const STEPS: [(&str, &str); 7] = [
     (
         "lints, npm evaluator",
         "clippy --quiet -p ambit-web --target wasm32-unknown-unknown -- -D warnings",
-    ),
-    // By itself: the evaluator's dependencies turn on `std`, which this has not.
-    (
-        "lints, npm advice",
-        "clippy --quiet -p ambit-web-advice --target wasm32-unknown-unknown -- -D warnings",
     ),
     (
         "documentation",

@@ -43,47 +43,44 @@ const FAST: [&str; 4] = [
     "package.ambit-token.opt-level=3",
 ];
 
-/// The hash functions with their loops.
-const ROLLED_UP: [&str; 1] = ["--cfg=sha2_backend_soft=\"compact\""];
+/// The hash functions with their loops; and the linker says of every function and every piece of data who
+/// uses it, by which the two files are told apart.
+const FOR_SPLITTING: [&str; 2] = [
+    "--cfg=sha2_backend_soft=\"compact\"",
+    "-Clink-arg=--emit-relocs",
+];
 
-/// A wasm file of the package.
-struct File {
-    name: &'static str,
-    package: &'static str,
-    /// Its glue, a file beside it, which the two evaluators share.
-    glue: &'static str,
+/// One way of building the evaluator for JavaScript. All give the same glue.
+struct Variant {
     profile: &'static [&'static str],
-    /// A folder for each way of building: in one, each would build all anew after the other.
+    /// A folder for each: in one, each would build all anew after the other.
     folder: &'static str,
     flags: &'static [&'static str],
 }
 
-const FILES: [File; 3] = [
-    File {
-        name: "evaluator.wasm",
-        package: "ambit-web",
-        glue: "evaluator",
-        profile: &SMALL,
-        folder: "small",
-        flags: &ROLLED_UP,
-    },
-    File {
-        name: "evaluator-fast.wasm",
-        package: "ambit-web",
-        glue: "evaluator",
-        profile: &FAST,
-        folder: "fast",
-        flags: &[],
-    },
-    File {
-        name: "advice.wasm",
-        package: "ambit-web-advice",
-        glue: "advice",
-        profile: &SMALL,
-        folder: "small",
-        flags: &ROLLED_UP,
-    },
+/// For browsers and edge workers; it becomes two files.
+const TWO_FILES: Variant = Variant {
+    profile: &SMALL,
+    folder: "small",
+    flags: &FOR_SPLITTING,
+};
+/// For Node: one file has everything.
+const ONE_FILE: Variant = Variant {
+    profile: &FAST,
+    folder: "fast",
+    flags: &[],
+};
+/// The exports of the second file, and its name and that of the first.
+const LATER: [&str; 4] = [
+    "policy_advise",
+    "policy_describe",
+    "policy_digest",
+    "policy_signingInput",
 ];
+const FIRST: &str = "evaluator.wasm";
+const SECOND: &str = "advice.wasm";
+const WHOLE: &str = "evaluator-fast.wasm";
+const GLUE: &str = "evaluator.js";
 
 /// Builds the package `@ambit/evaluator` and gives its folder, `target/npm`.
 ///
@@ -92,49 +89,80 @@ const FILES: [File; 3] = [
 /// What failed, in one sentence; the tools' own words went to standard error.
 pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     same_bindgen(root)?;
-    let built = FILES.map(|file| file.build(root));
+    let linked = TWO_FILES.link(root)?;
+    let fast = ONE_FILE.link(root)?;
     let package = root.join("target/npm");
     replace_folder(&package)?;
     for name in SOURCES {
         copy(&root.join("pkg").join(name), &package.join(name))?;
     }
     copy(&root.join("LICENSE"), &package.join("LICENSE"))?;
-    for (file, built) in FILES.iter().zip(built) {
-        let bound = file.bind(root, &built?)?;
-        optimise(root, &bound, &package.join(file.name))?;
-        let glue = format!("{}.js", file.glue);
-        share(&bound.with_file_name(&glue), &package.join(&glue))?;
-    }
+    let bound = TWO_FILES.bind(root, &linked, &package)?;
+    split(root, &linked, &bound, &package)?;
+    let fast = ONE_FILE.bind(root, &fast, &package)?;
+    optimise(root, &fast, &package.join(WHOLE), &STRIPPED)?;
     Ok(package)
 }
 
-impl File {
-    /// The file before it is optimised once more as a whole.
-    fn build(&self, root: &Path) -> Result<PathBuf, String> {
+impl Variant {
+    fn work(&self, root: &Path) -> PathBuf {
+        root.join("target/web").join(self.folder)
+    }
+
+    /// The file as it was linked.
+    fn link(&self, root: &Path) -> Result<PathBuf, String> {
         let stack = format!("-Clink-arg=-zstack-size={STACK_BYTES}");
         let mut flags = self.flags.to_vec();
         flags.extend([stack.as_str(), "-Clink-arg=--stack-first"]);
         let build = WasmBuild {
             root,
-            target_dir: &root.join("target/web").join(self.folder),
-            package: self.package,
+            target_dir: &self.work(root),
+            package: "ambit-web",
             target: TARGET,
             flags: &flags,
             profile: self.profile,
         };
-        let name = format!("{}.wasm", self.package.replace('-', "_"));
-        Ok(build.run()?.join(name))
+        Ok(build.run()?.join("ambit_web.wasm"))
     }
 
-    /// The file with the glue of its name beside it. What writes it is a crate outside the workspace: its
-    /// dependencies share the names of ours, but not the features.
-    fn bind(&self, root: &Path, wasm: &Path) -> Result<PathBuf, String> {
-        let folder = root.join("target/web/bindgen").join(self.name);
-        let words = "run --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir target/bindgen --";
-        let mut tool = cargo(root, &words.split(' ').collect::<Vec<_>>());
-        run(tool.arg(wasm).arg(self.glue).arg(&folder), "wasm-bindgen")?;
-        Ok(folder.join(format!("{}_bg.wasm", self.glue)))
+    /// The file that the glue is for, before it is optimised as a whole; the glue goes into the package.
+    fn bind(&self, root: &Path, linked: &Path, package: &Path) -> Result<PathBuf, String> {
+        let folder = self.work(root).join("bindgen");
+        let mut tool = bindgen(root, "glue");
+        run(
+            tool.arg(linked).arg("evaluator").arg(&folder),
+            "wasm-bindgen",
+        )?;
+        share(&folder.join(GLUE), &package.join(GLUE))?;
+        Ok(folder.join("evaluator_bg.wasm"))
     }
+}
+
+/// Makes two files of one, once it is optimised: what leads from one to the other stays as it is then.
+fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(), String> {
+    let work = bound.with_file_name("whole.wasm");
+    optimise(root, bound, &work, &["--debuginfo"])?;
+    let parts = [FIRST, SECOND].map(|name| bound.with_file_name(name));
+    let mut tool = bindgen(root, "split");
+    run(
+        tool.args([linked, &work]).args(&parts).args(LATER),
+        "splitting",
+    )?;
+    for part in parts {
+        // By name, so by crate: what is alike stands together, which compresses better.
+        let last = [&["--reorder-functions-by-name"][..], &STRIPPED].concat();
+        let name = part.file_name().unwrap_or_default();
+        optimise(root, &part, &package.join(name), &last)?;
+    }
+    Ok(())
+}
+
+/// A tool for wasm files. It is a crate outside the workspace: its dependencies share the names of ours,
+/// but not the features.
+fn bindgen(root: &Path, what: &str) -> Command {
+    let words = "run --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir target/bindgen --";
+    let words: Vec<&str> = words.split(' ').chain([what]).collect();
+    cargo(root, &words)
 }
 
 /// What writes the glue reads what its own version of `wasm-bindgen` left in the file, and no other.
@@ -171,8 +199,15 @@ fn share(from: &Path, to: &Path) -> Result<(), String> {
     copy(from, to)
 }
 
-/// Optimises for size. Stripping comes with it, after the passes that use what is stripped.
-fn optimise(root: &Path, from: &Path, to: &Path) -> Result<(), String> {
+/// What stays in no file that is published.
+const STRIPPED: [&str; 3] = [
+    "--strip-debug",
+    "--strip-producers",
+    "--strip-target-features",
+];
+
+/// Optimises for size, and then does what `last` says.
+fn optimise(root: &Path, from: &Path, to: &Path, last: &[&str]) -> Result<(), String> {
     let mut tool = Command::new(wasm_opt(root)?);
     // A function with one caller stays one: inlined it gives fewer bytes, but more once compressed.
     tool.args(["-Oz", "--one-caller-inline-max-function-size=0"])
@@ -186,11 +221,7 @@ fn optimise(root: &Path, from: &Path, to: &Path) -> Result<(), String> {
             "--enable-nontrapping-float-to-int",
         ])
         .args(["--enable-reference-types", "--enable-multivalue"])
-        .args([
-            "--strip-debug",
-            "--strip-producers",
-            "--strip-target-features",
-        ])
+        .args(last)
         .arg(from)
         .arg("-o")
         .arg(to);

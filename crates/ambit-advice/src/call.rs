@@ -11,9 +11,9 @@ use ambit_core::{Reason, Steps};
 use ambit_evaluator::{Approval, Asked, Assumed, Case, Judged, Login};
 use ambit_policy::Bundle;
 
-/// What the search for alternatives needs to know. The evaluator itself is reached through [`Judge`]
-/// only, because it may be another wasm file.
+/// What the search for alternatives needs to know.
 pub(crate) struct Call<'a> {
+    case: &'a Case<'a>,
     pub(crate) bundle: &'a Bundle<'a>,
     pub(crate) asked: Asked<'a>,
     pub(crate) layers: Vec<Layer<'a>>,
@@ -22,7 +22,6 @@ pub(crate) struct Call<'a> {
     /// The people who said yes to this call already.
     pub(crate) people: Vec<String>,
     pub(crate) steps: &'a Steps,
-    pub(crate) judge: &'a dyn Judge,
 }
 
 /// One list of entries, of which one must apply.
@@ -37,11 +36,6 @@ pub(crate) enum Lacks {
     Power,
     Purpose,
     Other,
-}
-
-/// Judges the call as it would be. Its outcome is no answer: nothing was done of what is assumed.
-pub(crate) trait Judge {
-    fn assuming(&self, assumed: &Assumed, steps: &Steps) -> Outcome;
 }
 
 /// What the call comes to with what is assumed.
@@ -62,25 +56,6 @@ pub(crate) struct Wanted {
     pub(crate) approvals: Vec<Approval>,
     /// The digest of the call that is judged.
     pub(crate) binding_s256: Option<String>,
-}
-
-impl Judge for Case<'_> {
-    fn assuming(&self, assumed: &Assumed, steps: &Steps) -> Outcome {
-        let Err(denial) = self.with_steps(steps).judge_with(assumed) else {
-            return Outcome::Holds;
-        };
-        let Some(remedy) = denial.remedy.filter(|remedy| remedy.bound.is_none()) else {
-            return Outcome::Fails;
-        };
-        if remedy.login.is_none() && remedy.approvals.is_empty() {
-            return Outcome::Fails;
-        }
-        Outcome::Wants(Box::new(Wanted {
-            login: remedy.login,
-            approvals: remedy.approvals,
-            binding_s256: remedy.shown.map(|shown| shown.binding_s256),
-        }))
-    }
 }
 
 impl Lacks {
@@ -111,18 +86,32 @@ impl<'a> Call<'a> {
     pub(crate) fn of(case: &'a Case<'a>, judged: &Judged, steps: &'a Steps) -> Self {
         let reason = judged.denial.as_ref().map(|denial| denial.reason);
         Self {
+            case,
             bundle: case.bundle(),
             asked: case.asked(),
             layers: layers(case),
             lacks: reason.map_or(Lacks::Other, Lacks::of),
             people: judged.people.clone(),
             steps,
-            judge: case,
         }
     }
 
+    /// Judges the call as it would be. Nothing was done of what is assumed, so this is no answer.
     pub(crate) fn assuming(&self, assumed: &Assumed) -> Outcome {
-        self.judge.assuming(assumed, self.steps)
+        let Err(denial) = self.case.with_steps(self.steps).judge_with(assumed) else {
+            return Outcome::Holds;
+        };
+        let Some(remedy) = denial.remedy.filter(|remedy| remedy.bound.is_none()) else {
+            return Outcome::Fails;
+        };
+        if remedy.login.is_none() && remedy.approvals.is_empty() {
+            return Outcome::Fails;
+        }
+        Outcome::Wants(Box::new(Wanted {
+            login: remedy.login,
+            approvals: remedy.approvals,
+            binding_s256: remedy.shown.map(|shown| shown.binding_s256),
+        }))
     }
 
     pub(crate) fn with_ask(&self, approved: bool, body: &mut dyn FnMut(&Ask<'_>)) {

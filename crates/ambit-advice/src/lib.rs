@@ -32,9 +32,7 @@ mod describe;
 mod digest;
 mod grant;
 mod missing;
-mod relay;
 
 pub use advise::advise;
 pub use describe::{NoText, capability_line, describe};
 pub use grant::{NoConsent, check_grant};
-pub use relay::{advise_apart, assume, situation};

@@ -50,18 +50,6 @@ impl Policy {
         answer.into_bytes()
     }
 
-    /// Says what advice needs to know of a request.
-    pub fn situation(&mut self, request: &str) -> String {
-        self.answer(|bundle, cache| advice::situation(bundle, request.as_bytes(), cache))
-    }
-
-    /// Judges a request as it would be if something were done: no answer, but an outcome for advice.
-    pub fn assume(&mut self, request: &str, assumed: &str) -> String {
-        self.answer(|bundle, cache| {
-            advice::assume(bundle, request.as_bytes(), assumed.as_bytes(), cache)
-        })
-    }
-
     /// The digest of the call in a request, and what a person is shown of it.
     pub fn digest(&mut self, request: &str) -> String {
         self.answer(|bundle, cache| evaluator::call_digest(bundle, request.as_bytes(), cache))
@@ -78,10 +66,14 @@ impl Policy {
         self.answer(|bundle, _| evaluator::info(bundle))
     }
 
-    /// The verified bundle, for the second file.
-    #[must_use]
-    pub fn bundle(&self) -> Vec<u8> {
-        self.loaded.bundle.clone()
+    /// Says what would help after a denial of this request.
+    pub fn advise(&mut self, request: &str) -> String {
+        self.answer(|bundle, cache| advice::advise(bundle, request.as_bytes(), cache))
+    }
+
+    /// Puts capabilities into words.
+    pub fn describe(&mut self, request: &str) -> String {
+        self.answer(|bundle, _| advice::describe(bundle, request.as_bytes()))
     }
 
     /// What a host keeps, and gives as `options.seen` the next time: `{version, digest}`.
