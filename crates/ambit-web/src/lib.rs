@@ -8,6 +8,10 @@
 //! `pkg/` wraps what is here: its `index.js` is what users import. On any other target the crate is empty.
 
 #[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+#[cfg(target_arch = "wasm32")]
 mod load;
 #[cfg(target_arch = "wasm32")]
 mod policy;
