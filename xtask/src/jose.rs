@@ -57,7 +57,7 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn can_use(program: &str, library: &str) -> Result<bool, String> {
+pub(crate) fn can_use(program: &str, library: &str) -> Result<bool, String> {
     if cargo::is_there(program) {
         return Ok(true);
     }
@@ -72,7 +72,7 @@ fn can_use(program: &str, library: &str) -> Result<bool, String> {
     Ok(false)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let status = command.status();
     let failed = |why: String| format!("`{}`: {why}", command.get_program().to_string_lossy());
     match status {

@@ -6,6 +6,7 @@ mod ci;
 mod fuzz;
 mod guest;
 mod jose;
+mod mcp;
 mod plot;
 mod program;
 mod repro;

@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{JUDGE, MUTANTS};
-use crate::{fuzz, guest, jose, web};
+use crate::{fuzz, guest, jose, mcp, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -61,6 +61,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
+    mcp::install(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));

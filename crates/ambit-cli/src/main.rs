@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain, fmt,
-    import, init, inspect, keygen, list, mint, pdp, prove, sign, test, verify,
+    gateway, import, init, inspect, keygen, list, mint, pdp, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -72,6 +72,7 @@ enum Command {
     Explain(explain::Explain),
     Audit(audit::Audit),
     Pdp(pdp::Pdp),
+    Gateway(gateway::Gateway),
     Completions(completions::Completions),
 }
 
@@ -99,6 +100,7 @@ impl Command {
             Self::Explain(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Pdp(command) => command.run(),
+            Self::Gateway(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ambit_gateway::{Desk, Fault, Place, Point, Policy, Statements};
+use ambit_compiler::conceal;
+use ambit_gateway::{Desk, Fault, Place, Point, Policy, Say, Statements};
 use ambit_host::Enforcer;
 use ambit_host::StatementVersions;
 use ambit_host::ledger::{Consume, SqliteLedger};
@@ -13,6 +14,7 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::log::{self, Logging};
 use crate::module::Trusting;
+use crate::say;
 
 /// A policy, and what its decisions leave behind.
 #[derive(Debug, Args)]
@@ -40,6 +42,11 @@ impl Serving {
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
         Policy::open(self.trusting.source(&self.module), self.trusting.now())
             .map_err(|fault| unusable(&fault))
+    }
+
+    /// Whether calls can be put before people.
+    pub(crate) const fn proposes(&self) -> bool {
+        self.proposals.is_some()
     }
 
     /// Where the decisions are made, for what stands at `place`. `holder` is the file of the key with which
@@ -88,4 +95,9 @@ pub(crate) fn unusable(fault: &Fault) -> Failure {
         Some(advice) => failure.help(advice.action),
         None => failure,
     }
+}
+
+/// What a service says to its operator: foreign text in it cannot move the cursor, and keys are starred.
+pub(crate) fn say() -> Say {
+    Arc::new(|text: &str| say::note(conceal(&say::foreign(text, 2000))))
 }

@@ -208,6 +208,24 @@ const ROWS: &[Row] = &[
         "--module enrolling.wasm --key keys/ann.jwk --iss https://approve.example --sub user:ann --countersign enrolment.jwt",
         &["enrolment.jwt"],
     ),
+    // A server that is not there: nothing is served here either.
+    row(
+        "gateway mcp",
+        "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --approvals keys -- ./server",
+        &[
+            "mcp.toml",
+            "policy.wasm",
+            "keys.json",
+            "keys/log.jwk",
+            "epochs.jwt",
+            "token.jwt",
+        ],
+    ),
+    row(
+        "gateway mcp",
+        "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --holder-key keys/log.jwk -- ./server",
+        &["policy.dsse.json", "seen.json"],
+    ),
     row("explain", "token.format", &[]),
     row(
         "audit verify",
@@ -257,6 +275,8 @@ const OUTPUTS: &[&str] = &[
 
 const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.example\"\n";
 
+const MCP: &str = "server = \"mail\"\naudience = \"https://mail.example\"\ntoken = \"token.jwt\"\npurpose = \"p\"\nresource = { type = \"Contact\", id = \"c\" }\n";
+
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
 struct World {
     project: Project,
@@ -290,6 +310,7 @@ impl World {
         project.write("seen.json", "{}");
         project.write("epochs.jwt", "e30.e30.AA");
         project.write("pdp.toml", PDP);
+        project.write("mcp.toml", MCP);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");

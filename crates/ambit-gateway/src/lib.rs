@@ -5,6 +5,7 @@
 //!   `ambit_host`'s.
 //! - [`Policy`] is a signed policy that is loaded anew when its file changes; the last good one stays.
 //! - [`pdp`] answers the OpenID AuthZEN Authorization API over HTTP.
+//! - [`mcp`] stands in front of an MCP server.
 //!
 //! No decision is made without a token. Where callers have none of their own, the gateway holds it, with a
 //! key of its own ([`Possession::Ours`]), and the record of the decision names that key.
@@ -15,6 +16,7 @@ mod fault;
 mod files;
 mod holder;
 mod http;
+pub mod mcp;
 pub mod pdp;
 mod point;
 mod policy;
@@ -23,7 +25,7 @@ mod statements;
 
 pub use desk::Desk;
 pub use fault::Fault;
-pub use point::{Call, Outcome, Place, Point, Possession};
+pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Policy, Source, Versions};
 pub use serve::serve;
 pub use statements::Statements;

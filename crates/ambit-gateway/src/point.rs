@@ -22,6 +22,9 @@ pub struct Place {
     pub tenant: Option<String>,
 }
 
+/// Says something to the operator.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// One call, as a gateway understood it.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -102,6 +105,39 @@ impl Point {
             Ok(request) => policy.engine.advise(request.as_bytes()),
             Err(_) => "{}".to_owned(),
         }
+    }
+
+    /// The action digest of this call: what a receipt of a person's yes to it is bound to.
+    #[must_use]
+    pub fn digest(&self, call: &Call<'_>) -> Option<String> {
+        let policy = self.policy.current();
+        let request = self.write(call, None, (self.clock)(), "{}");
+        let said = policy.engine.call_digest(request.as_bytes());
+        let document = Document::parse(said.as_bytes(), Profile::Request).ok()?;
+        let digest = document.root().get("binding_s256").and_then(Json::as_str);
+        digest.map(str::to_owned)
+    }
+
+    /// Loads the policy and the revocations anew where their files have changed, and says so. Whether the
+    /// policy is another one.
+    pub fn refresh(&self, say: &Say) -> bool {
+        let loaded = self.policy.refresh((self.clock)());
+        match &loaded {
+            None => {}
+            Some(Ok(version)) => say(&format!("policy version {version} decides now")),
+            Some(Err(fault)) => {
+                say(&format!(
+                    "policy version {} stays: {fault}",
+                    self.policy.version()
+                ));
+            }
+        }
+        if let Some(Err(fault)) = self.statements.refresh() {
+            say(&format!(
+                "the revocations that were read before stay: {fault}"
+            ));
+        }
+        matches!(loaded, Some(Ok(_)))
     }
 
     /// The request that the evaluator is asked, with a proof of ours where the token is.

@@ -109,9 +109,19 @@ impl Policy {
     /// Whether whoever uses a token must prove to hold it.
     #[must_use]
     pub fn demands_proofs(&self) -> bool {
+        let demands = self.with_bundle(|bundle| Ok(bundle.possession() != "off"));
+        demands.unwrap_or(true)
+    }
+
+    /// Looks at the bundle that decides now, which was verified when it was loaded.
+    pub(crate) fn with_bundle<R>(
+        &self,
+        look: impl FnOnce(&Bundle<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
         let loaded = self.current();
-        let bundle = Bundle::open(loaded.policy.bundle(), *loaded.policy.bundle_digest());
-        bundle.map_or(true, |bundle| bundle.possession() != "off")
+        let bundle = Bundle::open(loaded.policy.bundle(), *loaded.policy.bundle_digest())
+            .map_err(|error| Fault::new("policy.malformed", error.to_string()))?;
+        look(&bundle)
     }
 
     pub(crate) fn current(&self) -> Arc<Loaded> {

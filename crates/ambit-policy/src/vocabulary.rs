@@ -141,6 +141,15 @@ impl<'a> Action<'a> {
         types.into_iter().flatten().filter_map(Json::as_str)
     }
 
+    /// The MCP tools that it is (`@mcp`: `server/tool`), and what each said when somebody looked at it
+    /// (`@mcp_s256`).
+    pub fn tools(self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        let list = |name| self.0.get(name).map(Json::elements).into_iter().flatten();
+        let mut pins = list("mcp_s256").map(Json::as_str);
+        let tools = list("mcp").filter_map(Json::as_str);
+        tools.map(move |tool| (tool, pins.next().flatten()))
+    }
+
     /// The argument with this name.
     #[must_use]
     pub fn argument(self, name: &str) -> Option<Argument<'a>> {
@@ -202,6 +211,12 @@ impl<'a> Argument<'a> {
             .get("required")
             .and_then(Json::as_bool)
             .unwrap_or(true)
+    }
+
+    /// What an MCP tool calls it, where that cannot be its name here (`@mcp`).
+    #[must_use]
+    pub fn mcp(self) -> Option<&'a str> {
+        self.0.get("mcp")?.as_str()
     }
 
     /// Whether it names whom or what the call reaches (`@target`).

@@ -2,6 +2,7 @@
 
 mod show;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ambit_core::json::Json;
@@ -155,8 +156,36 @@ fn strange(error: &ProveError) -> Failure {
     Failure::tool(error.code, error.message.as_str())
 }
 
+/// What a token could ever allow, by action, in words. The token is not verified.
+pub(crate) fn offers(bundle: &[u8], token: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let held = held_by(token)?;
+    let agent = held.agent.clone().unwrap_or_default();
+    let provable = Provable::read(bundle.to_vec(), true).map_err(|error| strange(&error))?;
+    let mut failed = None;
+    let mut rule = |asked: &Asked<'_>| {
+        let ruling = judge(&provable, None, &agent, asked);
+        ruling.unwrap_or_else(|error| {
+            failed = Some(error);
+            Ruling::default()
+        })
+    };
+    let listing = list::list(&provable.bundle(), &agent, &held.blocks, &mut rule);
+    if let Some(error) = failed {
+        return Err(strange(&error));
+    }
+    let listing = listing.ok_or_else(|| no_manifest(&provable, &agent))?;
+    let usable = listing.actions.iter().filter(|one| !one.ways.is_empty());
+    Ok(usable
+        .map(|one| (one.name.clone(), show::in_words(one)))
+        .collect())
+}
+
 fn held(input: &Input) -> Result<Held, Failure> {
-    let chain = tokens::Chain::decode(&tokens::read(input)?)?;
+    held_by(&tokens::read(input)?)
+}
+
+fn held_by(token: &str) -> Result<Held, Failure> {
+    let chain = tokens::Chain::decode(token)?;
     let mut held = Held {
         agent: None,
         blocks: Vec::new(),

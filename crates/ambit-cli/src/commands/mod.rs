@@ -11,6 +11,7 @@ pub(crate) mod enrol;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod gateway;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod inspect;

@@ -2,15 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use ambit_compiler::conceal;
 use ambit_gateway::pdp::{Config, Pdp as Server};
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
 use crate::say;
-use crate::serving::{Serving, unusable};
+use crate::serving::{self, Serving, unusable};
 
 /// Serve decisions over the OpenID AuthZEN Authorization API 1.0
 ///
@@ -69,8 +67,7 @@ impl Pdp {
         let point = self
             .serving
             .point(policy, place, self.holder_key.as_ref())?;
-        let told = |text: &str| say::note(conceal(&say::foreign(text, 2000)));
-        let server = Server::new(point, config, Arc::new(told));
+        let server = Server::new(point, config, serving::say());
         ambit_gateway::serve(self.listen, server, |address| {
             say::note(format!("deciding at http://{address}"));
         })

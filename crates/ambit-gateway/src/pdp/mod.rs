@@ -4,8 +4,6 @@ mod answer;
 mod ask;
 mod config;
 
-use std::sync::Arc;
-
 use ambit_core::Reason;
 use ambit_core::http::Told;
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
@@ -13,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::files;
 use crate::http::{Heard, Reply, Service};
-use crate::point::{Call, Outcome, Point, Possession};
+use crate::point::{Call, Outcome, Point, Possession, Say};
 pub(crate) use answer::problem;
 use ask::{Asked, Shown};
 pub use config::Config;
@@ -24,9 +22,6 @@ const EVALUATION: &str = "/access/v1/evaluation";
 const EVALUATIONS: &str = "/access/v1/evaluations";
 const SEARCH: &str = "/access/v1/search/";
 const METADATA: &str = "/.well-known/authzen-configuration";
-
-/// Says something to the operator.
-pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A decision point. It decides by its [`Point`], and an allow is `true` only once every obligation was
 /// discharged, because ordinary callers look at nothing else.
@@ -46,24 +41,10 @@ impl Pdp {
     /// Loads the policy and the revocations anew where their files have changed, and says so. A mapping
     /// that does not fit the new policy is said as well: what it maps is denied.
     pub fn refresh(&self) {
-        let now = (self.point.clock)();
-        match self.point.policy.refresh(now) {
-            None => {}
-            Some(Ok(version)) => {
-                (self.say)(&format!("policy version {version} decides now"));
-                if let Err(fault) = self.config.check(&self.point.policy) {
-                    (self.say)(&format!("the mapping does not fit this policy: {fault}"));
-                }
-            }
-            Some(Err(fault)) => (self.say)(&format!(
-                "policy version {} stays: {fault}",
-                self.point.policy.version()
-            )),
-        }
-        if let Some(Err(fault)) = self.point.statements.refresh() {
-            (self.say)(&format!(
-                "the revocations that were read before stay: {fault}"
-            ));
+        if self.point.refresh(&self.say)
+            && let Err(fault) = self.config.check(&self.point.policy)
+        {
+            (self.say)(&format!("the mapping does not fit this policy: {fault}"));
         }
     }
 

@@ -58,6 +58,22 @@ fn step_words(step: &str) -> &str {
     }
 }
 
+/// How an action may be used, a line for each way, without names of policies.
+pub(super) fn in_words(action: &Listed) -> String {
+    let ways = action.ways.iter().map(|way| {
+        let powers = way
+            .powers
+            .keys()
+            .map(|power| match way.needs_approval(*power) {
+                true => format!("{power} (a person must agree to each call)"),
+                false => power.name().to_owned(),
+            });
+        let powers = powers.collect::<Vec<_>>().join(", ");
+        format!("- {powers}: {}", foreign(&way.texts.join("; "), 2000))
+    });
+    ways.collect::<Vec<_>>().join("\n")
+}
+
 impl Page<'_> {
     pub(super) fn show(&self) -> Result<(), Failure> {
         let mut page = say::Page::new();

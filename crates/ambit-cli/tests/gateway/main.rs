@@ -1,0 +1,8 @@
+//! `ambit gateway mcp`: what passes between a client and a server, and what does not.
+
+mod calls;
+#[path = "../common/mod.rs"]
+mod common;
+mod passing;
+mod real;
+mod world;

@@ -1,0 +1,159 @@
+//! Everything that is no call of a tool, in both directions.
+
+use serde_json::json;
+
+use crate::world::{World, entry, under};
+
+fn world() -> World {
+    let world = World::new();
+    let any = json!({"constraints": {"uri": {"constraint_type": "like", "pattern": "note:*"}}});
+    world.grant(&[
+        entry("read_file", &["observe"], &under("/notes")),
+        entry("read_resource", &["observe"], &any),
+    ]);
+    world
+}
+
+#[test]
+fn only_what_is_mapped_is_offered() {
+    let world = world();
+    let mut client = world.serve();
+    let offered = &client.introduced["result"]["capabilities"];
+    assert_eq!(
+        *offered,
+        json!({"tools": {"listChanged": true}, "resources": {}})
+    );
+    let heard = world.read("heard.jsonl");
+    let first = heard.lines().next().unwrap();
+    assert!(
+        first.contains(r#""capabilities":{},"#),
+        "the server is told of no sampling: {first}"
+    );
+    let read = |uri: &str| json!({"uri": uri});
+    assert!(client.ask("resources/read", &read("note:1"))["result"].is_object());
+    let denied = client.ask("resources/read", &read("file:///etc/passwd"));
+    assert_eq!(denied["error"]["code"], -32003, "{denied}");
+    for method in [
+        "resources/list",
+        "prompts/get",
+        "prompts/list",
+        "completion/complete",
+        "tasks/list",
+        "made/up",
+    ] {
+        let answer = client.ask(method, &json!({}));
+        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        assert!(!world.read("heard.jsonl").contains(method), "{method}");
+    }
+    assert!(client.ask("ping", &json!({}))["result"].is_object());
+}
+
+#[test]
+fn a_server_asks_the_client_for_nothing() {
+    let world = world();
+    let mut client = world.serve();
+    let (text, _) = client.call("read_file", &json!({"path": "/notes/ask"}));
+    assert_eq!(text, "refused: this is not let through");
+    client.says("the server may not ask for `sampling/createMessage`");
+    let answer = client.ask(
+        "tools/call",
+        &json!({"name": "read_file", "arguments": {"path": "/notes/input"}}),
+    );
+    assert_eq!(answer["error"]["code"], -32003, "{answer}");
+}
+
+#[test]
+fn what_two_readers_could_understand_differently_does_not_pass() {
+    let world = world();
+    let mut client = world.serve();
+    let call = |params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{params}}}"#)
+    };
+    let sound = call(r#"{"name":"read_file","arguments":{"path":"/notes/a"}}"#);
+    for line in [
+        call(r#"{"name":"read_file","arguments":{"path":"/notes/a","path":"/etc/passwd"}}"#),
+        call(r#"{"name":"read_file","name":"mail","arguments":{"path":"/notes/a"}}"#),
+        sound.replace(
+            r#""method":"tools/call""#,
+            r#""method":"ping","method":"tools/call""#,
+        ),
+        format!("[{sound}]"),
+        sound.replace("\"2.0\"", "\"1.0\""),
+        sound.replace("\"id\":9", "\"id\":null"),
+        sound.replacen('{', r#"{"extra":1,"#, 1),
+        "{".to_owned(),
+        sound.replace("/notes/a", "\\ud800"),
+    ] {
+        client.send(&line);
+        let answer = client.line();
+        assert!(answer.contains(r#""id":null,"error""#), "{line}: {answer}");
+    }
+    for params in [
+        r#"{"name":"read_file","arguments":{"path":"/notes/a"},"task":{}}"#,
+        r#"{"name":"read_file","arguments":[]}"#,
+        r#"{"name":7,"arguments":{}}"#,
+        r#"{"arguments":{}}"#,
+    ] {
+        client.send(&call(params));
+        let answer = client.line();
+        assert!(answer.contains(r#""isError":true"#), "{params}: {answer}");
+    }
+    assert!(world.calls().is_empty(), "{:?}", world.calls());
+    // The server's own: an answer with a member twice is dropped, the next one passes.
+    let (_, code) = client.call("read_file", &json!({"path": "/notes/twice"}));
+    assert_eq!(code, None);
+    client.says("a line of the server is dropped");
+}
+
+#[test]
+fn what_is_wrong_does_not_start() {
+    let world = world();
+    let run = |words: &str| {
+        let run = world.ambit(&[&World::SERVE[..], &["node", "-e", ""]].concat());
+        run.expect(3).says(words);
+    };
+    for (from, to, words) in [
+        (
+            "action = \"mail\"",
+            "action = \"post\"",
+            "the policy has no action `post`",
+        ),
+        (
+            "action = \"mail\"",
+            "action = \"erase\"",
+            "`erase` has no power `draft`",
+        ),
+        (
+            "tool = \"mail\"",
+            "tool = \"post\"",
+            "`mail` is not `@mcp(\"files/post\")`",
+        ),
+        (
+            "power = \"draft\"",
+            "power = \"propose\"",
+            "a call is proposed by itself",
+        ),
+        (
+            "method = \"resources/read\"",
+            "method = \"tools/call\"",
+            "`tools/call` cannot be mapped",
+        ),
+        ("args.uri", "args.url", "has no argument `url`"),
+        (
+            "type = \"folder\"",
+            "type = \"disk\"",
+            "no kind of resource `disk`",
+        ),
+        ("token.jwt", "lost.jwt", "the file cannot be read"),
+        ("server =", "serves =", "unknown field"),
+    ] {
+        let text = world.read("mcp.toml");
+        world.edit("mcp.toml", from, to);
+        run(words);
+        world.write("mcp.toml", &text);
+    }
+    let run = world.ambit(&[&World::SERVE[..], &["./nothing-is-called-so"]].concat());
+    run.expect(3).says("mcp.server");
+    // A server that ends at once.
+    world.ambit(&[&World::SERVE[..], &["node", "-e", ""]].concat());
+}

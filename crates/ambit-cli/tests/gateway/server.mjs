@@ -1,0 +1,39 @@
+// An MCP server over stdio without any package, which writes down what it is asked and does what the test
+// wants: two tools a page, members that nobody knows, questions to the client.
+import { appendFileSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const say = (text) => process.stdout.write(text + "\n");
+const answer = (id, result) => say(JSON.stringify({ jsonrpc: "2.0", id, result }));
+let waiting;
+
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const { id, method, params, result, error } = JSON.parse(line);
+  appendFileSync("heard.jsonl", line + "\n");
+  if (method === "initialize") {
+    const capabilities = { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {}, experimental: { x: {} } };
+    answer(id, { protocolVersion: params.protocolVersion, capabilities, serverInfo: { name: "fixture", version: "1" } });
+  } else if (method === "tools/list") {
+    const at = Number(params?.cursor ?? 0);
+    const tools = JSON.parse(readFileSync("tools.json", "utf8"));
+    const next = at + 2 < tools.length ? { nextCursor: String(at + 2) } : {};
+    answer(id, { tools: tools.slice(at, at + 2), ...next, "x-beside": true });
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/ask")) {
+    waiting = id;
+    say(JSON.stringify({ jsonrpc: "2.0", id: "s-1", method: "sampling/createMessage", params: { messages: [] } }));
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/input")) {
+    answer(id, { resultType: "input_required", inputRequests: {} });
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/twice")) {
+    say(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[],"content":[]}}`);
+    answer(id, { content: [] });
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/changed")) {
+    answer(id, { content: [] });
+    say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }));
+  } else if (method === "tools/call" || method === "resources/read") {
+    say(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[{"type":"text","text":"done"}],"x-odd":1.50}}`);
+  } else if (id === "s-1") {
+    answer(waiting, { content: [{ type: "text", text: error ? `refused: ${error.message}` : "answered" }] });
+  } else if (method === "ping") {
+    answer(id, {});
+  }
+});

@@ -1,0 +1,335 @@
+//! A project whose tools are those of a server, its token, and a running gateway.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ambit_token::base64url;
+use ambit_workbench::import::tool_digest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::common::{Run, ambit_in};
+
+pub(crate) fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/gateway")
+        .join(name)
+}
+
+/// A capability for one action.
+pub(crate) fn entry(action: &str, powers: &[&str], more: &Value) -> Value {
+    let mut entry = json!({
+        "type": "ambit_capability", "actions": [action], "privileges": powers, "datatypes": ["folder"],
+        "purpose": "notes",
+    });
+    for (name, value) in more.as_object().unwrap() {
+        entry[name] = value.clone();
+    }
+    entry
+}
+
+pub(crate) fn under(root: &str) -> Value {
+    json!({"constraints": {"path": {"constraint_type": "subpath", "root": root}}})
+}
+
+pub(crate) struct World {
+    folder: TempDir,
+}
+
+impl World {
+    /// The project of `files/`, whose tools `tools.json` describes.
+    pub(crate) fn new() -> Self {
+        let world = Self::with(&[
+            "ambit.toml",
+            "schema.cedarschema",
+            "agents/notes.toml",
+            "mcp.toml",
+            "tools.json",
+        ]);
+        let tools: Value = serde_json::from_str(&world.read("tools.json")).unwrap();
+        for tool in tools.as_array().unwrap() {
+            let place = format!("{{{{{}}}}}", tool["name"].as_str().unwrap());
+            if world.read("schema.cedarschema").contains(&place) {
+                world.edit("schema.cedarschema", &place, &tool_digest(tool));
+            }
+        }
+        world.build();
+        world
+    }
+
+    /// Files of `files/`, and keys.
+    pub(crate) fn with(names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self { folder };
+        for folder in ["agents", "keys", "proposals", "approvals"] {
+            fs::create_dir(world.path(folder)).unwrap();
+        }
+        for name in names {
+            fs::copy(source("files").join(name), world.path(name)).unwrap();
+        }
+        for key in ["module", "issuer", "approver", "gateway", "log"] {
+            let (file, kid) = (format!("keys/{key}.jwk"), format!("{key}-1"));
+            let mut arguments = vec!["keygen", "-o", &file, "--kid", &kid];
+            if key == "module" {
+                arguments.extend(["--trust", "keys.json"]);
+            }
+            let public: Value =
+                serde_json::from_str(&world.ambit(&arguments).expect(0).out).unwrap();
+            world.write(&format!("keys/{key}.pub.jwk"), &public.to_string());
+            let place = format!("{{{{{key}}}}}");
+            if world.read("ambit.toml").contains(&place) {
+                world.edit("ambit.toml", &place, public["x"].as_str().unwrap());
+            }
+        }
+        world
+    }
+
+    pub(crate) fn build(&self) {
+        self.ambit(&["build", ".", "-o", "policy.wasm"]).expect(0);
+        self.ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+            .expect(0);
+    }
+
+    /// Makes `token.jwt` of these capabilities.
+    pub(crate) fn grant(&self, entries: &[Value]) {
+        let claims = json!({
+            "sub": "user:ann", "aud": ["https://notes.example/mcp"],
+            "act": {"sub": "https://notes.example/agent/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
+            "agent": {"uid": "notes", "instance_uid": "1"}, "authorization_details": entries,
+        });
+        self.write("claims.json", &claims.to_string());
+        let mint = [
+            "mint",
+            "--module",
+            "policy.wasm",
+            "--key",
+            "keys/issuer.jwk",
+            "--yes",
+        ];
+        let more = [
+            "--claims",
+            "claims.json",
+            "--holder",
+            "keys/gateway.pub.jwk",
+        ];
+        let token = self.ambit(&[&mint[..], &more].concat()).expect(0).out;
+        self.write("token.jwt", &token);
+    }
+
+    /// Ann's yes or no to the one call that was put before her.
+    pub(crate) fn answer_the_proposal(&self, decision: &str) {
+        let mut waiting = fs::read_dir(self.path("proposals")).unwrap();
+        let file = waiting.next().expect("a proposal waits").unwrap().path();
+        assert!(waiting.next().is_none(), "one proposal");
+        let proposal: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let mut display = proposal["display"].clone();
+        display.as_object_mut().unwrap().remove("text");
+        let claims = json!({
+            "iss": "https://approve.example", "aud": "https://notes.example/mcp", "jti": "yes-1", "iat": now,
+            "exp": now + 300, "sub": "user:ann", "decision": decision, "kind": "action",
+            "risk_tier": proposal["risk_tier"], "binding_s256": proposal["binding_s256"], "display": display,
+        });
+        let header = json!({"alg": "Ed25519", "typ": "approval-receipt+jwt", "kid": "approver-1"});
+        let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
+        let input = format!("{}.{}", encode(&header), encode(&claims));
+        let key = ambit_compiler::keys::load(&self.path("keys/approver.jwk")).unwrap();
+        let receipt = format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes())));
+        let digest = proposal["binding_s256"].as_str().unwrap();
+        self.write(&format!("approvals/{digest}.jwt"), &receipt);
+        fs::remove_file(file).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "`{from}` is not in {name}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    pub(crate) fn ambit(&self, arguments: &[&str]) -> Run {
+        ambit_in(self.folder.path(), arguments, b"")
+    }
+
+    pub(crate) const SERVE: [&str; 18] = [
+        "gateway",
+        "mcp",
+        "mcp.toml",
+        "--module",
+        "policy.wasm",
+        "--trust",
+        "keys.json",
+        "--ledger",
+        "used.sqlite",
+        "--log",
+        "audit.log",
+        "--log-key",
+        "keys/log.jwk",
+        "--holder-key",
+        "keys/gateway.jwk",
+        "--proposals=proposals",
+        "--approvals=approvals",
+        "--",
+    ];
+
+    /// The gateway in front of the fixture's server, introduced.
+    pub(crate) fn serve(&self) -> Client {
+        let server = source("server.mjs");
+        let mut client = self.serve_with(&["node", server.to_str().unwrap()]);
+        let capabilities = json!({"sampling": {}, "elicitation": {}, "roots": {}});
+        let info = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "c", "version": "1"}});
+        client.introduced = client.ask("initialize", &info);
+        client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        client
+    }
+
+    pub(crate) fn serve_with(&self, server: &[&str]) -> Client {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
+            .args([&Self::SERVE[..], server].concat())
+            .current_dir(self.folder.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (told, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            output
+                .lines()
+                .map_while(Result::ok)
+                .all(|line| told.send(line).is_ok())
+        });
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                heard.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let input = child.stdin.take();
+        Client {
+            child,
+            input,
+            lines,
+            said,
+            count: 0,
+            introduced: Value::Null,
+        }
+    }
+
+    /// The calls of tools that reached the server, as they came.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let heard = self.read("heard.jsonl");
+        let calls = heard.lines().filter(|line| line.contains("\"tools/call\""));
+        calls.map(str::to_owned).collect()
+    }
+}
+
+/// A client that speaks with the gateway, which ends with it.
+pub(crate) struct Client {
+    pub(crate) child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    said: Arc<Mutex<String>>,
+    count: i64,
+    /// What the server was introduced as.
+    pub(crate) introduced: Value,
+}
+
+impl Client {
+    pub(crate) fn send(&mut self, line: &str) {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// The next line of the gateway, as it came.
+    #[track_caller]
+    pub(crate) fn line(&self) -> String {
+        let line = self.lines.recv_timeout(Duration::from_secs(40));
+        line.unwrap_or_else(|_| panic!("no answer; it said: {}", self.said.lock().unwrap()))
+    }
+
+    #[track_caller]
+    pub(crate) fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.count += 1;
+        let id = self.count;
+        self.send(
+            &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string(),
+        );
+        let answer: Value = serde_json::from_str(&self.line()).unwrap();
+        assert_eq!(answer["id"], id, "{answer}");
+        answer
+    }
+
+    /// Calls a tool: the text of the result, and the code of a refusal.
+    #[track_caller]
+    pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> (String, Option<String>) {
+        let answer = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
+        let result = &answer["result"];
+        let text = result["content"][0]["text"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let code = result["_meta"]["dev.ambit/code"].as_str();
+        assert_eq!(code.is_some(), result["isError"] == true, "{answer}");
+        (text, code.map(str::to_owned))
+    }
+
+    /// The tools that the agent sees.
+    #[track_caller]
+    pub(crate) fn tools(&mut self) -> Vec<Value> {
+        let answer = self.ask("tools/list", &json!({}));
+        answer["result"]["tools"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .clone()
+    }
+
+    pub(crate) fn hang_up(&mut self) -> Option<i32> {
+        drop(self.input.take());
+        self.child.wait().unwrap().code()
+    }
+
+    #[track_caller]
+    pub(crate) fn says(&self, words: &str) {
+        let begun = Instant::now();
+        while !self.said.lock().unwrap().contains(words) {
+            let said = || self.said.lock().unwrap().clone();
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "`{words}` is not in: {}",
+                said()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,200 @@
+//! One call against the policy, and in words for the agent what came of it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use ambit_core::Power;
+use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_host::http;
+use ambit_policy::Action;
+
+use super::config::Target;
+use crate::files;
+use crate::point::{Call, Outcome, Point, Possession, Say};
+
+/// Receipts that are shown with one call (`docs/decision.md`, section 5).
+const RECEIPTS: usize = 16;
+
+/// Why a call is not made: words for the agent, and for programs.
+pub(super) struct Refusal {
+    pub(super) words: String,
+    /// The stable code, where the agent is told one.
+    pub(super) code: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn plain(code: &str, words: impl Into<String>) -> Self {
+        Self {
+            words: words.into(),
+            code: Some(code.to_owned()),
+        }
+    }
+
+    /// Something of the gateway's own failed, which only its operator is told.
+    pub(super) fn failed() -> Self {
+        Self {
+            words: "Not done: the check itself failed. The gateway's own output says why."
+                .to_owned(),
+            code: None,
+        }
+    }
+}
+
+/// What a check needs.
+pub(super) struct Check<'a> {
+    pub(super) point: &'a Point,
+    /// The token, read anew for each call.
+    pub(super) token: &'a str,
+    /// Where people's receipts are laid down: files that begin with the digest of the call.
+    pub(super) approvals: Option<&'a PathBuf>,
+    /// Whether calls can be put before people.
+    pub(super) proposes: bool,
+    pub(super) say: &'a Say,
+}
+
+impl Check<'_> {
+    /// Decides a call and uses up what it costs. `Ok`: make it, now and once.
+    pub(super) fn call(&self, target: &Target, arguments: &str) -> Result<(), Refusal> {
+        let evaluation = evaluation(target, arguments, target.power);
+        let mut call = self.as_call(&evaluation, &[]);
+        let receipts = match target.power {
+            Power::Execute => self.receipts(&call),
+            _ => Vec::new(),
+        };
+        call.approvals = &receipts;
+        let outcome = self.point.decide(&call);
+        if outcome.permitted {
+            return Ok(());
+        }
+        if target.power == Power::Execute
+            && self.proposes
+            && wants_approval(&outcome.answer)
+            && let Some(words) = self.propose(target, arguments)
+        {
+            return Err(Refusal::plain("approval.waiting", words));
+        }
+        Err(self.refusal(&call, &outcome))
+    }
+
+    fn as_call<'c>(&'c self, evaluation: &'c str, approvals: &'c [String]) -> Call<'c> {
+        Call {
+            evaluation,
+            token: Some(self.token),
+            possession: Possession::Ours,
+            approvals,
+            http: Some(("POST", &self.point.place.audience)),
+        }
+    }
+
+    /// Puts the call before people, and says so; `None` where that is not allowed either.
+    fn propose(&self, target: &Target, arguments: &str) -> Option<String> {
+        let evaluation = evaluation(target, arguments, Power::Propose);
+        let outcome = self.point.decide(&self.as_call(&evaluation, &[]));
+        let document = Document::parse(outcome.answer.as_bytes(), Profile::Request).ok()?;
+        let obligations = document.root().get("context")?.get("obligations")?;
+        let is_approve = |one: &Json<'_>| one.get("type").and_then(Json::as_str) == Some("approve");
+        let asked = obligations.elements().find(is_approve)?.get("ext")?;
+        if !outcome.permitted {
+            return None;
+        }
+        let text = asked.get("display")?.get("text")?.as_str()?;
+        Some(format!(
+            "Not done yet: a person must agree to exactly this call. They were asked:\n\n{text}\n\n\
+             When they have agreed, repeat exactly this call, with the same arguments. It then runs once."
+        ))
+    }
+
+    /// The receipts for exactly this call. What cannot be read is none.
+    fn receipts(&self, call: &Call<'_>) -> Vec<String> {
+        let Some((folder, digest)) = self.approvals.zip(self.point.digest(call)) else {
+            return Vec::new();
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let of_call = entries.filter(|entry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with(digest.as_str())
+        });
+        let texts = of_call.filter_map(|entry| files::text(&entry.path()).ok());
+        texts.take(RECEIPTS).collect()
+    }
+
+    fn refusal(&self, call: &Call<'_>, outcome: &Outcome) -> Refusal {
+        let told = http::response(&outcome.answer, None);
+        let told = Document::parse(told.as_bytes(), Profile::Request);
+        let problem = told
+            .as_ref()
+            .ok()
+            .and_then(|told| told.root().get("problem"));
+        let text = |name: &str| problem.and_then(|problem| problem.get(name)?.as_str());
+        let (Some(code), Some(detail)) = (text("code"), text("detail")) else {
+            let (code, admin) = outcome.admin();
+            (self.say)(&format!("a call is refused: {code}: {admin}"));
+            return Refusal::failed();
+        };
+        let mut words = format!("Not allowed: {detail} [{code}]");
+        let advice = self.point.advise(call);
+        let advice = Document::parse(advice.as_bytes(), Profile::Request);
+        let advice = advice.as_ref().map_or(Json::null(), Document::root);
+        let listed = advice
+            .get("alternatives")
+            .into_iter()
+            .flat_map(Json::elements);
+        let texts: Vec<&str> = listed.filter_map(|one| one.get("text")?.as_str()).collect();
+        if !texts.is_empty() {
+            words.push_str("\nWhat would be allowed instead, each enough by itself:");
+            for text in texts {
+                words.push_str("\n- ");
+                words.push_str(text);
+            }
+        }
+        Refusal::plain(code, words)
+    }
+}
+
+/// The arguments of a tool's call as the policy names them.
+pub(super) fn arguments(action: Action<'_>, given: Json<'_>) -> String {
+    let mut out = Writer::with_capacity(256);
+    out.object(|out| {
+        for (name, value) in given.members() {
+            let mut declared = action.arguments();
+            let renamed = declared.find(|(_, argument)| argument.mcp() == Some(name));
+            out.name(renamed.map_or(name, |(name, _)| name)).json(value);
+        }
+    });
+    out.finish()
+}
+
+fn evaluation(target: &Target, arguments: &str, power: Power) -> String {
+    let mut out = Writer::with_capacity(512);
+    out.object(|out| {
+        out.name("action").object(|out| {
+            out.name("name").string(&target.action);
+            out.name("properties").object(|out| {
+                out.name("power").string(power.name());
+                out.name("args").raw(arguments);
+            });
+        });
+        out.name("resource").object(|out| {
+            out.name("type").string(&target.resource.r#type);
+            out.name("id").string(&target.resource.id);
+        });
+        out.name("context").object(|out| {
+            out.name("purpose").string(&target.purpose);
+        });
+    });
+    out.finish()
+}
+
+/// Whether a person's yes is what a denial asks for.
+fn wants_approval(answer: &str) -> bool {
+    let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
+        return false;
+    };
+    let remedy = document
+        .root()
+        .get("context")
+        .and_then(|it| it.get("remedy"));
+    let steps = remedy.and_then(|remedy| remedy.get("steps"));
+    let mut steps = steps.into_iter().flat_map(Json::elements);
+    steps.any(|step| step.get("step_up").and_then(Json::as_str) == Some("approval"))
+}

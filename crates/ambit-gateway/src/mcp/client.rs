@@ -1,0 +1,305 @@
+//! What a client says: what passes, what is answered here, and what is decided first.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use ambit_core::json::{Json, Kind, Writer};
+
+use super::check::{self, Check, Refusal};
+use super::config::Target;
+use super::message::{self, Message};
+use super::session::{
+    CANCELLED, DENIED, INTERNAL, INVALID, NO_METHOD, Session, State, TO_SERVER, UNDER_WAY,
+    cancelled, lock,
+};
+use super::tools::{PAGES, Tools};
+use crate::files;
+
+/// How long the server may take to list its tools.
+const LISTING: Duration = Duration::from_secs(30);
+
+/// Requests of a client that pass as they are.
+const PASSES: [&str; 2] = ["ping", "logging/setLevel"];
+
+/// What becomes of a message of the client.
+pub(super) enum Next {
+    /// It passes as it came.
+    Pass,
+    /// It passes in another form.
+    Changed(String),
+    /// It is answered here.
+    Answer(String),
+    Drop,
+}
+
+impl Session {
+    pub(super) fn client_says(&self, message: Message<'_>, root: Json<'_>) -> Next {
+        let (id, method, params) = match message {
+            Message::Request { id, method, params } => (message::text(id), method, params),
+            Message::Notification { method, params } => {
+                if method == CANCELLED {
+                    cancelled(&mut lock(&self.state).of_client, params);
+                }
+                let roots = method == "notifications/roots/list_changed"
+                    && self.gateway.config.has_methods("roots");
+                return match TO_SERVER.contains(&method) || roots {
+                    true => Next::Pass,
+                    false => Next::Drop,
+                };
+            }
+            Message::Answer { id } => {
+                let id = message::text(id);
+                return match lock(&self.state).of_server.remove(&id) {
+                    Some(()) => Next::Pass,
+                    None => Next::Drop,
+                };
+            }
+        };
+        let is_too_much = {
+            let state = lock(&self.state);
+            state.of_client.len() >= UNDER_WAY || state.of_client.contains_key(&id)
+        };
+        if is_too_much {
+            let why = "too many requests are under way, or one with this id";
+            return Next::Answer(message::error(&id, INVALID, why));
+        }
+        let next = match method {
+            "initialize" | "server/discover" => Next::Changed(self.introduced(root)),
+            "tools/list" => return Next::Answer(self.list(&id, params)),
+            "tools/call" => match self.call(params) {
+                Ok(()) => Next::Pass,
+                Err(refusal) => return Next::Answer(denied(&id, &refusal)),
+            },
+            _ if PASSES.contains(&method) => Next::Pass,
+            _ => match self.other(method, params) {
+                Ok(()) => Next::Pass,
+                Err(refusal) => return Next::Answer(refused(&id, &refusal)),
+            },
+        };
+        lock(&self.state).of_client.insert(id, method.to_owned());
+        next
+    }
+
+    /// A client introduces itself: what it would do for the server is not told where it is not mapped.
+    fn introduced(&self, root: Json<'_>) -> String {
+        let mut out = Writer::with_capacity(1024);
+        message::rewrite(root, &mut out, &mut |name, params, out| {
+            if name != "params" || params.kind() != Kind::Object {
+                return false;
+            }
+            out.name(name);
+            message::rewrite(params, out, &mut |name, capabilities, out| {
+                if name != "capabilities" {
+                    return false;
+                }
+                out.name(name);
+                self.only(
+                    capabilities,
+                    &["roots", "sampling", "elicitation"],
+                    &[],
+                    out,
+                );
+                true
+            });
+            true
+        });
+        out.finish()
+    }
+
+    /// Of capabilities those that pass, and those of which something is mapped.
+    pub(super) fn only(&self, all: Json<'_>, mapped: &[&str], pass: &[&str], out: &mut Writer) {
+        message::rewrite(all, out, &mut |name, _, _| {
+            let is_mapped = mapped.contains(&name) && self.gateway.config.has_methods(name);
+            !is_mapped && !pass.contains(&name)
+        });
+    }
+
+    /// The tools that the token could ever allow, as the server describes them now.
+    fn list(&self, id: &str, params: Json<'_>) -> String {
+        let listed = self.learn(params).and_then(|()| {
+            let token = self.token()?;
+            let loaded = self.gateway.point.policy.current();
+            self.gateway
+                .vocabulary
+                .offers(loaded.policy.bundle(), &token)
+        });
+        let offers = match listed {
+            Ok(offers) => offers,
+            Err(why) => {
+                self.say(&format!("the tools cannot be listed: {why}"));
+                return message::error(
+                    id,
+                    INTERNAL,
+                    "the gateway cannot list the tools; its own output says why",
+                );
+            }
+        };
+        let state = lock(&self.state);
+        let config = &self.gateway.config;
+        let written = self.gateway.point.policy.with_bundle(|bundle| {
+            Ok(message::result(id, |out| {
+                if let Some(tools) = &state.tools {
+                    let mut hidden = |why: &str| self.say(&format!("hidden: {why}"));
+                    tools.write(config, bundle, &offers, &mut hidden, out);
+                }
+            }))
+        });
+        written.unwrap_or_else(|_| message::error(id, INTERNAL, "the policy cannot be read"))
+    }
+
+    /// Asks the server for its tools, all pages.
+    fn learn(&self, params: Json<'_>) -> Result<(), String> {
+        let mut tools = Tools::default();
+        let mut cursor: Option<String> = None;
+        for _ in 0..PAGES {
+            let answer = self.ask(params.get("_meta"), cursor.as_deref())?;
+            let document = message::parse(&answer)?;
+            let result = document.root().get("result");
+            let result = result.ok_or("the server answers `tools/list` with an error")?;
+            cursor = tools.page(result, &*self.gateway.vocabulary)?;
+            if cursor.is_none() {
+                lock(&self.state).tools = Some(tools);
+                return Ok(());
+            }
+        }
+        Err(format!(
+            "the server's list of tools has more than {PAGES} pages"
+        ))
+    }
+
+    /// One page, by a request of the gateway's own.
+    fn ask(&self, meta: Option<Json<'_>>, cursor: Option<&str>) -> Result<Vec<u8>, String> {
+        let mut state = lock(&self.state);
+        state.count += 1;
+        let id = format!("{}-{}", self.own, state.count);
+        let mut out = Writer::default();
+        out.object(|out| {
+            out.name("jsonrpc").string("2.0");
+            out.name("id").string(&id);
+            out.name("method").string("tools/list");
+            out.name("params").object(|out| {
+                if let Some(meta) = meta.filter(|meta| meta.kind() == Kind::Object) {
+                    out.name("_meta");
+                    // A progress token is that of another request.
+                    message::rewrite(meta, out, &mut |name, _, _| name == "progressToken");
+                }
+                if let Some(cursor) = cursor {
+                    out.name("cursor").string(cursor);
+                }
+            });
+        });
+        state.asked = Some((id, None));
+        drop(state);
+        self.send(&self.server, out.finish().as_bytes());
+        let waits = |state: &mut State| {
+            let is_answered = state
+                .asked
+                .as_ref()
+                .is_some_and(|(_, answer)| answer.is_some());
+            !is_answered && !state.gone
+        };
+        let (mut state, _) = self
+            .heard
+            .wait_timeout_while(lock(&self.state), LISTING, waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        let answer = state.asked.take().and_then(|(_, answer)| answer);
+        answer.ok_or_else(|| "the server does not list its tools".to_owned())
+    }
+
+    fn token(&self) -> Result<String, String> {
+        files::text(&self.gateway.config.token).map_err(|fault| fault.to_string())
+    }
+
+    /// Checks a call of a tool. What the check sees is what passes: the line, as it came.
+    fn call(&self, params: Json<'_>) -> Result<(), Refusal> {
+        let malformed = |words: &str| Refusal::plain("request.member", words);
+        let name = params.get("name").and_then(Json::as_str);
+        let name = name.ok_or_else(|| malformed("`name` must be a string"))?;
+        let known = ["name", "arguments", "_meta"];
+        if let Some((other, _)) = params.members().find(|(name, _)| !known.contains(name)) {
+            return Err(malformed(&format!(
+                "`{other}` is not let through in a call of a tool"
+            )));
+        }
+        let arguments = params.get("arguments").unwrap_or(Json::null());
+        if !matches!(arguments.kind(), Kind::Object | Kind::Null) {
+            return Err(malformed("`arguments` must be an object"));
+        }
+        if lock(&self.state).tools.is_none() {
+            self.learn(params).map_err(|why| self.failed(&why))?;
+        }
+        let pin = {
+            let state = lock(&self.state);
+            let pin = state.tools.as_ref().and_then(|tools| tools.pin(name));
+            pin.map(str::to_owned)
+        };
+        let pin = pin.ok_or_else(|| {
+            Refusal::plain("mcp.unknown", format!("the server has no tool `{name}`"))
+        })?;
+        let config = &self.gateway.config;
+        let understood = self.gateway.point.policy.with_bundle(|bundle| {
+            Ok(config.actions(bundle, name, &pin).and_then(|actions| {
+                let target = config.tool(&actions, name, arguments)?;
+                let action = bundle.action(&target.action).ok_or("no such action")?;
+                Ok((target, check::arguments(action, arguments)))
+            }))
+        });
+        let understood = understood.map_err(|fault| self.failed(&fault.to_string()))?;
+        let (target, arguments) = understood.map_err(|why| {
+            self.say(&format!("refused: {why}"));
+            Refusal::plain("mcp.unmapped", format!("Not allowed: {why} [mcp.unmapped]"))
+        })?;
+        self.check(&target, &arguments)
+    }
+
+    /// Checks another request, of either side.
+    pub(super) fn other(&self, method: &str, params: Json<'_>) -> Result<(), Refusal> {
+        let mapped = self.gateway.config.method(method, params);
+        let (target, arguments) = mapped.map_err(|why| Refusal::plain("mcp.unmapped", why))?;
+        self.check(&target, &arguments)
+    }
+
+    fn check(&self, target: &Target, arguments: &str) -> Result<(), Refusal> {
+        let token = self.token().map_err(|why| self.failed(&why))?;
+        let gateway = &self.gateway;
+        let check = Check {
+            point: &gateway.point,
+            token: &token,
+            approvals: gateway.approvals.as_ref(),
+            proposes: gateway.proposes,
+            say: &gateway.say,
+        };
+        check.call(target, arguments)
+    }
+
+    fn failed(&self, why: &str) -> Refusal {
+        self.say(&format!("a call is refused: {why}"));
+        Refusal::failed()
+    }
+}
+
+/// A denied call of a tool is an error of the tool, so that the agent reads it.
+fn denied(id: &str, refusal: &Refusal) -> String {
+    message::result(id, |out| {
+        out.name("content").array(|out| {
+            out.object(|out| {
+                out.name("type").string("text");
+                out.name("text").string(&refusal.words);
+            });
+        });
+        out.name("isError").boolean(true);
+        if let Some(code) = &refusal.code {
+            out.name("_meta").object(|out| {
+                out.name("dev.ambit/code").string(code);
+            });
+        }
+    })
+}
+
+fn refused(id: &str, refusal: &Refusal) -> String {
+    let code = match refusal.code.as_deref() {
+        Some("mcp.unmapped") => NO_METHOD,
+        _ => DENIED,
+    };
+    message::error(id, code, &refusal.words)
+}

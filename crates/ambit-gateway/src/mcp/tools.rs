@@ -1,0 +1,125 @@
+//! The tools of a server: as it describes them, and as the agent sees them.
+
+use std::collections::BTreeMap;
+
+use ambit_core::json::{Json, Writer};
+use ambit_policy::Bundle;
+
+use super::config::Config;
+use super::{Vocabulary, message};
+
+/// Pages of one list, and tools in all.
+pub(super) const PAGES: usize = 64;
+const TOOLS: usize = 4096;
+
+/// What the server said when it was asked last.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    /// By name: as it was described, and the pin of that.
+    known: BTreeMap<String, Described>,
+    /// Members of the answer beside the tools.
+    beside: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+struct Described {
+    text: String,
+    pin: Option<String>,
+}
+
+impl Tools {
+    /// Takes one page. `Ok`: where the next begins, if there is one.
+    pub(super) fn page(
+        &mut self,
+        result: Json<'_>,
+        vocabulary: &dyn Vocabulary,
+    ) -> Result<Option<String>, String> {
+        let mut next = None;
+        for (name, value) in result.members() {
+            match name {
+                "tools" => {}
+                "nextCursor" => next = value.as_str().map(str::to_owned),
+                _ if self.known.is_empty() => {
+                    self.beside.push((name.to_owned(), message::text(value)));
+                }
+                _ => {}
+            }
+        }
+        let tools = result.get("tools").map(Json::elements);
+        for tool in tools.ok_or("the server's list of tools has none")? {
+            let name = tool.get("name").and_then(Json::as_str);
+            let name = name.ok_or("a tool of the server has no name")?;
+            let text = message::text(tool);
+            let pin = vocabulary.pin(&text);
+            let described = Described { text, pin };
+            if self.known.insert(name.to_owned(), described).is_some() {
+                return Err(format!("the server has two tools `{name}`"));
+            }
+            if self.known.len() > TOOLS {
+                return Err(format!("the server has more than {TOOLS} tools"));
+            }
+        }
+        Ok(next)
+    }
+
+    /// The pin of what the server says of a tool now.
+    pub(super) fn pin(&self, tool: &str) -> Option<&str> {
+        self.known.get(tool)?.pin.as_deref()
+    }
+
+    /// The answer for the agent: the tools that could ever be allowed, with their bounds in the
+    /// description. `hidden` is told why a tool is not among them.
+    pub(super) fn write(
+        &self,
+        config: &Config,
+        bundle: &Bundle<'_>,
+        offers: &BTreeMap<String, String>,
+        hidden: &mut dyn FnMut(&str),
+        out: &mut Writer,
+    ) {
+        out.name("tools").array(|out| {
+            for (name, described) in &self.known {
+                let pin = described.pin.as_deref().unwrap_or_default();
+                let actions = match config.actions(bundle, name, pin) {
+                    Ok(actions) => actions,
+                    Err(why) => {
+                        hidden(&why);
+                        continue;
+                    }
+                };
+                let bounds = actions.iter().filter_map(|(action, _)| offers.get(*action));
+                let bounds: Vec<&str> = bounds.map(String::as_str).collect();
+                if !bounds.is_empty() {
+                    offer(&described.text, &bounds, out);
+                }
+            }
+        });
+        for (name, value) in &self.beside {
+            out.name(name).raw(value);
+        }
+    }
+}
+
+fn offer(tool: &str, bounds: &[&str], out: &mut Writer) {
+    let Ok(document) = message::parse(tool.as_bytes()) else {
+        return;
+    };
+    let bounds = format!("What you may do with it:\n{}", bounds.join("\n"));
+    let mut told = false;
+    out.object(|out| {
+        for (name, value) in document.root().members() {
+            match value.as_str().filter(|_| name == "description") {
+                Some(text) => {
+                    told = true;
+                    out.name(name).string(&format!("{text}\n\n{bounds}"));
+                }
+                None => {
+                    out.name(name).json(value);
+                }
+            }
+        }
+        if !told {
+            out.name("description").string(&bounds);
+        }
+    });
+}
