@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
+use crate::host_core::{self, Raw};
 use crate::project::{NOW, SignedPolicy};
 use crate::{suites, workspace};
 
@@ -79,17 +81,23 @@ pub fn start() -> Result<Engines, String> {
         ],
         lacking: Vec::new(),
     };
-    match Node::start("node.js")?.zip(Browser::start()?) {
-        Some((node, browser)) => {
+    engines.list.push(Box::new(Core::new()?));
+    match Node::start("node.js")?
+        .zip(Browser::start()?)
+        .zip(Node::core()?)
+    {
+        Some(((node, browser), core)) => {
             engines.list.push(Box::new(node));
             engines.list.push(Box::new(browser));
+            engines.list.push(Box::new(core));
         }
         None if env::var_os("CI").is_some() => {
             return Err("`node` is not there, and CI needs it".to_owned());
         }
-        None => engines
-            .lacking
-            .push("SKIPPED: the npm evaluator, because `node` is not there".to_owned()),
+        None => engines.lacking.push(
+            "SKIPPED: the npm evaluator and the host core in Node, because `node` is not there"
+                .to_owned(),
+        ),
     }
     Ok(engines)
 }
@@ -225,8 +233,56 @@ impl Engine for Local {
     }
 }
 
-/// The npm package in one Node process, fed with lines.
+/// The host core in wasmtime, which runs a verified bundle: one instance for each policy.
+struct Core {
+    module: wasmtime::Module,
+    policies: BTreeMap<String, Raw>,
+}
+
+impl Core {
+    fn new() -> Result<Self, String> {
+        let engine = wasmtime::Engine::default();
+        let module = wasmtime::Module::new(&engine, host_core::core()?);
+        Ok(Self {
+            module: module.map_err(|error| error.to_string())?,
+            policies: BTreeMap::new(),
+        })
+    }
+}
+
+impl Engine for Core {
+    fn name(&self) -> &'static str {
+        "host core, wasmtime"
+    }
+
+    fn load(&mut self, policy: &SignedPolicy) -> Result<(), String> {
+        let file = std::fs::read(policy.file()).map_err(|error| error.to_string())?;
+        let options = host_core::load_options(policy, policy.load()?.uid());
+        let mut raw = Raw::start(&self.module)?;
+        let statement = raw.load(&file, &options)?;
+        if statement.starts_with(r#"{"code""#) {
+            return Err(statement);
+        }
+        self.policies.insert(policy.id().to_owned(), raw);
+        Ok(())
+    }
+
+    fn ask(&mut self, policy: &SignedPolicy, question: Question<'_>) -> Result<Vec<u8>, String> {
+        let raw = self.policies.get_mut(policy.id());
+        let raw = raw.ok_or("the policy is not loaded")?;
+        let answer = match question {
+            Question::Evaluate(request) => raw.ask("ambit_evaluate", request),
+            Question::Advise(request) => raw.ask("ambit_advise", request),
+            Question::Describe(request) => raw.ask("ambit_describe", request),
+            Question::Info => raw.say("ambit_info"),
+        };
+        answer.map(String::into_bytes)
+    }
+}
+
+/// The npm package, or the host core, in one Node process, fed with lines.
 struct Node {
+    name: &'static str,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -236,9 +292,22 @@ impl Node {
     /// The package by one of its entries; `None` where there is no `node`.
     fn start(entry: &str) -> Result<Option<Self>, String> {
         let package = package()?;
+        Self::run("node", "node.mjs", &[package.as_os_str(), entry.as_ref()])
+    }
+
+    /// The host core by its raw ABI.
+    fn core() -> Result<Option<Self>, String> {
+        Self::run(
+            "host core, node",
+            "core.mjs",
+            &[host_core::file().as_os_str()],
+        )
+    }
+
+    fn run(name: &'static str, script: &str, arguments: &[&OsStr]) -> Result<Option<Self>, String> {
         let started = Command::new("node")
-            .arg(suites().join("engines/node.mjs"))
-            .args([package.as_os_str(), entry.as_ref()])
+            .arg(suites().join("engines").join(script))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();
@@ -248,6 +317,7 @@ impl Node {
         let input = child.stdin.take().ok_or("node has no standard input")?;
         let output = child.stdout.take().ok_or("node has no standard output")?;
         Ok(Some(Self {
+            name,
             child,
             input,
             output: BufReader::new(output),
@@ -282,12 +352,13 @@ fn package() -> Result<PathBuf, String> {
 
 impl Engine for Node {
     fn name(&self) -> &'static str {
-        "node"
+        self.name
     }
 
     fn load(&mut self, policy: &SignedPolicy) -> Result<(), String> {
         let command = json!({
-            "op": "load", "policy": policy.id(), "module": policy.file(), "trust": policy.trust(), "now": NOW,
+            "op": "load", "policy": policy.id(), "module": policy.file(), "trust": policy.trust(),
+            "uid": policy.load()?.uid(), "now": NOW,
         });
         self.command(&command).map(drop)
     }

@@ -7,10 +7,12 @@
 pub mod case;
 pub mod chain;
 pub mod consent;
+
 pub mod data;
 pub mod engine;
 pub mod expect;
 pub mod families;
+pub mod host_core;
 pub mod keys;
 pub mod project;
 pub mod run;

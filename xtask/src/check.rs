@@ -7,16 +7,17 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 /// The crates that decide; they must build where there is no operating system.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "ambit-core",
     "ambit-token",
     "ambit-policy",
     "ambit-evaluator",
     "ambit-advice",
+    "ambit-enforce",
 ];
 
 /// What is checked, and the cargo command that does it.
-const STEPS: [(&str, &str); 6] = [
+const STEPS: [(&str, &str); 7] = [
     ("format", "fmt --all --check"),
     (
         "lints, native",
@@ -25,6 +26,10 @@ const STEPS: [(&str, &str); 6] = [
     (
         "lints, wasm guests",
         "clippy --quiet -p ambit-guest -p vectors-guest --target wasm32v1-none -- -D warnings",
+    ),
+    (
+        "lints, host core",
+        "clippy --quiet -p ambit-guest --features host-core --target wasm32v1-none -- -D warnings",
     ),
     (
         "lints, npm evaluator",

@@ -1,8 +1,8 @@
 //! Builds the guest: the template of every policy module.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 /// The targets that the project builds for, besides the machine's own.
 pub(crate) const TARGETS: [&str; 2] = [TARGET, "wasm32-unknown-unknown"];
@@ -34,9 +34,35 @@ pub(crate) fn build_into(root: &Path, target_dir: &Path) -> Result<PathBuf, Stri
         package: "ambit-guest",
         target: TARGET,
         flags: &flags,
+        features: &[],
         profile: &[],
     };
     Ok(build.run()?.join("ambit_guest.wasm"))
+}
+
+/// Builds the host core for other languages, `ambit-core.wasm`, and says where it is.
+///
+/// # Errors
+///
+/// As [`build`].
+pub(crate) fn build_core(root: &Path) -> Result<PathBuf, String> {
+    let target_dir = root.join("target/core");
+    let stack = format!("-Clink-arg=-zstack-size={STACK_BYTES}");
+    let flags = [stack.as_str(), "-Clink-arg=--stack-first"];
+    let build = WasmBuild {
+        root,
+        target_dir: &target_dir,
+        package: "ambit-guest",
+        target: TARGET,
+        flags: &flags,
+        features: &["host-core"],
+        profile: &[],
+    };
+    let built = build.run()?.join("ambit_guest.wasm");
+    let core = target_dir.join("ambit-core.wasm");
+    let copied = fs::copy(&built, &core);
+    copied.map_err(|error| format!("{}: {error}", core.display()))?;
+    Ok(core)
 }
 
 /// Builds `vectors_guest.wasm`, the pure crates as vectors test them, and says where it is.
@@ -51,6 +77,7 @@ pub(crate) fn build_vectors(root: &Path) -> Result<PathBuf, String> {
         package: "vectors-guest",
         target: TARGET,
         flags: &[],
+        features: &[],
         profile: &[],
     };
     Ok(build.run()?.join("vectors_guest.wasm"))
@@ -66,6 +93,7 @@ pub(crate) struct WasmBuild<'a> {
     pub(crate) target: &'a str,
     /// For rustc.
     pub(crate) flags: &'a [&'a str],
+    pub(crate) features: &'a [&'a str],
     /// Settings of the profile that differ: `opt-level="z"`.
     pub(crate) profile: &'a [&'a str],
 }
@@ -84,6 +112,9 @@ impl WasmBuild<'_> {
             .arg("--target-dir")
             .arg(self.target_dir)
             .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"));
+        if !self.features.is_empty() {
+            cargo.args(["--features", &self.features.join(",")]);
+        }
         for setting in self.profile {
             cargo.args(["--config", &format!("profile.wasm.{setting}")]);
         }

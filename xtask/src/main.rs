@@ -31,7 +31,7 @@ use program::Program;
     version
 )]
 enum Task {
-    /// Build the wasm guest, the template of every policy module
+    /// Build the wasm guest, the template of every policy module, and the host core for other languages
     Guest,
     /// Build the npm package with its wasm files
     Web,
@@ -105,7 +105,7 @@ impl Task {
     fn run(&self) -> Result<Done, String> {
         let root = cargo::root();
         match self {
-            Self::Guest => guest::build(&root).map(built),
+            Self::Guest => guests(&root).map(built),
             Self::Web => web::build(&root).map(built),
             Self::Sizes => sizes::write(&root).map(built),
             Self::Demo => demo(&root),
@@ -141,6 +141,20 @@ impl Task {
 fn built(path: PathBuf) -> Done {
     anstream::println!("{}", path.display());
     Done::Quietly
+}
+
+/// The guest is the result, named last; the core beside it is named by digest, which packages compare.
+fn guests(root: &Path) -> Result<PathBuf, String> {
+    let guest = guest::build(root)?;
+    for file in [&guest, &guest::build_core(root)?] {
+        let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let (name, digest) = (file.display(), repro::digest(&bytes));
+        ui::progress(format_args!(
+            "{name}: {} bytes, SHA-256 {digest}",
+            bytes.len()
+        ));
+    }
+    Ok(guest)
 }
 
 fn demo(root: &Path) -> Result<Done, String> {

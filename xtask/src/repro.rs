@@ -45,17 +45,20 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     };
     let mut tally = same("guest", |built| &built.guest);
     tally += same("module", |built| &built.module);
+    tally += same("host core", |built| &built.core);
     Ok(tally)
 }
 
 /// The digests of what one folder gave.
 struct Built {
     guest: String,
+    core: String,
     module: String,
 }
 
 fn build(root: &Path, copy: &Path) -> Result<Built, String> {
     let guest = guest::build(copy)?;
+    let core = guest::build_core(copy)?;
     let folder = copy.join(SAMPLE);
     let settings = folder.join("ambit.toml");
     let text = String::from_utf8_lossy(&read(&settings)?).into_owned() + KEY;
@@ -65,6 +68,7 @@ fn build(root: &Path, copy: &Path) -> Result<Built, String> {
     JUDGE.write(root, &[&arguments[..], &[module.as_os_str()]].concat())?;
     Ok(Built {
         guest: digest(&read(&guest)?),
+        core: digest(&read(&core)?),
         module: digest(&read(&module)?),
     })
 }
@@ -115,7 +119,8 @@ fn at(file: &Path, error: &std::io::Error) -> String {
     format!("`{}`: {error}", file.display())
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// SHA-256, as hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(bytes);
     digest.iter().fold(String::new(), |mut text, byte| {

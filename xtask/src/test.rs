@@ -49,6 +49,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     guest::add_targets(root)?;
     ui::heading("Building the guest and the npm evaluator");
     ui::note(guest::build(root)?.display());
+    ui::note(guest::build_core(root)?.display());
     let node = program(root, "node")?;
     if node {
         ui::note(web::build(root)?.display());

@@ -120,6 +120,7 @@ impl Variant {
             package: "ambit-web",
             target: TARGET,
             flags: &flags,
+            features: &[],
             profile: self.profile,
         };
         Ok(build.run()?.join("ambit_web.wasm"))

@@ -5,6 +5,9 @@
 //! while one of the statics is borrowed asks for the same one again: each `with` says why.
 extern crate alloc;
 
+#[cfg(feature = "host-core")]
+mod host_core;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};

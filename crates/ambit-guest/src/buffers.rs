@@ -49,6 +49,12 @@ impl Buffers {
         self.0.iter_mut().find(this).and_then(Option::take)
     }
 
+    /// Takes all off the list.
+    #[cfg(any(all(feature = "host-core", target_arch = "wasm32"), test))]
+    pub(crate) const fn clear(&mut self) {
+        self.0 = [None; HELD];
+    }
+
     /// How many there are, and the first address behind all of them.
     pub(crate) fn extent(&self) -> (usize, Option<usize>) {
         let ends = self
@@ -113,5 +119,15 @@ mod tests {
         }
         assert!(!buffers.has_room());
         assert!(!buffers.add(buffer(9999, 1)));
+    }
+
+    #[test]
+    fn nothing_is_held_of_a_list_that_was_cleared() {
+        let mut buffers = Buffers::new();
+        assert!(buffers.add(buffer(100, 10)) && buffers.hold(100, 10));
+        buffers.clear();
+        assert!(!buffers.hold(100, 10) && buffers.has_room());
+        assert_eq!(buffers.remove(100, 10), None);
+        assert_eq!(buffers.extent(), (0, None));
     }
 }

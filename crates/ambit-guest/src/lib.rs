@@ -9,6 +9,9 @@
 //! - `slot`: where the compiler says the bundle lies, and whether that can be true
 //! - `abi`: the exports, the allocator and the panic handler: all `unsafe` of this crate
 //!
+//! With the feature `host-core` it is `ambit-core.wasm`, which holds no policy until `ambit_load` has verified one,
+//! and has every rule of a host (`ambit-enforce`).
+//!
 //! `pkg/abi.md` describes the ABI for those who call it.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![deny(

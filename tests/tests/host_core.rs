@@ -1,0 +1,215 @@
+//! `ambit-core.wasm`: loading a policy, and that what it then answers costs no memory for good. That the answers are
+//! those of every engine is shown by `conformance.rs`.
+
+use ambit_tests::case::PolicySpec;
+use ambit_tests::host_core::{Raw, core, load_options};
+use ambit_tests::project::SignedPolicy;
+use serde_json::{Value, json};
+use wasmtime::{Engine, Module};
+
+/// The uid of the project.
+const UID: &str = "acme/agents";
+
+fn policy(name: &str) -> SignedPolicy {
+    let spec = PolicySpec {
+        project: name.to_owned(),
+        keys: vec![
+            json!({"key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
+            "alg": "Ed25519", "signs": "cap+jwt"}),
+        ],
+        bundle: None,
+    };
+    SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The core, compiled once for all instances of a test.
+struct Core(Module);
+
+impl Core {
+    fn new() -> Self {
+        let bytes = core().unwrap_or_else(|why| panic!("{why}"));
+        Self(Module::new(&Engine::default(), bytes).unwrap())
+    }
+
+    fn start(&self) -> Raw {
+        Raw::start(&self.0).unwrap()
+    }
+
+    /// What a new instance says to a file.
+    fn load(&self, file: &[u8], options: &Value) -> Value {
+        let answer = self.start().load(file, options).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+}
+
+/// The same with other members.
+fn with(options: &Value, change: &Value) -> Value {
+    let mut options = options.clone();
+    for (name, value) in change.as_object().unwrap() {
+        options[name] = value.clone();
+    }
+    options
+}
+
+fn uid(policy: &SignedPolicy) -> String {
+    policy.load().unwrap().uid().to_owned()
+}
+
+#[test]
+fn what_is_loaded_is_what_its_signers_state() {
+    let (core, policy) = (Core::new(), policy("acme"));
+    let module = policy.load().unwrap();
+    assert_eq!(uid(&policy), UID);
+    let file = std::fs::read(policy.file()).unwrap();
+    let options = load_options(&policy, UID);
+    let statement = core.load(&file, &options);
+    assert_eq!(statement["uid"], UID);
+    assert_eq!(statement["version"], module.version());
+    assert_eq!(statement["expires"], module.expires());
+    assert_eq!(statement["bundle_s256"], policy.bundle_s256());
+    let encode = |digest: &[u8; 32]| ambit_token::base64url::encode(digest);
+    assert_eq!(statement["guest_s256"], encode(module.guest_digest()));
+    assert_eq!(statement["file_s256"], encode(module.file_digest()));
+    assert_eq!(statement["signers"], json!(module.signers()));
+    assert_eq!(statement["seen"]["digest"], encode(&module.seen().digest));
+
+    // The bundle alone, with the detached signature of its module: the same statement but for the file's.
+    let (unsigned, envelope) = policy.detached().unwrap();
+    let envelope = String::from_utf8(envelope).unwrap();
+    let signed = with(&options, &json!({"signature": envelope}));
+    let alone = core.load(policy.bundle(), &signed);
+    assert_eq!(alone, core.load(&unsigned, &signed));
+    assert_eq!(alone["seen"]["version"], statement["seen"]["version"]);
+    assert_eq!(alone["bundle_s256"], statement["bundle_s256"]);
+
+    // Loaded again with what was kept, and by a host that demands its guest.
+    let again = with(
+        &options,
+        &json!({"seen": statement["seen"], "guest": statement["guest_s256"]}),
+    );
+    assert_eq!(core.load(&file, &again), statement);
+}
+
+#[test]
+fn what_is_refused_says_why() {
+    let (core, policy) = (Core::new(), policy("acme"));
+    let file = std::fs::read(policy.file()).unwrap();
+    let options = load_options(&policy, UID);
+    let seen = core.load(&file, &options)["seen"].clone();
+    let version = seen["version"].as_i64().unwrap();
+    let other = "A".repeat(43);
+    let far = policy.load().unwrap().expires();
+    let (above, same) = (
+        json!({"version": version + 1, "digest": other}),
+        json!({"version": version, "digest": other}),
+    );
+    for (change, code) in [
+        (json!({"uid": "acme/other"}), "module.uid"),
+        (json!({"guest": other}), "module.guest"),
+        (json!({"seen": above}), "module.rollback"),
+        (json!({"seen": same}), "module.same_version"),
+        (json!({"now": far}), "module.expired"),
+        (json!({"trust": "{}"}), "module.trust"),
+        (json!({"signature": "{}"}), "module.signature"),
+        (json!({"uid": null}), "module.options"),
+        (json!({"now": 1.5}), "module.options"),
+        (json!({"now": "1"}), "module.options"),
+        (json!({"seen": {"version": 1}}), "module.options"),
+        (
+            json!({"seen": {"version": -1, "digest": other}}),
+            "module.options",
+        ),
+        (json!({"guest": "AAAA"}), "module.options"),
+        (json!({"Guest": other}), "module.options"),
+        (json!({"trust": {}}), "module.options"),
+    ] {
+        let refused = core.load(&file, &with(&options, &change));
+        assert_eq!(refused["code"], code, "{change}: {refused}");
+        assert!(refused["admin"].is_string(), "{change}: {refused}");
+        // What has ended is to be remembered all the same.
+        let kept = (code == "module.expired").then(|| seen.clone());
+        assert_eq!(refused.get("seen"), kept.as_ref(), "{change}");
+    }
+    // Who forgets what was kept would take any older policy.
+    for member in ["trust", "uid", "now", "seen"] {
+        let mut lacking = options.clone();
+        lacking.as_object_mut().unwrap().remove(member);
+        assert_eq!(
+            core.load(&file, &lacking)["code"],
+            "module.options",
+            "{member}"
+        );
+    }
+    let mut altered = file;
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    assert_eq!(core.load(&altered, &options)["code"], "module.altered");
+    assert_eq!(
+        core.load(policy.bundle(), &options)["code"],
+        "module.unsigned"
+    );
+}
+
+#[test]
+fn an_instance_holds_one_policy_and_none_before() {
+    let (core, policy) = (Core::new(), policy("acme"));
+    let file = std::fs::read(policy.file()).unwrap();
+    let options = load_options(&policy, UID);
+    let mut raw = core.start();
+    assert!(
+        raw.ask("ambit_evaluate", b"{}")
+            .unwrap()
+            .contains("policy.malformed")
+    );
+    assert!(raw.say("ambit_info").unwrap().contains("policy.malformed"));
+    // One that was refused leaves nothing behind, and the next may be tried.
+    let late = with(&options, &json!({"now": 9_999_999_999_i64}));
+    assert!(raw.load(&file, &late).unwrap().contains("module.expired"));
+    assert!(
+        raw.ask("ambit_evaluate", b"{}")
+            .unwrap()
+            .contains("policy.malformed")
+    );
+    assert!(raw.load(&file, &options).unwrap().contains(UID));
+    let answer = raw.ask("ambit_evaluate", b"{}").unwrap();
+    assert!(answer.contains("request.member"), "{answer}");
+    // Another instance of the same code knows nothing of it, and this one takes no second.
+    assert!(
+        core.start()
+            .ask("ambit_evaluate", b"{}")
+            .unwrap()
+            .contains("policy.malformed")
+    );
+    assert!(
+        raw.load(&file, &options)
+            .unwrap()
+            .contains("module.options")
+    );
+    assert_eq!(raw.ask("ambit_evaluate", b"{}").unwrap(), answer);
+    // Nothing of a call stays.
+    let before = raw.memory_bytes();
+    for _ in 0..2000 {
+        assert_eq!(raw.ask("ambit_evaluate", b"{}").unwrap(), answer);
+    }
+    assert_eq!(raw.memory_bytes(), before);
+}
+
+#[test]
+fn the_code_of_a_module_must_hold_the_policy_that_was_loaded() {
+    let (core, policy) = (Core::new(), policy("acme"));
+    let file = std::fs::read(policy.file()).unwrap();
+    let mut raw = core.start();
+    raw.load(&file, &load_options(&policy, UID)).unwrap();
+    let own = Raw::compile(&file).unwrap().say("ambit_info").unwrap();
+    assert_eq!(raw.ask("ambit_check_info", own.as_bytes()).unwrap(), "{}");
+    for other in ["", "{}", &own[1..], &own.replace("\"abi\":2", "\"abi\":3")] {
+        let refused = raw.ask("ambit_check_info", other.as_bytes()).unwrap();
+        assert!(refused.contains("module.mismatch"), "{other}: {refused}");
+    }
+    // Without a policy there is nothing that it could agree with.
+    let none = core
+        .start()
+        .ask("ambit_check_info", own.as_bytes())
+        .unwrap();
+    assert!(none.contains("policy.malformed"), "{none}");
+}
