@@ -346,6 +346,17 @@ fn a_consume_obligation_is_discharged_by_the_ledger() {
     assert_eq!(outcome(&enforcer.enforce(&single)), "permitted");
     assert_eq!(outcome(&enforcer.enforce(&single)), "limit.uses");
 
+    let rate = |window: &str, until: i64| {
+        answer(&format!(
+            r#"{{"charges":[{{"key":"d:3:0:{window}","type":"rate","amount":1,"max":2,"until":{until}}}]}}"#
+        ))
+    };
+    let (now, next) = (rate("0", NOW + 90), rate("1", NOW + 180));
+    for code in ["permitted", "permitted", "limit.rate"] {
+        assert_eq!(outcome(&enforcer.enforce(&now)), code);
+    }
+    assert_eq!(outcome(&enforcer.enforce(&next)), "permitted");
+
     // A host without a ledger refuses.
     assert_eq!(
         outcome(&Enforcer::new().enforce(&pay)),

@@ -31,6 +31,10 @@ const UNREACHABLE: &[(Reason, &str)] = &[
         "given by the host, whose ledger knows what was used",
     ),
     (
+        Reason::LimitRate,
+        "given by the host, whose ledger knows what was used",
+    ),
+    (
         Reason::ObligationUnknown,
         "given by the host, when it enforces",
     ),

@@ -1,8 +1,8 @@
 //! Clocks that differ, in both directions.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{Call, NOW, World};
+use crate::world::{Call, NOW, World, only};
 
 #[test]
 fn clocks_differ_about_a_token() {
@@ -31,7 +31,7 @@ fn clocks_differ_about_a_proof() {
 #[test]
 fn clocks_differ_about_an_approval() {
     let world = World::new();
-    let token = world.mint(&crate::world::only(&json!({"privileges": ["propose"]})));
+    let token = world.mint(&only(&json!({"privileges": ["propose"]})));
     let call = Call::refund(&token, 9870);
     let given = |claims| {
         let receipt = world.approve(
@@ -66,11 +66,40 @@ fn the_clock_of_the_ledger_goes_back() {
     assert_eq!(world.enforce_text(&replayed), "possession.expired");
 }
 
+/// What it is in the zone says the host, and nobody else: not the agent, not a name that looks like one.
+#[test]
+fn a_permission_is_used_outside_of_its_hours() {
+    let world = World::new();
+    let hours = |from: &str, to: &str, zone: &str| json!({"hours": {"days": ["wed"], "from": from, "to": to, "zone": zone}});
+    let ask = |patch: &Value, facts: &Value| {
+        let token = world.mint(&only(patch));
+        world.decide(&Call::refund(&token, 100).with(&json!({"facts": facts})))
+    };
+    // It is 06:20 in UTC, 07:20 in Berlin.
+    let berlin = json!({"utc_offsets": {"Europe/Berlin": 60}});
+    let office = hours("07:00", "17:00", "Europe/Berlin");
+    assert_eq!(ask(&office, &berlin), "allowed");
+    assert_eq!(ask(&office, &json!({})), "facts.missing");
+    let other = json!({"utc_offsets": {"Europe/berlin": 60, "Berlin": 60}});
+    assert_eq!(ask(&office, &other), "facts.missing");
+    let night = hours("22:00", "07:20", "Europe/Berlin");
+    assert_eq!(ask(&night, &berlin), "capability.hours");
+    // A block of the holder's own gives no other hours.
+    let token = world.mint(&only(&night));
+    let always = json!({"authorization_details": [{
+        "type": "ambit_capability",
+        "hours": {"days": ["wed"], "from": "00:00", "to": "24:00", "zone": "Europe/Berlin"},
+    }]});
+    let call = Call::refund(&world.pass_on(&token, "worker", &always), 100);
+    let call = call.with(&json!({"facts": berlin}));
+    assert_eq!(world.decide(&call), "capability.hours");
+}
+
 #[test]
 fn a_login_lies_in_the_future() {
     let world = World::new();
     let login = |at: i64| {
-        let mut claims = crate::world::only(&json!({"requires": {"max_age": 600}}));
+        let mut claims = only(&json!({"requires": {"max_age": 600}}));
         claims["auth_time"] = at.into();
         world.decide(&Call::refund(&world.mint(&claims), 9870))
     };

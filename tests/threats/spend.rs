@@ -47,6 +47,27 @@ fn a_permission_is_used_too_often() {
     assert_eq!(world.enforce(&Call::refund(&token, 100)), "limit.uses");
 }
 
+/// A rate is counted in windows of the host's clock: neither another child of the token nor many calls at
+/// once get more out of one, and the next begins anew.
+#[test]
+fn a_permission_is_used_too_often_in_a_time() {
+    let world = World::new();
+    let rate = json!({"limits": [{"type": "rate", "max": 2, "seconds": 60}]});
+    let token = world.mint(&only(&rate));
+    let bounds = json!({"authorization_details": [{"type": "ambit_capability"}]});
+    let child = world.pass_on(&token, "worker", &bounds);
+    let at = |call: Call, now: i64| world.enforce(&call.at(now));
+    let window = NOW - NOW % 60;
+    assert_eq!(at(Call::refund(&token, 1), window + 58), "allowed");
+    assert_eq!(at(Call::refund(&child, 1), window + 59), "allowed");
+    for call in [Call::refund(&token, 1), Call::refund(&child, 1)] {
+        assert_eq!(at(call, window + 59), "limit.rate");
+    }
+    for code in ["allowed", "allowed", "limit.rate"] {
+        assert_eq!(at(Call::refund(&token, 1), window + 60), code);
+    }
+}
+
 /// Whoever writes a limit into a manifest bounds every token of the agent, also one that says nothing
 /// of it, and whoever passes such a token on has no other.
 #[test]

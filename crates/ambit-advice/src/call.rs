@@ -8,7 +8,7 @@ use ambit_core::capability::{Ask, Place};
 use ambit_core::constraint::Unit;
 use ambit_core::json::Json;
 use ambit_core::{Reason, Steps};
-use ambit_evaluator::{Approval, Asked, Assumed, Case, Judged, Login};
+use ambit_evaluator::{Approval, Asked, Assumed, Case, Judged, Login, Wait};
 use ambit_policy::Bundle;
 
 /// What the search for alternatives needs to know.
@@ -49,9 +49,11 @@ pub(crate) enum Outcome {
     Fails,
 }
 
-/// What people must do.
+/// What people must do, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
+    /// When to ask again.
+    pub(crate) wait: Option<Wait>,
     pub(crate) login: Option<Login>,
     pub(crate) approvals: Vec<Approval>,
     /// The digest of the call that is judged.
@@ -104,10 +106,11 @@ impl<'a> Call<'a> {
         let Some(remedy) = denial.remedy.filter(|remedy| remedy.bound.is_none()) else {
             return Outcome::Fails;
         };
-        if remedy.login.is_none() && remedy.approvals.is_empty() {
+        if remedy.wait.is_none() && remedy.login.is_none() && remedy.approvals.is_empty() {
             return Outcome::Fails;
         }
         Outcome::Wants(Box::new(Wanted {
+            wait: remedy.wait,
             login: remedy.login,
             approvals: remedy.approvals,
             binding_s256: remedy.shown.map(|shown| shown.binding_s256),

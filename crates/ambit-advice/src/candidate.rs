@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::constraint::Ends;
 use ambit_core::json::Writer;
-use ambit_evaluator::{Approval, Assumed};
+use ambit_evaluator::{Approval, Assumed, Wait};
 
 use crate::missing::Missing;
 
@@ -17,6 +17,8 @@ pub(crate) struct Candidate {
     pub(crate) assumed: Assumed,
     pub(crate) changes: Vec<Change>,
     pub(crate) missing: Option<Missing>,
+    /// The same as `assumed.now`, for people.
+    pub(crate) wait: Option<Wait>,
     pub(crate) approvals: Vec<Approval>,
     /// The action digest, where the call and its token stay as they are.
     pub(crate) binding_s256: Option<String>,
@@ -68,7 +70,8 @@ impl Candidate {
         let people = people.map(|approval| usize::try_from(approval.count).unwrap_or(usize::MAX));
         let login = usize::from(self.assumed.login.is_some());
         let token = if self.missing.is_some() { 1000 } else { 0 };
-        [self.changes.len(), login, token]
+        let wait = usize::from(self.wait.is_some());
+        [self.changes.len(), wait, login, token]
             .into_iter()
             .chain(people)
             .fold(0, usize::saturating_add)
@@ -78,6 +81,7 @@ impl Candidate {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.changes.is_empty()
             && other.changes.is_empty()
+            && self.wait == other.wait
             && self.assumed.login == other.assumed.login
             && self.approvals == other.approvals
     }
@@ -111,6 +115,9 @@ impl Candidate {
         if let Some(missing) = &self.missing {
             say(&mut text, THEN, &missing.text());
         }
+        if let Some(wait) = &self.wait {
+            say(&mut text, THEN, &wait.text());
+        }
         if let Some(login) = login {
             say(&mut text, THEN, &login.text());
         }
@@ -126,6 +133,9 @@ impl Candidate {
                 }
                 if let Some(missing) = &self.missing {
                     missing.write(out);
+                }
+                if let Some(wait) = &self.wait {
+                    wait.write(out);
                 }
                 if let Some(login) = login {
                     login.write(out);

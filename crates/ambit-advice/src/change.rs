@@ -394,6 +394,7 @@ impl Candidate {
         self.changes.len() == other.changes.len()
             && pairs()
                 .all(|(one, two)| (&one.argument, &one.allowed) == (&two.argument, &two.allowed))
+            && self.wait == other.wait
             && self.assumed.login == other.assumed.login
             && self.approvals == other.approvals
     }

@@ -64,6 +64,11 @@ impl<'c, 'a> Confirm<'c, 'a> {
     /// Adds what a step asks of people; `None` where they have done it already.
     fn add(&mut self, candidate: &mut Candidate, wanted: Wanted, group: usize) -> Option<()> {
         let mut news = false;
+        if let Some(wait) = wanted.wait {
+            news = candidate.assumed.now < Some(wait.not_before);
+            candidate.assumed.now = Some(wait.not_before);
+            candidate.wait = Some(wait);
+        }
         if let Some(login) = wanted.login {
             self.choices = self.choices.max(login.acr_values.len());
             let login = after(candidate.assumed.login.as_ref(), login, group);
@@ -112,6 +117,7 @@ impl Candidate {
         let approved = !self.assumed.people.is_empty();
         let something = !self.changes.is_empty()
             || self.missing.is_some()
+            || self.wait.is_some()
             || self.assumed.login.is_some()
             || !self.approvals.is_empty();
         something && self.assumed.approved == approved

@@ -35,6 +35,8 @@ pub enum Told {
     /// No: "the client SHOULD NOT automatically repeat the request with the same credentials" (RFC
     /// 9110 section 15.5.4), and no other token is known to help.
     Forbidden,
+    /// "Too many requests in a given amount of time" (RFC 6585 section 4): later it is allowed.
+    TooMany,
     /// The service's own fault. What it is, is nobody's business but the operator's.
     Fault,
     /// The same, and it may pass.
@@ -55,6 +57,7 @@ impl Told {
             }
             Self::Scope | Self::Forbidden => (403, "Forbidden"),
             Self::TooLarge => (413, "Content Too Large"),
+            Self::TooMany => (429, "Too Many Requests"),
             Self::Fault => (500, "Internal Server Error"),
             Self::Unavailable => (503, "Service Unavailable"),
         }
@@ -70,9 +73,12 @@ impl Told {
             Self::Nonce => Some("use_dpop_nonce"),
             Self::Login => Some("insufficient_user_authentication"),
             Self::Scope => Some("insufficient_scope"),
-            Self::NoToken | Self::TooLarge | Self::Forbidden | Self::Fault | Self::Unavailable => {
-                None
-            }
+            Self::NoToken
+            | Self::TooLarge
+            | Self::Forbidden
+            | Self::TooMany
+            | Self::Fault
+            | Self::Unavailable => None,
         }
     }
 

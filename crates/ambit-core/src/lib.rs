@@ -29,6 +29,7 @@ pub mod constraint;
 pub mod describe;
 mod find;
 pub mod grammar;
+pub mod hours;
 pub mod http;
 pub mod json;
 pub mod limits;

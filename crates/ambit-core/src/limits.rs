@@ -17,6 +17,12 @@ pub const CONSTRAINTS: usize = 32;
 /// Limits in one capability: budgets in a few currencies, and uses. A host keeps a row for each until
 /// its block ends, and a holder can make blocks offline.
 pub const BUDGETS: usize = 8;
+/// Seconds of the longest window of a `rate`: a root lives no longer, and each root begins anew.
+pub const RATE_SECONDS: i64 = 24 * 60 * 60;
+/// Bytes of the name of a time zone: IANA's longest has some 30.
+pub const ZONE_BYTES: usize = 64;
+/// Minutes between the clocks of a zone and UTC, either way.
+pub const UTC_OFFSET_MINUTES: i64 = 24 * 60;
 /// Seconds that a root may live: 24 h (docs/token.md, `iat nbf exp jti`).
 pub const ROOT_LIFE_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds by which a clock may run ahead (docs/token.md, step 5).

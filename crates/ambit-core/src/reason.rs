@@ -147,11 +147,13 @@ reasons! {
     ManifestResource "manifest.resource" Forbidden "This agent may never do this to this.";
     ManifestPurpose "manifest.purpose" Forbidden "This agent may never do this for this purpose.";
     ManifestConstraint "manifest.constraint" Forbidden "This agent may never go this far.";
+    ManifestHours "manifest.hours" Forbidden "This agent may not do this at this time.";
 
     CapabilityNone "capability.none" Scope "The permission does not include this.";
     CapabilityPower "capability.power" Scope "The permission does not go this far.";
     CapabilityResource "capability.resource" Scope "The permission is for something else.";
     CapabilityPurpose "capability.purpose" Scope "The permission is for another purpose.";
+    CapabilityHours "capability.hours" Scope "The permission does not hold at this time.";
     ConstraintUnnamed "constraint.unnamed" Scope "The permission does not cover a detail of the request.";
     ConstraintMissing "constraint.missing" Scope "A detail that the permission bounds is missing.";
     ConstraintExact "constraint.exact" Scope "A detail differs from the only value allowed.";
@@ -176,6 +178,7 @@ reasons! {
     LimitSpend "limit.spend" Scope "The amount is more than the permission's budget, or is not given as it must be.";
     LimitAudience "limit.audience" Scope "The permission has a budget and is for several services at once.";
     LimitUses "limit.uses" Scope "The permission was used as often as it may be.";
+    LimitRate "limit.rate" TooMany "The permission was used as often as it may be for now.";
     StatusRevoked "status.revoked" Token "The permission was revoked or suspended.";
     StatusMismatch "status.mismatch" Fault "The status that the service gave belongs to another permission.";
     StatusStale "status.stale" Unavailable "It was not checked recently enough whether the permission was revoked.";

@@ -155,6 +155,8 @@ fn entry_matches(entry: &Value, place: Place, args: &Value) -> bool {
                 identifier: None,
                 purpose: "work",
                 args,
+                now: 0,
+                utc_offsets: None,
                 declared: &constraint::Undescribed,
             };
             match_entry(entry, place, &ask, &Steps::new()).is_ok()

@@ -26,14 +26,16 @@ pub struct Assumed {
     pub people: Vec<String>,
     /// A login that meets this, by the first of the strengths where several do.
     pub login: Option<Login>,
+    /// When it is asked, seconds since 1970; now where `None`.
+    pub now: Option<i64>,
     /// Another token, which grants whatever is asked and requires nothing.
     pub other_token: bool,
 }
 
 impl Case<'_> {
     /// Steps 6 to 8 of the call as it would be, judged by the same code as any call. The steps before
-    /// depend on nothing that can be assumed, but for a proof of possession, which is made anew for each
-    /// call.
+    /// depend on nothing that can be assumed but the time, whose ends of token and policy are seen here;
+    /// a proof of possession is made anew for each call.
     ///
     /// # Errors
     ///
@@ -49,10 +51,20 @@ impl Case<'_> {
         let document = Document::parse(text.as_bytes(), Profile::Signed).map_err(malformed)?;
         let action = self.request.known_action(self.bundle)?;
         let texts = texts(action, document.root(), self.steps);
-        let now = self.request.facts.now;
+        let mut request = self.request.clone();
+        request.facts.now = assumed.now.unwrap_or(request.facts.now);
+        let now = request.facts.now;
+        // Of what was judged before, these end by themselves; what hosts say they say anew.
+        if !assumed.other_token && now >= self.token.ends() {
+            return Err(Denial::new(Reason::TokenExpired, ""));
+        }
+        if now >= self.bundle.expires() {
+            return Err(Denial::new(Reason::PolicyExpired, ""));
+        }
         let login = assumed.login.as_ref();
         let login = login.map_or_else(|| self.login.clone(), |login| self.login.after(login, now));
         let case = Case {
+            request: &request,
             arguments: document.root(),
             arguments_text: text,
             texts: &texts,

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::capability::{self, Ask, Mismatch, Place};
 use ambit_core::constraint;
+use ambit_core::describe::opening;
 use ambit_core::json::Json;
 use ambit_core::{Reason, Steps, foreign};
 use ambit_policy::Manifest;
@@ -14,7 +15,7 @@ use crate::budget;
 use crate::case::Case;
 use crate::denial::Denial;
 use crate::facts;
-use crate::remedy::{Bound, Remedy};
+use crate::remedy::{Bound, Remedy, Wait};
 
 /// Who bounds the agent here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,12 +260,31 @@ fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> D
         Cause::Mismatch(Mismatch::Location) if ask.location.is_none() => {
             return facts::missing("location");
         }
+        Cause::Mismatch(Mismatch::Hours { hours, opens: None }) => {
+            let zone = hours.get("zone").and_then(Json::as_str);
+            return facts::missing(&format!("utc_offsets.{}", zone.unwrap_or_default()));
+        }
         Cause::Mismatch(mismatch) => mismatch,
     };
     let reason = match source {
         Source::Manifest => manifest_reason(cause),
         Source::Block(_) => cause.reason(),
     };
+    if let Mismatch::Hours {
+        hours,
+        opens: Some(opens),
+    } = cause
+    {
+        let wait = Wait {
+            not_before: opens.at,
+            words: opening(*hours, *opens),
+        };
+        let admin = format!("{place}: it holds again from {}", wait.words);
+        return Denial::new(reason, admin).with_remedy(Remedy {
+            wait: Some(wait),
+            ..Remedy::default()
+        });
+    }
     let bound = bound(case, cause, ask);
     let admin = format!("{place}: {}", what_differs(cause, bound.as_ref(), ask));
     Denial::new(reason, admin).with_remedy(Remedy {
@@ -311,6 +331,7 @@ const fn manifest_reason(cause: &Mismatch<'_>) -> Reason {
         Mismatch::Purpose => Reason::ManifestPurpose,
         Mismatch::Power => Reason::ManifestPower,
         Mismatch::Unnamed { .. } | Mismatch::Constraint { .. } => Reason::ManifestConstraint,
+        Mismatch::Hours { .. } => Reason::ManifestHours,
     }
 }
 
@@ -331,6 +352,7 @@ fn what_differs(cause: &Mismatch<'_>, bound: Option<&Bound>, ask: &Ask<'_>) -> S
         (Mismatch::Datatype, _) => String::from("`resource.type` is not in `datatypes`"),
         (Mismatch::Identifier, _) => String::from("`resource.id` is not the `identifier`"),
         (Mismatch::Purpose, _) => String::from("`context.purpose` is not the `purpose`"),
+        (Mismatch::Hours { .. }, _) => String::from("the entry does not hold at `facts.now`"),
         (Mismatch::Power, _) => format!("power {} is not in `privileges`", ask.power),
     }
 }

@@ -55,6 +55,10 @@ pub struct Asked<'a> {
     pub purpose: &'a str,
     /// The arguments with money in minor units.
     pub arguments: Json<'a>,
+    /// Seconds since 1970, UTC.
+    pub now: i64,
+    /// How far time zones are from UTC, where the host says.
+    pub utc_offsets: Option<Json<'a>>,
 }
 
 impl Asked<'_> {
@@ -70,6 +74,8 @@ impl Asked<'_> {
             identifier: Some(self.resource_id),
             purpose: self.purpose,
             args: self.arguments,
+            now: self.now,
+            utc_offsets: self.utc_offsets,
             declared: &action,
         });
     }
@@ -122,6 +128,8 @@ impl<'a> Case<'a> {
             resource_id: self.request.resource_id,
             purpose: self.request.purpose,
             arguments: self.arguments,
+            now: self.request.facts.now,
+            utc_offsets: self.request.facts.utc_offsets,
         }
     }
 

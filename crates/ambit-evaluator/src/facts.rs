@@ -9,7 +9,7 @@ use ambit_core::limits::CLOCK_SKEW_SECONDS;
 use crate::denial::Denial;
 
 /// The facts of one request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Facts<'a> {
     /// Seconds since 1970, UTC.
     pub(crate) now: i64,
@@ -28,6 +28,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) agent: Option<Json<'a>>,
     /// The value of the token's status list entry, where the host has looked it up.
     pub(crate) status: Option<Json<'a>>,
+    /// Minutes between the clocks of time zones and UTC, by the names of the zones.
+    pub(crate) utc_offsets: Option<Json<'a>>,
     /// The lowest policy version that the host still accepts.
     pub(crate) min_policy_version: Option<i64>,
     /// The highest version of revocation epochs that the host has seen, by issuer.
@@ -50,6 +52,7 @@ impl<'a> Facts<'a> {
             nonce: text("nonce"),
             agent: facts.get("agent"),
             status: facts.get("status"),
+            utc_offsets: facts.get("utc_offsets"),
             min_policy_version: lowest("policy").and_then(Json::as_int),
             min_epochs: lowest("epochs"),
         }

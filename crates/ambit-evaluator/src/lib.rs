@@ -74,7 +74,7 @@ pub use digest::s256;
 pub use display::RENDERER;
 pub use info::{ABI, info};
 pub use open::with_case;
-pub use remedy::{Approval, Bound, Login, Remedy, Shown};
+pub use remedy::{Approval, Bound, Login, Remedy, Shown, Wait};
 pub use signing::{call_digest, signing_input};
 pub use text::joined;
 

@@ -57,11 +57,18 @@ pub(crate) fn charges(
 }
 
 fn charge(case: &Case<'_>, limit: Json<'_>, key: String, until: Option<i64>) -> Option<Charge> {
-    let max = limit.get("max").and_then(Json::as_int)?;
-    if limit.get("type").and_then(Json::as_str) == Some("use_limit") {
+    let integer = |name| limit.get(name).and_then(Json::as_int);
+    let max = integer("max")?;
+    let kind = limit.get("type").and_then(Json::as_str)?;
+    if kind != "spend" {
+        let window = integer("seconds").and_then(|seconds| window(case.request.facts.now, seconds));
+        let (key, kind, until) = match window {
+            None => (key, "use_limit", until),
+            Some((from, to)) => (format!("{key}:{from}"), "rate", Some(to)),
+        };
         return Some(Charge {
             key,
-            kind: "use_limit",
+            kind,
             amount: 1,
             max,
             currency: None,
@@ -86,6 +93,13 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String, until: Option<i64>) -> 
         currency: Some((String::from(currency), decimals)),
         until,
     })
+}
+
+/// Beginning and end of the window that holds `now`. Windows are counted from 1970 on, so that every
+/// host has the same.
+fn window(now: i64, seconds: i64) -> Option<(i64, i64)> {
+    let from = now.checked_sub(now.checked_rem_euclid(seconds)?)?;
+    Some((from, from.checked_add(seconds)?))
 }
 
 /// Writes the array of obligations.

@@ -17,6 +17,8 @@ use crate::text::joined;
 pub struct Remedy {
     /// The bound of an argument that was not met.
     pub bound: Option<Bound>,
+    /// When it is allowed as far as hours go.
+    pub wait: Option<Wait>,
     /// A login that meets everything demanded of one.
     pub login: Option<Login>,
     /// Approvals of exactly this call that are lacking.
@@ -37,6 +39,15 @@ pub struct Bound {
     pub allowed: String,
     /// What is allowed, where that is a range of integers.
     pub ends: Option<Ends>,
+}
+
+/// A time before which no entry holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Seconds since 1970, UTC.
+    pub not_before: i64,
+    /// The same by the clocks of the entry's zone.
+    pub words: String,
 }
 
 /// One login that meets all of this.
@@ -85,7 +96,10 @@ impl Remedy {
     }
 
     fn is_empty(&self) -> bool {
-        self.bound.is_none() && self.login.is_none() && self.approvals.is_empty()
+        self.bound.is_none()
+            && self.wait.is_none()
+            && self.login.is_none()
+            && self.approvals.is_empty()
     }
 
     /// `{type, text, steps}`, with `binding_s256`, `risk_tier` and `display` for those who approve.
@@ -94,16 +108,19 @@ impl Remedy {
             if self.is_empty() {
                 return;
             }
-            let kind = if self.bound.is_some() {
-                "change_request"
-            } else {
-                "step_up"
+            let kind = match (&self.bound, &self.wait) {
+                (Some(_), _) => "change_request",
+                (None, Some(_)) => "wait",
+                (None, None) => "step_up",
             };
             out.name("type").string(kind);
             out.name("text").string(&self.text());
             out.name("steps").array(|out| {
                 if let Some(bound) = &self.bound {
                     bound.write(out);
+                }
+                if let Some(wait) = &self.wait {
+                    wait.write(out);
                 }
                 if let Some(login) = &self.login {
                     login.write(out);
@@ -121,9 +138,10 @@ impl Remedy {
 
     fn text(&self) -> String {
         let bound = self.bound.iter().map(Bound::text);
+        let wait = self.wait.iter().map(Wait::text);
         let login = self.login.iter().map(Login::text);
         let approvals = self.approvals.iter().map(Approval::text);
-        let texts: Vec<String> = bound.chain(login).chain(approvals).collect();
+        let texts: Vec<String> = bound.chain(wait).chain(login).chain(approvals).collect();
         joined(&mut texts.iter().map(String::as_str), "; then ")
     }
 }
@@ -151,6 +169,22 @@ impl Bound {
                     }
                 });
             });
+        });
+    }
+}
+
+impl Wait {
+    /// In words, for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("wait until {}", self.words)
+    }
+
+    /// As a step of a remedy.
+    pub fn write(&self, out: &mut Writer) {
+        out.object(|out| {
+            out.name("type").string("wait");
+            out.name("not_before").integer(self.not_before);
         });
     }
 }

@@ -15,7 +15,7 @@ use crate::facts::Facts;
 use crate::text::{text_at, value_at};
 
 /// A request whose form is right. Its content is still untrusted, but for `facts`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
     /// `type` and `id`, where the evaluation names a subject.
     pub(crate) subject: Option<(&'a str, &'a str)>,

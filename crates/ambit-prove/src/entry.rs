@@ -139,6 +139,7 @@ impl<'a> Call<'a> {
             self.resource_and_purpose(json),
             self.constraints(json, &mut rough),
             self.rooms(json),
+            hours(json, &mut rough),
         ]);
         let demands = self.demands(json, proposed, &mut rough);
         (expr::constant(&matches) != Some(false)).then(|| Entry {
@@ -298,6 +299,25 @@ fn user(id: &str) -> Expr {
 /// The token's subject, as policies see it.
 pub(crate) fn subject() -> Expr {
     expr::attr(expr::var("principal"), "user")
+}
+
+/// Whether it is within the hours. Policies see the time, but no time zone: any time may be one of theirs.
+fn hours(json: Json<'_>, rough: &mut Vec<Rough>) -> Expr {
+    let Some(hours) = json.get("hours") else {
+        return expr::truth(true);
+    };
+    let found = Rough {
+        what: "`hours`".to_owned(),
+        name: format!("within hours {}", written(hours)),
+        there: None,
+        bounds: Bounds {
+            over: expr::truth(true),
+            under: expr::truth(false),
+        },
+        absent: Bounds::constant(false),
+    };
+    rough.push(found.clone());
+    found.holds()
 }
 
 /// The most groups of approvers that are told apart.

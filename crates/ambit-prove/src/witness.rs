@@ -182,6 +182,7 @@ pub(crate) fn case(
             .as_str()?
             .to_owned(),
         now,
+        utc_offsets: offsets(&policy.bundle(), agent),
         entities: Some(supplied(&entities, policy)).filter(|list| list != &json!([])),
         approvals: people.collect(),
         login: login(&context["login"]),
@@ -191,6 +192,15 @@ pub(crate) fn case(
         expect: Expect::Allow,
         policies: None,
     })
+}
+
+/// The zones that the manifest names, at UTC: what the solver takes for a time within hours is one there, or
+/// the evaluator does not confirm it.
+fn offsets(bundle: &Bundle<'_>, agent: &str) -> Map<String, Value> {
+    let entries = bundle.manifest(agent).into_iter();
+    let entries = entries.flat_map(|manifest| manifest.capabilities());
+    let zones = entries.filter_map(|entry| entry.get("hours")?.get("zone")?.as_str());
+    zones.map(|zone| (zone.to_owned(), json!(0))).collect()
 }
 
 fn arguments(bundle: &Bundle<'_>, action: &str, context: &Value) -> Option<Map<String, Value>> {

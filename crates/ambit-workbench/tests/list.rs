@@ -192,6 +192,8 @@ impl Call {
             identifier: Some("c-7"),
             purpose: self.purpose,
             args: args.root(),
+            now: 0,
+            utc_offsets: None,
             declared: &action,
         };
         match_entry(entry.root(), place, &ask, &Steps::new()).is_ok()

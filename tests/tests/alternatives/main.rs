@@ -143,7 +143,10 @@ impl World {
                 "context": {"purpose": situation.purpose},
             },
             "token": chain,
-            "facts": {"now": NOW, "audience": "https://crm.acme.example", "location": "https://crm.acme.example"},
+            "facts": {
+                "now": situation.now, "audience": "https://crm.acme.example",
+                "location": "https://crm.acme.example", "utc_offsets": {"UTC": 0},
+            },
             "entities": [],
         });
         if situation.kind == "account" {
@@ -246,6 +249,7 @@ fn done(step: &Value, mut one: Situation, chosen: &[String]) -> Situation {
                 };
             }
         }
+        (Some("wait"), _) => one.now = step["not_before"].as_i64().unwrap(),
         (Some("request_capability"), _) => one = granted(&one, &step["missing"]),
         (_, Some("login")) => {
             one.mfa |= step["amr_values"][0] == "mfa";
@@ -255,7 +259,7 @@ fn done(step: &Value, mut one: Situation, chosen: &[String]) -> Situation {
             one.acr = known.copied().or(one.acr);
             // Without an age the login may be the old one.
             if step["max_age"].is_i64() {
-                one.auth_time = Some(NOW);
+                one.auth_time = Some(one.now);
             }
         }
         (_, Some("approval")) => {
@@ -519,6 +523,7 @@ fn advice_among_very_many_entries_is_true() {
         kind: "customer-contact",
         purpose: "contract-renewal",
         args: json!({"to": TO[0]}).as_object().unwrap().clone(),
+        now: NOW,
         approvers: Vec::new(),
     };
     let alternatives = world.advice(&situation);

@@ -20,6 +20,8 @@ pub(crate) struct Situation {
     pub(crate) kind: &'static str,
     pub(crate) purpose: &'static str,
     pub(crate) args: Map<String, Value>,
+    /// When it is asked.
+    pub(crate) now: i64,
     /// Who approves this call.
     pub(crate) approvers: Vec<String>,
 }
@@ -159,6 +161,7 @@ pub(crate) fn situations(scene: Scene) -> impl Strategy<Value = Situation> {
                 kind: scene.kind(action),
                 purpose,
                 args,
+                now: NOW,
                 approvers: approvers.into_iter().map(str::to_owned).collect(),
             }
         },
@@ -176,11 +179,11 @@ fn entry(root: bool, scene: Scene) -> impl Strategy<Value = Value> {
         actions,
         purpose,
         constraints,
-        (proptest::option::of(requires()), budget()),
+        (proptest::option::of(requires()), budget(), hours()),
         any::<[bool; 3]>(),
     )
         .prop_map(
-            move |(powers, actions, purpose, bounds, (requires, budget), there)| {
+            move |(powers, actions, purpose, bounds, (requires, budget, hours), there)| {
                 let open = bounds.2;
                 let members = scene.bounds(actions[0], bounds);
                 let mut bounds = Map::new();
@@ -211,6 +214,13 @@ fn entry(root: bool, scene: Scene) -> impl Strategy<Value = Value> {
                 }
                 if let Some(budget) = budget {
                     entry["limits"] = json!([budget]);
+                }
+                if let Some((from, length)) = hours {
+                    // Minutes of a Wednesday, most of them near the one at which is asked.
+                    let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+                    let (from, to) = (clock(376 + from), clock(376 + from + length));
+                    entry["hours"] =
+                        json!({"days": ["wed"], "from": from, "to": to, "zone": "UTC"});
                 }
                 if let Some(requires) = requires {
                     entry["requires"] = requires;
@@ -245,6 +255,14 @@ fn requires() -> impl Strategy<Value = Value> {
         }
         Value::Object(requires)
     })
+}
+
+/// From when on and how long it holds, now and then.
+fn hours() -> impl Strategy<Value = Option<(i64, i64)>> {
+    prop_oneof![
+        12 => Just(None),
+        1 => (0_i64..10, 1_i64..10).prop_map(Some),
+    ]
 }
 
 /// What may be spent at most, now and then.

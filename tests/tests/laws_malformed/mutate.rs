@@ -193,10 +193,22 @@ pub(crate) fn fits(form: &Form, value: &Value) -> bool {
         Form::Is(wanted) => *value == json!(wanted),
         Form::Integer => within(value, -INTEGER_MAX, INTEGER_MAX),
         Form::AtLeast(least) => within(value, least.into(), INTEGER_MAX),
-        Form::UpTo(most) => within(value, 0, most.into()),
+        Form::Within(&(least, most)) => within(value, least, most),
         Form::Text => text.is_some(),
         Form::Short(most) => text.is_some_and(|text| text.len() <= most),
         Form::Word(words) => text.is_some_and(|text| words.contains(&text)),
+        Form::Clock => text.is_some_and(|text| {
+            let minute = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+            (0..=1440).any(|all| minute(all) == text)
+        }),
+        Form::Zone => text.is_some_and(|text| {
+            let mut signs = text.chars();
+            text.len() <= 64
+                && signs
+                    .next()
+                    .is_some_and(|first| first.is_ascii_alphabetic())
+                && signs.all(|sign| sign.is_ascii_alphanumeric() || "+-_/".contains(sign))
+        }),
         Form::Address => text.is_some_and(|text| text.contains("://")),
         // A digest that is filled in later stands as its name.
         Form::Bytes32 => text.is_some_and(|text| text.len() == 43 || text.starts_with('{')),

@@ -362,6 +362,7 @@ fn request() -> Value {
                 "ai_model": {"ai_provider": "ExampleAI", "name": "example-large", "version": "1"},
                 "env": "prod", "iat": NOW - 10,
             },
+            "utc_offsets": {"Etc/UTC": 0},
             "status": {"uri": "https://status.acme.example/1", "idx": 7, "value": 0, "iat": NOW - 10},
             "counters": {"a": 1},
             "min_versions": {"policy": 42, "epochs": {"https://revoke.acme.example": 7}},
@@ -433,7 +434,9 @@ fn entry(second: bool, place: Place) -> Value {
                 "currency": "EUR", "decimals": 2,
             },
             {"type": "use_limit", "max": 3},
+            {"type": "rate", "max": 5, "seconds": 3600},
         ],
+        "hours": {"days": ["mon", "wed"], "from": "00:00", "to": "24:00", "zone": "Etc/UTC"},
         "requires": {"acr": acr, "max_age": 600, "approval": approval},
     });
     if place == Place::Manifest {

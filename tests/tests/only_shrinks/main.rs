@@ -205,7 +205,7 @@ fn request(power: &str, amount: i64) -> Value {
             "context": {"purpose": "contract-renewal"},
         },
         "entities": [{"uid": {"type": "Account", "id": "a-1"}, "attrs": {"owner": "ann"}, "parents": []}],
-        "facts": {"now": NOW, "audience": MAIL, "location": MAIL},
+        "facts": {"now": NOW, "audience": MAIL, "location": MAIL, "utc_offsets": {"UTC": 0, "Europe/Berlin": 60}},
     })
 }
 
@@ -329,9 +329,18 @@ fn entry(dice: &mut Dice) -> Value {
             vec![
                 json!([{"type": "use_limit", "max": 9}]),
                 json!([{"type": "use_limit", "max": 0}]),
+                json!([{"type": "rate", "max": 9, "seconds": 60}]),
                 json!([{"type": "spend", "max": 99999, "currency": "EUR", "decimals": 2}]),
                 json!([{"type": "spend", "max": 9, "currency": "EUR", "decimals": 2}]),
             ],
+        ),
+        (
+            "hours",
+            ["00:00", "12:00"]
+                .iter()
+                .flat_map(|from| ["UTC", "Europe/Berlin", "Nowhere"].map(|zone| (from, zone)))
+                .map(|(from, zone)| json!({"days": ["mon", "wed"], "from": from, "to": "24:00", "zone": zone}))
+                .collect(),
         ),
         (
             "requires",

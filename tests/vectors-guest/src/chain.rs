@@ -128,6 +128,8 @@ fn decide(token: &VerifiedToken<'_>, request: &[u8]) -> Option<String> {
         identifier: text("identifier"),
         purpose,
         args,
+        now: 0,
+        utc_offsets: None,
         // These vectors come without a schema.
         declared: &ambit_core::constraint::Undescribed,
     };

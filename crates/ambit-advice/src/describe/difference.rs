@@ -57,6 +57,7 @@ pub(super) fn status(before: Json<'_>, now: Json<'_>) -> Status {
         lists(before.get("datatypes"), now.get("datatypes")),
         lists(before.get("locations"), now.get("locations")),
         bounds(before.get("identifier"), now.get("identifier")),
+        bounds(before.get("hours"), now.get("hours")),
         bounds(before.get("limits"), now.get("limits")),
         bounds(before.get("requires"), now.get("requires")),
         equal(before.get("consent"), now.get("consent")),

@@ -97,6 +97,11 @@ pub(super) const ROWS: &[Row] = &[
         MANIFEST_WIDER,
     ),
     (
+        "manifest.hours",
+        "the manifest's entry holds only in some `hours`, and `facts.now` is outside of them",
+        "wait until the time that the `remedy` names, or give the manifest other `hours`",
+    ),
+    (
         "capability.none",
         "a block of the token grants nothing for this action, or its entries for it are malformed",
         "mint a token that grants the action; `ambit inspect TOKEN` shows what this one holds",
@@ -115,6 +120,11 @@ pub(super) const ROWS: &[Row] = &[
         "capability.purpose",
         "the token grants the action for another purpose",
         "state the purpose for which it was granted, if it is the true one; otherwise mint a token for this purpose",
+    ),
+    (
+        "capability.hours",
+        "the entry holds only in some `hours`, and `facts.now` is outside of them",
+        "wait until the time that the `remedy` names (`facts.utc_offsets` says how far its zone is from UTC)",
     ),
     (
         "constraint.unnamed",
@@ -230,6 +240,11 @@ pub(super) const ROWS: &[Row] = &[
         "limit.uses",
         "the entry's `use_limit` is used up at this host",
         "ask for a new grant",
+    ),
+    (
+        "limit.rate",
+        "the entry's `rate` is used up at this host until the window ends: a multiple of its `seconds` since 1970",
+        "ask again in the next window",
     ),
     (
         "policy.forbid",

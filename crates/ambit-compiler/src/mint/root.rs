@@ -205,12 +205,13 @@ fn check_entries(claims: Json<'_>, bundle: &Bundle<'_>) -> Result<Vec<String>, C
 
 /// A set that names something twice means nothing more by it: whoever signs it has made a mistake.
 fn check_sets(entry: Json<'_>, at: usize) -> Result<(), CompileError> {
+    let days = entry.get("hours").and_then(|one| one.get("days"));
     let acr = entry.get("requires").and_then(|one| one.get("acr"));
     let names = ["actions", "privileges", "locations", "datatypes"];
     let repeated = names
         .into_iter()
         .map(|name| (name, entry.get(name)))
-        .chain([("requires.acr", acr)])
+        .chain([("requires.acr", acr), ("hours.days", days)])
         .find(|(_, list)| list.is_some_and(Json::has_repeated_text));
     let place = match repeated {
         Some((name, _)) => Some(name.to_owned()),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use toml::de::{DeTable, DeValue};
 
 use super::constraint::{self, Target};
-use super::{limit, requires};
+use super::{hours, limit, requires};
 use crate::reader::{File, Reader, Text, Value};
 use crate::schema::{Action, Vocabulary};
 use crate::suggest;
@@ -33,6 +33,9 @@ pub(super) fn read(
         entry.insert("purpose".to_owned(), purpose.text.into());
     }
     constraints(&mut reader, &named, vocabulary, &mut entry);
+    if let Some(value) = reader.get("hours") {
+        insert(&mut entry, "hours", hours::read(file, value));
+    }
     if let Some(value) = reader.get("limits") {
         let known = vocabulary.filter(|vocabulary| !vocabulary.faulty);
         let named = if known.is_some() {

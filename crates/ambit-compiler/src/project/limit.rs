@@ -1,6 +1,6 @@
 //! `limits` of a capability: what may be spent, how often it may be used.
 
-use ambit_core::limits::{INTEGER_MAX, MONEY_DECIMALS};
+use ambit_core::limits::{INTEGER_MAX, MONEY_DECIMALS, RATE_SECONDS};
 use serde_json::{Map, Value as Json};
 use toml::de::DeTable;
 
@@ -69,18 +69,29 @@ fn limit(mut reader: Reader<'_, '_>, table: &DeTable<'_>, actions: &Actions<'_>)
     let file = reader.file;
     let kind = reader
         .require("type", "type = \"spend\"")
-        .and_then(|value| file.word(value, "type", &["spend", "use_limit"]));
+        .and_then(|value| file.word(value, "type", &["spend", "use_limit", "rate"]));
     let mut json = Map::new();
     let read = match kind {
         Some("spend") => spend(&mut reader, table, actions, &mut json),
-        Some(_) => reader
-            .required_integer("max", 1..=INTEGER_MAX, "max = 1")
-            .map(|max| drop(json.insert("max".to_owned(), max.into()))),
+        Some(kind) => uses(&mut reader, kind == "rate", &mut json),
         None => return None,
     };
     reader.finish();
     json.insert("type".to_owned(), kind?.into());
     read.map(|()| Json::Object(json))
+}
+
+/// How often, altogether or in each of so many seconds.
+fn uses(reader: &mut Reader<'_, '_>, rate: bool, json: &mut Map<String, Json>) -> Option<()> {
+    let max = reader.required_integer("max", 1..=INTEGER_MAX, "max = 1");
+    if rate {
+        // A root lives no longer, and a new one begins anew: a longer window would promise too much.
+        let bounds = 1..=RATE_SECONDS;
+        let seconds = reader.required_integer("seconds", bounds, "seconds = 3600");
+        json.insert("seconds".to_owned(), seconds?.into());
+    }
+    json.insert("max".to_owned(), max?.into());
+    Some(())
 }
 
 fn spend(

@@ -7,6 +7,7 @@ mod credential;
 pub mod files;
 mod fit;
 pub(crate) mod guard;
+mod hours;
 mod keys;
 mod limit;
 mod manifest;

@@ -3,6 +3,7 @@
 use super::Place;
 use crate::constraint::{self, Kind};
 use crate::grammar::{self, Form};
+use crate::hours::Hours;
 use crate::json::Json;
 use crate::limits::CONSTRAINTS;
 use crate::{Power, Powers};
@@ -17,6 +18,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) identifier: Option<Json<'a>>,
     pub(crate) purpose: Option<Json<'a>>,
     pub(crate) constraints: Option<Json<'a>>,
+    pub(crate) hours: Option<Json<'a>>,
     pub(crate) limits: Option<Json<'a>>,
     pub(crate) requires: Option<Json<'a>>,
     pub(crate) consent: Option<Json<'a>>,
@@ -54,6 +56,7 @@ impl<'a> Entry<'a> {
                 "identifier" => &mut found.identifier,
                 "purpose" => &mut found.purpose,
                 "constraints" => &mut found.constraints,
+                "hours" => &mut found.hours,
                 "limits" => &mut found.limits,
                 "requires" => &mut found.requires,
                 "consent" => &mut found.consent,
@@ -65,10 +68,11 @@ impl<'a> Entry<'a> {
     }
 
     /// What the tables of [`grammar`] cannot say: that a root or manifest names a resource in one way
-    /// or another, and that its constraints are sound.
+    /// or another, that its constraints are sound, and that its hours end.
     fn is_whole(&self, place: Place) -> bool {
         let resource = self.locations.or(self.datatypes).or(self.identifier);
         (place == Place::Derived || resource.is_some())
+            && self.hours.is_none_or(|hours| Hours::read(hours).is_some())
             && self
                 .constraints
                 .is_none_or(|constraints| are_sound(constraints, place))

@@ -11,14 +11,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::constraint::{self, Arguments};
+use crate::hours::{Hours, Opening};
 use crate::json::Json;
 use crate::limits::CONSTRAINTS;
 use crate::{Power, Powers, Reason, Steps};
 pub use fit::{Contradiction, contradiction, why};
 pub(crate) use form::Entry;
-
-/// The rank of a miss that only arguments cause.
-const BOUND: u8 = 5;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -40,6 +38,10 @@ pub struct Ask<'a> {
     pub purpose: &'a str,
     /// An object of the arguments, money already in minor units.
     pub args: Json<'a>,
+    /// When: seconds since 1970, UTC.
+    pub now: i64,
+    /// How far time zones are from UTC by now, in minutes, as the host says.
+    pub utc_offsets: Option<Json<'a>>,
     /// What the schema declares the arguments of the action to be.
     pub declared: &'a dyn Arguments,
 }
@@ -110,6 +112,13 @@ pub enum Mismatch<'a> {
         /// The argument's value; `None` when it is absent.
         value: Option<Json<'a>>,
     },
+    /// It does not hold at this time.
+    Hours {
+        /// When it does.
+        hours: Json<'a>,
+        /// When that is next; `None` where nobody says what time it is in the zone.
+        opens: Option<Opening>,
+    },
 }
 
 impl Mismatch<'_> {
@@ -122,7 +131,8 @@ impl Mismatch<'_> {
             Self::Location | Self::Datatype | Self::Identifier => 2,
             Self::Purpose => 3,
             Self::Power => 4,
-            Self::Unnamed { .. } | Self::Constraint { .. } => BOUND,
+            Self::Unnamed { .. } | Self::Constraint { .. } => 5,
+            Self::Hours { .. } => 6,
         }
     }
 
@@ -137,6 +147,7 @@ impl Mismatch<'_> {
             Self::Unnamed { .. } => Reason::ConstraintUnnamed,
             Self::Constraint { value: None, .. } => Reason::ConstraintMissing,
             Self::Constraint { spec, .. } => constraint::reason(*spec),
+            Self::Hours { .. } => Reason::CapabilityHours,
         }
     }
 }
@@ -147,7 +158,7 @@ pub fn well_formed(entry: Json<'_>, place: Place) -> bool {
     Entry::read(entry, place).is_some()
 }
 
-/// Matches one entry: well-formed, action, resource, purpose, power, constraints. Judged in the
+/// Matches one entry: well-formed, action, resource, purpose, power, constraints, hours. Judged in the
 /// order of [`Mismatch::rank`], so that the answer is the last thing that still had to be right.
 ///
 /// # Errors
@@ -173,11 +184,12 @@ pub fn match_entry<'a>(
     if !holds(entry.powers(), ask) {
         return Err(Mismatch::Power);
     }
-    entry.match_arguments(place, ask, steps)
+    entry.match_arguments(place, ask, steps)?;
+    entry.match_hours(ask, steps)
 }
 
 /// The first entry that matches, or the nearest miss: the highest [`Mismatch::rank`], among
-/// broken constraints the fewest, else the first. Entries keep the index they come with. Without
+/// broken constraints the fewest, among hours the next, else the first. Entries keep the index they come with. Without
 /// any entry the miss is [`Mismatch::Action`] at index 0.
 ///
 /// # Errors
@@ -210,8 +222,11 @@ pub fn select<'a>(
             continue;
         }
         // Counted once an entry: a denial must not cost much more than an allow.
-        let count = match rank {
-            BOUND => faults(entry, place, ask, steps),
+        let count = match miss {
+            Mismatch::Unnamed { .. } | Mismatch::Constraint { .. } => {
+                faults(entry, place, ask, steps)
+            }
+            Mismatch::Hours { opens, .. } => wait(opens, ask),
             _ => 0,
         };
         let nearer = |(_, other, fewest): &(usize, Mismatch<'_>, usize)| {
@@ -337,6 +352,12 @@ fn faults<'a>(entry: Json<'a>, place: Place, ask: &Ask<'a>, steps: &Steps) -> us
     broken(entry, ask, steps).len().saturating_add(unnamed)
 }
 
+/// Seconds until hours begin, at most eight days; none where nobody says what time it is.
+fn wait(opens: Option<Opening>, ask: &Ask<'_>) -> usize {
+    let seconds = opens.map_or(0, |opens| opens.at.saturating_sub(ask.now));
+    usize::try_from(seconds).unwrap_or_default()
+}
+
 /// Whether a constraint of that name, or `"*"` for an argument that the schema declares, is there.
 fn covers(constraints: Option<Json<'_>>, name: &str, ask: &Ask<'_>) -> bool {
     constraints.is_some_and(|constraints| {
@@ -361,6 +382,23 @@ impl<'a> Entry<'a> {
             return Err(Mismatch::Identifier);
         }
         Ok(())
+    }
+
+    fn match_hours(&self, ask: &Ask<'a>, steps: &Steps) -> Result<(), Mismatch<'a>> {
+        let Some(hours) = self.hours else {
+            return Ok(());
+        };
+        let read = Hours::read(hours).ok_or(Mismatch::Malformed)?;
+        // What is not found for want of steps is a denial too.
+        let offset = ask
+            .utc_offsets
+            .filter(|offsets| steps.take(offsets.len()))
+            .and_then(|offsets| offsets.get(read.zone)?.as_int());
+        let opens = offset.map(|offset| read.opens(ask.now, offset));
+        match opens {
+            Some(opens) if opens.at == ask.now => Ok(()),
+            opens => Err(Mismatch::Hours { hours, opens }),
+        }
     }
 
     fn match_arguments(

@@ -31,6 +31,7 @@ impl<'a> Teller<'a> {
             }
         }
         self.limits(of, said, out);
+        self.hours(out);
         if self.entry.locations.is_some() {
             let places = self.names("locations", self.entry.locations, Phrase::Or);
             out.push(self.filled(Phrase::At, &[&places]));
@@ -144,11 +145,9 @@ impl<'a> Teller<'a> {
     fn limits(&self, of: &[&'a str], said: [Option<&str>; 2], out: &mut Vec<String>) {
         for limit in elements(self.entry.limits) {
             let max = integer(limit, "max");
-            if text(limit, "type") == "use_limit" {
-                out.push(match max {
-                    1 => Phrase::Once.text(self.style.locale).into(),
-                    _ => self.filled(Phrase::Times, &[&self.number(max, Unit::None)]),
-                });
+            let kind = text(limit, "type");
+            if kind != "spend" {
+                out.push(self.uses(max, limit.get("seconds").and_then(Json::as_int)));
                 continue;
             }
             let (argument, unit) = counted(Some(limit));

@@ -14,6 +14,7 @@ pub(crate) mod phrases;
 mod sentences;
 pub(crate) mod speech;
 mod vocabulary;
+mod when;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,6 +26,7 @@ pub use phrases::{Locale, Phrase};
 use sentences::Teller;
 use speech::{Speech, Style};
 pub use vocabulary::{Effect, Form, PlainVocabulary, Term, Tier, Vocabulary};
+pub use when::opening;
 
 /// The quotes around foreign texts in sentences.
 const QUOTE: char = '"';

@@ -98,6 +98,20 @@ phrases! {
     // At most how often.
     Times "at most {0} times altogether" "insgesamt höchstens {0}-mal";
     Once "only once" "nur einmal";
+    Rate "at most {0} times per {1}, by the clock" "höchstens {0}-mal je {1}, nach der Uhr";
+    RateOnce "only once per {0}, by the clock" "nur einmal je {0}, nach der Uhr";
+    // When.
+    Hours "only {0}, {1} to {2}, time in {3}" "nur {0}, {1} bis {2}, Ortszeit {3}";
+    Overnight "only {0}, {1} to {2} the next day, time in {3}" "nur {0}, {1} bis {2} am Folgetag, Ortszeit {3}";
+    Daily "every day" "jeden Tag";
+    Days "{0} to {1}" "{0} bis {1}";
+    Monday "Monday" "Montag";
+    Tuesday "Tuesday" "Dienstag";
+    Wednesday "Wednesday" "Mittwoch";
+    Thursday "Thursday" "Donnerstag";
+    Friday "Friday" "Freitag";
+    Saturday "Saturday" "Samstag";
+    Sunday "Sunday" "Sonntag";
     // What asks again.
     AskCall "each only after a person has approved exactly that one" "jeder Vorgang erst, wenn ein Mensch genau diesen genehmigt hat";
     AskSubject "the person it acts for must approve each one" "die Person, für die er handelt, muss jedem Vorgang zustimmen";

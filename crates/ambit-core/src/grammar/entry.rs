@@ -1,7 +1,8 @@
 //! Entries of `authorization_details` and of manifests. A malformed entry never matches.
 
 use super::{COUNT, Form, Member, OBJECT, TEXTS, may, needs};
-use crate::limits::{BUDGETS, MONEY_DECIMALS};
+use crate::hours::DAYS;
+use crate::limits::{BUDGETS, MONEY_DECIMALS, RATE_SECONDS};
 
 /// In a token's first block: everything is named. One of `locations`, `datatypes` and `identifier`
 /// must be there as well.
@@ -14,6 +15,7 @@ pub const ROOT_ENTRY: &[Member] = &[
     may("identifier", Form::Text),
     needs("purpose", Form::Text),
     may("constraints", OBJECT),
+    may("hours", Form::Object(HOURS)),
     may("limits", LIMITS),
     may("requires", Form::Object(REQUIRES)),
 ];
@@ -28,6 +30,7 @@ pub const DERIVED_ENTRY: &[Member] = &[
     may("identifier", Form::Text),
     may("purpose", Form::Text),
     may("constraints", OBJECT),
+    may("hours", Form::Object(HOURS)),
     may("limits", LIMITS),
     may("requires", Form::Object(REQUIRES)),
 ];
@@ -42,6 +45,7 @@ pub const MANIFEST_ENTRY: &[Member] = &[
     may("identifier", Form::Text),
     needs("purpose", Form::Text),
     may("constraints", OBJECT),
+    may("hours", Form::Object(HOURS)),
     may("limits", LIMITS),
     may("requires", Form::Object(REQUIRES)),
     may("consent", CONSENT),
@@ -54,7 +58,15 @@ const POWERS: Form = Form::List(
 );
 const LIMITS: Form = Form::List(&(1, BUDGETS), &LIMIT);
 
-/// A budget or a number of uses.
+/// When it holds.
+pub const HOURS: &[Member] = &[
+    needs("days", Form::List(&(1, 7), &Form::Word(DAYS))),
+    needs("from", Form::Clock),
+    needs("to", Form::Clock),
+    needs("zone", Form::Zone),
+];
+
+/// A budget, a number of uses, or a number of uses in a time.
 pub const LIMIT: Form = Form::OneOf(&[
     Form::Object(&[
         needs("type", Form::Word(&["spend"])),
@@ -62,16 +74,21 @@ pub const LIMIT: Form = Form::OneOf(&[
         may("currency_argument", Form::Text),
         needs("max", AT_LEAST_ONE),
         needs("currency", Form::Text),
-        needs("decimals", Form::UpTo(MOST_DECIMALS)),
+        needs("decimals", Form::Within(&(0, MOST_DECIMALS))),
     ]),
     Form::Object(&[
         needs("type", Form::Word(&["use_limit"])),
         needs("max", AT_LEAST_ONE),
     ]),
+    Form::Object(&[
+        needs("type", Form::Word(&["rate"])),
+        needs("max", AT_LEAST_ONE),
+        needs("seconds", Form::Within(&(1, RATE_SECONDS))),
+    ]),
 ]);
 const AT_LEAST_ONE: Form = Form::AtLeast(1);
 /// [`MONEY_DECIMALS`] as a small number.
-const MOST_DECIMALS: u8 = 9;
+const MOST_DECIMALS: i64 = 9;
 const _: () = assert!(MONEY_DECIMALS == 9, "the same bound twice");
 
 /// What a person must have done: at least one of these.

@@ -14,9 +14,9 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 
 use crate::json::{Json, Kind};
-use crate::{foreign_name, foreign_path, split_once};
+use crate::{foreign_name, foreign_path, hours, split_once};
 
-pub use entry::{DERIVED_ENTRY, LIMIT, MANIFEST_ENTRY, REQUIRES, ROOT_ENTRY};
+pub use entry::{DERIVED_ENTRY, HOURS, LIMIT, MANIFEST_ENTRY, REQUIRES, ROOT_ENTRY};
 pub use request::{ENTITY, EVALUATION, FACTS, REQUEST};
 pub use statement::{
     ASSERTION, CLIENT_DATA, ENROLMENT, EPOCHS, PROOF, PROOF_HEADER, RECEIPT, SIGNING,
@@ -39,8 +39,8 @@ pub enum Form {
     Integer,
     /// Such an integer of at least this.
     AtLeast(u8),
-    /// An integer from 0 to this.
-    UpTo(u8),
+    /// An integer from the first to the second.
+    Within(&'static (i64, i64)),
     /// A string that is not empty.
     Text,
     /// Such a string of at most so many bytes.
@@ -49,6 +49,10 @@ pub enum Form {
     Word(&'static [&'static str]),
     /// `scheme://…` without spaces and controls.
     Address,
+    /// A time of day, `HH:MM` up to `24:00`.
+    Clock,
+    /// The name of a time zone.
+    Zone,
     /// 32 bytes as base64url: a SHA-256, a coordinate of a key.
     Bytes32,
     /// A list of so many to so many elements of one form.
@@ -168,14 +172,16 @@ impl Form {
             Self::Is(wanted) => value.as_bool() == Some(wanted),
             Self::Integer => value.as_int().is_some(),
             Self::AtLeast(least) => value.as_int().is_some_and(|it| it >= i64::from(least)),
-            Self::UpTo(most) => {
+            Self::Within(&(least, most)) => {
                 let integer = value.as_int();
-                integer.is_some_and(|integer| (0..=i64::from(most)).contains(&integer))
+                integer.is_some_and(|integer| (least..=most).contains(&integer))
             }
             Self::Text => text.is_some(),
             Self::Short(most) => text.is_some_and(|text| text.len() <= most),
             Self::Word(words) => text.is_some_and(|text| words.contains(&text)),
             Self::Address => text.is_some_and(is_address),
+            Self::Clock => text.is_some_and(|text| hours::minutes(text).is_some()),
+            Self::Zone => text.is_some_and(hours::is_zone),
             Self::Bytes32 => text.is_some_and(is_bytes32),
             Self::List(&(least, most), of) => {
                 if value.kind() == Kind::Array && (least..=most).contains(&value.len()) {
@@ -216,11 +222,13 @@ impl Form {
             Self::Is(wanted) => format!("{wanted}"),
             Self::Integer => "an integer within 2^53 - 1".to_string(),
             Self::AtLeast(least) => format!("an integer of at least {least}"),
-            Self::UpTo(most) => format!("an integer from 0 to {most}"),
+            Self::Within(&(least, most)) => format!("an integer from {least} to {most}"),
             Self::Text => "a string that is not empty".to_string(),
             Self::Short(most) => format!("a string of 1 to {most} bytes"),
             Self::Word(words) => listed(&mut words.iter().copied(), "`", " or "),
             Self::Address => "a URL or SPIFFE identifier".to_string(),
+            Self::Clock => "a time of day as `HH:MM`".to_string(),
+            Self::Zone => "the name of a time zone, such as `Europe/Berlin`".to_string(),
             Self::Bytes32 => "32 bytes as base64url".to_string(),
             Self::List(&(least, most), of) => {
                 let length = match (least, most) {
@@ -419,7 +427,10 @@ mod tests {
     use super::*;
     use crate::json::{Document, Profile};
 
-    const INNER: &[Member] = &[needs("name", Form::Text), may("size", Form::UpTo(9))];
+    const INNER: &[Member] = &[
+        needs("name", Form::Text),
+        may("size", Form::Within(&(0, 9))),
+    ];
     const OUTER: Form = Form::Open(&[
         needs("list", Form::List(&(0, 2), &Form::Object(INNER))),
         may("map", Form::Map(&Form::Bool)),

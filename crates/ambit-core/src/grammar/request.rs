@@ -2,7 +2,7 @@
 
 use super::token::MODEL;
 use super::{COUNT, Form, MANY, Member, OBJECT, may, needs, never};
-use crate::limits::{ENROLMENTS, RECEIPTS, STATEMENTS};
+use crate::limits::{ENROLMENTS, RECEIPTS, STATEMENTS, UTC_OFFSET_MINUTES};
 
 /// The members around an evaluation.
 pub const REQUEST: &[Member] = &[
@@ -57,9 +57,12 @@ pub const FACTS: &[Member] = &[
     may("nonce", Form::Text),
     may("agent", Form::Object(AGENT)),
     may("status", Form::Object(STATUS)),
+    may("utc_offsets", Form::Map(&UTC_OFFSET)),
     may("counters", OBJECT),
     may("min_versions", Form::Partial(MIN_VERSIONS)),
 ];
+/// Minutes between the clocks of a time zone and UTC, now.
+const UTC_OFFSET: Form = Form::Within(&(-UTC_OFFSET_MINUTES, UTC_OFFSET_MINUTES));
 /// The attested agent.
 const AGENT: &[Member] = &[
     needs("uid", Form::Text),

@@ -65,6 +65,8 @@ fn ask(args: Json<'_>) -> Ask<'_> {
         identifier: Some("c-7"),
         purpose: "contract-renewal",
         args,
+        now: 0,
+        utc_offsets: None,
         declared: &Schema,
     }
 }

@@ -169,6 +169,11 @@ pub(crate) fn approvers() -> impl Strategy<Value = Value> {
 
 pub(crate) fn limits() -> impl Strategy<Value = Value> {
     let uses = (0_i64..3).prop_map(|max| json!({"type": "use_limit", "max": max}));
+    let rates = (
+        1_i64..3,
+        select(&[1_i64, 59, 60, 61, 120, 3600, 5400, 86_400][..]),
+    )
+        .prop_map(|(max, seconds)| json!({"type": "rate", "max": max, "seconds": seconds}));
     let argument = || prop::option::of(select(&["amount", "to"][..]));
     let spend = (0_i64..300, 0_i64..3, text(), argument(), argument()).prop_map(
         |(max, decimals, currency, argument, unit)| {
@@ -182,7 +187,15 @@ pub(crate) fn limits() -> impl Strategy<Value = Value> {
             limit
         },
     );
-    prop::collection::vec(prop_oneof![uses, spend], 1..3).prop_map(Value::from)
+    prop::collection::vec(prop_oneof![uses, rates, spend], 1..3).prop_map(Value::from)
+}
+
+pub(crate) fn hours() -> impl Strategy<Value = Value> {
+    let clock = || select(&["00:00", "06:30", "17:00", "23:59"][..]);
+    let zone = select(&["Europe/Berlin", "UTC", "Etc/GMT+5"][..]);
+    (some(ambit_core::hours::DAYS), clock(), clock(), zone).prop_map(
+        |(days, from, to, zone)| json!({"days": days, "from": from, "to": to, "zone": zone}),
+    )
 }
 
 pub(crate) fn requires() -> impl Strategy<Value = Value> {
@@ -228,6 +241,7 @@ pub(crate) fn member() -> impl Strategy<Value = (&'static str, Value)> {
         1 => of("purpose", text().prop_map(Value::from).boxed()),
         6 => of("constraints", may(constraints().boxed())),
         3 => of("limits", may(limits().boxed())),
+        2 => of("hours", may(hours().boxed())),
         2 => of("requires", may(requires().boxed())),
         1 => of("consent", may(consent.boxed())),
     ]

@@ -136,7 +136,12 @@ pub(crate) fn meaning(entry: &Value) -> Value {
         });
     }
     approvals.retain(|approval| !approval.is_null());
+    let mut hours = entry["hours"].clone();
+    if let Some(days) = hours.get("days").map(as_set) {
+        hours["days"] = days;
+    }
     sorted(&json!({
+        "hours": hours,
         "actions": as_set(&entry["actions"]), "power": power,
         "datatypes": as_set(&entry["datatypes"]), "locations": as_set(&entry["locations"]),
         "identifier": entry["identifier"], "purpose": entry["purpose"], "constraints": bounds(entry),

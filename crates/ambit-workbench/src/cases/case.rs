@@ -35,6 +35,8 @@ pub struct Case {
     pub subject: String,
     /// When, in seconds since 1970; by default a minute after the policy was issued.
     pub now: i64,
+    /// Minutes between the clocks of time zones and UTC at that time.
+    pub utc_offsets: Map<String, Json>,
     /// Entities that the host supplies, in Cedar's JSON form.
     pub entities: Option<Json>,
     /// Who said yes to exactly this call.
@@ -58,7 +60,7 @@ const LATER: i64 = 60;
 const SUBJECT: &str = "user:ann";
 
 /// What `[defaults]` may say: all that a case may, but for what makes it one.
-const DEFAULTS: [&str; 17] = [
+const DEFAULTS: [&str; 18] = [
     "agent",
     "action",
     "power",
@@ -70,6 +72,7 @@ const DEFAULTS: [&str; 17] = [
     "tenant",
     "subject",
     "now",
+    "utc_offsets",
     "entities",
     "approvals",
     "login",
@@ -117,6 +120,11 @@ pub(super) fn read(
     let tenant = layers.text("tenant", "acme");
     let subject = layers.text("subject", SUBJECT);
     let now = layers.get("now").map(|now| value::time(file, now, "now"));
+    let offsets = table_of(
+        &mut layers,
+        "utc_offsets",
+        "utc_offsets = { \"Europe/Berlin\" = 60 }",
+    );
     let entities = layers
         .get("entities")
         .and_then(|entities| self::entities(context, entities));
@@ -141,6 +149,7 @@ pub(super) fn read(
         now: now
             .flatten()
             .unwrap_or_else(|| context.bundle.issued() + LATER),
+        utc_offsets: offsets.unwrap_or_default(),
         entities,
         approvals,
         login,

@@ -38,7 +38,7 @@ pub(super) struct Merged {
     covers_all: bool,
     /// By argument: what all entries ask of it. What is not there may not be given.
     pub(super) constraints: Map<String, Value>,
-    /// Limits, requirements and consent of each entry.
+    /// Hours, limits, requirements and consent of each entry.
     demands: Vec<Map<String, Value>>,
 }
 
@@ -333,7 +333,7 @@ fn all_of(specs: &[Value]) -> Value {
 }
 
 fn demands(entry: &Value) -> Map<String, Value> {
-    let members = ["limits", "requires", "consent"].into_iter();
+    let members = ["hours", "limits", "requires", "consent"].into_iter();
     let found = members.filter_map(|name| Some((name.to_owned(), entry.get(name)?.clone())));
     found.collect()
 }

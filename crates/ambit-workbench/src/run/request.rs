@@ -96,6 +96,9 @@ fn facts(case: &Case, claims: &Json, proves: bool) -> Json {
     if let Some(tenant) = &case.tenant {
         facts["tenant"] = json!(tenant);
     }
+    if !case.utc_offsets.is_empty() {
+        facts["utc_offsets"] = json!(case.utc_offsets);
+    }
     if case.agent_facts.attested {
         facts["agent"] = attested(case, claims);
     }
