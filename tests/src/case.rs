@@ -264,7 +264,7 @@ impl Layers {
             members["proof"] = asked.proof(proof)?.into();
         }
         if !self.receipts.is_empty() {
-            let call = asked.call();
+            let call = asked.binding();
             let details = asked.details();
             let shown = fill(
                 self.shown.as_deref().unwrap_or_default(),

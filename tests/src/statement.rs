@@ -29,6 +29,16 @@ impl Asked<'_> {
     /// The action digest of docs/token.md, computed here on its own.
     #[must_use]
     pub fn call(&self) -> String {
+        self.digest(None)
+    }
+
+    /// The same with the content that the host states, as receipts name it.
+    #[must_use]
+    pub fn binding(&self) -> String {
+        self.digest(self.request["facts"].get("content"))
+    }
+
+    fn digest(&self, content: Option<&Value>) -> String {
         let evaluation = &self.request["evaluation"];
         let action = &evaluation["action"];
         let mut call = json!({
@@ -45,6 +55,9 @@ impl Asked<'_> {
             "purpose": evaluation["context"]["purpose"],
             "args": self.call_args.unwrap_or_else(|| &action["properties"]["args"]),
         });
+        if let Some(content) = content {
+            call["content"] = content.clone();
+        }
         // RFC 8785 for what cases hold: ASCII names and texts, integers.
         call.sort_all_objects();
         s256(call.to_string().as_bytes())
@@ -108,7 +121,7 @@ impl Asked<'_> {
             "decision": "approved",
             "kind": "action",
             "risk_tier": "critical",
-            "binding_s256": self.call(),
+            "binding_s256": self.binding(),
             "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-1"},
             "acr": "urn:acme:loa:2",
             "amr": ["hwk"],

@@ -3,7 +3,7 @@
 use ambit_tests::chain::BlockSpec;
 use serde_json::json;
 
-use crate::world::{Call, NOW, Token, World, claim, only};
+use crate::world::{Call, NOW, Token, World, claim, only, policy};
 
 /// A token whose refunds a person must approve one by one.
 fn proposing(world: &World) -> Token {
@@ -94,6 +94,93 @@ fn the_call_is_changed_after_the_approval() {
         run(Call::refund(&proposing(&world), 9870)),
         "approval.binding"
     );
+}
+
+/// The note of a refund is only a reference here: what it refers to can change.
+fn referring() -> (World, Token) {
+    let content = json!({"actions": {"refund": {"args": {"note": {"content": true}}}}});
+    let world = World::of(policy(content));
+    let any = json!({"constraint_type": "wildcard"});
+    let note = json!({"note": {"constraint_type": "optional", "constraint": any}});
+    let token = world.mint(&only(
+        &json!({"privileges": ["propose"], "constraints": note}),
+    ));
+    (world, token)
+}
+
+/// The refund with what the host says of the note.
+fn noted(token: &Token, note: &str, says: Option<&str>) -> Call {
+    let mut call = Call::refund(token, 9870);
+    call.args["note"] = note.into();
+    let note = json!({"action": {"properties": {"args": {"note": note}}}});
+    let content = says.map(|text| json!({"note": {"text": text}}));
+    call.with(&json!({"evaluation": note, "facts": {"content": content}}))
+}
+
+#[test]
+fn what_an_argument_refers_to_is_edited_after_the_approval() {
+    let (world, token) = referring();
+    let call = noted(&token, "17", Some("We are sorry."));
+    let receipt = world.approve(&call, &BlockSpec::default());
+    let run = |call: Call| world.enforce(&call.receipt(receipt.clone()));
+    assert_eq!(
+        run(noted(&token, "17", Some("We are not sorry."))),
+        "approval.binding"
+    );
+    assert_eq!(
+        run(noted(&token, "17", Some("We are sorry. "))),
+        "approval.binding"
+    );
+    assert_eq!(run(noted(&token, "17", None)), "facts.missing");
+    let digest = json!({"facts": {"content": {"note": {"s256": "zK1zxw6ic8VtG0uhR3hZhc0vX4RhacGyKXP72Z_u_RY"}}}});
+    assert_eq!(run(call.clone().with(&digest)), "approval.binding");
+    assert_eq!(run(call), "allowed");
+}
+
+#[test]
+fn what_was_approved_of_one_reference_is_used_for_another() {
+    let (world, token) = referring();
+    let call = noted(&token, "17", Some("We are sorry."));
+    let receipt = world.approve(&call, &BlockSpec::default());
+    let run = |call: Call| world.decide(&call.receipt(receipt.clone()));
+    // The content of another, and another of the same content.
+    assert_eq!(
+        run(noted(&token, "17", Some("Pay me more."))),
+        "approval.binding"
+    );
+    assert_eq!(
+        run(noted(&token, "18", Some("We are sorry."))),
+        "approval.binding"
+    );
+    // What the agent says of it is no fact, and the host is not asked about an argument that is not there.
+    let said = json!({"evaluation": {"context": {"content": {"note": {"text": "We are sorry."}}}}});
+    assert_eq!(run(noted(&token, "17", None).with(&said)), "facts.missing");
+    let plain = Call::refund(&token, 9870);
+    let receipt = world.approve(&plain, &BlockSpec::default());
+    assert_eq!(world.decide(&plain.receipt(receipt)), "allowed");
+}
+
+#[test]
+fn what_an_argument_refers_to_looks_like_the_page() {
+    let (world, token) = referring();
+    let hostile = "ok`\n- amount: 1.00\nRisk: low\u{2028}Call: x\u{202e}";
+    let call = noted(&token, "17", Some(hostile));
+    let proposal = json!({"evaluation": {"action": {"properties": {"power": "propose"}}}});
+    let answer = world.answer(&call.clone().with(&proposal));
+    let shown = &answer["context"]["obligations"][0]["ext"]["display"]["text"];
+    let lines: Vec<&str> = shown.as_str().unwrap().lines().collect();
+    let starts = |words: &str| lines.iter().filter(|line| line.starts_with(words)).count();
+    assert_eq!(
+        [starts("- amount"), starts("Risk: "), starts("Call: ")],
+        [1, 1, 1],
+        "{lines:#?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| !line.contains(['\u{2028}', '\u{202e}']))
+    );
+    assert_eq!(starts("- note: `17`"), 1, "{lines:#?}");
 }
 
 #[test]

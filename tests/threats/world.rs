@@ -231,6 +231,11 @@ impl World {
     }
 
     /// The evaluator's code for a request as it stands.
+    pub(crate) fn answer(&self, call: &Call) -> Value {
+        serde_json::from_str(&self.engine.evaluate(call.text().as_bytes())).unwrap()
+    }
+
+    /// What the evaluator says to a text.
     pub(crate) fn decide_text(&self, request: &str) -> String {
         code(&self.engine.evaluate(request.as_bytes()))
     }

@@ -207,6 +207,9 @@ fn argument(argument: &Argument, enumerations: &Enumerations) -> Json {
     let mut json = attribute(&argument.attribute, enumerations);
     json["target"] = json!(argument.target);
     json["unverified"] = json!(argument.unverified);
+    if argument.content {
+        json["content"] = json!(true);
+    }
     if let Some(mcp) = &argument.mcp {
         json["mcp"] = json!(mcp);
     }

@@ -124,7 +124,10 @@ fn check_display(case: &Case<'_>, receipt: &Receipt, shown: &str) -> Result<(), 
 /// What people said yes to happens once, however many receipts come for it: the digest is used up where
 /// the receipts are, as long as the token lives. Other powers than `execute` are used up apart.
 pub(crate) fn call(case: &Case<'_>) -> Charge {
-    let mut id = digest::action(case);
+    let mut id = match display::shown(case) {
+        Ok(shown) => shown.binding_s256.clone(),
+        Err(_) => digest::action(case),
+    };
     if case.request.power != Power::Execute {
         id.push(':');
         id.push_str(case.request.power.name());

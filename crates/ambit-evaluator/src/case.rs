@@ -148,6 +148,23 @@ impl<'a> Case<'a> {
         Case { steps, ..*self }
     }
 
+    /// What the arguments marked `@content` refer to, sorted by their names, and `None` for the content that the host
+    /// does not say.
+    pub(crate) fn contents(&self) -> Vec<(&'a str, Option<Json<'a>>)> {
+        let facts = self.request.facts.content;
+        let action = self.bundle.action(self.request.action);
+        let mut found = Vec::new();
+        for (name, argument) in action.iter().flat_map(|action| action.arguments()) {
+            if argument.content() && self.arguments.get(name).is_some_and(|it| !it.is_null()) {
+                let content = facts.and_then(|facts| facts.get(name));
+                // It is hashed, whether or not it can be shown whole.
+                self.steps.charge(content.map_or(0, Json::weight));
+                found.push((name, content));
+            }
+        }
+        found
+    }
+
     /// In which unit people read an argument of the action that is asked.
     pub(crate) fn unit(&self, argument: &str) -> Unit<'a> {
         self.bundle.unit(self.request.action, argument)

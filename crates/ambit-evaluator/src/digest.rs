@@ -15,8 +15,13 @@ pub fn s256(bytes: &[u8]) -> String {
     base64url::encode(&Sha256::digest(bytes))
 }
 
-/// The action digest of docs/token.md: the identity of exactly this call, which people approve.
+/// The action digest of docs/token.md: the identity of exactly this call.
 pub(crate) fn action(case: &Case<'_>) -> String {
+    with_content(case, &[])
+}
+
+/// The same with what its arguments refer to: what people approve.
+pub(crate) fn with_content(case: &Case<'_>, contents: &[(&str, Json<'_>)]) -> String {
     let root = case.token.root();
     let mut out = Writer::with_capacity(1024);
     out.object(|out| {
@@ -32,6 +37,14 @@ pub(crate) fn action(case: &Case<'_>) -> String {
         }
         out.name("args").raw(case.arguments_text);
         out.name("aud").string(case.request.facts.audience);
+        if !contents.is_empty() {
+            out.name("content").object(|out| {
+                for (name, content) in contents {
+                    // A sound fact has a canonical form.
+                    let _ = canonical(*content, out.name(name));
+                }
+            });
+        }
         out.name("power").string("execute");
         out.name("purpose").string(case.request.purpose);
         out.name("resource").object(|out| {

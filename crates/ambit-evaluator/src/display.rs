@@ -10,6 +10,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use ambit_core::constraint::{Unit, value_text};
 use ambit_core::describe::{add_name, add_quoted, add_text};
@@ -21,6 +22,7 @@ use ambit_policy::Argument;
 use crate::case::Case;
 use crate::denial::Denial;
 use crate::digest::{self, s256};
+use crate::facts;
 use crate::remedy::Shown;
 
 /// The language of the text.
@@ -32,9 +34,17 @@ pub const RENDERER: &str = "ambit-1";
 ///
 /// # Errors
 ///
-/// The denial of a call that is too long to be shown whole.
+/// The denial of a call that is too long to be shown whole, or of which the host does not say what an
+/// argument refers to.
 pub(crate) fn shown<'c>(case: &Case<'c>) -> Result<&'c Shown, Denial> {
-    let shown = case.shown.get_or_init(|| make(case));
+    let mut contents = Vec::new();
+    for (name, content) in case.contents() {
+        match content {
+            Some(content) => contents.push((name, content)),
+            None => return Err(facts::missing(&format!("content.{name}"))),
+        }
+    }
+    let shown = case.shown.get_or_init(|| make(case, &contents));
     shown.as_ref().ok_or_else(|| {
         let admin = format!("the text of this call has more than {CALL_TEXT_BYTES} bytes");
         Denial::new(Reason::ApprovalDisplaySize, admin)
@@ -42,9 +52,9 @@ pub(crate) fn shown<'c>(case: &Case<'c>) -> Result<&'c Shown, Denial> {
 }
 
 /// `None` for a call that is too long.
-fn make(case: &Case<'_>) -> Option<Shown> {
-    let binding_s256 = digest::action(case);
-    let text = text(case, &binding_s256)?;
+fn make(case: &Case<'_>, contents: &[(&str, Json<'_>)]) -> Option<Shown> {
+    let binding_s256 = digest::with_content(case, contents);
+    let text = text(case, contents, &binding_s256)?;
     Some(Shown {
         binding_s256,
         risk_tier: String::from(risk(case)),
@@ -56,7 +66,7 @@ fn make(case: &Case<'_>) -> Option<Shown> {
 }
 
 /// The text for one call, whose digest is `digest`.
-fn text(case: &Case<'_>, digest: &str) -> Option<String> {
+fn text(case: &Case<'_>, contents: &[(&str, Json<'_>)], digest: &str) -> Option<String> {
     let root = case.token.root();
     let mut page = Page::default();
     page.title(case);
@@ -70,6 +80,9 @@ fn text(case: &Case<'_>, digest: &str) -> Option<String> {
     for (name, value) in sorted_members(case.arguments) {
         let argument = action.and_then(|action| action.argument(name));
         page.member(name, value, argument, 0);
+        for (_, content) in contents.iter().filter(|(known, _)| *known == name) {
+            page.content(*content);
+        }
     }
     page.effects(case);
     page.line("Risk", risk(case));
@@ -187,6 +200,16 @@ impl Page {
             Kind::Null | Kind::Bool | Kind::Number => {
                 self.ours(" ");
                 self.plain(value, argument);
+            }
+        }
+    }
+
+    /// What an argument refers to, under it.
+    fn content(&mut self, content: Json<'_>) {
+        for (member, words) in [("text", "\n  Content: "), ("s256", "\n  SHA-256: ")] {
+            if let Some(text) = content.get(member).and_then(Json::as_str) {
+                self.ours(words);
+                self.text(text);
             }
         }
     }

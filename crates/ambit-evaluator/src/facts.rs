@@ -28,6 +28,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) agent: Option<Json<'a>>,
     /// The value of the token's status list entry, where the host has looked it up.
     pub(crate) status: Option<Json<'a>>,
+    /// What arguments refer to, by their names.
+    pub(crate) content: Option<Json<'a>>,
     /// Minutes between the clocks of time zones and UTC, by the names of the zones.
     pub(crate) utc_offsets: Option<Json<'a>>,
     /// The lowest policy version that the host still accepts.
@@ -52,6 +54,7 @@ impl<'a> Facts<'a> {
             nonce: text("nonce"),
             agent: facts.get("agent"),
             status: facts.get("status"),
+            content: facts.get("content"),
             utc_offsets: facts.get("utc_offsets"),
             min_policy_version: lowest("policy").and_then(Json::as_int),
             min_epochs: lowest("epochs"),

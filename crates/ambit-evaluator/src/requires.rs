@@ -320,8 +320,8 @@ pub(crate) fn check(
         Denial::new(Reason::ApprovalApprover, admin)
     } else if needs.approvals.is_empty() {
         return Ok(());
-    } else if let Err(too_long) = display::shown(case) {
-        too_long
+    } else if let Err(unshown) = display::shown(case) {
+        unshown
     } else {
         let admin = "a matched capability requires approvals that were not given";
         Denial::new(Reason::ApprovalRequired, admin)

@@ -14,8 +14,9 @@ use crate::open::{read, with_case};
 use crate::{answer, digest, display};
 
 /// The action digest of the call in a request, and what a person is shown before a yes to it:
-/// `{"binding_s256", "risk_tier", "display"}`. The last two are left out where the call is too long to be
-/// shown whole, so that nobody can approve it. A denial for a request that steps 1 and 2 deny.
+/// `{"binding_s256", "risk_tier", "display"}`. The last two are left out where the call cannot be shown
+/// whole, so that nobody can approve it: it is too long, or `facts.content` lacks what an argument refers to. A
+/// proof names the digest without content. A denial for a request that steps 1 and 2 deny.
 #[must_use]
 pub fn call_digest(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) -> String {
     let mut said = String::new();

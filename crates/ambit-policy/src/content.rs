@@ -109,9 +109,9 @@ fn argument(argument: Json<'_>) -> bool {
         && argument
             .get("money")
             .is_none_or(|money| money.is_null() || decimals(money))
-        && argument
-            .get("target")
-            .is_none_or(|it| it.as_bool().is_some())
+        && ["target", "content"]
+            .iter()
+            .all(|mark| argument.get(mark).is_none_or(|it| it.as_bool().is_some()))
 }
 
 fn type_of(value: Json<'_>) -> bool {

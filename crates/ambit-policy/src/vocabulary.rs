@@ -228,6 +228,15 @@ impl<'a> Argument<'a> {
             .unwrap_or_default()
     }
 
+    /// Whether it refers to something that can change, whose content people must see (`@content`).
+    #[must_use]
+    pub fn content(self) -> bool {
+        self.0
+            .get("content")
+            .and_then(Json::as_bool)
+            .unwrap_or_default()
+    }
+
     /// The member with this name, where the argument is a record or a list of records.
     #[must_use]
     pub fn member(self, name: &str) -> Option<Self> {

@@ -182,7 +182,7 @@ pub(crate) fn case(
             .as_str()?
             .to_owned(),
         now,
-        utc_offsets: offsets(&policy.bundle(), agent),
+        facts: offsets(&policy.bundle(), agent),
         entities: Some(supplied(&entities, policy)).filter(|list| list != &json!([])),
         approvals: people.collect(),
         login: login(&context["login"]),
@@ -200,7 +200,9 @@ fn offsets(bundle: &Bundle<'_>, agent: &str) -> Map<String, Value> {
     let entries = bundle.manifest(agent).into_iter();
     let entries = entries.flat_map(|manifest| manifest.capabilities());
     let zones = entries.filter_map(|entry| entry.get("hours")?.get("zone")?.as_str());
-    zones.map(|zone| (zone.to_owned(), json!(0))).collect()
+    let offsets: Map<String, Value> = zones.map(|zone| (zone.to_owned(), json!(0))).collect();
+    let facts = (!offsets.is_empty()).then(|| ("utc_offsets".to_owned(), Value::Object(offsets)));
+    facts.into_iter().collect()
 }
 
 fn arguments(bundle: &Bundle<'_>, action: &str, context: &Value) -> Option<Map<String, Value>> {

@@ -17,7 +17,7 @@ use situations::{LEADS, LOGINS, REGION, Scene, Situation, TO, situations};
 
 const NOW: i64 = 1_772_000_400;
 /// Random requests of each project, the same in every run.
-const CASES: u32 = 400;
+const CASES: u32 = 520;
 /// By hand, a number for other requests.
 const SEED: &str = "AMBIT_SEED";
 

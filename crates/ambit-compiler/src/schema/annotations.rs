@@ -39,6 +39,7 @@ const OURS: &[(&str, &[On])] = &[
     ("unit", &[Attribute]),
     ("format", &[Attribute]),
     ("target", &[Attribute]),
+    ("content", &[Attribute]),
     ("unverified", &[Attribute]),
 ];
 
@@ -50,6 +51,7 @@ const WITHOUT_VALUE: &[&str] = &[
     "external",
     "financial",
     "target",
+    "content",
     "unverified",
 ];
 /// An action that was imported and that nobody has looked at.

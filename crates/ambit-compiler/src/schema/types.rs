@@ -61,6 +61,8 @@ impl Form {
 pub(crate) struct Argument {
     pub(crate) attribute: Attribute,
     pub(crate) target: bool,
+    /// Whether it refers to something that can change.
+    pub(crate) content: bool,
     pub(crate) unverified: bool,
     /// What the MCP tool calls it, where that cannot be its name here.
     pub(crate) mcp: Option<String>,
@@ -150,6 +152,7 @@ impl<'a> Types<'a> {
                 continue;
             };
             let argument = Argument {
+                content: self.is_content(&attribute.kind, &item),
                 attribute,
                 target: item.annotation("target").is_some(),
                 unverified: item.annotation("unverified").is_some(),
@@ -321,8 +324,24 @@ impl<'a> Types<'a> {
         Some(Type::Record(record))
     }
 
+    /// Whether it is a reference whose content people must see: one text or number names it.
+    fn is_content(&self, kind: &Type, item: &Item) -> bool {
+        let Some(annotation) = item.annotation("content") else {
+            return false;
+        };
+        if !matches!(kind, Type::String | Type::Long) {
+            self.file.error(
+                "project.annotation_place",
+                annotation.name_span.clone(),
+                "`@content` needs an argument that refers to one thing: a `String` or a `Long`",
+                "declare an argument for each thing whose content people must see",
+            );
+        }
+        true
+    }
+
     fn refuse_nested(&self, item: &Item) {
-        for name in ["target", "unverified", "mcp"] {
+        for name in ["target", "content", "unverified", "mcp"] {
             if let Some(annotation) = item.annotation(name) {
                 self.file.error(
                     "project.annotation_place",

@@ -57,10 +57,13 @@ pub const FACTS: &[Member] = &[
     may("nonce", Form::Text),
     may("agent", Form::Object(AGENT)),
     may("status", Form::Object(STATUS)),
+    may("content", Form::Map(&Form::Object(CONTENT))),
     may("utc_offsets", Form::Map(&UTC_OFFSET)),
     may("counters", OBJECT),
     may("min_versions", Form::Partial(MIN_VERSIONS)),
 ];
+/// What an argument refers to, as it is now.
+const CONTENT: &[Member] = &[needs("text", Form::Text), may("s256", Form::Bytes32)];
 /// Minutes between the clocks of a time zone and UTC, now.
 const UTC_OFFSET: Form = Form::Within(&(-UTC_OFFSET_MINUTES, UTC_OFFSET_MINUTES));
 /// The attested agent.

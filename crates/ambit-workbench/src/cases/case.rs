@@ -35,8 +35,8 @@ pub struct Case {
     pub subject: String,
     /// When, in seconds since 1970; by default a minute after the policy was issued.
     pub now: i64,
-    /// Minutes between the clocks of time zones and UTC at that time.
-    pub utc_offsets: Map<String, Json>,
+    /// Facts that the host states as they are written: `utc_offsets`, `content`.
+    pub facts: Map<String, Json>,
     /// Entities that the host supplies, in Cedar's JSON form.
     pub entities: Option<Json>,
     /// Who said yes to exactly this call.
@@ -60,7 +60,7 @@ const LATER: i64 = 60;
 const SUBJECT: &str = "user:ann";
 
 /// What `[defaults]` may say: all that a case may, but for what makes it one.
-const DEFAULTS: [&str; 18] = [
+const DEFAULTS: [&str; 19] = [
     "agent",
     "action",
     "power",
@@ -73,6 +73,7 @@ const DEFAULTS: [&str; 18] = [
     "subject",
     "now",
     "utc_offsets",
+    "content",
     "entities",
     "approvals",
     "login",
@@ -120,11 +121,7 @@ pub(super) fn read(
     let tenant = layers.text("tenant", "acme");
     let subject = layers.text("subject", SUBJECT);
     let now = layers.get("now").map(|now| value::time(file, now, "now"));
-    let offsets = table_of(
-        &mut layers,
-        "utc_offsets",
-        "utc_offsets = { \"Europe/Berlin\" = 60 }",
-    );
+    let facts = facts(&mut layers);
     let entities = layers
         .get("entities")
         .and_then(|entities| self::entities(context, entities));
@@ -149,7 +146,7 @@ pub(super) fn read(
         now: now
             .flatten()
             .unwrap_or_else(|| context.bundle.issued() + LATER),
-        utc_offsets: offsets.unwrap_or_default(),
+        facts,
         entities,
         approvals,
         login,
@@ -159,6 +156,18 @@ pub(super) fn read(
         expect: expect?,
         policies,
     })
+}
+
+fn facts(layers: &mut Layers<'_, '_>) -> Map<String, Json> {
+    let mut facts = Map::new();
+    for (key, example) in [
+        ("utc_offsets", "utc_offsets = { \"Europe/Berlin\" = 60 }"),
+        ("content", "content = { draft = { text = \"Dear Ann\" } }"),
+    ] {
+        let table = table_of(layers, key, example);
+        facts.extend(table.map(|table| (key.to_owned(), Json::Object(table))));
+    }
+    facts
 }
 
 fn table_of(

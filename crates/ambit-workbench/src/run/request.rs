@@ -51,16 +51,21 @@ impl Request {
         if let Some(entities) = &case.entities {
             request["entities"] = entities.clone();
         }
-        let call = call_digest(
-            &bundle,
-            request.to_string().as_bytes(),
-            &mut ChainCache::new(),
-        );
-        let call: Json = serde_json::from_str(&call).unwrap_or_default();
+        let digest = |request: &Json| -> Json {
+            let request = request.to_string();
+            let call = call_digest(&bundle, request.as_bytes(), &mut ChainCache::new());
+            serde_json::from_str(&call).unwrap_or_default()
+        };
+        let mut call = digest(&request);
         if proves {
             let call = call["binding_s256"].as_str();
             request["proof"] =
                 statement::proof(&bench.holder, &token, call, (METHOD, URL), case.now).into();
+        }
+        if let Some(content) = case.facts.get("content") {
+            // What arguments refer to people approve, and the holder need not know.
+            request["facts"]["content"] = content.clone();
+            call = digest(&request);
         }
         // Of a call that cannot be shown there is nothing to say yes to.
         if !case.approvals.is_empty() && call.get("display").is_some() {
@@ -96,8 +101,8 @@ fn facts(case: &Case, claims: &Json, proves: bool) -> Json {
     if let Some(tenant) = &case.tenant {
         facts["tenant"] = json!(tenant);
     }
-    if !case.utc_offsets.is_empty() {
-        facts["utc_offsets"] = json!(case.utc_offsets);
+    if let Some(offsets) = case.facts.get("utc_offsets") {
+        facts["utc_offsets"] = offsets.clone();
     }
     if case.agent_facts.attested {
         facts["agent"] = attested(case, claims);

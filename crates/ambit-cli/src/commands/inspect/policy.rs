@@ -232,6 +232,7 @@ fn argument_text(name: &str, argument: Json<'_>) -> String {
     }
     for (member, meaning) in [
         ("target", "names the target"),
+        ("content", "refers to content that people see"),
         ("unverified", "only somebody's claim"),
     ] {
         if is(argument, member) {
