@@ -94,6 +94,8 @@ export interface ConsentRequest {
   now?: number;
   /** Minutes between the person's clock and UTC: the text then tells their time beside UTC. */
   utc_offset?: number;
+  /** Names out of the answer's own `choices`: it then tells of the grant that they leave. */
+  choices?: string[];
 }
 
 /** `abi.md` says what each part is, and how the texts of all parts are joined to `text`. */
@@ -118,6 +120,10 @@ export interface ConsentText {
   text_s256: string;
   /** The grant digest; only for whole `claims`. */
   binding_s256?: string;
+  /** The narrower grants that the person may choose instead. */
+  choices: { choice: string; text: string }[];
+  /** The claims that are left, where `choices` were asked: what a token is to be made of. */
+  claims?: Record<string, unknown>;
   page: ConsentPart[];
 }
 

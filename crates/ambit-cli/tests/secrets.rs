@@ -263,6 +263,7 @@ const NAMES: &[&str] = &[
     "--prefix",
     "--service",
     "--policy",
+    "--choose",
     "--rp-id",
     "--origin",
     "--action",

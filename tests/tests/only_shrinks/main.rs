@@ -4,6 +4,7 @@
 //! those of the subject, of people whom manifest, root or block name, of strangers, of who acts, and of
 //! a key that holds the token.
 
+mod choices;
 mod every_member;
 
 use ambit_evaluator::{ChainCache, evaluate};
@@ -97,7 +98,9 @@ impl World {
                 ),
                 key("worker", "approve-2", approve, "approval-receipt+jwt"),
             ],
-            bundle: Some(json!({"manifests": {"renewal-bot": {"capabilities": [entry]}}})),
+            bundle: Some(
+                json!({"manifests": {"renewal-bot": {"max_life_seconds": 86_400, "capabilities": [entry]}}}),
+            ),
         };
         let policy = SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"));
         let mut world = Self {

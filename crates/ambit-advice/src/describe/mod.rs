@@ -1,5 +1,6 @@
 //! Consent texts: what people are shown before a token is made, in the words of the vocabulary.
 
+mod choices;
 mod compose;
 mod details;
 mod difference;
@@ -56,13 +57,13 @@ impl NoText {
 /// Says in words what capabilities allow, as people are asked to consent to it.
 ///
 /// `request` is `{"authorization_details": […], …}` or `{"claims": {…}, …}`, with `granted`, `locale`,
-/// `now` and `utc_offset` where there are any (`pkg/abi.md`); the answer is the text, its hash and the
-/// page as a structure, or `{"error": {"code", "at", "admin"}}`: what has no text cannot be approved.
+/// `now`, `utc_offset` and `choices` where there are any (`pkg/abi.md`); the answer is the text, its hash, the
+/// narrower grants that a person may choose instead, and the page as a structure, or `{"error": {"code", "at", "admin"}}`: what has no text cannot be approved.
 #[must_use]
 pub fn describe(bundle: &Bundle<'_>, request: &[u8]) -> String {
     let answer = document(bundle, request).and_then(|document| {
         let question = Question::read(document.root())?;
-        compose::page(bundle, &question)?.answer()
+        choices::answer(bundle, &question, document.root().get("choices"))
     });
     answer.unwrap_or_else(|no_text| {
         let mut out = Writer::default();

@@ -64,8 +64,13 @@ impl Page {
         Ok(out)
     }
 
-    /// The answer: the text, what a receipt says of it, and its parts.
-    pub(super) fn answer(&self) -> Result<String, NoText> {
+    /// The answer: the text, what a receipt says of it, the narrower grants that there are, the claims where
+    /// they are not those that were asked, and the text's parts.
+    pub(super) fn answer(
+        &self,
+        choices: &[(&str, String)],
+        claims: Option<&str>,
+    ) -> Result<String, NoText> {
         let text = self.text()?;
         let mut out = Writer::default();
         out.object(|out| {
@@ -80,6 +85,17 @@ impl Page {
             }
             if let Some(binding) = &self.binding {
                 out.name("binding_s256").string(binding);
+            }
+            out.name("choices").array(|out| {
+                for (name, text) in choices {
+                    out.object(|out| {
+                        out.name("choice").string(name);
+                        out.name("text").string(text);
+                    });
+                }
+            });
+            if let Some(claims) = claims {
+                out.name("claims").raw(claims);
             }
             out.name("page").array(|out| {
                 let mut places = self.places.iter();

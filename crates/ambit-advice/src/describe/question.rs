@@ -9,7 +9,14 @@ use ambit_core::limits::CAPABILITIES;
 use super::NoText;
 
 /// Members of a request that are no claims.
-pub(super) const OURS: [&str; 5] = ["claims", "granted", "locale", "now", "utc_offset"];
+pub(super) const OURS: [&str; 6] = [
+    "claims",
+    "granted",
+    "locale",
+    "now",
+    "utc_offset",
+    "choices",
+];
 /// Claims that the frame shows. Others may be there: the grant digest covers them all.
 const FLAT: [&str; 8] = [
     "authorization_details",
@@ -127,6 +134,17 @@ impl<'a> Question<'a> {
             locale,
             clock,
         })
+    }
+
+    /// The same question about other claims.
+    pub(super) fn with<'b>(&self, claims: Json<'b>) -> Result<Question<'b>, NoText>
+    where
+        'a: 'b,
+    {
+        let tag = Some(self.locale.tag());
+        let mut other = Question::of_claims(claims, self.granted, tag, self.clock)?;
+        other.whole = self.whole;
+        Ok(other)
     }
 
     /// A claim that is a text.

@@ -65,7 +65,7 @@ pub(super) fn end(at: i64, clock: Clock, locale: Locale) -> End {
 }
 
 /// A number of seconds in its two largest units.
-fn span(seconds: i64, locale: Locale) -> String {
+pub(super) fn span(seconds: i64, locale: Locale) -> String {
     let mut out = String::new();
     let mut left = seconds;
     let mut parts = 0_u8;

@@ -42,6 +42,10 @@ pub(crate) struct Describe {
     /// Minutes between the reader's clock and UTC: tell their time beside UTC
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
     utc_offset: Option<i64>,
+    /// Choose a narrower grant, by a name that the answer without it lists; may be given several times. The
+    /// claims that are left are `claims` of --json
+    #[arg(long, value_name = "NAME")]
+    choose: Vec<String>,
     /// Write the whole answer as JSON, for a consent page
     #[arg(long)]
     json: bool,
@@ -51,6 +55,7 @@ const EXAMPLES: &str = "\
 Examples:
   ambit describe --project . grant.json
   ambit describe --module policy.wasm draft.json --locale de
+  ambit describe --module policy.wasm draft.json --choose no_execute --choose life_600
   ambit describe --module policy.wasm draft.json --granted before.json --json";
 
 impl Describe {
@@ -70,6 +75,7 @@ impl Describe {
         let text = parts["text"].as_str().unwrap_or_default();
         say::styled(&format!("{}\n", coloured(&parts["page"], text)))?;
         self.for_receipt(&parts);
+        narrower(&parts["choices"]);
         Ok(Exit::Done)
     }
 
@@ -98,6 +104,9 @@ impl Describe {
             let granted = value(files::read(path, files::SMALL)?);
             let granted = granted.map_err(|failure| failure.at(path))?;
             request.push_str(&format!(",\"granted\":{granted}"));
+        }
+        if !self.choose.is_empty() {
+            request.push_str(&format!(",\"choices\":{}", json!(self.choose)));
         }
         request.push('}');
         Ok(request)
@@ -132,6 +141,21 @@ impl Describe {
             at => failure.at_place(format!("{}, `{}`", self.claims.name(), foreign(at, 200))),
         }
     }
+}
+
+/// What a person may choose instead.
+fn narrower(choices: &Value) {
+    let choices = choices.as_array().map(Vec::as_slice).unwrap_or_default();
+    if choices.is_empty() {
+        return;
+    }
+    let mut page = Page::new();
+    page.heading("Narrower, with --choose");
+    for one in choices {
+        let text = |name: &str| one[name].as_str().unwrap_or_default();
+        page.field(text("choice"), text("text"));
+    }
+    page.say();
 }
 
 /// The page with styles: the same characters in the same order, or the text as it is.

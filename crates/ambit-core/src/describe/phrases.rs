@@ -168,6 +168,10 @@ phrases! {
     Hour "hour s" "Stunde n";
     Minute "minute s" "Minute n";
     Second "second s" "Sekunde n";
+    // What a person may choose instead of what is asked.
+    NoExecute "Carry out nothing on its own" "Nichts selbst ausführen";
+    LifeOnly "Only for {0}" "Nur für {0}";
+    NoDelegation "Pass nothing on to other agents" "Nichts an andere Agenten weitergeben";
     PassOn "pass this on to other agents, {0} deep" "dies an andere Agenten weitergeben, {0} tief";
     Unlisted "do anything not listed here" "alles, was hier nicht steht";
     Stop "End it at any time: {0}" "Jederzeit beenden: {0}";
