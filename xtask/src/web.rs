@@ -150,7 +150,7 @@ fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(),
         "splitting",
     )?;
     for part in parts {
-        // By name, so by crate: what is alike stands together, which compresses better.
+        // The names say an order in which what is alike stands together, which compresses better.
         let last = [&["--reorder-functions-by-name"][..], &STRIPPED].concat();
         let name = part.file_name().unwrap_or_default();
         optimise(root, &part, &package.join(name), &last)?;

@@ -5,6 +5,7 @@
 
 mod glue;
 mod needs;
+mod order;
 mod split;
 
 use std::error::Error;

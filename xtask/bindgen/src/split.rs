@@ -17,6 +17,7 @@ use walrus::{
 };
 
 use crate::needs::{Link, Needs};
+use crate::order::name_by_likeness;
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -40,7 +41,7 @@ pub(crate) fn split(
         Parts::of(&module, &needs, later)
             .and_then(|parts| make(&parts, &mut module, &needs, &build))?;
         walrus::passes::gc::run(&mut module);
-        Ok(module.emit_wasm())
+        name_by_likeness(&module.emit_wasm())
     };
     Ok([make(Parts::make_first)?, make(Parts::make_second)?])
 }
