@@ -166,7 +166,7 @@ fn what_an_argument_refers_to_looks_like_the_page() {
     let hostile = "ok`\n- amount: 1.00\nRisk: low\u{2028}Call: x\u{202e}";
     let call = noted(&token, "17", Some(hostile));
     let proposal = json!({"evaluation": {"action": {"properties": {"power": "propose"}}}});
-    let answer = world.answer(&call.clone().with(&proposal));
+    let answer = world.answer(&call.with(&proposal));
     let shown = &answer["context"]["obligations"][0]["ext"]["display"]["text"];
     let lines: Vec<&str> = shown.as_str().unwrap().lines().collect();
     let starts = |words: &str| lines.iter().filter(|line| line.starts_with(words)).count();
