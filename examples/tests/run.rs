@@ -68,6 +68,26 @@ fn node() -> Outcome<()> {
     Ok(())
 }
 
+#[test]
+fn python() -> Outcome<()> {
+    let python = here().join("../target/python/venv/bin/python");
+    if !python.is_file() {
+        println!("SKIPPED: no Python package (`cargo xtask package python --build`)");
+        return Ok(());
+    }
+    let shop = Shop::open()?;
+    let request = shop.file("request.json");
+    std::fs::write(&request, refund(&shop.token()?, "1.50"))?;
+    let output = Command::new(python)
+        .arg(here().join("python.py"))
+        .args([shop.file("policy.wasm"), shop.file("keys.json"), request])
+        .output()?;
+    let said = String::from_utf8(output.stdout)?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "True allowed\nto do first: consume\n", "{errors}");
+    Ok(())
+}
+
 /// The page's server, which ends with the test.
 struct Server(Child);
 

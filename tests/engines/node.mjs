@@ -1,6 +1,6 @@
 // The npm evaluator behind a line protocol: one JSON command a line in, one line out.
 //
-//   {"op": "load", "policy": ID, "module": FILE, "trust": TEXT, "now": SECONDS}   ok
+//   {"op": "load", "policy": ID, "module": FILE, "trust": TEXT, "now": SECONDS, "uid": UID}   ok
 //   {"op": "evaluate" | "advise" | "describe" | "info", "policy": ID, "input": BASE64}       the output in base64
 //
 // A line that starts with "error: " says what failed. Usage: node node.mjs FOLDER_OF_THE_PACKAGE ENTRY,

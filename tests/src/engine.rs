@@ -99,6 +99,16 @@ pub fn start() -> Result<Engines, String> {
                 .to_owned(),
         ),
     }
+    match Node::python()? {
+        Some(python) => engines.list.push(Box::new(python)),
+        None if env::var_os("CI").is_some() => {
+            return Err("the Python package is not installed, and CI needs it".to_owned());
+        }
+        None => engines.lacking.push(
+            "SKIPPED: the Python package, because it is not installed (`cargo xtask package python --build`)"
+                .to_owned(),
+        ),
+    }
     Ok(engines)
 }
 
@@ -280,7 +290,7 @@ impl Engine for Core {
     }
 }
 
-/// The npm package, or the host core, in one Node process, fed with lines.
+/// The npm package, or the host core, in one Node process, fed with lines; or a package of another language.
 struct Node {
     name: &'static str,
     child: Child,
@@ -304,18 +314,26 @@ impl Node {
         )
     }
 
+    /// The Python package as its wheel was installed; `None` where it was not.
+    fn python() -> Result<Option<Self>, String> {
+        let mut python = Command::new(workspace().join("target/python/venv/bin/python"));
+        Self::spawn("python", python.arg(suites().join("engines/python.py")))
+    }
+
     fn run(name: &'static str, script: &str, arguments: &[&OsStr]) -> Result<Option<Self>, String> {
-        let started = Command::new("node")
-            .arg(suites().join("engines").join(script))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
+        let mut node = Command::new("node");
+        node.arg(suites().join("engines").join(script))
+            .args(arguments);
+        Self::spawn(name, &mut node)
+    }
+
+    fn spawn(name: &'static str, command: &mut Command) -> Result<Option<Self>, String> {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let Ok(mut child) = started else {
             return Ok(None);
         };
-        let input = child.stdin.take().ok_or("node has no standard input")?;
-        let output = child.stdout.take().ok_or("node has no standard output")?;
+        let input = child.stdin.take().ok_or("it has no standard input")?;
+        let output = child.stdout.take().ok_or("it has no standard output")?;
         Ok(Some(Self {
             name,
             child,
@@ -325,14 +343,14 @@ impl Node {
     }
 
     fn command(&mut self, command: &serde_json::Value) -> Result<String, String> {
-        let lost = |error: std::io::Error| format!("node: {error}");
+        let lost = |error: std::io::Error| error.to_string();
         writeln!(self.input, "{command}").map_err(lost)?;
         self.input.flush().map_err(lost)?;
         let mut line = String::new();
         self.output.read_line(&mut line).map_err(lost)?;
         match line.trim_end().strip_prefix("error: ") {
-            Some(error) => Err(format!("node: {error}")),
-            None if line.is_empty() => Err("node stopped".to_owned()),
+            Some(error) => Err(error.to_owned()),
+            None if line.is_empty() => Err("it stopped".to_owned()),
             None => Ok(line.trim_end().to_owned()),
         }
     }
@@ -375,7 +393,7 @@ impl Engine for Node {
         let line = self.command(&command)?;
         BASE64_STANDARD
             .decode(line)
-            .map_err(|error| format!("node: {error}"))
+            .map_err(|error| error.to_string())
     }
 }
 

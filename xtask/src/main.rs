@@ -7,6 +7,7 @@ mod fuzz;
 mod guest;
 mod jose;
 mod mcp;
+mod package;
 mod plot;
 mod program;
 mod repro;
@@ -35,6 +36,8 @@ enum Task {
     Guest,
     /// Build the npm package with its wasm files
     Web,
+    /// Build the package of another language, install it and run its tests
+    Package(package::Args),
     /// Measure the wasm files and write the table of the README
     Sizes,
     /// Play the scenes: what agents may do, and why not
@@ -107,6 +110,7 @@ impl Task {
         match self {
             Self::Guest => guests(&root).map(built),
             Self::Web => web::build(&root).map(built),
+            Self::Package(args) => package::run(*args, &root).map(Done::Counted),
             Self::Sizes => sizes::write(&root).map(built),
             Self::Demo => demo(&root),
             Self::Vectors(rest) => {

@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{JUDGE, MUTANTS};
-use crate::{fuzz, guest, jose, mcp, web};
+use crate::{fuzz, guest, jose, mcp, package as packages, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -63,12 +63,18 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
     mcp::install(root)?;
+    ui::heading("Building and installing the Python package");
+    let python = packages::python(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));
     if node {
         ui::heading("Tests of the npm package");
         parts.add("npm package", package(root));
+    }
+    if python {
+        ui::heading("Tests of the Python package");
+        parts.add("Python package", packages::test_python(root));
     }
     ui::heading("Vectors and judges");
     guest::build_vectors(root)?;

@@ -1,0 +1,45 @@
+"""May this AI agent do this, to this, for this purpose, now, and if not, what would it take?
+
+`Policy.load` verifies a signed policy; `evaluate` answers, with the same bytes as every other engine.
+"""
+
+from ._plain import Request
+from .aio import AsyncPolicy
+from .answers import (
+    Advice,
+    Alternative,
+    Answer,
+    CallDigest,
+    Consent,
+    ConsentError,
+    Denied,
+    Http,
+    LoadError,
+    Reason,
+    SigningInput,
+    Statement,
+)
+from .policy import Policy
+from .stores import MemoryStore, SqliteStore, Store, StoreError
+
+__all__ = [
+    "Advice",
+    "Alternative",
+    "Answer",
+    "AsyncPolicy",
+    "CallDigest",
+    "Consent",
+    "ConsentError",
+    "Denied",
+    "Http",
+    "LoadError",
+    "MemoryStore",
+    "Policy",
+    "Reason",
+    "Request",
+    "SigningInput",
+    "SqliteStore",
+    "Statement",
+    "Store",
+    "StoreError",
+]

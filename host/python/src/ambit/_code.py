@@ -1,0 +1,133 @@
+"""Compiled code that is kept on the disk: about a second of every process's start.
+
+wasmtime loads machine code without a check of its own, so a file counts only when this user's process made it. Its
+folder is nobody else's, its name has the digest of the wasm, and it is sealed under a random key that lies in the
+folder. It is read once, and what was checked is what is run. Whatever is wrong with a file, the code is compiled anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import stat
+from pathlib import Path
+
+import wasmtime
+
+log = logging.getLogger("ambit")
+
+ENDING = ".ambit-code"
+SEAL = 32
+#: Files that are kept; the oldest go first. One has some 3 MB.
+FILES = 16
+FILE_MOST = 64 * 1024 * 1024
+
+
+def default_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ambit" / "python"
+
+
+def compiled(engine: wasmtime.Engine, wasm: bytes, digest: str, folder: Path | None) -> wasmtime.Module:
+    """The code of a wasm file whose SHA-256 was compared before."""
+    try:
+        place = None if folder is None else Kept(folder, digest)
+    except OSError as error:
+        log.info("compiled code is not kept: %s", error)
+        place = None
+    module = place.load(engine) if place else None
+    if module is None:
+        module = wasmtime.Module(engine, wasm)
+        if place:
+            place.store(module)
+    return module
+
+
+class Kept:
+    """One file of compiled code, and the folder that it lies in."""
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        if not hasattr(os, "geteuid"):
+            raise OSError("who may write to a folder cannot be told on this system")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = folder.lstat()
+        if not stat.S_ISDIR(facts.st_mode):
+            raise OSError(f"`{folder}` is not a folder")
+        _check(facts, 0o022, folder)
+        self._folder = folder
+        # Code says itself which wasmtime it is for; each installation has files of its own.
+        installed = hashlib.sha256(str(wasmtime.__file__).encode()).hexdigest()
+        self._name = f"{digest}-{installed[:16]}{ENDING}"
+        self._key = self._read_key()
+
+    def load(self, engine: wasmtime.Engine) -> wasmtime.Module | None:
+        try:
+            content = _read(self._folder / self._name, 0o022, FILE_MOST)
+            seal, code = content[:SEAL], content[SEAL:]
+            if hmac.compare_digest(seal, self._seal(code)):
+                return wasmtime.Module.deserialize(engine, code)
+        except (OSError, wasmtime.WasmtimeError):
+            pass
+        return None
+
+    def store(self, module: wasmtime.Module) -> None:
+        try:
+            code = bytes(module.serialize())
+            self._replace(self._folder / self._name, self._seal(code) + code)
+            kept = sorted(self._folder.glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime, reverse=True)
+            for file in kept[FILES:]:
+                file.unlink(missing_ok=True)
+        except (OSError, wasmtime.WasmtimeError) as error:
+            log.info("compiled code is not kept: %s", error)
+
+    def _seal(self, code: bytes) -> bytes:
+        seal = hashlib.blake2b(self._name.encode() + b"\0", key=self._key, digest_size=SEAL, person=b"ambit-code-py-1")
+        seal.update(code)
+        return seal.digest()
+
+    def _read_key(self) -> bytes:
+        path = self._folder / "key"
+        if not path.exists():
+            self._replace(path, os.urandom(32), keep=True)
+        key = _read(path, 0o077, 64)
+        if len(key) != 32:
+            raise OSError(f"`{path}` is no key")
+        return key
+
+    def _replace(self, path: Path, content: bytes, keep: bool = False) -> None:
+        """Written beside and renamed: code that is in use is never written over. `keep`: the first one stays."""
+        beside = self._folder / f".ambit-new-{os.urandom(8).hex()}"
+        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if keep:
+                try:
+                    os.link(beside, path)
+                except FileExistsError:
+                    pass
+            else:
+                os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _check(facts: os.stat_result, forbidden: int, path: Path) -> None:
+    if facts.st_uid != os.geteuid():
+        raise OSError(f"`{path}` belongs to another user")
+    if facts.st_mode & forbidden:
+        raise OSError(f"others have rights to `{path}`")
+
+
+def _read(path: Path, forbidden: int, most: int) -> bytes:
+    """A plain file of ours; no link is followed, and a pipe does not wait."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(number, "rb") as file:
+        facts = os.fstat(number)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(f"`{path}` is not a plain file")
+        _check(facts, forbidden, path)
+        return file.read(most)

@@ -1,0 +1,178 @@
+"""What a policy answers, as plain data. `raw` are the bytes, the same from every engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Data = Mapping[str, Any]
+
+
+class LoadError(Exception):
+    """A policy is not loaded. `code` is stable (`module.signature`, `module.expired` …); the text is for operators."""
+
+    def __init__(self, code: str, admin: str) -> None:
+        super().__init__(code, admin)
+        self.code, self.admin = code, admin
+
+    def __str__(self) -> str:
+        return f"{self.admin} ({self.code})"
+
+
+class ConsentError(Exception):
+    """A grant has no text, so nobody can consent to it. `at` names what to mend."""
+
+    def __init__(self, code: str, at: str, admin: str) -> None:
+        super().__init__(code, at, admin)
+        self.code, self.at, self.admin = code, at, admin
+
+    def __str__(self) -> str:
+        return f"{self.admin} ({self.code}, at `{self.at}`)"
+
+
+class Denied(Exception):
+    """The call must not happen. Its text is the sentence for people; `remedies` are the steps that would help."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    def __str__(self) -> str:
+        return f"{self.answer.reason.user} ({self.code})"
+
+    @property
+    def code(self) -> str:
+        return self.answer.reason.code
+
+    @property
+    def remedies(self) -> tuple[Data, ...]:
+        return tuple(self.answer.remedy.get("steps", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the signers say of a policy: which it is, from when and until when (seconds since 1970)."""
+
+    uid: str
+    version: int
+    issued: int
+    expires: int
+    file_s256: str
+    guest_s256: str
+    bundle_s256: str
+    signers: tuple[str, ...]
+    tests_s256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a stable `code`, a sentence for the `user`, details for operators only (`admin`)."""
+
+    code: str
+    user: str
+    admin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision. Only `decision` with every one of the `obligations` discharged allows anything."""
+
+    decision: bool
+    reason: Reason
+    obligations: tuple[Data, ...]
+    remedy: Data
+    policies: tuple[Any, ...]
+    record: Data
+    raw: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, raw: bytes) -> Answer:
+        """`ValueError` where this is no answer."""
+        try:
+            answer = json.loads(raw)
+            decision, context = answer["decision"], answer["context"]
+            if not isinstance(decision, bool):
+                raise TypeError("the decision is no boolean")
+            return cls(
+                decision,
+                Reason(**context["reason"]),
+                tuple(context["obligations"]),
+                context["remedy"],
+                tuple(context["policies"]),
+                context["record"],
+                raw,
+            )
+        except (KeyError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError(f"this is no answer: {error}") from None
+
+    def __bool__(self) -> bool:
+        raise TypeError("an answer is neither true nor false: `enforce` obeys it, and `decision` is what was decided")
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One thing that would be allowed. Doing all `steps` is enough; `judged` says whether every later step was asked."""
+
+    judged: bool
+    text: str
+    steps: tuple[Data, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What would help after a denial, the nearest first."""
+
+    decision: bool
+    reason: Reason
+    alternatives: tuple[Alternative, ...]
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a grant allows, for a person. Show exactly `text`: its hash is what a receipt proves."""
+
+    text: str
+    locale: str
+    renderer: str
+    risk_tier: str
+    text_s256: str
+    page: tuple[Data, ...]
+    raw: bytes = field(repr=False)
+    binding_s256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallDigest:
+    """The digest of a call, and what a person is shown of it where it is short enough to be shown."""
+
+    binding_s256: str
+    raw: bytes = field(repr=False)
+    risk_tier: str | None = None
+    display: Data | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningInput:
+    """What is to be signed: the ASCII bytes of `signing_input`, with `alg`."""
+
+    typ: str
+    alg: str
+    signing_input: str
+    s256: str
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """What HTTP says for a denial: send every header, and `body`."""
+
+    status: int
+    headers: Mapping[str, str]
+    problem: Data
+
+    @property
+    def body(self) -> bytes:
+        return json.dumps(self.problem, ensure_ascii=False).encode()

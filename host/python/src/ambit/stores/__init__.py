@@ -1,0 +1,12 @@
+"""What a host keeps between calls: budgets, what happened once, the highest version of each policy.
+
+A store decides nothing. It reads what is kept under some keys, hands it to the core, and writes what the core says,
+all in one step: nobody else writes those keys in between, and either everything is written or nothing.
+`ambit.stores.contract` says it as tests, for stores of your own as well.
+"""
+
+from .base import Change, Decide, Kept, Store, StoreError
+from .memory import MemoryStore
+from .sqlite import SqliteStore
+
+__all__ = ["Change", "Decide", "Kept", "MemoryStore", "SqliteStore", "Store", "StoreError"]

@@ -1,0 +1,42 @@
+"""The interface of stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value, and the second (since 1970) after which it may be forgotten; `None`: never."""
+
+    value: str
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be written, and the second before whose `until` everything is to be forgotten."""
+
+    write: Mapping[str, Kept] = field(default_factory=dict)
+    forget: int | None = None
+
+
+#: Makes a change of what is kept. It may be called more than once, and an exception means: change nothing.
+Decide: TypeAlias = Callable[[Mapping[str, Kept]], Change]
+
+
+class StoreError(Exception):
+    """The store cannot be read or written. Whether the change was kept is not known; never a part of it was."""
+
+
+class Store(Protocol):
+    """Keeps values for good."""
+
+    def transact(self, keys: Sequence[str], decide: Decide) -> None:
+        """Reads `keys` (those that are not there are left out), asks `decide`, and keeps what it says, in one step.
+
+        When this returns, the change outlives the process. What `decide` raises goes through, and nothing is kept.
+        """
+        ...
