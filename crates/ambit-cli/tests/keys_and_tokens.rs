@@ -398,6 +398,20 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
             && shown.out.contains("\n- Draft e-mail: any contact\n"),
         "{shown:#?}"
     );
+    // What a person may choose instead is listed, and described anew with the claims that it leaves.
+    shown
+        .says("no_execute")
+        .says("Carry out nothing on its own");
+    let choose = ["--choose", "no_execute", "--json"];
+    let less = project.ambit(&[&describe[..], &choose].concat()).expect(0);
+    let less: Value = serde_json::from_str(&less.out).unwrap();
+    assert!(
+        !less["claims"]["authorization_details"]
+            .to_string()
+            .contains("execute")
+    );
+    let unknown = [&describe[..], &["--choose", "less"]].concat();
+    project.ambit(&unknown).expect(3).says("choices[0]");
     // No label is German, and no English one stands in for it.
     project
         .ambit(&[&describe[..], &["--locale", "de"]].concat())
