@@ -1,9 +1,8 @@
 //! The host core: every rule of a host that is neither input nor output.
 //!
 //! A host reads files, asks the clock, keeps numbers, appends lines, fetches, signs and shows. What it must do
-//! next, and what follows from what came of it, is decided here by pure functions, so that hosts in every
-//! language follow one set of rules: `ambit-host` calls them natively, all others through `ambit-core.wasm`
-//! (`pkg/abi.md`, "The host core").
+//! next, and what follows from what came of it, is decided here by pure functions, so that hosts in other
+//! languages follow one set of rules, through `ambit-core.wasm` (`pkg/abi.md`, "The host core").
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -23,7 +22,11 @@
 
 extern crate alloc;
 
+pub mod enforce;
+pub mod heard;
+pub mod ledger;
 mod load;
+pub mod wire;
 
 pub use load::{Loaded, check_info, load};
 

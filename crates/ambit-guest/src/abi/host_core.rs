@@ -3,7 +3,7 @@ extern crate alloc;
 
 use alloc::string::String;
 
-use ambit_enforce::{check_info, load};
+use ambit_enforce::{check_info, load, wire};
 use ambit_policy::Bundle;
 
 use super::{ARENA, Arena, GUEST, Guest, Policy, host_bytes, no_buffer};
@@ -18,6 +18,18 @@ extern "C" fn ambit_load(file: usize, file_len: usize, at: usize, len: usize) ->
 #[unsafe(no_mangle)]
 extern "C" fn ambit_check_info(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.answer(at, len, |bundle, _, answer| check_info(bundle, answer)))
+}
+
+/// What is to be done next with an answer, or the verdict.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_enforce(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.say(at, len, wire::enforce))
+}
+
+/// What a `consume` obligation writes, or which charge does not fit.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_consume(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.say(at, len, wire::consume))
 }
 
 impl Guest {
