@@ -15,6 +15,7 @@ pub fn reason(error: &LedgerError) -> Option<Reason> {
             match kind.as_str() {
                 "spend" => Some(Reason::LimitSpend),
                 "use_limit" => Some(Reason::LimitUses),
+                "rate" => Some(Reason::LimitRate),
                 "proof" => Some(Reason::PossessionUsed),
                 "receipt" | "call" => Some(Reason::ApprovalUsed),
                 _ => None,
@@ -54,7 +55,7 @@ fn charge(charge: Json<'_>) -> Option<Charge<'_>> {
         Some(until) => Some(until.as_int()?),
         None => None,
     };
-    let is_limit = matches!(text("type"), Some("spend" | "use_limit"));
+    let is_limit = matches!(text("type"), Some("spend" | "use_limit" | "rate"));
     let number = |name: &str| match charge.get(name) {
         Some(number) => number.as_int(),
         None => until.filter(|_| !is_limit).map(|_| 1),
