@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ambit_core::json::Json;
+use ambit_enforce::heard::read;
 
 use crate::versions::{EPOCHS, StatementVersions, VersionError};
 
@@ -38,15 +39,16 @@ impl HeardEpochs {
     /// [`VersionError::Store`] when something that was heard is not kept.
     pub fn remember(&self, answer: Json<'_>) -> Result<(), VersionError> {
         let mut unsaved = self.lock();
-        let heard = heard(answer)?;
+        let heard = read(answer).map_err(|_| VersionError::Record)?;
         let mut outcome = self.save(&mut unsaved);
-        for (iss, version) in &heard {
-            let raised = self.raise(&mut unsaved, iss, *version);
+        // Of two lists of one issuer the lower is held against what was known before both.
+        for (iss, version) in heard.iter() {
+            let raised = self.raise(&mut unsaved, iss, version);
             outcome = outcome.and(raised);
         }
         outcome?;
         let known = self.versions.highest()?.remove(EPOCHS).unwrap_or_default();
-        let is_missing = |iss: &String| !heard.iter().any(|(heard, _)| heard == iss);
+        let is_missing = |iss: &String| !heard.iter().any(|(heard, _)| heard == iss.as_str());
         match known.into_keys().find(is_missing) {
             Some(iss) => Err(VersionError::Missing {
                 kind: EPOCHS.to_owned(),
@@ -92,23 +94,4 @@ impl fmt::Debug for HeardEpochs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HeardEpochs").finish_non_exhaustive()
     }
-}
-
-/// The record's `epochs`: `[{"iss", "version"}]`, the lowest version first. Of two lists of one
-/// issuer the lower is then held against what was known before both, and the higher is remembered.
-fn heard(answer: Json<'_>) -> Result<Vec<(String, u64)>, VersionError> {
-    let record = answer
-        .get("context")
-        .and_then(|context| context.get("record"));
-    let epochs = record.and_then(|record| record.get("epochs"));
-    let mut heard = Vec::new();
-    for epochs in epochs.into_iter().flat_map(Json::elements) {
-        let iss = epochs.get("iss").and_then(Json::as_str);
-        let version = epochs.get("version").and_then(Json::as_int);
-        let version = version.and_then(|version| u64::try_from(version).ok());
-        let (iss, version) = iss.zip(version).ok_or(VersionError::Record)?;
-        heard.push((iss.to_owned(), version));
-    }
-    heard.sort_by_key(|(_, version)| *version);
-    Ok(heard)
 }

@@ -1,6 +1,9 @@
 //! `ambit-core.wasm`: loading a policy, and that what it then answers costs no memory for good. That the answers are
 //! those of every engine is shown by `conformance.rs`.
 
+#[path = "../../crates/ambit-enforce/tests/runner/mod.rs"]
+mod runner;
+
 use ambit_tests::case::PolicySpec;
 use ambit_tests::host_core::{Raw, core, load_options};
 use ambit_tests::project::SignedPolicy;
@@ -212,4 +215,73 @@ fn the_code_of_a_module_must_hold_the_policy_that_was_loaded() {
         .ask("ambit_check_info", own.as_bytes())
         .unwrap();
     assert!(none.contains("policy.malformed"), "{none}");
+}
+
+#[test]
+fn what_a_host_does_next_is_what_it_is_natively() {
+    let mut raw = Core::new().start();
+    let mut ask = |name: &str, request: &Value| -> Value {
+        let said = raw.ask(name, request.to_string().as_bytes()).unwrap();
+        serde_json::from_str(&said).unwrap()
+    };
+    runner::each_step_follows_from_those_before(&mut ask);
+    runner::charges_fit_all_or_none(&mut ask);
+}
+
+/// The loop that a host writes: it does what it is told, and says what came of it, until there is a verdict.
+#[test]
+fn a_host_is_a_loop_around_the_core() {
+    let mut raw = Core::new().start();
+    let mut ask = |name: &str, request: &Value| -> Value {
+        let said = raw.ask(name, request.to_string().as_bytes()).unwrap();
+        serde_json::from_str(&said).unwrap()
+    };
+    let charges = json!([{"key": "receipt:1", "type": "receipt", "until": 900}]);
+    let answer = json!({"decision": true, "context": {"record": {"now": 100}, "obligations": [
+        {"id": "consume", "type": "consume", "ext": {"charges": charges}}]}});
+    let (mut store, mut log) = (json!({"receipt:1": null}), Vec::new());
+    let mut enforce = |store: &mut Value, log: &mut Vec<String>| {
+        let mut results = Vec::new();
+        loop {
+            let step = ask(
+                "ambit_enforce",
+                &json!({"answer": answer.to_string(),
+                "knows": ["consume"], "journal": true, "epochs": false, "results": results}),
+            );
+            results.push(match step["do"].as_str().unwrap() {
+                "log" => {
+                    log.push(step["event"].as_str().unwrap().to_owned());
+                    json!({"done": true})
+                }
+                "discharge" => {
+                    let said = ask(
+                        "ambit_consume",
+                        &json!({"ext": step["ext"], "now": step["now"], "forgotten": 50,
+                        "budgets": store}),
+                    );
+                    match said["set"].as_array() {
+                        Some(set) => {
+                            for one in set {
+                                let key = one["key"].as_str().unwrap();
+                                store[key] = json!({"used": one["used"], "until": one["until"]});
+                            }
+                            json!({"done": true})
+                        }
+                        None => said,
+                    }
+                }
+                _ => return step,
+            });
+        }
+    };
+    let first = enforce(&mut store, &mut log);
+    assert_eq!(first["permitted"], true, "{first}");
+    assert_eq!(log, ["decided", "ended"]);
+    let second = enforce(&mut store, &mut log);
+    assert_eq!(second["permitted"], false, "{second}");
+    assert_eq!(
+        second["answer"]["context"]["reason"]["code"],
+        "approval.used"
+    );
+    assert_eq!(second["http"]["status"], 403);
 }

@@ -60,8 +60,12 @@ impl Arena {
         Some(at)
     }
 
-    /// Returns a block. The last one cut is free at once, any other when the arena is empty.
+    /// Returns a block. The last one cut is free at once, any other when the arena is empty. One that is
+    /// kept for ever stays, and was not counted.
     pub(crate) fn give(&mut self, at: usize, size: usize) {
+        if at < self.base {
+            return;
+        }
         self.live = self.live.saturating_sub(1);
         if self.live == 0 {
             self.top = self.base;
@@ -78,7 +82,7 @@ impl Arena {
         new: usize,
         memory: &mut dyn Grow,
     ) -> bool {
-        if !self.is_last(at, old) {
+        if at < self.base || !self.is_last(at, old) {
             return new <= old;
         }
         let Some(top) = at.checked_add(new) else {
@@ -204,6 +208,18 @@ mod tests {
         assert_eq!(block, kept + 10);
         arena.give(block, 10);
         assert_eq!(arena.take(10, 1, &mut memory), Some(block));
+    }
+
+    /// A call that keeps what it made gives some of it back afterwards, while its answer is held.
+    #[test]
+    fn what_is_kept_and_given_back_frees_nothing_that_is_held() {
+        let (mut arena, mut memory) = arena();
+        let kept = arena.take(10, 1, &mut memory).unwrap();
+        arena.keep();
+        assert!(!arena.resize(kept, 10, 11, &mut memory));
+        let answer = arena.take(10, 1, &mut memory).unwrap();
+        arena.give(kept, 10);
+        assert_eq!(arena.take(10, 1, &mut memory), Some(answer + 10));
     }
 
     #[test]

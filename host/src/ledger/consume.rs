@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use ambit_core::Reason;
-use ambit_core::json::{Json, Kind};
+use ambit_enforce::ledger::{read, reason};
 
-use super::{Charge, Ledger, LedgerError};
+use super::{Ledger, LedgerError};
 use crate::enforce::{Discharge, NotDischarged, Obligation};
 
 /// Discharges `consume`: all charges in one step, or the call is refused.
@@ -43,63 +42,4 @@ fn refuse(error: &LedgerError) -> NotDischarged {
         Some(reason) => NotDischarged::because(reason, detail),
         None => NotDischarged::new(detail),
     }
-}
-
-/// What a caller can act on differently has a reason of its own.
-fn reason(error: &LedgerError) -> Option<Reason> {
-    match error {
-        LedgerError::Exceeded { kind, .. } | LedgerError::Repeated { kind } => {
-            match kind.as_str() {
-                "spend" => Some(Reason::LimitSpend),
-                "use_limit" => Some(Reason::LimitUses),
-                "rate" => Some(Reason::LimitRate),
-                "proof" => Some(Reason::PossessionUsed),
-                "receipt" | "call" => Some(Reason::ApprovalUsed),
-                _ => None,
-            }
-        }
-        LedgerError::Forgotten { kind } => match kind.as_str() {
-            "proof" => Some(Reason::PossessionExpired),
-            "receipt" | "call" => Some(Reason::ApprovalExpired),
-            // A budget ends with the block that states it.
-            "spend" | "use_limit" => Some(Reason::TokenExpired),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn read(ext: Json<'_>) -> Option<Vec<Charge<'_>>> {
-    let charges = ext.get("charges")?;
-    if ext.len() != 1 || charges.kind() != Kind::Array || charges.is_empty() {
-        return None;
-    }
-    charges.elements().map(charge).collect()
-}
-
-/// A member that is not known could change what the others mean.
-fn charge(charge: Json<'_>) -> Option<Charge<'_>> {
-    const KNOWN: [&str; 7] = [
-        "key", "type", "amount", "max", "currency", "decimals", "until",
-    ];
-    if charge.members().any(|(name, _)| !KNOWN.contains(&name)) {
-        return None;
-    }
-    let text = |name: &str| charge.get(name).and_then(Json::as_str);
-    let until = match charge.get("until") {
-        Some(until) => Some(until.as_int()?),
-        None => None,
-    };
-    let is_limit = matches!(text("type"), Some("spend" | "use_limit" | "rate"));
-    let number = |name: &str| match charge.get(name) {
-        Some(number) => number.as_int(),
-        None => until.filter(|_| !is_limit).map(|_| 1),
-    };
-    Some(Charge {
-        key: text("key")?,
-        kind: text("type")?,
-        amount: number("amount")?,
-        max: number("max")?,
-        until,
-    })
 }

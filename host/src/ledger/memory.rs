@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::book::{self, Book, OpenLoan};
+use ambit_enforce::ledger::{self as book, Book, OpenLoan};
+
 use super::{Charge, Ledger, LedgerError, Lender, Loan};
 
 /// Remembers until the process ends: for tests, and for a single process whose budgets may begin

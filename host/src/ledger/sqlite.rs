@@ -14,7 +14,8 @@ use rusqlite::{
     Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
 };
 
-use super::book::{self, Book, OpenLoan};
+use ambit_enforce::ledger::{self as book, Book, OpenLoan};
+
 use super::{Charge, Ledger, LedgerError, Lender, Loan};
 use crate::files::private;
 
@@ -54,19 +55,22 @@ impl SqliteLedger {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         // Made here, because SQLite gives its log and index files the mode of this one.
         private(path.as_ref()).map_err(|error| LedgerError::Store(error.to_string()))?;
-        let mut connection = Connection::open_with_flags(path, FLAGS)?;
-        connection.busy_timeout(WAIT)?;
+        let mut connection = Connection::open_with_flags(path, FLAGS).map_err(store)?;
+        connection.busy_timeout(WAIT).map_err(store)?;
         // A foreign database is left as it is, its journal mode included.
         if mark(&connection)? != (APPLICATION, FORMAT) {
             create(&mut connection)?;
         }
-        let mode: String =
-            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        let mode: String = connection
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(store)?;
         if !mode.eq_ignore_ascii_case("wal") {
             let why = format!("the file's disk does not allow a write-ahead log (`{mode}`)");
             return Err(LedgerError::Store(why));
         }
-        connection.execute_batch("PRAGMA synchronous = FULL")?;
+        connection
+            .execute_batch("PRAGMA synchronous = FULL")
+            .map_err(store)?;
         Ok(Self(Mutex::new(connection)))
     }
 
@@ -77,9 +81,11 @@ impl SqliteLedger {
         run: impl FnOnce(&mut Tables<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
         let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(store)?;
         let result = run(&mut Tables(&transaction))?;
-        transaction.commit()?;
+        transaction.commit().map_err(store)?;
         Ok(result)
     }
 }
@@ -87,31 +93,37 @@ impl SqliteLedger {
 fn mark(connection: &Connection) -> Result<(i64, i64), LedgerError> {
     let pragma = |name: &str| connection.query_row(name, [], |row| row.get::<_, i64>(0));
     Ok((
-        pragma("PRAGMA application_id")?,
-        pragma("PRAGMA user_version")?,
+        pragma("PRAGMA application_id").map_err(store)?,
+        pragma("PRAGMA user_version").map_err(store)?,
     ))
 }
 
 /// Makes the tables in an empty file. Of two processes that try, one finds them made.
 fn create(connection: &mut Connection) -> Result<(), LedgerError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(store)?;
     if mark(&transaction)? == (APPLICATION, FORMAT) {
         return Ok(());
     }
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 = transaction
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(store)?;
     if tables > 0 || mark(&transaction)? != (0, 0) {
         let why = "the file is another program's, or a ledger of another version".to_owned();
         return Err(LedgerError::Store(why));
     }
-    transaction.execute_batch(TABLES)?;
-    Ok(transaction.commit()?)
+    transaction.execute_batch(TABLES).map_err(store)?;
+    transaction.commit().map_err(store)
 }
 
-impl From<rusqlite::Error> for LedgerError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.to_string().to_lowercase())
-    }
+/// What SQLite says.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "handed to `map_err`, which gives the error away"
+)]
+fn store(error: rusqlite::Error) -> LedgerError {
+    LedgerError::Store(error.to_string().to_lowercase())
 }
 
 impl Ledger for SqliteLedger {
@@ -136,10 +148,12 @@ impl Lender for SqliteLedger {
 }
 
 fn used(connection: &Connection, key: &str) -> Result<Option<i64>, LedgerError> {
-    Ok(connection
-        .prepare_cached("SELECT used FROM budget WHERE key = ?1")?
+    connection
+        .prepare_cached("SELECT used FROM budget WHERE key = ?1")
+        .map_err(store)?
         .query_row([key], |row| row.get(0))
-        .optional()?)
+        .optional()
+        .map_err(store)
 }
 
 /// The tables within one transaction.
@@ -147,15 +161,22 @@ struct Tables<'a>(&'a Transaction<'a>);
 
 impl Tables<'_> {
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), LedgerError> {
-        self.0.prepare_cached(sql)?.execute(values)?;
+        self.0
+            .prepare_cached(sql)
+            .map_err(store)?
+            .execute(values)
+            .map_err(store)?;
         Ok(())
     }
 }
 
 impl Book for Tables<'_> {
     fn forgotten(&self) -> Result<i64, LedgerError> {
-        let mut query = self.0.prepare_cached("SELECT time FROM forgotten")?;
-        Ok(query.query_row([], |row| row.get(0))?)
+        let mut query = self
+            .0
+            .prepare_cached("SELECT time FROM forgotten")
+            .map_err(store)?;
+        query.query_row([], |row| row.get(0)).map_err(store)
     }
 
     fn forget(&mut self, time: i64) -> Result<(), LedgerError> {
@@ -187,7 +208,8 @@ impl Book for Tables<'_> {
     fn loan(&self, id: &str) -> Result<Option<OpenLoan>, LedgerError> {
         let mut query = self
             .0
-            .prepare_cached("SELECT key, amount, ended FROM loan WHERE id = ?1")?;
+            .prepare_cached("SELECT key, amount, ended FROM loan WHERE id = ?1")
+            .map_err(store)?;
         let loan = query.query_row([id], |row| {
             Ok(OpenLoan {
                 key: row.get(0)?,
@@ -195,7 +217,7 @@ impl Book for Tables<'_> {
                 ended: row.get::<_, i64>(2)? != 0,
             })
         });
-        Ok(loan.optional()?)
+        loan.optional().map_err(store)
     }
 
     fn add_loan(&mut self, loan: &Loan<'_>) -> Result<(), LedgerError> {

@@ -103,12 +103,16 @@ pub(super) const GROUPS: [Group; 6] = [
     Group {
         name: "host",
         sources: &[
+            "crates/ambit-enforce/src/enforce.rs",
+            "crates/ambit-enforce/src/heard.rs",
+            "crates/ambit-enforce/src/ledger",
             "host/src/audit",
             "host/src/enforce.rs",
             "host/src/ledger",
             "host/src/status",
         ],
         hunters: &[
+            Test("ambit-enforce", "vectors"),
             Unit("ambit-host"),
             Test("ambit-host", "enforce"),
             Test("ambit-host", "leases"),

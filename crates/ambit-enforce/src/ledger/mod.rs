@@ -25,14 +25,15 @@ pub const GRACE_SECONDS: i64 = 60;
 pub struct Charge<'a> {
     /// The budget's name, the same for every call that shares it.
     pub key: &'a str,
-    /// What kind it is: `spend`, `use_limit`, `proof`, …
+    /// What kind it is: `spend`, `use_limit`, `rate`, `proof`, …
     pub kind: &'a str,
     /// How much, at least 1.
     pub amount: i64,
     /// What all charges together may come to.
     pub max: i64,
     /// When the budget may be forgotten (seconds since 1970, UTC), because nothing can be charged
-    /// to it any more: a limit's when the block ends that states it. `None`: never.
+    /// to it any more: a limit's when the block ends that states it, a rate's with its window. `None`:
+    /// never.
     pub until: Option<i64>,
 }
 

@@ -43,7 +43,7 @@ impl Guest {
                 self.open(host_bytes(file.0, file.1), host_bytes(request.0, request.1))
             }
         };
-        // A copy: what was written before it may be kept for ever now, and an answer is not.
+        // A copy: what was written before it may be kept for ever now, and an answer is given back.
         self.hand_over(answer.as_bytes().to_vec())
     }
 
