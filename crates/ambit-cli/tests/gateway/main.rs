@@ -5,4 +5,6 @@ mod calls;
 mod common;
 mod passing;
 mod real;
+#[path = "../common/served.rs"]
+mod served;
 mod world;

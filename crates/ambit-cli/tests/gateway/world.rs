@@ -2,18 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ambit_token::base64url;
 use ambit_workbench::import::tool_digest;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::common::{Run, ambit_in};
+use crate::served::{Folder, Said};
 
 pub(crate) fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,7 +37,15 @@ pub(crate) fn under(root: &str) -> Value {
 }
 
 pub(crate) struct World {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for World {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl World {
@@ -64,13 +71,10 @@ impl World {
 
     /// Files of `files/`, and keys.
     pub(crate) fn with(names: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::with(&source("files"), names);
         let world = Self { folder };
         for folder in ["agents", "keys", "proposals", "approvals"] {
-            fs::create_dir(world.path(folder)).unwrap();
-        }
-        for name in names {
-            fs::copy(source("files").join(name), world.path(name)).unwrap();
+            fs::create_dir_all(world.path(folder)).unwrap();
         }
         for key in ["module", "issuer", "approver", "gateway", "log"] {
             let (file, kid) = (format!("keys/{key}.jwk"), format!("{key}-1"));
@@ -148,28 +152,6 @@ impl World {
         fs::remove_file(file).unwrap();
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
-    }
-
-    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
-        let text = self.read(name);
-        assert!(text.contains(from), "`{from}` is not in {name}");
-        self.write(name, &text.replace(from, to));
-    }
-
-    pub(crate) fn ambit(&self, arguments: &[&str]) -> Run {
-        ambit_in(self.folder.path(), arguments, b"")
-    }
-
     pub(crate) const SERVE: [&str; 18] = [
         "gateway",
         "mcp",
@@ -205,7 +187,7 @@ impl World {
     pub(crate) fn serve_with(&self, server: &[&str]) -> Client {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
             .args([&Self::SERVE[..], server].concat())
-            .current_dir(self.folder.path())
+            .current_dir(self.path(""))
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -220,14 +202,7 @@ impl World {
                 .map_while(Result::ok)
                 .all(|line| told.send(line).is_ok())
         });
-        let said = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&said);
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in errors.lines().map_while(Result::ok) {
-                heard.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
+        let said = Said::hear(BufReader::new(child.stderr.take().unwrap()).lines());
         let input = child.stdin.take();
         Client {
             child,
@@ -241,7 +216,8 @@ impl World {
 
     /// The calls of tools that reached the server, as they came.
     pub(crate) fn calls(&self) -> Vec<String> {
-        let heard = self.read("heard.jsonl");
+        // Absent until the server heard something.
+        let heard = fs::read_to_string(self.path("heard.jsonl")).unwrap_or_default();
         let calls = heard.lines().filter(|line| line.contains("\"tools/call\""));
         calls.map(str::to_owned).collect()
     }
@@ -252,7 +228,7 @@ pub(crate) struct Client {
     pub(crate) child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
-    said: Arc<Mutex<String>>,
+    said: Said,
     count: i64,
     /// What the server was introduced as.
     pub(crate) introduced: Value,
@@ -268,7 +244,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn line(&self) -> String {
         let line = self.lines.recv_timeout(Duration::from_secs(40));
-        line.unwrap_or_else(|_| panic!("no answer; it said: {}", self.said.lock().unwrap()))
+        line.unwrap_or_else(|_| panic!("no answer; it said: {}", self.said.text()))
     }
 
     #[track_caller]
@@ -314,16 +290,7 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn says(&self, words: &str) {
-        let begun = Instant::now();
-        while !self.said.lock().unwrap().contains(words) {
-            let said = || self.said.lock().unwrap().clone();
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "`{words}` is not in: {}",
-                said()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        self.said.says(words);
     }
 }
 

@@ -4,5 +4,7 @@ mod authzen;
 mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/served.rs"]
+mod served;
 mod server;
 mod tokens;

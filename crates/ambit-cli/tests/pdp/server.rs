@@ -3,15 +3,14 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::common::{Run, ambit_in};
+use crate::served::{Folder, Said};
 
 /// A capability for these actions, with more members.
 pub(crate) fn entry(actions: &[&str], kind: &str, more: &Value) -> Value {
@@ -28,22 +27,27 @@ pub(crate) fn entry(actions: &[&str], kind: &str, more: &Value) -> Value {
 
 /// The project, built and signed, in a folder of its own.
 pub(crate) struct World {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for World {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pdp/todo");
-        fs::create_dir_all(folder.path().join("agents")).unwrap();
-        for name in [
+        let names = [
             "ambit.toml",
             "schema.cedarschema",
             "agents/app.toml",
             "pdp.toml",
-        ] {
-            fs::copy(source.join(name), folder.path().join(name)).unwrap();
-        }
+        ];
+        let folder = Folder::with(&source, &names);
         let world = Self { folder };
         fs::create_dir(world.path("keys")).unwrap();
         for (key, more) in [
@@ -75,28 +79,6 @@ impl World {
         )
         .unwrap();
         fs::rename(self.path("next.wasm"), self.path("policy.wasm")).unwrap();
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
-        let text = self.read(name);
-        assert!(text.contains(from), "`{from}` is not in {name}");
-        self.write(name, &text.replace(from, to));
-    }
-
-    pub(crate) fn ambit(&self, arguments: &[&str]) -> Run {
-        ambit_in(self.folder.path(), arguments, b"")
     }
 
     /// Makes a token for a subject, held by the decision point, and maps the subject to it.
@@ -152,7 +134,7 @@ impl World {
     pub(crate) fn serve(&self, more: &[&str]) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
             .args([&Self::SERVE[..], more].concat())
-            .current_dir(self.folder.path())
+            .current_dir(self.path(""))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -170,17 +152,10 @@ impl World {
             }
             said.push_str(&line);
         };
-        let said = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&said);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                heard.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
         Server {
             child,
             address,
-            said,
+            said: Said::hear(lines),
         }
     }
 }
@@ -189,7 +164,7 @@ impl World {
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) address: String,
-    said: Arc<Mutex<String>>,
+    said: Said,
 }
 
 /// What it answered.
@@ -268,19 +243,9 @@ impl Server {
         }
     }
 
-    /// Waits until it has said this to its operator.
     #[track_caller]
     pub(crate) fn says(&self, words: &str) {
-        let begun = Instant::now();
-        while !self.said.lock().unwrap().contains(words) {
-            let said = || self.said.lock().unwrap().clone();
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "`{words}` is not in: {}",
-                said()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        self.said.says(words);
     }
 }
 
