@@ -66,7 +66,7 @@ fn the_clock_of_the_ledger_goes_back() {
     assert_eq!(world.enforce_text(&replayed), "possession.expired");
 }
 
-/// What it is in the zone says the host, and nobody else: not the agent, not a name that looks like one.
+/// Only the host says what time it is in a zone: not the agent, and not a name that looks like one.
 #[test]
 fn a_permission_is_used_outside_of_its_hours() {
     let world = World::new();

@@ -21,6 +21,13 @@ fn world() -> World {
         "approval-receipt+jwt",
     );
     person["sub"] = json!("user:8f1c2d");
+    let mut lead = key(
+        "approver-2",
+        "lead-1",
+        "https://approve.acme.example",
+        "approval-receipt+jwt",
+    );
+    lead["sub"] = json!("user:lead-1");
     let spec = PolicySpec {
         project: "acme".to_owned(),
         keys: vec![
@@ -37,6 +44,7 @@ fn world() -> World {
                 "approval-receipt+jwt",
             ),
             person,
+            lead,
             key("enroller", "enrol-1", ENROLS, "approver-key+jwt"),
             key("revoker", "revoke-1", ENROLS, "revocation-epochs+jwt"),
         ],
@@ -87,7 +95,7 @@ fn yes(world: &World, call: &Call, key: &str, claims: &Value) -> String {
 }
 
 #[test]
-fn a_device_is_enrolled_by_whom_nobody_asked() {
+fn a_device_is_enrolled_by_somebody_nobody_asked() {
     let world = world();
     let call = Call::refund(&proposing(&world, &json!({})), 9870);
     let call = call
@@ -173,11 +181,7 @@ fn one_device_is_two_people() {
             .receipt(first)
             .receipt(yes(&world, &call, second, &lead))
     };
-    let other = |key: &str| BlockSpec {
-        claims: Some(lead.clone()),
-        ..spec(key, &json!({}))
-    };
-    // A lead has no key of the policy to countersign with, so the honest second yes is the service's.
+    // The honest second yes is the service's.
     let service = BlockSpec {
         claims: Some(lead.clone()),
         ..BlockSpec::default()
@@ -195,6 +199,22 @@ fn one_device_is_two_people() {
     let twice = with("phone");
     let once = enrolled(&twice, std::slice::from_ref(&first), &json!([]));
     assert_eq!(world.decide(&once), "approval.key_role");
-    let twice = enrolled(&twice, &[first, other("phone")], &json!([]));
-    assert_eq!(world.decide(&twice), "enrolment.countersignature");
+    // Not even if the lead says that it is theirs.
+    let lead = |signer: Option<&str>| BlockSpec {
+        signer: signer.map(str::to_owned),
+        header: signer.map(|_| json!({"kid": "lead-1"})),
+        claims: Some(lead.clone()),
+        ..spec("phone", &json!({}))
+    };
+    let asked = twice.asked();
+    let made = [
+        asked
+            .enrolment(&first, Some(&BlockSpec::default()))
+            .unwrap(),
+        asked
+            .enrolment(&lead(None), Some(&lead(Some("approver-2"))))
+            .unwrap(),
+    ];
+    let twice = enrolled(&twice, &[], &json!([])).with(&json!({"enrolments": made}));
+    assert_eq!(world.decide(&twice), "enrolment.shared");
 }

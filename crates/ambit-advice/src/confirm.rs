@@ -9,9 +9,9 @@ use ambit_evaluator::{Approval, Login};
 use crate::call::{Call, Outcome, Wanted};
 use crate::candidate::{Candidate, add_new};
 
-/// How often a step may ask for something on top before a candidate is given up: a login, an approval, and
-/// once more what the policies ask for.
-const ROUNDS: usize = 4;
+/// How often a step may ask for something on top before a candidate is given up: hours that begin later in one layer
+/// than in another, a login, an approval, and once more what the policies ask for.
+const ROUNDS: usize = 6;
 
 /// Judges candidates, as many as there may be in one advice.
 pub(crate) struct Confirm<'c, 'a> {

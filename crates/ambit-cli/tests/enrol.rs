@@ -129,6 +129,30 @@ fn what_would_not_count_is_not_signed() {
         .ambit(&wrong)
         .expect(3)
         .says("enrolment.unknown_key");
+    // Another key that calls itself as the policy's does.
+    project
+        .ambit(&["keygen", "-o", "keys/other.jwk", "--kid", "enrol"])
+        .expect(0);
+    wrong[4] = "keys/other.jwk";
+    project
+        .ambit(&wrong)
+        .expect(3)
+        .says("another key under the name");
+    // Whoever countersigns agrees to the bounds that are there, and can set none.
+    let mut bounded = ENROL[..3].to_vec();
+    bounded.extend([
+        "--key",
+        "keys/ann.jwk",
+        "--iss",
+        "https://approve.example",
+        "--sub",
+        "user:ann",
+    ]);
+    bounded.extend(["--countersign", "enrolment.jwt", "--tier", "low"]);
+    project
+        .ambit(&bounded)
+        .expect(3)
+        .says("cannot be used with");
     let private = project.read("phone.jwk");
     let secret: Value = serde_json::from_str(&private).unwrap();
     let run = project.ambit(&ENROL).expect(0);

@@ -57,7 +57,7 @@ pub const ENROLMENT_BYTES: usize = 8 * 1024;
 pub const ENROLMENTS: usize = 4;
 /// Seconds that an enrolment may last: 90 days, after which a bundle can name the key.
 pub const ENROLMENT_LIFE_SECONDS: i64 = 90 * 24 * 60 * 60;
-/// Origins of one enrolled credential: a signature is tried with each.
+/// Origins of one enrolled credential: each is compared with the page's.
 pub const ORIGINS: usize = 4;
 /// Bytes of a list of revocation epochs: about 1,500 selectors.
 pub const EPOCHS_BYTES: usize = 192 * 1024;

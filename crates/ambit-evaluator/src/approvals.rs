@@ -91,7 +91,7 @@ fn check_person(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
     let mut blocks = case.token.blocks().iter();
     let admin = if case.is_actor(&receipt.sub) {
         "the receipt's `sub` is an agent that acts, or its client"
-    } else if blocks.any(|block| *block.holder() == receipt.signer) {
+    } else if blocks.any(|block| block.holder().same_hand(&receipt.signer)) {
         "the receipt is signed by a key that a `cnf` of the token names"
     } else {
         return Ok(());

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use ambit_core::Reason;
-use ambit_token::{About, Enrolment, RECEIPT_TYP, UnverifiedEnrolment};
+use ambit_token::{About, Enrolment, PublicKey, RECEIPT_TYP, UnverifiedEnrolment};
 
 use crate::case::Case;
 use crate::chain::BundleKeys;
@@ -53,20 +53,21 @@ fn check_hands(
     enrolment: &Enrolment<'_>,
 ) -> Result<(), Denial> {
     for block in case.token.blocks() {
-        if enrolment.rests_on(&block.holder().thumbprint()) {
+        if enrolment.rests_on_hand_of(block.holder()) {
             let admin = "a key that a `cnf` of the token names is enrolled, or signed an enrolment";
             return Err(Denial::new(Reason::ApprovalActor, admin));
         }
     }
-    let mut known = enrolled.iter().any(|other| other.x() == enrolment.x());
+    let own = enrolment.public();
+    let mut known = enrolled.iter().any(|other| other.public().same_hand(own));
     for key in case.bundle.all_keys() {
         // A few words of each row are read.
         if !case.steps.take(8) {
             return Err(Denial::exhausted());
         }
-        // Of the two points with one `x` one hand has both private keys.
+        let public = PublicKey::from_parts(key.alg(), key.x(), key.y());
         let person = key.signs() == RECEIPT_TYP && key.sub() == Some(enrolment.text("sub"));
-        known |= Some(key.x()) == enrolment.x() && !person;
+        known |= public.is_some_and(|public| public.same_hand(own)) && !person;
     }
     if known {
         let admin =

@@ -1,8 +1,8 @@
 //! Enrolments (`approver-key+jwt`): a person's key made known without a new bundle.
 //!
 //! An enrolment is a JWS by a key of the policy, and where the risk is critical a receipt of kind
-//! `enrolment` behind a `~`: the yes of a key that the policy already knows as this person's. Whether it is
-//! for this call, and not revoked, is the evaluator's to judge.
+//! `enrolment` behind a `~`: the yes of a key that the policy already knows as this person's. Whether it was
+//! revoked, and whose hands hold the keys, is the evaluator's to judge.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -65,6 +65,8 @@ pub struct Signer {
     pub kid: String,
     /// Its thumbprint.
     pub jkt: String,
+    /// The key.
+    pub public: PublicKey,
 }
 
 impl Signer {
@@ -74,6 +76,7 @@ impl Signer {
         Self {
             kid: kid.into(),
             jkt: key.thumbprint(),
+            public: *key,
         }
     }
 }
@@ -149,7 +152,7 @@ impl<'s> UnverifiedEnrolment<'s> {
                 && receipt.aud == statement.iss()
                 && receipt.risk_tier == CRITICAL
                 && receipt.binding == sha256(self.statement.signing_input())
-                && receipt.signer != public;
+                && !receipt.signer.same_hand(&public);
             if !is_theirs {
                 let detail = "it is no yes to this enrolment, at critical risk, by another key of this \
                               person that the policy has";
@@ -197,10 +200,10 @@ impl Enrolment<'_> {
         self.claims().get(name).and_then(Json::as_str).unwrap_or("")
     }
 
-    /// The public key, base64url; of a P-256 key the first coordinate.
+    /// The enrolled key.
     #[must_use]
-    pub fn x(&self) -> Option<&str> {
-        self.claims().get("jwk")?.get("x")?.as_str()
+    pub const fn public(&self) -> &PublicKey {
+        &self.public
     }
 
     /// The keys on which it rests, its own among them.
@@ -213,6 +216,14 @@ impl Enrolment<'_> {
     #[must_use]
     pub fn rests_on(&self, thumbprint: &str) -> bool {
         self.signers.iter().any(|signer| signer.jkt == thumbprint)
+    }
+
+    /// Whether the hand that holds this key holds one on which it rests.
+    #[must_use]
+    pub fn rests_on_hand_of(&self, key: &PublicKey) -> bool {
+        self.signers
+            .iter()
+            .any(|signer| signer.public.same_hand(key))
     }
 
     fn kid(&self) -> &str {

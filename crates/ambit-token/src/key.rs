@@ -60,6 +60,33 @@ impl PublicKey {
         }
     }
 
+    /// Whether one hand holds the private keys of both: they are the same, or the two points with one `x`, of
+    /// which one has the other's private key, negated.
+    #[must_use]
+    pub fn same_hand(&self, other: &Self) -> bool {
+        self.alg() == other.alg() && self.either() == other.either()
+    }
+
+    /// What both points with this `x` have.
+    fn either(&self) -> [u8; 32] {
+        let mut either = [0; 32];
+        match self {
+            Self::Ed25519(public) => {
+                either = *public;
+                // The last bit says which of the two it is.
+                if let Some(last) = either.last_mut() {
+                    *last &= 0x7f;
+                }
+            }
+            Self::P256(public) => {
+                if let Some(x) = public.first_chunk() {
+                    either = *x;
+                }
+            }
+        }
+        either
+    }
+
     /// The header `alg` of what this key signs.
     #[must_use]
     pub const fn alg(&self) -> &'static str {

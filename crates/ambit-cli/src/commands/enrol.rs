@@ -7,6 +7,7 @@ use ambit_compiler::keys::SecretKey;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::MODULE_BYTES;
 use ambit_evaluator::{BundleKeys, s256};
+use ambit_policy::Bundle;
 use ambit_token::signing::{self, Unsigned};
 use ambit_token::{PublicKey, TokenError, UnverifiedEnrolment, base64url};
 use clap::Args;
@@ -54,30 +55,67 @@ pub(crate) struct Enrol {
         long,
         value_name = "DOMAIN",
         requires = "origin",
+        conflicts_with = "countersign",
         help_heading = "Bounds"
     )]
     rp_id: Option<String>,
     /// The page on which the credential is used; may be given several times
-    #[arg(long, value_name = "URL", requires = "rp_id", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "rp_id",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     origin: Vec<String>,
     /// For another policy too, by its `uid`, not only for that of --module; may be given several times, as all
     /// that follow
-    #[arg(long, value_name = "UID", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "UID",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     policy: Vec<String>,
     /// Only for this tenant
-    #[arg(long, value_name = "TENANT", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "TENANT",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     tenant: Vec<String>,
     /// Only at this service
-    #[arg(long, value_name = "URL", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     aud: Vec<String>,
     /// Only for this agent class
-    #[arg(long, value_name = "AGENT", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "AGENT",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     agent: Vec<String>,
     /// Only at this risk
-    #[arg(long, value_name = "TIER", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "TIER",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     tier: Vec<String>,
     /// Only for this action
-    #[arg(long, value_name = "ACTION", help_heading = "Bounds")]
+    #[arg(
+        long,
+        value_name = "ACTION",
+        conflicts_with = "countersign",
+        help_heading = "Bounds"
+    )]
     action: Vec<String>,
     /// Take this for the present time
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
@@ -103,7 +141,7 @@ impl Enrol {
         let made = match &self.countersign {
             None => {
                 let claims = self.enrolment(bundle.uid())?;
-                signed(&claims, &key, &|claims| {
+                signed(&claims, &key, &bundle, &|claims| {
                     signing::enrolment(&policy, key.kid(), claims)
                 })?
             }
@@ -112,7 +150,7 @@ impl Enrol {
                 let claims = self
                     .countersignature(&enrolment, &policy)
                     .map_err(|failure| failure.at_place(input.name()))?;
-                let receipt = signed(&claims, &key, &|claims| {
+                let receipt = signed(&claims, &key, &bundle, &|claims| {
                     signing::receipt(&policy, key.kid(), claims)
                 })?;
                 format!("{enrolment}~{receipt}")
@@ -229,6 +267,7 @@ fn page(iss: &str, claims: Json<'_>) -> String {
 fn signed(
     claims: &Value,
     key: &SecretKey,
+    bundle: &Bundle<'_>,
     unsigned: &dyn Fn(Json<'_>) -> Result<Unsigned, TokenError>,
 ) -> Result<String, Failure> {
     let claims = claims.to_string();
@@ -237,9 +276,11 @@ fn signed(
         document.map_err(|error| Failure::unusable("enrolment.malformed", error.to_string()))?;
     let unsigned = unsigned(document.root()).map_err(|error| refused(&error))?;
     let Unsigned { signing_input, alg } = unsigned;
-    if alg != key.public().alg() {
+    let x = key.x();
+    let is_known = bundle.keys(key.kid()).any(|known| known.x() == x);
+    if alg != key.public().alg() || !is_known {
         let message = "the policy has another key under the name of this one";
-        return Err(Failure::unusable("enrolment.alg", message));
+        return Err(Failure::unusable("enrolment.signature", message));
     }
     let signature = base64url::encode(&key.sign(signing_input.as_bytes()));
     Ok(format!("{signing_input}.{signature}"))

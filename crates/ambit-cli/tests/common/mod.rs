@@ -136,6 +136,12 @@ impl Project {
         for (name, iss, signs, more) in [
             ("enrol", "https://enrol.example", "approver-key+jwt", ""),
             (
+                "epochs",
+                "https://enrol.example",
+                "revocation-epochs+jwt",
+                "",
+            ),
+            (
                 "ann",
                 "https://approve.example",
                 "approval-receipt+jwt",

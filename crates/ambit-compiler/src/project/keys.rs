@@ -58,6 +58,7 @@ pub(super) fn read<'a>(
     value: Option<&'a Value<'_>>,
 ) -> (Vec<IssuerKey>, Vec<AgentName<'a>>) {
     let (mut keys, mut agents) = (Vec::new(), Vec::new());
+    let mut enrolling = Vec::new();
     let before = file.sink.errors();
     let tables = value
         .and_then(|value| file.tables(value, "keys", "[[keys]]"))
@@ -70,7 +71,10 @@ pub(super) fn read<'a>(
         reader.finish();
         if let Some((key, kid)) = key {
             compare(file, &keys, &key, kid, place.clone());
-            compare_people(file, &keys, &key, place);
+            compare_people(file, &keys, &key, place.clone());
+            if key.signs == "approver-key+jwt" {
+                enrolling.push((key.iss.clone(), place));
+            }
             keys.push(key);
         }
     }
@@ -82,14 +86,23 @@ pub(super) fn read<'a>(
             "add a `[[keys]]` with `signs = \"cap+jwt\"`; `ambit keygen` makes one",
         );
     }
+    for (iss, place) in enrolling {
+        if !signs_epochs(&keys, &iss) {
+            file.error(
+                "project.enrolling",
+                place,
+                format!("no key signs revocation epochs of `{iss}`, and enrolments count only beside them"),
+                "add a `[[keys]]` of that `iss` with `signs = \"revocation-epochs+jwt\"`",
+            );
+        }
+    }
     (keys, agents)
 }
 
 /// An issuer that must be heard, and that no key speaks for, would deny everything.
 pub(super) fn check_heard(file: File<'_>, heard: &[EpochsFrom<'_>], keys: &[IssuerKey]) {
     for EpochsFrom(iss) in heard {
-        let signs = |key: &IssuerKey| key.signs == "revocation-epochs+jwt" && key.iss == iss.text;
-        if !keys.iter().any(signs) {
+        if !signs_epochs(keys, iss.text) {
             file.error(
                 "project.epochs_from",
                 iss.span.clone(),
@@ -98,6 +111,11 @@ pub(super) fn check_heard(file: File<'_>, heard: &[EpochsFrom<'_>], keys: &[Issu
             );
         }
     }
+}
+
+fn signs_epochs(keys: &[IssuerKey], iss: &str) -> bool {
+    keys.iter()
+        .any(|key| key.signs == "revocation-epochs+jwt" && key.iss == iss)
 }
 
 fn refuse_private(reader: &mut Reader<'_, '_>) {

@@ -26,6 +26,8 @@ pub fn reason(error: &LedgerError) -> Option<Reason> {
             "receipt" | "call" => Some(Reason::ApprovalExpired),
             // A budget ends with the block that states it.
             "spend" | "use_limit" => Some(Reason::TokenExpired),
+            // And a rate with its window, which the same token meets again.
+            "rate" => Some(Reason::LimitRate),
             _ => None,
         },
         _ => None,
