@@ -31,17 +31,105 @@ pub(crate) fn text(path: &Path) -> Result<String, Fault> {
     Ok(text.trim().to_owned())
 }
 
-/// When files were last written, and their lengths.
+/// What tells a file from the one that stood there before. A file can be replaced by one of the same time and
+/// length, and is another one then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stamp(Vec<Option<(SystemTime, u64)>>);
+pub(crate) struct Stamp(Vec<Option<(SystemTime, u64, [i64; 3])>>);
 
 impl Stamp {
     /// Of these files now; one that is not there has none.
     pub(crate) fn of<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Self {
         let look = |path: &PathBuf| {
             let facts = fs::metadata(path).ok()?;
-            Some((facts.modified().ok()?, facts.len()))
+            Some((facts.modified().ok()?, facts.len(), place(&facts)))
         };
         Self(paths.into_iter().map(look).collect())
+    }
+}
+
+/// Which file it is, and when anything of it was changed last.
+#[cfg(unix)]
+fn place(facts: &fs::Metadata) -> [i64; 3] {
+    use std::os::unix::fs::MetadataExt as _;
+    [facts.ino().cast_signed(), facts.ctime(), facts.ctime_nsec()]
+}
+
+#[cfg(not(unix))]
+const fn place(_: &fs::Metadata) -> [i64; 3] {
+    [0; 3]
+}
+
+/// Files that were read, and the fault that was told of them since.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    stamp: Stamp,
+    told: Option<String>,
+}
+
+impl Followed {
+    pub(crate) const fn new(stamp: Stamp) -> Self {
+        Self { stamp, told: None }
+    }
+
+    /// Reads files anew that are others now. A fault is told once, and tried again until it is none.
+    pub(crate) fn follow<T>(
+        &mut self,
+        stamp: Stamp,
+        read: impl FnOnce() -> Result<T, Fault>,
+    ) -> Option<Result<T, Fault>> {
+        if self.stamp == stamp {
+            return None;
+        }
+        let came = read();
+        let told = came.as_ref().err().map(Fault::to_string);
+        if came.is_ok() {
+            self.stamp = stamp;
+        }
+        let is_new = told.is_none() || told != self.told;
+        self.told = told;
+        is_new.then_some(came)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_same_time_and_length_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, next) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&path, "41").unwrap();
+        fs::write(&next, "42").unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        File::options()
+            .write(true)
+            .open(&next)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+        let before = Stamp::of([&path]);
+        assert_eq!(before, Stamp::of([&path]));
+        fs::rename(&next, &path).unwrap();
+        assert_ne!(before, Stamp::of([&path]));
+    }
+
+    #[test]
+    fn a_fault_is_told_once_and_tried_again() {
+        let stamp = |length| Stamp(vec![Some((SystemTime::UNIX_EPOCH, length, [0; 3]))]);
+        let mut followed = Followed::new(stamp(1));
+        let fault = |text: &str| Err::<(), _>(Fault::new("file.read", text));
+        let mut told = |length, came| {
+            followed
+                .follow(stamp(length), || came)
+                .map(|came| came.is_ok())
+        };
+        assert_eq!(told(1, Ok(())), None);
+        assert_eq!(told(2, fault("a")), Some(false));
+        assert_eq!(told(2, fault("a")), None);
+        assert_eq!(told(2, fault("b")), Some(false));
+        assert_eq!(told(2, Ok(())), Some(true));
+        assert_eq!(told(2, fault("b")), None);
+        assert_eq!(told(3, fault("b")), Some(false));
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ambit_token::base64url;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -16,8 +16,9 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 
 /// Bytes of a body: what the evaluator takes of one request.
 const BODY: usize = 256 * 1024;
@@ -27,10 +28,13 @@ const HEADERS: usize = 64;
 /// Connections at one time; a body's bound times the requests at one time is what bodies take.
 const CONNECTIONS: usize = 1024;
 const REQUESTS: usize = 128;
-/// For a head, a body, and an answer.
+/// Of these, by callers that are known only once their body was read.
+const STRANGERS: usize = 64;
+/// For a head, a body, an answer, and for a caller to take some of it.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 const BODY_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(20);
+const WRITE_TIME: Duration = Duration::from_secs(20);
 /// For what has begun when the process is to end.
 const END_TIME: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,6 +43,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) trait Service: Send + Sync + 'static {
     /// Whatever is refused before its body is read.
     fn refuse(&self, heard: &Heard) -> Option<Reply>;
+
+    /// Whether what was not refused is from a caller that is known already.
+    fn knows(&self, heard: &Heard) -> bool;
 
     /// Answers; it may block.
     fn answer(&self, heard: &Heard) -> Reply;
@@ -155,7 +162,10 @@ pub(crate) async fn serve<S: Service>(
     let watching = Arc::clone(&graceful);
     let accepting = tokio::spawn(async move {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
-        let requests = Arc::new(Semaphore::new(REQUESTS));
+        let requests = Arc::new(Room {
+            all: Arc::new(Semaphore::new(REQUESTS)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+        });
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 // No file descriptors: those that are open end by themselves.
@@ -176,6 +186,9 @@ pub(crate) async fn serve<S: Service>(
                 .header_read_timeout(HEAD_TIME)
                 .max_buf_size(HEAD)
                 .max_headers(HEADERS);
+            // Whoever does not take an answer would keep the connection for good.
+            let mut stream = Box::pin(TimeoutStream::new(stream));
+            stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
             let served = watching.watch(builder.serve_connection(TokioIo::new(stream), handle));
             tokio::spawn(async move {
                 // A connection that breaks concerns its caller alone.
@@ -193,6 +206,24 @@ pub(crate) async fn serve<S: Service>(
     Ok(())
 }
 
+/// How many requests there may be at one time.
+struct Room {
+    all: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+}
+
+impl Room {
+    /// A place for one, which is free again when this is dropped.
+    fn enter(&self, known: bool) -> Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)> {
+        let stranger = match known {
+            true => None,
+            false => Some(Arc::clone(&self.strangers).try_acquire_owned().ok()?),
+        };
+        let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some((all, stranger))
+    }
+}
+
 /// Says in one write that there is no room, if the caller takes it.
 fn turn_away(stream: &TcpStream) {
     let text = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -201,7 +232,7 @@ fn turn_away(stream: &TcpStream) {
 
 async fn one<S: Service>(
     service: Arc<S>,
-    requests: Arc<Semaphore>,
+    requests: Arc<Room>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
@@ -220,7 +251,7 @@ async fn one<S: Service>(
 
 async fn reply<S: Service>(
     service: Arc<S>,
-    requests: Arc<Semaphore>,
+    requests: Arc<Room>,
     mut heard: Heard,
     body: Incoming,
 ) -> Reply {
@@ -228,7 +259,7 @@ async fn reply<S: Service>(
         return reply.with("connection", "close");
     }
     // Held until there is an answer: it bounds what bodies take, and how many wait.
-    let Ok(permit) = requests.try_acquire_owned() else {
+    let Some(place) = requests.enter(service.knows(&heard)) else {
         return busy().with("connection", "close");
     };
     heard.body = match timeout(BODY_TIME, Limited::new(body, BODY).collect()).await {
@@ -242,16 +273,22 @@ async fn reply<S: Service>(
             return Reply::problem(408, "Request Timeout", detail).with("connection", "close");
         }
     };
+    let begun = Instant::now();
     let answer = tokio::task::spawn_blocking(move || {
-        let reply = service.answer(&heard);
-        drop(permit);
+        // Nobody waits any more for what has not begun by then.
+        let reply = (begun.elapsed() < ANSWER_TIME).then(|| service.answer(&heard));
+        drop(place);
         reply
     });
     match timeout(ANSWER_TIME, answer).await {
-        Ok(Ok(reply)) => reply,
+        Ok(Ok(Some(reply))) => reply,
+        Ok(Ok(None)) => busy(),
         // A panic, which has said what it is: nothing is allowed by it.
         Ok(Err(_)) => Reply::problem(500, "Internal Server Error", "the decision failed"),
-        Err(_) => busy(),
+        Err(_) => {
+            let detail = "the decision took too long: what it used up stays used up";
+            Reply::problem(504, "Gateway Timeout", detail)
+        }
     }
 }
 

@@ -97,6 +97,18 @@ impl Point {
         }
     }
 
+    /// A denial before the policy is asked, which is written down like any other.
+    pub fn refuse(&self, reason: Reason, admin: &str) -> Outcome {
+        let mut answer = refuse(reason, admin);
+        if let Verdict::Refused { answer: said, .. } = self.enforcer.enforce(&answer) {
+            answer = said;
+        }
+        Outcome {
+            permitted: false,
+            answer,
+        }
+    }
+
     /// What would help after a denial of this call: the evaluator's `alternatives`, as JSON.
     #[must_use]
     pub fn advise(&self, call: &Call<'_>) -> String {

@@ -10,7 +10,7 @@ use ambit_host::{
 use ambit_policy::{Bundle, is_bundle};
 
 use crate::fault::Fault;
-use crate::files::{self, Stamp};
+use crate::files::{self, Followed, Stamp};
 
 /// Remembers versions of policies and of signed statements.
 pub trait Versions: VersionStore + StatementVersions {}
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Source {
 pub struct Policy {
     source: Source,
     current: RwLock<Arc<Loaded>>,
-    stamp: Mutex<Stamp>,
+    followed: Mutex<Followed>,
 }
 
 /// One version of it.
@@ -68,24 +68,20 @@ impl Policy {
         Ok(Self {
             source,
             current: RwLock::new(Arc::new(loaded)),
-            stamp: Mutex::new(stamp),
+            followed: Mutex::new(Followed::new(stamp)),
         })
     }
 
-    /// Loads it anew where a file has changed. `None`: nothing has. After a fault the last good one stays,
-    /// to its own end, and the next call tries again.
+    /// Loads it anew where a file has changed. `None`: nothing has, or the fault was told before. After a fault
+    /// the last good one stays, to its own end, and the next call tries again.
     pub fn refresh(&self, now: i64) -> Option<Result<u64, Fault>> {
-        let stamp = self.source.stamp();
-        let mut known = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == stamp {
-            return None;
-        }
-        Some(self.source.load(now).map(|loaded| {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.follow(self.source.stamp(), || {
+            let loaded = self.source.load(now)?;
             let version = loaded.policy.version();
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-            *known = stamp;
-            version
-        }))
+            Ok(version)
+        })
     }
 
     /// The version that decides now.

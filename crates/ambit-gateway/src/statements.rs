@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::fault::Fault;
-use crate::files::{self, Stamp};
+use crate::files::{self, Followed, Stamp};
 
 /// Files with one signed statement each (`revocation-epochs+jwt`). Somebody else fetches and replaces them.
 #[derive(Debug)]
 pub struct Statements {
     paths: Vec<PathBuf>,
     kept: RwLock<Arc<[String]>>,
-    stamp: Mutex<Stamp>,
+    followed: Mutex<Followed>,
 }
 
 impl Statements {
@@ -26,22 +26,19 @@ impl Statements {
         Ok(Self {
             paths,
             kept: RwLock::new(kept),
-            stamp: Mutex::new(stamp),
+            followed: Mutex::new(Followed::new(stamp)),
         })
     }
 
-    /// Reads them anew where one has changed. After a fault the last ones stay, which still revoke what
-    /// they name.
+    /// Reads them anew where one has changed; `None` where none has, or the fault was told before. After a fault
+    /// the last ones stay, which still revoke what they name.
     pub fn refresh(&self) -> Option<Result<(), Fault>> {
-        let stamp = Stamp::of(&self.paths);
-        let mut known = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == stamp {
-            return None;
-        }
-        Some(read(&self.paths).map(|kept| {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.follow(Stamp::of(&self.paths), || {
+            let kept = read(&self.paths)?;
             *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
-            *known = stamp;
-        }))
+            Ok(())
+        })
     }
 
     pub(crate) fn kept(&self) -> Arc<[String]> {

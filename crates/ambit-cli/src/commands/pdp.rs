@@ -35,8 +35,8 @@ pub(crate) struct Pdp {
 
 const NOTES: &str = "\
 It ends on SIGTERM or SIGINT, after what has begun. A policy that is refused when its file changes is \
-told on standard error, and the one before stays; so are its own faults, with the request's id: callers \
-are told nothing of them, and the answer is no.
+told on standard error, and the one before stays. Its own faults are reported there too, with the \
+request's id; callers are told nothing of them and get no.
 
 Exit codes: 0 ended as it was told to, 3 the command line or a file it names is unusable, 1 it cannot \
 listen.

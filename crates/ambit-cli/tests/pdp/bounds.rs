@@ -48,8 +48,7 @@ fn what_is_too_large_or_too_slow_is_refused() {
     );
     // An endless body, and lengths that say two things.
     let chunk = format!("{:x}\r\n{}\r\n", 65536, " ".repeat(65536)).repeat(6);
-    let head =
-        "POST /access/v1/evaluation HTTP/1.1\r\nhost: pdp\r\ncontent-type: application/json\r\n";
+    let head = "POST /access/v1/evaluation HTTP/1.1\r\nhost: pdp.example\r\ncontent-type: application/json\r\n";
     let endless = format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}");
     assert_eq!(server.raw(endless.as_bytes()).status, 413);
     let two =
@@ -76,7 +75,7 @@ fn what_is_too_large_or_too_slow_is_refused() {
 fn overload_is_shed_and_passes() {
     let world = held();
     let server = world.serve(&[]);
-    let head = "POST /access/v1/evaluation HTTP/1.1\r\nhost: pdp\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let head = "POST /access/v1/evaluation HTTP/1.1\r\nhost: pdp.example\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     // More bodies than may come at one time, none of which ends. On a busy machine the first may be over
     // before the last has come.
     let mut waiting = Vec::new();

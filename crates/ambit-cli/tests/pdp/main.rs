@@ -1,5 +1,6 @@
 //! `ambit pdp`: decisions over HTTP, to the letter of AuthZEN, and only what the policy allows.
 
+mod asked;
 mod authzen;
 mod bounds;
 #[path = "../common/mod.rs"]

@@ -212,7 +212,10 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Told {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: pdp\r\nconnection: close\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request.push_str("host: localhost\r\n");
+        }
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -5,39 +5,38 @@ use ambit_host::http;
 
 use crate::point::Outcome;
 
-/// `{"decision", "context"?}`. A denial's context has the reason and its remedy, and under `http` what a
-/// service would answer its own client; of the decision point's own faults only that.
-pub(super) fn decision(outcome: &Outcome) -> String {
+/// Whether to act, and `{"decision", "context"?}`. A denial's context has the reason and its remedy, and under
+/// `http` what a service would answer its own client; of the decision point's own faults only that. A call that
+/// was put before people is not to be acted on either: its context has what they were asked.
+pub(super) fn decision(outcome: &Outcome) -> (bool, String) {
     let mut out = Writer::with_capacity(1024);
     let document = Document::parse(outcome.answer.as_bytes(), Profile::Request);
     let context = document
         .as_ref()
         .ok()
         .and_then(|document| document.root().get("context"));
+    let proposal = proposal(context).filter(|_| outcome.permitted);
+    let acts = outcome.permitted && proposal.is_none();
     out.object(|out| {
-        out.name("decision").boolean(outcome.permitted);
-        if outcome.permitted {
-            allowed(context, out);
-        } else {
-            denied(&outcome.answer, context, out);
+        out.name("decision").boolean(acts);
+        match proposal {
+            Some(proposal) => {
+                out.name("context").object(|out| {
+                    out.name("proposed").json(proposal);
+                });
+            }
+            None if acts => {}
+            None => denied(&outcome.answer, context, out),
         }
     });
-    out.finish()
+    (acts, out.finish())
 }
 
-/// What was put before people, so that the caller can say what it waits for.
-fn allowed(context: Option<Json<'_>>, out: &mut Writer) {
-    let obligations = context.and_then(|context| context.get("obligations"));
+/// What was put before people.
+fn proposal(context: Option<Json<'_>>) -> Option<Json<'_>> {
+    let obligations = context?.get("obligations")?;
     let is_approve = |one: &Json<'_>| one.get("type").and_then(Json::as_str) == Some("approve");
-    let asked = obligations
-        .into_iter()
-        .flat_map(Json::elements)
-        .find(is_approve);
-    if let Some(proposal) = asked.and_then(|one| one.get("ext")) {
-        out.name("context").object(|out| {
-            out.name("proposed").json(proposal);
-        });
-    }
+    obligations.elements().find(is_approve)?.get("ext")
 }
 
 fn denied(answer: &str, context: Option<Json<'_>>, out: &mut Writer) {

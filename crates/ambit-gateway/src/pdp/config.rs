@@ -32,7 +32,9 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CallerEntry {
-    name: String,
+    /// For whoever reads the file.
+    #[serde(rename = "name")]
+    _name: String,
     secret_s256: String,
 }
 
@@ -64,7 +66,8 @@ pub struct Config {
     pub(super) url: String,
     /// The service that it decides for.
     pub place: Place,
-    callers: Vec<(String, Vec<u8>)>,
+    /// The digests of their secrets.
+    callers: Vec<Vec<u8>>,
     subjects: BTreeMap<(String, String), PathBuf>,
     actions: BTreeMap<String, Mapping>,
 }
@@ -130,7 +133,7 @@ impl Config {
             let digest = digest
                 .filter(|digest| digest.len() == 32)
                 .ok_or_else(|| wrong("`secret_s256` of a caller is the base64url of 32 bytes"))?;
-            callers.push((caller.name, digest));
+            callers.push(digest);
         }
         let mut subjects = BTreeMap::new();
         for subject in file.subjects {
@@ -166,10 +169,10 @@ impl Config {
     ///
     /// [`Fault`] for an action, a power or an argument that it does not know.
     pub(super) fn check(&self, policy: &Policy) -> Result<(), Fault> {
-        let loaded = policy.current();
-        let digest = *loaded.policy.bundle_digest();
-        let bundle = Bundle::open(loaded.policy.bundle(), digest)
-            .map_err(|error| Fault::new("policy.malformed", error.to_string()))?;
+        policy.with_bundle(|bundle| self.fits(bundle))
+    }
+
+    fn fits(&self, bundle: &Bundle<'_>) -> Result<(), Fault> {
         for (name, mapping) in &self.actions {
             let of = |what: String| wrong(format!("`{name}`: {what}"));
             let Some(action) = bundle.action(&mapping.action) else {
@@ -215,13 +218,25 @@ impl Config {
         !self.callers.is_empty()
     }
 
-    /// The caller whose secret has this SHA-256.
-    pub(super) fn caller(&self, secret_s256: &[u8]) -> Option<&str> {
-        let same = |(_, digest): &&(String, Vec<u8>)| digest == secret_s256;
-        self.callers
-            .iter()
-            .find(same)
-            .map(|(name, _)| name.as_str())
+    /// Whether the secret of a caller has this SHA-256.
+    pub(super) fn is_caller(&self, secret_s256: &[u8]) -> bool {
+        self.callers.iter().any(|digest| digest == secret_s256)
+    }
+
+    /// Whether this is a name under which it is reached: its own, or one of this machine.
+    pub(super) fn is_called(&self, host: &str) -> bool {
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()))
+            .map_or(host, |(name, _)| name);
+        let own = self.url.split_once("://").map_or("", |(_, own)| own);
+        let local = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        let address = local.unwrap_or(name).parse::<std::net::IpAddr>();
+        host.eq_ignore_ascii_case(own)
+            || name.eq_ignore_ascii_case("localhost")
+            || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// The file with the token that is kept for a subject.

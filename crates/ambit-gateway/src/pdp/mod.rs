@@ -69,7 +69,7 @@ impl Pdp {
             });
         }
         let digest = Sha256::digest(value.trim().as_bytes());
-        let known = scheme.eq_ignore_ascii_case("Bearer") && self.config.caller(&digest).is_some();
+        let known = scheme.eq_ignore_ascii_case("Bearer") && self.config.is_caller(&digest);
         if known || !self.config.has_callers() {
             return Ok(Shown::default());
         }
@@ -87,7 +87,7 @@ impl Pdp {
         let understood = asked.understand(&self.config)?;
         if batch && understood.alone {
             let admin = "`execute` is asked for alone, unless the mapping says `batch = true`";
-            return Ok(refused(Reason::RequestUnsupported, admin));
+            return Ok(self.point.refuse(Reason::RequestUnsupported, admin));
         }
         let shown = &understood.shown;
         if own.token.is_some() && (shown.token.is_some() || shown.proof.is_some()) {
@@ -110,7 +110,10 @@ impl Pdp {
         let kept = self.config.token(kind, id).filter(|_| call.token.is_none());
         let kept = match kept.map(files::text).transpose() {
             Ok(kept) => kept,
-            Err(fault) => return Ok(refused(Reason::ObligationFailed, &fault.to_string())),
+            Err(fault) => {
+                let admin = fault.to_string();
+                return Ok(self.point.refuse(Reason::ObligationFailed, &admin));
+            }
         };
         if kept.is_some() {
             call.token = kept.as_deref();
@@ -124,7 +127,7 @@ impl Pdp {
         match self.evaluate(Asked::alone(root), own, heard, false) {
             Ok(outcome) => {
                 self.tell(&outcome, heard);
-                Reply::json(200, answer::decision(&outcome))
+                Reply::json(200, answer::decision(&outcome).1)
             }
             Err(message) => Reply::problem(400, "Bad Request", &message),
         }
@@ -145,6 +148,9 @@ impl Pdp {
             ));
         }
         let options = root.get("options");
+        if options.is_some_and(|options| options.kind() != Kind::Object) {
+            return bad("`options` must be an object");
+        }
         let semantic = options.and_then(|options| options.get("evaluations_semantic"));
         let ends_at = match semantic.map(Json::as_str) {
             None | Some(Some("execute_all")) => None,
@@ -160,9 +166,9 @@ impl Pdp {
         out.object(|out| {
             out.name("evaluations").array(|out| {
                 for item in list.elements() {
-                    let (permitted, text) = self.item(item, root, own, heard);
+                    let (acts, text) = self.item(item, root, own, heard);
                     out.raw(&text);
-                    if ends_at == Some(permitted) {
+                    if ends_at == Some(acts) {
                         break;
                     }
                 }
@@ -184,7 +190,7 @@ impl Pdp {
         match self.evaluate(Asked::one_of(item, root), own, heard, true) {
             Ok(outcome) => {
                 self.tell(&outcome, heard);
-                (outcome.permitted, answer::decision(&outcome))
+                answer::decision(&outcome)
             }
             Err(message) => (false, answer::unusable(&message)),
         }
@@ -200,6 +206,18 @@ impl Pdp {
         if reason.is_none_or(|reason| Told::is_quiet(reason.told())) {
             (self.say)(&format!("{}: {code}: {admin}", heard.id));
         }
+    }
+
+    /// Where anybody who reaches it may use the tokens that are held here, a page in somebody's browser must not:
+    /// it can call loopback addresses, also under a name of its own.
+    fn browsed(&self, heard: &Heard) -> Option<Reply> {
+        let host = heard.header("host").ok().flatten().unwrap_or_default();
+        let is_page = !matches!(heard.header("origin"), Ok(None));
+        if !self.config.is_open() || (self.config.is_called(host) && !is_page) {
+            return None;
+        }
+        let detail = "call by the decision point's own address, and not from a page";
+        Some(Reply::problem(403, "Forbidden", detail))
     }
 
     fn metadata(&self) -> Reply {
@@ -243,13 +261,23 @@ impl Service for Pdp {
                 let kind = kind.split(';').next().unwrap_or_default().trim();
                 kind.eq_ignore_ascii_case("application/json")
             });
-        (post && !json).then(|| {
-            Reply::problem(
-                400,
-                "Bad Request",
-                "`Content-Type` must be `application/json`",
-            )
-        })
+        if !post {
+            return None;
+        }
+        if !json {
+            let detail = "`Content-Type` must be `application/json`";
+            return Some(Reply::problem(400, "Bad Request", detail));
+        }
+        self.browsed(heard).or_else(|| self.caller(heard).err())
+    }
+
+    fn knows(&self, heard: &Heard) -> bool {
+        let sent = heard.header("authorization").ok().flatten();
+        let is_token = sent.is_some_and(|sent| {
+            sent.get(..5)
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("dpop "))
+        });
+        !self.config.has_callers() || !is_token
     }
 
     fn answer(&self, heard: &Heard) -> Reply {
@@ -283,13 +311,5 @@ impl std::fmt::Debug for Pdp {
         f.debug_struct("Pdp")
             .field("point", &self.point)
             .finish_non_exhaustive()
-    }
-}
-
-/// A denial before the policy is asked.
-fn refused(reason: Reason, admin: &str) -> Outcome {
-    Outcome {
-        permitted: false,
-        answer: ambit_host::refuse(reason, admin),
     }
 }
