@@ -19,6 +19,10 @@ pub(crate) fn text(path: &Path) -> Result<String, Fault> {
         fault("file.read", format!("the file cannot be read: {error}"))
     };
     let mut bytes = Vec::new();
+    // Opening a pipe waits for whoever writes to it.
+    if !fs::metadata(path).map_err(unread)?.is_file() {
+        return Err(fault("file.read", "this is not a file".to_owned()));
+    }
     let file = File::open(path).map_err(unread)?;
     file.take(SMALL + 1)
         .read_to_end(&mut bytes)

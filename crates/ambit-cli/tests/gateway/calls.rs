@@ -45,6 +45,8 @@ fn the_agent_sees_what_it_could_ever_do() {
     assert!(text.contains("/notes"), "{text}");
     // What nobody knows passes as it was written.
     assert_eq!(read["x-unknown"].to_string(), "[1,2.5]");
+    // But nothing that is no part of what was looked at.
+    assert_eq!(read["_meta"], Value::Null);
     assert!(
         tools[1]["description"].as_str().unwrap().contains("draft"),
         "{}",
@@ -78,6 +80,11 @@ fn refused() -> Vec<(&'static str, Value, &'static str)> {
             json!({"path": "/notes/a"}),
             "constraint.subpath",
         ),
+        (
+            "write file",
+            json!({"path": "/notes/drafts/a", "purpose_": "p"}),
+            "mcp.unmapped",
+        ),
         ("idle", json!({}), "capability.none"),
         ("stranger", json!({}), "mcp.unmapped"),
         ("nothing", json!({}), "mcp.unknown"),
@@ -88,7 +95,7 @@ fn refused() -> Vec<(&'static str, Value, &'static str)> {
 fn a_call_is_decided_by_its_arguments_and_passes_as_it_came() {
     let world = granted();
     let mut client = world.serve();
-    let line = r#"{"jsonrpc":"2.0", "id":"a", "method":"tools/call", "params":{"name":"read_file","_meta":{"x":1.0},"arguments":{"path":"/notes/a"}}}"#;
+    let line = r#"{"jsonrpc":"2.0", "id":"a", "method":"tools/call", "params":{"name":"read_file","_meta":{"progressToken":1.0},"arguments":{"path":"/notes/a"}}}"#;
     client.send(line);
     let answer = client.line();
     assert_eq!(
@@ -126,10 +133,14 @@ fn a_call_is_decided_by_its_arguments_and_passes_as_it_came() {
         .ambit(&["audit", "verify", "audit.log", "--key", "keys/log.jwk"])
         .expect(0);
     let key = ambit_compiler::keys::load(&world.path("keys/gateway.jwk")).unwrap();
+    let log = world.read("audit.log");
     assert!(
-        world.read("audit.log").contains(&key.thumbprint()),
+        log.contains(&key.thumbprint()),
         "the record names the gateway's key"
     );
+    // So are the three calls about which the policy was not asked.
+    let refused = log.matches(r#""status_code":"request.action""#).count();
+    assert_eq!(refused, 3, "{log}");
 }
 
 #[test]
@@ -200,6 +211,114 @@ fn a_tool_that_is_described_anew_is_refused_until_somebody_looks() {
         client.call("read_file", &json!({"path": "/notes/a"})).1,
         None
     );
+}
+
+#[test]
+fn a_list_that_becomes_another_while_it_is_told_is_asked_for_again() {
+    let world = granted();
+    world.write("restless", "2");
+    let mut client = world.serve();
+    let mut ask = |id: &str, path: &str| {
+        let call = json!({"name": "read_file", "arguments": {"path": path}});
+        client.send(
+            &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call})
+                .to_string(),
+        );
+        loop {
+            let line: Value = serde_json::from_str(&client.line()).unwrap();
+            if line["id"] == id {
+                return line;
+            }
+        }
+    };
+    assert_eq!(ask("a", "/notes/a")["result"]["content"][0]["text"], "done");
+    let lists = || {
+        let heard = world.read("heard.jsonl");
+        let lists = heard.lines().filter(|line| line.contains("tools/list"));
+        lists.filter(|line| !line.contains("cursor")).count()
+    };
+    assert_eq!(lists(), 3, "two were others when they had been told");
+    world.write("restless", "1000");
+    // After this answer the gateway must ask anew, which would never end.
+    assert_eq!(ask("b", "/notes/changed")["result"]["content"], json!([]));
+    assert_eq!(ask("c", "/notes/a")["result"]["isError"], true);
+    client.says("the server's tools change while it lists them");
+}
+
+#[test]
+fn a_tool_at_which_nobody_looked_is_refused() {
+    let world = granted();
+    let schema = world.read("schema.cedarschema");
+    let mut pin = schema.lines().filter(|line| line.starts_with("@mcp_s256"));
+    world.edit("schema.cedarschema", pin.next_back().unwrap(), "");
+    world.build();
+    let (text, code) = world.serve().call("idle", &json!({}));
+    assert_eq!(code.as_deref(), Some("mcp.unmapped"));
+    assert!(
+        text.contains("nobody has looked at how the tool `idle` is described"),
+        "{text}"
+    );
+}
+
+#[test]
+fn receipts_that_are_over_or_half_written_stand_in_nobodys_way() {
+    let world = granted();
+    let mut client = world.serve();
+    let arguments = json!({"path": "/notes/old"});
+    assert_eq!(
+        client.call("erase", &arguments).1.as_deref(),
+        Some("approval.waiting")
+    );
+    let digest = world.proposed()["binding_s256"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world.write(&format!("approvals/{digest}.tmp"), "eyJ");
+    world.write(&format!("approvals/{digest}-0.jwt"), "eyJ");
+    world.write(
+        &format!("approvals/{digest}-1.jwt"),
+        &world.receipt("approver", "approved", -10),
+    );
+    let (_, code) = client.call("erase", &arguments);
+    assert_eq!(
+        code.as_deref(),
+        Some("approval.waiting"),
+        "none of them counts"
+    );
+    client.says("is no receipt, or is over");
+    assert!(world.calls().is_empty());
+    world.write(
+        &format!("approvals/{digest}-2.jwt"),
+        &world.receipt("approver", "approved", 300),
+    );
+    assert_eq!(client.call("erase", &arguments), ("done".to_owned(), None));
+}
+
+#[test]
+fn a_receipt_that_does_not_fit_is_told_and_nobody_is_asked_again() {
+    let world = granted();
+    let mut client = world.serve();
+    let arguments = json!({"path": "/notes/old"});
+    assert_eq!(
+        client.call("erase", &arguments).1.as_deref(),
+        Some("approval.waiting")
+    );
+    let digest = world.proposed()["binding_s256"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // Signed by somebody whom the policy does not know.
+    world.write(
+        &format!("approvals/{digest}.jwt"),
+        &world.receipt("gateway", "approved", 300),
+    );
+    let (text, code) = client.call("erase", &arguments);
+    let code = code.unwrap();
+    assert!(
+        code.starts_with("approval.") && code != "approval.waiting",
+        "{code}: {text}"
+    );
+    assert!(world.calls().is_empty());
 }
 
 #[test]

@@ -33,6 +33,13 @@ fn only_what_is_mapped_is_offered() {
     assert!(client.ask("resources/read", &read("note:1"))["result"].is_object());
     let denied = client.ask("resources/read", &read("file:///etc/passwd"));
     assert_eq!(denied["error"]["code"], -32003, "{denied}");
+    let heard = world.read("heard.jsonl");
+    let both = client.ask(
+        "resources/read",
+        &json!({"uri": "note:1", "URI": "file:///etc"}),
+    );
+    assert_eq!(both["error"]["code"], -32601, "{both}");
+    assert_eq!(world.read("heard.jsonl"), heard, "it was not handed on");
     for method in [
         "resources/list",
         "prompts/get",
@@ -60,6 +67,72 @@ fn a_server_asks_the_client_for_nothing() {
         &json!({"name": "read_file", "arguments": {"path": "/notes/input"}}),
     );
     assert_eq!(answer["error"]["code"], -32003, "{answer}");
+    let answer = client.ask(
+        "tools/call",
+        &json!({"name": "read_file", "arguments": {"path": "/notes/elicit"}}),
+    );
+    assert_eq!(answer["error"]["code"], -32003, "{answer}");
+    assert_eq!(
+        answer["error"]["data"],
+        json!(null),
+        "no address is handed on"
+    );
+    world.write("asking", "");
+    let answer = client.ask("tools/list", &json!({}));
+    assert!(answer["error"].is_object(), "{answer}");
+    client.says("the server asks for input by way of its tools");
+}
+
+#[test]
+fn of_meta_only_what_the_specification_knows_passes() {
+    let world = world();
+    let mut client = world.serve();
+    client.ask(
+        "tools/call",
+        &json!({"name": "read_file", "arguments": {"path": "/notes/a"}, "_meta": {
+            "traceparent": "00-1", "dev.example/instead": "/etc/passwd", "progressToken": 7,
+            "io.modelcontextprotocol/clientCapabilities": {"sampling": {}, "elicitation": {}}}}),
+    );
+    let calls = world.calls();
+    let call: serde_json::Value = serde_json::from_str(&calls[0]).unwrap();
+    assert_eq!(
+        call["params"]["_meta"],
+        json!({"progressToken": 7, "traceparent": "00-1", "io.modelcontextprotocol/clientCapabilities": {}})
+    );
+    assert_eq!(call["params"]["arguments"], json!({"path": "/notes/a"}));
+    client.ask("ping", &json!({"_meta": {"x": 1}}));
+    let heard = world.read("heard.jsonl");
+    assert!(
+        heard.lines().last().unwrap().contains(r#""_meta":{}"#),
+        "{heard}"
+    );
+    client.send(r#"{"jsonrpc":"2.0","id":5,"method":"ping","params":{"_meta":["x"]}}"#);
+    client.line();
+    let heard = world.read("heard.jsonl");
+    assert!(!heard.contains(r#"["x"]"#), "{heard}");
+}
+
+#[test]
+fn a_client_that_leaves_ends_all_though_the_server_reads_nothing() {
+    let world = world();
+    let mut client = world.serve_with(&["node", "-e", "setInterval(() => {}, 1000)"]);
+    let token = "x".repeat(100_000);
+    for id in 0..12 {
+        client.send(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":{{"_meta":{{"progressToken":"{token}"}}}}}}"#
+        ));
+    }
+    assert_eq!(client.hang_up(), Some(0));
+    let mut client = world.serve_with(&["node", "-e", "setInterval(() => {}, 1000)"]);
+    for id in 0..40 {
+        // What it cannot hand on stops the reading of the gateway, too, but not for ever.
+        if !client.try_send(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":{{"_meta":{{"progressToken":"{token}"}}}}}}"#
+        )) {
+            break;
+        }
+    }
+    assert!(client.hang_up().is_some());
 }
 
 #[test]
@@ -83,6 +156,8 @@ fn what_two_readers_could_understand_differently_does_not_pass() {
         sound.replacen('{', r#"{"extra":1,"#, 1),
         "{".to_owned(),
         sound.replace("/notes/a", "\\ud800"),
+        // Where others end a line, and a message of its own could begin.
+        sound.replacen(',', ",\r", 1),
     ] {
         client.send(&line);
         let answer = client.line();
@@ -103,6 +178,8 @@ fn what_two_readers_could_understand_differently_does_not_pass() {
     let (_, code) = client.call("read_file", &json!({"path": "/notes/twice"}));
     assert_eq!(code, None);
     client.says("a line of the server is dropped");
+    let (text, code) = client.call("read_file", &json!({"path": "/notes/return"}));
+    assert_eq!((text.as_str(), code), ("second", None));
 }
 
 #[test]
@@ -144,6 +221,11 @@ fn what_is_wrong_does_not_start() {
             "type = \"disk\"",
             "no kind of resource `disk`",
         ),
+        (
+            "send = true",
+            "send = [1]",
+            "`when.send` of `mail` must be a string",
+        ),
         ("token.jwt", "lost.jwt", "the file cannot be read"),
         ("server =", "serves =", "unknown field"),
     ] {
@@ -154,6 +236,8 @@ fn what_is_wrong_does_not_start() {
     }
     let run = world.ambit(&[&World::SERVE[..], &["./nothing-is-called-so"]].concat());
     run.expect(3).says("mcp.server");
-    // A server that ends at once.
-    world.ambit(&[&World::SERVE[..], &["node", "-e", ""]].concat());
+    // A server that ends at once, before a client that goes on listening.
+    let mut client = world.serve_with(&["node", "-e", ""]);
+    assert_eq!(client.child.wait().unwrap().code(), Some(1));
+    client.says("the server has ended");
 }

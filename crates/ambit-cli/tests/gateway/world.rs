@@ -125,31 +125,41 @@ impl World {
         self.write("token.jwt", &token);
     }
 
-    /// Ann's yes or no to the one call that was put before her.
-    pub(crate) fn answer_the_proposal(&self, decision: &str) {
+    /// The one call that was put before Ann.
+    pub(crate) fn proposed(&self) -> Value {
         let mut waiting = fs::read_dir(self.path("proposals")).unwrap();
         let file = waiting.next().expect("a proposal waits").unwrap().path();
         assert!(waiting.next().is_none(), "one proposal");
-        let proposal: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs();
+        serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    }
+
+    /// Her yes or no to it, of a life of so many seconds from now, signed by the key of this name.
+    pub(crate) fn receipt(&self, key: &str, decision: &str, life: i64) -> String {
+        let proposal = self.proposed();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = i64::try_from(now.as_secs()).unwrap();
+        let iat = now.min(now + life) - 60;
         let mut display = proposal["display"].clone();
         display.as_object_mut().unwrap().remove("text");
         let claims = json!({
-            "iss": "https://approve.example", "aud": "https://notes.example/mcp", "jti": "yes-1", "iat": now,
-            "exp": now + 300, "sub": "user:ann", "decision": decision, "kind": "action",
+            "iss": "https://approve.example", "aud": "https://notes.example/mcp", "jti": "yes-1", "iat": iat,
+            "exp": now + life, "sub": "user:ann", "decision": decision, "kind": "action",
             "risk_tier": proposal["risk_tier"], "binding_s256": proposal["binding_s256"], "display": display,
         });
         let header = json!({"alg": "Ed25519", "typ": "approval-receipt+jwt", "kid": "approver-1"});
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
         let input = format!("{}.{}", encode(&header), encode(&claims));
-        let key = ambit_compiler::keys::load(&self.path("keys/approver.jwk")).unwrap();
-        let receipt = format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes())));
+        let key = ambit_compiler::keys::load(&self.path(&format!("keys/{key}.jwk"))).unwrap();
+        format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes())))
+    }
+
+    /// Ann answers it.
+    pub(crate) fn answer_the_proposal(&self, decision: &str) {
+        let proposal = self.proposed();
         let digest = proposal["binding_s256"].as_str().unwrap();
+        let receipt = self.receipt("approver", decision, 300);
         self.write(&format!("approvals/{digest}.jwt"), &receipt);
-        fs::remove_file(file).unwrap();
+        fs::remove_file(self.path(&format!("proposals/{digest}.json"))).unwrap();
     }
 
     pub(crate) const SERVE: [&str; 18] = [
@@ -238,6 +248,12 @@ impl Client {
     pub(crate) fn send(&mut self, line: &str) {
         let input = self.input.as_mut().unwrap();
         input.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// The same. `false`: the gateway reads no more.
+    pub(crate) fn try_send(&mut self, line: &str) -> bool {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(format!("{line}\n").as_bytes()).is_ok()
     }
 
     /// The next line of the gateway, as it came.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use ambit_core::Power;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_host::http;
-use ambit_policy::Action;
+use ambit_policy::{Action, Argument};
+use ambit_token::base64url;
 
 use super::config::Target;
 use crate::files;
@@ -104,18 +105,28 @@ impl Check<'_> {
         ))
     }
 
-    /// The receipts for exactly this call. What cannot be read is none.
+    /// The receipts for exactly this call. What is still being written, or is over, is none.
     fn receipts(&self, call: &Call<'_>) -> Vec<String> {
         let Some((folder, digest)) = self.approvals.zip(self.point.digest(call)) else {
             return Vec::new();
         };
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let of_call = entries.filter(|entry| {
+        let now = (self.point.clock)();
+        let mut receipts = Vec::new();
+        for entry in entries {
             let name = entry.file_name();
-            name.to_string_lossy().starts_with(digest.as_str())
-        });
-        let texts = of_call.filter_map(|entry| files::text(&entry.path()).ok());
-        texts.take(RECEIPTS).collect()
+            let name = name.to_string_lossy();
+            if !name.starts_with(digest.as_str()) || name.ends_with(".tmp") || name.ends_with('~') {
+                continue;
+            }
+            match files::text(&entry.path()) {
+                Ok(text) if is_current(&text, now) => receipts.push(text),
+                Ok(_) => (self.say)("an approval is passed over: it is no receipt, or is over"),
+                Err(fault) => (self.say)(&format!("an approval is passed over: {fault}")),
+            }
+        }
+        receipts.truncate(RECEIPTS);
+        receipts
     }
 
     fn refusal(&self, call: &Call<'_>, outcome: &Outcome) -> Refusal {
@@ -151,17 +162,26 @@ impl Check<'_> {
     }
 }
 
-/// The arguments of a tool's call as the policy names them.
-pub(super) fn arguments(action: Action<'_>, given: Json<'_>) -> String {
+/// The arguments of a tool's call as the policy names them. An argument that the tool calls otherwise is nothing
+/// that the tool was declared to have.
+pub(super) fn arguments(action: Action<'_>, given: Json<'_>) -> Result<String, String> {
     let mut out = Writer::with_capacity(256);
+    let mut strange = None;
     out.object(|out| {
         for (name, value) in given.members() {
             let mut declared = action.arguments();
             let renamed = declared.find(|(_, argument)| argument.mcp() == Some(name));
+            let other = action.argument(name).and_then(Argument::mcp);
+            if renamed.is_none() && other.is_some() {
+                strange = Some(name);
+            }
             out.name(renamed.map_or(name, |(name, _)| name)).json(value);
         }
     });
-    out.finish()
+    match strange {
+        Some(name) => Err(format!("the tool has no argument `{name}`")),
+        None => Ok(out.finish()),
+    }
 }
 
 fn evaluation(target: &Target, arguments: &str, power: Power) -> String {
@@ -185,15 +205,30 @@ fn evaluation(target: &Target, arguments: &str, power: Power) -> String {
     out.finish()
 }
 
-/// Whether a person's yes is what a denial asks for.
+/// Whether a receipt has its form and has not ended: whether it counts, the policy says.
+fn is_current(receipt: &str, now: i64) -> bool {
+    let claims = receipt.split('.').nth(1);
+    let Some(claims) = claims.and_then(|claims| base64url::decode(claims.as_bytes())) else {
+        return false;
+    };
+    let document = Document::parse(&claims, Profile::Signed);
+    let exp = document
+        .ok()
+        .and_then(|claims| claims.root().get("exp")?.as_int());
+    exp.is_some_and(|exp| now < exp)
+}
+
+/// Whether a person's yes is what a denial lacks. Where one is there and does not fit, asking again would not say
+/// why.
 fn wants_approval(answer: &str) -> bool {
     let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
         return false;
     };
-    let remedy = document
-        .root()
-        .get("context")
-        .and_then(|it| it.get("remedy"));
+    let context = document.root().get("context");
+    let code = context.and_then(|it| it.get("reason")?.get("code")?.as_str());
+    let unfit =
+        code.is_some_and(|code| code.starts_with("approval.") && code != "approval.required");
+    let remedy = context.and_then(|it| it.get("remedy")).filter(|_| !unfit);
     let steps = remedy.and_then(|remedy| remedy.get("steps"));
     let mut steps = steps.into_iter().flat_map(Json::elements);
     steps.any(|step| step.get("step_up").and_then(Json::as_str) == Some("approval"))

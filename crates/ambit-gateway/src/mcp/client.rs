@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use ambit_core::Reason;
 use ambit_core::json::{Json, Kind, Writer};
 
 use super::check::{self, Check, Refusal};
@@ -17,6 +18,8 @@ use crate::files;
 
 /// How long the server may take to list its tools.
 const LISTING: Duration = Duration::from_secs(30);
+/// How often it may say meanwhile that they are others.
+const LISTINGS: usize = 4;
 
 /// Requests of a client that pass as they are.
 const PASSES: [&str; 2] = ["ping", "logging/setLevel"];
@@ -67,51 +70,17 @@ impl Session {
             "initialize" | "server/discover" => Next::Changed(self.introduced(root)),
             "tools/list" => return Next::Answer(self.list(&id, params)),
             "tools/call" => match self.call(params) {
-                Ok(()) => Next::Pass,
+                Ok(()) => self.passes(root),
                 Err(refusal) => return Next::Answer(denied(&id, &refusal)),
             },
-            _ if PASSES.contains(&method) => Next::Pass,
+            _ if PASSES.contains(&method) => self.passes(root),
             _ => match self.other(method, params) {
-                Ok(()) => Next::Pass,
+                Ok(()) => self.passes(root),
                 Err(refusal) => return Next::Answer(refused(&id, &refusal)),
             },
         };
         lock(&self.state).of_client.insert(id, method.to_owned());
         next
-    }
-
-    /// A client introduces itself: what it would do for the server is not told where it is not mapped.
-    fn introduced(&self, root: Json<'_>) -> String {
-        let mut out = Writer::with_capacity(1024);
-        message::rewrite(root, &mut out, &mut |name, params, out| {
-            if name != "params" || params.kind() != Kind::Object {
-                return false;
-            }
-            out.name(name);
-            message::rewrite(params, out, &mut |name, capabilities, out| {
-                if name != "capabilities" {
-                    return false;
-                }
-                out.name(name);
-                self.only(
-                    capabilities,
-                    &["roots", "sampling", "elicitation"],
-                    &[],
-                    out,
-                );
-                true
-            });
-            true
-        });
-        out.finish()
-    }
-
-    /// Of capabilities those that pass, and those of which something is mapped.
-    pub(super) fn only(&self, all: Json<'_>, mapped: &[&str], pass: &[&str], out: &mut Writer) {
-        message::rewrite(all, out, &mut |name, _, _| {
-            let is_mapped = mapped.contains(&name) && self.gateway.config.has_methods(name);
-            !is_mapped && !pass.contains(&name)
-        });
     }
 
     /// The tools that the token could ever allow, as the server describes them now.
@@ -147,8 +116,22 @@ impl Session {
         written.unwrap_or_else(|_| message::error(id, INTERNAL, "the policy cannot be read"))
     }
 
-    /// Asks the server for its tools, all pages.
+    /// Asks the server for its tools, anew where they became others while it told them.
     fn learn(&self, params: Json<'_>) -> Result<(), String> {
+        for _ in 0..LISTINGS {
+            let before = lock(&self.state).changes;
+            let tools = self.listed(params)?;
+            let mut state = lock(&self.state);
+            if state.changes == before {
+                state.tools = Some(tools);
+                return Ok(());
+            }
+        }
+        Err("the server's tools change while it lists them".to_owned())
+    }
+
+    /// All pages.
+    fn listed(&self, params: Json<'_>) -> Result<Tools, String> {
         let mut tools = Tools::default();
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES {
@@ -156,10 +139,12 @@ impl Session {
             let document = message::parse(&answer)?;
             let result = document.root().get("result");
             let result = result.ok_or("the server answers `tools/list` with an error")?;
+            if message::wants_more(result) {
+                return Err("the server asks for input by way of its tools".to_owned());
+            }
             cursor = tools.page(result, &*self.gateway.vocabulary)?;
             if cursor.is_none() {
-                lock(&self.state).tools = Some(tools);
-                return Ok(());
+                return Ok(tools);
             }
         }
         Err(format!(
@@ -181,7 +166,7 @@ impl Session {
                 if let Some(meta) = meta.filter(|meta| meta.kind() == Kind::Object) {
                     out.name("_meta");
                     // A progress token is that of another request.
-                    message::rewrite(meta, out, &mut |name, _, _| name == "progressToken");
+                    self.meta(meta, &["progressToken"], out);
                 }
                 if let Some(cursor) = cursor {
                     out.name("cursor").string(cursor);
@@ -210,7 +195,7 @@ impl Session {
         files::text(&self.gateway.config.token).map_err(|fault| fault.to_string())
     }
 
-    /// Checks a call of a tool. What the check sees is what passes: the line, as it came.
+    /// Checks a call of a tool. What the check sees is what passes.
     fn call(&self, params: Json<'_>) -> Result<(), Refusal> {
         let malformed = |words: &str| Refusal::plain("request.member", words);
         let name = params.get("name").and_then(Json::as_str);
@@ -225,37 +210,66 @@ impl Session {
         if !matches!(arguments.kind(), Kind::Object | Kind::Null) {
             return Err(malformed("`arguments` must be an object"));
         }
-        if lock(&self.state).tools.is_none() {
-            self.learn(params).map_err(|why| self.failed(&why))?;
-        }
-        let pin = {
-            let state = lock(&self.state);
-            let pin = state.tools.as_ref().and_then(|tools| tools.pin(name));
-            pin.map(str::to_owned)
-        };
-        let pin = pin.ok_or_else(|| {
-            Refusal::plain("mcp.unknown", format!("the server has no tool `{name}`"))
-        })?;
+        let pin = self.pin(name, params)?;
         let config = &self.gateway.config;
         let understood = self.gateway.point.policy.with_bundle(|bundle| {
             Ok(config.actions(bundle, name, &pin).and_then(|actions| {
                 let target = config.tool(&actions, name, arguments)?;
                 let action = bundle.action(&target.action).ok_or("no such action")?;
-                Ok((target, check::arguments(action, arguments)))
+                Ok((target, check::arguments(action, arguments)?))
             }))
         });
         let understood = understood.map_err(|fault| self.failed(&fault.to_string()))?;
-        let (target, arguments) = understood.map_err(|why| {
-            self.say(&format!("refused: {why}"));
-            Refusal::plain("mcp.unmapped", format!("Not allowed: {why} [mcp.unmapped]"))
-        })?;
-        self.check(&target, &arguments)
+        let (target, arguments) = understood.map_err(|why| self.unmapped(&why))?;
+        self.check(&target, &arguments)?;
+        // The server may have described it anew meanwhile.
+        if self.pin(name, params)? != pin {
+            let why = format!("the tool `{name}` was described anew meanwhile");
+            return Err(self.unmapped(&why));
+        }
+        Ok(())
+    }
+
+    /// The pin of what the server says of a tool now.
+    fn pin(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
+        let known = |state: &State| {
+            let tools = state.tools.as_ref()?;
+            Some(tools.pin(name).map(str::to_owned))
+        };
+        let mut pin = known(&lock(&self.state));
+        if pin.is_none() {
+            self.learn(params).map_err(|why| self.failed(&why))?;
+            pin = known(&lock(&self.state));
+        }
+        pin.flatten().ok_or_else(|| {
+            let words = format!("the server has no tool `{name}`");
+            self.refuse("mcp.unknown", &words);
+            Refusal::plain("mcp.unknown", words)
+        })
+    }
+
+    fn unmapped(&self, why: &str) -> Refusal {
+        self.say(&format!("refused: {why}"));
+        self.refuse("mcp.unmapped", why);
+        Refusal::plain("mcp.unmapped", format!("Not allowed: {why} [mcp.unmapped]"))
+    }
+
+    /// Writes down what the policy was not asked.
+    fn refuse(&self, code: &str, why: &str) {
+        let refused = self
+            .gateway
+            .point
+            .refuse(Reason::RequestAction, &format!("{code}: {why}"));
+        debug_assert!(!refused.permitted, "a refusal is none");
     }
 
     /// Checks another request, of either side.
     pub(super) fn other(&self, method: &str, params: Json<'_>) -> Result<(), Refusal> {
         let mapped = self.gateway.config.method(method, params);
-        let (target, arguments) = mapped.map_err(|why| Refusal::plain("mcp.unmapped", why))?;
+        let (target, arguments) = mapped.map_err(|why| {
+            self.refuse("mcp.unmapped", &why);
+            Refusal::plain("mcp.unmapped", why)
+        })?;
         self.check(&target, &arguments)
     }
 

@@ -125,6 +125,12 @@ impl Config {
                 }
             }
             for row in &self.tools {
+                if let Some(name) = row.unmet() {
+                    return Err(wrong(format!(
+                        "`when.{name}` of `{}` must be a string, an integer, `true` or `false`",
+                        row.tool
+                    )));
+                }
                 let is_tool = |action: Action<'_>| self.pins(action, &row.tool).next().is_some();
                 if !bundle.action(&row.action).is_some_and(is_tool) {
                     let place = format!("{}/{}", written(&self.server), written(&row.tool));
@@ -163,11 +169,12 @@ impl Config {
         tool: &str,
         pin: &str,
     ) -> Result<Vec<(&'b str, Action<'b>)>, String> {
-        let mut named = false;
+        let (mut named, mut looked) = (false, false);
         let mut actions = Vec::new();
         for (name, action) in bundle.actions() {
             for pinned in self.pins(action, tool) {
                 named = true;
+                looked |= pinned.is_some();
                 if pinned == Some(pin) {
                     actions.push((name, action));
                 }
@@ -175,6 +182,9 @@ impl Config {
         }
         match (actions.is_empty(), named) {
             (false, _) => Ok(actions),
+            (true, true) if !looked => Err(format!(
+                "nobody has looked at how the tool `{tool}` is described: its action has no `@mcp_s256`"
+            )),
             (true, true) => Err(format!(
                 "the tool `{tool}` is described otherwise than when somebody looked at it (`@mcp_s256`)"
             )),
@@ -223,6 +233,11 @@ impl Config {
     ) -> Result<(Target, String), String> {
         let row = self.methods.iter().find(|row| row.method == method);
         let row = row.ok_or_else(|| format!("`{method}` is not let through here"))?;
+        // What is not mapped is not judged, and so it does not pass.
+        let known = |name: &str| name == "_meta" || row.args.values().any(|known| known == name);
+        if let Some((name, _)) = params.members().find(|(name, _)| !known(name)) {
+            return Err(format!("`{name}` of `{method}` is not let through here"));
+        }
         let mut out = Writer::default();
         out.object(|out| {
             for (name, parameter) in &row.args {
@@ -258,6 +273,13 @@ impl Config {
 }
 
 impl ToolRow {
+    /// A value with which no call is compared.
+    fn unmet(&self) -> Option<&str> {
+        let is_met = |value: &toml::Value| value.is_str() || value.is_integer() || value.is_bool();
+        let unmet = self.when.iter().find(|(_, value)| !is_met(value));
+        unmet.map(|(name, _)| name.as_str())
+    }
+
     fn covers(&self, arguments: Json<'_>) -> bool {
         self.when.iter().all(|(name, wanted)| {
             let wanted = match wanted {

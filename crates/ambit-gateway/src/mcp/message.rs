@@ -17,13 +17,17 @@ pub(super) enum Message<'a> {
     Answer { id: Json<'a> },
 }
 
-/// Reads a line, strictly: a member twice, an unknown member or a batch is refused.
+/// Reads a line, strictly: a member twice is refused, and a carriage return, at which others end a line and begin
+/// another message.
 pub(super) fn parse(line: &[u8]) -> Result<Document<'_>, String> {
+    if line.contains(&b'\r') {
+        return Err("a carriage return stands within the line".to_owned());
+    }
     Document::parse(line, Profile::Request)
         .map_err(|error| format!("not JSON as it is wanted here: {error}"))
 }
 
-/// What a message is. An error is a sentence.
+/// What a message is: an unknown member or a batch is none. An error is a sentence.
 pub(super) fn read(root: Json<'_>) -> Result<Message<'_>, &'static str> {
     if root.kind() != Kind::Object {
         return Err("one message at a time, which is an object");
@@ -58,6 +62,12 @@ pub(super) fn read(root: Json<'_>) -> Result<Message<'_>, &'static str> {
         }
         _ => Err("neither a request, nor a notification, nor an answer"),
     }
+}
+
+/// Whether an answer asks for input instead of giving a result.
+pub(super) fn wants_more(result: Json<'_>) -> bool {
+    result.get("inputRequests").is_some()
+        || result.get("resultType").and_then(Json::as_str) == Some("input_required")
 }
 
 /// A value as text: one form for each.

@@ -7,6 +7,8 @@ mod check;
 mod client;
 mod config;
 mod message;
+mod meta;
+mod output;
 mod session;
 mod tools;
 
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
@@ -104,7 +107,11 @@ pub fn bridge(
                 session.close();
                 return Ok(ended);
             }
-            Err(_) => session.refresh(),
+            Err(RecvTimeoutError::Timeout) => session.refresh(),
+            Err(RecvTimeoutError::Disconnected) => {
+                session.close();
+                return Ok(Ended::Server);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use ambit_token::base64url;
 use super::Gateway;
 use super::client::Next;
 use super::message::{self, Message};
+use super::output::Output;
 use super::tools::Tools;
 
 /// Bytes of a line: the evaluator takes 256 KiB of a call; results may be files.
@@ -24,6 +25,8 @@ pub(super) const INVALID: i64 = -32600;
 pub(super) const NO_METHOD: i64 = -32601;
 pub(super) const INTERNAL: i64 = -32603;
 pub(super) const DENIED: i64 = -32003;
+/// MCP: a person is to be asked at an address, and then the request repeated.
+const ELICITATION: i64 = -32042;
 
 /// Notifications that pass, to the server and to the client; they ask for nothing.
 pub(super) const CANCELLED: &str = "notifications/cancelled";
@@ -38,8 +41,6 @@ const TO_CLIENT: [&str; 4] = [
     CANCELLED,
     "notifications/tools/list_changed",
 ];
-
-pub(super) type Output = Mutex<Option<Box<dyn Write + Send>>>;
 
 pub(super) struct Session {
     pub(super) gateway: Gateway,
@@ -61,6 +62,9 @@ pub(super) struct State {
     pub(super) asked: Option<(String, Option<Vec<u8>>)>,
     pub(super) count: u64,
     pub(super) tools: Option<Tools>,
+    /// How often the server said that its tools are others now.
+    pub(super) changes: u64,
+    /// One side has ended.
     pub(super) gone: bool,
 }
 
@@ -74,8 +78,8 @@ impl Session {
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self {
             gateway,
-            client: Mutex::new(Some(client)),
-            server: Mutex::new(Some(server)),
+            client: Output::start("to client", client)?,
+            server: Output::start("to server", server)?,
             state: Mutex::default(),
             heard: Condvar::new(),
             own: format!("ambit-{}", base64url::encode(&random)),
@@ -93,9 +97,18 @@ impl Session {
 
     /// Tells both sides that nothing more comes.
     pub(super) fn close(&self) {
+        self.ends();
+        self.server.close();
+        self.client.finish();
+    }
+
+    fn ends(&self) {
         lock(&self.state).gone = true;
         self.heard.notify_all();
-        lock(&self.server).take();
+    }
+
+    fn has_ended(&self) -> bool {
+        lock(&self.state).gone
     }
 
     pub(super) fn say(&self, text: &str) {
@@ -103,7 +116,7 @@ impl Session {
     }
 
     pub(super) fn read_client(&self, mut lines: impl BufRead) {
-        loop {
+        while !self.has_ended() {
             match line(&mut lines, CLIENT_LINE) {
                 Ok(Some(line)) if line.trim_ascii().is_empty() => {}
                 Ok(Some(line)) => self.hear_client(line.trim_ascii()),
@@ -114,7 +127,7 @@ impl Session {
     }
 
     pub(super) fn read_server(&self, mut lines: impl BufRead) {
-        loop {
+        while !self.has_ended() {
             match line(&mut lines, SERVER_LINE) {
                 Ok(Some(line)) if line.trim_ascii().is_empty() => {}
                 Ok(Some(line)) => self.hear_server(line.trim_ascii()),
@@ -125,8 +138,7 @@ impl Session {
                 }
             }
         }
-        lock(&self.state).gone = true;
-        self.heard.notify_all();
+        self.ends();
     }
 
     fn hear_client(&self, line: &[u8]) {
@@ -154,7 +166,9 @@ impl Session {
             Ok(Message::Answer { id }) => self.answered(id, document.root(), line),
             Ok(Message::Notification { method, params }) => {
                 if method == "notifications/tools/list_changed" {
-                    lock(&self.state).tools = None;
+                    let mut state = lock(&self.state);
+                    state.tools = None;
+                    state.changes += 1;
                 }
                 if method == CANCELLED {
                     cancelled(&mut lock(&self.state).of_server, params);
@@ -181,6 +195,14 @@ impl Session {
         if method == "ping" {
             return Err(message::result(id, |_| {}));
         }
+        let is_too_much = {
+            let state = lock(&self.state);
+            state.of_server.len() >= UNDER_WAY || state.of_server.contains_key(id)
+        };
+        if is_too_much {
+            let why = "too many requests are under way, or one with this id";
+            return Err(message::error(id, INVALID, why));
+        }
         self.other(method, params).map_err(|refusal| {
             self.say(&format!(
                 "the server may not ask for `{method}`: {}",
@@ -188,15 +210,7 @@ impl Session {
             ));
             message::error(id, NO_METHOD, "this is not let through")
         })?;
-        let mut state = lock(&self.state);
-        if state.of_server.len() >= UNDER_WAY || state.of_server.contains_key(id) {
-            return Err(message::error(
-                id,
-                INVALID,
-                "too many requests are under way",
-            ));
-        }
-        state.of_server.insert(id.to_owned(), ());
+        lock(&self.state).of_server.insert(id.to_owned(), ());
         Ok(())
     }
 
@@ -216,9 +230,11 @@ impl Session {
         };
         drop(state);
         let result = root.get("result").unwrap_or(Json::null());
-        let wants_more = result.get("inputRequests").is_some()
-            || result.get("resultType").and_then(Json::as_str) == Some("input_required");
-        if wants_more {
+        let code = root
+            .get("error")
+            .and_then(|error| error.get("code")?.as_int());
+        let by_error = code == Some(ELICITATION) && !self.gateway.config.has_methods("elicitation");
+        if by_error || message::wants_more(result) {
             self.say("the server may not ask for input by way of an answer");
             let answer =
                 message::error(&text, DENIED, "the server asks for what is not let through");
@@ -258,19 +274,10 @@ impl Session {
         out.finish()
     }
 
-    /// Sends a line. A side that takes none any more ends by itself.
+    /// Sends a line. When one side takes none any more, all has ended.
     pub(super) fn send(&self, to: &Output, line: &[u8]) {
-        let mut to = lock(to);
-        let Some(output) = to.as_mut() else {
-            return;
-        };
-        let whole = [line, b"\n"].concat();
-        if output
-            .write_all(&whole)
-            .and_then(|()| output.flush())
-            .is_err()
-        {
-            to.take();
+        if !to.send(line) {
+            self.ends();
         }
     }
 }

@@ -8,17 +8,20 @@ use ambit_policy::Bundle;
 use super::config::Config;
 use super::{Vocabulary, message};
 
-/// Pages of one list, and tools in all.
+/// Pages of one list, tools in all, and bytes of what is said of them.
 pub(super) const PAGES: usize = 64;
 const TOOLS: usize = 4096;
+const BYTES: usize = 16 * 1024 * 1024;
 
 /// What the server said when it was asked last.
 #[derive(Debug, Default)]
 pub(super) struct Tools {
     /// By name: as it was described, and the pin of that.
     known: BTreeMap<String, Described>,
-    /// Members of the answer beside the tools.
+    /// Members of the first page beside the tools.
     beside: Vec<(String, String)>,
+    pages: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -35,12 +38,15 @@ impl Tools {
         vocabulary: &dyn Vocabulary,
     ) -> Result<Option<String>, String> {
         let mut next = None;
+        self.pages += 1;
         for (name, value) in result.members() {
             match name {
                 "tools" => {}
                 "nextCursor" => next = value.as_str().map(str::to_owned),
-                _ if self.known.is_empty() => {
-                    self.beside.push((name.to_owned(), message::text(value)));
+                _ if self.pages == 1 => {
+                    let text = message::text(value);
+                    self.bytes += text.len();
+                    self.beside.push((name.to_owned(), text));
                 }
                 _ => {}
             }
@@ -50,6 +56,7 @@ impl Tools {
             let name = tool.get("name").and_then(Json::as_str);
             let name = name.ok_or("a tool of the server has no name")?;
             let text = message::text(tool);
+            self.bytes += text.len();
             let pin = vocabulary.pin(&text);
             let described = Described { text, pin };
             if self.known.insert(name.to_owned(), described).is_some() {
@@ -58,6 +65,11 @@ impl Tools {
             if self.known.len() > TOOLS {
                 return Err(format!("the server has more than {TOOLS} tools"));
             }
+        }
+        if self.bytes > BYTES {
+            return Err(format!(
+                "the server says more than {BYTES} bytes of its tools"
+            ));
         }
         Ok(next)
     }
@@ -107,7 +119,12 @@ fn offer(tool: &str, bounds: &[&str], out: &mut Writer) {
     let bounds = format!("What you may do with it:\n{}", bounds.join("\n"));
     let mut told = false;
     out.object(|out| {
-        for (name, value) in document.root().members() {
+        // `_meta` is no part of what was compared.
+        let shown = document
+            .root()
+            .members()
+            .filter(|(name, _)| *name != "_meta");
+        for (name, value) in shown {
             match value.as_str().filter(|_| name == "description") {
                 Some(text) => {
                     told = true;
