@@ -121,7 +121,7 @@ pub(crate) fn plain(error: &io::Error) -> String {
 
 /// Writes a file so that it is there whole or not at all; an older one is replaced.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    temporary(path, bytes)
+    temporary(path, bytes, 0o666)
         .and_then(|file| file.persist(path).map_err(|error| error.error))
         .map(drop)
         .map_err(|error| unwritable(path, &error))
@@ -129,7 +129,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes a file that must not be there yet.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let written = temporary(path, bytes)
+    create_as(path, bytes, 0o666)
+}
+
+/// The same, for its owner alone.
+pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    create_as(path, bytes, 0o600)
+}
+
+fn create_as(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    let written = temporary(path, bytes, mode)
         .and_then(|file| file.persist_noclobber(path).map_err(|error| error.error));
     match written {
         Ok(_) => Ok(()),
@@ -143,17 +152,19 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-fn temporary(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn temporary(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ambit-");
-    // Without it, `tempfile` makes files that only their owner can read.
+    // Without it, `tempfile` makes files that only their owner can read. Elsewhere files have no mode.
+    #[cfg(not(unix))]
+    let _ = mode;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+        builder.permissions(fs::Permissions::from_mode(mode));
     }
     let mut file = builder.tempfile_in(folder.unwrap_or_else(|| Path::new(".")))?;
     file.write_all(bytes)?;

@@ -30,8 +30,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain, fmt,
-    gateway, import, init, inspect, keygen, list, mint, pdp, prove, sign, test, verify,
+    approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
+    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -67,6 +67,7 @@ enum Command {
     Describe(describe::Describe),
     Mint(mint::Mint),
     Attenuate(attenuate::Attenuate),
+    Approve(approve::Approve),
     Enrol(enrol::Enrol),
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
@@ -95,6 +96,7 @@ impl Command {
             Self::Describe(command) => command.run(),
             Self::Mint(command) => command.run(),
             Self::Attenuate(command) => command.run(),
+            Self::Approve(command) => command.run(),
             Self::Enrol(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Explain(command) => command.run(),

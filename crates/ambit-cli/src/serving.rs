@@ -66,7 +66,7 @@ impl Serving {
             .with("consume", Consume::new(Arc::new(ledger)))
             .remember(remembered);
         if let Some(folder) = &self.proposals {
-            let desk = Desk::open(folder).map_err(|fault| unusable(&fault))?;
+            let desk = Desk::open(folder, &place.audience).map_err(|fault| unusable(&fault))?;
             enforcer = enforcer.with("approve", Proposals::new(desk));
         }
         if let Some(journal) = self.logging.journal(self.trusting.clock())? {

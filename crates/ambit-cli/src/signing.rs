@@ -3,11 +3,15 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
+use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint::Draft;
 use ambit_core::json::{Document, Profile};
 use ambit_policy::Bundle;
+use ambit_token::signing::Unsigned;
+use ambit_token::{TokenError, base64url};
 use serde_json::{Map, Value};
 
+use crate::advice;
 use crate::claims;
 use crate::failure::Failure;
 use crate::files::{self, Input};
@@ -152,17 +156,34 @@ pub(crate) struct Consent<'a> {
 
 impl Consent<'_> {
     fn ask(&self) -> Result<(), Failure> {
-        let stdin = std::io::stdin();
-        if self.yes || !stdin.is_terminal() {
-            return Ok(());
-        }
-        say::raw(&format!("{BOLD}Sign this?{BOLD:#} [y/N] "));
-        let mut answer = String::new();
-        // No answer is a no.
-        let read = stdin.lock().read_line(&mut answer);
-        if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        if self.yes || !std::io::stdin().is_terminal() || is_yes("Sign this?") {
             return Ok(());
         }
         Err(Failure::denied("mint.declined", "not signed, as you wish"))
+    }
+}
+
+/// Asks at the terminal. No answer is a no.
+pub(crate) fn is_yes(question: &str) -> bool {
+    say::raw(&format!("{BOLD}{question}{BOLD:#} [y/N] "));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// The JWS of a statement. The caller has seen that the key is the one that the statement names.
+pub(crate) fn jws(unsigned: &Unsigned, key: &SecretKey) -> String {
+    let input = &unsigned.signing_input;
+    let signature = base64url::encode(&key.sign(input.as_bytes()));
+    format!("{input}.{signature}")
+}
+
+/// Why there is nothing to sign, with what to do.
+pub(crate) fn refused(error: &TokenError) -> Failure {
+    let code = error.reason.code();
+    let failure = Failure::unusable(code, &error.detail);
+    match advice::find(code) {
+        Some(advice) => failure.help(advice.action),
+        None => failure,
     }
 }

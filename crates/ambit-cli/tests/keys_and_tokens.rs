@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{MINT_AGREED, Project, ambit_in};
+use common::{MINT_AGREED, Project, ambit_in, pay};
 use serde_json::{Value, json};
 
 #[test]
@@ -421,6 +421,35 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
     project.write("receipt.jwt", "no receipt");
     let run = project.ambit(&MINT_AGREED);
     assert_eq!(run.expect(3).says("approval.malformed").out, "");
+}
+
+#[test]
+fn a_narrower_choice_is_a_draft_of_its_own() {
+    let project = Project::asking();
+    project.write("draft.json", project.draft("payments.json"));
+    let describe = ["describe", "--module", "policy.wasm", "draft.json"];
+    let choose = ["--choose", "no_execute", "-o", "less.json", "--json"];
+    let less = project.ambit(&[&describe[..], &choose].concat()).expect(0);
+    let less: Value = serde_json::from_str(&less.out).unwrap();
+    let left: Value = serde_json::from_str(&project.read("less.json")).unwrap();
+    assert_eq!(left, less["claims"]);
+    // The yes to all that was asked is none to what was chosen.
+    project.write("receipt.jwt", project.consent("draft.json", &json!({})));
+    let mut agreed = MINT_AGREED;
+    agreed[6] = "less.json";
+    let run = project.ambit(&agreed).expect(3);
+    assert_eq!(run.says("approval.binding").out, "");
+    project.write("receipt.jwt", project.consent("less.json", &json!({})));
+    project.write("token.jwt", project.ambit(&agreed).expect(0).out);
+    for (power, code) in [("propose", 0), ("execute", 4)] {
+        project.evaluate(&[], &pay(power, "5")).expect(code);
+    }
+    // A list of capabilities has no claims that could be minted.
+    let list = left["authorization_details"].to_string();
+    project.write("list.json", list);
+    let list = ["describe", "--module", "policy.wasm", "list.json"];
+    let run = project.ambit(&[&list[..], &choose].concat());
+    assert!(run.code == 3 && run.out.is_empty(), "{run:#?}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ const ROWS: &[Row] = &[
     ),
     row(
         "describe",
-        "draft.json --module policy.wasm --granted granted.json",
+        "draft.json --module policy.wasm --granted granted.json --choose life_600 --output fresh.json",
         &["draft.json", "policy.wasm", "granted.json"],
     ),
     row(
@@ -197,6 +197,26 @@ const ROWS: &[Row] = &[
         "pdp",
         "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
+    ),
+    row(
+        "approve",
+        "answer.json --module policy.wasm --trust keys.json --key keys/approve.jwk --sub user:ann --yes --approvals approvals",
+        &[
+            "answer.json",
+            "policy.wasm",
+            "keys.json",
+            "keys/approve.jwk",
+        ],
+    ),
+    row(
+        "approve",
+        "answer.json --project . --key keys/ann.jwk --yes",
+        &["ambit.toml", "keys/ann.jwk"],
+    ),
+    row(
+        "approve",
+        "answer.json --module enrolling.wasm --key phone.jwk --enrolment enrolment.jwt --request asked.json --yes",
+        &["enrolment.jwt", "asked.json", "phone.jwk"],
     ),
     row(
         "enrol",
@@ -305,6 +325,11 @@ impl World {
             "1",
         ];
         project.write("proof.json", project.ambit(&prove).expect(0).out);
+        let asked = common::pay("propose", "98.70");
+        let answer = project.evaluate(&[], &asked).expect(0).out;
+        project.write("answer.json", answer);
+        project.write("asked.json", asked);
+        fs::create_dir_all(project.path("approvals")).unwrap();
         project.write("draft.json", project.mint(&["--draft"]));
         project.write("granted.json", "[]");
         project.write("receipt.jwt", "e30.e30.AA");

@@ -16,28 +16,30 @@ const WAITING: usize = 1000;
 #[derive(Debug)]
 pub struct Desk {
     folder: PathBuf,
+    audience: String,
 }
 
 impl Desk {
-    /// A desk in this folder, which is there.
+    /// A desk in this folder, which is there, for calls at this service: receipts must name it.
     ///
     /// # Errors
     ///
     /// [`Fault`] where there is no such folder.
-    pub fn open(folder: &Path) -> Result<Self, Fault> {
+    pub fn open(folder: &Path, audience: &str) -> Result<Self, Fault> {
         if !folder.is_dir() {
             let message = "there is no such folder for proposals";
             return Err(Fault::new("file.missing", message).at(folder));
         }
         Ok(Self {
             folder: folder.to_owned(),
+            audience: audience.to_owned(),
         })
     }
 
     fn write(&self, proposal: &Proposal, target: &Path) -> std::io::Result<()> {
         // Its owner's alone, as `tempfile` makes it.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(text(proposal).as_bytes())?;
+        file.write_all(text(proposal, &self.audience).as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(target)?;
         Ok(())
@@ -64,7 +66,7 @@ impl proposals::Desk for Desk {
     }
 }
 
-fn text(proposal: &Proposal) -> String {
+fn text(proposal: &Proposal, audience: &str) -> String {
     let mut out = Writer::default();
     out.object(|out| {
         out.name("binding_s256").string(&proposal.binding_s256);
@@ -87,6 +89,7 @@ fn text(proposal: &Proposal) -> String {
                 });
             }
         });
+        out.name("audience").string(audience);
         out.name("at").integer(proposal.at);
     });
     out.finish()

@@ -1,6 +1,6 @@
 //! `ambit describe`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ambit_compiler::mint::refuse_private_keys;
 use ambit_core::json::{Document, Profile};
@@ -42,10 +42,12 @@ pub(crate) struct Describe {
     /// Minutes between the reader's clock and UTC: tell their time beside UTC
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
     utc_offset: Option<i64>,
-    /// Choose a narrower grant, by a name that the answer without it lists; may be given several times. The
-    /// claims that are left are `claims` of --json
+    /// Choose a narrower grant, by a name that the answer without it lists; may be given several times
     #[arg(long, value_name = "NAME")]
     choose: Vec<String>,
+    /// Write the claims that the choice leaves to this file: the draft that `ambit mint --claims` takes
+    #[arg(short, long, value_name = "FILE", requires = "choose")]
+    output: Option<PathBuf>,
     /// Write the whole answer as JSON, for a consent page
     #[arg(long)]
     json: bool,
@@ -55,7 +57,7 @@ const EXAMPLES: &str = "\
 Examples:
   ambit describe --project . grant.json
   ambit describe --module policy.wasm draft.json --locale de
-  ambit describe --module policy.wasm draft.json --choose no_execute --choose life_600
+  ambit describe --module policy.wasm draft.json --choose no_execute --choose life_600 -o narrower.json
   ambit describe --module policy.wasm draft.json --granted before.json --json";
 
 impl Describe {
@@ -67,6 +69,9 @@ impl Describe {
             .map_err(|error| Failure::tool("describe.answer", error.to_string()))?;
         if let Some(error) = parts.get("error") {
             return Err(self.no_text(error));
+        }
+        if let Some(path) = &self.output {
+            self.write_draft(path, &parts)?;
         }
         if self.json {
             say::data(format!("{answer}\n"))?;
@@ -110,6 +115,17 @@ impl Describe {
         }
         request.push('}');
         Ok(request)
+    }
+
+    /// Claims without an issuer and a holder make no token, whoever agrees to them.
+    fn write_draft(&self, path: &Path, parts: &Value) -> Result<(), Failure> {
+        if !parts["binding_s256"].is_string() {
+            let message = "a list of capabilities leaves no draft: claims of a token do";
+            return Err(Failure::unusable("describe.draft", message)
+                .at_place(self.claims.name())
+                .help("`ambit mint … --draft` writes the claims of a token"));
+        }
+        files::write(path, format!("{}\n", parts["claims"]).as_bytes())
     }
 
     /// What the receipt must say beside the person's yes.

@@ -9,7 +9,7 @@ use ambit_core::limits::MODULE_BYTES;
 use ambit_evaluator::{BundleKeys, s256};
 use ambit_policy::Bundle;
 use ambit_token::signing::{self, Unsigned};
-use ambit_token::{PublicKey, TokenError, UnverifiedEnrolment, base64url};
+use ambit_token::{PublicKey, TokenError, UnverifiedEnrolment};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,8 @@ use crate::claims::compact;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
 use crate::say::foreign;
-use crate::{advice, bundle, keys, say, time, tokens};
+use crate::signing::{jws, refused};
+use crate::{bundle, keys, say, time, tokens};
 
 /// Make a person's new key known without a new policy
 ///
@@ -275,22 +276,11 @@ fn signed(
     let document =
         document.map_err(|error| Failure::unusable("enrolment.malformed", error.to_string()))?;
     let unsigned = unsigned(document.root()).map_err(|error| refused(&error))?;
-    let Unsigned { signing_input, alg } = unsigned;
     let x = key.x();
     let is_known = bundle.keys(key.kid()).any(|known| known.x() == x);
-    if alg != key.public().alg() || !is_known {
+    if unsigned.alg != key.public().alg() || !is_known {
         let message = "the policy has another key under the name of this one";
         return Err(Failure::unusable("enrolment.signature", message));
     }
-    let signature = base64url::encode(&key.sign(signing_input.as_bytes()));
-    Ok(format!("{signing_input}.{signature}"))
-}
-
-fn refused(error: &TokenError) -> Failure {
-    let code = error.reason.code();
-    let failure = Failure::unusable(code, &error.detail);
-    match advice::find(code) {
-        Some(advice) => failure.help(advice.action),
-        None => failure,
-    }
+    Ok(jws(&unsigned, key))
 }

@@ -78,9 +78,9 @@ fn tell(page: &mut Page, advice: Advice) {
 }
 
 /// Areas whose codes stand beside their help wherever they are reported.
-const TOLD: [&str; 11] = [
-    "build", "describe", "explain", "file", "init", "key", "mint", "project", "schema", "sign",
-    "usage",
+const TOLD: [&str; 12] = [
+    "approve", "build", "describe", "explain", "file", "init", "key", "mint", "project", "schema",
+    "sign", "usage",
 ];
 
 fn unknown(code: &str) -> Failure {

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod approve;
 pub(crate) mod attenuate;
 pub(crate) mod audit;
 pub(crate) mod build;

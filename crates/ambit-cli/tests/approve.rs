@@ -1,0 +1,308 @@
+//! `ambit approve`: what a person read is what is signed, and the policy takes it.
+
+mod common;
+
+use std::fs;
+
+use ambit_token::base64url;
+use common::{Project, Run, pay};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+const AUDIENCE: &str = "https://mail.example";
+
+/// A project whose agent may propose to pay, and `answer.json`: it has proposed to pay 98.70.
+fn asked() -> Project {
+    let project = Project::granted();
+    let answer = project.evaluate(&[], &pay("propose", "98.70")).expect(0);
+    project.write("answer.json", answer.out);
+    project
+}
+
+fn approve(project: &Project, file: &str, more: &[&str]) -> Run {
+    let first = ["approve", file, "--module", "policy.wasm"];
+    let key = ["--key", "keys/approve.jwk"];
+    project.ambit(&[&first[..], &key, more].concat())
+}
+
+const ANN: [&str; 3] = ["--sub", "user:ann", "--yes"];
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn claims(receipt: &str) -> Value {
+    let part = receipt.trim().split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64url::decode(part.as_bytes()).unwrap()).unwrap()
+}
+
+/// The code of the answer to a payment with this receipt.
+fn executed(project: &Project, amount: &str, receipt: &str) -> String {
+    let mut request = json(&pay("execute", amount));
+    request["approvals"] = json!([receipt.trim()]);
+    let answer = json(&project.evaluate(&[], &request.to_string()).out);
+    answer["context"]["reason"]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// What was proposed, as a gateway keeps it.
+fn proposal(project: &Project) -> Value {
+    let answer = json(&project.read("answer.json"));
+    let mut proposal = answer["context"]["obligations"][0]["ext"].clone();
+    assert!(proposal["binding_s256"].is_string(), "{answer}");
+    proposal["audience"] = json!(AUDIENCE);
+    proposal["at"] = json!(1_772_000_400);
+    proposal
+}
+
+fn keep(project: &Project, proposal: &Value) -> String {
+    let digest = proposal["binding_s256"].as_str().unwrap();
+    let name = format!("proposals/{digest}.json");
+    fs::create_dir_all(project.path("proposals")).unwrap();
+    fs::create_dir_all(project.path("approvals")).unwrap();
+    project.write(&name, proposal.to_string());
+    name
+}
+
+fn with_text(proposal: &Value, text: &str) -> Value {
+    let mut other = proposal.clone();
+    other["display"]["text"] = json!(text);
+    other["display"]["text_s256"] = json!(base64url::encode(&Sha256::digest(text)));
+    other
+}
+
+#[test]
+fn a_yes_is_taken_for_exactly_this_call() {
+    let project = asked();
+    let run = approve(&project, "answer.json", &ANN).expect(0);
+    let shown = proposal(&project);
+    let run = run.says(shown["display"]["text"].as_str().unwrap());
+    let said = claims(&run.out);
+    assert_eq!(
+        (&said["sub"], &said["aud"], &said["decision"], &said["kind"]),
+        (
+            &json!("user:ann"),
+            &json!(AUDIENCE),
+            &json!("approved"),
+            &json!("action")
+        )
+    );
+    assert_eq!(
+        said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(),
+        600
+    );
+    assert_eq!(executed(&project, "98.70", &run.out), "allowed");
+    assert_eq!(executed(&project, "98.71", &run.out), "approval.binding");
+}
+
+#[test]
+fn a_no_denies_the_call() {
+    let project = asked();
+    // Whoever is not asked can still say no.
+    let no = approve(
+        &project,
+        "answer.json",
+        &["--deny", "--sub", "user:bob", "--yes"],
+    );
+    assert_eq!(
+        executed(&project, "98.70", &no.expect(0).out),
+        "approval.denied"
+    );
+}
+
+#[test]
+fn a_receipt_is_laid_down_and_the_proposal_is_over() {
+    let project = asked();
+    let mut two = proposal(&project);
+    two["approvals"] = json!([{"approvers": ["user:ann", "user:bob"], "count": 2}]);
+    let name = keep(&project, &two);
+    let lay = [&ANN[..], &["--approvals", "approvals"]].concat();
+    let run = approve(&project, &name, &lay)
+        .expect(0)
+        .says("2 of user:ann, user:bob");
+    assert_eq!(run.out, "");
+    assert!(project.path(&name).exists(), "another yes is still wanted");
+    keep(&project, &proposal(&project));
+    approve(&project, &name, &lay).expect(0);
+    assert!(!project.path(&name).exists());
+    let digest = two["binding_s256"].as_str().unwrap();
+    let mut receipts = 0;
+    for entry in fs::read_dir(project.path("approvals")).unwrap() {
+        let entry = entry.unwrap();
+        let file = entry.file_name().into_string().unwrap();
+        assert!(file.starts_with(digest) && file.ends_with(".jwt"), "{file}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        let receipt = fs::read_to_string(entry.path()).unwrap();
+        assert_eq!(executed(&project, "98.70", &receipt), "allowed");
+        receipts += 1;
+    }
+    assert_eq!(receipts, 2);
+    approve(
+        &project,
+        "answer.json",
+        &[&ANN[..], &["--approvals", "nowhere"]].concat(),
+    )
+    .expect(3)
+    .says("file.missing");
+}
+
+#[test]
+fn what_was_changed_on_the_way_is_not_signed() {
+    let project = asked();
+    let whole = proposal(&project);
+    let text = whole["display"]["text"].as_str().unwrap();
+    let mut other_text = whole.clone();
+    other_text["display"]["text"] = json!(text.replace("98.70", "9.87"));
+    let mut no_digest = whole.clone();
+    no_digest["binding_s256"] = json!("../../x");
+    for (code, changed) in [
+        ("approve.altered", other_text),
+        // Hidden from the eye, and hashed.
+        (
+            "approve.altered",
+            with_text(&whole, &format!("{text}\u{1b}[2J")),
+        ),
+        (
+            "approve.altered",
+            with_text(&whole, &format!("{text}\u{202e}")),
+        ),
+        ("approve.proposal", no_digest),
+        (
+            "approve.proposal",
+            json!({"decision": true, "context": {"obligations": []}}),
+        ),
+    ] {
+        project.write("changed.json", changed.to_string());
+        let run = approve(&project, "changed.json", &ANN).says(code);
+        assert!(run.code > 1 && run.out.is_empty(), "{run:#?}");
+    }
+}
+
+#[test]
+fn the_request_is_rendered_again() {
+    let project = asked();
+    let token = project.read("token.jwt");
+    let request = |amount: &str, audience: &str| {
+        let mut request = json(&pay("execute", amount));
+        request["token"] = json!(token.trim());
+        let now = json(&project.read("answer.json"))["context"]["record"]["now"].clone();
+        request["facts"] = json!({"now": now, "audience": audience});
+        project.write("request.json", request.to_string());
+    };
+    let asked = [&ANN[..], &["--request", "request.json"]].concat();
+    request("98.70", AUDIENCE);
+    let yes = approve(&project, "answer.json", &asked).expect(0).out;
+    assert_eq!(executed(&project, "98.70", &yes), "allowed");
+    // A gateway that shows another sum than the one that it asks about, and hashes it well.
+    let whole = proposal(&project);
+    let text = whole["display"]["text"].as_str().unwrap();
+    let cheaper = with_text(&whole, &text.replace("98.70", "9.87"));
+    project.write("cheaper.json", cheaper.to_string());
+    approve(&project, "cheaper.json", &ANN).expect(0);
+    approve(&project, "cheaper.json", &asked)
+        .expect(2)
+        .says("another `text`");
+    request("98.71", AUDIENCE);
+    approve(&project, "answer.json", &asked)
+        .expect(2)
+        .says("another `binding_s256`");
+    request("98.705", AUDIENCE);
+    approve(&project, "answer.json", &asked)
+        .expect(3)
+        .says("request.number");
+    request("98.70", AUDIENCE);
+    let elsewhere = [&asked[..], &["--aud", "https://other.example"]].concat();
+    approve(&project, "answer.json", &elsewhere)
+        .expect(2)
+        .says("approve.audience");
+}
+
+#[test]
+fn only_the_person_who_is_asked_says_yes() {
+    let project = asked();
+    let alone = |more: &[&str]| approve(&project, "answer.json", more);
+    alone(&["--sub", "user:bob", "--yes"])
+        .expect(2)
+        .says("approve.person")
+        .says("user:ann");
+    alone(&["--yes"]).expect(3).says("--sub");
+    alone(&["--sub", "user:ann"]).expect(3).says("approve.asks");
+    alone(&[&ANN[..], &["--iss", "https://other.example"]].concat())
+        .expect(3)
+        .says("approve.key");
+    let other = [
+        "approve",
+        "answer.json",
+        "--module",
+        "policy.wasm",
+        "--key",
+        "keys/issuer.jwk",
+    ];
+    project
+        .ambit(&[&other[..], &ANN].concat())
+        .expect(3)
+        .says("approve.key");
+    let mut nowhere = proposal(&project);
+    nowhere.as_object_mut().unwrap().remove("audience");
+    project.write("nowhere.json", nowhere.to_string());
+    approve(&project, "nowhere.json", &ANN)
+        .expect(3)
+        .says("--aud");
+    approve(
+        &project,
+        "nowhere.json",
+        &[&ANN[..], &["--aud", AUDIENCE]].concat(),
+    )
+    .expect(0);
+}
+
+#[test]
+fn an_enrolled_key_signs_for_its_person_alone() {
+    let project = asked();
+    project.add_enroller();
+    let enrol = [
+        "enrol",
+        "--module",
+        "enrolling.wasm",
+        "--key",
+        "keys/enrol.jwk",
+        "--iss",
+        "https://enrol.example",
+        "--sub",
+        "user:ann",
+        "--device",
+        "phone.pub.jwk",
+    ];
+    project.write("enrolment.jwt", project.ambit(&enrol).expect(0).out);
+    let phone = [
+        "approve",
+        "answer.json",
+        "--module",
+        "enrolling.wasm",
+        "--key",
+        "phone.jwk",
+    ];
+    project
+        .ambit(&[&phone[..], &["--yes"]].concat())
+        .expect(3)
+        .says("approve.key");
+    let enrolled = [&phone[..], &["--enrolment", "enrolment.jwt", "--yes"]].concat();
+    let receipt = project.ambit(&enrolled).expect(0).out;
+    let said = claims(&receipt);
+    assert_eq!(
+        (&said["iss"], &said["sub"]),
+        (&json!("https://enrol.example"), &json!("user:ann"))
+    );
+    let for_bob = [&enrolled[..], &["--deny", "--sub", "user:bob"]].concat();
+    project.ambit(&for_bob).expect(3).says("approval.key_role");
+    let mut other = enrolled.clone();
+    other[5] = "keys/ann.jwk";
+    project.ambit(&other).expect(3).says("another key");
+}
