@@ -52,6 +52,8 @@ class Core {
 const bytes = (text) => new TextEncoder().encode(text);
 const text = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 const policies = new Map();
+/** For what needs no policy. */
+const bare = new Core();
 const answers = {
   load({ policy, module, trust, uid, now }) {
     const core = new Core();
@@ -62,7 +64,7 @@ const answers = {
   info: ({ policy }) => base64(policies.get(policy).info()),
 };
 
-const ask = ({ op, policy, input }) => base64(policies.get(policy).ask(op, Buffer.from(input, "base64")));
+const ask = ({ op, policy, input }) => base64((policies.get(policy) ?? bare).ask(op, Buffer.from(input, "base64")));
 const base64 = (output) => Buffer.from(output).toString("base64");
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -4,9 +4,15 @@
 #[path = "../../crates/ambit-enforce/tests/runner/mod.rs"]
 mod runner;
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+
 use ambit_tests::case::PolicySpec;
-use ambit_tests::host_core::{Raw, core, load_options};
+use ambit_tests::host_core::{Raw, core, file, load_options};
 use ambit_tests::project::SignedPolicy;
+use ambit_tests::suites;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use wasmtime::{Engine, Module};
 
@@ -217,6 +223,12 @@ fn the_code_of_a_module_must_hold_the_policy_that_was_loaded() {
     assert!(none.contains("policy.malformed"), "{none}");
 }
 
+fn run_all(ask: runner::Ask<'_>) {
+    runner::each_step_follows_from_those_before(ask);
+    runner::charges_fit_all_or_none(ask);
+    runner::a_status_is_what_a_believed_list_says(ask);
+}
+
 #[test]
 fn what_a_host_does_next_is_what_it_is_natively() {
     let mut raw = Core::new().start();
@@ -224,8 +236,32 @@ fn what_a_host_does_next_is_what_it_is_natively() {
         let said = raw.ask(name, request.to_string().as_bytes()).unwrap();
         serde_json::from_str(&said).unwrap()
     };
-    runner::each_step_follows_from_those_before(&mut ask);
-    runner::charges_fit_all_or_none(&mut ask);
+    run_all(&mut ask);
+}
+
+/// One after the other through the line protocol of `core.mjs`.
+#[test]
+fn what_a_host_does_next_is_the_same_in_node() {
+    let mut command = Command::new("node");
+    command.arg(suites().join("engines/core.mjs")).arg(file());
+    let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut node) = started else {
+        eprintln!("skipped: there is no `node`");
+        return;
+    };
+    let (mut input, output) = (node.stdin.take().unwrap(), node.stdout.take().unwrap());
+    let mut lines = BufReader::new(output).lines();
+    let mut ask = |name: &str, request: &Value| -> Value {
+        let request = STANDARD.encode(request.to_string());
+        let op = name.trim_start_matches("ambit_");
+        writeln!(input, "{}", json!({"op": op, "input": request})).unwrap();
+        let line = lines.next().unwrap().unwrap();
+        let said = STANDARD.decode(&line);
+        serde_json::from_slice(&said.unwrap_or_else(|_| panic!("{line}"))).unwrap()
+    };
+    run_all(&mut ask);
+    drop(input);
+    assert!(node.wait().unwrap().success());
 }
 
 /// The loop that a host writes: it does what it is told, and says what came of it, until there is a verdict.

@@ -26,6 +26,7 @@ pub mod enforce;
 pub mod heard;
 pub mod ledger;
 mod load;
+pub mod status;
 pub mod wire;
 
 pub use load::{Loaded, check_info, load};

@@ -8,7 +8,9 @@ use serde_json::Value;
 fn ask(name: &str, request: &Value) -> Value {
     let run = match name {
         "ambit_enforce" => wire::enforce,
-        _ => wire::consume,
+        "ambit_consume" => wire::consume,
+        "ambit_status" => wire::status,
+        other => panic!("{other}"),
     };
     serde_json::from_str(&run(request.to_string().as_bytes())).unwrap()
 }
@@ -21,4 +23,9 @@ fn each_step_follows_from_those_before() {
 #[test]
 fn charges_fit_all_or_none() {
     runner::charges_fit_all_or_none(&mut ask);
+}
+
+#[test]
+fn a_status_is_what_a_believed_list_says() {
+    runner::a_status_is_what_a_believed_list_says(&mut ask);
 }

@@ -106,10 +106,11 @@ pub(super) const GROUPS: [Group; 6] = [
             "crates/ambit-enforce/src/enforce.rs",
             "crates/ambit-enforce/src/heard.rs",
             "crates/ambit-enforce/src/ledger",
+            "crates/ambit-enforce/src/status",
             "host/src/audit",
             "host/src/enforce.rs",
             "host/src/ledger",
-            "host/src/status",
+            "host/src/status.rs",
         ],
         hunters: &[
             Test("ambit-enforce", "vectors"),

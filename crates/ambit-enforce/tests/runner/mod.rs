@@ -1,7 +1,11 @@
-//! The vectors of `tests/enforce`, for whatever answers `ambit_enforce` and `ambit_consume`: a name and a request
+//! The vectors of `tests/enforce`, for whatever answers the functions of the host core: a name and a request
 //! in, what it says out.
 
+mod lists;
+
 use serde_json::{Value, json};
+
+pub(crate) use lists::a_status_is_what_a_believed_list_says;
 
 pub(crate) type Ask<'a> = &'a mut dyn FnMut(&str, &Value) -> Value;
 

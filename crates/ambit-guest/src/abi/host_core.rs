@@ -32,6 +32,12 @@ extern "C" fn ambit_consume(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.say(at, len, wire::consume))
 }
 
+/// What a status list says of a token, or that the list is to be fetched.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_status(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.say(at, len, wire::status))
+}
+
 impl Guest {
     fn load(&mut self, file: (usize, usize), request: (usize, usize)) -> u64 {
         self.prepare();

@@ -1,5 +1,7 @@
 //! The functions of the host core as hosts in other languages call them: JSON in, JSON out.
 
+mod status;
+
 use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,6 +14,8 @@ use ambit_evaluator::refuse;
 use crate::enforce::{Abilities, Outcome, Step, Turn, Verdict, admitted, next};
 use crate::has_only;
 use crate::ledger::{self, Book, Charge, LedgerError, Loan, OpenLoan};
+
+pub use status::status;
 
 /// What is to be done next with an answer, for `{"answer", "knows", "journal", "epochs", "results", "nonce"?}`.
 #[must_use]

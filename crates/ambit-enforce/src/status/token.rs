@@ -13,16 +13,29 @@ pub const TOKEN_BYTES: usize = 12 * 1024 * 1024;
 /// A list whose signature and subject were verified, and that it was not issued in the future. It may
 /// have expired: then it counts for nothing, and no older one counts after it.
 #[derive(Clone, Debug)]
-pub(super) struct VerifiedList {
+pub struct VerifiedList {
     pub(super) list: StatusList,
     pub(super) iat: i64,
     pub(super) exp: Option<i64>,
     pub(super) ttl: Option<i64>,
 }
 
+impl VerifiedList {
+    /// When it was issued: the version of the list, which never goes back. Of two of one second see
+    /// [`Kept::replace`](super::Kept::replace).
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        u64::try_from(self.iat).unwrap_or_default()
+    }
+}
+
 /// Verifies the token of the list at `uri`: signature before content, then content before the list
 /// is unpacked.
-pub(super) fn verify(
+///
+/// # Errors
+///
+/// [`StatusError::Token`], [`StatusError::List`]
+pub fn verify(
     token: &[u8],
     uri: &str,
     keys: &[StatusKey],
@@ -32,7 +45,7 @@ pub(super) fn verify(
     if token.len() > TOKEN_BYTES {
         return Err(StatusError::Token("it is larger than it may be"));
     }
-    let text = std::str::from_utf8(token)
+    let text = core::str::from_utf8(token)
         .map(|text| text.trim_end_matches(['\r', '\n']))
         .unwrap_or_default();
     let Some((input, signature)) = text.rsplit_once('.') else {
