@@ -38,8 +38,9 @@ impl HeardEpochs {
     /// it was decided by older lists than another has heard in the meantime, or without them;
     /// [`VersionError::Store`] when something that was heard is not kept.
     pub fn remember(&self, answer: Json<'_>) -> Result<(), VersionError> {
+        let of = |unheard| VersionError::of(unheard, EPOCHS);
         let mut unsaved = self.lock();
-        let heard = read(answer).map_err(|_| VersionError::Record)?;
+        let heard = read(answer).map_err(of)?;
         let mut outcome = self.save(&mut unsaved);
         // Of two lists of one issuer the lower is held against what was known before both.
         for (iss, version) in heard.iter() {
@@ -48,14 +49,10 @@ impl HeardEpochs {
         }
         outcome?;
         let known = self.versions.highest()?.remove(EPOCHS).unwrap_or_default();
-        let is_missing = |iss: &String| !heard.iter().any(|(heard, _)| heard == iss.as_str());
-        match known.into_keys().find(is_missing) {
-            Some(iss) => Err(VersionError::Missing {
-                kind: EPOCHS.to_owned(),
-                iss,
-            }),
-            None => Ok(()),
+        for iss in known.keys() {
+            heard.of(iss).map_err(of)?;
         }
+        Ok(())
     }
 
     /// Tries again what the store did not take before.

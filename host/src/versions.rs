@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use ambit_enforce::heard::{Unheard, raises};
 use ambit_token::module::{ModuleError, check_seen};
 use serde_json::{Map, Value, json};
 
@@ -94,19 +95,12 @@ fn raise(
     version: u64,
 ) -> Result<bool, VersionError> {
     let issuers = statements.entry(kind.to_owned()).or_default();
-    let seen = issuers.get(iss).copied();
-    match seen {
-        Some(seen) if version < seen => Err(VersionError::Older {
-            kind: kind.to_owned(),
-            seen,
-            version,
-        }),
-        Some(seen) if version == seen => Ok(false),
-        _ => {
-            issuers.insert(iss.to_owned(), version);
-            Ok(true)
-        }
+    let raised = raises(issuers.get(iss).copied(), version)
+        .map_err(|unheard| VersionError::of(unheard, kind))?;
+    if raised {
+        issuers.insert(iss.to_owned(), version);
     }
+    Ok(raised)
 }
 
 /// Why a version is refused.
@@ -138,6 +132,20 @@ pub enum VersionError {
 }
 
 impl VersionError {
+    /// Of statements of a kind.
+    pub(crate) fn of(unheard: Unheard, kind: &str) -> Self {
+        let kind = kind.to_owned();
+        match unheard {
+            Unheard::Older { seen, version } => Self::Older {
+                kind,
+                seen,
+                version,
+            },
+            Unheard::Missing { iss } => Self::Missing { kind, iss },
+            Unheard::Record => Self::Record,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -4,8 +4,11 @@
 #[path = "../../crates/ambit-enforce/tests/runner/mod.rs"]
 mod runner;
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+#[path = "host_core/epochs.rs"]
+mod epochs;
+
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use ambit_tests::case::PolicySpec;
 use ambit_tests::host_core::{Raw, core, file, load_options};
@@ -22,10 +25,7 @@ const UID: &str = "acme/agents";
 fn policy(name: &str) -> SignedPolicy {
     let spec = PolicySpec {
         project: name.to_owned(),
-        keys: vec![
-            json!({"key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
-            "alg": "Ed25519", "signs": "cap+jwt"}),
-        ],
+        keys: epochs::keys(),
         bundle: None,
     };
     SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"))
@@ -229,49 +229,100 @@ fn run_all(ask: runner::Ask<'_>) {
     runner::a_status_is_what_a_believed_list_says(ask);
 }
 
+/// Those that need a policy: in wasmtime, and in Node.
+#[test]
+fn epochs_are_kept_as_their_issuer_signed_them() {
+    let policy = policy("acme");
+    let mut raw = Core::new().start();
+    let module = std::fs::read(policy.file()).unwrap();
+    raw.load(&module, &load_options(&policy, UID)).unwrap();
+    epochs::epochs_are_kept_as_their_issuer_signed_them(&mut |name, request| {
+        asked(&mut raw, name, request)
+    });
+
+    let Some(mut node) = Node::start() else {
+        return;
+    };
+    let mut load = load_options(&policy, UID);
+    load["op"] = json!("load");
+    load["policy"] = json!("acme");
+    load["module"] = json!(policy.file());
+    assert_eq!(node.say(&load), "ok");
+    epochs::epochs_are_kept_as_their_issuer_signed_them(&mut |name, request| {
+        node.ask("acme", name, request)
+    });
+    node.stop();
+}
+
+fn asked(raw: &mut Raw, name: &str, request: &Value) -> Value {
+    let said = raw.ask(name, request.to_string().as_bytes()).unwrap();
+    serde_json::from_str(&said).unwrap()
+}
+
 #[test]
 fn what_a_host_does_next_is_what_it_is_natively() {
     let mut raw = Core::new().start();
-    let mut ask = |name: &str, request: &Value| -> Value {
-        let said = raw.ask(name, request.to_string().as_bytes()).unwrap();
-        serde_json::from_str(&said).unwrap()
-    };
-    run_all(&mut ask);
+    run_all(&mut |name, request| asked(&mut raw, name, request));
 }
 
 /// One after the other through the line protocol of `core.mjs`.
 #[test]
 fn what_a_host_does_next_is_the_same_in_node() {
-    let mut command = Command::new("node");
-    command.arg(suites().join("engines/core.mjs")).arg(file());
-    let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut node) = started else {
-        eprintln!("skipped: there is no `node`");
+    let Some(mut node) = Node::start() else {
         return;
     };
-    let (mut input, output) = (node.stdin.take().unwrap(), node.stdout.take().unwrap());
-    let mut lines = BufReader::new(output).lines();
-    let mut ask = |name: &str, request: &Value| -> Value {
-        let request = STANDARD.encode(request.to_string());
+    run_all(&mut |name, request| node.ask("", name, request));
+    node.stop();
+}
+
+struct Node {
+    child: Child,
+    input: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Node {
+    /// `None` where there is no `node`.
+    fn start() -> Option<Self> {
+        let mut command = Command::new("node");
+        command.arg(suites().join("engines/core.mjs")).arg(file());
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let Ok(mut child) = started else {
+            eprintln!("skipped: there is no `node`");
+            return None;
+        };
+        let output = child.stdout.take().unwrap();
+        Some(Self {
+            input: child.stdin.take().unwrap(),
+            lines: BufReader::new(output).lines(),
+            child,
+        })
+    }
+
+    fn say(&mut self, command: &Value) -> String {
+        writeln!(self.input, "{command}").unwrap();
+        self.lines.next().unwrap().unwrap()
+    }
+
+    fn ask(&mut self, policy: &str, name: &str, request: &Value) -> Value {
         let op = name.trim_start_matches("ambit_");
-        writeln!(input, "{}", json!({"op": op, "input": request})).unwrap();
-        let line = lines.next().unwrap().unwrap();
+        let input = STANDARD.encode(request.to_string());
+        let line = self.say(&json!({"op": op, "policy": policy, "input": input}));
         let said = STANDARD.decode(&line);
         serde_json::from_slice(&said.unwrap_or_else(|_| panic!("{line}"))).unwrap()
-    };
-    run_all(&mut ask);
-    drop(input);
-    assert!(node.wait().unwrap().success());
+    }
+
+    fn stop(mut self) {
+        drop(self.input);
+        assert!(self.child.wait().unwrap().success());
+    }
 }
 
 /// The loop that a host writes: it does what it is told, and says what came of it, until there is a verdict.
 #[test]
 fn a_host_is_a_loop_around_the_core() {
     let mut raw = Core::new().start();
-    let mut ask = |name: &str, request: &Value| -> Value {
-        let said = raw.ask(name, request.to_string().as_bytes()).unwrap();
-        serde_json::from_str(&said).unwrap()
-    };
+    let mut ask = |name: &str, request: &Value| asked(&mut raw, name, request);
     let charges = json!([{"key": "receipt:1", "type": "receipt", "until": 900}]);
     let answer = json!({"decision": true, "context": {"record": {"now": 100}, "obligations": [
         {"id": "consume", "type": "consume", "ext": {"charges": charges}}]}});

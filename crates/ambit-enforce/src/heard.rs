@@ -59,6 +59,19 @@ impl fmt::Display for Unheard {
     }
 }
 
+/// Whether a version is higher than the one that was seen before.
+///
+/// # Errors
+///
+/// [`Unheard::Older`]
+pub const fn raises(seen: Option<u64>, version: u64) -> Result<bool, Unheard> {
+    match seen {
+        Some(seen) if version < seen => Err(Unheard::Older { seen, version }),
+        Some(seen) => Ok(version > seen),
+        None => Ok(true),
+    }
+}
+
 /// The record's `epochs`: `[{"iss", "version"}]`.
 ///
 /// # Errors
@@ -94,20 +107,21 @@ impl<'a> Heard<'a> {
     /// [`Unheard`]
     pub fn follows(&self, before: &[(String, u64)]) -> Result<(), Unheard> {
         for (iss, seen) in before {
-            let lowest = self.0.iter().find(|(heard, _)| heard == iss);
-            match lowest {
-                None => {
-                    return Err(Unheard::Missing {
-                        iss: iss.to_owned(),
-                    });
-                }
-                Some((_, version)) if version < seen => {
-                    let (seen, version) = (*seen, *version);
-                    return Err(Unheard::Older { seen, version });
-                }
-                Some(_) => {}
-            }
+            let (_, lowest) = *self.of(iss)?;
+            raises(Some(*seen), lowest)?;
         }
         Ok(())
+    }
+
+    /// The lowest version of an issuer of whom a list was heard before.
+    ///
+    /// # Errors
+    ///
+    /// [`Unheard::Missing`]
+    pub fn of(&self, iss: &str) -> Result<&(&'a str, u64), Unheard> {
+        let lowest = self.0.iter().find(|(heard, _)| *heard == iss);
+        lowest.ok_or_else(|| Unheard::Missing {
+            iss: iss.to_owned(),
+        })
     }
 }

@@ -75,6 +75,7 @@ pub use display::RENDERER;
 pub use info::{ABI, info};
 pub use open::with_case;
 pub use remedy::{Approval, Bound, Login, Remedy, Shown, Wait};
+pub use revocation::{FetchedEpochs, fetched_epochs};
 pub use signing::{call_digest, signing_input};
 pub use text::joined;
 

@@ -9,7 +9,10 @@ use ambit_core::grammar::EPOCHS;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, EPOCHS_BYTES};
 use ambit_core::{Reason, foreign};
-use ambit_token::{About, Enrolment, Receipt, Signer, Statement, StatementKind};
+use ambit_policy::Bundle;
+use ambit_token::{
+    About, Enrolment, Receipt, Signer, Statement, StatementKind, UnverifiedStatement,
+};
 
 use crate::case::Case;
 use crate::chain::BundleKeys;
@@ -78,17 +81,7 @@ fn hear(
 ) -> Result<(), Denial> {
     let keys = BundleKeys(case.bundle);
     let unverified = KIND.parse(text).map_err(Denial::of_statement)?;
-    let statement = KIND
-        .verify(&unverified, &keys)
-        .map_err(Denial::of_statement)?;
-    // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
-    KIND.check_role(statement.key(), &About::default())
-        .map_err(Denial::of_statement)?;
-    let version = statement.claims().get("version").and_then(Json::as_int);
-    let version = version.filter(|version| *version >= 0).ok_or_else(|| {
-        let admin = "`version` of the epochs is missing or no version";
-        Denial::new(Reason::RevocationMalformed, admin)
-    })?;
+    let (statement, version) = verify(&unverified, &keys)?;
     let mut epochs = Epochs {
         iss: statement.iss().into(),
         version,
@@ -100,6 +93,58 @@ fn hear(
     epochs.claims = unverified.into_payload();
     heard.push(epochs);
     judged
+}
+
+/// A list that its issuer signed, with its version.
+fn verify<'a>(
+    unverified: &'a UnverifiedStatement<'_>,
+    keys: &'a BundleKeys<'_>,
+) -> Result<(Statement<'a>, i64), Denial> {
+    let statement = KIND
+        .verify(unverified, keys)
+        .map_err(Denial::of_statement)?;
+    // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
+    KIND.check_role(statement.key(), &About::default())
+        .map_err(Denial::of_statement)?;
+    let version = statement.claims().get("version").and_then(Json::as_int);
+    let version = version.filter(|version| *version >= 0).ok_or_else(|| {
+        let admin = "`version` of the epochs is missing or no version";
+        Denial::new(Reason::RevocationMalformed, admin)
+    })?;
+    Ok((statement, version))
+}
+
+/// A list that a host fetched, apart from any request.
+#[derive(Debug)]
+pub struct FetchedEpochs {
+    /// Who signed it.
+    pub iss: String,
+    /// Its version, to be kept whatever is said of the rest.
+    pub version: i64,
+    /// When it ends (seconds since 1970, UTC), or why a request with it would be denied.
+    pub usable: Result<i64, Denial>,
+}
+
+/// Reads a list with the keys of a policy as a request that brings it would.
+///
+/// # Errors
+///
+/// Why its issuer did not sign it.
+pub fn fetched_epochs(bundle: &Bundle<'_>, text: &str, now: i64) -> Result<FetchedEpochs, Denial> {
+    let keys = BundleKeys(bundle);
+    let unverified = KIND.parse(text).map_err(Denial::of_statement)?;
+    let (statement, version) = verify(&unverified, &keys)?;
+    let claims = statement.claims();
+    let usable = KIND
+        .check_form(claims)
+        .and_then(|()| KIND.check_times(claims, now))
+        .map_err(Denial::of_statement);
+    let end = claims.get("exp").and_then(Json::as_int);
+    Ok(FetchedEpochs {
+        iss: statement.iss().into(),
+        version,
+        usable: usable.map(|()| end.unwrap_or_default()),
+    })
 }
 
 /// The keys that the list ends, where it does not end the token itself.

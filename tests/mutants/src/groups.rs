@@ -28,6 +28,7 @@ pub(super) enum Hunter {
 use Hunter::{Glance, Judge, Test, Unit};
 
 const CONFORMANCE: Hunter = Test("ambit-tests", "conformance");
+const HOST_RULES: Hunter = Test("ambit-tests", "host_rules");
 const THREATS: Hunter = Test("ambit-tests", "threats");
 
 pub(super) const GROUPS: [Group; 6] = [
@@ -80,6 +81,7 @@ pub(super) const GROUPS: [Group; 6] = [
             Test("ambit-tests", "consent"),
             THREATS,
             Test("ambit-tests", "shown"),
+            HOST_RULES,
             Test("ambit-compiler", "artefacts"),
             Test("ambit-tests", "alternatives"),
         ],
@@ -107,6 +109,8 @@ pub(super) const GROUPS: [Group; 6] = [
             "crates/ambit-enforce/src/heard.rs",
             "crates/ambit-enforce/src/ledger",
             "crates/ambit-enforce/src/status",
+            "crates/ambit-enforce/src/wire/epochs.rs",
+            "crates/ambit-enforce/src/wire/status.rs",
             "host/src/audit",
             "host/src/enforce.rs",
             "host/src/ledger",
@@ -120,6 +124,7 @@ pub(super) const GROUPS: [Group; 6] = [
             Test("ambit-host", "ledger"),
             Test("ambit-host", "status"),
             Test("ambit-host", "audit"),
+            HOST_RULES,
         ],
     },
 ];

@@ -1,5 +1,6 @@
 //! The functions of the host core as hosts in other languages call them: JSON in, JSON out.
 
+mod epochs;
 mod status;
 
 use alloc::borrow::ToOwned as _;
@@ -15,6 +16,7 @@ use crate::enforce::{Abilities, Outcome, Step, Turn, Verdict, admitted, next};
 use crate::has_only;
 use crate::ledger::{self, Book, Charge, LedgerError, Loan, OpenLoan};
 
+pub use epochs::epochs;
 pub use status::status;
 
 /// What is to be done next with an answer, for `{"answer", "knows", "journal", "epochs", "results", "nonce"?}`.

@@ -38,6 +38,12 @@ extern "C" fn ambit_status(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.say(at, len, wire::status))
 }
 
+/// Whether revocation epochs that were fetched go with the requests from now on.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_epochs(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.answer(at, len, |bundle, _, request| wire::epochs(bundle, request)))
+}
+
 impl Guest {
     fn load(&mut self, file: (usize, usize), request: (usize, usize)) -> u64 {
         self.prepare();
