@@ -44,6 +44,7 @@ mod signer;
 pub mod status;
 mod versions;
 mod wasm;
+mod zones;
 
 pub use ambit_core::http;
 pub use ambit_evaluator::refuse;
@@ -64,6 +65,7 @@ pub use versions::{
     VersionError, VersionStore,
 };
 pub use wasm::{Instances, WasmEngine};
+pub use zones::Zones;
 
 /// The example of the README, compiled as a test.
 #[cfg(doctest)]

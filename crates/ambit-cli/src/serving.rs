@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ambit_compiler::conceal;
-use ambit_gateway::{Desk, Fault, Place, Point, Policy, Say, Statements};
+use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Statements};
 use ambit_host::Enforcer;
 use ambit_host::StatementVersions;
 use ambit_host::ledger::{Consume, SqliteLedger};
@@ -30,6 +30,9 @@ pub(crate) struct Serving {
     /// A file with revocation epochs, read again when it changes; may be given several times
     #[arg(long, value_name = "FILE")]
     statements: Vec<PathBuf>,
+    /// The folder in which enrolments of people's keys are laid down, one a file (`ambit enrol`)
+    #[arg(long, value_name = "DIR")]
+    enrolments: Option<PathBuf>,
     /// The folder in which proposals wait for people; without one no call is proposed
     #[arg(long, value_name = "DIR")]
     proposals: Option<PathBuf>,
@@ -59,6 +62,7 @@ impl Serving {
     ) -> Result<Point, Failure> {
         let versions = policy.versions();
         let statements = Statements::open(self.statements.clone());
+        let enrolments = Enrolments::open(self.enrolments.clone());
         let ledger = SqliteLedger::open(&self.ledger)
             .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(&self.ledger))?;
         let remembered: Arc<dyn StatementVersions> = versions.clone();
@@ -72,15 +76,18 @@ impl Serving {
         if let Some(journal) = self.logging.journal(self.trusting.clock())? {
             enforcer = enforcer.log(Arc::new(journal));
         }
-        Ok(Point {
+        let point = Point {
             policy: Arc::new(policy),
             statements: Arc::new(statements.map_err(|fault| unusable(&fault))?),
+            enrolments: Arc::new(enrolments.map_err(|fault| unusable(&fault))?),
             enforcer,
             versions,
             holder: holder.map(|key| log::signer(key)).transpose()?,
             place,
             clock: self.trusting.clock(),
-        })
+        };
+        point.tell_zones(&say());
+        Ok(point)
     }
 }
 

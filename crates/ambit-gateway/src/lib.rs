@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod desk;
+mod enrolments;
 mod fault;
 mod files;
 mod holder;
@@ -24,6 +25,7 @@ mod serve;
 mod statements;
 
 pub use desk::Desk;
+pub use enrolments::Enrolments;
 pub use fault::Fault;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Policy, Source, Versions};

@@ -7,6 +7,7 @@ use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_host::audit::Clock;
 use ambit_host::{Enforcer, Evaluator as _, Signer, Verdict, refuse};
 
+use crate::enrolments::Enrolments;
 use crate::holder::{self, Proving};
 use crate::policy::{Loaded, Policy, Versions};
 use crate::statements::Statements;
@@ -65,6 +66,8 @@ pub struct Point {
     pub policy: Arc<Policy>,
     /// Revocation epochs.
     pub statements: Arc<Statements>,
+    /// People's keys that are known without being in the policy.
+    pub enrolments: Arc<Enrolments>,
     /// What discharges obligations and writes decisions down.
     pub enforcer: Enforcer,
     /// Versions that were seen before: of the policy, and of revocation epochs.
@@ -123,7 +126,7 @@ impl Point {
     #[must_use]
     pub fn digest(&self, call: &Call<'_>) -> Option<String> {
         let policy = self.policy.current();
-        let request = self.write(call, None, (self.clock)(), "{}");
+        let request = self.write(&policy, call, None, (self.clock)(), "{}");
         let said = policy.engine.call_digest(request.as_bytes());
         let document = Document::parse(said.as_bytes(), Profile::Request).ok()?;
         let digest = document.root().get("binding_s256").and_then(Json::as_str);
@@ -136,7 +139,10 @@ impl Point {
         let loaded = self.policy.refresh((self.clock)());
         match &loaded {
             None => {}
-            Some(Ok(version)) => say(&format!("policy version {version} decides now")),
+            Some(Ok(version)) => {
+                say(&format!("policy version {version} decides now"));
+                self.tell_zones(say);
+            }
             Some(Err(fault)) => {
                 say(&format!(
                     "policy version {} stays: {fault}",
@@ -149,7 +155,19 @@ impl Point {
                 "the revocations that were read before stay: {fault}"
             ));
         }
+        if let Some(Err(fault)) = self.enrolments.refresh() {
+            say(&format!("an enrolment is passed over: {fault}"));
+        }
         matches!(loaded, Some(Ok(_)))
+    }
+
+    /// Says which time zones of the policy are not known here.
+    pub fn tell_zones(&self, say: &Say) {
+        for zone in self.policy.unknown_zones() {
+            say(&format!(
+                "the time zone `{zone}` is not known here: what the policy allows in its hours is denied"
+            ));
+        }
     }
 
     /// The request that the evaluator is asked, with a proof of ours where the token is.
@@ -157,7 +175,7 @@ impl Point {
         let now = (self.clock)();
         let lowest = self.versions.min_versions();
         let lowest = lowest.map_err(|error| format!("{}: {error}", error.code()))?;
-        let write = |proof: Option<&str>| self.write(call, proof, now, &lowest);
+        let write = |proof: Option<&str>| self.write(policy, call, proof, now, &lowest);
         if let Possession::Theirs(proof) = call.possession {
             return Ok(write(proof));
         }
@@ -176,7 +194,14 @@ impl Point {
         Ok(write(proof.as_deref()))
     }
 
-    fn write(&self, call: &Call<'_>, proof: Option<&str>, now: i64, lowest: &str) -> String {
+    fn write(
+        &self,
+        policy: &Loaded,
+        call: &Call<'_>,
+        proof: Option<&str>,
+        now: i64,
+        lowest: &str,
+    ) -> String {
         let mut out = Writer::with_capacity(4096);
         out.object(|out| {
             out.name("evaluation").raw(call.evaluation);
@@ -187,6 +212,8 @@ impl Point {
                 out.name("proof").string(proof);
             }
             list(out, "approvals", call.approvals);
+            let enrolments = self.enrolments.needed_by(call.approvals, now);
+            list(out, "enrolments", &enrolments);
             list(out, "statements", &self.statements.kept());
             out.name("facts").object(|out| {
                 out.name("now").integer(now);
@@ -201,6 +228,9 @@ impl Point {
                     if let Some(value) = value {
                         out.name(name).string(value);
                     }
+                }
+                if let Some(offsets) = policy.zones.offsets(now) {
+                    out.name("utc_offsets").raw(&offsets);
                 }
                 out.name("min_versions").raw(lowest);
             });

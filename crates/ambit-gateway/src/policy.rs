@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ambit_host::{
     LoadError, LoadOptions, NativeEngine, PolicyBundle, PolicyModule, StatementVersions, Trust,
-    VersionError, VersionStore, detached_path,
+    VersionError, VersionStore, Zones, detached_path,
 };
 use ambit_policy::{Bundle, is_bundle};
 
@@ -51,6 +51,7 @@ pub struct Policy {
 pub(crate) struct Loaded {
     pub(crate) engine: NativeEngine,
     pub(crate) policy: PolicyBundle,
+    pub(crate) zones: Zones,
 }
 
 impl Policy {
@@ -114,10 +115,15 @@ impl Policy {
         &self,
         look: impl FnOnce(&Bundle<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
+        opened(&self.current().policy, look)
+    }
+
+    /// Time zones of its manifests that are not known here: what they bound is denied.
+    #[must_use]
+    pub fn unknown_zones(&self) -> Vec<String> {
         let loaded = self.current();
-        let bundle = Bundle::open(loaded.policy.bundle(), *loaded.policy.bundle_digest())
-            .map_err(|error| Fault::new("policy.malformed", error.to_string()))?;
-        look(&bundle)
+        let unknown = loaded.zones.unknown();
+        unknown.into_iter().map(str::to_owned).collect()
     }
 
     pub(crate) fn current(&self) -> Arc<Loaded> {
@@ -132,6 +138,15 @@ impl std::fmt::Debug for Policy {
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
+}
+
+fn opened<R>(
+    policy: &PolicyBundle,
+    look: impl FnOnce(&Bundle<'_>) -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    let bundle = Bundle::open(policy.bundle(), *policy.bundle_digest())
+        .map_err(|error| Fault::new("policy.malformed", error.to_string()))?;
+    look(&bundle)
 }
 
 impl Source {
@@ -152,9 +167,11 @@ impl Source {
             PolicyModule::read(module, detached, &trust, &options).map(|module| (*module).clone())
         };
         let policy = policy.map_err(|error| self.refused(&error))?;
+        let zones = opened(&policy, |bundle| Ok(Zones::of(bundle)))?;
         Ok(Loaded {
             engine: NativeEngine::new(&policy),
             policy,
+            zones,
         })
     }
 

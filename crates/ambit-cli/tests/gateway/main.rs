@@ -4,6 +4,7 @@ mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod passing;
+mod people;
 mod real;
 #[path = "../common/served.rs"]
 mod served;

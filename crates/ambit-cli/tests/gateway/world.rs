@@ -185,8 +185,13 @@ impl World {
 
     /// The gateway in front of the fixture's server, introduced.
     pub(crate) fn serve(&self) -> Client {
+        self.serve_by_options(&[])
+    }
+
+    /// The same, with more options.
+    pub(crate) fn serve_by_options(&self, options: &[&str]) -> Client {
         let server = source("server.mjs");
-        let mut client = self.serve_with(&["node", server.to_str().unwrap()]);
+        let mut client = self.serve_by(options, &["node", server.to_str().unwrap()]);
         let capabilities = json!({"sampling": {}, "elicitation": {}, "roots": {}});
         let info = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "c", "version": "1"}});
         client.introduced = client.ask("initialize", &info);
@@ -195,8 +200,14 @@ impl World {
     }
 
     pub(crate) fn serve_with(&self, server: &[&str]) -> Client {
+        self.serve_by(&[], server)
+    }
+
+    /// The same, with more options.
+    pub(crate) fn serve_by(&self, options: &[&str], server: &[&str]) -> Client {
+        let (command, more) = Self::SERVE.split_at(3);
         let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
-            .args([&Self::SERVE[..], server].concat())
+            .args([command, options, more, server].concat())
             .current_dir(self.path(""))
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
