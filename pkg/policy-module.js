@@ -68,11 +68,13 @@ function second() {
 
 async function runAdvice() {
   // The build for speed is one file.
-  if (!Object.keys(running()).some((name) => name.startsWith("advice-"))) return;
+  const exports = running();
+  const build = Object.keys(exports).find((name) => name.startsWith("advice-"));
+  if (build === undefined) return;
   const code = await compiled(await adviceInput());
   // Among what it wants is a name that only the first file of the same build has.
-  const exports = running();
-  if (!WebAssembly.Module.imports(code).every(({ name }) => Object.hasOwn(exports, name))) {
+  const wanted = WebAssembly.Module.imports(code).map(({ name }) => name);
+  if (!wanted.includes(build) || !wanted.every((name) => Object.hasOwn(exports, name))) {
     throw failure("engine.advice", "the wasm files of evaluator and advice are not of one build: install both anew");
   }
   join(code);

@@ -136,8 +136,13 @@ impl Enforcer {
         let Ok(document) = Document::parse(text.as_bytes(), Profile::Request) else {
             return broken("the answer is not JSON");
         };
+        // Asked once: the order must be the same at each step.
+        let turns = self.handlers.iter();
+        let turns: BTreeMap<&str, Turn> = turns
+            .map(|(kind, handler)| (kind.as_str(), handler.turn()))
+            .collect();
         let host = Abilities {
-            turn: &|kind| self.handlers.get(kind).map(|handler| handler.turn()),
+            turn: &|kind| turns.get(kind).copied(),
             journal: self.journal.is_some(),
             epochs: self.heard.is_some(),
         };

@@ -472,11 +472,10 @@ test("a second file of another build is refused in words, and deciding goes on",
   }, none);
 });
 
-test("of a second file that did not join, nothing is called", { skip }, async () => {
+test("a second file that wants nothing of the first is refused, too", { skip }, async () => {
   const { request, answer } = await real();
   await elsewhere(async (policy) => {
-    // A file that wants nothing joins, and brings nothing.
-    assert.equal((await policy.advise(JSON.parse(request))).context.reason.code, "engine.trap");
+    await assert.rejects(policy.advise(JSON.parse(request)), { code: "engine.advice", message: /not of one build/ });
     assert.equal(policy.evaluateText(request), answer);
   }, EMPTY_WASM);
 });

@@ -206,13 +206,15 @@ fn count(root: &Path) -> Result<Tally, String> {
 
 /// Lines that are neither empty nor comments nor within a text that documents.
 fn code_lines(text: &str) -> usize {
-    let mut documents = false;
+    // Whether a text of several lines is open, and then whether it documents.
+    let mut open = None;
     let mut lines = 0;
     for line in text.lines().map(str::trim) {
-        let quotes = line.matches("\"\"\"").count();
-        let told = documents || line.starts_with("\"\"\"");
-        documents ^= told && quotes == 1;
-        if !told && !line.is_empty() && !line.starts_with('#') {
+        let documents = open.unwrap_or_else(|| line.starts_with("\"\"\""));
+        if line.matches("\"\"\"").count() % 2 == 1 {
+            open = open.is_none().then_some(documents);
+        }
+        if !documents && !line.is_empty() && !line.starts_with('#') {
             lines += 1;
         }
     }
@@ -269,6 +271,8 @@ mod tests {
     fn documentation_is_no_code() {
         let text = "\"\"\"One.\n\nTwo.\n\"\"\"\nimport os\n\n# why\nx = \"\"\"a\"\"\"\n    \"\"\"One line.\"\"\"\ny = 1\n";
         assert_eq!(code_lines(text), 3);
+        // A text that is a value is code, and so is what comes after it.
+        assert_eq!(code_lines("x = \"\"\"\na\n\"\"\"\ny = 1\n"), 4);
     }
 
     #[test]

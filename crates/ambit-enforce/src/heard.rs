@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use ambit_core::json::Json;
+use ambit_core::json::{Json, Kind};
 
 /// What an answer's record says was heard: issuers with versions, the lowest version first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,9 @@ pub fn read(answer: Json<'_>) -> Result<Heard<'_>, Unheard> {
         .get("context")
         .and_then(|context| context.get("record"));
     let epochs = record.and_then(|record| record.get("epochs"));
+    if epochs.is_some_and(|epochs| epochs.kind() != Kind::Array) {
+        return Err(Unheard::Record);
+    }
     let mut heard = Vec::new();
     for epochs in epochs.into_iter().flat_map(Json::elements) {
         let iss = epochs.get("iss").and_then(Json::as_str);

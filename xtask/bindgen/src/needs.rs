@@ -198,9 +198,9 @@ impl<'a> Link<'a> {
             | R::MemoryAddrI32 => (),
             other => return Err(format!("a relocation {other:?}, which is not known").into()),
         }
+        // One that was passed over would leave something in the wrong file.
         let to = self.symbols.get(symbol).copied().flatten();
-        // What the linker makes by itself, such as the end of the data, is in no segment.
-        let Some(to) = to else { return Ok(()) };
+        let to = to.ok_or("a relocation names nothing that is known")?;
         if let (R::FunctionIndexLeb, Node::Function(function)) = (entry.ty, to) {
             let said =
                 BinaryReader::new(self.wasm.get(at..).unwrap_or_default(), at).read_var_u32()?;
@@ -208,7 +208,11 @@ impl<'a> Link<'a> {
                 return Err("a relocation and the code name different functions".into());
             }
         }
-        for from in self.holders(at) {
+        let holders = self.holders(at);
+        if holders.is_empty() {
+            return Err("a relocation stands in no function and no data".into());
+        }
+        for from in holders {
             if let (R::TableIndexSleb | R::TableIndexI32, Node::Function(function)) = (entry.ty, to)
             {
                 self.by_address.entry(from).or_default().push(function);

@@ -34,16 +34,21 @@ pub(crate) fn split(
 ) -> Result<[Vec<u8>; 2], Box<dyn Error>> {
     let mut needs = Link::read(linked)?.needs_without(later)?;
     needs.data = without_gaps(needs.data);
-    let build = format!("advice-{:016x}", digest(whole));
-    let make = |make: fn(&Parts, &mut Module, &Needs, &str) -> Done| -> Result<_, Box<dyn Error>> {
+    type Make = fn(&Parts, &mut Module, &Needs, &str) -> Done;
+    let make = |make: Make, build: &str| -> Result<_, Box<dyn Error>> {
         let mut module = parse(whole)?;
         // Made anew for each: items belong to the module that was read. The order is that of the file.
         Parts::of(&module, &needs, later)
-            .and_then(|parts| make(&parts, &mut module, &needs, &build))?;
+            .and_then(|parts| make(&parts, &mut module, &needs, build))?;
         walrus::passes::gc::run(&mut module);
         name_by_likeness(&module.emit_wasm())
     };
-    Ok([make(Parts::make_first)?, make(Parts::make_second)?])
+    let pair = |build: &str| -> Result<_, Box<dyn Error>> {
+        Ok([make(Parts::make_first, build)?, make(Parts::make_second, build)?])
+    };
+    // Named after both as they are cut: the same whole may be cut otherwise.
+    let unnamed = pair("advice-")?;
+    pair(&format!("advice-{:016x}", digest(&unnamed.concat())))
 }
 
 fn parse(wasm: &[u8]) -> Result<Module, Box<dyn Error>> {
