@@ -15,6 +15,9 @@ const DEPTH = 64;
 /** Characters that are written: no policy reads more bytes (256 KiB). */
 const MOST = 256 * 1024;
 
+/** More than 15 digits, zeros before them left out, in the shortest text of a number with a fraction. */
+const DIGITS = /^-?[0.]*[1-9](?:\.?\d){15}/;
+
 /** A value that is refused: where it stands, and what it is. */
 export class Refused {
   constructor(path, what, code = "request.value") {
@@ -55,6 +58,10 @@ class Writer {
         return this.#string(value, path);
       case "number":
         if (!Number.isFinite(value) || is(value, -0)) refuse(path, is(value, -0) ? "-0" : `${value}`);
+        // What a double says in at most 15 digits is the number that was meant; more is what a sum left behind.
+        if (!Number.isInteger(value) && DIGITS.test(`${value}`)) {
+          throw new Refused(path.join("."), `${value}, a number of more than 15 digits`, "request.number");
+        }
         return this.#write(`${value}`);
       case "object":
         return value === null ? this.#write("null") : this.#object(value, path);

@@ -179,6 +179,36 @@ fn a_value_is_spelled_otherwise() {
 }
 
 #[test]
+fn a_number_is_spelled_otherwise() {
+    let world = World::new();
+    let range = json!({"constraint_type": "range", "max": "48.2"});
+    let token = exporting(&world, "options", &range);
+    let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    // The digest in the proof is that of the value: one for all spellings.
+    let ask = |proved: &str, sent: &str| {
+        let mut call = Call::export(&token, &json!({"options": number(sent)}));
+        call.args = json!({"options": number(proved)});
+        world.decide(&call)
+    };
+    for same in ["48.2", "48.20", "482e-1", "4.82E+1", "0.482e2"] {
+        assert_eq!(ask("48.2", same), "allowed", "{same}");
+    }
+    assert_eq!(ask("48.20", "48.20"), "possession.call");
+    for beyond in ["48.2000000000001", "482000000000001e-13", "4.82e2", "1e300"] {
+        assert_eq!(ask("48.2", beyond), "possession.call", "{beyond}");
+    }
+    let beyond = |proved, sent| assert_eq!(ask(proved, sent), "constraint.range", "{sent}");
+    beyond("48.2000000000001", "48.2000000000001");
+    beyond("48.2000000000001", "482000000000001e-13");
+    beyond("482", "4.82e2");
+    // What a double would round into the bound is refused, not rounded.
+    let sent = ["48.20000000000000001", "0.30000000000000004", "1e-400"];
+    for rounded in sent {
+        assert_eq!(ask("48.2", rounded), "request.number", "{rounded}");
+    }
+}
+
+#[test]
 fn the_url_of_a_proof_looks_like_the_one_called() {
     let world = World::new();
     let call = Call::refund(&world.mint(&json!({})), 9870);

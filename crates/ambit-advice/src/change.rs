@@ -4,9 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Ask, Mismatch, Place, broken, match_entry, unnamed};
-use ambit_core::constraint::{self, Ends, Kind, Unit};
+use ambit_core::constraint::{self, Declared, Ends, Kind, Unit};
 use ambit_core::decimal_text;
-use ambit_core::json::{Document, Json, Profile, Writer, canonical};
+use ambit_core::json::{Document, Json, Profile, Writer, canonical_value};
 use ambit_core::limits::{ADVICE_ENTRIES, ADVICE_VALUES};
 use ambit_evaluator::{Assumed, Room, joined, rooms};
 use ambit_policy::conforms;
@@ -220,10 +220,14 @@ fn values(
     };
     let asked = ask.args.get(argument);
     let target = asked.and_then(Json::as_int);
+    let numbers = declared.declared().holds_numbers();
     let mut found: Vec<(u64, Option<String>)> = Vec::new();
-    for value in bounds.iter().flat_map(|bound| bound.values(call, asked)) {
+    for value in bounds
+        .iter()
+        .flat_map(|bound| bound.values(call, asked, numbers))
+    {
         let text = value.as_deref().unwrap_or("null").as_bytes();
-        let Ok(document) = Document::parse(text, Profile::Signed) else {
+        let Ok(document) = Document::parse(text, Profile::Request) else {
             continue;
         };
         let json = value.is_some().then(|| document.root());
@@ -232,7 +236,7 @@ fn values(
             None => !declared.required(),
         };
         let mut bounds = bounds.iter();
-        if !fits || !bounds.all(|bound| bound.holds(json, call)) {
+        if !fits || !bounds.all(|bound| bound.holds(json, declared.declared(), call)) {
             continue;
         }
         let distance = match (json.and_then(Json::as_int), target) {
@@ -274,9 +278,11 @@ impl Bound<'_> {
         }
     }
 
-    fn holds(self, value: Option<Json<'_>>, call: &Call<'_>) -> bool {
+    fn holds(self, value: Option<Json<'_>>, declared: Declared<'_>, call: &Call<'_>) -> bool {
         match self {
-            Self::Spec(spec) => constraint::matches(spec, value, call.steps),
+            Self::Spec(spec) => {
+                constraint::matches_declared(spec, value, Some(declared), call.steps)
+            }
             Self::Room(room) => room.holds(value),
             Self::Absent => value.is_none(),
         }
@@ -298,14 +304,19 @@ impl Bound<'_> {
         }
     }
 
-    fn values(self, call: &Call<'_>, asked: Option<Json<'_>>) -> Vec<Option<String>> {
+    fn values(
+        self,
+        call: &Call<'_>,
+        asked: Option<Json<'_>>,
+        numbers: bool,
+    ) -> Vec<Option<String>> {
         let text = |write: &dyn Fn(&mut Writer)| {
             let mut out = Writer::default();
             write(&mut out);
             Some(out.finish())
         };
         match self {
-            Self::Spec(spec) => constraint::examples(spec, asked, call.steps),
+            Self::Spec(spec) => constraint::examples(spec, asked, numbers, call.steps),
             Self::Room(Room::Amount(most)) => alloc::vec![text(&|out| {
                 out.integer(most);
             })],
@@ -327,7 +338,7 @@ fn change(
     let unit = call.unit(argument);
     let (allowed, ends) = allowed(bounds, unit);
     let text = value.unwrap_or("null").as_bytes();
-    let document = Document::parse(text, Profile::Signed).ok();
+    let document = Document::parse(text, Profile::Request).ok();
     let json = document
         .as_ref()
         .map(Document::root)
@@ -382,9 +393,9 @@ fn with_values(before: Json<'_>, changes: &[Change], values: &[&Option<String>])
         }
     });
     let text = out.finish();
-    let whole = Document::parse(text.as_bytes(), Profile::Signed).ok()?;
+    let whole = Document::parse(text.as_bytes(), Profile::Request).ok()?;
     let mut out = Writer::with_capacity(text.len());
-    canonical(whole.root(), &mut out).then(|| out.finish())
+    canonical_value(whole.root(), &mut out).then(|| out.finish())
 }
 
 impl Candidate {

@@ -29,6 +29,7 @@ pub(crate) fn type_text(of: Option<Json<'_>>) -> String {
         Some("long") => "Long".to_owned(),
         Some("bool") => "Bool".to_owned(),
         Some("json") => "any JSON".to_owned(),
+        Some("number") => "number".to_owned(),
         Some("set") => format!("Set<{}>", type_text(of.get("of"))),
         Some("entity" | "ext") => name("of"),
         Some("record") => record_text(of),

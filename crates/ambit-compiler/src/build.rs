@@ -239,6 +239,8 @@ fn type_of(kind: &Type, enumerations: &Enumerations) -> Json {
         Type::Long => json!({"t": "long"}),
         Type::Bool => json!({"t": "bool"}),
         Type::Json => json!({"t": "json"}),
+        Type::Number { decimal: false } => json!({"t": "number"}),
+        Type::Number { decimal: true } => json!({"t": "number", "of": "decimal"}),
         Type::Set(element) => json!({"t": "set", "of": type_of(element, enumerations)}),
         Type::Record(attributes) => {
             let attributes: BTreeMap<&String, Json> = attributes

@@ -34,6 +34,13 @@ pub const BUNDLE_BYTES: usize = 8 * 1024 * 1024;
 pub const MODULE_BYTES: usize = 2 * BUNDLE_BYTES + 2 * 1024 * 1024;
 /// Largest integer that every JSON reader keeps exactly: 2^53 - 1 (RFC 8259 section 6).
 pub const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+/// Largest and, below zero, smallest exponent of the first digit of a number with a fraction. Doubles lose
+/// digits below 1e-307 and end at 1.8e308.
+pub const NUMBER_EXPONENT: i64 = 300;
+/// Bytes of the text of a number in a bound. The longest RFC 8785 form of one has 24.
+pub const NUMBER_BYTES: usize = 32;
+/// Digits after the point of a `decimal` in policies.
+pub const DECIMAL_PLACES: u32 = 4;
 /// Digits after the point that `@unit("money:N")` may name: 2^53 still holds 9 millions of units.
 pub const MONEY_DECIMALS: u32 = 9;
 /// Bytes of a proof of possession. With a URL of 2 KiB, the longest that is common, it has 3.5 KiB.

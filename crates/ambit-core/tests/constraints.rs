@@ -80,7 +80,7 @@ fn what_some_value_matches_an_example_does() {
                 seen += 1;
                 let asked = case.get("value");
                 let steps = Steps::new();
-                let found = constraint::examples(spec, asked, &steps);
+                let found = constraint::examples(spec, asked, false, &steps);
                 let fits = |value: &Option<String>| match value {
                     None => constraint::matches(spec, None, &steps),
                     Some(text) => {
@@ -102,11 +102,11 @@ fn examples_are_paid_for() {
     let spec = format!(r#"{{"constraint_type":"one_of","values":["{value}","b","c"]}}"#);
     let spec = Document::parse(spec.as_bytes(), Profile::Signed).unwrap();
     let steps = Steps::new();
-    let all = constraint::examples(spec.root(), None, &steps);
+    let all = constraint::examples(spec.root(), None, false, &steps);
     assert_eq!(all.len(), 3);
     assert!(steps.left() <= Steps::new().left() - 103);
     assert!(!steps.take(usize::MAX));
-    assert!(constraint::examples(spec.root(), None, &steps).is_empty());
+    assert!(constraint::examples(spec.root(), None, false, &steps).is_empty());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn of_a_range_the_end_that_was_passed_comes_first() {
     let spec = Document::parse(spec, Profile::Signed).unwrap();
     let texts = |asked: &str| -> Vec<String> {
         let asked = Document::parse(asked.as_bytes(), Profile::Signed).unwrap();
-        let found = constraint::examples(spec.root(), Some(asked.root()), &Steps::new());
+        let found = constraint::examples(spec.root(), Some(asked.root()), false, &Steps::new());
         found.into_iter().flatten().collect()
     };
     assert_eq!(texts("25"), ["20", "10"]);

@@ -56,7 +56,7 @@ fn each_kind_has_cases_examples_and_words_of_its_own() {
             let has = |case: Json<'_>| case.get("match").and_then(Json::as_bool) == Some(wanted);
             assert!(cases.any(has), "{kind:?} has no case for {wanted}");
         }
-        let examples = constraint::examples(spec, None, &Steps::new());
+        let examples = constraint::examples(spec, None, false, &Steps::new());
         assert!(!examples.is_empty(), "{kind:?} has no examples");
         let clause = constraint::describe(spec, Unit::None);
         assert!(!clause.contains("malformed"), "{kind:?}: {clause}");

@@ -48,7 +48,7 @@ impl Case<'_> {
             return Err(Denial::new(Reason::RequestSteps, ""));
         }
         let malformed = |_| Denial::new(Reason::RequestMember, "`args` cannot be read");
-        let document = Document::parse(text.as_bytes(), Profile::Signed).map_err(malformed)?;
+        let document = Document::parse(text.as_bytes(), Profile::Request).map_err(malformed)?;
         let action = self.request.known_action(self.bundle)?;
         let texts = texts(action, document.root(), self.steps);
         let mut request = self.request.clone();

@@ -101,7 +101,7 @@ pub(crate) fn prepare(
 
 /// The arguments in canonical form, read once more.
 fn canonical(arguments: &str) -> Result<Document<'_>, Denial> {
-    Document::parse(arguments.as_bytes(), Profile::Signed)
+    Document::parse(arguments.as_bytes(), Profile::Request)
         .map_err(|_| Denial::new(Reason::RequestMember, "`args` cannot be read"))
 }
 

@@ -3,8 +3,9 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use ambit_core::json::{Json, Kind, Writer, canonical, sorted_members};
-use ambit_core::{Steps, foreign_name, minor_units};
+use ambit_core::json::{Json, Kind, Writer, canonical_value, sorted_members};
+use ambit_core::limits::DECIMAL_PLACES;
+use ambit_core::{Number, Steps, foreign_name, minor_units};
 
 use crate::cedar::{Extension, canonical_text, example};
 use crate::vocabulary::{Action, Argument};
@@ -141,6 +142,13 @@ fn write_typed(
             out.integer(integer.ok_or_else(number)?);
             Ok(())
         }
+        ("number", Kind::Number) => {
+            let found = value
+                .as_number()
+                .filter(|found| !is_decimal(type_of) || found.units(DECIMAL_PLACES).is_some());
+            out.raw(&found.map(Number::text).ok_or_else(number)?);
+            Ok(())
+        }
         ("bool", Kind::Bool) | ("string", Kind::String) => {
             out.json(value);
             Ok(())
@@ -156,7 +164,7 @@ fn write_typed(
             out.json(value);
             Ok(())
         }
-        ("json", _) => canonical(value, out).then_some(()).ok_or_else(number),
+        ("json", _) => write_free(value, out),
         ("set", Kind::Array) => {
             let element_type = type_of.and_then(|set| set.get("of"));
             let mut result = Ok(());
@@ -173,6 +181,41 @@ fn write_typed(
         }
         ("record", Kind::Object) => write_record(value, type_of, out, steps),
         _ => Err(wrong()),
+    }
+}
+
+/// Any JSON value.
+fn write_free(value: Json<'_>, out: &mut Writer) -> Result<(), ArgumentFault> {
+    if canonical_value(value, out) {
+        return Ok(());
+    }
+    let mut path = String::new();
+    inexact(value, &mut path);
+    Err(fault(FaultKind::Number, &path, FREE))
+}
+
+/// Whether a number in a value cannot be read exactly, and then the path to the first one.
+fn inexact(value: Json<'_>, path: &mut String) -> bool {
+    let length = path.len();
+    let within = |step: String, inner: Json<'_>, path: &mut String| {
+        path.push_str(&step);
+        let found = inexact(inner, path);
+        if !found {
+            path.truncate(length);
+        }
+        found
+    };
+    match value.kind() {
+        Kind::Number => value.as_number().is_none(),
+        Kind::Array => {
+            let mut elements = value.elements().enumerate();
+            elements.any(|(at, element)| within(format!("[{at}]"), element, path))
+        }
+        Kind::Object => {
+            let mut members = sorted_members(value).into_iter();
+            members.any(|(name, member)| within(format!(".{}", foreign_name(name)), member, path))
+        }
+        Kind::Null | Kind::Bool | Kind::String => false,
     }
 }
 
@@ -227,6 +270,15 @@ fn tag(type_of: Option<Json<'_>>) -> &str {
         .unwrap_or_default()
 }
 
+/// Whether policies see the number.
+fn is_decimal(type_of: Option<Json<'_>>) -> bool {
+    type_of.is_some_and(|type_of| type_of.get("of").is_some())
+}
+
+/// What free JSON may hold.
+const FREE: &str =
+    "a number of at most 15 digits from 1e-300 to below 1e301, or an integer within 2^53 - 1";
+
 fn wanted(type_of: Option<Json<'_>>, money: Option<u32>) -> String {
     match (tag(type_of), money) {
         ("long", Some(decimals)) => {
@@ -242,7 +294,11 @@ fn wanted(type_of: Option<Json<'_>>, money: Option<u32>) -> String {
         ("ext", _) => extension(type_of)
             .map_or("a type that this version knows", example)
             .to_string(),
-        ("json", _) => "a value whose numbers are integers within 2^53 - 1".to_string(),
+        ("number", _) if is_decimal(type_of) => {
+            "a number of at most 15 digits, four of them behind the point, within 922337203685477"
+                .to_string()
+        }
+        ("number" | "json", _) => FREE.to_string(),
         ("set", _) => {
             let element = wanted(type_of.and_then(|set| set.get("of")), money);
             format!("an array, each element {element}")

@@ -257,6 +257,7 @@ impl<'a> Bundle<'a> {
         };
         match (argument.money(), argument.unit()) {
             (Some(decimals), _) => Unit::Money { decimals },
+            (None, unit) if argument.declared().holds_numbers() => Unit::Number(unit),
             (None, Some(name)) => Unit::Named(name),
             (None, None) => Unit::None,
         }

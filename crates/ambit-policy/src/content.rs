@@ -117,6 +117,10 @@ fn argument(argument: Json<'_>) -> bool {
 fn type_of(value: Json<'_>) -> bool {
     match text(value, "t") {
         Some("string" | "long" | "bool" | "json") => true,
+        Some("number") => matches!(
+            value.get("of").map(Json::as_str),
+            None | Some(Some("decimal"))
+        ),
         Some("ext" | "entity") => text(value, "of").is_some(),
         Some("set") => value.get("of").is_some_and(type_of),
         Some("record") => all_members(value.get("attrs"), argument),

@@ -243,6 +243,13 @@ impl<'a> Argument<'a> {
         self.innermost()?.get("attrs")?.get(name).map(Self)
     }
 
+    /// Whether policies see it: not a number that may have more places than their `decimal`, or a list of such.
+    #[must_use]
+    pub fn is_seen(self) -> bool {
+        let innermost = self.innermost().unwrap_or(Json::null());
+        innermost.get("t").and_then(Json::as_str) != Some("number") || innermost.get("of").is_some()
+    }
+
     /// Digits after the point of the numbers in it: its own, or those of the elements of a list.
     #[must_use]
     pub fn decimals(self) -> Option<u32> {

@@ -8,9 +8,10 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use ambit_core::Steps;
 use ambit_core::constraint::{self, Declared, Kind};
 use ambit_core::json::{Document, Json, Kind as JsonKind, Profile, Writer, canonical};
+use ambit_core::limits::DECIMAL_PLACES;
+use ambit_core::{Number, Steps, decimal_text};
 use ambit_policy::cedar::canonical_text;
 
 use crate::expr::{self, Expr};
@@ -100,6 +101,19 @@ impl<'a> Target<'a> {
             .unwrap_or_default()
     }
 
+    /// Whether policies do not see it: a number that may have more places than their `decimal`, or a list of such.
+    pub(crate) fn is_unseen(&self) -> bool {
+        match self.tag() {
+            "set" => self.element().is_unseen(),
+            "number" => self.kind.get("of").is_none(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn is_list(&self) -> bool {
+        self.tag() == "set"
+    }
+
     fn element(&self) -> Self {
         Self {
             value: self.value.clone(),
@@ -135,6 +149,7 @@ impl<'a> Target<'a> {
         Some(match self.tag() {
             "string" => expr::text(value.as_str()?),
             "long" => expr::long(value.as_int()?),
+            "number" => decimal(Number::of_bound(value)?.units(DECIMAL_PLACES)?)?,
             "bool" => expr::truth(value.as_bool()?),
             "entity" => expr::entity(of, value.as_str()?),
             "ext" => {
@@ -154,7 +169,7 @@ impl<'a> Target<'a> {
     fn is_simple(&self) -> bool {
         matches!(
             self.tag(),
-            "string" | "long" | "bool" | "entity" | "ext" | "json"
+            "string" | "long" | "number" | "bool" | "entity" | "ext" | "json"
         )
     }
 
@@ -226,17 +241,30 @@ impl<'a> Target<'a> {
         Bounds::all(parts.collect())
     }
 
+    /// A value that the constraint matches, as a request has it.
+    pub(crate) fn example(&self, spec: Json<'_>) -> Option<serde_json::Value> {
+        let steps = Steps::new();
+        let found = constraint::examples(spec, None, self.declared().holds_numbers(), &steps);
+        found.into_iter().flatten().find_map(|text| {
+            let document = Document::parse(text.as_bytes(), Profile::Request).ok()?;
+            let value = Some(document.root());
+            constraint::matches_declared(spec, value, Some(self.declared()), &steps)
+                .then(|| serde_json::from_str(&text).ok())?
+        })
+    }
+
     /// One of the constraint's own examples, each of which the evaluator matches.
     fn examples(&self, spec: Json<'_>) -> Expr {
         if !self.is_simple() {
             return expr::truth(false);
         }
         let steps = Steps::new();
-        let mut found = constraint::examples(spec, None, &steps);
+        let numbers = self.declared().holds_numbers();
+        let mut found = constraint::examples(spec, None, numbers, &steps);
         found.extend(spelled_otherwise(&found));
         let mut literals = Vec::new();
         for text in found.into_iter().flatten() {
-            let Ok(document) = Document::parse(text.as_bytes(), Profile::Signed) else {
+            let Ok(document) = Document::parse(text.as_bytes(), Profile::Request) else {
                 continue;
             };
             let value = document.root();
@@ -282,6 +310,12 @@ pub(crate) fn present(spec: Json<'_>, target: &Target<'_>) -> Bounds {
     let Some(kind) = constraint::kind(spec) else {
         return Bounds::constant(false);
     };
+    if target.is_unseen() && kind != Kind::Wildcard {
+        return Bounds {
+            over: expr::truth(true),
+            under: expr::truth(false),
+        };
+    }
     let member = |name: &str| spec.get(name).unwrap_or(Json::null());
     let inner = |name: &str| -> Vec<Bounds> {
         let specs = member(name).elements();
@@ -363,7 +397,36 @@ fn not_one_of(excluded: Json<'_>, target: &Target<'_>) -> Bounds {
     Bounds::all(vec![of_kind, others])
 }
 
+/// A decimal of policies, from its ten-thousandths.
+fn decimal(units: i64) -> Option<Expr> {
+    let text = canonical_text("decimal", &decimal_text(units, DECIMAL_PLACES))?;
+    Some(expr::call("decimal", vec![expr::text(&text)]))
+}
+
+/// The ends of a range of decimals; of one that no decimal has, nothing is said.
+fn range_of_decimals(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    let mut said = Vec::new();
+    let mut whole = true;
+    for (member, function) in [("min", "greaterThanOrEqual"), ("max", "lessThanOrEqual")] {
+        let Some(end) = spec.get(member) else {
+            continue;
+        };
+        let end = Number::of_bound(end).and_then(|end| decimal(end.units(DECIMAL_PLACES)?));
+        match end {
+            Some(end) => said.push(expr::call(function, vec![target.value(), end])),
+            None => whole = false,
+        }
+    }
+    match whole {
+        true => Bounds::exact(expr::all(said)),
+        false => target.roughly(spec, expr::all(said)),
+    }
+}
+
 fn range(spec: Json<'_>, target: &Target<'_>) -> Bounds {
+    if target.tag() == "number" {
+        return range_of_decimals(spec, target);
+    }
     let (min, max) = constraint::ends(spec).unwrap_or_default();
     if target.tag() == "json" {
         // The text of an integer.
@@ -432,9 +495,10 @@ fn examples_of(spec: Json<'_>, element: &Target<'_>) -> Vec<Expr> {
         return Vec::new();
     }
     let steps = Steps::new();
-    let found = constraint::examples(spec, None, &steps);
+    let numbers = element.declared().holds_numbers();
+    let found = constraint::examples(spec, None, numbers, &steps);
     let literal = |text: String| {
-        let document = Document::parse(text.as_bytes(), Profile::Signed).ok()?;
+        let document = Document::parse(text.as_bytes(), Profile::Request).ok()?;
         let value = document.root();
         constraint::matches_declared(spec, Some(value), Some(element.declared()), &steps)
             .then(|| element.literal(value))?

@@ -185,6 +185,17 @@ impl<'a> Call<'a> {
                 None => (Bounds::constant(star), Bounds::constant(true)),
             };
             let required = argument.get("required").and_then(Json::as_bool) != Some(false);
+            if target.is_unseen() {
+                parts.push(unseen(
+                    spec,
+                    name,
+                    argument,
+                    [bounds, absent],
+                    required,
+                    rough,
+                ));
+                continue;
+            }
             let has = || expr::has(expr::var("context"), name);
             let exact = bounds.is_exact() && (required || absent.is_exact());
             parts.push(match (spec.filter(|_| !exact), required) {
@@ -290,6 +301,41 @@ impl<'a> Call<'a> {
         }
         expr::all(parts)
     }
+}
+
+/// A bound on an argument of which policies know nothing, not even whether it is there.
+fn unseen(
+    spec: Option<Json<'_>>,
+    name: &str,
+    argument: Json<'_>,
+    [bounds, absent]: [Bounds; 2],
+    required: bool,
+    rough: &mut Vec<Rough>,
+) -> Expr {
+    let bounds = match required {
+        true => bounds,
+        false => Bounds {
+            over: expr::any([bounds.over, absent.over]),
+            under: expr::all([bounds.under, absent.under]),
+        },
+    };
+    let Some(spec) = spec.filter(|_| !bounds.is_exact()) else {
+        return bounds.over;
+    };
+    let kind = spec.get("constraint_type").and_then(Json::as_str);
+    let found = Rough {
+        what: format!("`{name}` ({})", kind.unwrap_or_default()),
+        name: format!(
+            "bound on {name}: {} of {}",
+            written(spec),
+            written(argument)
+        ),
+        there: None,
+        bounds,
+        absent: Bounds::constant(false),
+    };
+    rough.push(found.clone());
+    found.holds()
 }
 
 fn user(id: &str) -> Expr {

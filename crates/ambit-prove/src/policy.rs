@@ -9,6 +9,7 @@ use cedar_policy::{Policy as CedarPolicy, PolicySet, RequestEnv, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::ProveError;
+use crate::constraint::Target;
 use crate::entry::{Call, ELSEWHERE, Entry, LOCATION, PEOPLE, RECEIPTS};
 use crate::expr::{self, Expr};
 use crate::facts::{self, Heard, LAST};
@@ -366,7 +367,7 @@ fn without_guard_rails(bundle: &Bundle<'_>) -> Image {
     let mut kinds: BTreeSet<String> = members("resources").map(|(name, _)| cedar(name)).collect();
     for (name, action) in members("actions") {
         let mut attributes = standard();
-        for (name, argument) in action.get("args").into_iter().flat_map(Json::members) {
+        for (name, argument) in seen(action.get("args")) {
             let mut json = type_of(argument.get("type").unwrap_or(Json::null()), &mut kinds);
             json["required"] =
                 json!(argument.get("required").and_then(Json::as_bool) != Some(false));
@@ -456,6 +457,12 @@ fn standard() -> Map<String, Value> {
 }
 
 /// A type of bundles as a type of Cedar's JSON form; entity types are noted.
+/// The arguments that policies see.
+fn seen<'a>(arguments: Option<Json<'a>>) -> impl Iterator<Item = (&'a str, Json<'a>)> {
+    let all = arguments.into_iter().flat_map(Json::members);
+    all.filter(|(name, argument)| !Target::argument(name, *argument).is_unseen())
+}
+
 fn type_of(kind: Json<'_>, kinds: &mut BTreeSet<String>) -> Value {
     let of = || kind.get("of").unwrap_or(Json::null());
     match kind.get("t").and_then(Json::as_str).unwrap_or_default() {
@@ -468,6 +475,7 @@ fn type_of(kind: Json<'_>, kinds: &mut BTreeSet<String>) -> Value {
             json!({"type": "Entity", "name": name})
         }
         "ext" => json!({"type": "Extension", "name": of().as_str()}),
+        "number" => json!({"type": "Extension", "name": "decimal"}),
         "record" => {
             let attributes = kind.get("attrs").into_iter().flat_map(Json::members);
             let attributes = attributes.map(|(name, attribute)| {

@@ -1,5 +1,6 @@
 //! Cedar's JSON values as a request writes them.
 
+use ambit_core::Number;
 use ambit_core::json::Json;
 use serde_json::{Map, Value};
 
@@ -18,6 +19,10 @@ fn typed(value: &Value, kind: Json<'_>, money: Option<i64>) -> Option<Value> {
             None => Some(value.clone()),
         },
         "entity" => Some(value.pointer("/__entity/id")?.clone()),
+        "number" => {
+            let text = extension(value.get("__extn")?)?;
+            serde_json::from_str(&Number::parse(&text)?.text()).ok()
+        }
         "ext" => extension(value.get("__extn")?).map(Value::String),
         "set" => {
             let of = kind.get("of")?;

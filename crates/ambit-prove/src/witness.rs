@@ -9,6 +9,7 @@ use cedar_policy::{Entities, PolicySet, Request, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::ProveError;
+use crate::constraint::Target;
 use crate::entry::LOCATION;
 use crate::facts::LAST;
 use crate::image::OwnEntity;
@@ -175,7 +176,7 @@ pub(crate) fn case(
             audience: AUDIENCE.to_owned(),
             location,
         },
-        args: arguments(&policy.bundle(), &question.action, &context)?,
+        args: arguments(&policy.bundle(), agent, &question.action, &context)?,
         tenant: text(agent_data, "tenant"),
         subject: agent_data
             .pointer("/user/__entity/id")?
@@ -205,15 +206,50 @@ fn offsets(bundle: &Bundle<'_>, agent: &str) -> Map<String, Value> {
     facts.into_iter().collect()
 }
 
-fn arguments(bundle: &Bundle<'_>, action: &str, context: &Value) -> Option<Map<String, Value>> {
+fn arguments(
+    bundle: &Bundle<'_>,
+    agent: &str,
+    action: &str,
+    context: &Value,
+) -> Option<Map<String, Value>> {
     let declared = bundle.root().get("actions")?.get(action)?.get("args")?;
     let mut args = Map::new();
     for (name, argument) in declared.members() {
+        let required = argument.get("required").and_then(Json::as_bool) != Some(false);
+        let target = Target::argument(name, argument);
         if let Some(value) = context.get(name) {
             args.insert(name.to_owned(), value::argument(value, argument)?);
+        } else if required && target.is_unseen() {
+            args.insert(
+                name.to_owned(),
+                unseen(bundle, agent, action, &target, name),
+            );
         }
     }
     Some(args)
+}
+
+/// A value for an argument that policies do not see: one that an entry of the agent names for the action.
+fn unseen(
+    bundle: &Bundle<'_>,
+    agent: &str,
+    action: &str,
+    target: &Target<'_>,
+    name: &str,
+) -> Value {
+    let manifest = bundle.manifest(agent);
+    let entries = manifest.into_iter().flat_map(|one| one.capabilities());
+    let mut specs = entries
+        .filter(|entry| {
+            let mut actions = entry.get("actions").into_iter().flat_map(Json::elements);
+            actions.any(|one| one.as_str() == Some(action))
+        })
+        .filter_map(|entry| entry.get("constraints")?.get(name));
+    let found = specs.find_map(|spec| target.example(spec));
+    found.unwrap_or_else(|| match target.is_list() {
+        true => json!([]),
+        false => json!(0),
+    })
 }
 
 /// The entities that a host would supply: those of which there is something to say.

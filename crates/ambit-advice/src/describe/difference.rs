@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use ambit_core::Number;
 use ambit_core::constraint::{self, Kind, Wider};
 use ambit_core::describe::Phrase;
 use ambit_core::json::{Json, Writer, canonical};
@@ -179,7 +180,12 @@ fn member(wider: Wider, before: Option<Json<'_>>, now: Option<Json<'_>>) -> Opti
     let (Some(before), Some(now)) = (before, now) else {
         return bounds(before, now);
     };
-    let ends = || Some(now.as_int()?.cmp(&before.as_int()?));
+    // Of free JSON an integer bounds integers, and the text of a number all numbers.
+    let ends = || {
+        let alike = now.kind() == before.kind();
+        let order = Number::of_bound(now)?.cmp(&Number::of_bound(before)?);
+        alike.then_some(order)
+    };
     match wider {
         Wider::Never => equal(Some(before), Some(now)),
         Wider::More => sets(Some(before), Some(now)),

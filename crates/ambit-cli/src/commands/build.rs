@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ambit_compiler::build::{self, BuildOptions};
 use ambit_compiler::{Diagnostics, Project, module};
+use ambit_core::foreign_name;
 use ambit_host::bundle_path;
 use ambit_policy::Bundle;
 use ambit_token::base64url;
@@ -102,6 +103,19 @@ impl Build {
             time::show(bundle.issued()),
             time::show(bundle.expires())
         ));
+        for (name, action) in bundle.actions() {
+            let unseen = action
+                .arguments()
+                .filter(|(_, argument)| !argument.is_seen());
+            let unseen: Vec<String> = unseen.map(|(name, _)| foreign_name(name)).collect();
+            if !unseen.is_empty() {
+                say::note(format!(
+                    "  unseen   policies do not see {} of {}: a number that may have more places than a `decimal`",
+                    unseen.join(", "),
+                    foreign_name(name)
+                ));
+            }
+        }
         if bundle.expires() <= time::now() {
             say::note(
                 "warning: it has ended already; set `issued` in `[policy]` to the day of this version",

@@ -261,10 +261,11 @@ fn read_member(
             wrong("a list");
             None
         }
-        (Shape::End(_), DeValue::String(_) | DeValue::Float(_) | DeValue::Integer(_)) => {
-            number::integer(file, value, name, target.money())
-        }
-        (Shape::End(_), _) => {
+        (
+            Shape::End(_) | Shape::Number,
+            DeValue::String(_) | DeValue::Float(_) | DeValue::Integer(_),
+        ) => number::end(file, value, name, target.money(), shape),
+        (Shape::End(_) | Shape::Number, _) => {
             wrong("an integer");
             None
         }
@@ -283,6 +284,7 @@ const fn element_of(shape: Shape) -> Shape {
         Shape::Constraint | Shape::Constraints => Shape::Constraint,
         Shape::Text(passes) | Shape::Texts(passes) => Shape::Text(passes),
         Shape::End(least) => Shape::End(least),
+        Shape::Number => Shape::Number,
         Shape::Value | Shape::Values | Shape::Scalars => Shape::Value,
     }
 }

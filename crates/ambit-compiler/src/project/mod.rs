@@ -206,18 +206,15 @@ fn read(dir: &Path, sink: &Sink) -> Option<Project> {
     let rails = settings
         .as_ref()
         .and_then(|settings| Some(settings.policy.as_ref()?.guard_rails));
-    let cedar = vocabulary
-        .as_ref()
-        .and_then(|vocabulary| vocabulary.cedar.as_ref());
     let guard = match rails {
         Some(GuardRails::None) => {
             files::refuse_policies(dir, sink);
             None
         }
-        Some(GuardRails::Cedar) => Some(guard::read(dir, sink, cedar)),
+        Some(GuardRails::Cedar) => Some(guard::read(dir, sink, vocabulary.as_ref())),
         // What `ambit.toml` says is not known; it has been reported. Policies that are there are looked at
         // all the same, so that all faults are shown at once.
-        None if dir.join("policies").is_dir() => Some(guard::read(dir, sink, cedar)),
+        None if dir.join("policies").is_dir() => Some(guard::read(dir, sink, vocabulary.as_ref())),
         None => None,
     };
     let settings = settings?;

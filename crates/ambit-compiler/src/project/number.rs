@@ -1,6 +1,7 @@
-//! Values of a manifest as JSON: integers only, money in minor units.
+//! Values of a manifest as JSON: integers, money in minor units, and numbers with a fraction as texts.
 
-use ambit_core::minor_units;
+use ambit_core::constraint::Shape;
+use ambit_core::{Number, minor_units};
 use serde_json::{Map, Value as Json};
 use toml::de::DeValue;
 
@@ -38,8 +39,25 @@ pub(super) fn json(file: File<'_>, value: &Value<'_>, money: Option<u32>) -> Opt
     }
 }
 
+/// The end of a range: an integer, or a number in a text where the shape and the argument have such.
+pub(super) fn end(
+    file: File<'_>,
+    value: &Value<'_>,
+    name: &str,
+    money: Option<u32>,
+    shape: Shape,
+) -> Option<Json> {
+    let whole = money.is_some() || matches!(shape, Shape::End(_));
+    match value.get_ref() {
+        DeValue::String(text) if !whole && Number::parse(text).is_some() => {
+            Some(Json::from(text.as_ref()))
+        }
+        _ => integer(file, value, name, money),
+    }
+}
+
 /// An integer within +-(2^53 - 1). What looks like an amount of money gets its minor units
-/// suggested.
+/// suggested, and a number with a fraction its text.
 pub(super) fn integer(
     file: File<'_>,
     value: &Value<'_>,
@@ -73,7 +91,9 @@ pub(super) fn integer(
         ),
         (None, DeValue::Float(_)) => (
             format!("{quoted} has a fraction or exponent; signed data holds integers only"),
-            "write an integer; money as its minor units, with `@unit(\"money:2\")` on the argument in the schema".to_owned(),
+            format!(
+                "for an argument of `@format(\"number\")` write a text: `\"{text}\"`; else an integer, and money as its minor units, with `@unit(\"money:2\")` on the argument in the schema"
+            ),
         ),
         (None, _) => (
             format!("{quoted} must be an integer, not a string"),

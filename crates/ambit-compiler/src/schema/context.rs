@@ -58,22 +58,23 @@ fn standard() -> Map<String, Json> {
         .collect()
 }
 
-/// The schema with the standard attributes in the context of every action of an agent.
+/// The schema with the standard attributes in the context of every action of an agent, and without the arguments
+/// of an action that policies do not see (`unseen`).
 ///
 /// # Errors
 ///
 /// Cedar's words. The author's text alone is sound; with what is added it is too, unless a name that
 /// the compiler uses is taken.
-pub(super) fn complete(text: &str) -> Result<Schema, String> {
+pub(super) fn complete(text: &str, unseen: &dyn Fn(&str, &str) -> bool) -> Result<Schema, String> {
     let whole = format!("{text}\n{AMBIT}");
     let (mut json, _) =
         schema_str_to_json_with_resolved_types(&whole).map_err(|error| error.to_string())?;
     let before = json.clone();
     for (_, namespace) in json.as_object_mut().into_iter().flatten() {
         let actions = namespace.get_mut("actions").and_then(Json::as_object_mut);
-        for (_, action) in actions.into_iter().flatten() {
+        for (name, action) in actions.into_iter().flatten() {
             if let Some(applies) = action.get_mut("appliesTo") {
-                add(applies, &before);
+                add(applies, &before, &|argument| unseen(name, argument));
             }
         }
     }
@@ -81,7 +82,7 @@ pub(super) fn complete(text: &str) -> Result<Schema, String> {
     Schema::from_schema_fragments([fragment]).map_err(|error| error.to_string())
 }
 
-fn add(applies: &mut Json, schema: &Json) {
+fn add(applies: &mut Json, schema: &Json, unseen: &dyn Fn(&str) -> bool) {
     let principals = applies.get("principalTypes").and_then(Json::as_array);
     let agents =
         principals.is_some_and(|list| list.iter().any(|one| one.as_str() == Some("Ambit::Agent")));
@@ -92,6 +93,7 @@ fn add(applies: &mut Json, schema: &Json) {
         .get("context")
         .map(|context| attributes(context, schema, 0));
     let mut all = declared.flatten().unwrap_or_default();
+    all.retain(|name, _| !unseen(name));
     all.extend(standard());
     applies["context"] = json!({"type": "Record", "attributes": all});
 }

@@ -61,13 +61,18 @@ pub(crate) fn read(file: File<'_>, text: &str) -> Option<Vocabulary> {
     let mut vocabulary = vocabulary::read(file, &source, &json, sound);
     vocabulary.faulty = file.sink.errors() > before;
     if !vocabulary.faulty {
-        vocabulary.cedar = completed(file, text);
+        vocabulary.cedar = completed(file, text, &vocabulary);
     }
     Some(vocabulary)
 }
 
-fn completed(file: File<'_>, text: &str) -> Option<Schema> {
-    let completed = context::complete(text);
+fn completed(file: File<'_>, text: &str, vocabulary: &Vocabulary) -> Option<Schema> {
+    let unseen = |action: &str, argument: &str| {
+        let action = vocabulary.actions.get(action);
+        let argument = action.and_then(|action| action.args.get(argument));
+        argument.is_some_and(|argument| argument.attribute.kind.is_unseen())
+    };
+    let completed = context::complete(text, &unseen);
     let report = |message: String| {
         file.error(
             "project.schema",

@@ -17,6 +17,11 @@ pub(crate) enum Type {
     Bool,
     /// Any JSON value: `@format("json")` on a String.
     Json,
+    /// A number of JSON that may have a fraction: `@format("number")` on a `decimal`, as which policies see it,
+    /// or on a String, which they do not see, for it may have more places than a `decimal`.
+    Number {
+        decimal: bool,
+    },
     Set(Box<Self>),
     Record(BTreeMap<String, Attribute>),
     Entity(String),
@@ -74,6 +79,26 @@ impl Type {
         match self {
             Self::Set(element) => **element == Self::String,
             kind => *kind == Self::String,
+        }
+    }
+}
+
+impl Type {
+    /// What `@format("number")` makes of a type; `None` where it means nothing.
+    fn number(&self) -> Option<Self> {
+        match self {
+            Self::String => Some(Self::Number { decimal: false }),
+            Self::Extension("decimal") => Some(Self::Number { decimal: true }),
+            Self::Set(element) => Some(Self::Set(Box::new(element.number()?))),
+            _ => None,
+        }
+    }
+
+    /// Whether policies do not see it.
+    pub(crate) fn is_unseen(&self) -> bool {
+        match self {
+            Self::Set(element) => element.is_unseen(),
+            kind => *kind == Self::Number { decimal: false },
         }
     }
 }
@@ -203,13 +228,16 @@ impl<'a> Types<'a> {
         let mut form = None;
         if let Some(format) = item.annotation("format") {
             form = Form::from_name(&format.value);
+            let number = (format.value == "number").then(|| kind.number()).flatten();
             if format.value == "json" && kind == Type::String {
                 kind = Type::Json;
+            } else if let Some(number) = number {
+                kind = number;
             } else if form.is_none() || !kind.is_text() {
                 self.file.error(
                     "project.format",
                     format.value_span.clone(),
-                    "a format is `json` on a String, or `posix-path`, `url` or `host` on a String or a set of them",
+                    "a format is `json` on a String, `number` on a decimal, a String or a set of one of them, or `posix-path`, `url` or `host` on a String or a set of them",
                     "declare the argument as `@format(\"url\") name: String`, or remove `@format`",
                 );
                 return None;
@@ -318,8 +346,11 @@ impl<'a> Types<'a> {
         let mut record = BTreeMap::new();
         for (name, json) in attributes {
             let place = place.attribute(name);
-            self.refuse_nested(&self.item(&place));
-            record.insert(name.clone(), self.attribute(namespace, json, place)?);
+            let item = self.item(&place);
+            self.refuse_nested(&item);
+            let attribute = self.attribute(namespace, json, place)?;
+            self.refuse_unseen(name, &attribute.kind, &item);
+            record.insert(name.clone(), attribute);
         }
         Some(Type::Record(record))
     }
@@ -350,6 +381,18 @@ impl<'a> Types<'a> {
                     "put it before the argument that holds the record",
                 );
             }
+        }
+    }
+
+    /// Policies see a record whole.
+    fn refuse_unseen(&self, name: &str, kind: &Type, item: &Item) {
+        if kind.is_unseen() {
+            self.file.error(
+                "project.format",
+                item.span.clone(),
+                format!("policies cannot see `{name}`, and it stands in a record that they see"),
+                format!("declare it as `@format(\"number\") {name}: decimal`, with at most four places, or the record as `@format(\"json\")`"),
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! The vocabulary: the actions of the schema, what they apply to, their arguments.
 
 use core::ops::Range;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ambit_core::Powers;
 use cedar_policy::Schema;
@@ -268,6 +268,13 @@ impl Builder<'_> {
 }
 
 impl Vocabulary {
+    /// The names of arguments that policies do not see.
+    pub(crate) fn unseen(&self) -> BTreeSet<&str> {
+        let args = self.actions.values().flat_map(|action| &action.args);
+        let unseen = args.filter(|(_, argument)| argument.attribute.kind.is_unseen());
+        unseen.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// "did you mean" for the name of an action.
     pub(crate) fn help_action(&self, name: &str) -> String {
         suggest::help(name, self.actions.keys().map(String::as_str))

@@ -9,9 +9,12 @@ use core::fmt;
 
 use super::spec::{Spec, well_formed};
 use super::table::Kind;
-use crate::Steps;
 use crate::json::{Json, Kind as JsonKind, same_value};
+use crate::limits::DECIMAL_PLACES;
+use crate::{Number, Steps};
 
+/// What a number is of that policies see as one of their decimals.
+const DECIMAL: &str = "decimal";
 /// Members or identifiers of a type that are looked at in one step.
 const LOOKS: usize = 8;
 
@@ -75,9 +78,12 @@ pub(super) mod class {
     /// A value that has several spellings.
     pub(in crate::constraint) const VALUE: u16 = 1 << 7;
     pub(in crate::constraint) const ADDRESS: u16 = 1 << 8;
+    /// A number with a fraction. Bounds say it as a text.
+    pub(in crate::constraint) const NUMBER: u16 = 1 << 9;
     pub(in crate::constraint) const ANY: u16 = u16::MAX;
     pub(in crate::constraint) const TEXTUAL: u16 = TEXT | ENTITY | JSON;
-    pub(in crate::constraint) const SCALAR: u16 = TEXTUAL | INTEGER | BOOL | VALUE | ADDRESS;
+    pub(in crate::constraint) const SCALAR: u16 =
+        TEXTUAL | INTEGER | BOOL | VALUE | ADDRESS | NUMBER;
 }
 
 /// A bound that cannot hold for an argument of its type.
@@ -153,6 +159,10 @@ impl<'a> Declared<'a> {
                 true
             }
             (class::INTEGER, JsonKind::Number) => value.as_int().is_some(),
+            (class::NUMBER, _) => {
+                let number = Number::of_bound(value);
+                number.is_some_and(|number| self.takes_places(number))
+            }
             (class::ENTITY, JsonKind::String) => {
                 let ids = self.kind.and_then(|kind| kind.get("ids"));
                 ids.is_none_or(|ids| ids.elements().any(|id| id.as_str() == value.as_str()))
@@ -178,6 +188,31 @@ impl<'a> Declared<'a> {
         }
     }
 
+    /// Whether a number has as few places as the type.
+    fn takes_places(self, number: Number) -> bool {
+        self.extension() != DECIMAL || number.units(DECIMAL_PLACES).is_some()
+    }
+
+    /// Whether it is an integer.
+    pub(super) fn is_integer(self) -> bool {
+        self.class() == class::INTEGER
+    }
+
+    /// Whether it is a number with a fraction.
+    pub(super) fn is_number(self) -> bool {
+        self.class() == class::NUMBER
+    }
+
+    /// Whether it is one, or a list of them, however many lists lie between.
+    #[must_use]
+    pub fn holds_numbers(self) -> bool {
+        let mut innermost = self;
+        while innermost.class() == class::LIST {
+            innermost = innermost.element();
+        }
+        innermost.is_number()
+    }
+
     /// The one text of a value of an extension type.
     fn spelled(self, value: Json<'_>) -> Option<String> {
         (self.canonical)(self.extension(), value.as_str()?)
@@ -192,6 +227,10 @@ impl<'a> Declared<'a> {
                     && self
                         .spelled(bound)
                         .is_some_and(|bound| Some(bound) == self.spelled(value))
+            }
+            (class::NUMBER, _, _) => {
+                let both = Number::of_bound(bound).zip(Number::of_bound(value));
+                steps.take(1) && both.is_some_and(|(bound, value)| bound == value)
             }
             (class::LIST, JsonKind::Array, JsonKind::Array) => {
                 let mut pairs = bound.elements().zip(value.elements());
@@ -268,6 +307,10 @@ impl<'a> Declared<'a> {
             class::RECORD => String::from("a record"),
             class::ENTITY => String::from("an entity"),
             class::ADDRESS => String::from("an ipaddr"),
+            class::NUMBER if self.extension() == DECIMAL => {
+                String::from("a number of at most four places")
+            }
+            class::NUMBER => String::from("a number"),
             _ => format!("a {}", self.extension()),
         }
     }
@@ -342,6 +385,7 @@ fn class_of(kind: Option<Json<'_>>) -> u16 {
         "long" => class::INTEGER,
         "bool" => class::BOOL,
         "json" => class::JSON,
+        "number" => class::NUMBER,
         "set" => class::LIST,
         "record" => class::RECORD,
         "entity" => class::ENTITY,

@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::spec::{Asked, Spec};
-use crate::Steps;
-use crate::json::{Json, Writer, canonical};
+use crate::json::{Json, Writer, canonical_value};
+use crate::{Number, Steps};
 
 /// Stands where a constraint leaves text open.
 pub(super) const OPEN: &str = "x";
@@ -18,6 +18,8 @@ pub(super) const PART: usize = 64;
 /// Bounds and what was asked are written by others: every value is paid for in steps.
 pub(super) struct Examples<'a, 's> {
     pub(super) asked: Option<Json<'a>>,
+    /// Whether the argument is a number with a fraction, or a list of them: bounds say these as texts.
+    pub(super) numbers: bool,
     pub(super) steps: &'s Steps,
     /// As JSON, RFC 8785; `None` is an absent argument.
     pub(super) out: Vec<Option<String>>,
@@ -61,8 +63,19 @@ impl<'a> Examples<'a, '_> {
 
     pub(super) fn json(&mut self, value: Json<'_>) {
         let mut out = Writer::default();
-        if canonical(value, &mut out) {
+        if self.write(value, &mut out) {
             self.push(Some(out.finish()));
+        }
+    }
+
+    /// As a request has it. Whether it is whole.
+    fn write(&self, value: Json<'_>, out: &mut Writer) -> bool {
+        match Number::of_bound(value).filter(|_| self.numbers) {
+            Some(number) => {
+                out.raw(&number.text());
+                true
+            }
+            None => canonical_value(value, out),
         }
     }
 
@@ -77,7 +90,7 @@ impl<'a> Examples<'a, '_> {
         let mut whole = true;
         out.array(|out| {
             for value in values {
-                whole = whole && canonical(value, out);
+                whole = whole && self.write(value, out);
             }
         });
         if whole {

@@ -32,9 +32,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::describe::phrases::Locale;
-use crate::describe::speech::{Speech, Style, plain_integer};
+use crate::describe::speech::{Speech, Style, plain_number};
 use crate::json::Json;
-use crate::{Reason, Steps};
+use crate::{Number, Reason, Steps};
 pub use declared::{Arguments, Canonical, Declared, Misfit, Undescribed, counted, uncountable};
 use examples::Examples;
 pub use shape::{Member, Shape, Wider};
@@ -42,7 +42,7 @@ use spec::Spec;
 pub use table::Kind;
 pub(crate) use words::clause;
 
-/// How an argument's integers are shown to people.
+/// How an argument's numbers are shown to people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit<'a> {
     /// As they are.
@@ -55,6 +55,8 @@ pub enum Unit<'a> {
     },
     /// With this word behind them.
     Named(&'a str),
+    /// Numbers with a fraction, which bounds say as texts, with this word behind them.
+    Number(Option<&'a str>),
 }
 
 /// Whether `spec` is a constraint as docs/token.md writes them, at every depth: known kind and members,
@@ -128,21 +130,28 @@ pub fn reason(spec: Json<'_>) -> Reason {
 /// Values for a constraint, made from what it says and from the value that was asked: listed values,
 /// the ends of ranges, an address at each domain. Each as JSON in RFC 8785 form; `None` is an absent
 /// argument. What is nearest to the value that was asked comes first; [`matches()`] says which of them
-/// match. Every value is paid for in steps.
+/// match. Every value is paid for in steps. With `numbers`, the argument is one with a fraction, or a list of
+/// such, and texts that bounds list are numbers of it ([`Declared::holds_numbers`]).
 ///
 /// ```
 /// use ambit_core::{Steps, constraint, json::{Document, Profile}};
 /// let spec = br#"{"constraint_type":"range","min":100,"max":500}"#;
 /// let spec = Document::parse(spec, Profile::Signed)?;
-/// let found = constraint::examples(spec.root(), None, &Steps::new());
+/// let found = constraint::examples(spec.root(), None, false, &Steps::new());
 /// let found: Vec<String> = found.into_iter().flatten().collect();
 /// assert_eq!(found, ["100", "500"]);
 /// # Ok::<(), ambit_core::json::JsonError>(())
 /// ```
 #[must_use]
-pub fn examples(spec: Json<'_>, asked: Option<Json<'_>>, steps: &Steps) -> Vec<Option<String>> {
+pub fn examples(
+    spec: Json<'_>,
+    asked: Option<Json<'_>>,
+    numbers: bool,
+    steps: &Steps,
+) -> Vec<Option<String>> {
     let mut examples = Examples {
         asked,
+        numbers,
         steps,
         out: Vec::new(),
     };
@@ -164,11 +173,13 @@ pub fn describe(spec: Json<'_>, unit: Unit<'_>) -> String {
 /// The lowest and the highest integer; `None` where there is no end.
 pub type Ends = (Option<i64>, Option<i64>);
 
-/// What a constraint allows, where that is a range of integers.
+/// What a constraint allows, where that is a range with integers as its ends.
 #[must_use]
 pub fn ends(spec: Json<'_>) -> Option<Ends> {
     let range = Spec::read(spec).filter(|spec| spec.kind == Kind::Range);
-    range.filter(|_| well_formed(spec)).map(Spec::ends)
+    range
+        .filter(|range| well_formed(spec) && range.has_whole_ends())
+        .map(Spec::ends)
 }
 
 /// [`describe`] for a range with these ends.
@@ -180,7 +191,11 @@ pub fn ends(spec: Json<'_>) -> Option<Ends> {
 #[must_use]
 pub fn describe_ends(min: Option<i64>, max: Option<i64>, unit: Unit<'_>) -> String {
     let mut speech = Speech::new(REMEDY);
-    words::range(&mut speech, (min, max), unit);
+    words::range(
+        &mut speech,
+        [min, max].map(|end| end.map(Number::integer)),
+        unit,
+    );
     speech.out
 }
 
@@ -189,7 +204,7 @@ const REMEDY: Style = Style {
     locale: Locale::En,
     quote: '`',
     strict: false,
-    integer: plain_integer,
+    number: plain_number,
 };
 
 /// The value that was asked, for people: "750.00", "`bob@x.example`", "absent". At most 120

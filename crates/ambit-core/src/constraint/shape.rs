@@ -1,6 +1,7 @@
 //! What the members of constraints hold.
 
 use super::spec;
+use crate::Number;
 use crate::json::{Json, Kind as JsonKind};
 
 /// A member of a constraint.
@@ -25,8 +26,10 @@ pub enum Shape {
     Values,
     /// Strings, integers or booleans, all of one type.
     Scalars,
-    /// An end of a range: an integer of at least this. The upper one is not below the lower one.
+    /// How many there are: an integer of at least this. The upper end is not below the lower one.
     End(i64),
+    /// An end of a range: an integer, or the text of a number. The upper one is not below the lower one.
+    Number,
     /// A text that passes.
     Text(fn(&str) -> bool),
     /// Texts that pass.
@@ -86,6 +89,10 @@ impl Shape {
                 })
             }
             Self::End(least) => value.as_int().is_some_and(|end| end >= least),
+            Self::Number => match value.kind() {
+                JsonKind::String => Number::of_bound(value).is_some(),
+                _ => value.as_int().is_some(),
+            },
             Self::Text(passes) => value.as_str().is_some_and(passes),
             Self::Texts(passes) => is_list(value, &|value| value.as_str().is_some_and(passes)),
             Self::Constraint => spec::well_formed(value),

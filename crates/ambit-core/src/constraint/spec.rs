@@ -4,8 +4,8 @@ use super::declared::{Declared, Misfit};
 use super::shape::Shape;
 use super::table::Kind;
 use super::{Ends, shape};
-use crate::Steps;
 use crate::json::{Json, Kind as JsonKind, same_value};
+use crate::{Number, Steps};
 
 /// The most members that a kind has ([`Kind::Url`]).
 const MEMBERS: usize = 4;
@@ -47,9 +47,9 @@ impl<'a> Spec<'a> {
             Some(value) => member.shape.holds(value),
             None => !member.needed,
         });
-        let in_order = match self.ends() {
-            (Some(min), Some(max)) => min <= max,
-            (None, _) | (_, None) => true,
+        let in_order = match self.numbers() {
+            [Some(min), Some(max)] => min <= max,
+            _ => true,
         };
         fit && in_order && self.has_members()
     }
@@ -79,18 +79,43 @@ impl<'a> Spec<'a> {
         Self::read(self.first()?)
     }
 
-    /// The first two members as ends of a range.
+    /// The first two members as ends of a range of integers. Only where [`Self::has_whole_ends`].
     pub(super) fn ends(self) -> Ends {
         let [min, max, ..] = self.members;
         (min.and_then(Json::as_int), max.and_then(Json::as_int))
     }
 
-    /// Whether an integer is within the ends. An absent end bounds nothing; one that is there and no
-    /// integer was refused before and holds nothing here.
-    pub(super) fn within(self, value: i64) -> bool {
+    /// Whether the ends that are there are integers.
+    pub(super) fn has_whole_ends(self) -> bool {
         let [min, max, ..] = self.members;
-        min.is_none_or(|min| min.as_int().is_some_and(|min| min <= value))
-            && max.is_none_or(|max| max.as_int().is_some_and(|max| value <= max))
+        [min, max]
+            .iter()
+            .flatten()
+            .all(|end| end.as_int().is_some())
+    }
+
+    /// Whether an end is an integer.
+    pub(super) fn has_integer_end(self) -> bool {
+        let [min, max, ..] = self.members;
+        [min, max]
+            .iter()
+            .flatten()
+            .any(|end| end.as_int().is_some())
+    }
+
+    /// The first two members as numbers.
+    pub(super) fn numbers(self) -> [Option<Number>; 2] {
+        let [min, max, ..] = self.members;
+        [min, max].map(|end| Number::of_bound(end?))
+    }
+
+    /// Whether a number is within the ends. An absent end bounds nothing; one that is there and no number
+    /// was refused before and holds nothing here.
+    pub(super) fn within(self, value: Number) -> bool {
+        let [min, max, ..] = self.members;
+        let [least, most] = self.numbers();
+        (min.is_none() || least.is_some_and(|least| least <= value))
+            && (max.is_none() || most.is_some_and(|most| value <= most))
     }
 
     /// A misfit of the values that it lists, unless they fit.
@@ -110,7 +135,7 @@ impl<'a> Spec<'a> {
             Shape::Constraints => self
                 .list()
                 .any(|spec| Spec::read(spec).is_some_and(Self::lists_values)),
-            Shape::End(_) | Shape::Text(_) | Shape::Texts(_) => false,
+            Shape::End(_) | Shape::Number | Shape::Text(_) | Shape::Texts(_) => false,
         })
     }
 
@@ -196,8 +221,23 @@ impl<'a> Asked<'a> {
         self.is_list().then(length).flatten()
     }
 
+    /// A string, an integer or a boolean; of what is declared, whose numbers have one text each, any number.
     pub(super) fn is_scalar(self) -> bool {
-        shape::is_scalar(self.value)
+        shape::is_scalar(self.value) || (self.is_declared() && self.value.as_number().is_some())
+    }
+
+    /// Whether `bound` is of the value's type: numbers with a fraction are texts in bounds.
+    pub(super) fn is_of_kind(self, bound: Json<'_>) -> bool {
+        bound.kind() == self.value.kind() || self.is_number()
+    }
+
+    pub(super) fn is_declared(self) -> bool {
+        self.declared.is_some()
+    }
+
+    /// Whether it is declared to be a number with a fraction.
+    pub(super) fn is_number(self) -> bool {
+        self.declared.is_some_and(Declared::is_number)
     }
 
     /// Whether it is the same value as `bound`.

@@ -1,6 +1,6 @@
 //! The kinds of docs/token.md's table: a row for each here, and a file for each in `kinds/`.
 
-use super::declared::class::{ADDRESS, ANY, INTEGER, JSON, LIST, SCALAR, TEXT, TEXTUAL};
+use super::declared::class::{ADDRESS, ANY, INTEGER, JSON, LIST, NUMBER, SCALAR, TEXT, TEXTUAL};
 use super::declared::{Declared, Misfit};
 use super::examples::Examples;
 use super::kinds::{
@@ -105,8 +105,8 @@ kinds! {
         ConstraintOneOf, r#"values = ["EUR", "USD"]"#, "";
     NotOneOf not_one_of (SCALAR) &[needs("excluded", Shape::Scalars, Wider::Fewer)],
         ConstraintNotOneOf, r#"excluded = ["root"]"#, ": strings, integers or truth values, all of one type";
-    Range range (INTEGER | JSON) &[may("min", Shape::End(i64::MIN), Wider::Lower), may("max", Shape::End(i64::MIN), Wider::Higher)],
-        ConstraintRange, "min = 1, max = 20000", ", `min` not above `max`";
+    Range range (INTEGER | JSON | NUMBER) &[may("min", Shape::Number, Wider::Lower), may("max", Shape::Number, Wider::Higher)],
+        ConstraintRange, "min = 1, max = 20000", ", `min` not above `max`; for an argument with a fraction `min = \"-90\", max = \"48.25\"`";
     Like like (TEXTUAL) &[needs("pattern", Shape::Text(like::is_pattern), Wider::Never)],
         ConstraintLike, r#"pattern = "Re: *""#, r#"; a star that stands for itself is `\*`, in a TOML string `"\\*"`"#;
     EmailDomain email_domain (TEXTUAL) &[needs("values", Shape::Texts(email_domain::is_domain), Wider::More)],

@@ -6,9 +6,9 @@ use core::str::Chars;
 
 use super::Unit;
 use super::characters::{Class, class};
-use crate::decimal_text;
 use crate::json::{Json, Kind, Writer};
 use crate::limits::MONEY_DECIMALS;
+use crate::{Number, decimal_text};
 
 /// Characters of one shown value, quotes included: about a line and a half.
 const LONGEST: usize = 120;
@@ -21,8 +21,8 @@ pub(crate) fn value(out: &mut String, value: Json<'_>, unit: Unit<'_>, quote: ch
         Kind::Null => out.push_str("null"),
         Kind::Bool if value.as_bool() == Some(true) => out.push_str("true"),
         Kind::Bool => out.push_str("false"),
-        Kind::Number => match value.as_int() {
-            Some(integer) => self::integer(out, integer, unit),
+        Kind::Number => match value.as_number() {
+            Some(number) => self::number(out, number, unit),
             None => cut(out, value.number_text().unwrap_or_default()),
         },
         Kind::String => quoted(out, value.as_str().unwrap_or_default(), quote),
@@ -34,17 +34,17 @@ pub(crate) fn value(out: &mut String, value: Json<'_>, unit: Unit<'_>, quote: ch
     }
 }
 
-/// Shows an integer in its unit.
-pub(crate) fn integer(out: &mut String, value: i64, unit: Unit<'_>) {
-    match unit {
-        Unit::None => write(out, format_args!("{value}")),
-        Unit::Named(name) => {
-            write(out, format_args!("{value} "));
-            self::name(out, name, '"');
+/// Shows a number in its unit.
+pub(crate) fn number(out: &mut String, value: Number, unit: Unit<'_>) {
+    match (unit, value.as_int()) {
+        (Unit::Money { decimals }, Some(units)) => {
+            out.push_str(&decimal_text(units, decimals.min(MONEY_DECIMALS)));
         }
-        Unit::Money { decimals } => {
-            out.push_str(&decimal_text(value, decimals.min(MONEY_DECIMALS)));
-        }
+        _ => out.push_str(&value.text()),
+    }
+    if let Unit::Named(name) | Unit::Number(Some(name)) = unit {
+        out.push(' ');
+        self::name(out, name, '"');
     }
 }
 
@@ -294,11 +294,11 @@ pub(crate) fn write(out: &mut String, words: core::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{String, Unit, integer, name, quoted, whole};
+    use super::{Number, String, Unit, name, number, quoted, whole};
 
     fn shown(value: i64, unit: Unit<'_>) -> String {
         let mut out = String::new();
-        integer(&mut out, value, unit);
+        number(&mut out, Number::integer(value), unit);
         out
     }
 

@@ -1,7 +1,8 @@
 //! What the kinds' clauses for people are made of. A clause fits behind "must be".
 
+use super::Unit;
 use super::spec::{Spec, well_formed};
-use super::{Ends, Unit};
+use crate::Number;
 use crate::describe::phrases::Phrase;
 use crate::describe::speech::Speech;
 use crate::json::Json;
@@ -15,23 +16,24 @@ pub(crate) fn clause(speech: &mut Speech, spec: Json<'_>, unit: Unit<'_>) {
 }
 
 /// Says a range. One number is said as such, but for consent: a range matches numbers alone.
-pub(super) fn range(speech: &mut Speech, ends: Ends, unit: Unit<'_>) {
+pub(super) fn range(speech: &mut Speech, ends: [Option<Number>; 2], unit: Unit<'_>) {
     match ends {
-        (Some(min), Some(max)) if min == max && !speech.style.strict => {
+        [Some(min), Some(max)] if min == max && !speech.style.strict => {
             end(speech, Phrase::Exactly, max, unit);
         }
-        (Some(min), Some(max)) => {
+        [Some(min), Some(max)] => {
             end(speech, Phrase::From, min, unit);
             end(speech, Phrase::To, max, unit);
         }
-        (Some(min), None) => end(speech, Phrase::AtLeast, min, unit),
-        (None, max) => end(speech, Phrase::AtMost, max.unwrap_or_default(), unit),
+        [Some(min), None] => end(speech, Phrase::AtLeast, min, unit),
+        [None, Some(max)] => end(speech, Phrase::AtMost, max, unit),
+        [None, None] => {}
     }
 }
 
-fn end(speech: &mut Speech, before: Phrase, end: i64, unit: Unit<'_>) {
+fn end(speech: &mut Speech, before: Phrase, end: Number, unit: Unit<'_>) {
     speech.say(before);
-    speech.integer(end, unit);
+    speech.number(end, unit);
 }
 
 /// A clause under way.
@@ -51,7 +53,7 @@ impl Words<'_, '_> {
         self.speech.value(value, self.unit);
     }
 
-    pub(super) fn range(&mut self, ends: Ends, unit: Unit<'_>) {
+    pub(super) fn range(&mut self, ends: [Option<Number>; 2], unit: Unit<'_>) {
         range(self.speech, ends, unit);
     }
 

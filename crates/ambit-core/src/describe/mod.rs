@@ -201,7 +201,7 @@ const fn consent_style(locale: Locale) -> Style {
         locale,
         quote: QUOTE,
         strict: true,
-        integer: speech::integer_of_language,
+        number: speech::number_of_language,
     }
 }
 
@@ -340,7 +340,7 @@ pub fn entry_at(entry: Json<'_>, place: Place, vocabulary: &dyn Vocabulary) -> S
         locale: Locale::En,
         quote: QUOTE,
         strict: false,
-        integer: speech::plain_integer,
+        number: speech::plain_number,
     };
     let tell = |entry| Teller::new(entry, &[], vocabulary, style).tell().ok();
     let told = Entry::read(entry, place).and_then(tell);

@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use super::phrases::{Locale, Phrase};
+use crate::Number;
 use crate::constraint::{Unit, text};
 use crate::json::{Json, Kind, Writer};
 use crate::limits::{CONSENT_LIST, CONSENT_VALUE_CHARS};
@@ -20,9 +21,9 @@ pub(crate) struct Style {
     /// For consent: everything foreign in quotes, nothing shortened, every bracket written. Two
     /// texts are then the same only if what they say is.
     pub(crate) strict: bool,
-    /// How integers are shown: [`plain_integer`], for consent [`integer_of_language`]. A file that only
+    /// How numbers are shown: [`plain_number`], for consent [`number_of_language`]. A file that only
     /// uses one does not have the other.
-    pub(crate) integer: fn(&mut Speech, i64, Unit<'_>),
+    pub(crate) number: fn(&mut Speech, Number, Unit<'_>),
 }
 
 /// Text under way.
@@ -94,12 +95,18 @@ impl Speech {
         }
     }
 
-    /// A value: integers in their unit, strings in quotes, arrays and objects as JSON.
+    /// A value: numbers in their unit, strings in quotes, arrays and objects as JSON.
     pub(crate) fn value(&mut self, value: Json<'_>, unit: Unit<'_>) {
-        match (value.kind(), value.as_int()) {
-            (_, Some(integer)) => self.integer(integer, unit),
+        let number = match (value.kind(), unit) {
+            (Kind::String, Unit::Number(_)) => Number::of_bound(value),
+            _ => value.as_number(),
+        };
+        match (value.kind(), number) {
+            (_, Some(number)) => self.number(number, unit),
             (Kind::String, _) => self.quoted(value.as_str().unwrap_or_default()),
-            (Kind::Array, _) if matches!(unit, Unit::Money { .. }) => self.amounts(value, unit),
+            (Kind::Array, _) if matches!(unit, Unit::Money { .. } | Unit::Number(_)) => {
+                self.amounts(value, unit);
+            }
             (Kind::Array | Kind::Object, _) => {
                 let mut json = Writer::default();
                 json.json(value);
@@ -109,7 +116,7 @@ impl Speech {
         }
     }
 
-    /// A list of amounts, each in its unit: as JSON it would show minor units.
+    /// A list of amounts, each in its unit: as JSON it would show minor units, or texts for numbers.
     fn amounts(&mut self, list: Json<'_>, unit: Unit<'_>) {
         self.out.push('[');
         for (at, value) in list.elements().take(CONSENT_LIST).enumerate() {
@@ -125,16 +132,21 @@ impl Speech {
 
     /// An integer in its unit.
     pub(crate) fn integer(&mut self, value: i64, unit: Unit<'_>) {
-        (self.style.integer)(self, value, unit);
+        self.number(Number::integer(value), unit);
+    }
+
+    /// A number in its unit.
+    pub(crate) fn number(&mut self, value: Number, unit: Unit<'_>) {
+        (self.style.number)(self, value, unit);
     }
 
     /// A number in decimal with the language's signs, thousands apart.
-    fn number(&mut self, number: &str) {
+    fn digits(&mut self, number: &str) {
         let (apart, point) = match self.style.locale {
             Locale::En => (',', '.'),
             Locale::De => ('.', ','),
         };
-        let whole = number.split('.').next().unwrap_or_default().len();
+        let whole = number.find(['.', 'e']).unwrap_or(number.len());
         for (at, digit) in number.char_indices() {
             let left = whole.saturating_sub(at);
             let before = number.get(..at).unwrap_or_default();
@@ -198,21 +210,22 @@ impl Speech {
     }
 }
 
-/// An integer in its unit, as remedies and inspection show it.
-pub(crate) fn plain_integer(speech: &mut Speech, value: i64, unit: Unit<'_>) {
-    text::integer(&mut speech.out, value, unit);
+/// A number in its unit, as remedies and inspection show it.
+pub(crate) fn plain_number(speech: &mut Speech, value: Number, unit: Unit<'_>) {
+    text::number(&mut speech.out, value, unit);
 }
 
-/// An integer in its unit, as the language writes numbers.
-pub(crate) fn integer_of_language(speech: &mut Speech, value: i64, unit: Unit<'_>) {
+/// A number in its unit, as the language writes numbers.
+pub(crate) fn number_of_language(speech: &mut Speech, value: Number, unit: Unit<'_>) {
     let mut number = String::new();
-    let bare = match unit {
-        Unit::Named(_) => Unit::None,
-        unit => unit,
+    let (bare, name) = match unit {
+        Unit::Named(name) => (Unit::None, Some(name)),
+        Unit::Number(name) => (Unit::None, name),
+        unit => (unit, None),
     };
-    text::integer(&mut number, value, bare);
-    speech.number(&number);
-    if let Unit::Named(name) = unit {
+    text::number(&mut number, value, bare);
+    speech.digits(&number);
+    if let Some(name) = name {
         speech.out.push(' ');
         speech.label(name);
     }
@@ -247,7 +260,7 @@ mod tests {
             locale,
             quote: '"',
             strict: true,
-            integer: integer_of_language,
+            number: number_of_language,
         })
     }
 

@@ -5,28 +5,39 @@ use alloc::vec::Vec;
 use super::scan::order;
 use super::value::{Json, Kind};
 use super::write::Writer;
+use crate::Number;
 use crate::sort::sort_by;
 
 /// Writes `value` in RFC 8785 form: members sorted by the UTF-16 code units of their names.
 ///
-/// Numbers must be integers within +-(2^53 - 1): others have no place in digested data, and without
-/// floating point there is no second way to write a number. `false` when one is not; what was
+/// For signed data, whose numbers are integers within +-(2^53 - 1). `false` when one is not; what was
 /// written so far is then of no use.
 #[must_use]
 pub fn canonical(value: Json<'_>, out: &mut Writer) -> bool {
+    write(value, out, |number| Some(Number::integer(number.as_int()?)))
+}
+
+/// [`canonical`] for values of arguments, whose numbers may have a fraction ([`Number`]).
+#[must_use]
+pub fn canonical_value(value: Json<'_>, out: &mut Writer) -> bool {
+    write(value, out, |number| number.as_number())
+}
+
+/// With numbers as they are read.
+fn write(value: Json<'_>, out: &mut Writer, read: fn(Json<'_>) -> Option<Number>) -> bool {
     match value.kind() {
         Kind::Number => {
-            let Some(integer) = value.as_int() else {
+            let Some(number) = read(value) else {
                 return false;
             };
-            out.integer(integer);
+            out.raw(&number.text());
             true
         }
         Kind::Array => {
             let mut whole = true;
             out.array(|out| {
                 for element in value.elements() {
-                    whole = whole && canonical(element, out);
+                    whole = whole && write(element, out, read);
                 }
             });
             whole
@@ -36,7 +47,7 @@ pub fn canonical(value: Json<'_>, out: &mut Writer) -> bool {
             out.object(|out| {
                 for (name, member) in sorted_members(value) {
                     out.name(name);
-                    whole = whole && canonical(member, out);
+                    whole = whole && write(member, out, read);
                 }
             });
             whole

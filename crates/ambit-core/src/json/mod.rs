@@ -21,7 +21,7 @@ mod tape;
 mod value;
 mod write;
 
-pub use canonical::{canonical, sorted_members};
+pub use canonical::{canonical, canonical_value, sorted_members};
 pub use parse::{JsonError, JsonErrorKind, Profile};
 pub use tape::Document;
 pub use value::{ByteMembers, Elements, Json, Kind, Members, same_value};

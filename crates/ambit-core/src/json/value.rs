@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::tape::{Document, Tag};
 use crate::limits::INTEGER_MAX;
-use crate::{Steps, same_bytes};
+use crate::{Number, Steps, same_bytes};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,12 @@ impl<'a> Json<'a> {
         (-INTEGER_MAX..=INTEGER_MAX)
             .contains(&value)
             .then_some(value)
+    }
+
+    /// The number, exactly, if it is one with few enough digits ([`Number`]).
+    #[must_use]
+    pub fn as_number(self) -> Option<Number> {
+        Number::parse(self.number_text()?)
     }
 
     /// How many elements or members an array or object has; 0 for everything else.

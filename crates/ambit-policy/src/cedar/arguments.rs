@@ -8,8 +8,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::Steps;
-use ambit_core::json::{Json, Kind, Writer, canonical};
-use ambit_core::limits::STEP_BYTES;
+use ambit_core::json::{Json, Kind, Writer, canonical_value};
+use ambit_core::limits::{DECIMAL_PLACES, STEP_BYTES};
 
 use super::extension::Extension;
 use super::value::{KEPT, Uid, Value};
@@ -35,7 +35,7 @@ fn collect(type_of: Option<Json<'_>>, value: Json<'_>, texts: &mut Vec<String>, 
             }
             let mut out = Writer::default();
             // What is not canonical was refused before; an empty text conforms to nothing.
-            let whole = canonical(value, &mut out);
+            let whole = canonical_value(value, &mut out);
             let text = if whole { out.finish() } else { String::new() };
             steps.charge(text.capacity() / STEP_BYTES);
             texts.push(text);
@@ -71,7 +71,8 @@ fn lookups(value: Json<'_>, declared: Option<Json<'_>>) -> usize {
     value.len().saturating_mul(declared) / 2
 }
 
-/// The attributes, in the order of the arguments; `null` counts as absent. `None` for arguments that
+/// The attributes, in the order of the arguments; `null` counts as absent, and what policies do not see is left
+/// out. `None` for arguments that
 /// were not normalised, and where the steps end.
 #[must_use]
 pub fn attributes<'a>(
@@ -86,8 +87,11 @@ pub fn attributes<'a>(
     };
     let mut attributes = Vec::with_capacity(arguments.len());
     for (name, value) in arguments.members() {
-        let type_of = action.argument(name)?.type_of();
-        if let Some(value) = reader.read(type_of, value)? {
+        let argument = action.argument(name)?;
+        if !argument.is_seen() {
+            continue;
+        }
+        if let Some(value) = reader.read(argument.type_of(), value)? {
             attributes.push((name, value));
         }
     }
@@ -117,6 +121,7 @@ impl<'a> Reader<'a, '_> {
         let of = || type_of.and_then(|type_of| type_of.get("of"));
         Some(Some(match tag {
             "long" => Value::Long(value.as_int()?),
+            "number" if of().is_some() => Value::Decimal(value.as_number()?.units(DECIMAL_PLACES)?),
             "bool" => Value::Bool(value.as_bool()?),
             "string" => Value::Str(value.as_bytes()?),
             "ext" => Extension::from_name(of()?.as_str()?)?

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ambit_core::Steps;
 use ambit_core::constraint::{self, Kind};
 use ambit_core::json::{Document, Json, Profile, Writer, canonical};
+use ambit_core::{Number, Steps, decimal_text};
 use ambit_policy::cedar::canonical_text;
 use cedar_policy::{Authorizer, Context, Decision, Entities, Policy, PolicySet, Request};
 use fastrand::Rng;
@@ -101,6 +101,14 @@ impl Maker<'_> {
     }
 
     fn ends(&mut self, kind: Kind) -> Value {
+        if kind == Kind::Range && self.kind_of["t"] == "number" {
+            let texts = ["-1", "0", "0.5", "1.50", "1.49999", "2e0", "2.9999"];
+            let mut end = || self.rng.choice(texts).unwrap_or("0");
+            return match (end(), end()) {
+                (min, max) if min == max => json!({"min": min}),
+                (min, max) => json!({"min": min, "max": max}),
+            };
+        }
         let least = if kind == Kind::Count { 0 } else { -2 };
         match self.rng.u8(..3) {
             0 => json!({"min": self.rng.i64(least..3)}),
@@ -181,6 +189,11 @@ fn seen(value: &Value, kind: &Value) -> Option<Value> {
             let _ = canonical(document.root(), &mut out);
             json!(out.finish())
         }
+        "number" => {
+            let units = Number::parse(&value.to_string())?.units(4)?;
+            let text = canonical_text("decimal", &decimal_text(units, 4))?;
+            json!({"__extn": {"fn": "decimal", "arg": text}})
+        }
         "entity" => json!({"__entity": {"type": of, "id": value}}),
         "ext" => {
             let function = if of == "ipaddr" { "ip" } else { of.as_str()? };
@@ -205,6 +218,12 @@ fn seen(value: &Value, kind: &Value) -> Option<Value> {
 fn normal(value: &Value, kind: &Value) -> Option<Value> {
     match kind["t"].as_str()? {
         "ext" => canonical_text(kind["of"].as_str()?, value.as_str()?).map(Value::String),
+        "number" => {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            serde_json::from_str(&Number::parse(&text)?.text()).ok()
+        }
         _ => Some(value.clone()),
     }
 }
@@ -250,7 +269,12 @@ fn check(kind: Kind, seed: u64, counts: &mut BTreeMap<&'static str, Seen>) {
     let declared = Document::parse(declaration.as_bytes(), Profile::Signed).expect("a type");
     let target = Target::argument("x", declared.root());
     let count = counts.entry(kind.name()).or_default();
-    let found = constraint::examples(spec.root(), None, &Steps::new());
+    let found = constraint::examples(
+        spec.root(),
+        None,
+        target.declared().holds_numbers(),
+        &Steps::new(),
+    );
     let examples = found.iter().flatten();
     let examples = examples.filter_map(|text| serde_json::from_str(text).ok());
     let values: Vec<Value> = values.iter().cloned().chain(examples).collect();
@@ -260,7 +284,7 @@ fn check(kind: Kind, seed: u64, counts: &mut BTreeMap<&'static str, Seen>) {
 
 fn matches(spec: Json<'_>, target: &Target<'_>, value: Option<&str>) -> bool {
     let read =
-        value.map(|text| Document::parse(text.as_bytes(), Profile::Signed).expect("a value"));
+        value.map(|text| Document::parse(text.as_bytes(), Profile::Request).expect("a value"));
     let value = read.as_ref().map(Document::root);
     constraint::matches_declared(spec, value, Some(target.declared()), &Steps::new())
 }
@@ -275,7 +299,7 @@ fn there(spec: Json<'_>, target: &Target<'_>, kind_of: &Value, values: &[Value],
     let bounds = present(spec, target);
     for value in values.iter().filter_map(|value| normal(value, kind_of)) {
         let text = value.to_string();
-        let read = Document::parse(text.as_bytes(), Profile::Signed).expect("a value");
+        let read = Document::parse(text.as_bytes(), Profile::Request).expect("a value");
         if !target.declared().admits(read.root()) {
             continue;
         }

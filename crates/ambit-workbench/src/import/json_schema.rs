@@ -21,6 +21,8 @@ const LISTS: usize = 5;
 pub(super) enum Kind {
     String,
     Long,
+    /// With a fraction.
+    Number,
     Bool,
     Set(Box<Self>),
     Json,
@@ -30,10 +32,20 @@ impl Kind {
     /// As the schema of a policy writes it.
     pub(super) fn cedar(&self) -> String {
         match self {
-            Self::String | Self::Json => "String".to_owned(),
+            Self::String | Self::Json | Self::Number => "String".to_owned(),
             Self::Long => "Long".to_owned(),
             Self::Bool => "Bool".to_owned(),
             Self::Set(element) => format!("Set<{}>", element.cedar()),
+        }
+    }
+
+    /// The `@format` that says it, beside the type.
+    pub(super) fn format(&self) -> Option<&'static str> {
+        match self {
+            Self::Json => Some("json"),
+            Self::Number => Some("number"),
+            Self::Set(element) => element.format(),
+            Self::String | Self::Long | Self::Bool => None,
         }
     }
 
@@ -387,11 +399,11 @@ impl<'s> Reader<'s> {
             "boolean" => Kind::Bool,
             "integer" => Kind::Long,
             "number" => {
-                found.say("`number`: only whole numbers are taken");
-                Kind::Long
+                found.say(NUMBER);
+                Kind::Number
             }
             "array" => self.list(object, depth, found),
-            "object" => found.json("an object: any JSON with whole numbers is taken"),
+            "object" => found.json("an object: any JSON is taken"),
             _ => found.json("its type is unknown: any JSON is taken"),
         }
     }
@@ -417,9 +429,15 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// The only kind of several branches.
+/// What is said of every number with a fraction.
+const NUMBER: &str = "`number`: at most 15 digits are taken, and policies do not see it";
+
+/// The only kind of several branches. An integer is a number too.
 fn one(kinds: Vec<Kind>, found: &mut Found) -> Kind {
-    let mut kinds = kinds.into_iter();
+    let wider = kinds.contains(&Kind::Number);
+    let mut kinds = kinds
+        .into_iter()
+        .filter(|kind| !(wider && *kind == Kind::Long));
     match (kinds.next(), kinds.next()) {
         (Some(kind), None) => kind,
         (None, _) => found.json("only `null` is described: any JSON is taken"),
@@ -439,8 +457,12 @@ fn listed(values: &[Value], found: &mut Found) -> Kind {
             Value::String(_) => drop(kinds.insert(0, Kind::String)),
             Value::Bool(_) => drop(kinds.insert(1, Kind::Bool)),
             number if bounds::whole(number).is_some() => drop(kinds.insert(2, Kind::Long)),
+            number if bounds::number(number).is_some() => drop(kinds.insert(4, Kind::Number)),
             _ => drop(kinds.insert(3, Kind::Json)),
         }
+    }
+    if kinds.contains_key(&4) {
+        found.say(NUMBER);
     }
     found
         .values

@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use super::json_schema::{Argument, Kind};
+use super::json_schema::Argument;
 use super::text::{self, name, quoted};
 use super::{Guess, Imported};
 
@@ -111,8 +111,8 @@ fn write_argument(out: &mut String, argument: &Argument) {
     if let Some(tool_name) = &argument.tool_name {
         let _ = writeln!(out, "  @mcp({})", quoted(tool_name));
     }
-    if argument.kind == Kind::Json {
-        out.push_str("  @format(\"json\")\n");
+    if let Some(format) = argument.kind.format() {
+        let _ = writeln!(out, "  @format(\"{format}\")");
     }
     let optional = if argument.required { "" } else { "?" };
     let _ = writeln!(

@@ -1,6 +1,7 @@
 //! Arguments and their bounds as JSON Schema, as far as that can say them. For hosts that offer tools; what
 //! decides is the evaluator.
 
+use ambit_core::Number;
 use ambit_core::constraint::{Unit, describe};
 use ambit_core::json::{Document, Json, Profile};
 use ambit_policy::Bundle;
@@ -52,6 +53,7 @@ fn of_type(kind: &Value, money: Option<u64>) -> Value {
                 .collect();
             json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
         }
+        Some("number") => json!({"type": "number"}),
         Some("json") => json!({}),
         Some("entity") => json!({}),
         _ => json!({"type": "string"}),
@@ -60,7 +62,8 @@ fn of_type(kind: &Value, money: Option<u64>) -> Value {
 
 /// Adds what JSON Schema can say of a constraint.
 fn bound(schema: &mut Value, spec: &Value, money: Option<u64>) {
-    let amount = |value: &Value| in_units(value, money);
+    let numbers = money.is_none() && holds_numbers(schema);
+    let amount = |value: &Value| in_units(&in_numbers(value, numbers), money);
     let amounts =
         |list: &Value| -> Value { list.as_array().into_iter().flatten().map(amount).collect() };
     match spec["constraint_type"].as_str().unwrap_or_default() {
@@ -99,9 +102,26 @@ fn bound(schema: &mut Value, spec: &Value, money: Option<u64>) {
 fn ends(schema: &mut Value, spec: &Value, names: [&str; 2], money: Option<u64>) {
     for (member, name) in ["min", "max"].into_iter().zip(names) {
         if let Some(end) = spec.get(member) {
-            schema[name] = in_units(end, money);
+            schema[name] = in_units(&in_numbers(end, true), money);
         }
     }
+}
+
+/// Whether the values, or those in a list, are numbers.
+fn holds_numbers(schema: &Value) -> bool {
+    schema["type"] == "number" || (schema["type"] == "array" && holds_numbers(&schema["items"]))
+}
+
+/// Bounds say a number with a fraction as a text, and requests as a number.
+fn in_numbers(value: &Value, numbers: bool) -> Value {
+    let inner = |list: &Vec<Value>| list.iter().map(|one| in_numbers(one, numbers)).collect();
+    let number = |text: &str| serde_json::from_str(&Number::parse(text)?.text()).ok();
+    let found = match value {
+        Value::String(text) if numbers => number(text),
+        Value::Array(list) if numbers => Some(inner(list)),
+        _ => None,
+    };
+    found.unwrap_or_else(|| value.clone())
 }
 
 /// Requests say money with its decimals: 9870 is 98.70.

@@ -9,6 +9,7 @@ mod statements;
 mod step_up;
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use cedar_policy::{
@@ -20,7 +21,7 @@ use super::{file, files};
 use crate::cedar::{OwnEntity, Slots, Source};
 use crate::diagnostics::Sink;
 use crate::reader::{File, Lines};
-use crate::schema::{report, syntax_errors, without_number};
+use crate::schema::{Vocabulary, report, syntax_errors, without_number};
 
 /// What decides beside capabilities and manifests.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,9 @@ pub(crate) struct Sheet {
 
 /// Reads the guard rails; whatever is wrong is reported. Without a sound schema only syntax can be
 /// judged.
-pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
+pub(super) fn read(dir: &Path, sink: &Sink, vocabulary: Option<&Vocabulary>) -> Guard {
+    let schema = vocabulary.and_then(|vocabulary| vocabulary.cedar.as_ref());
+    let unseen = vocabulary.map(Vocabulary::unseen).unwrap_or_default();
     let mut sheets = sheets(dir, sink);
     files::refuse_others(dir, "policies", &["cedar", "toml"], sink);
     let links = files::list(dir, "policies", "toml", sink)
@@ -61,7 +64,7 @@ pub(super) fn read(dir: &Path, sink: &Sink, schema: Option<&Schema>) -> Guard {
         statements::check(file, sheet);
         refuse_unlinked(file, sheet);
         if let Some(schema) = schema {
-            validate(file, sheet, schema);
+            validate(file, sheet, schema, &unseen);
         }
         guard.policies.extend(sources(file, sheet));
     }
@@ -144,11 +147,16 @@ fn refuse_unlinked(file: File<'_>, sheet: &Sheet) {
     }
 }
 
-fn validate(file: File<'_>, sheet: &Sheet, schema: &Schema) {
+fn validate(file: File<'_>, sheet: &Sheet, schema: &Schema, unseen: &BTreeSet<&str>) {
     let validator = Validator::new(schema.clone());
     let result = validator.validate(&sheet.set, ValidationMode::Strict);
     for error in result.validation_errors() {
-        report(file, &sheet.text, error);
+        let said = error.to_string();
+        let names = |name: &&&str| said.contains(&format!("attribute `{name}` in context"));
+        match unseen.iter().find(names) {
+            Some(name) => report_unseen(file, name, error),
+            None => report(file, &sheet.text, error),
+        }
     }
     let warnings: Vec<&ValidationWarning> = result.validation_warnings().collect();
     for warning in &warnings {
@@ -162,6 +170,17 @@ fn validate(file: File<'_>, sheet: &Sheet, schema: &Schema) {
             warn(file, sheet, warning);
         }
     }
+}
+
+/// An argument that is there, but not for policies.
+fn report_unseen(file: File<'_>, name: &str, error: &dyn miette::Diagnostic) {
+    let label = error.labels().and_then(Iterator::last);
+    file.error(
+        "project.policy",
+        label.map(|label| label.offset()..label.offset() + label.len()),
+        format!("policies do not see `{name}`: as a String, a number may have more places than a `decimal`"),
+        format!("bound it in `agents/`; or, if four places are enough, declare it as `@format(\"number\") {name}: decimal`"),
+    );
 }
 
 fn warn(file: File<'_>, sheet: &Sheet, warning: &ValidationWarning) {

@@ -1,5 +1,6 @@
 //! `count`: a list by its length.
 
+use crate::Number;
 use crate::constraint::Unit;
 use crate::constraint::examples::{Examples, OPEN, PART};
 use crate::constraint::spec::{Asked, Spec};
@@ -10,7 +11,9 @@ use crate::json::Writer;
 pub(crate) use super::fits as misfit;
 
 pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
-    asked.length().is_some_and(|length| spec.within(length))
+    asked
+        .length()
+        .is_some_and(|length| spec.within(Number::integer(length)))
 }
 
 /// How many elements there are has no unit of the argument's.
@@ -23,7 +26,7 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
             words.say(Phrase::To);
             words.speech.integer(max, Unit::None);
         }
-        _ => words.range(ends, Unit::None),
+        _ => words.range(spec.numbers(), Unit::None),
     }
     let one = ends.1.or(ends.0) == Some(1);
     words.say(if one {

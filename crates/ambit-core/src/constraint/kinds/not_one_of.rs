@@ -17,7 +17,7 @@ pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
             // An empty budget makes `is` false, which here would mean a match: so the budget is asked
             // last, after the comparison that it paid for.
             asked.steps.take(1)
-                && excluded.kind() == asked.value.kind()
+                && asked.is_of_kind(excluded)
                 && !asked.is(excluded)
                 && !asked.steps.exhausted()
         })
