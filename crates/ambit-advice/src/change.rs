@@ -9,7 +9,6 @@ use ambit_core::decimal_text;
 use ambit_core::json::{Document, Json, Profile, Writer, canonical_value};
 use ambit_core::limits::{ADVICE_ENTRIES, ADVICE_VALUES};
 use ambit_evaluator::{Assumed, Room, joined, rooms};
-use ambit_policy::conforms;
 
 use crate::call::{Call, Layer};
 use crate::candidate::{Candidate, Change};
@@ -215,12 +214,13 @@ fn values(
     ask: &Ask<'_>,
 ) -> Vec<Option<String>> {
     let action = call.bundle.action(call.asked.action);
-    let Some(declared) = action.and_then(|action| action.argument(argument)) else {
+    let Some(known) = action.and_then(|action| action.argument(argument)) else {
         return Vec::new();
     };
+    let declared = known.declared();
     let asked = ask.args.get(argument);
     let target = asked.and_then(Json::as_int);
-    let numbers = declared.declared().holds_numbers();
+    let numbers = declared.holds_numbers();
     let mut found: Vec<(u64, Option<String>)> = Vec::new();
     for value in bounds
         .iter()
@@ -232,11 +232,11 @@ fn values(
         };
         let json = value.is_some().then(|| document.root());
         let fits = match json {
-            Some(json) => conforms(json, declared),
-            None => !declared.required(),
+            Some(json) => declared.admits(json),
+            None => !known.required(),
         };
         let mut bounds = bounds.iter();
-        if !fits || !bounds.all(|bound| bound.holds(json, declared.declared(), call)) {
+        if !fits || !bounds.all(|bound| bound.holds(json, declared, call)) {
             continue;
         }
         let distance = match (json.and_then(Json::as_int), target) {

@@ -90,8 +90,8 @@ proptest! {
         let zero = number.contains("-0e") || number.starts_with("0e");
         let other = spelled(&number, places, zeros);
         let wanted = (zero || (-300..=300).contains(&first)).then(|| native(&number));
-        prop_assert_eq!(text(&number), wanted.clone());
-        prop_assert_eq!(text(&other), wanted.clone(), "{} is {}", number, other);
+        prop_assert_eq!(&text(&number), &wanted);
+        prop_assert_eq!(&text(&other), &wanted, "{} is {}", number, other);
         if let Some(wanted) = wanted {
             prop_assert_eq!(Number::parse(&wanted), Number::parse(&number));
         }

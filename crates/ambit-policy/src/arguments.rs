@@ -70,13 +70,6 @@ pub fn normalise(
     written.map_err(|fault| fault.within("args"))
 }
 
-/// Whether a normalised value (money in minor units) is of the argument's type.
-#[must_use]
-pub fn conforms(value: Json<'_>, argument: Argument<'_>) -> bool {
-    let (mut out, steps) = (Writer::default(), Steps::new());
-    write_typed(value, argument.type_of(), None, &mut out, &steps).is_ok()
-}
-
 type Attributes<'f, 'a> = &'f mut dyn FnMut(&str) -> Option<Argument<'a>>;
 
 fn write_members(

@@ -30,7 +30,7 @@ mod format;
 mod overlap;
 mod vocabulary;
 
-pub use arguments::{ArgumentFault, FaultKind, conforms, normalise};
+pub use arguments::{ArgumentFault, FaultKind, normalise};
 pub use bundle::{Bundle, BundleError, Key, Manifest};
 pub use overlap::overlaps;
 pub use vocabulary::{Action, Argument};
