@@ -307,7 +307,8 @@ export class PolicyModule {
     try {
       return { text: plainText(request) };
     } catch ({ code, path, what }) {
-      return { denial: this.#ask(() => (code === "request.size" ? tooLong() : unsayable(path, what))) };
+      const denied = () => unsayable(path, what, code === "request.number");
+      return { denial: this.#ask(() => (code === "request.size" ? tooLong() : denied())) };
     }
   }
 

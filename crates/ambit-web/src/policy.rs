@@ -108,8 +108,8 @@ pub fn refuse(denial: &str) -> String {
 /// The denial of a value that JSON cannot say, which `plain.js` found.
 #[wasm_bindgen]
 #[must_use]
-pub fn unsayable(path: &str, what: &str) -> String {
-    deny_unsayable(path, what)
+pub fn unsayable(path: &str, what: &str, number: bool) -> String {
+    deny_unsayable(path, what, number)
 }
 
 /// What HTTP says for a denial: the text of `{"answer", "nonce"?}`.
