@@ -6,7 +6,7 @@ mod ci;
 mod fuzz;
 mod guest;
 mod jose;
-mod mcp;
+mod npm;
 mod package;
 mod plot;
 mod program;

@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{JUDGE, MUTANTS};
-use crate::{fuzz, guest, jose, mcp, package as packages, web};
+use crate::{fuzz, guest, jose, npm, package as packages, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -62,7 +62,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
-    mcp::install(root)?;
+    npm::install(root)?;
     ui::heading("Building and installing the Python package");
     let python = packages::python(root)?;
     let mut parts = Parts::default();
@@ -223,6 +223,9 @@ fn package(root: &Path) -> Result<Tally, String> {
         node.env("AMBIT_FIXTURE", &fixture);
         if small {
             node.env("AMBIT_SMALL", "1");
+            if cargo::is_there("chromium") {
+                node.env("AMBIT_BROWSER", root.join(npm::BROWSER));
+            }
         }
         node.args(["--test", "--test-reporter=tap"]).args(&files);
         let mut one = Tally::default();

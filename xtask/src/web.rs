@@ -13,7 +13,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// What is published: hand-written sources of `pkg/` beside the built files.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     "package.json",
     "README.md",
     "abi.md",
@@ -23,6 +23,9 @@ const SOURCES: [&str; 9] = [
     "plain.js",
     "bytes.js",
     "index.d.ts",
+    "consent.js",
+    "consent-layout.js",
+    "consent.d.ts",
 ];
 
 /// The wasm files are fetched by browsers, so they are built for size where the guest is built for

@@ -1,0 +1,159 @@
+// `<ambit-consent>` in Chromium, with every state on one page. AMBIT_BROWSER names a folder with `playwright-core` and
+// `axe-core`; pictures of what people see go to `target/consent`.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const npm = resolve(process.env.AMBIT_PACKAGE ?? join(here, "../../target/npm"));
+const fixture = process.env.AMBIT_FIXTURE;
+const tools = process.env.AMBIT_BROWSER;
+// The pages are those of the small build only.
+const skip = fixture && tools && process.env.AMBIT_SMALL ? false : "no AMBIT_BROWSER, or not the small build";
+const pictures = join(here, "../../target/consent");
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'self'";
+const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", wasm: "application/wasm", json: "application/json" };
+
+let server, browser, page;
+const complaints = [];
+
+before(async () => {
+  if (skip) return;
+  server = createServer(async ({ url }, answer) => {
+    const [, folder, name] = /^\/(?:(npm|fixture)\/)?([a-z.-]+)$/.exec(url) ?? [];
+    const file = join({ npm, fixture }[folder] ?? join(here, "consent"), name ?? "none");
+    const bytes = await readFile(file).catch(() => undefined);
+    const type = TYPES[file.split(".").at(-1)] ?? "application/octet-stream";
+    answer.writeHead(bytes ? 200 : 404, { "content-type": type, "content-security-policy": POLICY }).end(bytes);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { chromium } = createRequire(join(tools, "package.json"))("playwright-core");
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  await mkdir(pictures, { recursive: true });
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+async function opened(options = {}) {
+  await page?.context().close();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  page = await context.newPage();
+  complaints.length = 0;
+  page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(`http://127.0.0.1:${server.address().port}/gallery.html`);
+  await page.waitForSelector("html[data-ready]", { timeout: 30_000 }).catch(() => assert.fail(complaints.join("\n")));
+  // The missing icon of the page is none of ours.
+  assert.deepEqual(complaints.filter((said) => !said.includes("404")), []);
+}
+
+const shown = (name) =>
+  page.$eval(`#${name}`, (element) => element.shadowRoot.querySelector("[part=text]").textContent);
+const awake = (name) => page.waitForSelector(`#${name}:not([data-asleep])`, { timeout: 5000 });
+
+test("not a word more, less or moved, whatever the page says", { skip }, async () => {
+  await opened();
+  const all = await page.$$eval("ambit-consent", (elements) =>
+    elements.map((one) => [one.id, one.shadowRoot.querySelector("[part=text]").textContent, one.consent.text]));
+  assert.equal(all.length, 12);
+  for (const [name, text, wanted] of all) assert.equal(text, wanted, name);
+  // It is laid out where the parts are known, and in order where they are not.
+  const has = (name, selector) => page.$eval(`#${name}`, (one, of) => one.shadowRoot.querySelector(of) !== null, selector);
+  assert.ok(await has("open", "h2 + p.who ~ ul.own li .mark.financial"));
+  assert.ok(await has("open", "details ul li"));
+  assert.ok(await has("wider", ".mark.wider"));
+  assert.ok(await has("narrower", ".mark.narrower"));
+  for (const name of ["unknown", "cut", "call"]) assert.ok(await has(name, ".plain"), name);
+});
+
+test("what others wrote stays where it stands", { skip }, async () => {
+  const text = await shown("hostile");
+  assert.equal(text.match(/^Cannot$/gm).length, 1, text);
+  const foreign = await page.$eval("#hostile", (one) => [...one.shadowRoot.querySelectorAll("bdi")].map((it) => it.textContent));
+  assert.ok(foreign.some((it) => it.includes("אבגדה")), foreign.join());
+  assert.ok(foreign.some((it) => it.includes("مثال")), foreign.join());
+});
+
+test("a click too early, or by a script, answers nothing", { skip }, async () => {
+  await opened();
+  const click = (trusted) => (trusted
+    ? page.locator("#open").locator("button[part=approved]").click({ noWaitAfter: true })
+    : page.$eval("#open", (one) => one.shadowRoot.querySelector("[part=approved]").click()));
+  await page.evaluate(() => dispatchEvent(new Event("focus")));
+  await click(true);
+  await awake("open");
+  await click(false);
+  assert.deepEqual(await page.evaluate(() => answers), []);
+  await click(true);
+  const [answer] = await page.evaluate(() => answers);
+  const consent = await page.$eval("#open", ({ consent }) => consent);
+  const { text_s256, binding_s256, locale, renderer } = consent;
+  assert.deepEqual(answer, { decision: "approved", choices: [], text_s256, binding_s256, locale, renderer });
+  const after = await page.$eval("#open", (one) => one.shadowRoot.querySelector("[part=answer]").textContent);
+  assert.equal(after, "You allowed this.");
+});
+
+test("less is described anew before it can be allowed", { skip }, async () => {
+  await opened();
+  const whole = await shown("open");
+  await awake("open");
+  const part = (name) => page.locator("#open").locator(`[part=${name}]`);
+  await part("less").click();
+  await page.locator("#open").getByText("Without", { exact: false }).or(page.locator("#open label")).first().click();
+  await page.waitForFunction((before) => document.querySelector("#open").consent.text !== before, whole);
+  const less = await shown("open");
+  assert.notEqual(less, whole);
+  assert.equal(less, await page.$eval("#open", ({ consent }) => consent.text));
+  await awake("open");
+  await part("approved").click();
+  const [answer] = await page.evaluate(() => answers);
+  assert.equal(answer.choices.length, 1);
+  assert.equal(answer.text_s256, await page.$eval("#open", ({ consent }) => consent.text_s256));
+});
+
+test("it works by the keyboard, and the buttons weigh the same", { skip }, async () => {
+  await opened();
+  await awake("open");
+  const sizes = await page.$eval("#open", (one) =>
+    [...one.shadowRoot.querySelectorAll("button")].map((it) => {
+      const style = getComputedStyle(it);
+      return [style.fontWeight, style.color, style.backgroundColor, style.borderColor, it.offsetHeight, it.offsetWidth].join();
+    }));
+  assert.equal(sizes.length, 3);
+  assert.equal(new Set(sizes).size, 1, sizes.join(" | "));
+  await page.locator("#open").locator("summary").focus();
+  for (const expected of ["denied", "less", "approved"]) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate(() => document.activeElement.shadowRoot.activeElement.getAttribute("part"));
+    assert.equal(focused, expected);
+  }
+  await page.keyboard.press("Enter");
+  assert.equal((await page.evaluate(() => answers))[0].decision, "approved");
+});
+
+for (const [name, options] of Object.entries({
+  light: {},
+  dark: { colorScheme: "dark" },
+  narrow: { viewport: { width: 320, height: 900 } },
+  // What a window of 1,280 pixels has left at 200 %.
+  large: { viewport: { width: 640, height: 900 }, deviceScaleFactor: 2 },
+})) {
+  test(`nothing serious is wrong with it: ${name}`, { skip }, async () => {
+    await opened(options);
+    await page.evaluate(await readFile(join(tools, "node_modules/axe-core/axe.min.js"), "utf8"));
+    const { violations } = await page.evaluate(() => axe.run());
+    const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+    assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it needs no sideways scrolling");
+    await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+    await page.locator("#wider").screenshot({ path: join(pictures, `${name}-one.png`) });
+  });
+}
