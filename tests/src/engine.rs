@@ -109,6 +109,16 @@ pub fn start() -> Result<Engines, String> {
                 .to_owned(),
         ),
     }
+    match Node::go()? {
+        Some(go) => engines.list.push(Box::new(go)),
+        None if env::var_os("CI").is_some() => {
+            return Err("the Go package is not built, and CI needs it".to_owned());
+        }
+        None => engines.lacking.push(
+            "SKIPPED: the Go package, because it is not built (`cargo xtask package go --build`)"
+                .to_owned(),
+        ),
+    }
     Ok(engines)
 }
 
@@ -318,6 +328,14 @@ impl Node {
     fn python() -> Result<Option<Self>, String> {
         let mut python = Command::new(workspace().join("target/python/venv/bin/python"));
         Self::spawn("python", python.arg(suites().join("engines/python.py")))
+    }
+
+    /// The Go package as it was built; `None` where it was not.
+    fn go() -> Result<Option<Self>, String> {
+        Self::spawn(
+            "go",
+            &mut Command::new(workspace().join("target/go/engine")),
+        )
     }
 
     fn run(name: &'static str, script: &str, arguments: &[&OsStr]) -> Result<Option<Self>, String> {

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod ci;
 mod fuzz;
+mod golang;
 mod guest;
 mod jose;
 mod npm;

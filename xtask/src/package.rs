@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use xtask_kit::cargo;
 use xtask_kit::ui::{self, Tally};
 
-use crate::guest;
 use crate::program::JUDGE;
+use crate::{golang, guest};
 
 /// Lines of a host, ABI included. What is beside it does not count: stores and integrations, which have folders of
 /// their own, and [`BESIDE`].
-const LINES: usize = 500;
+pub(crate) const LINES: usize = 500;
 /// Names, types of answers, and the same for `asyncio`.
 const BESIDE: [&str; 3] = ["__init__.py", "answers.py", "aio.py"];
 
@@ -30,19 +30,25 @@ pub(crate) struct Args {
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 enum Language {
+    Go,
     Python,
 }
 
 /// Does the command.
 pub(crate) fn run(args: Args, root: &Path) -> Result<Tally, String> {
-    let Language::Python = args.language;
-    if !python(root)? {
-        return Err("`python3` 3.11 or later with `venv` is needed".to_owned());
+    let (is_there, lacking) = match args.language {
+        Language::Go => (golang::build(root)?, "`go` is needed"),
+        Language::Python => (
+            python(root)?,
+            "`python3` 3.11 or later with `venv` is needed",
+        ),
+    };
+    match args.language {
+        _ if !is_there => Err(lacking.to_owned()),
+        _ if args.build => Ok(Tally::one(true)),
+        Language::Go => golang::test(root),
+        Language::Python => test_python(root),
     }
-    if args.build {
-        return Ok(Tally::one(true));
-    }
-    test_python(root)
 }
 
 /// Builds the wheel and installs it under `target/python/venv`, the first time with what its tests need. `false`
@@ -113,21 +119,14 @@ fn interpreter(root: &Path) -> PathBuf {
 fn wheel(root: &Path, target: &Path) -> Result<PathBuf, String> {
     let source = target.join("source");
     let dist = target.join("dist");
-    for folder in [&source, &dist] {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed(folder)(error));
-            }
-            _ => {}
-        }
-    }
+    remove(&source)?;
+    remove(&dist)?;
     copy_folder(&root.join("host/python"), &source)?;
     copy(&root.join("LICENSE"), &source.join("LICENSE"))?;
     let core = guest::build_core(root)?;
     let package = source.join("src/ambit");
     copy(&core, &package.join("core.wasm"))?;
-    let digest = Sha256::digest(fs::read(&core).map_err(failed(&core))?);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = digest(&core)?;
     let text = format!(
         "\"\"\"Written by the build.\"\"\"\n\n#: The core that this package runs, and no other.\nSHA256 = \"{hex}\"\n"
     );
@@ -238,7 +237,21 @@ fn summary(line: &str) -> Option<Tally> {
     (tally.passed + tally.failed > 0).then_some(tally)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
+/// The SHA-256 of a file in hexadecimal digits.
+pub(crate) fn digest(file: &Path) -> Result<String, String> {
+    let digest = Sha256::digest(fs::read(file).map_err(failed(file))?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Removes a folder that may be there.
+pub(crate) fn remove(folder: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
     fs::create_dir_all(to).map_err(failed(to))?;
     for entry in fs::read_dir(from).map_err(failed(from))? {
         let path = entry.map_err(failed(from))?.path();
@@ -254,11 +267,11 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     fs::copy(from, to).map(drop).map_err(failed(from))
 }
 
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> String {
+pub(crate) fn failed(path: &Path) -> impl Fn(std::io::Error) -> String {
     let path = path.display().to_string();
     move |error| format!("`{path}`: {error}")
 }

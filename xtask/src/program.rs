@@ -30,6 +30,12 @@ pub(crate) const MUTANTS: Program = Program {
     binary: "ambit-mutants",
     what: "what plants faults",
 };
+/// The command of the project.
+pub(crate) const AMBIT: Program = Program {
+    package: "ambit-cli",
+    binary: "ambit",
+    what: "the command",
+};
 /// Plays the scenes.
 pub(crate) const DEMO: Program = Program {
     package: "ambit-tests",

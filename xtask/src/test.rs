@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{JUDGE, MUTANTS};
-use crate::{fuzz, guest, jose, npm, package as packages, web};
+use crate::{fuzz, golang, guest, jose, npm, package as packages, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -65,6 +65,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     npm::install(root)?;
     ui::heading("Building and installing the Python package");
     let python = packages::python(root)?;
+    ui::heading("Building the Go package");
+    let go = golang::build(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));
@@ -75,6 +77,10 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     if python {
         ui::heading("Tests of the Python package");
         parts.add("Python package", packages::test_python(root));
+    }
+    if go {
+        ui::heading("Tests of the Go package");
+        parts.add("Go package", golang::test(root));
     }
     ui::heading("Vectors and judges");
     guest::build_vectors(root)?;

@@ -1,0 +1,166 @@
+package ambit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Decide judges a call and obeys the answer: nil means act. The error is a *Denied.
+func (p *Policy) Decide(ctx context.Context, question Question) error {
+	return p.Enforce(ctx, p.Evaluate(ctx, question))
+}
+
+// Enforce obeys an answer: nil means act. The error is a *Denied. What is to be done, and in which order, the core says:
+// log first, all kinds of obligations known before the first is done, what only checks before what uses up, people last,
+// the outcome logged before yes.
+func (p *Policy) Enforce(ctx context.Context, answer *Answer) error {
+	var entry any
+	asked := enforceRequest{string(answer.Raw), []string{"consume"}, p.options.Journal != nil, true, []result{}}
+	asked.Knows = slices.AppendSeq(asked.Knows, maps.Keys(p.options.Handlers))
+	for {
+		var next step
+		if err := p.call(ctx, "ambit_enforce", asked, &next); err != nil {
+			p.options.Logger.ErrorContext(ctx, "not enforced", "error", err)
+			return p.Denied(ctx, p.Refuse(ctx, "engine.trap", "the answer was not enforced: "+err.Error()))
+		}
+		if next.Do == "verdict" {
+			return p.verdict(ctx, answer, next)
+		}
+		asked.Results = append(asked.Results, p.do(ctx, next, &entry))
+	}
+}
+
+func (p *Policy) verdict(ctx context.Context, answer *Answer, last step) error {
+	if last.Permitted {
+		return nil
+	}
+	denied := p.Denied(ctx, p.answer(ctx, last.Answer))
+	denied.Discharged = last.Discharged
+	if answer.Decision {
+		p.options.Logger.InfoContext(ctx, "not obeyed", "code", denied.Code)
+	}
+	return denied
+}
+
+// do does one step. One that is not known here is not done, and denies.
+func (p *Policy) do(ctx context.Context, next step, entry *any) result {
+	var before map[string]uint64
+	err := fmt.Errorf("there is no way to %s %s%s here", next.Do, next.Event, next.Type)
+	handler := p.options.Handlers[next.Type]
+	switch next.Do + " " + next.Event + next.Type {
+	case "keep ":
+		before, err = p.heard.keep(ctx, p, next.Epochs)
+	case "log decided":
+		*entry, err = p.options.Journal.Decided(ctx, next.Answer)
+	case "log ended":
+		err = p.options.Journal.Ended(ctx, *entry, End{next.Permitted, next.Discharged, next.Answer})
+	default:
+		if next.Do == "discharge" && handler != nil {
+			err = handler(ctx, next.Obligation)
+		} else if next.Do == "discharge" && next.Type == "consume" {
+			err = p.consume(ctx, next.Obligation)
+		}
+	}
+	if err == nil {
+		return result{Done: before == nil, Kept: before}
+	}
+	why := &NotDischarged{Detail: err.Error()}
+	errors.As(err, &why)
+	return result{Failed: &why.Detail, Code: why.Code}
+}
+
+// heard is what was heard of revocation epochs and the store did not take: nothing is allowed by less.
+type heard struct {
+	sync.Mutex
+	unsaved map[string]uint64
+}
+
+// keep remembers versions of epochs for good, the highest of each issuer, and gives those that were known before.
+func (h *heard) keep(ctx context.Context, p *Policy, epochs []epoch) (before map[string]uint64, err error) {
+	h.Lock()
+	defer h.Unlock()
+	key := "epochs:" + p.Statement.UID
+	before = maps.Clone(h.unsaved)
+	for _, one := range epochs {
+		h.unsaved[one.Iss] = max(h.unsaved[one.Iss], one.Version)
+	}
+	err = p.options.Store.Transact(ctx, []string{key}, func(kept Values) (Change, error) {
+		highest := map[string]uint64{}
+		if err := json.Unmarshal([]byte(kept.or(key, "{}")), &highest); err != nil {
+			return Change{}, err
+		}
+		for iss, version := range highest {
+			before[iss] = max(before[iss], version)
+		}
+		for iss, version := range h.unsaved {
+			highest[iss] = max(highest[iss], version)
+		}
+		text, err := encode(highest)
+		if err != nil || len(h.unsaved) == 0 || string(text) == kept.or(key, "") {
+			return Change{}, err
+		}
+		return Change{Write: map[string]Kept{key: {Value: string(text)}}}, nil
+	})
+	if err == nil {
+		clear(h.unsaved)
+	}
+	return before, err
+}
+
+const forgotten = "forgotten"
+
+// consume charges all charges of an obligation in one step, or none. What fits the core says.
+func (p *Policy) consume(ctx context.Context, obligation Obligation) error {
+	var ext charged
+	if err := json.Unmarshal(obligation.Ext, &ext); err != nil {
+		return fmt.Errorf("the charges cannot be read: %w", err)
+	}
+	keys := []string{forgotten}
+	for _, charge := range ext.Charges {
+		keys = append(keys, "budget:"+charge.Key)
+	}
+	return p.options.Store.Transact(ctx, keys, func(kept Values) (Change, error) {
+		asked := consumeRequest{obligation.Ext, obligation.Now, 0, map[string]*budget{}}
+		for _, key := range keys {
+			used, err := strconv.ParseInt(kept.or(key, "0"), 10, 64)
+			if err != nil {
+				return Change{}, fmt.Errorf("what is kept of a budget is no number: %w", err)
+			}
+			name, is := strings.CutPrefix(key, "budget:")
+			if !is {
+				asked.Forgotten = used
+			} else if value, known := kept[key]; known {
+				asked.Budgets[name] = &budget{Used: used, Until: value.Until}
+			} else {
+				asked.Budgets[name] = nil
+			}
+		}
+		return p.charge(ctx, asked)
+	})
+}
+
+// charge asks what is to be written.
+func (p *Policy) charge(ctx context.Context, asked consumeRequest) (Change, error) {
+	var said consumed
+	if err := p.call(ctx, "ambit_consume", asked, &said); err != nil {
+		return Change{}, err
+	}
+	if said.Failed != nil {
+		return Change{}, &NotDischarged{said.Code, *said.Failed}
+	}
+	change := Change{Write: map[string]Kept{}, Forget: said.Forget}
+	for _, one := range said.Set {
+		change.Write["budget:"+one.Key] = Kept{strconv.FormatInt(one.Used, 10), one.Until}
+	}
+	if said.Forget != nil {
+		change.Write[forgotten] = Kept{Value: strconv.FormatInt(*said.Forget, 10)}
+	}
+	return change, nil
+}

@@ -1,0 +1,73 @@
+package ambit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Source is where something is read from: a File, or Bytes.
+type Source interface {
+	read() (content, signature []byte, err error)
+}
+
+// File is the path of a file. The signature of `policy.wasm` and of `policy.bundle` is looked for beside it, in
+// `policy.wasm.dsse.json`.
+type File string
+
+// Bytes is a file's content, with a detached signature where it has one.
+type Bytes struct{ Content, Signature []byte }
+
+// Trust says whom to believe, and which policy is expected.
+type Trust struct {
+	// Keys is `keys.json`.
+	Keys Source
+	// UID names the policy.
+	UID string
+	// Guest demands the evaluator that a module was built with, by its SHA-256 as base64url; empty: any.
+	Guest string
+}
+
+// Options of Load.
+type Options struct {
+	// Store keeps the highest version of the policy, so that no older one is accepted again, budgets, what happened once,
+	// and the highest versions of revocation epochs. Required.
+	Store Store
+	// Journal writes down each decision before it is obeyed, and what became of it; nil: nothing is written.
+	Journal Journal
+	// Handlers discharge obligations by their type; `consume` is done by the store.
+	Handlers map[string]Handler
+	// Instances bounds the calls that run at the same time; 0: one for each processor.
+	Instances int
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// Logger is told of loads, denials and faults, and never of tokens, arguments or purposes; nil: slog.Default.
+	Logger *slog.Logger
+}
+
+// Handler discharges an obligation, completely, before the action. Its error means that the action must not happen; a
+// *NotDischarged says by which reason.
+type Handler func(ctx context.Context, obligation Obligation) error
+
+// NotDischarged says why an obligation was not done, by the code of a reason where `obligation.failed` is not precise.
+type NotDischarged struct{ Code, Detail string }
+
+func (e *NotDischarged) Error() string { return e.Detail }
+
+// Journal writes down what was decided, and what became of it. Each must be kept for good when the call returns; what
+// cannot be written denies.
+type Journal interface {
+	// Decided is called with every answer, before any obligation is discharged. What it gives names the entry.
+	Decided(ctx context.Context, answer []byte) (entry any, err error)
+	// Ended is called with what became of an allow, before the action happens: permitted with what was discharged, or the
+	// denial in its place.
+	Ended(ctx context.Context, entry any, end End) error
+}
+
+// End is what became of an allow.
+type End struct {
+	Permitted  bool
+	Discharged []string
+	// Denial is the answer in place of the allow; nil where it was permitted.
+	Denial []byte
+}
