@@ -155,6 +155,87 @@ fn an_ip_address_looks_like_an_inner_one() {
 }
 
 #[test]
+fn a_host_looks_like_one_of_ours() {
+    let world = World::new();
+    let ours = json!({"constraint_type": "host", "hosts": ["*.acme.example", "acme.example"], "except": ["admin.acme.example"]});
+    let token = exporting(&world, "address", &ours);
+    let ask = |host: &str| world.decide(&Call::export(&token, &json!({"address": host})));
+    for good in [
+        "acme.example",
+        "eu.files.acme.example",
+        "FILES.Acme.Example",
+    ] {
+        assert_eq!(ask(good), "allowed", "{good}");
+    }
+    for bad in [
+        "evilacme.example",
+        "acme.example.evil.example",
+        "acme.example.",
+        ".acme.example",
+        "files..acme.example",
+        "evil.example/.acme.example",
+        "evil.example#.acme.example",
+        "evil.example\\.acme.example",
+        "evil.example\u{0}.acme.example",
+        "user@files.acme.example",
+        "files.acme.example:8443",
+        "*.acme.example",
+        "files.\u{430}cme.example",
+        "files\u{3002}acme.example",
+        "admin.acme.example",
+        "ADMIN.acme.example",
+    ] {
+        assert_eq!(ask(bad), "constraint.host", "{bad}");
+    }
+    // A star in a URL is one of labels too, and a host that is left out is left out at every port.
+    let url = json!({"constraint_type": "url", "schemes": ["https"], "hosts": ["*.acme.example", "admin.acme.example:8443"], "except": ["admin.acme.example"]});
+    let token = exporting(&world, "callback", &url);
+    let ask = |url: &str| world.decide(&Call::export(&token, &json!({"callback": url})));
+    assert_eq!(ask("https://files.acme.example/x"), "allowed");
+    for bad in [
+        "https://evil.example/.acme.example/",
+        "https://acme.example/x",
+        "https://admin.acme.example/x",
+        "https://admin.acme.example:8443/x",
+    ] {
+        assert_eq!(ask(bad), "constraint.url", "{bad}");
+    }
+}
+
+#[test]
+fn an_inner_address_passes_for_a_public_one() {
+    let world = World::new();
+    let public =
+        json!({"constraint_type": "cidr", "ranges": ["public"], "except": ["203.0.114.0/24"]});
+    let token = exporting(&world, "address", &public);
+    let ask = |address: &str| world.decide(&Call::export(&token, &json!({"address": address})));
+    for good in ["8.8.8.8", "203.0.115.1", "2606:4700::1111"] {
+        assert_eq!(ask(good), "allowed", "{good}");
+    }
+    for bad in [
+        "169.254.169.254",
+        "127.0.0.1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "100.64.0.1",
+        "192.168.1.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00::1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::",
+        "203.0.114.7",
+        "::ffff:8.8.8.8",
+    ] {
+        assert_eq!(ask(bad), "constraint.cidr", "{bad}");
+    }
+}
+
+#[test]
 fn a_value_is_spelled_otherwise() {
     let world = World::new();
     let not = json!({"constraint_type": "not_one_of", "excluded": ["2026-12-24T00:00:00Z"]});
