@@ -74,7 +74,7 @@ pub(crate) fn compile(error: &CompileError) -> Failure {
     };
     match error.code {
         "mint.consent" => failure.help(
-            "`ambit mint … --draft > draft.json` writes the claims, `ambit describe draft.json` says what the person reads and the receipt names, `ambit mint … --claims draft.json --receipt FILE` makes the token",
+            "`ambit mint … --draft > draft.json` writes the claims, `ambit approve draft.json … > FILE` asks the person and signs the receipt, `ambit mint … --claims draft.json --receipt FILE` makes the token",
         ),
         "approval.used" => failure.help(
             "one consent makes one token: draft another, with an `exp` of its own, and ask the person again",

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use ambit_token::base64url;
-use common::{Project, Run, pay};
+use common::{MINT_AGREED, Project, Run, pay};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -78,7 +78,9 @@ fn a_yes_is_taken_for_exactly_this_call() {
     let project = asked();
     let run = approve(&project, "answer.json", &ANN).expect(0);
     let shown = proposal(&project);
-    let run = run.says(shown["display"]["text"].as_str().unwrap());
+    let text = shown["display"]["text"].as_str().unwrap();
+    let framed: String = text.split('\n').map(|line| format!("│ {line}\n")).collect();
+    let run = run.says(&framed);
     let said = claims(&run.out);
     assert_eq!(
         (&said["sub"], &said["aud"], &said["decision"], &said["kind"]),
@@ -261,6 +263,41 @@ fn only_the_person_who_is_asked_says_yes() {
         &[&ANN[..], &["--aud", AUDIENCE]].concat(),
     )
     .expect(0);
+}
+
+#[test]
+fn a_yes_to_a_grant_makes_its_token_and_no_other() {
+    let project = Project::asking();
+    project.write("draft.json", project.draft("payments.json"));
+    let describe = ["describe", "--module", "policy.wasm", "draft.json"];
+    let less = ["--choose", "no_execute", "-o", "less.json"];
+    project.ambit(&[&describe[..], &less].concat()).expect(0);
+    let run = approve(&project, "less.json", &ANN).expect(0);
+    let said = claims(&run.out);
+    let (kind, aud) = (json!("grant"), json!("https://issuer.example"));
+    assert_eq!((&said["kind"], &said["aud"]), (&kind, &aud));
+    assert_eq!(said["display"]["now"], said["iat"]);
+    project.write("receipt.jwt", &run.out);
+    project
+        .ambit(&MINT_AGREED)
+        .expect(3)
+        .says("approval.binding");
+    let mut agreed = MINT_AGREED;
+    agreed[6] = "less.json";
+    project.write("token.jwt", project.ambit(&agreed).expect(0).out);
+    project.evaluate(&[], &pay("propose", "5")).expect(0);
+    // Whoever makes the token would not take it: nothing is signed.
+    let bob = ["--sub", "user:bob", "--yes"];
+    let run = approve(&project, "draft.json", &bob).expect(2);
+    assert_eq!(run.says("approval.approver").out, "");
+    let german = [&ANN[..], &["--locale", "de"]].concat();
+    approve(&project, "draft.json", &german)
+        .expect(3)
+        .says("describe.no_text");
+    let call = [&ANN[..], &["--approvals", "."]].concat();
+    approve(&project, "draft.json", &call)
+        .expect(3)
+        .says("approve.grant");
 }
 
 #[test]

@@ -210,6 +210,11 @@ const ROWS: &[Row] = &[
     ),
     row(
         "approve",
+        "draft.json --module policy.wasm --key keys/approve.jwk --sub user:ann --yes",
+        &["draft.json"],
+    ),
+    row(
+        "approve",
         "answer.json --project . --key keys/ann.jwk --yes",
         &["ambit.toml", "keys/ann.jwk"],
     ),

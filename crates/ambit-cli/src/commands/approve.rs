@@ -22,13 +22,14 @@ use crate::policy::PolicyArgs;
 use crate::say::{self, Page, foreign};
 use crate::signing::{is_yes, jws, refused};
 use crate::{keys, time, tokens};
-use proposal::Proposal;
+use proposal::{Proposal, Reader};
 
-/// Say yes, or no, to one call that waits for a person
+/// Say yes, or no, to one call that waits for a person, or to a grant
 ///
-/// Shows the text of the call exactly as it was hashed, asks, and signs a receipt: it is bound to the
-/// digest of this call and to the text, and lets the call run once. PROPOSAL is a file of the proposals
-/// folder of `ambit gateway` and `ambit pdp`, or an answer that says who must approve.
+/// Shows the text exactly as it was hashed, asks, and signs a receipt, which is bound to the digest of what
+/// was asked and to the text. For a call, which then runs once, PROPOSAL is a file of the proposals folder of
+/// `ambit gateway` and `ambit pdp`, or an answer that says who must approve. For a grant it is the claims of
+/// which `ambit mint` makes a token: a draft.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Approve {
@@ -49,6 +50,9 @@ pub(crate) struct Approve {
     /// The person, if the key is not one person's
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
+    /// The language in which a grant is told: en or de. Of a call PROPOSAL has the text
+    #[arg(long, value_name = "TAG", default_value = "en")]
+    locale: String,
     /// The service at which the call is made, where PROPOSAL does not name it
     #[arg(long, value_name = "URL")]
     aud: Option<String>,
@@ -80,6 +84,7 @@ carries it over.
 
 Examples:
   ambit approve proposals/DIGEST.json --module policy.wasm --key keys/ann.jwk --approvals approvals
+  ambit approve draft.json --module policy.wasm --key keys/ann.jwk > receipt.jwt
   ambit evaluate --module policy.wasm --trust keys.json < request.json > answer.json
   ambit approve answer.json --module policy.wasm --key keys/ann.jwk --request request.json > receipt.jwt";
 
@@ -88,7 +93,7 @@ impl Approve {
         let now = self.now.unwrap_or_else(time::now);
         let policy = self.policy.read(now)?;
         let bundle = policy.bundle()?;
-        let proposal = Proposal::read(&self.proposal)?;
+        let proposal = self.proposal(&bundle, now)?;
         let audience = self.audience(&bundle, &proposal)?;
         let key = keys::private(&self.key)?;
         let thumbprint = key.thumbprint();
@@ -115,9 +120,28 @@ impl Approve {
             id: ambit_compiler::mint::identifier().map_err(|error| keys::compile(&error))?,
         };
         let unsigned = self.unsigned(&signer, &proposal, &answer, now)?;
+        let receipt = jws(&unsigned, &key);
+        proposal.check_grant(&bundle, &receipt, now)?;
         self.ask(&proposal, &answer, &signer)?;
-        self.give(&proposal, &answer, &jws(&unsigned, &key))?;
+        self.give(&proposal, &answer, &receipt)?;
         Ok(Exit::Done)
+    }
+
+    /// What is asked: a grant is put into words here, by the clock of whoever reads them.
+    fn proposal(&self, bundle: &Bundle<'_>, now: i64) -> Result<Proposal, Failure> {
+        let reader = Reader {
+            bundle,
+            locale: &self.locale,
+            now,
+        };
+        let proposal = Proposal::read(&self.proposal, &reader)?;
+        let for_calls = self.approvals.is_some() || self.request.is_some() || self.aud.is_some();
+        if for_calls && proposal.grant.is_some() {
+            let message = "--approvals, --request and --aud are for calls, and this is a grant";
+            return Err(Failure::unusable("approve.grant", message)
+                .help("give the receipt to `ambit mint --receipt`"));
+        }
+        Ok(proposal)
     }
 
     /// At which service the call is made: all who name one name the same. With the request, everything
@@ -161,7 +185,8 @@ impl Approve {
             let message = "the key signs for several people";
             Failure::unusable("approve.person", message).help("say whose answer it is with --sub")
         })?;
-        let asked = proposal.asks(person);
+        // Of a grant the compiler knows who may agree.
+        let asked = proposal.grant.is_some() || proposal.asks(person);
         if !self.deny && !asked {
             let message = format!("nobody asks `{}` for a yes", foreign(person, 200));
             return Err(Failure::denied("approve.person", message)
@@ -190,14 +215,17 @@ impl Approve {
         answer: &Answer,
         now: i64,
     ) -> Result<Unsigned, Failure> {
-        let claims = json!({
+        let mut claims = json!({
             "iss": signer.iss, "aud": answer.audience, "jti": answer.id, "iat": now, "exp": answer.until,
             "sub": answer.person, "decision": if self.deny { "denied" } else { "approved" },
-            "kind": "action", "risk_tier": proposal.risk_tier, "binding_s256": proposal.binding_s256,
+            "kind": if proposal.grant.is_some() { "grant" } else { "action" }, "risk_tier": proposal.risk_tier, "binding_s256": proposal.binding_s256,
             "display": {
                 "text_s256": proposal.text_s256, "locale": proposal.locale, "renderer": proposal.renderer,
             },
         });
+        for (name, value) in &proposal.clock {
+            claims["display"][name] = json!(value);
+        }
         let claims = claims.to_string();
         let document = Document::parse(claims.as_bytes(), Profile::Signed);
         let document =
@@ -216,19 +244,23 @@ impl Approve {
         let mut page = Page::new();
         page.heading("What is asked");
         page.say();
-        say::raw(&format!("{}\n", proposal.text));
+        // Nothing in a text that was made elsewhere can look like what this command says.
+        let lines = proposal.text.split('\n').map(|line| format!("│ {line}\n"));
+        say::raw(&lines.collect::<String>());
         let mut page = Page::new();
-        page.line("").heading("The receipt");
+        page.heading("The receipt");
         page.field("says", if self.deny { "no" } else { "yes" });
         page.field("for", foreign(&answer.person, 400));
-        page.field("asked is", foreign(&proposal.people(), 400));
+        if proposal.grant.is_none() {
+            page.field("asked is", foreign(&proposal.people(), 400));
+        }
         page.field("risk", foreign(&proposal.risk_tier, 40));
         page.field("at", foreign(&answer.audience, 400));
         page.field("until", time::show(answer.until));
         let iss = signer.iss.unwrap_or_default();
         let name = format!("`{}` of {}", foreign(signer.kid, 200), foreign(iss, 400));
         page.field("signed by", name);
-        page.field("call", &proposal.binding_s256);
+        page.field("digest", &proposal.binding_s256);
         page.say();
         if self.yes {
             return Ok(());

@@ -81,7 +81,7 @@ const EXAMPLES: &str = r#"Examples:
         "values":["customer.example"]}}}'
   ambit mint --module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk \
       --claims grant.json --draft > draft.json
-  ambit describe --module policy.wasm draft.json
+  ambit approve draft.json --module policy.wasm --key keys/ann.jwk > receipt.jwt
   ambit mint --module policy.wasm --key keys/issuer.jwk --claims draft.json \
       --receipt receipt.jwt > token.jwt"#;
 

@@ -1,15 +1,28 @@
-//! What waits for a person's answer: as a gateway keeps it, or as an answer says it.
+//! What waits for a person's answer: a call as a gateway keeps it or an answer says it, or the draft of a token.
 
+use ambit_compiler::mint::refuse_private_keys;
 use ambit_core::describe::is_seen;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_evaluator::s256;
+use ambit_policy::Bundle;
 use ambit_token::base64url;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::files::{self, Input};
 use crate::say::foreign;
+use crate::{advice, keys};
 
-/// One call, as it is put before people.
+/// By what a draft is put into words.
+pub(super) struct Reader<'a> {
+    pub(super) bundle: &'a Bundle<'a>,
+    pub(super) locale: &'a str,
+    pub(super) now: i64,
+}
+
+/// One call or grant, as it is put before people.
 pub(super) struct Proposal {
     pub(super) binding_s256: String,
     pub(super) risk_tier: String,
@@ -19,16 +32,26 @@ pub(super) struct Proposal {
     pub(super) renderer: String,
     /// The service, where it is named.
     pub(super) audience: Option<String>,
+    /// The claims, where it is a grant.
+    pub(super) grant: Option<String>,
+    /// By which clock the text was made.
+    pub(super) clock: Vec<(&'static str, i64)>,
     /// Whose yes is wanted, and of how many of them.
     asked: Vec<(Vec<String>, i64)>,
 }
 
 impl Proposal {
-    pub(super) fn read(input: &Input) -> Result<Self, Failure> {
+    pub(super) fn read(input: &Input, reader: &Reader<'_>) -> Result<Self, Failure> {
         let bytes = input.read(files::SMALL)?;
         let document = Document::parse(&bytes, Profile::Request)
             .map_err(|error| not_one(&format!("this is not JSON: {error}")));
-        let proposal = document.and_then(|document| Self::of(document.root()));
+        let proposal = document.and_then(|document| {
+            let root = document.root();
+            match root.get("authorization_details") {
+                Some(_) => Self::of_draft(&bytes, reader),
+                None => Self::of(root),
+            }
+        });
         proposal.map_err(|failure| failure.at_place(input.name()))
     }
 
@@ -49,6 +72,8 @@ impl Proposal {
                 locale: text(display, "locale")?,
                 renderer: text(display, "renderer")?,
                 audience: audience(root),
+                grant: None,
+                clock: Vec::new(),
                 asked: people.map(asked).unwrap_or_default(),
             })
         };
@@ -56,6 +81,64 @@ impl Proposal {
             read().ok_or_else(|| not_one("the proposal lacks a member, or has another form"))?;
         proposal.check()?;
         Ok(proposal)
+    }
+
+    /// The claims that `ambit mint --draft` or `ambit describe --choose` wrote, in the words of the policy.
+    fn of_draft(bytes: &[u8], reader: &Reader<'_>) -> Result<Self, Failure> {
+        let claims = draft(bytes)?;
+        let clock = clock(reader.now);
+        let mut request = json!({"claims": &claims, "locale": reader.locale});
+        for (name, value) in &clock {
+            request[name] = json!(value);
+        }
+        let said = ambit_advice::describe(reader.bundle, request.to_string().as_bytes());
+        let said: Value = serde_json::from_str(&said)
+            .map_err(|error| Failure::tool("describe.answer", error.to_string()))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if let Some(error) = said.get("error") {
+            return Err(Failure::unusable(
+                text(&error["code"]),
+                foreign(&text(&error["admin"]), 400),
+            ));
+        }
+        let proposal = Self {
+            binding_s256: text(&said["binding_s256"]),
+            risk_tier: text(&said["risk_tier"]),
+            text: text(&said["text"]),
+            text_s256: text(&said["text_s256"]),
+            locale: text(&said["locale"]),
+            renderer: text(&said["renderer"]),
+            audience: claims["iss"].as_str().map(str::to_owned),
+            grant: Some(claims.to_string()),
+            clock,
+            asked: Vec::new(),
+        };
+        proposal.check()?;
+        Ok(proposal)
+    }
+
+    /// Whether whoever makes the token will take this receipt. That others must agree too is not its fault.
+    pub(super) fn check_grant(
+        &self,
+        bundle: &Bundle<'_>,
+        receipt: &str,
+        now: i64,
+    ) -> Result<(), Failure> {
+        let Some(claims) = &self.grant else {
+            return Ok(());
+        };
+        let document = Document::parse(claims.as_bytes(), Profile::Signed)
+            .map_err(|error| not_one(&error.to_string()))?;
+        match ambit_advice::check_grant(bundle, document.root(), None, &[receipt], now) {
+            Err(error) if !["approval.required", "approval.denied"].contains(&error.code) => {
+                let failure = Failure::denied(error.code, error.detail);
+                Err(match advice::find(error.code) {
+                    Some(advice) => failure.help(advice.action),
+                    None => failure,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is shown is what is signed, and nothing in it acts on a terminal.
@@ -169,13 +252,34 @@ fn asked(list: Json<'_>) -> Vec<(Vec<String>, i64)> {
     groups.collect()
 }
 
+/// Strict JSON without a private key in it, as whoever signs it reads it.
+fn draft(bytes: &[u8]) -> Result<Value, Failure> {
+    let unusable = |message: String| Failure::unusable("describe.request", message);
+    Document::parse(bytes, Profile::Signed)
+        .map_err(|error| unusable(format!("the claims are not strict JSON: {error}")))?;
+    let claims: Value = serde_json::from_slice(bytes)
+        .map_err(|_| unusable("the claims are not strict JSON".to_owned()))?;
+    refuse_private_keys(&claims).map_err(|error| keys::compile(&error))?;
+    Ok(claims)
+}
+
+/// The time, and how far the clocks here are from UTC.
+fn clock(now: i64) -> Vec<(&'static str, i64)> {
+    let mut clock = vec![("now", now)];
+    let here = Timestamp::from_second(now).map(|time| TimeZone::system().to_offset(time));
+    if let Some(offset) = here.ok().filter(|offset| offset.seconds() % 60 == 0) {
+        clock.push(("utc_offset", i64::from(offset.seconds() / 60)));
+    }
+    clock
+}
+
 fn text(object: Json<'_>, name: &str) -> Option<String> {
     object.get(name)?.as_str().map(str::to_owned)
 }
 
 fn not_one(message: &str) -> Failure {
     Failure::unusable("approve.proposal", message)
-        .help("give a file of the proposals folder, or an answer of `ambit evaluate` to a call that wants a yes")
+        .help("give a file of the proposals folder, an answer of `ambit evaluate` to a call that wants a yes, or a draft of `ambit mint`")
 }
 
 fn altered(message: &str) -> Failure {
