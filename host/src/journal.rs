@@ -1,6 +1,7 @@
 //! Where decisions are written down.
 
 use ambit_core::json::Json;
+pub use ambit_enforce::audit::Entry;
 
 use crate::enforce::Verdict;
 
@@ -21,13 +22,4 @@ pub trait Journal: Send + Sync {
     ///
     /// Why it could not be written.
     fn ended(&self, entry: &Entry, verdict: &Verdict) -> Result<(), String>;
-}
-
-/// Where a decision was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its number, counted from 1.
-    pub number: u64,
-    /// Its hash.
-    pub hash: [u8; 32],
 }

@@ -10,6 +10,7 @@ mod epochs;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use ambit_host::audit;
 use ambit_tests::case::PolicySpec;
 use ambit_tests::host_core::{Raw, core, file, load_options};
 use ambit_tests::project::SignedPolicy;
@@ -223,10 +224,24 @@ fn the_code_of_a_module_must_hold_the_policy_that_was_loaded() {
     assert!(none.contains("policy.malformed"), "{none}");
 }
 
+/// The Rust host believes a log that was written through the core.
+fn is_as_the_rust_host_writes(log: &[u8], notes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    std::fs::write(&path, log).unwrap();
+    std::fs::write(audit::checkpoints_path(&path), notes).unwrap();
+    let public = ed25519_dalek::SigningKey::from_bytes(&[5; 32]).verifying_key();
+    let key = audit::NoteKey::new("mail.example/audit", public.to_bytes()).unwrap();
+    let report = audit::check(&path, &[key]).unwrap();
+    assert_eq!(report.unsigned(), 0);
+    assert!(report.torn.is_empty());
+}
+
 fn run_all(ask: runner::Ask<'_>) {
     runner::each_step_follows_from_those_before(ask);
     runner::charges_fit_all_or_none(ask);
     runner::a_status_is_what_a_believed_list_says(ask);
+    runner::a_log_is_read_as_it_was_written(ask, &is_as_the_rust_host_writes);
 }
 
 /// Those that need a policy: in wasmtime, and in Node.

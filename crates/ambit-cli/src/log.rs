@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ambit_compiler::keys::SecretKey;
 use ambit_core::json::{Document, Profile};
-use ambit_host::audit::{AuditError, AuditLog, Clock, NoteKey};
+use ambit_host::audit::{AuditError, AuditLog, Clock, LogError, NoteKey};
 use ambit_host::{Journal as _, Signer};
 use clap::Args;
 
@@ -159,10 +159,11 @@ pub(crate) fn failure(error: &AuditError, path: &Path) -> Failure {
         AuditError::File(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Failure::unusable("file.missing", "the log does not exist")
         }
-        AuditError::File(_) | AuditError::Locked | AuditError::NoLine(_) | AuditError::Name => {
-            Failure::unusable(code, message)
-        }
-        AuditError::Sign(_) | AuditError::Broken | AuditError::Record => {
+        AuditError::File(_)
+        | AuditError::Locked
+        | AuditError::NoLine(_)
+        | AuditError::Log(LogError::Name) => Failure::unusable(code, message),
+        AuditError::Sign(_) | AuditError::Broken | AuditError::Log(LogError::Record) => {
             Failure::tool(code, message)
         }
         _ => Failure::denied(code, message),

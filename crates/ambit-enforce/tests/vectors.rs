@@ -10,6 +10,7 @@ fn ask(name: &str, request: &Value) -> Value {
         "ambit_enforce" => wire::enforce,
         "ambit_consume" => wire::consume,
         "ambit_status" => wire::status,
+        "ambit_log" => wire::log,
         other => panic!("{other}"),
     };
     serde_json::from_str(&run(request.to_string().as_bytes())).unwrap()
@@ -28,4 +29,9 @@ fn charges_fit_all_or_none() {
 #[test]
 fn a_status_is_what_a_believed_list_says() {
     runner::a_status_is_what_a_believed_list_says(&mut ask);
+}
+
+#[test]
+fn a_log_is_read_as_it_was_written() {
+    runner::a_log_is_read_as_it_was_written(&mut ask, &|_, _| {});
 }

@@ -129,6 +129,18 @@ pub(crate) fn decode_padded(text: &[u8], alphabet: &Alphabet) -> Option<Vec<u8>>
     (padding == holds).then(|| decode(bare, alphabet))?
 }
 
+/// Decodes standard base64 with padding, as others write it (RFC 4648 section 4).
+#[must_use]
+pub fn decode_standard(text: &[u8]) -> Option<Vec<u8>> {
+    decode_padded(text, &STANDARD)
+}
+
+/// Encodes as standard base64 with padding.
+#[must_use]
+pub fn encode_standard(bytes: &[u8]) -> String {
+    encode_padded(bytes, &STANDARD)
+}
+
 /// Encodes without padding.
 pub(crate) fn encode(bytes: &[u8], alphabet: &Alphabet) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));

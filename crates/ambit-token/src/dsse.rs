@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 
-use crate::base64::{self, STANDARD, URL};
+use crate::base64::{self, URL};
 
 /// The bytes that are signed: DSSE's pre-authentication encoding.
 ///
@@ -77,7 +77,7 @@ impl Envelope {
     pub fn write(&self) -> String {
         let mut out = Writer::default();
         out.object(|out| {
-            let payload = base64::encode_padded(&self.payload, &STANDARD);
+            let payload = base64::encode_standard(&self.payload);
             out.name("payload").string(&payload);
             out.name("payloadType").string(&self.payload_type);
             out.name("signatures").array(|out| {
@@ -107,7 +107,7 @@ impl Signature {
             if !self.keyid.is_empty() {
                 out.name("keyid").string(&self.keyid);
             }
-            let sig = base64::encode_padded(&self.sig, &STANDARD);
+            let sig = base64::encode_standard(&self.sig);
             out.name("sig").string(&sig);
         });
     }
@@ -116,7 +116,7 @@ impl Signature {
 /// Base64 with padding, or of the URL alphabet without.
 fn bytes(value: Json<'_>) -> Option<Vec<u8>> {
     let text = value.as_str()?.as_bytes();
-    base64::decode_padded(text, &STANDARD)
+    base64::decode_standard(text)
         .or_else(|| base64::decode_padded(text, &URL))
         .or_else(|| base64::decode(text, &URL))
 }

@@ -24,7 +24,7 @@
 
 extern crate alloc;
 
-mod base64;
+pub mod base64;
 pub mod base64url;
 mod chain;
 mod digits;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ambit_core::json::Json;
 
-use super::line::{self, Place};
-use super::merkle::{self, Frontier, Hash, leaf_hash};
-use super::note::{Checkpoint, NoteKey};
-use super::{AuditError, LINE_BYTES, WRITTEN_BYTES, beside, check, checkpoints_path};
+use ambit_enforce::audit::line::{self, Place};
+use ambit_enforce::audit::{Head, LogError, NoteKey, check_unsigned, fits};
+
+use super::{AuditError, beside, check, checkpoints_path};
 use crate::enforce::Verdict;
 use crate::files::private;
 use crate::journal::{Entry, Journal};
@@ -50,8 +50,7 @@ struct State {
     checkpoints: File,
     /// Where the next line and the next note begin.
     ends: (u64, u64),
-    frontier: Frontier,
-    previous: Hash,
+    head: Head,
     broken: bool,
     /// Held as long as the log is.
     _lock: File,
@@ -73,22 +72,14 @@ impl AuditLog {
         signer: Arc<dyn Signer>,
         clock: Clock,
     ) -> Result<Self, AuditError> {
-        let key = NoteKey::new(origin, signer.public()).ok_or(AuditError::Name)?;
+        let key = NoteKey::new(origin, signer.public()).ok_or(LogError::Name)?;
         let lock = lock(path)?;
         let (log, checkpoints) = (private(path)?, private(&checkpoints_path(path))?);
         let report = check(path, std::slice::from_ref(&key))?;
         // A note that was torn is none; the next begins where it did.
         checkpoints.set_len(report.ends.1)?;
-        // A line is signed before the next is written, so a crash leaves one without a checkpoint, and
-        // further crashes of those who open the log add only lines that say so. More of them are
-        // somebody else's, and are not signed here.
-        let unsigned = report.unsigned();
-        let (lines, signed) = (report.lines, report.lines.saturating_sub(unsigned));
-        if unsigned > report.mending.saturating_add(1) {
-            return Err(AuditError::Unsigned { lines, signed });
-        }
-        // Whether these lines are as they were written nobody knows: they are not signed in silence.
-        let late = (unsigned > 0).then(|| signed.saturating_add(1));
+        let signed = report.lines.saturating_sub(report.unsigned());
+        let late = check_unsigned(report.lines, signed, report.mending)?;
         let torn = report.torn;
         let opened = Self {
             key,
@@ -98,19 +89,14 @@ impl AuditLog {
                 log,
                 checkpoints,
                 ends: report.ends,
-                previous: report
-                    .leaves
-                    .last()
-                    .copied()
-                    .unwrap_or_else(merkle::empty_root),
-                frontier: report.frontier,
+                head: report.head,
                 broken: false,
                 _lock: lock,
             }),
         };
         if late.is_some() || !torn.is_empty() {
             // Longer than what it replaces, so a crash in the middle leaves a torn line again.
-            opened.write(true, |place| Some(line::mended(place, late, &torn)))?;
+            opened.write(true, |place| line::mended(place, late, &torn))?;
         }
         Ok(opened)
     }
@@ -124,44 +110,30 @@ impl AuditLog {
     fn write(
         &self,
         mending: bool,
-        make: impl FnOnce(&Place<'_>) -> Option<String>,
+        make: impl FnOnce(&Place<'_>) -> String,
     ) -> Result<Entry, AuditError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.broken {
             return Err(AuditError::Broken);
         }
-        let number = state.frontier.size().saturating_add(1);
-        let text = make(&Place {
-            origin: self.key.name(),
-            number,
-            previous: &state.previous,
-            now: (self.clock)(),
-        });
-        let most = if mending { LINE_BYTES } else { WRITTEN_BYTES };
-        let text = text
-            .filter(|text| text.len() < most)
-            .ok_or(AuditError::Record)?;
+        let text = make(&state.head.next(self.key.name(), (self.clock)()));
+        fits(&text, mending)?;
         // Stays so unless everything succeeds: a line whose fate is not known must be the last.
         state.broken = true;
         state.append(text.as_bytes(), mending)?;
-        let hash = leaf_hash(text.trim_end_matches('\n').as_bytes());
-        state.frontier.push(hash);
-        state.previous = hash;
+        let entry = state.head.push(text.as_bytes());
         self.sign(&mut state)?;
         state.broken = false;
-        Ok(Entry { number, hash })
+        Ok(entry)
     }
 
     fn sign(&self, state: &mut State) -> Result<(), AuditError> {
-        let checkpoint = Checkpoint {
-            origin: self.key.name().to_owned(),
-            size: state.frontier.size(),
-            root: state.frontier.root(),
-        };
-        let note = self
-            .key
-            .sign(&checkpoint.to_text(), &*self.signer)
+        let text = state.head.checkpoint(self.key.name()).to_text();
+        let signature = self
+            .signer
+            .sign(text.as_bytes())
             .map_err(AuditError::Sign)?;
+        let note = self.key.note(&text, &signature);
         let note = format!("{note}\n");
         state.checkpoints.seek(SeekFrom::Start(state.ends.1))?;
         state.checkpoints.write_all(note.as_bytes())?;
@@ -194,28 +166,24 @@ impl State {
 impl Journal for AuditLog {
     fn decided(&self, answer: Json<'_>) -> Result<Entry, String> {
         let told = |error: AuditError| format!("{}: {error}", error.code());
-        let mut whole = true;
+        let mut is_enough = true;
         let line = |place: &Place<'_>| {
-            let line = line::decision(place, answer);
-            whole = line.is_some();
-            Some(line.unwrap_or_else(|| line::digests(place, answer)))
+            let decided = line::decided(place, answer);
+            is_enough = decided.is_enough;
+            decided.line
         };
         let entry = self.write(false, line).map_err(told)?;
-        // A denial may be told by its digests; what happens must be written down whole.
-        let denied = answer.get("decision").and_then(Json::as_bool) == Some(false);
-        if whole || denied {
+        if is_enough {
             Ok(entry)
         } else {
-            Err(told(AuditError::Record))
+            Err(told(LogError::Record.into()))
         }
     }
 
     fn ended(&self, entry: &Entry, verdict: &Verdict) -> Result<(), String> {
-        self.write(false, |place| {
-            Some(line::discharge(place, (entry.number, &entry.hash), verdict))
-        })
-        .map(drop)
-        .map_err(|error| format!("{}: {error}", error.code()))
+        self.write(false, |place| line::discharge(place, entry, verdict))
+            .map(drop)
+            .map_err(|error| format!("{}: {error}", error.code()))
     }
 }
 

@@ -1,74 +1,7 @@
-//! The Merkle tree of RFC 6962 section 2.1 (RFC 9162 section 2.1 has the checks of proofs).
-//!
-//! Written here because the libraries keep every entry in memory, or sign and store in a form of
-//! their own; the whole is a hundred lines, held against the vectors of transparency-dev.
+//! Proofs in the Merkle tree of RFC 6962 section 2.1 (RFC 9162 section 2.1 has their checks).
 
-use sha2::{Digest as _, Sha256};
-
-/// A SHA-256.
-pub type Hash = [u8; 32];
-
-/// The hash of a leaf: `0x00` keeps leaves apart from nodes.
-#[must_use]
-pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(entry)
-        .finalize()
-        .into()
-}
-
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new()
-        .chain_update([1])
-        .chain_update(left)
-        .chain_update(right)
-        .finalize()
-        .into()
-}
-
-/// The root of the tree without leaves.
-#[must_use]
-pub fn empty_root() -> Hash {
-    Sha256::digest([]).into()
-}
-
-/// A tree that only grows: the roots of its perfect subtrees, largest first.
-#[derive(Clone, Debug, Default)]
-pub struct Frontier {
-    size: u64,
-    roots: Vec<Hash>,
-}
-
-impl Frontier {
-    /// Adds a leaf.
-    pub fn push(&mut self, leaf: Hash) {
-        let mut hash = leaf;
-        // A subtree of the same size for each low bit that is set.
-        for _ in 0..self.size.trailing_ones() {
-            if let Some(left) = self.roots.pop() {
-                hash = node_hash(&left, &hash);
-            }
-        }
-        self.roots.push(hash);
-        self.size = self.size.saturating_add(1);
-    }
-
-    /// The number of leaves.
-    #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The root.
-    #[must_use]
-    pub fn root(&self) -> Hash {
-        let folded = self.roots.iter().rev().copied();
-        folded
-            .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(empty_root)
-    }
-}
+use ambit_enforce::audit::merkle::node_hash;
+pub use ambit_enforce::audit::merkle::{Frontier, Hash, empty_root, leaf_hash};
 
 /// The root of these leaves.
 #[must_use]

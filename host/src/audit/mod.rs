@@ -19,24 +19,17 @@
 
 mod check;
 mod error;
-mod line;
 mod log;
 pub mod merkle;
-mod note;
 mod proof;
 
 use std::path::{Path, PathBuf};
 
-pub use check::{Late, Report, check};
+pub use ambit_enforce::audit::{Checkpoint, Late, LogError, NoteError, NoteKey};
+pub use check::{Report, check};
 pub use error::AuditError;
 pub use log::{AuditLog, Clock, system_clock};
-pub use note::{Checkpoint, NoteError, NoteKey};
 pub use proof::{Proved, prove, verify_proof};
-
-/// Bytes of one line that is read.
-const LINE_BYTES: usize = 1024 * 1024;
-/// Bytes of one line that is written: half of that, so that the line that keeps a torn one fits.
-const WRITTEN_BYTES: usize = LINE_BYTES / 2;
 
 /// Where the checkpoints of a log are.
 #[must_use]

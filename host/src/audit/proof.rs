@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::merkle::{self, Hash, leaf_hash};
-use super::note::{Checkpoint, NoteKey};
 use super::{AuditError, check};
+use super::{Checkpoint, NoteKey};
 
 const FORM: &str = "ambit-audit-proof-1";
 /// Hashes from a leaf to the root: the largest tree has 2^63 leaves.

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ambit_host::audit::{AuditError, AuditLog, check, checkpoints_path};
+use ambit_host::audit::{AuditError, AuditLog, LogError, check, checkpoints_path};
 
 use crate::world::{Key, NOW, ORIGIN, filled, keys, open, relinked};
 
 fn named(path: &Path) -> (u64, u64) {
     match check(path, &keys()) {
-        Err(AuditError::Changed { from, to, .. }) => (from, to),
+        Err(AuditError::Log(LogError::Changed { from, to, .. })) => (from, to),
         other => panic!("{other:?}"),
     }
 }
@@ -46,7 +46,7 @@ fn a_changed_line_is_found_and_named() {
             // Without the checkpoints the links name it, but for the last line, which has no next.
             fs::remove_file(&side).unwrap();
             match check(&path, &keys()) {
-                Err(AuditError::Changed { from, to, .. }) => {
+                Err(AuditError::Log(LogError::Changed { from, to, .. })) => {
                     assert_eq!((from, to), (number, number));
                 }
                 Ok(report) => assert!(number == 6 && report.unsigned() == 6),
@@ -73,10 +73,10 @@ fn lines_taken_out_put_in_or_put_elsewhere_are_named() {
     write(&lines[..3]);
     assert!(matches!(
         check(&path, &keys()),
-        Err(AuditError::Missing {
+        Err(AuditError::Log(LogError::Missing {
             lines: 3,
             signed: 5
-        })
+        }))
     ));
     fs::write(&path, "").unwrap();
     assert_eq!(check(&path, &keys()).unwrap_err().code(), "audit.missing");

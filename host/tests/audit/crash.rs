@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ambit_host::audit::{AuditError, Late, check, checkpoints_path, merkle, prove};
+use ambit_host::audit::{AuditError, Late, LogError, check, checkpoints_path, merkle, prove};
 use serde_json::{Value, json};
 
 use crate::world::{answer, enforcer, filled, keys, lines, open, relinked};
@@ -247,7 +247,9 @@ fn checkpoints_never_go_back() {
         let text: String = order.iter().map(|number| note(*number)).collect();
         fs::write(&side, text).unwrap();
         match check(&path, &keys()) {
-            Err(AuditError::Checkpoint { number: found, .. }) => assert_eq!(found, number),
+            Err(AuditError::Log(LogError::Checkpoint { number: found, .. })) => {
+                assert_eq!(found, number);
+            }
             other => panic!("{order:?}: {other:?}"),
         }
         assert_eq!(open(&path).unwrap_err().code(), "audit.checkpoint");

@@ -105,11 +105,13 @@ pub(super) const GROUPS: [Group; 6] = [
     Group {
         name: "host",
         sources: &[
+            "crates/ambit-enforce/src/audit",
             "crates/ambit-enforce/src/enforce.rs",
             "crates/ambit-enforce/src/heard.rs",
             "crates/ambit-enforce/src/ledger",
             "crates/ambit-enforce/src/status",
             "crates/ambit-enforce/src/wire/epochs.rs",
+            "crates/ambit-enforce/src/wire/log.rs",
             "crates/ambit-enforce/src/wire/status.rs",
             "host/src/audit",
             "host/src/enforce.rs",

@@ -4,7 +4,7 @@ mod show;
 
 use std::path::PathBuf;
 
-use ambit_host::audit::{self, AuditError, Checkpoint, Late, Report};
+use ambit_host::audit::{self, Checkpoint, Late, LogError, Report};
 use ambit_token::base64url;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -100,7 +100,8 @@ impl Verify {
         if report.unsigned() > 0 {
             let signed = report.lines - report.unsigned();
             let lines = report.lines;
-            return Err(failure(&AuditError::Unsigned { lines, signed }, &log));
+            let unsigned = LogError::Unsigned { lines, signed };
+            return Err(failure(&unsigned.into(), &log));
         }
         self.check_length(&report).map_err(|error| error.at(&log))?;
         if let Some(input) = &self.checkpoint {

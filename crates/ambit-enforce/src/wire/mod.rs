@@ -1,6 +1,7 @@
 //! The functions of the host core as hosts in other languages call them: JSON in, JSON out.
 
 mod epochs;
+mod log;
 mod status;
 
 use alloc::borrow::ToOwned as _;
@@ -17,6 +18,7 @@ use crate::has_only;
 use crate::ledger::{self, Book, Charge, LedgerError, Loan, OpenLoan};
 
 pub use epochs::epochs;
+pub use log::log;
 pub use status::status;
 
 /// What is to be done next with an answer, for `{"answer", "knows", "journal", "epochs", "results", "nonce"?}`.
@@ -183,6 +185,15 @@ pub fn consume(request: &[u8]) -> String {
         Ok(numbers) => numbers.written(),
         Err(error) => failed(&error),
     }
+}
+
+/// What came of a step, where it could not be done.
+fn refused(words: &str) -> String {
+    let mut out = Writer::default();
+    out.object(|out| {
+        out.name("failed").string(words);
+    });
+    out.finish()
 }
 
 fn failed(error: &LedgerError) -> String {

@@ -15,7 +15,7 @@ fn jwk(seed: u8) -> Value {
 }
 
 /// Members of `change` in place of those of `base`; `null` takes one out.
-fn merged(mut base: Value, change: &Value) -> Value {
+pub(super) fn merged(mut base: Value, change: &Value) -> Value {
     for (name, value) in change.as_object().into_iter().flatten() {
         match value {
             Value::Null => drop(base.as_object_mut().unwrap().remove(name)),

@@ -2,10 +2,12 @@
 //! in, what it says out.
 
 mod lists;
+mod logs;
 
 use serde_json::{Value, json};
 
 pub(crate) use lists::a_status_is_what_a_believed_list_says;
+pub(crate) use logs::a_log_is_read_as_it_was_written;
 
 pub(crate) type Ask<'a> = &'a mut dyn FnMut(&str, &Value) -> Value;
 

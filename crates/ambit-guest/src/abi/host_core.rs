@@ -44,6 +44,12 @@ extern "C" fn ambit_epochs(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.answer(at, len, |bundle, _, request| wire::epochs(bundle, request)))
 }
 
+/// The next line of an audit log, what is to be signed of it, and the log read to write it on.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_log(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| guest.say(at, len, wire::log))
+}
+
 impl Guest {
     fn load(&mut self, file: (usize, usize), request: (usize, usize)) -> u64 {
         self.prepare();

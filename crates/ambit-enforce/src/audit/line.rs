@@ -4,22 +4,25 @@
 //! what has no name there stands in `unmapped`, as OCSF says: the decision record itself, verbatim.
 //! `src_endpoint`, which that class wants, is missing: who called is not part of a decision.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
 use ambit_core::json::{Document, Json, Profile, Writer, canonical};
 use ambit_token::base64url;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::WRITTEN_BYTES;
-use super::check::Late;
 use super::merkle::Hash;
+use super::{Entry, Late, WRITTEN_BYTES};
 use crate::enforce::Verdict;
 
 /// `type` of a decision's line.
-pub(super) const DECISION: &str = "dev.ambit.decision.v1";
+const DECISION: &str = "dev.ambit.decision.v1";
 /// `type` of the line that says what became of an allow.
-pub(super) const DISCHARGE: &str = "dev.ambit.discharge.v1";
+const DISCHARGE: &str = "dev.ambit.discharge.v1";
 /// `type` of the line that follows a torn one.
-pub(super) const MENDED: &str = "dev.ambit.mended.v1";
+const MENDED: &str = "dev.ambit.mended.v1";
 
 const OCSF_VERSION: &str = "1.6.0";
 /// OCSF: API Activity, activity "Other".
@@ -27,13 +30,15 @@ const CLASS: (i64, i64, i64) = (6, 6003, 600_399);
 
 /// Where a line stands, and when it is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    pub(super) origin: &'a str,
+pub struct Place<'a> {
+    /// Which log.
+    pub origin: &'a str,
     /// Counted from 1, as editors count.
-    pub(super) number: u64,
-    pub(super) previous: &'a Hash,
+    pub number: u64,
+    /// The hash of the line before, or the root of nothing.
+    pub previous: &'a Hash,
     /// Seconds since 1970, UTC.
-    pub(super) now: i64,
+    pub now: i64,
 }
 
 fn envelope(place: &Place<'_>, kind: &str, data: impl FnOnce(&mut Writer)) -> String {
@@ -56,9 +61,29 @@ fn envelope(place: &Place<'_>, kind: &str, data: impl FnOnce(&mut Writer)) -> St
     line
 }
 
+/// What is written of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The line.
+    pub line: String,
+    /// Whether that is enough: a denial may be told by its digests; what happens must be written down whole.
+    pub is_enough: bool,
+}
+
+/// The decision of an answer, or what stands for it.
+#[must_use]
+pub fn decided(place: &Place<'_>, answer: Json<'_>) -> Decided {
+    let denied = answer.get("decision").and_then(Json::as_bool) == Some(false);
+    let whole = decision(place, answer);
+    Decided {
+        is_enough: whole.is_some() || denied,
+        line: whole.unwrap_or_else(|| digests(place, answer)),
+    }
+}
+
 /// The decision of an answer. `None` when its record is not in RFC 8785 form: then it is no answer
 /// of an evaluator of ours.
-pub(super) fn decision(place: &Place<'_>, answer: Json<'_>) -> Option<String> {
+fn decision(place: &Place<'_>, answer: Json<'_>) -> Option<String> {
     let context = answer.get("context")?;
     let record = context.get("record")?;
     let mut text = Writer::default();
@@ -81,7 +106,7 @@ pub(super) fn decision(place: &Place<'_>, answer: Json<'_>) -> Option<String> {
 
 /// Stands for a decision whose record does not fit into a line, or is none: that something was asked
 /// is written down all the same, as a denial, with what is short and the digests of the rest.
-pub(super) fn digests(place: &Place<'_>, answer: Json<'_>) -> String {
+fn digests(place: &Place<'_>, answer: Json<'_>) -> String {
     /// Bytes of a text that is kept.
     const SHORT: usize = 256;
     let context = answer.get("context");
@@ -119,7 +144,8 @@ pub(super) fn digests(place: &Place<'_>, answer: Json<'_>) -> String {
 }
 
 /// What became of an allow that stands in line `of`.
-pub(super) fn discharge(place: &Place<'_>, of: (u64, &Hash), verdict: &Verdict) -> String {
+#[must_use]
+pub fn discharge(place: &Place<'_>, of: &Entry, verdict: &Verdict) -> String {
     let (code, discharged) = match verdict {
         Verdict::Permitted { discharged } => ("allowed".to_owned(), discharged),
         Verdict::Refused { answer, discharged } => (code_of(answer), discharged),
@@ -127,8 +153,9 @@ pub(super) fn discharge(place: &Place<'_>, of: (u64, &Hash), verdict: &Verdict) 
     envelope(place, DISCHARGE, |out| {
         common(out, place.now, verdict.is_permitted(), &code);
         out.name("unmapped").object(|out| {
-            out.name("decision").string(&of.0.to_string());
-            out.name("decision_s256").string(&base64url::encode(of.1));
+            out.name("decision").string(&of.number.to_string());
+            out.name("decision_s256")
+                .string(&base64url::encode(&of.hash));
             out.name("discharged").array(|out| {
                 for id in discharged {
                     out.string(id);
@@ -146,7 +173,8 @@ pub(super) fn discharge(place: &Place<'_>, of: (u64, &Hash), verdict: &Verdict) 
 
 /// Says what a crash left behind: the lines that had no checkpoint yet, from this number to the line
 /// before this one, and what there was of a torn one, which is kept here.
-pub(super) fn mended(place: &Place<'_>, late: Option<u64>, torn: &[u8]) -> String {
+#[must_use]
+pub fn mended(place: &Place<'_>, late: Option<u64>, torn: &[u8]) -> String {
     let torn_out = "a line that was not written to its end was taken out";
     let message = late.map_or_else(
         || torn_out.to_owned(),
@@ -256,12 +284,13 @@ fn code_of(answer: &str) -> String {
     code.unwrap_or("engine.trap").to_owned()
 }
 
-pub(super) fn s256(bytes: &[u8]) -> String {
+fn s256(bytes: &[u8]) -> String {
     base64url::encode(&Sha256::digest(bytes))
 }
 
 /// What is wrong with a line by itself; `None` for a sound one.
-pub(super) fn fault(line: &[u8], number: u64) -> Option<&'static str> {
+#[must_use]
+pub fn fault(line: &[u8], number: u64) -> Option<&'static str> {
     let Ok(document) = Document::parse(line, Profile::Signed) else {
         return Some("it is not strict JSON");
     };
@@ -288,7 +317,8 @@ pub(super) fn fault(line: &[u8], number: u64) -> Option<&'static str> {
 }
 
 /// `None` unless the line says what a crash left behind; then the lines that were signed late, if any.
-pub(super) fn mending(line: &[u8], number: u64) -> Option<Option<Late>> {
+#[must_use]
+pub fn mending(line: &[u8], number: u64) -> Option<Option<Late>> {
     let document = Document::parse(line, Profile::Signed).ok()?;
     if document.root().get("type").and_then(Json::as_str) != Some(MENDED) {
         return None;
@@ -311,13 +341,15 @@ pub(super) fn mending(line: &[u8], number: u64) -> Option<Option<Late>> {
 }
 
 /// The link to the line before.
-pub(super) fn previous(line: &[u8]) -> Option<Hash> {
+#[must_use]
+pub fn previous(line: &[u8]) -> Option<Hash> {
     let document = Document::parse(line, Profile::Signed).ok()?;
     let previous = document.root().get("previous")?.as_str()?;
     base64url::decode_array(previous.as_bytes())
 }
 
 /// Whether a line is JSON at all.
-pub(super) fn is_json(line: &[u8]) -> bool {
+#[must_use]
+pub fn is_json(line: &[u8]) -> bool {
     Document::parse(line, Profile::Signed).is_ok()
 }

@@ -3,18 +3,24 @@
 //! A note is a text, an empty line, and lines `— name base64(key id || signature)`. A checkpoint is
 //! a note whose text is the log's origin, its size, and its root (C2SP `signed-note`, `tlog-checkpoint`).
 
-use ambit_token::ed25519;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use ambit_token::{base64, ed25519};
 use sha2::{Digest as _, Sha256};
 
+use super::LogError;
 use super::merkle::Hash;
-use crate::signer::Signer;
 
 /// The algorithm's byte in key ids and verifier keys: Ed25519.
 const ED25519: u8 = 1;
 /// Bytes of a note: a checkpoint has some 200, other texts are not ours.
 const NOTE_BYTES: usize = 1_000_000;
+
+/// Bytes of a note of a log, with the signatures of others beside ours.
+const TAIL_BYTES: usize = 64 * 1024;
 
 /// Who signs notes: a name and a public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +48,7 @@ impl NoteKey {
     pub fn parse(vkey: &str) -> Option<Self> {
         let mut parts = vkey.splitn(3, '+');
         let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
-        let key = STANDARD.decode(key).ok()?;
+        let key = base64::decode_standard(key.as_bytes())?;
         let (&[ED25519], public) = key.split_at_checked(1)? else {
             return None;
         };
@@ -53,9 +59,14 @@ impl NoteKey {
     /// The verifier key as text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut key = vec![ED25519];
+        let mut key = Vec::from([ED25519]);
         key.extend_from_slice(&self.public);
-        format!("{}+{}+{}", self.name, self.id_hex(), STANDARD.encode(key))
+        format!(
+            "{}+{}+{}",
+            self.name,
+            self.id_hex(),
+            base64::encode_standard(&key)
+        )
     }
 
     /// The name.
@@ -80,15 +91,16 @@ impl NoteKey {
         self.id().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Signs a text, which ends with a line feed.
-    pub(super) fn sign(&self, text: &str, signer: &dyn Signer) -> Result<String, String> {
-        let mut signature = self.id().to_vec();
-        signature.extend_from_slice(&signer.sign(text.as_bytes())?);
-        Ok(format!(
+    /// The note of a text, which ends with a line feed, and of this key's signature over it.
+    #[must_use]
+    pub fn note(&self, text: &str, signature: &[u8; 64]) -> String {
+        let mut named = self.id().to_vec();
+        named.extend_from_slice(signature);
+        format!(
             "{text}\n\u{2014} {} {}\n",
             self.name,
-            STANDARD.encode(signature)
-        ))
+            base64::encode_standard(&named)
+        )
     }
 
     /// The text of a note that this key signed.
@@ -145,8 +157,41 @@ fn take_apart(note: &str) -> Option<(&str, &str)> {
 
 fn read_signature(line: &str) -> Option<(&str, Vec<u8>)> {
     let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-    let signature = STANDARD.decode(signature).ok()?;
+    let signature = base64::decode_standard(signature.as_bytes())?;
     (!name.is_empty() && signature.len() > 4).then_some((name, signature))
+}
+
+/// The last whole note of those that a file of notes ends with, and how many bytes behind it belong to none: a crash tore
+/// them. Each note is followed by an empty line.
+///
+/// # Errors
+///
+/// [`LogError::Checkpoint`] where there is none among more bytes than a note may have.
+pub fn whole_notes(notes: &[u8]) -> Result<(Option<&[u8]>, usize), LogError> {
+    let (mut last, mut end, mut at) = (None, 0_usize, 0_usize);
+    // Where the block before the last empty line begins, and the one behind it.
+    let (mut text, mut block) = (None, 0_usize);
+    for line in notes.split_inclusive(|byte| *byte == b'\n') {
+        let before = at;
+        at = at.saturating_add(line.len());
+        if line != b"\n" {
+            continue;
+        }
+        let signatures = notes.get(block..before).unwrap_or_default();
+        text = match text {
+            Some(from) if signatures.starts_with("\u{2014} ".as_bytes()) => {
+                (last, end) = (notes.get(from..before), at);
+                None
+            }
+            _ => Some(block),
+        };
+        block = at;
+    }
+    if last.is_none() && notes.len() > TAIL_BYTES {
+        let why = "it is too long";
+        return Err(LogError::Checkpoint { number: 1, why });
+    }
+    Ok((last, notes.len().saturating_sub(end)))
 }
 
 /// How a log stood: so many lines, with this root.
@@ -168,7 +213,7 @@ impl Checkpoint {
             "{}\n{}\n{}\n",
             self.origin,
             self.size,
-            STANDARD.encode(self.root)
+            base64::encode_standard(&self.root)
         )
     }
 
@@ -184,7 +229,43 @@ impl Checkpoint {
         Some(Self {
             origin: origin.to_owned(),
             size: size.parse().ok()?,
-            root: STANDARD.decode(root).ok()?.try_into().ok()?,
+            root: base64::decode_standard(root.as_bytes())?.try_into().ok()?,
         })
+    }
+}
+
+impl Checkpoint {
+    /// The checkpoint in a note that one of these keys signed; `None` where none of them did. `number` counts the
+    /// notes from 1, and `before` is the one before it.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Checkpoint`]
+    pub fn open(
+        note: &str,
+        number: usize,
+        keys: &[NoteKey],
+        before: Option<&Self>,
+    ) -> Result<Option<Self>, LogError> {
+        let refused = |why| LogError::Checkpoint { number, why };
+        let mut text = None;
+        for key in keys {
+            match key.open(note) {
+                Ok(opened) => text = Some(opened),
+                Err(NoteError::Unknown) => {}
+                Err(NoteError::Malformed) => return Err(refused("it is not a signed note")),
+                Err(NoteError::Signature) => return Err(refused("its signature does not verify")),
+            }
+        }
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let checkpoint = Self::parse(text).ok_or_else(|| refused("it is not a checkpoint"))?;
+        if let Some(before) = before
+            && (checkpoint.size < before.size || checkpoint.origin != before.origin)
+        {
+            return Err(refused("it does not follow the one before it"));
+        }
+        Ok(Some(checkpoint))
     }
 }
