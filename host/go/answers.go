@@ -88,9 +88,12 @@ type Answer struct {
 	Raw []byte
 }
 
-// Remedy is what the failed step wanted.
+// Remedy is what the failed step wanted. Where people must approve, the other members are what is put before them.
 type Remedy struct {
-	Steps []json.RawMessage `json:"steps"`
+	Steps       []json.RawMessage `json:"steps"`
+	BindingS256 string            `json:"binding_s256"`
+	RiskTier    string            `json:"risk_tier"`
+	Display     json.RawMessage   `json:"display"`
 }
 
 func readAnswer(raw []byte) (*Answer, error) {

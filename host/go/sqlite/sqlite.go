@@ -20,13 +20,13 @@ import (
 const (
 	// How long a call waits for another process.
 	wait = 10 * time.Second
-	// "ambg": whose file this is.
-	application = 0x616D6267
+	// "ambp": whose file this is. The Python package has the same form, so services of both share a file.
+	application = 0x616D6270
 	format      = 1
 )
 
 const tables = `
-	CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, until INTEGER) STRICT, WITHOUT ROWID;
+	CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, until INTEGER) WITHOUT ROWID;
 	CREATE INDEX IF NOT EXISTS kept_until ON kept (until) WHERE until IS NOT NULL;`
 
 // Store keeps values in an SQLite file.
