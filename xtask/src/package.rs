@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use xtask_kit::cargo;
 use xtask_kit::ui::{self, Tally};
 
-use crate::program::JUDGE;
+use crate::program::{CLI, JUDGE};
 use crate::{golang, guest};
 
 /// Lines of a host, ABI included. What is beside it does not count: stores and integrations, which have folders of
@@ -92,13 +92,17 @@ pub(crate) fn python(root: &Path) -> Result<bool, String> {
 pub(crate) fn test_python(root: &Path) -> Result<Tally, String> {
     let fixture = root.join("target/fixture");
     JUDGE.write(root, &["fixture".as_ref(), fixture.as_os_str()])?;
+    // Their projects are those of `ambit init`, and the README's example is run as it stands.
+    CLI.build(root)?;
     let mut tally = count(root)?;
     let mut pytest = Command::new(interpreter(root));
     pytest
         .current_dir(root.join("host/python/tests"))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("AMBIT_FIXTURE", &fixture);
+        .env("AMBIT_FIXTURE", &fixture)
+        .env("AMBIT_CLI", root.join("target/debug/ambit"))
+        .env("AMBIT_ROOT", root);
     let mut counted = Tally::default();
     let passed = cargo::watch(&mut pytest, |line| {
         counted = summary(line).unwrap_or(counted);

@@ -24,6 +24,12 @@ pub(crate) const JUDGE: Program = Program {
     binary: "ambit-judge",
     what: "the judge, with compiler, Cedar and wasmtime",
 };
+/// The command line tool.
+pub(crate) const CLI: Program = Program {
+    package: "ambit-cli",
+    binary: "ambit",
+    what: "`ambit`",
+};
 /// Plants faults and looks who finds them.
 pub(crate) const MUTANTS: Program = Program {
     package: "ambit-mutants",

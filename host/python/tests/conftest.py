@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from shop import Shop
 
 #: When everything of the fixture holds.
 NOW = 1_772_000_400
@@ -27,3 +28,8 @@ def fixture():
 def cache(tmp_path_factory):
     """Compiled code of this run only."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory):
+    return Shop(tmp_path_factory.mktemp("shop"))

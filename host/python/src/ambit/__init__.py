@@ -1,6 +1,7 @@
 """May this AI agent do this, to this, for this purpose, now, and if not, what would it take?
 
-`Policy.load` verifies a signed policy; `evaluate` answers, with the same bytes as every other engine.
+`Policy.load` verifies a signed policy; `enforce` decides and obeys the answer; `evaluate` answers only, with the same
+bytes as every other engine.
 """
 
 from ._plain import Request
@@ -15,25 +16,31 @@ from .answers import (
     Denied,
     Http,
     LoadError,
+    NotDischarged,
+    Obligation,
     Reason,
     SigningInput,
     Statement,
 )
 from .policy import Policy
-from .stores import MemoryStore, SqliteStore, Store, StoreError
+from .stores import AuditLog, Journal, MemoryStore, SqliteStore, Store, StoreError
 
 __all__ = [
     "Advice",
     "Alternative",
     "Answer",
     "AsyncPolicy",
+    "AuditLog",
     "CallDigest",
     "Consent",
     "ConsentError",
     "Denied",
     "Http",
+    "Journal",
     "LoadError",
     "MemoryStore",
+    "NotDischarged",
+    "Obligation",
     "Policy",
     "Reason",
     "Request",

@@ -5,13 +5,13 @@ folder is nobody else's, its name has the digest of the wasm, and it is sealed u
 folder. It is read once, and what was checked is what is run. Whatever is wrong with a file, the code is compiled anew.
 """
 
-from __future__ import annotations
-
+import contextlib
 import hashlib
 import hmac
 import logging
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import wasmtime
@@ -51,10 +51,7 @@ class Kept:
         if not hasattr(os, "geteuid"):
             raise OSError("who may write to a folder cannot be told on this system")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        facts = folder.lstat()
-        if not stat.S_ISDIR(facts.st_mode):
-            raise OSError(f"`{folder}` is not a folder")
-        _check(facts, 0o022, folder)
+        _check(folder.lstat(), stat.S_IFDIR, 0o022, folder)
         self._folder = folder
         # Code says itself which wasmtime it is for; each installation has files of its own.
         installed = hashlib.sha256(str(wasmtime.__file__).encode()).hexdigest()
@@ -82,52 +79,43 @@ class Kept:
             log.info("compiled code is not kept: %s", error)
 
     def _seal(self, code: bytes) -> bytes:
-        seal = hashlib.blake2b(self._name.encode() + b"\0", key=self._key, digest_size=SEAL, person=b"ambit-code-py-1")
-        seal.update(code)
-        return seal.digest()
+        named = self._name.encode() + b"\0" + code
+        return hashlib.blake2b(named, key=self._key, digest_size=SEAL, person=b"ambit-code-py-1").digest()
 
     def _read_key(self) -> bytes:
         path = self._folder / "key"
         if not path.exists():
-            self._replace(path, os.urandom(32), keep=True)
+            # Of two processes that make one, the first stays.
+            self._replace(path, os.urandom(32), os.link)
         key = _read(path, 0o077, 64)
         if len(key) != 32:
             raise OSError(f"`{path}` is no key")
         return key
 
-    def _replace(self, path: Path, content: bytes, keep: bool = False) -> None:
-        """Written beside and renamed: code that is in use is never written over. `keep`: the first one stays."""
+    def _replace(self, path: Path, content: bytes, put: Callable[[Path, Path], None] = os.replace) -> None:
+        """Written beside and renamed: code that is in use is never written over."""
         beside = self._folder / f".ambit-new-{os.urandom(8).hex()}"
-        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(number, "wb") as file:
+            with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            if keep:
-                try:
-                    os.link(beside, path)
-                except FileExistsError:
-                    pass
-            else:
-                os.replace(beside, path)
+            with contextlib.suppress(FileExistsError):
+                put(beside, path)
         finally:
             beside.unlink(missing_ok=True)
 
 
-def _check(facts: os.stat_result, forbidden: int, path: Path) -> None:
-    if facts.st_uid != os.geteuid():
-        raise OSError(f"`{path}` belongs to another user")
-    if facts.st_mode & forbidden:
-        raise OSError(f"others have rights to `{path}`")
+def _check(facts: os.stat_result, kind: int, forbidden: int, path: Path) -> None:
+    if stat.S_IFMT(facts.st_mode) != kind:
+        raise OSError(f"`{path}` is neither a folder nor a plain file, as it must be")
+    if facts.st_uid != os.geteuid() or facts.st_mode & forbidden:
+        raise OSError(f"others than this user have rights to `{path}`")
 
 
 def _read(path: Path, forbidden: int, most: int) -> bytes:
     """A plain file of ours; no link is followed, and a pipe does not wait."""
     number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(number, "rb") as file:
-        facts = os.fstat(number)
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(f"`{path}` is not a plain file")
-        _check(facts, forbidden, path)
+        _check(os.fstat(number), stat.S_IFREG, forbidden, path)
         return file.read(most)

@@ -1,7 +1,5 @@
 """Requests as JSON text. What JSON cannot say is refused, never turned into something else."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

@@ -4,9 +4,8 @@ wasmtime's plain call path asks for a function's type each time, which costs mor
 are called by their C entry, and one buffer is kept for requests.
 """
 
-from __future__ import annotations
-
 import ctypes
+import os
 import threading
 from collections.abc import Callable
 
@@ -24,7 +23,6 @@ ANSWER_MOST = 4 * 1024 * 1024
 #: set"), and room for the policy's file, which stays.
 MEMORY = (64 + 32 + 2) * 1024 * 1024
 FUEL = 5_000_000_000
-TABLE_ELEMENTS = 10_000
 #: Memory that one call may leave behind in an instance that is used again.
 KEPT_GROWTH = 4 * 1024 * 1024
 
@@ -55,7 +53,7 @@ class Instance:
 
     def __init__(self, compiling: wasmtime.Engine, module: wasmtime.Module, memory: int) -> None:
         self._store = store = wasmtime.Store(compiling)
-        store.set_limits(memory_size=memory, table_elements=TABLE_ELEMENTS, instances=1, tables=1, memories=1)
+        store.set_limits(memory_size=memory, table_elements=10_000, instances=1, tables=1, memories=1)
         # What the C entries take, made once.
         self._context = store._context()
         self._values = (c.wasmtime_val_raw_t * 4)()
@@ -123,7 +121,9 @@ class Instance:
             values[place].i32 = argument
         error = c._wasmtime_func_call_unchecked(self._context, function, values, 4, self._stop_at)
         if self._stop:
-            raise _stopped(wasmtime.Trap._from_ptr(self._stop))
+            if wasmtime.Trap._from_ptr(self._stop).trap_code is wasmtime.TrapCode.OUT_OF_FUEL:
+                raise Fault("engine.resources", "the code took more steps than a call may take")
+            raise trap("the code stopped")
         if error:
             raise trap(str(wasmtime.WasmtimeError._from_ptr(error)))
         # The result stands where the first argument was.
@@ -135,12 +135,10 @@ class Instance:
         if size > self._size:
             if self._size > 0:
                 self._run("ambit_free", self._buffer, self._size)
-            self._size = 0
-            more = max(size, BUFFER)
-            self._buffer = self._run("ambit_alloc", more) & 0xFFFF_FFFF
+            self._size = max(size, BUFFER)
+            self._buffer = self._run("ambit_alloc", self._size) & 0xFFFF_FFFF
             if self._buffer == 0:
                 raise Fault("engine.resources", "the request does not fit into the memory of the code")
-            self._size = more
         return self._buffer
 
     def _inside(self, at: int, size: int) -> int:
@@ -160,19 +158,13 @@ class Instance:
         return answer
 
 
-def _stopped(stop: wasmtime.Trap) -> Fault:
-    if stop.trap_code is wasmtime.TrapCode.OUT_OF_FUEL:
-        return Fault("engine.resources", "the code took more steps than a call may take")
-    return trap("the code stopped")
-
-
 class Pool:
     """Instances for threads: a call takes one that is idle, or a new one, and waits when `most` are at work."""
 
-    def __init__(self, make: Callable[[], Instance], most: int) -> None:
+    def __init__(self, make: Callable[[], Instance], most: int, *idle: Instance) -> None:
         self._make = make
-        self._free = threading.BoundedSemaphore(most)
-        self._idle: list[Instance] = []
+        self._free = threading.BoundedSemaphore(most or os.cpu_count() or 1)
+        self._idle = [*idle]
 
     def ask(self, export: str, request: bytes | None) -> bytes:
         with self._free:
@@ -185,6 +177,3 @@ class Pool:
             if not instance.has_grown:
                 self._idle.append(instance)
             return answer
-
-    def add(self, instance: Instance) -> None:
-        self._idle.append(instance)

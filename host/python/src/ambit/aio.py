@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from ._plain import Request
-from .answers import Advice, Answer, CallDigest, Consent, SigningInput
+from .answers import Advice, Answer, CallDigest, Consent, Denied, SigningInput
+from .enforce import attempt
 from .policy import PathLike, Policy
 
 P = ParamSpec("P")
@@ -25,6 +27,7 @@ class AsyncPolicy:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self._running: set[Any] = set()
 
     @classmethod
     async def load(cls, file: PathLike, trust: PathLike | bytes, **options: Any) -> AsyncPolicy:
@@ -33,6 +36,34 @@ class AsyncPolicy:
 
     async def evaluate(self, request: Request) -> Answer:
         return await to_thread(self.policy.evaluate, request)
+
+    async def enforce(self, request: Request | Answer, nonce: str | None = None) -> Answer:
+        """As `Policy.enforce`; functions that discharge may be asynchronous.
+
+        When the caller is cancelled, what was begun is brought to its end all the same, and the log says so.
+        """
+        import asyncio
+
+        task = asyncio.ensure_future(self._obey(request, nonce))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        outcome = await asyncio.shield(task)
+        if isinstance(outcome, Denied):
+            raise outcome
+        return outcome
+
+    async def _obey(self, request: Request | Answer, nonce: str | None) -> Answer | Denied:
+        steps = self.policy.steps(request, nonce)
+        work = await to_thread(next, steps)
+        while isinstance(work, tuple):
+            came = await to_thread(attempt, *work)
+            if inspect.isawaitable(came):
+                try:
+                    came = await came
+                except Exception as error:
+                    came = error
+            work = await to_thread(steps.send, came)
+        return work
 
     async def advise(self, request: Request) -> Advice:
         return await to_thread(self.policy.advise, request)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 Data = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def known(kind: type[T], said: Data, **more: Any) -> T:
+    """A type's own members out of what was said; a newer core may say more."""
+    values = {one.name: said[one.name] for one in fields(kind) if one.name in said}  # type: ignore[arg-type]
+    return kind(**(values | more))
 
 
 class LoadError(Exception):
@@ -33,11 +40,14 @@ class ConsentError(Exception):
 
 
 class Denied(Exception):
-    """The call must not happen. Its text is the sentence for people; `remedies` are the steps that would help."""
+    """The call must not happen. Its text is the sentence for people; `remedies` are the steps that would help.
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
+    `http` is there where it comes from `enforce`: status, challenge and the problem's body.
+    """
+
+    def __init__(self, answer: Answer, http: Http | None = None) -> None:
+        super().__init__(answer, http)
+        self.answer, self.http = answer, http
 
     def __str__(self) -> str:
         return f"{self.answer.reason.user} ({self.code})"
@@ -49,6 +59,24 @@ class Denied(Exception):
     @property
     def remedies(self) -> tuple[Data, ...]:
         return tuple(self.answer.remedy.get("steps", ()))
+
+
+class NotDischarged(Exception):
+    """An obligation was not done, so the call must not happen. `code` is the reason, where it is one of the list."""
+
+    def __init__(self, admin: str, code: str | None = None) -> None:
+        super().__init__(admin, code)
+        self.admin, self.code = admin, code
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something that must be done before an allowed call happens. `now` is the time of the decision."""
+
+    id: str
+    type: str
+    ext: Data
+    now: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +156,16 @@ class Advice:
     reason: Reason
     alternatives: tuple[Alternative, ...]
     raw: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, raw: bytes) -> Advice:
+        """`ValueError` where this is neither advice nor an answer, which is advice without a way."""
+        advice = json.loads(raw)
+        if "alternatives" not in advice:
+            denial = Answer.read(raw)
+            return cls(denial.decision, denial.reason, (), raw)
+        ways = (Alternative(one["judged"], one["text"], tuple(one["steps"])) for one in advice["alternatives"])
+        return cls(advice["decision"], Reason(**advice["reason"]), tuple(ways), raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 A store decides nothing. It reads what is kept under some keys, hands it to the core, and writes what the core says,
 all in one step: nobody else writes those keys in between, and either everything is written or nothing.
-`ambit.stores.contract` says it as tests, for stores of your own as well.
+`tests/test_stores.py` says it as tests, for stores of your own as well.
 """
 
-from .base import Change, Decide, Kept, Store, StoreError
+from .base import Change, Decide, Journal, Kept, Store, StoreError
+from .log import AuditLog
 from .memory import MemoryStore
 from .sqlite import SqliteStore
 
-__all__ = ["Change", "Decide", "Kept", "MemoryStore", "SqliteStore", "Store", "StoreError"]
+__all__ = ["AuditLog", "Change", "Decide", "Journal", "Kept", "MemoryStore", "SqliteStore", "Store", "StoreError"]

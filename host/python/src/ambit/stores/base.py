@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+from ..answers import NotDischarged
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,11 @@ class Change:
 Decide: TypeAlias = Callable[[Mapping[str, Kept]], Change]
 
 
-class StoreError(Exception):
+class StoreError(NotDischarged):
     """The store cannot be read or written. Whether the change was kept is not known; never a part of it was."""
+
+    def __str__(self) -> str:
+        return self.admin
 
 
 class Store(Protocol):
@@ -38,5 +43,17 @@ class Store(Protocol):
         """Reads `keys` (those that are not there are left out), asks `decide`, and keeps what it says, in one step.
 
         When this returns, the change outlives the process. What `decide` raises goes through, and nothing is kept.
+        """
+        ...
+
+
+class Journal(Protocol):
+    """Where decisions are written down, and what became of them."""
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Keeps an event for good, or raises: what cannot be written denies.
+
+        `event` is `decided`, with the `answer`, before anything is done with it, or `ended`, with `permitted` and what
+        was `discharged` (of a no with the `answer`), before the call happens; `id` is the same in both.
         """
         ...
