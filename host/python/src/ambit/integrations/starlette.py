@@ -1,0 +1,202 @@
+"""A service in Starlette or FastAPI: the arguments that are judged are the arguments that run.
+
+The middleware reads the body once, within a bound, judges it, and hands exactly these bytes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..aio import to_thread
+from ..answers import Answer, Denied
+from .guard import Call, Guard, Operation, Refused, Shown
+
+#: Bytes of a body; a request to the core has at most four times as many.
+BODY_MOST = 64 * 1024
+JSON_TYPE = re.compile(r'application/json(\s*;\s*charset="?utf-8"?)?\s*', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What an endpoint does. Each parameter of its path names the resource, or is one of the `arguments`.
+
+    The arguments are the members of the body, a JSON object, with these `arguments` and the `query` parameters, which
+    are texts. A query that is not named here is refused: nobody would judge it.
+    """
+
+    operation: Operation
+    arguments: frozenset[str] = field(default=frozenset())
+    query: frozenset[str] = field(default=frozenset())
+
+
+class AmbitMiddleware:
+    """Lets only those requests pass that the policy allows. What no row of `endpoints` names is refused.
+
+    `endpoints` has a row for each `"METHOD /path/{parameter}"`; `open` names paths that need no permission. `origin` is
+    how clients reach this service (`https://mail.example`): proofs are for it and the path.
+    """
+
+    def __init__(
+        self, app: ASGIApp, guard: Guard, endpoints: Mapping[str, Endpoint], *, origin: str, open: frozenset[str] = frozenset()
+    ) -> None:
+        self._app, self._guard, self._origin, self._open = app, guard, origin.rstrip("/"), open
+        self._rows = [_Row(name, endpoint) for name, endpoint in endpoints.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and _path(scope) in self._open):
+            return await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1008})
+        try:
+            body = await _read(receive)
+            if body is None:
+                return
+            scope["ambit"] = await self._allow(scope, body)
+        except _Refusal as refusal:
+            refused = await to_thread(self._guard.refuse, refusal.code, refusal.admin)
+            return await denied_response(None, refused)(scope, receive, send)
+        except Refused as refused:
+            return await denied_response(None, refused)(scope, receive, send)
+        await self._app(scope, _again(body, receive), send)
+
+    async def _allow(self, scope: Scope, body: bytes) -> Answer:
+        found = [(row, match) for row in self._rows if (match := row.match(scope))]
+        if len(found) != 1:
+            raise _Refusal("capability.none", "no row of `endpoints`, or more than one, is for this method and path")
+        row, values = found[0]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        raw = scope.get("raw_path") or _path(scope).encode()
+        try:
+            shown = Shown.read(headers, scope["method"], self._origin + raw.decode("ascii").partition("?")[0])
+        except ValueError as error:
+            raise _Refusal("request.member", str(error)) from None
+        operation = row.endpoint.operation
+        names = {name: value for name, value in values.items() if name in operation.names}
+        texts = {name: value for name, value in values.items() if name in row.endpoint.arguments}
+        texts |= _query(scope["query_string"], row.endpoint.query)
+        args = _arguments(body, headers, texts)
+        return await self._guard.allow(Call(operation, names, args, shown))
+
+
+class _Row:
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self._method, _, path = name.partition(" ")
+        self.endpoint = endpoint
+        self._pattern, _, convertors = compile_path(path)
+        judged = endpoint.operation.names | endpoint.arguments
+        if set(convertors) != judged or endpoint.operation.names & endpoint.arguments:
+            raise ValueError(f"`{name}`: each parameter must name the resource, or be an argument")
+        if any(type(one).__name__ not in ("StringConvertor", "PathConvertor") for one in convertors.values()):
+            raise ValueError(f"`{name}`: parameters are texts, so that what is judged is what runs")
+
+    def match(self, scope: Scope) -> dict[str, str] | None:
+        found = self._pattern.match(_path(scope)) if scope["method"] == self._method else None
+        return None if found is None else found.groupdict()
+
+
+class _Refusal(Exception):
+    def __init__(self, code: str, admin: str) -> None:
+        self.code, self.admin = code, admin
+
+
+def denied_response(_: Any, denied: Exception) -> Response:
+    """A denial over HTTP; also as an exception handler for `Denied`, where an endpoint asks a policy by itself."""
+    assert isinstance(denied, Denied) and denied.http is not None
+    problem = dict(denied.http.problem)
+    if isinstance(denied, Refused) and denied.held:
+        problem["held"] = True
+    return Response(json.dumps(problem, ensure_ascii=False), denied.http.status, dict(denied.http.headers))
+
+
+def permit(request: HTTPConnection) -> Answer:
+    """The allow by which an endpoint runs, as FastAPI's `Depends(permit)`. An endpoint that nothing guards fails."""
+    answer: Answer = request.scope["ambit"]
+    return answer
+
+
+async def arguments(request: Request) -> dict[str, Any]:
+    """The body as it was judged."""
+    body = await request.body()
+    value: dict[str, Any] = json.loads(body) if body else {}
+    return value
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; `None` where nobody waits for an answer any more."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > BODY_MOST:
+            raise _Refusal("request.size", "the body is too long")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _query(query: bytes, known: frozenset[str]) -> dict[str, str]:
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    values = dict(pairs)
+    if len(values) != len(pairs) or values.keys() - known:
+        raise _Refusal("request.member", "the query has a parameter twice, or one that nobody judges")
+    return values
+
+
+def _arguments(body: bytes, headers: list[tuple[str, str]], texts: Mapping[str, str]) -> bytes:
+    """The text of all arguments: that of the body as it came, and what stands in path and query."""
+    if not body:
+        return json.dumps(texts).encode()
+    kinds = [value for name, value in headers if name in ("content-type", "content-encoding")]
+    if len(kinds) != 1 or not JSON_TYPE.fullmatch(kinds[0]):
+        raise _Refusal("request.syntax", "the body must be JSON, in UTF-8, and not packed")
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_constant)
+    except (RecursionError, ValueError) as error:
+        raise _Refusal("request.syntax", f"the body is not JSON in one meaning: {type(error).__name__}") from None
+    if not isinstance(value, dict) or value.keys() & texts.keys():
+        raise _Refusal("request.member", "the body must be an object, without what stands in path and query")
+    if not texts:
+        return body
+    inside = body.strip()[1:-1].strip()
+    return b"{%b%b%b}" % (json.dumps(texts).encode()[1:-1], b"," if inside else b"", inside)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a member stands there twice")
+    return value
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"`{text}` is no JSON")
