@@ -26,27 +26,20 @@ func (p *Policy) Enforce(ctx context.Context, answer *Answer) error {
 	asked.Knows = slices.AppendSeq(asked.Knows, maps.Keys(p.options.Handlers))
 	for {
 		var next step
-		if err := p.call(ctx, "ambit_enforce", asked, &next); err != nil {
+		if err := p.pool.call(ctx, "ambit_enforce", asked, &next); err != nil {
 			p.options.Logger.ErrorContext(ctx, "not enforced", "error", err)
 			return p.Denied(ctx, p.Refuse(ctx, "engine.trap", "the answer was not enforced: "+err.Error()))
 		}
-		if next.Do == "verdict" {
-			return p.verdict(ctx, answer, next)
+		if next.Do == "verdict" && next.Permitted {
+			return nil
+		} else if next.Do == "verdict" {
+			denied := p.Denied(ctx, p.answer(ctx, next.Answer))
+			denied.Discharged = next.Discharged
+			p.options.Logger.InfoContext(ctx, "refused", "code", denied.Code)
+			return denied
 		}
 		asked.Results = append(asked.Results, p.do(ctx, next, &entry))
 	}
-}
-
-func (p *Policy) verdict(ctx context.Context, answer *Answer, last step) error {
-	if last.Permitted {
-		return nil
-	}
-	denied := p.Denied(ctx, p.answer(ctx, last.Answer))
-	denied.Discharged = last.Discharged
-	if answer.Decision {
-		p.options.Logger.InfoContext(ctx, "not obeyed", "code", denied.Code)
-	}
-	return denied
 }
 
 // do does one step. One that is not known here is not done, and denies.
@@ -57,10 +50,8 @@ func (p *Policy) do(ctx context.Context, next step, entry *any) result {
 	switch next.Do + " " + next.Event + next.Type {
 	case "keep ":
 		before, err = p.heard.keep(ctx, p, next.Epochs)
-	case "log decided":
-		*entry, err = p.options.Journal.Decided(ctx, next.Answer)
-	case "log ended":
-		err = p.options.Journal.Ended(ctx, *entry, End{next.Permitted, next.Discharged, next.Answer})
+	case "log decided", "log ended":
+		*entry, err = p.options.Journal.Write(ctx, Event{next.Event, next.Answer, next.Permitted, next.Discharged, *entry})
 	default:
 		if next.Do == "discharge" && handler != nil {
 			err = handler(ctx, next.Obligation)
@@ -149,7 +140,7 @@ func (p *Policy) consume(ctx context.Context, obligation Obligation) error {
 // charge asks what is to be written.
 func (p *Policy) charge(ctx context.Context, asked consumeRequest) (Change, error) {
 	var said consumed
-	if err := p.call(ctx, "ambit_consume", asked, &said); err != nil {
+	if err := p.pool.call(ctx, "ambit_consume", asked, &said); err != nil {
 		return Change{}, err
 	}
 	if said.Failed != nil {

@@ -91,13 +91,11 @@ func (n *notes) note(line string) error {
 	return n.fails[line]
 }
 
-func (n *notes) Decided(context.Context, []byte) (any, error) { return 7, n.note("log decided") }
-
-func (n *notes) Ended(_ context.Context, entry any, end End) error {
-	if entry != 7 || end.Permitted != (end.Denial == nil) {
-		return fmt.Errorf("%v, %+v", entry, end)
+func (n *notes) Write(_ context.Context, event Event) (any, error) {
+	if ended := event.Name == "ended"; (event.Entry == 7) != ended || ended && event.Permitted != (event.Answer == nil) {
+		return nil, fmt.Errorf("%+v", event)
 	}
-	return n.note("log ended")
+	return 7, n.note("log " + event.Name)
 }
 
 func (n *notes) handle(_ context.Context, obligation Obligation) error {
@@ -350,6 +348,15 @@ func TestADenialIsWrittenDownAndStaysOne(t *testing.T) {
 	}
 	if strings.Contains(string(denied.HTTP.Problem), "disk") {
 		t.Errorf("operators only: %s", denied.HTTP.Problem)
+	}
+}
+
+func TestAStepThatIsNotKnownIsNotDone(t *testing.T) {
+	var entry any
+	for _, next := range []step{{Do: "dance"}, {Do: "log", Event: "slept"}, {Do: "discharge", Obligation: Obligation{Type: "approve"}}} {
+		if came := one(t).do(ctx, next, &entry); came.Done || came.Failed == nil {
+			t.Errorf("%+v: %+v", next, came)
+		}
 	}
 }
 

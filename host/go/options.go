@@ -54,20 +54,18 @@ type NotDischarged struct{ Code, Detail string }
 
 func (e *NotDischarged) Error() string { return e.Detail }
 
-// Journal writes down what was decided, and what became of it. Each must be kept for good when the call returns; what
-// cannot be written denies.
+// Journal writes down what was decided, and what became of it: the package auditlog, or one of your own.
 type Journal interface {
-	// Decided is called with every answer, before any obligation is discharged. What it gives names the entry.
-	Decided(ctx context.Context, answer []byte) (entry any, err error)
-	// Ended is called with what became of an allow, before the action happens: permitted with what was discharged, or the
-	// denial in its place.
-	Ended(ctx context.Context, entry any, end End) error
+	// Write keeps an event for good: of every answer, before any obligation is discharged (`decided`), and of what became of
+	// an allow, before the action (`ended`). What it gives comes with the `ended` of this `decided`. An error denies.
+	Write(ctx context.Context, event Event) (entry any, err error)
 }
 
-// End is what became of an allow.
-type End struct {
+// Event is `decided` with the Answer, or `ended` with the rest; Answer is then the denial in place of the allow, or nil.
+type Event struct {
+	Name       string
+	Answer     []byte
 	Permitted  bool
 	Discharged []string
-	// Denial is the answer in place of the allow; nil where it was permitted.
-	Denial []byte
+	Entry      any
 }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -133,9 +134,7 @@ func (l *loading) load(said *loaded) (*instance, error) {
 // Evaluate judges a call. What goes wrong is a denial. Nothing is obeyed yet: Enforce does that, and Decide does both.
 func (p *Policy) Evaluate(ctx context.Context, question Question) *Answer {
 	answer := p.answer(ctx, p.asked(ctx, "evaluate", question))
-	if !answer.Decision {
-		p.options.Logger.InfoContext(ctx, "denied", "code", answer.Reason.Code)
-	}
+	p.options.Logger.DebugContext(ctx, "decided", "code", answer.Reason.Code)
 	return answer
 }
 
@@ -186,9 +185,7 @@ func (p *Policy) Refuse(ctx context.Context, code, admin string) *Answer {
 // HTTP is what HTTP says for a denial; nonce, where it is not empty, is the one that the next proof must carry.
 func (p *Policy) HTTP(ctx context.Context, denial *Answer, nonce string) HTTP {
 	told := HTTP{Status: 500}
-	if err := p.call(ctx, "ambit_http", httpRequest{denial.Raw, nonce}, &told); err != nil {
-		p.options.Logger.ErrorContext(ctx, "no answer", "error", err)
-	}
+	_ = p.pool.call(ctx, "ambit_http", httpRequest{denial.Raw, nonce}, &told)
 	return told
 }
 
@@ -234,18 +231,32 @@ func (p *Policy) answer(ctx context.Context, raw []byte) *Answer {
 
 func (p *Policy) refusal(ctx context.Context, code, admin string) []byte {
 	var answer json.RawMessage
-	if p.call(ctx, "ambit_refuse", map[string]string{"code": code, "admin": admin}, &answer) != nil {
+	if p.pool.call(ctx, "ambit_refuse", map[string]string{"code": code, "admin": admin}, &answer) != nil {
 		return p.stopped
 	}
 	return answer
 }
 
+var bare = sync.OnceValues(func() (*pool, error) {
+	code, err := compiled()
+	return newPool(1, nil, code.start), err
+})
+
+// Core asks the core by itself, without a policy: for stores, journals and handlers.
+func Core(ctx context.Context, export string, asked, into any) error {
+	core, err := bare()
+	if err != nil {
+		return err
+	}
+	return core.call(ctx, export, asked, into)
+}
+
 // call asks the core in its JSON.
-func (p *Policy) call(ctx context.Context, export string, asked, into any) error {
+func (p *pool) call(ctx context.Context, export string, asked, into any) error {
 	request, err := encode(asked)
 	if err != nil {
 		return err
 	}
-	answer, err := p.pool.ask(ctx, export, request)
+	answer, err := p.ask(ctx, export, request)
 	return cmp.Or(err, json.Unmarshal(answer, into))
 }

@@ -349,7 +349,7 @@ func TestNothingOfARequestIsLogged(t *testing.T) {
 		asked["evaluation"].(map[string]any)["context"] = map[string]any{"purpose": "secret-purpose"}
 	})
 	policy.Decide(ctx, asked)
-	if !strings.Contains(log.String(), "denied") || strings.Contains(log.String(), "secret-purpose") || strings.Contains(log.String(), "eyJ") {
+	if !strings.Contains(log.String(), "refused") || strings.Contains(log.String(), "secret-purpose") || strings.Contains(log.String(), "eyJ") {
 		t.Error(log.String())
 	}
 }

@@ -74,13 +74,11 @@ func (c *code) start() (*instance, error) {
 	if err != nil {
 		return nil, trap("the code cannot be started: %v", err)
 	}
-	i := &instance{module, map[string]api.Function{}, 0}
-	for name, kind := range c.ExportedFunctions() {
-		if len(kind.ParamTypes()) <= stackSize && len(kind.ResultTypes()) <= 1 {
-			i.functions[name] = module.ExportedFunction(name)
-		}
+	i := &instance{module, map[string]api.Function{}, module.Memory().Size()}
+	for name := range c.ExportedFunctions() {
+		i.functions[name] = module.ExportedFunction(name)
 	}
-	if version, err := i.run("ambit_abi"); err != nil || uint32(version) != abi || i.Memory() == nil {
+	if version, err := i.run("ambit_abi"); err != nil || uint32(version) != abi {
 		i.close()
 		return nil, trap("the code has another ABI than this package")
 	}

@@ -11,9 +11,17 @@ use crate::guest;
 use crate::package::{LINES, copy, copy_folder, digest, failed, remove};
 use crate::program::{AMBIT, JUDGE};
 
-/// What is beside the host and does not count: types of answers and of requests, stores. Integrations have folders of
-/// their own.
-const BESIDE: [&str; 4] = ["answers.go", "request.go", "store.go", "memory.go"];
+/// What is beside the host and does not count: types of what goes in and comes out, stores, and what the build writes.
+/// Integrations have folders of their own.
+const BESIDE: [&str; 7] = [
+    "answers.go",
+    "core.go",
+    "memory.go",
+    "options.go",
+    "request.go",
+    "store.go",
+    "wire.go",
+];
 
 /// Puts the modules under `target/go/host`, with the core and its digest, and builds the engine of the conformance suite.
 /// `false` where there is no Go, which is an error in CI.

@@ -223,3 +223,8 @@ func Call(action, power, kind, id, args string) ambit.Evaluation {
 		Resource: ambit.Thing{Type: kind, ID: id}, Context: &ambit.Purpose{Purpose: "customer-care"},
 	}
 }
+
+// Facts are what a service knows of a call.
+func (s *Shop) Facts(method, url string) ambit.Facts {
+	return ambit.Facts{Now: time.Now().Unix(), Audience: Origin, Method: method, URL: url}
+}
