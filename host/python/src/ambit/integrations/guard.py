@@ -95,10 +95,11 @@ class Call:
 class Refused(Denied):
     """A call that must not happen, in words for whoever called.
 
-    `held`: it was put before people, and whoever called repeats exactly this call with a fresh proof and the receipts.
+    `held` is what people were asked, where it was put before them: whoever called repeats exactly this call with a fresh
+    proof and the receipts.
     """
 
-    def __init__(self, denied: Denied, held: bool = False, ways: tuple[str, ...] = ()) -> None:
+    def __init__(self, denied: Denied, held: str | None = None, ways: tuple[str, ...] = ()) -> None:
         Exception.__init__(self, denied, held, ways)
         self.answer, self.http, self.held, self.ways = denied.answer, denied.http, held, ways
 
@@ -112,10 +113,9 @@ class Refused(Denied):
         """For the model: what is wrong, and what would help."""
         if "code" not in self.told:
             return "Not done: the check itself failed, which only the operator can mend."
-        if self.held:
-            texts = [step["display"]["text"] for step in self.remedies if "display" in step]
+        if self.held is not None:
             return (
-                f"Not done yet: a person must agree to exactly this call. They were asked:\n\n{''.join(texts[:1])}\n\n"
+                f"Not done yet: a person must agree to exactly this call. They were asked:\n\n{self.held}\n\n"
                 "When they have agreed, repeat exactly this call, with the same arguments, a fresh proof and their "
                 f"receipts. It then runs once. [{self.code}]"
             )
@@ -127,7 +127,7 @@ class Refused(Denied):
     def meta(self) -> dict[str, Any]:
         """The same for programs."""
         told = {f"dev.ambit/{name}": self.told[name] for name in ("code", "remedy") if name in self.told}
-        return told | ({"dev.ambit/held": True} if self.held else {})
+        return told | ({} if self.held is None else {"dev.ambit/held": True})
 
 
 class Guard:
@@ -160,11 +160,10 @@ class Guard:
         try:
             return await self._asynchronous.enforce(self._ask(call, nonce), nonce)
         except Denied as denied:
-            held = False
+            held = None
             if self._may_hold(call, denied):
                 with contextlib.suppress(Denied):
-                    await self._asynchronous.enforce(self._ask(call.proposed, nonce))
-                    held = True
+                    held = _asked(await self._asynchronous.enforce(self._ask(call.proposed, nonce)))
             raise Refused(denied, held, await to_thread(self._ways, call, nonce)) from denied
 
     def allow_here(self, call: Call) -> Answer:
@@ -173,11 +172,10 @@ class Guard:
         try:
             return self.policy.enforce(self._ask(call, nonce), nonce)
         except Denied as denied:
-            held = False
+            held = None
             if self._may_hold(call, denied):
                 with contextlib.suppress(Denied):
-                    self.policy.enforce(self._ask(call.proposed, nonce))
-                    held = True
+                    held = _asked(self.policy.enforce(self._ask(call.proposed, nonce)))
             raise Refused(denied, held, self._ways(call, nonce)) from denied
 
     def refuse(self, code: str, admin: str) -> Refused:
@@ -226,6 +224,12 @@ class Guard:
             return any(powers & set(entry["privileges"]) for entry in entries)
         except (IndexError, KeyError, TypeError, ValueError):
             return False
+
+
+def _asked(answer: Answer) -> str | None:
+    """What people were asked; `None` where the answer does not have anybody asked."""
+    asked = [one["ext"]["display"]["text"] for one in answer.obligations if one["type"] == "approve"]
+    return asked[0] if asked else None
 
 
 class Holder:

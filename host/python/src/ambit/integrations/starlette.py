@@ -113,7 +113,7 @@ def denied_response(_: Any, denied: Exception) -> Response:
     """A denial over HTTP; also as an exception handler for `Denied`, where an endpoint asks a policy by itself."""
     assert isinstance(denied, Denied) and denied.http is not None
     problem = dict(denied.http.problem)
-    if isinstance(denied, Refused) and denied.held:
+    if isinstance(denied, Refused) and denied.held is not None:
         problem["held"] = True
     return Response(json.dumps(problem, ensure_ascii=False), denied.http.status, dict(denied.http.headers))
 
