@@ -241,6 +241,17 @@ func TestOtherMethodsDoNotPass(t *testing.T) {
 	}
 }
 
+func TestACallHasNothingBesideItsArguments(t *testing.T) {
+	g := &Guard{Tools: map[string]Operation{"stock": {}}}
+	for _, params := range []*mcp.CallToolParamsRaw{
+		{Name: "stock", RequestState: "x"}, {Name: "stock", InputResponses: mcp.InputResponseMap{"x": nil}},
+	} {
+		if _, code, err := g.judged(ctx, nil, &mcp.CallToolRequest{Params: params}); err == nil || code != "request.member" {
+			t.Errorf("%s %v", code, err)
+		}
+	}
+}
+
 func TestASchemaThatFillsIsSeen(t *testing.T) {
 	for schema, wanted := range map[string]bool{
 		`{"properties":{"default":{"type":"string"}}}`:                        false,

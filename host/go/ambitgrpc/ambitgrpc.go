@@ -1,0 +1,158 @@
+// Package ambitgrpc guards the methods of a gRPC server: the message that is judged is the message that the handler gets,
+// and a denial is a status with the code, the remedies and, where a token or a proof is wanted, the challenge.
+package ambitgrpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"ambit.dev/host"
+	"ambit.dev/host/guard"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// Operation says what a method does. The fields of its message are the arguments of the action, by their names.
+type Operation struct {
+	Action, Power string
+	// Resource is the thing that is acted on. `{field}` as its ID is the text of this field, which is judged as that and is
+	// no argument of the action.
+	Resource ambit.Thing
+	Purpose  string
+	// Messages lets a client send a stream of messages: each is judged as a call when the handler receives it. What the
+	// handler does before it has received one nobody has judged.
+	Messages bool
+}
+
+// Guard lets only those calls pass that the policy allows. A method that has no operation is refused.
+type Guard struct {
+	*guard.Guard
+	// Origin is how clients reach this server (`https://mail.example`): proofs are for POST, it and the method.
+	Origin string
+	// Methods are the operations, by the full name of the method (`/shop.Stock/Book`).
+	Methods map[string]Operation
+	// Open names methods that need no permission.
+	Open []string
+}
+
+// Unary is for grpc.ChainUnaryInterceptor. Put it last, so that nothing changes a message behind it.
+func (g *Guard) Unary(ctx context.Context, message any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if !slices.Contains(g.Open, info.FullMethod) {
+		if err := g.judge(ctx, info.FullMethod, message); err != nil {
+			return nil, err
+		}
+	}
+	return handler(ctx, message)
+}
+
+// Stream is for grpc.ChainStreamInterceptor. Put it last.
+func (g *Guard) Stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if slices.Contains(g.Open, info.FullMethod) {
+		return handler(server, stream)
+	}
+	operation, known := g.Methods[info.FullMethod]
+	if !known || info.IsClientStream && !operation.Messages {
+		return g.refuse(stream.Context(), "capability.none", "the method `"+info.FullMethod+"` has no operation, or not for a stream of messages")
+	}
+	return handler(server, &judged{stream, g, info.FullMethod})
+}
+
+// judged is a stream whose messages are judged as they come.
+type judged struct {
+	grpc.ServerStream
+	guard  *Guard
+	method string
+}
+
+// RecvMsg gives only messages that the policy allows.
+func (j *judged) RecvMsg(message any) error {
+	if err := j.ServerStream.RecvMsg(message); err != nil {
+		return err
+	}
+	return j.guard.judge(j.Context(), j.method, message)
+}
+
+func (g *Guard) judge(ctx context.Context, method string, message any) error {
+	operation, known := g.Methods[method]
+	if !known {
+		return g.refuse(ctx, "capability.none", "the method `"+method+"` has no operation")
+	}
+	values, err := arguments(message)
+	if err != nil {
+		return g.refuse(ctx, "request.value", err.Error())
+	}
+	if name, is := strings.CutPrefix(operation.Resource.ID, "{"); is {
+		if operation.Resource.ID, err = resource(values, strings.TrimSuffix(name, "}")); err != nil {
+			return g.refuse(ctx, "request.member", err.Error())
+		}
+	}
+	shown, err := guard.ReadHeader(header(ctx), http.MethodPost, strings.TrimSuffix(g.Origin, "/")+method)
+	if err != nil {
+		return g.refuse(ctx, "request.member", err.Error())
+	}
+	err = g.Allow(ctx, guard.Call{
+		Action: operation.Action, Power: operation.Power, Resource: operation.Resource, Purpose: operation.Purpose,
+		Args: text(values), Shown: shown,
+	})
+	if refused := (*guard.Refused)(nil); errors.As(err, &refused) {
+		return told(ctx, refused)
+	}
+	return err
+}
+
+func (g *Guard) refuse(ctx context.Context, code, admin string) error {
+	return told(ctx, g.Refuse(ctx, code, admin))
+}
+
+func header(ctx context.Context) http.Header {
+	sent, _ := metadata.FromIncomingContext(ctx)
+	header := http.Header{}
+	for name, values := range sent {
+		for _, value := range values {
+			header.Add(name, value)
+		}
+	}
+	return header
+}
+
+// Statuses of HTTP as codes of gRPC.
+var statuses = map[int]codes.Code{
+	400: codes.InvalidArgument, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 413: codes.ResourceExhausted,
+	429: codes.ResourceExhausted, 503: codes.Unavailable,
+}
+
+// told is a denial as a status; the challenge goes into the trailer.
+func told(ctx context.Context, refused *guard.Refused) error {
+	code, known := statuses[refused.Status()]
+	if !known {
+		code = codes.Internal
+	}
+	words, members := refused.Told()
+	said := status.New(code, words)
+	if members != nil {
+		info := &errdetails.ErrorInfo{Domain: "ambit.dev", Metadata: map[string]string{}}
+		for name, value := range members {
+			if name == "code" {
+				_ = json.Unmarshal(value, &info.Reason)
+			} else {
+				info.Metadata[name] = string(value)
+			}
+		}
+		if detailed, err := said.WithDetails(info); err == nil {
+			said = detailed
+		}
+	}
+	for _, name := range []string{"www-authenticate", "dpop-nonce"} {
+		if value := refused.HTTP.Headers[name]; value != "" {
+			_ = grpc.SetTrailer(ctx, metadata.Pairs(name, value))
+		}
+	}
+	return said.Err()
+}
