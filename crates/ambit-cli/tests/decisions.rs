@@ -337,3 +337,36 @@ fn epochs_that_were_seen_are_remembered() {
     let run = project.evaluate(&["--seen", "broken.json"], &email("draft", BEN));
     assert_eq!(run.expect(3).says("module.store").out, "");
 }
+
+#[test]
+fn hours_are_told_by_the_zone_that_the_policy_names() {
+    let project = Project::fresh();
+    let purpose = "purpose = \"customer-care\"";
+    let hours = |zone: &str, days: &str| {
+        format!(
+            "{purpose}\nhours = {{ days = [{days}], from = \"00:00\", to = \"24:00\", zone = \"{zone}\" }}"
+        )
+    };
+    let file = "agents/assistant.toml";
+    let manifest = project.read(file);
+    // A Wednesday, ten minutes before midnight in Berlin.
+    let now = ["--now", "2026-07-01T21:50:00Z"];
+    let later = ["--now", "2026-07-01T22:10:00Z"];
+    let issued = ["--issued", "2026-07-01T00:00:00Z"];
+    for (zone, at, code) in [
+        ("Europe/Berlin", now, "allowed"),
+        ("Europe/Berlin", later, "manifest.hours"),
+        ("UTC", later, "allowed"),
+        ("Europe/Berln", now, "facts.missing"),
+    ] {
+        project.write(file, manifest.replace(purpose, &hours(zone, "\"wed\"")));
+        let build = ["build", ".", "-o", "policy.wasm"];
+        project.ambit(&[&build[..], &issued].concat()).expect(0);
+        project
+            .ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
+            .expect(0);
+        project.write("token.jwt", project.mint(&at));
+        let run = project.evaluate(&at, &email("draft", BEN));
+        assert_eq!(code_of(&run.out), code, "{zone}: {run:#?}");
+    }
+}

@@ -12,9 +12,10 @@ use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::REQUEST_BYTES;
 use ambit_host::{
-    Evaluator, HeardEpochs, Instances, NativeEngine, StatementVersions as _, VersionError,
-    WasmEngine,
+    Evaluator, HeardEpochs, Instances, NativeEngine, PolicyBundle, StatementVersions as _,
+    VersionError, WasmEngine, Zones,
 };
+use ambit_policy::Bundle;
 use clap::{Args, ValueEnum};
 
 use crate::engine;
@@ -133,9 +134,14 @@ impl Evaluate {
         let lowest = lowest
             .transpose()
             .map_err(|error| self.trusting.store_failed(&error))?;
+        let now = self.trusting.now();
+        let offsets = zones(&module)?.offsets(now);
+        let supplied = self
+            .supply
+            .read(now, lowest.as_deref(), offsets.as_deref())?;
         let answerer = Answerer {
             engine: &*engine,
-            supplied: self.supply.read(self.trusting.now(), lowest.as_deref())?,
+            supplied,
             heard: versions.map(|versions| HeardEpochs::new(Arc::new(versions))),
             trusting: &self.trusting,
             log,
@@ -145,6 +151,13 @@ impl Evaluate {
             None => one(&answerer, self.advise),
         }
     }
+}
+
+/// The time zones that the policy names.
+fn zones(policy: &PolicyBundle) -> Result<Zones, Failure> {
+    let bundle = Bundle::open(policy.bundle(), *policy.bundle_digest())
+        .map_err(|error| Failure::unusable("module.bundle", error.to_string()))?;
+    Ok(Zones::of(&bundle))
 }
 
 /// Answers requests with one engine.

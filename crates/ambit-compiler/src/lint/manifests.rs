@@ -1,26 +1,36 @@
-//! Capabilities that let an agent execute whatever it likes.
+//! Capabilities that let an agent execute whatever it likes, and hours that never come.
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
 use super::Texts;
 use crate::diagnostics::Sink;
 use crate::project::Manifest;
 use crate::reader::File;
+use crate::suggest;
 
 pub(super) fn check(sink: &Sink, texts: Texts<'_>, manifests: &BTreeMap<String, Manifest>) {
     for manifest in manifests.values() {
         for (entry, place) in manifest.capabilities.iter().zip(&manifest.places) {
+            let file = File {
+                name: &place.file,
+                sink,
+            };
+            if let Some(zone) = unknown_zone(entry) {
+                file.warning(
+                    "check.zone",
+                    texts.line(&place.file, place.line),
+                    format!("no time zone here is called `{zone}`: where it is not known either, these hours never come"),
+                    zones_like(zone),
+                );
+            }
             let powers = entry.get("privileges").and_then(Json::as_array);
             let mut powers = powers.into_iter().flatten();
             if !powers.any(|power| power == "execute") || is_bounded(entry) {
                 continue;
             }
-            let file = File {
-                name: &place.file,
-                sink,
-            };
             file.warning(
                 "check.unbounded",
                 texts.line(&place.file, place.line),
@@ -28,6 +38,21 @@ pub(super) fn check(sink: &Sink, texts: Texts<'_>, manifests: &BTreeMap<String, 
                 "bound an argument by `constraints`, or how often by `limits`, or ask people: `consent = \"each\"`",
             );
         }
+    }
+}
+
+/// The zone of the entry's hours, where the time zone data here do not have it.
+fn unknown_zone(entry: &Json) -> Option<&str> {
+    let zone = entry.pointer("/hours/zone")?.as_str()?;
+    TimeZone::get(zone).is_err().then_some(zone)
+}
+
+fn zones_like(zone: &str) -> String {
+    let known = jiff::tz::db().available();
+    let known: Vec<String> = known.map(|name| name.to_string()).collect();
+    match suggest::closest(zone, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write a name of the IANA time zone data: `Europe/Berlin`".to_owned(),
     }
 }
 

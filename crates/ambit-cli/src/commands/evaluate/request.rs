@@ -18,7 +18,8 @@ pub(super) struct Supply {
     /// Add this token to requests that have none (`-` needs --batch FILE)
     #[arg(long, value_name = "FILE", value_parser = Input::parse, help_heading = "Added to requests")]
     token: Option<Input>,
-    /// Add facts to requests that have none: this audience, and `now` from --now or the clock
+    /// Add facts to requests that have none: this audience, `now` from --now or the clock, and how far the
+    /// policy's time zones are from UTC then
     #[arg(long, value_name = "URL", help_heading = "Added to requests")]
     audience: Option<String>,
     /// The fact `location`: where the resource is
@@ -44,9 +45,14 @@ impl Supply {
         matches!(self.token, Some(Input::Stdin))
     }
 
-    /// Reads what is named. `now` is also the time at which the module was checked, and `lowest` the
-    /// fact `min_versions`.
-    pub(super) fn read(&self, now: i64, lowest: Option<&str>) -> Result<Supplied, Failure> {
+    /// Reads what is named. `now` is also the time at which the module was checked, `lowest` the fact
+    /// `min_versions`, and `offsets` the fact `utc_offsets`.
+    pub(super) fn read(
+        &self,
+        now: i64,
+        lowest: Option<&str>,
+        offsets: Option<&str>,
+    ) -> Result<Supplied, Failure> {
         let token = self.token.as_ref().map(tokens::read).transpose()?;
         let mut out = Writer::default();
         out.object(|out| {
@@ -64,6 +70,9 @@ impl Supply {
                     }
                     if let Some(lowest) = lowest {
                         out.name("min_versions").raw(lowest);
+                    }
+                    if let Some(offsets) = offsets {
+                        out.name("utc_offsets").raw(offsets);
                     }
                 });
             }
