@@ -99,6 +99,33 @@ fn a_yes_is_taken_for_exactly_this_call() {
     assert_eq!(executed(&project, "98.71", &run.out), "approval.binding");
 }
 
+/// The form of a denial for want of a yes, and of what a decision point says that was put before people.
+#[test]
+fn every_answer_that_wants_a_yes_is_read() {
+    let project = asked();
+    let answer = json(&project.read("answer.json"));
+    let shown = answer["context"]["obligations"][0]["ext"].clone();
+    let mut remedy = shown.clone();
+    remedy.as_object_mut().unwrap().remove("approvals");
+    let ann = json!(["user:ann"]);
+    remedy["steps"] =
+        json!([{"type": "step_up", "step_up": "approval", "approvers": ann, "count": 1}]);
+    let record = json!({"audience": AUDIENCE});
+    let denial = json!({"decision": false, "context": {"remedy": remedy, "record": record}});
+    let proposed = json!({"decision": false, "context": {"proposed": shown}});
+    for (answer, aud) in [(denial, None), (proposed, Some(AUDIENCE))] {
+        project.write("other.json", answer.to_string());
+        let aud = aud.map(|aud| ["--aud", aud]);
+        let more = [&ANN[..], aud.as_ref().map_or(&[], |aud| &aud[..])].concat();
+        let run = approve(&project, "other.json", &more).expect(0);
+        assert_eq!(claims(&run.out)["binding_s256"], remedy["binding_s256"]);
+        let bob = [&more[2..], &["--sub", "user:bob"]].concat();
+        approve(&project, "other.json", &bob)
+            .expect(2)
+            .says("user:ann");
+    }
+}
+
 #[test]
 fn a_no_denies_the_call() {
     let project = asked();
