@@ -1,6 +1,6 @@
 //! The layering of the workspace: a crate imports only what stands to its left in
 //!
-//! `core -> token, policy -> evaluator -> advice, enforce -> guest, web, compiler -> host -> gateway, workbench -> prove -> cli`
+//! `core -> token, policy -> evaluator -> advice, enforce -> guest, web, compiler -> host -> gateway, workbench -> broker, prove -> cli`
 //!
 //! and not its neighbours between two arrows; `host` does not import the compiler. The rule holds
 //! for normal, build and development dependencies alike. Suites in `tests/` and `xtask` stand
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 15] = [
+const LAYERS: [(&str, u32); 16] = [
     ("ambit-features", 0),
     ("ambit-core", 0),
     ("ambit-token", 1),
@@ -26,6 +26,7 @@ const LAYERS: [(&str, u32); 15] = [
     ("ambit-host", 5),
     ("ambit-gateway", 6),
     ("ambit-workbench", 6),
+    ("ambit-broker", 7),
     ("ambit-prove", 7),
     ("ambit-cli", 8),
 ];

@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
-    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, sign, test, verify,
+    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, serve, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -74,6 +74,7 @@ enum Command {
     Audit(audit::Audit),
     Pdp(pdp::Pdp),
     Gateway(gateway::Gateway),
+    Serve(serve::Serve),
     Completions(completions::Completions),
 }
 
@@ -103,6 +104,7 @@ impl Command {
             Self::Audit(command) => command.run(),
             Self::Pdp(command) => command.run(),
             Self::Gateway(command) => command.run(),
+            Self::Serve(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

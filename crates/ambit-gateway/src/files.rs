@@ -11,7 +11,11 @@ use crate::fault::Fault;
 pub(crate) const SMALL: u64 = 1024 * 1024;
 
 /// The text of a small file, without white space around it.
-pub(crate) fn text(path: &Path) -> Result<String, Fault> {
+///
+/// # Errors
+///
+/// `file.read`, `file.size`, `file.text`.
+pub fn text(path: &Path) -> Result<String, Fault> {
     let fault = |code, message: String| Fault::new(code, message).at(path);
     let unread = |error: std::io::Error| {
         let error = error.to_string().to_lowercase();

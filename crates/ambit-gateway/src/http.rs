@@ -40,7 +40,7 @@ const END_TIME: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What answers.
-pub(crate) trait Service: Send + Sync + 'static {
+pub trait Service: Send + Sync + 'static {
     /// Whatever is refused before its body is read.
     fn refuse(&self, heard: &Heard) -> Option<Reply>;
 
@@ -49,20 +49,25 @@ pub(crate) trait Service: Send + Sync + 'static {
 
     /// Answers; it may block.
     fn answer(&self, heard: &Heard) -> Reply;
+
+    /// Looks at files that may have changed; called twice a second.
+    fn refresh(&self);
 }
 
 /// A request that was read.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub struct Heard {
     /// Its method.
-    pub(crate) method: String,
+    pub method: String,
     /// Its path, as it came.
-    pub(crate) path: String,
+    pub path: String,
+    /// What stands behind the question mark, as it came.
+    pub query: String,
     /// The caller's `X-Request-ID`, or one of ours; for the log only if it is plain.
-    pub(crate) id: String,
+    pub id: String,
     headers: HeaderMap,
     /// Its body.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
 }
 
 impl Heard {
@@ -71,7 +76,7 @@ impl Heard {
     /// # Errors
     ///
     /// The reply that refuses it.
-    pub(crate) fn header(&self, name: &str) -> Result<Option<&str>, Reply> {
+    pub fn header(&self, name: &str) -> Result<Option<&str>, Reply> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next();
         let text = value.map(HeaderValue::to_str).transpose();
@@ -87,7 +92,7 @@ impl Heard {
 
 /// What is answered.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
+pub struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
@@ -96,9 +101,15 @@ pub(crate) struct Reply {
 impl Reply {
     /// JSON.
     #[must_use]
-    pub(crate) fn json(status: u16, body: String) -> Self {
+    pub fn json(status: u16, body: String) -> Self {
+        Self::of(status, "application/json", body)
+    }
+
+    /// A body of this media type, which nobody keeps.
+    #[must_use]
+    pub fn of(status: u16, media_type: &str, body: String) -> Self {
         let headers = vec![
-            ("content-type", "application/json".to_owned()),
+            ("content-type", media_type.to_owned()),
             ("cache-control", "no-store".to_owned()),
         ];
         Self {
@@ -110,15 +121,21 @@ impl Reply {
 
     /// Problem details (RFC 9457) with one sentence.
     #[must_use]
-    pub(crate) fn problem(status: u16, title: &str, detail: &str) -> Self {
-        let mut reply = Self::json(status, crate::pdp::problem(status, title, detail));
-        reply.headers[0].1 = "application/problem+json".to_owned();
-        reply
+    pub fn problem(status: u16, title: &str, detail: &str) -> Self {
+        let body = crate::pdp::problem(status, title, detail);
+        Self::of(status, "application/problem+json", body)
     }
 
-    /// With one more header.
+    /// Its status.
     #[must_use]
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// With one more header; one of this name that is there is replaced.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, value.into()));
         self
     }
@@ -241,6 +258,7 @@ async fn one<S: Service>(
     let heard = Heard {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         id: id.as_ref().map(plain).unwrap_or_default(),
         headers: head.headers,
         body: Bytes::new(),

@@ -111,7 +111,11 @@ impl Policy {
     }
 
     /// Looks at the bundle that decides now, which was verified when it was loaded.
-    pub(crate) fn with_bundle<R>(
+    ///
+    /// # Errors
+    ///
+    /// Those of `look`.
+    pub fn with_bundle<R>(
         &self,
         look: impl FnOnce(&Bundle<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fault> {

@@ -9,40 +9,42 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::http;
-use crate::pdp::Pdp;
+use crate::http::{self, Service};
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Decisions at one time: they wait for disks, and for little else.
 const DECIDING: usize = 16;
 
-/// Serves a decision point until the process is told to end (`SIGTERM`, `SIGINT`). `bound` is told where it
-/// listens.
+/// Serves until the process is told to end (`SIGTERM`, `SIGINT`). `bound` is told where it listens.
 ///
 /// # Errors
 ///
 /// That it cannot listen there, or not be told to end.
-pub fn serve(listen: SocketAddr, pdp: Pdp, bound: impl FnOnce(SocketAddr)) -> io::Result<()> {
+pub fn serve<S: Service>(
+    listen: SocketAddr,
+    service: S,
+    bound: impl FnOnce(SocketAddr),
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(DECIDING)
         .enable_all()
         .build()?;
-    let pdp = Arc::new(pdp);
+    let service = Arc::new(service);
     let served = runtime.block_on(async {
         let listener = TcpListener::bind(listen).await?;
         let end = end()?;
         bound(listener.local_addr()?);
-        let looking = Arc::downgrade(&pdp);
+        let looking = Arc::downgrade(&service);
         thread::spawn(move || {
-            while let Some(pdp) = looking.upgrade() {
-                pdp.refresh();
-                drop(pdp);
+            while let Some(service) = looking.upgrade() {
+                service.refresh();
+                drop(service);
                 thread::sleep(LOOK);
             }
         });
-        http::serve(listener, pdp, end).await
+        http::serve(listener, service, end).await
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     served

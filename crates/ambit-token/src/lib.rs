@@ -55,6 +55,7 @@ pub use proof::{ProofOf, VerifiedProof};
 pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
 pub use statement::{Statement, StatementFault, StatementKind, UnverifiedStatement};
 pub use tables::KeyTables;
+pub use url::same as same_url;
 pub use webauthn::{Assertion, RelyingParty};
 
 /// SHA-256 (FIPS 180-4).

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use ambit_core::split_once;
 
 /// Whether both are http or https URLs, and the same one.
-pub(crate) fn same(left: &str, right: &str) -> bool {
+#[must_use]
+pub fn same(left: &str, right: &str) -> bool {
     let left = normal(left);
     left.is_some() && left == normal(right)
 }

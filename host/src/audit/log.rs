@@ -106,6 +106,15 @@ impl AuditLog {
         &self.key
     }
 
+    /// Writes down what a broker did: `what` names it, `facts` is an object, which stands there as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError`]: what cannot be written must not happen.
+    pub fn broker(&self, what: &str, allowed: bool, facts: Json<'_>) -> Result<Entry, AuditError> {
+        self.write(false, |place| line::broker(place, what, allowed, facts))
+    }
+
     /// Appends a line and signs. A line that cannot be written whole is taken back.
     fn write(
         &self,

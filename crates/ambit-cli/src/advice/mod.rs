@@ -4,6 +4,7 @@
 //! a developer needs beyond it.
 
 mod authority;
+mod broker;
 mod enrolments;
 mod hosts;
 mod modules;
@@ -35,7 +36,7 @@ pub(crate) fn find(code: &str) -> Option<Advice> {
 
 /// All codes, those of denials first.
 pub(crate) fn all() -> impl Iterator<Item = Advice> {
-    denials().chain(modules()).chain(hosts())
+    denials().chain(modules()).chain(hosts()).chain(broker())
 }
 
 /// The codes that an answer can carry, in the order in which the evaluator checks.
@@ -74,6 +75,16 @@ pub(crate) fn hosts() -> impl Iterator<Item = Advice> {
     hosts::ROWS.iter().map(|&(code, meaning, action)| Advice {
         code,
         sentence: "The service cannot write this down or count it.",
+        meaning,
+        action,
+    })
+}
+
+/// The codes with which the broker refuses.
+pub(crate) fn broker() -> impl Iterator<Item = Advice> {
+    broker::ROWS.iter().map(|&(code, meaning, action)| Advice {
+        code,
+        sentence: "The broker does not grant this.",
         meaning,
         action,
     })

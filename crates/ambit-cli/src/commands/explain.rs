@@ -61,6 +61,10 @@ fn list() -> Page {
     for advice in advice::hosts() {
         page.line(format!("{:<26} {}", advice.code, advice.meaning));
     }
+    page.heading("The broker");
+    for advice in advice::broker() {
+        page.line(format!("{:<26} {}", advice.code, advice.meaning));
+    }
     page
 }
 

@@ -21,6 +21,8 @@ use crate::enforce::Verdict;
 const DECISION: &str = "dev.ambit.decision.v1";
 /// `type` of the line that says what became of an allow.
 const DISCHARGE: &str = "dev.ambit.discharge.v1";
+/// `type` of the line that says what a broker did.
+const BROKER: &str = "dev.ambit.broker.v1";
 /// `type` of the line that follows a torn one.
 const MENDED: &str = "dev.ambit.mended.v1";
 
@@ -168,6 +170,18 @@ pub fn discharge(place: &Place<'_>, of: &Entry, verdict: &Verdict) -> String {
             };
             out.name("verdict").string(end);
         });
+    })
+}
+
+/// What a broker did (`what`), with its facts, a JSON object.
+#[must_use]
+pub fn broker(place: &Place<'_>, what: &str, allowed: bool, facts: Json<'_>) -> String {
+    let text = |name: &str| facts.get(name).and_then(Json::as_str).unwrap_or("-");
+    envelope(place, BROKER, |out| {
+        common(out, place.now, allowed, what);
+        let message = format!("{what}: {} for {}", text("client"), text("sub"));
+        out.name("message").string(&message);
+        out.name("unmapped").json(facts);
     })
 }
 

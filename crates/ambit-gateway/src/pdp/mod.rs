@@ -237,6 +237,10 @@ impl Pdp {
 }
 
 impl Service for Pdp {
+    fn refresh(&self) {
+        Self::refresh(self);
+    }
+
     fn refuse(&self, heard: &Heard) -> Option<Reply> {
         let post = match heard.path.as_str() {
             EVALUATION | EVALUATIONS => true,

@@ -1,0 +1,329 @@
+//! Who may ask the broker for tokens: a small file, checked when it is loaded.
+
+use std::path::{Path, PathBuf};
+
+use ambit_core::json::{Document, Profile};
+use ambit_gateway::{Fault, read_text};
+use ambit_policy::Bundle;
+use ambit_token::PublicKey;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Clients, and keys, redirect URIs and audiences of each.
+const CLIENTS: usize = 1000;
+const EACH: usize = 16;
+/// Seconds that a token lives unless the file says less.
+const LIFE: i64 = 600;
+
+/// The file, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    issuer: String,
+    database: PathBuf,
+    token_key: PathBuf,
+    receipt_key: PathBuf,
+    epochs_key: Option<PathBuf>,
+    life_seconds: Option<i64>,
+    #[serde(default)]
+    clients: Vec<ClientEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientEntry {
+    client_id: String,
+    keys: Vec<PathBuf>,
+    redirect_uris: Vec<String>,
+    audiences: Vec<String>,
+    tenant: Option<String>,
+    agent: Map<String, Value>,
+    act: String,
+}
+
+/// The file, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The issuer: an origin, where the broker is reached.
+    pub issuer: String,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The private key that signs tokens.
+    pub token_key: PathBuf,
+    /// The private key that signs what people said.
+    pub receipt_key: PathBuf,
+    /// The private key that signs revocation epochs, where they are served.
+    pub epochs_key: Option<PathBuf>,
+    /// The most seconds that a token lives.
+    pub(crate) life: i64,
+    pub(crate) clients: Vec<Client>,
+}
+
+/// A client: one agent instance.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) tenant: Option<String>,
+    /// The claim `agent`.
+    pub(crate) agent: Value,
+    /// `act.sub`.
+    pub(crate) act: String,
+}
+
+impl Client {
+    /// The agent's class.
+    pub(crate) fn class(&self) -> &str {
+        self.agent["uid"].as_str().unwrap_or_default()
+    }
+}
+
+impl Config {
+    /// Reads it. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`], which names the first thing that is wrong.
+    pub fn read(path: &Path) -> Result<Self, Fault> {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let text = read_text(path)?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let line = error
+                .span()
+                .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let line = line.map_or_else(String::new, |line| format!("line {line}: "));
+            wrong(format!("{line}{}", error.message())).at(path)
+        })?;
+        Self::check(file, folder).map_err(|fault| match fault.place() {
+            Some(_) => fault,
+            None => fault.at(path),
+        })
+    }
+
+    fn check(file: File, folder: &Path) -> Result<Self, Fault> {
+        let issuer = file.issuer;
+        if !is_origin(&issuer) {
+            return Err(wrong(
+                "`issuer` is an origin without a path or a slash at the end: `https://broker.example`, or `http://localhost:PORT` to try things out",
+            ));
+        }
+        let life = file.life_seconds.unwrap_or(LIFE);
+        if !(60..=86_400).contains(&life) {
+            return Err(wrong("`life_seconds` is between 60 and 86400"));
+        }
+        if file.clients.is_empty() || file.clients.len() > CLIENTS {
+            return Err(wrong(format!("there are 1 to {CLIENTS} `[[clients]]`")));
+        }
+        let mut clients: Vec<Client> = Vec::new();
+        for entry in file.clients {
+            let client = client(entry, folder)?;
+            let shares = |other: &Client| {
+                let shared = |key: &PublicKey| other.keys.iter().any(|one| one.same_hand(key));
+                other.id == client.id || client.keys.iter().any(shared)
+            };
+            if let Some(other) = clients.iter().find(|other| shares(other)) {
+                return Err(wrong(format!(
+                    "the clients `{}` and `{}` have one `client_id` or one key: each has its own",
+                    other.id, client.id
+                )));
+            }
+            clients.push(client);
+        }
+        Ok(Self {
+            issuer,
+            database: folder.join(file.database),
+            token_key: folder.join(file.token_key),
+            receipt_key: folder.join(file.receipt_key),
+            epochs_key: file.epochs_key.map(|key| folder.join(key)),
+            life,
+            clients,
+        })
+    }
+
+    pub(crate) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.id == id)
+    }
+
+    /// The host of the issuer, for which passkeys are made.
+    pub(crate) fn rp_id(&self) -> &str {
+        host(&self.issuer)
+    }
+
+    /// What of it the policy does not know.
+    pub(crate) fn check_policy(&self, bundle: &Bundle<'_>) -> Result<(), Fault> {
+        for client in &self.clients {
+            if bundle.manifest(client.class()).is_none() {
+                return Err(wrong(format!(
+                    "the policy has no manifest for `{}`, the agent of the client `{}`",
+                    client.class(),
+                    client.id
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
+    let id = entry.client_id;
+    let named = |what: &str| wrong(format!("the client `{id}`: {what}"));
+    if id.is_empty() || id.len() > 512 {
+        return Err(wrong("a `client_id` has 1 to 512 bytes"));
+    }
+    for (name, count) in [
+        ("keys", entry.keys.len()),
+        ("redirect_uris", entry.redirect_uris.len()),
+        ("audiences", entry.audiences.len()),
+    ] {
+        if !(1..=EACH).contains(&count) {
+            return Err(named(&format!("1 to {EACH} `{name}` are wanted")));
+        }
+    }
+    if let Some(uri) = entry.redirect_uris.iter().find(|uri| !is_redirect(uri)) {
+        return Err(named(&format!(
+            "`{uri}` is no safe redirect URI: it is `https://…`, or `http://` on 127.0.0.1, [::1] or localhost, without a fragment"
+        )));
+    }
+    let agent = Value::Object(entry.agent);
+    if agent["uid"].as_str().is_none_or(str::is_empty) || entry.act.is_empty() {
+        return Err(named(
+            "`agent.uid` names a manifest, and `act` the agent's instance (a URL or SPIFFE id)",
+        ));
+    }
+    let keys = entry.keys.iter().map(|key| public(&folder.join(key)));
+    let keys = keys.collect::<Result<_, _>>()?;
+    Ok(Client {
+        keys,
+        redirect_uris: entry.redirect_uris,
+        audiences: entry.audiences,
+        tenant: entry.tenant,
+        agent,
+        act: entry.act,
+        id,
+    })
+}
+
+/// A client's public key. Its private half has no place here.
+fn public(path: &Path) -> Result<PublicKey, Fault> {
+    let text = read_text(path)?;
+    let fault = |message: &str| Fault::new("broker.client_key", message).at(path);
+    let document = Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|_| fault("this is not a public JWK"))?;
+    let jwk = document.root();
+    if jwk.get("d").is_some() {
+        return Err(fault(
+            "this is a client's private key: the broker needs the public one alone",
+        ));
+    }
+    let text = |name| jwk.get(name).and_then(ambit_core::json::Json::as_str);
+    let alg = if text("kty") == Some("EC") {
+        "ES256"
+    } else {
+        "Ed25519"
+    };
+    let key = text("x").and_then(|x| PublicKey::from_parts(alg, x, text("y")));
+    key.filter(PublicKey::is_usable)
+        .ok_or_else(|| fault("this is not an Ed25519 or P-256 public key (a JWK)"))
+}
+
+/// `https`, or a name of this machine.
+fn is_origin(url: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b".-:[]".contains(&c);
+    let is = |rest: &str| !rest.is_empty() && rest.bytes().all(plain);
+    match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => is(rest),
+        (None, Some(rest)) => is(rest) && is_own(host(url)),
+        _ => false,
+    }
+}
+
+/// Whether a URI may get an authorization code: exactly what is registered is compared later.
+fn is_redirect(uri: &str) -> bool {
+    let plain = uri
+        .bytes()
+        .all(|c| c.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&c));
+    let secure = uri.starts_with("https://") || (uri.starts_with("http://") && is_own(host(uri)));
+    let authority = uri.split("://").nth(1).unwrap_or_default();
+    let authority = authority.split(['/', '?']).next().unwrap_or_default();
+    plain && secure && uri.len() <= 2048 && !authority.is_empty() && !authority.contains('@')
+}
+
+pub(crate) fn is_own(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// The host of a URL, without a port.
+pub(crate) fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rfind(']') {
+        Some(end) => authority.get(..=end).unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Scheme, host and port of a URL.
+pub(crate) fn origin(url: &str) -> &str {
+    let from = url.find("://").map_or(0, |at| at + 3);
+    let end = url[from..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| from + at);
+    &url[..end]
+}
+
+pub(crate) fn wrong(message: impl Into<String>) -> Fault {
+    Fault::new("broker.config", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_uris_are_safe() {
+        for uri in [
+            "https://a.example/cb",
+            "https://a.example:8443/cb?x=1",
+            "http://127.0.0.1:9000/cb",
+            "http://localhost/cb",
+        ] {
+            assert!(is_redirect(uri), "{uri}");
+        }
+        for uri in [
+            "http://a.example/cb",
+            "https://a.example/cb#x",
+            "https://user@a.example/cb",
+            "https://",
+            "javascript:alert(1)",
+            "http://localhost.evil.example/cb",
+            "https://a.example/ cb",
+            "//a.example",
+        ] {
+            assert!(!is_redirect(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn issuers_are_origins() {
+        for url in [
+            "https://b.example",
+            "http://localhost:9000",
+            "https://b.example:8443",
+        ] {
+            assert!(is_origin(url), "{url}");
+        }
+        for url in [
+            "http://b.example",
+            "https://b.example/",
+            "https://b.example/x",
+            "https://",
+            "b",
+        ] {
+            assert!(!is_origin(url), "{url}");
+        }
+        assert_eq!(origin("https://a.example:1/x?y"), "https://a.example:1");
+        assert_eq!(host("http://[::1]:80/x"), "[::1]");
+    }
+}

@@ -1,0 +1,345 @@
+//! The page on which a person reads what an agent asks, and what they answer.
+
+use ambit_gateway::http::{Heard, Reply};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+use serde_json::{Value, json};
+
+use crate::answer;
+use crate::ask::{self, Described, Person, Shown};
+use crate::authorize::{Opened, ended};
+use crate::broker::Broker;
+use crate::config;
+use crate::form::Form;
+use crate::grant::{self, Agreed};
+use crate::language::{self, ENGLISH, GERMAN, Words};
+use crate::pages;
+use crate::refusal::Refusal;
+use crate::secret::digest;
+use crate::session::Session;
+
+pub(crate) const PATH: &str = "/consent";
+/// Seconds that a text counts: its clock goes on while it is read. A life of less is read in half of it.
+const READ: i64 = 300;
+/// Seconds in which a code is exchanged, and a grant is remembered, for what is new beside it.
+const CODE: i64 = 60;
+const REMEMBER: i64 = 90 * 86_400;
+
+/// What the page says beside the text.
+#[derive(Clone, Copy, Debug)]
+enum Note {
+    None,
+    Changed,
+    NothingChosen,
+}
+
+impl Broker {
+    /// `GET /consent`
+    pub(crate) fn consent_page(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let words = language::of(heard.header("accept-language").ok().flatten());
+        let form = Form::query(heard)?;
+        let page = form.need("r")?;
+        self.store.step(|tables| {
+            let session = Session::of(tables, heard, now)?.ok_or_else(ended)?;
+            let opened = Opened::of(tables, page, &session, now)?;
+            if opened.answer.is_some() {
+                return Err(ended());
+            }
+            if session.person().is_none() {
+                return self.ask_who(tables, &session, page, words, false);
+            }
+            self.show(tables, &session, &opened, words, &[], Note::None)
+        })
+    }
+
+    /// `POST /consent`
+    pub(crate) fn consent(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let words = language::of(heard.header("accept-language").ok().flatten());
+        let form = Form::body(heard)?;
+        let page = form.need("r")?;
+        self.store.step(|tables| {
+            let session = self.own_form(tables, heard, &form, now)?;
+            let opened = Opened::of(tables, page, &session, now)?;
+            let Some((sub, auth_time)) = session.person() else {
+                return Err(ended());
+            };
+            if let Some(answer) = &opened.answer {
+                // The same form sent twice has one effect, and leads to the same place.
+                return Ok(self.lead_back(&opened, answer == "granted"));
+            }
+            let choices: Vec<String> = form.all("choose").map(str::to_owned).collect();
+            match form.need("answer")? {
+                "refuse" => self.refuse(tables, &opened, sub, now),
+                "whole" => self.show(tables, &session, &opened, words, &[], Note::None),
+                "less" if choices.is_empty() => {
+                    let chosen = opened
+                        .shown
+                        .as_ref()
+                        .map_or(&[][..], |shown| &shown.choices);
+                    self.show(
+                        tables,
+                        &session,
+                        &opened,
+                        words,
+                        chosen,
+                        Note::NothingChosen,
+                    )
+                }
+                "less" => {
+                    let before = opened
+                        .shown
+                        .as_ref()
+                        .map_or(&[][..], |shown| &shown.choices);
+                    let all = [before, &choices].concat();
+                    self.show(tables, &session, &opened, words, &all, Note::None)
+                }
+                "allow" => {
+                    let person = Person { sub, auth_time };
+                    match self.read(&opened, person, form.get("text"), now)? {
+                        Some(shown) => self.grant(tables, &opened, person, shown, now),
+                        None => self.show(tables, &session, &opened, words, &[], Note::Changed),
+                    }
+                }
+                _ => Err(Refusal::request(
+                    "`answer` is `allow`, `less`, `whole` or `refuse`",
+                )),
+            }
+        })
+    }
+
+    fn show(
+        &self,
+        tables: &Transaction<'_>,
+        session: &Session,
+        opened: &Opened,
+        words: &'static Words,
+        choices: &[String],
+        note: Note,
+    ) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let Some((sub, auth_time)) = session.person() else {
+            return Err(ended());
+        };
+        let client = self.config.client(&opened.client).ok_or_else(ended)?;
+        let granted = before(tables, sub, &opened.client)?;
+        let described = self.policy(|bundle| {
+            let person = Person { sub, auth_time };
+            let claims = ask::draft(self, bundle, client, &opened.asked, person, now)?;
+            let told = |tag: &str| {
+                ask::describe(bundle, claims.clone(), tag, choices, granted.clone(), now)
+            };
+            // A text in one language is never mixed with words of another.
+            told(words.tag).or_else(|refusal| told(ENGLISH.tag).map_err(|_| refusal))
+        })?;
+        let words = if described.shown.locale == GERMAN.tag {
+            &GERMAN
+        } else {
+            &ENGLISH
+        };
+        let shown = serde_json::to_string(&described.shown)
+            .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
+        tables.execute(
+            "UPDATE request SET shown = ?1 WHERE page = ?2",
+            params![shown, digest(&opened.page)],
+        )?;
+        let csrf = session.csrf(&self.own);
+        let markup = consent_markup(words, opened, &described, (sub, &csrf), note);
+        Ok(answer::page(
+            200,
+            markup,
+            config::origin(&opened.asked.redirect_uri),
+        ))
+    }
+
+    /// The text that was read, if it is what would be granted now.
+    fn read<'o>(
+        &self,
+        opened: &'o Opened,
+        person: Person<'_>,
+        text: Option<&str>,
+        now: i64,
+    ) -> Result<Option<&'o Shown>, Refusal> {
+        let Some(shown) = &opened.shown else {
+            return Ok(None);
+        };
+        let time = |name: &str| shown.claims[name].as_i64().unwrap_or_default();
+        let life = time("exp") - shown.now;
+        let fresh = now - shown.now <= READ.min(life / 2);
+        let same = text == Some(&shown.text_s256) && shown.claims["sub"] == person.sub;
+        if !fresh || !same {
+            return Ok(None);
+        }
+        let again = self.policy(|bundle| {
+            let (whole, granted) = (shown.whole.clone(), shown.granted.clone());
+            ask::describe(
+                bundle,
+                whole,
+                &shown.locale,
+                &shown.choices,
+                granted,
+                shown.now,
+            )
+        });
+        // Another policy may have come since: what it says otherwise was not read.
+        let again = again.is_ok_and(|again| {
+            again.shown.text_s256 == shown.text_s256
+                && again.shown.binding_s256 == shown.binding_s256
+        });
+        Ok(Some(shown).filter(|_| again))
+    }
+
+    /// Signs the yes, and keeps it with a code for it: both, or neither.
+    fn grant(
+        &self,
+        tables: &Transaction<'_>,
+        opened: &Opened,
+        person: Person<'_>,
+        shown: &Shown,
+        now: i64,
+    ) -> Result<Reply, Refusal> {
+        let agreed = Agreed {
+            claims: shown.claims.clone(),
+            granted: shown.granted.clone(),
+            redirect_uri: opened.asked.redirect_uri.clone(),
+            challenge: opened.asked.challenge.clone(),
+            jkt: opened.asked.jkt.clone(),
+        };
+        let receipt = self.policy(|bundle| {
+            let receipt = grant::receipt(self, bundle, shown, person, now)?;
+            // What could not be minted is not granted either.
+            grant::draft(
+                self,
+                bundle,
+                &agreed,
+                std::slice::from_ref(&receipt),
+                now,
+                |draft| draft.check().map_err(Refusal::from),
+            )?;
+            Ok(receipt)
+        })?;
+        let text = serde_json::to_string(&agreed)
+            .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
+        let code = self.code(opened);
+        tables.execute(
+            "INSERT INTO granted (code, request, client, sub, agreed, receipt, made, until, forget)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                digest(&code),
+                digest(&opened.page),
+                opened.client,
+                person.sub,
+                text,
+                receipt,
+                now,
+                now + CODE,
+                now + REMEMBER
+            ],
+        )?;
+        self.answered(tables, opened, "granted")?;
+        self.log.write(
+            "grant",
+            true,
+            &json!({"txn": opened.asked.txn, "client": opened.client, "sub": person.sub, "binding_s256": shown.binding_s256,
+                "text_s256": shown.text_s256, "locale": shown.locale, "choices": shown.choices,
+                "risk_tier": shown.risk_tier, "seconds": now - shown.now,
+                "receipt_s256": digest(&receipt)}),
+        )?;
+        Ok(self.lead_back(opened, true))
+    }
+
+    fn refuse(
+        &self,
+        tables: &Transaction<'_>,
+        opened: &Opened,
+        sub: &str,
+        now: i64,
+    ) -> Result<Reply, Refusal> {
+        self.answered(tables, opened, "refused")?;
+        let shown = opened.shown.as_ref();
+        self.log.write(
+            "refusal",
+            false,
+            &json!({"txn": opened.asked.txn, "client": opened.client, "sub": sub,
+                "binding_s256": shown.map(|shown| &shown.binding_s256),
+                "text_s256": shown.map(|shown| &shown.text_s256),
+                "seconds": shown.map(|shown| now - shown.now)}),
+        )?;
+        Ok(self.lead_back(opened, false))
+    }
+
+    fn answered(
+        &self,
+        tables: &Transaction<'_>,
+        opened: &Opened,
+        answer: &str,
+    ) -> Result<(), Refusal> {
+        tables.execute(
+            "UPDATE request SET answer = ?1 WHERE page = ?2",
+            params![answer, digest(&opened.page)],
+        )?;
+        Ok(())
+    }
+
+    /// Made, not kept: a form that is sent twice leads to the same code, and the database has none.
+    fn code(&self, opened: &Opened) -> String {
+        self.own.make("code", &[&opened.page])
+    }
+
+    fn lead_back(&self, opened: &Opened, granted: bool) -> Reply {
+        let code = self.code(opened);
+        let mut parameters = vec![("iss", self.config.issuer.as_str())];
+        match granted {
+            true => parameters.push(("code", &code)),
+            false => parameters.extend([
+                ("error", "access_denied"),
+                ("error_description", "the person refused"),
+            ]),
+        }
+        if let Some(state) = &opened.asked.state {
+            parameters.push(("state", state));
+        }
+        answer::back(&opened.asked.redirect_uri, &parameters)
+    }
+}
+
+fn consent_markup(
+    words: &Words,
+    opened: &Opened,
+    described: &Described,
+    (sub, csrf): (&str, &str),
+    note: Note,
+) -> maud::Markup {
+    let note = match note {
+        Note::None => None,
+        Note::Changed => Some(words.changed),
+        Note::NothingChosen => Some(words.less_none),
+    };
+    pages::consent(&pages::Consent {
+        words,
+        page: &opened.page,
+        csrf,
+        sub,
+        note,
+        parts: &described.page,
+        choices: &described.choices,
+        is_less: !described.shown.choices.is_empty(),
+        text_s256: &described.shown.text_s256,
+        goes_to: config::host(&opened.asked.redirect_uri),
+    })
+}
+
+/// What this person granted this client last, of which a token was made.
+fn before(tables: &Transaction<'_>, sub: &str, client: &str) -> Result<Option<Value>, Refusal> {
+    let row = tables.query_row(
+        "SELECT agreed FROM granted WHERE sub = ?1 AND client = ?2 AND token IS NOT NULL
+         ORDER BY made DESC, rowid DESC LIMIT 1",
+        params![sub, client],
+        |row| row.get::<_, String>(0),
+    );
+    let Some(text) = row.optional()? else {
+        return Ok(None);
+    };
+    let mut agreed = ask::value(&text)?;
+    Ok(Some(agreed["claims"]["authorization_details"].take()).filter(Value::is_array))
+}

@@ -1,0 +1,126 @@
+//! What is unsafe about a configuration that works.
+
+use std::net::SocketAddr;
+
+use ambit_policy::Bundle;
+
+use crate::broker::Broker;
+use crate::config::{host, is_own};
+
+/// One thing, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable.
+    pub code: &'static str,
+    /// In one sentence.
+    pub message: String,
+}
+
+/// What the configuration does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    /// Where it listens, without TLS.
+    pub listen: SocketAddr,
+    /// Whether versions of the policy are remembered beyond the process.
+    pub remembers_versions: bool,
+}
+
+/// Seconds above which a token is not a short-lived one.
+const LONG: i64 = 3600;
+
+impl Broker {
+    /// Everything that is unsafe; nothing for a sound one.
+    ///
+    /// # Errors
+    ///
+    /// That the policy cannot be read.
+    pub fn findings(&self, around: Surroundings) -> Result<Vec<Finding>, ambit_gateway::Fault> {
+        let mut found = Vec::new();
+        let mut add = |code, message: String| found.push(Finding { code, message });
+        if !around.listen.ip().is_loopback() {
+            add(
+                "broker.listen",
+                format!(
+                    "it would listen on {} without TLS: listen on 127.0.0.1, behind a proxy that has it",
+                    around.listen.ip()
+                ),
+            );
+        }
+        if self.config.issuer.starts_with("http://") {
+            add("broker.issuer", "the issuer is `http`: good for trying things out on this machine, and for nothing else".to_owned());
+        }
+        if !self.log.is_kept() {
+            add(
+                "broker.log",
+                "nothing is written down: name `--log` and `--log-key`".to_owned(),
+            );
+        }
+        if !around.remembers_versions {
+            add(
+                "broker.seen",
+                "an older policy could come back after a restart: name a file with `--seen`"
+                    .to_owned(),
+            );
+        }
+        if self.config.life > LONG {
+            add(
+                "broker.life",
+                format!(
+                    "tokens live {} s: what is asked for one task is given for its time, an hour at most",
+                    self.config.life
+                ),
+            );
+        }
+        for client in &self.config.clients {
+            let plain = client
+                .redirect_uris
+                .iter()
+                .find(|uri| uri.starts_with("http://"));
+            if let Some(uri) = plain.filter(|_| !is_own(host(&self.config.issuer))) {
+                add(
+                    "broker.redirect",
+                    format!(
+                        "the client `{}` takes codes at `{uri}`, where any program of that machine may listen",
+                        client.id
+                    ),
+                );
+            }
+        }
+        self.policy(|bundle| {
+            self.policy_findings(bundle, &mut add);
+            Ok(())
+        })
+        .map_err(|refusal| ambit_gateway::Fault::new("broker.policy", refusal.detail))?;
+        Ok(found)
+    }
+
+    fn policy_findings(&self, bundle: &Bundle<'_>, add: &mut impl FnMut(&'static str, String)) {
+        if bundle.possession() == "off" {
+            add(
+                "broker.possession",
+                "the policy has `possession = \"off\"`: whoever finds a token can use it"
+                    .to_owned(),
+            );
+        }
+        let served = self.keys.epochs.as_ref().and_then(|key| {
+            let x = key.x();
+            bundle
+                .keys(key.kid())
+                .find(|row| row.x() == x)
+                .map(|row| row.iss())
+        });
+        match served {
+            None => add(
+                "broker.epochs",
+                "no `epochs_key`: what is revoked ends only with its life".to_owned(),
+            ),
+            Some(iss) if !bundle.epochs_from().any(|one| one == iss) => add(
+                "broker.epochs",
+                format!(
+                    "the policy does not demand the revocation epochs of `{iss}`: a request without them is judged as if nothing were revoked"
+                ),
+            ),
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a person agreed to: the receipt of their yes, and the token that it makes.
+
+use ambit_compiler::mint::{self, Draft, RootOptions};
+use ambit_core::json::{Document, Profile};
+use ambit_evaluator::BundleKeys;
+use ambit_policy::Bundle;
+use ambit_token::{RECEIPT_TYP, base64url, signing};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ask::{ACR, AMR, Person, Shown};
+use crate::broker::Broker;
+use crate::refusal::Refusal;
+
+/// Seconds that a receipt counts: as long as the code that leads to it, and a little.
+const RECEIPT: i64 = 90;
+
+/// A grant, as it is kept until its token is made.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Agreed {
+    pub(crate) claims: Value,
+    pub(crate) granted: Option<Value>,
+    pub(crate) redirect_uri: String,
+    pub(crate) challenge: String,
+    pub(crate) jkt: String,
+}
+
+/// The person's yes to exactly what was shown (docs/token.md, section 8), signed by the approver key.
+pub(crate) fn receipt(
+    broker: &Broker,
+    bundle: &Bundle<'_>,
+    shown: &Shown,
+    person: Person<'_>,
+    now: i64,
+) -> Result<String, Refusal> {
+    let key = &broker.keys.receipt;
+    let x = key.x();
+    let mut rows = bundle.keys(key.kid());
+    let row = rows.find(|row| row.x() == x && row.signs() == RECEIPT_TYP);
+    let row = row.ok_or_else(|| {
+        let detail = "the policy does not know the key `receipt_key` any more";
+        Refusal::own("broker.receipt_key", detail)
+    })?;
+    let claims = json!({
+        "iss": row.iss(),
+        "aud": shown.claims["iss"],
+        "jti": mint::identifier()?,
+        "iat": now,
+        "exp": now + RECEIPT,
+        "sub": person.sub,
+        "decision": "approved",
+        "kind": "grant",
+        "risk_tier": shown.risk_tier,
+        "binding_s256": shown.binding_s256,
+        "display": {"text_s256": shown.text_s256, "locale": shown.locale,
+            "renderer": shown.renderer, "now": shown.now},
+        "acr": ACR,
+        "amr": AMR,
+        "auth_time": person.auth_time,
+    });
+    let text = claims.to_string();
+    let document = Document::parse(text.as_bytes(), Profile::Signed)
+        .map_err(|error| Refusal::own("broker.claims", format!("{error}")))?;
+    let unsigned = signing::receipt(&BundleKeys(bundle), key.kid(), document.root())
+        .map_err(|error| Refusal::new("invalid_grant", error.reason.code(), error.detail))?;
+    let signature = base64url::encode(&key.sign(unsigned.signing_input.as_bytes()));
+    Ok(format!("{}.{signature}", unsigned.signing_input))
+}
+
+/// Drafts the token of a grant, by the code of `ambit mint`: the receipt is judged, and the text is made
+/// again and compared.
+pub(crate) fn draft<R>(
+    broker: &Broker,
+    bundle: &Bundle<'_>,
+    agreed: &Agreed,
+    receipts: &[String],
+    now: i64,
+    with: impl FnOnce(&Draft<'_>) -> Result<R, Refusal>,
+) -> Result<R, Refusal> {
+    let mut claims = agreed.claims.clone();
+    if let Value::Object(members) = &mut claims {
+        // Of the token, not of the grant: `iat` and `jti` are those of the moment in which it is made.
+        members.retain(|name, _| !matches!(name.as_str(), "iat" | "jti"));
+    }
+    let granted = agreed.granted.as_ref().map(Value::to_string);
+    let options = RootOptions {
+        now,
+        kid: Some(broker.keys.token.kid()),
+        bind_policy: true,
+        receipts,
+        granted: granted.as_deref(),
+        ..RootOptions::default()
+    };
+    let draft = mint::root(&claims.to_string(), &broker.keys.token, bundle, &options)?;
+    with(&draft)
+}

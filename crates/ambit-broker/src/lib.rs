@@ -1,0 +1,43 @@
+//! The broker: it asks a person, and mints one short-lived capability token for what they allowed.
+//!
+//! An OAuth 2.0 authorization server with pushed requests only, PKCE, DPoP, client keys, and no refresh
+//! tokens; `docs/broker.md` describes it. It decides nothing by itself: what a page says is
+//! `ambit_advice::describe`, what may be minted is `ambit_compiler::mint`, both by the signed policy.
+//!
+//! - [`Config`] is the file that says who may ask; [`Config::findings`] says what is unsafe about it.
+//! - [`Broker`] answers requests (`ambit_gateway::http`); one SQLite file keeps what was asked, granted,
+//!   minted and revoked. What belongs together is one transaction.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod ask;
+mod authorize;
+mod broker;
+mod client;
+mod config;
+mod consent;
+mod findings;
+mod form;
+mod grant;
+mod jws;
+mod language;
+mod login;
+mod metadata;
+mod narrow;
+mod pages;
+mod passkey;
+mod proof;
+mod push;
+mod record;
+mod refusal;
+mod revoke;
+mod secret;
+mod session;
+mod store;
+mod token;
+
+pub use broker::{Broker, Keys, Parts};
+pub use config::Config;
+pub use findings::{Finding, Surroundings};
+pub use record::Log;
+pub use store::Store;

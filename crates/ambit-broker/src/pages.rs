@@ -1,0 +1,224 @@
+//! The pages, as HTML. Every text in them is escaped by `maud`.
+
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+
+use crate::language::Words;
+
+pub(crate) const STYLE: &str = include_str!("broker.css");
+pub(crate) const SCRIPT: &str = include_str!("passkey.js");
+
+/// What stands on the consent page.
+#[derive(Debug)]
+pub(crate) struct Consent<'a> {
+    pub(crate) words: &'a Words,
+    pub(crate) page: &'a str,
+    pub(crate) csrf: &'a str,
+    pub(crate) sub: &'a str,
+    pub(crate) note: Option<&'static str>,
+    /// The parts of the core's text, in the order in which they are read.
+    pub(crate) parts: &'a Value,
+    pub(crate) choices: &'a Value,
+    pub(crate) is_less: bool,
+    pub(crate) text_s256: &'a str,
+    /// The host to which the answer goes.
+    pub(crate) goes_to: &'a str,
+}
+
+pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
+    let words = consent.words;
+    let choices = consent.choices.as_array().map_or(&[][..], Vec::as_slice);
+    let hidden = html! {
+        input type="hidden" name="r" value=(consent.page);
+        input type="hidden" name="csrf" value=(consent.csrf);
+    };
+    let body = html! {
+        @if let Some(note) = consent.note { p.alert role="alert" { (note) } }
+        (parts(consent.parts))
+        form.answer method="post" action="/consent" {
+            (hidden)
+            input type="hidden" name="text" value=(consent.text_s256);
+            @if !choices.is_empty() {
+                fieldset {
+                    legend { (words.less_of) }
+                    @for one in choices {
+                        label {
+                            input type="checkbox" name="choose" value=(text(one, "choice"));
+                            " " (text(one, "text"))
+                        }
+                    }
+                }
+            }
+            div.buttons {
+                button name="answer" value="allow" { (words.allow) }
+                @if !choices.is_empty() { button name="answer" value="less" { (words.less) } }
+                button name="answer" value="refuse" { (words.refuse) }
+            }
+            @if consent.is_less {
+                button.plain name="answer" value="whole" { (words.whole) }
+            }
+        }
+        footer {
+            p { (words.back_to) " " bdi { (consent.goes_to) } }
+            form method="post" action="/logout" {
+                (hidden)
+                (words.you_are) " " bdi { (consent.sub) } " "
+                button.plain { (words.other) }
+            }
+        }
+    };
+    let titles = consent.parts.as_array().into_iter().flatten();
+    let title = titles
+        .filter(|part| part["part"] == "title")
+        .map(|part| text(part, "text"))
+        .next();
+    document(words, title.unwrap_or_default(), &body)
+}
+
+/// The core's text as structure: the same words in the same order. What stands below a part, as marks and
+/// bounds below a capability, is below it here as well.
+fn parts(parts: &Value) -> Markup {
+    let parts = parts.as_array().map_or(&[][..], Vec::as_slice);
+    let kind = |part: &Value| text(part, "part").to_owned();
+    let details = parts
+        .iter()
+        .position(|part| kind(part) == "details")
+        .unwrap_or(parts.len());
+    let (read, folded) = parts.split_at(details);
+    let sections = read.chunk_by(|_, next| !matches!(text(next, "part"), "group" | "note"));
+    html! {
+        @for section in sections {
+            @match text(&section[0], "part") {
+                "group" => section class={ "group " (text(&section[0], "name")) } {
+                    h2 { (text(&section[0], "text")) }
+                    (items(&section[1..]))
+                },
+                "note" => p.note { (text(&section[0], "text")) },
+                _ => @for part in section {
+                    @match text(part, "part") {
+                        "title" => h1 { (text(part, "text")) },
+                        _ => p.who { (text(part, "text")) },
+                    }
+                },
+            }
+        }
+        @if let Some((head, rest)) = folded.split_first() {
+            details {
+                summary { (text(head, "text")) }
+                ul { @for part in rest { li { (text(part, "text")) } } }
+            }
+        }
+    }
+}
+
+fn items(parts: &[Value]) -> Markup {
+    let each = parts.chunk_by(|_, next| text(next, "part") != "item");
+    html! {
+        ul {
+            @for item in each {
+                li {
+                    @for part in item {
+                        @match text(part, "part") {
+                            "item" => (text(part, "text")),
+                            "mark" => { " " span class={ "mark " (text(part, "name")) } { "[" (text(part, "text")) "]" } },
+                            _ => div.line { (text(part, "text")) },
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn login(
+    words: &Words,
+    page: &str,
+    csrf: &str,
+    challenge: &str,
+    rp_id: &str,
+    failed: bool,
+) -> Markup {
+    let body = html! {
+        @if failed { p.alert role="alert" { (words.login_failed) } }
+        h1 { (words.login) }
+        p { (words.login_why) }
+        form.answer method="post" action="/login" data-passkey="get" data-challenge=(challenge) data-rp=(rp_id) {
+            input type="hidden" name="r" value=(page);
+            input type="hidden" name="csrf" value=(csrf);
+            (passkey_fields(&["credential", "authenticator_data", "client_data", "signature"]))
+            div.buttons { button type="submit" { (words.login_button) } }
+        }
+        (passkey_notes(words))
+    };
+    document(words, words.login, &body)
+}
+
+pub(crate) fn enrol(
+    words: &Words,
+    link: &str,
+    sub: &str,
+    challenge: &str,
+    user: &str,
+    rp_id: &str,
+) -> Markup {
+    let body = html! {
+        h1 { (words.enrol) }
+        p { (words.enrol_for) " " bdi { (sub) } }
+        form.answer method="post" action="/enrol" data-passkey="create" data-challenge=(challenge)
+            data-rp=(rp_id) data-user=(user) data-name=(sub) {
+            input type="hidden" name="link" value=(link);
+            (passkey_fields(&["authenticator_data", "client_data"]))
+            div.buttons { button type="submit" { (words.enrol_button) } }
+        }
+        (passkey_notes(words))
+    };
+    document(words, words.enrol, &body)
+}
+
+fn passkey_fields(names: &[&str]) -> Markup {
+    html! { @for name in names { input type="hidden" name=(name) value=""; } }
+}
+
+fn passkey_notes(words: &Words) -> Markup {
+    html! {
+        p.alert id="failed" role="alert" hidden { (words.login_failed) }
+        p.alert id="unable" role="alert" hidden { (words.no_passkey) }
+        noscript { p.alert { (words.needs_script) } }
+        script src="/passkey.js" {}
+    }
+}
+
+pub(crate) fn enrolled(words: &Words) -> Markup {
+    let body = html! { h1 { (words.enrol) } p { (words.enrolled) } };
+    document(words, words.enrol, &body)
+}
+
+/// A way that ends here: `code` is what the operator's documents explain.
+pub(crate) fn ended(words: &Words, code: &str, own: bool) -> Markup {
+    let body = html! {
+        h1 { (words.ended) }
+        p { @if own { (words.failed) } @else { (words.ended_what) } }
+        p.code { code { (code) } }
+    };
+    document(words, words.ended, &body)
+}
+
+fn document(words: &Words, title: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(words.tag) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="stylesheet" href="/broker.css";
+            }
+            body { main { (body) } }
+        }
+    }
+}
+
+fn text<'a>(part: &'a Value, name: &str) -> &'a str {
+    part[name].as_str().unwrap_or_default()
+}

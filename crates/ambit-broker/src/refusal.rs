@@ -1,0 +1,114 @@
+//! Why a request is refused: an error of the RFCs, and our code beside it.
+
+use std::borrow::Cow;
+
+use ambit_compiler::CompileError;
+use ambit_gateway::http::Reply;
+use serde_json::json;
+
+/// An OAuth error (RFC 6749, section 5.2), or a fault of the broker's own.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) error: &'static str,
+    /// Stable: `broker.…`, or that of the core.
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) detail: String,
+    /// What is only for the operator.
+    pub(crate) own: bool,
+    nonce: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        error: &'static str,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            error,
+            code: code.into(),
+            detail: ambit_compiler::conceal(&detail.into()),
+            own: false,
+            nonce: None,
+        }
+    }
+
+    pub(crate) fn request(detail: impl Into<String>) -> Self {
+        Self::new("invalid_request", "broker.request", detail)
+    }
+
+    pub(crate) fn grant(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new("invalid_grant", code, detail)
+    }
+
+    /// A fault of the broker: callers learn that there is one, the operator which.
+    pub(crate) fn own(code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            own: true,
+            ..Self::new("server_error", code, detail)
+        }
+    }
+
+    /// The same as another error of the RFCs.
+    pub(crate) fn told_as(mut self, error: &'static str) -> Self {
+        self.error = error;
+        self
+    }
+
+    /// With the nonce that the next proof must carry (RFC 9449, section 8).
+    pub(crate) fn nonce(mut self, nonce: String) -> Self {
+        self.nonce = Some(nonce);
+        self
+    }
+
+    pub(crate) fn reply(&self) -> Reply {
+        if self.own {
+            let body = json!({"error": "server_error", "error_description": "the broker failed; its operator is told why"});
+            return Reply::json(500, body.to_string());
+        }
+        let status = if self.error == "invalid_client" {
+            401
+        } else {
+            400
+        };
+        let body = json!({
+            "error": self.error,
+            "error_description": plain(&self.detail),
+            "ambit_code": self.code,
+        });
+        let reply = Reply::json(status, body.to_string()).with("pragma", "no-cache");
+        match &self.nonce {
+            Some(nonce) => reply.with("dpop-nonce", nonce.clone()),
+            None => reply,
+        }
+    }
+}
+
+/// What `error_description` may have: ASCII without quotes and backslashes.
+fn plain(text: &str) -> String {
+    let character = |c: char| match c {
+        '"' | '`' => '\'',
+        ' '..='~' if c != '\\' => c,
+        _ => '?',
+    };
+    text.chars().take(1000).map(character).collect()
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::own("broker.store", error.to_string())
+    }
+}
+
+/// What the core would not mint.
+impl From<CompileError> for Refusal {
+    fn from(error: CompileError) -> Self {
+        Self::new("invalid_authorization_details", error.code, error.message)
+    }
+}
+
+impl From<ambit_gateway::Fault> for Refusal {
+    fn from(fault: ambit_gateway::Fault) -> Self {
+        Self::own(fault.code(), fault.message())
+    }
+}

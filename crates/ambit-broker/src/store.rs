@@ -1,0 +1,160 @@
+//! One SQLite file: what was asked, granted, minted and revoked.
+//!
+//! Write-ahead log with `synchronous = FULL`, and `BEGIN IMMEDIATE`, as the ledger of `ambit-host` and for
+//! its reasons: what a caller was told is on the disk, and between a check and what follows from it nobody
+//! else writes. Secrets are kept as their SHA-256.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ambit_gateway::Fault;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use serde_json::json;
+
+use crate::refusal::Refusal;
+use crate::secret::digest;
+
+const WAIT: Duration = Duration::from_secs(10);
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_CREATE)
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+/// `ambk` as a number: SQLite's `application_id`.
+const APPLICATION: i64 = 0x616d_626b;
+/// The tables' form: SQLite's `user_version`. A file with another one is refused.
+const FORMAT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
+    CREATE TABLE enrolment (link TEXT PRIMARY KEY, sub TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
+    CREATE TABLE session (id TEXT PRIMARY KEY, sub TEXT, auth_time INTEGER, challenge TEXT,
+        until INTEGER NOT NULL) STRICT;
+    CREATE TABLE request (uri TEXT PRIMARY KEY, client TEXT NOT NULL, asked TEXT NOT NULL,
+        until INTEGER NOT NULL, page TEXT UNIQUE, session TEXT, shown TEXT, answer TEXT) STRICT;
+    CREATE INDEX request_client ON request (client);
+    CREATE TABLE granted (code TEXT PRIMARY KEY, request TEXT NOT NULL UNIQUE, client TEXT NOT NULL,
+        sub TEXT NOT NULL, agreed TEXT NOT NULL, receipt TEXT NOT NULL, made INTEGER NOT NULL,
+        until INTEGER NOT NULL, forget INTEGER NOT NULL, token TEXT) STRICT;
+    CREATE INDEX granted_sub ON granted (sub, client, made);
+    CREATE TABLE token (jti TEXT PRIMARY KEY, input TEXT NOT NULL UNIQUE, whole TEXT NOT NULL,
+        client TEXT NOT NULL, sub TEXT NOT NULL, exp INTEGER NOT NULL, revoked INTEGER) STRICT;
+    CREATE TABLE used (key TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX used_until ON used (until);
+    CREATE TABLE epochs (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT;
+    INSERT INTO epochs (one, version) VALUES (1, 1);
+    PRAGMA application_id = 1634558571;
+    PRAGMA user_version = 1;";
+
+/// The broker's memory. Put it on a local disk.
+#[derive(Debug)]
+pub struct Store(Mutex<Connection>);
+
+/// Something that counts once.
+#[derive(Clone, Debug)]
+pub(crate) struct Once {
+    pub(crate) key: String,
+    pub(crate) until: i64,
+}
+
+impl Once {
+    pub(crate) fn new(what: &str, words: &[&str], until: i64) -> Self {
+        let key = format!("{what}:{}", digest(&json!(words).to_string()));
+        Self { key, until }
+    }
+}
+
+impl Store {
+    /// Opens the file; a missing one is made, for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// `broker.store`
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let fault = |text: String| Fault::new("broker.store", text.to_lowercase()).at(path);
+        let told = |error: rusqlite::Error| fault(error.to_string());
+        private(path).map_err(|error| fault(error.to_string()))?;
+        let mut connection = Connection::open_with_flags(path, FLAGS).map_err(told)?;
+        connection.busy_timeout(WAIT).map_err(told)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(told)?;
+        let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let mark = (
+            number("PRAGMA application_id").map_err(told)?,
+            number("PRAGMA user_version").map_err(told)?,
+        );
+        let tables = number("SELECT count(*) FROM sqlite_schema").map_err(told)?;
+        match mark {
+            (APPLICATION, FORMAT) => {}
+            (0, 0) if tables == 0 => transaction.execute_batch(TABLES).map_err(told)?,
+            (APPLICATION, _) => {
+                return Err(fault(
+                    "the file is of another version of the broker".to_owned(),
+                ));
+            }
+            _ => return Err(fault("the file is another program's".to_owned())),
+        }
+        transaction.commit().map_err(told)?;
+        let mode: String = connection
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(told)?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            return Err(fault(
+                "the file's disk does not allow a write-ahead log".to_owned(),
+            ));
+        }
+        connection
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            .map_err(told)?;
+        Ok(Self(Mutex::new(connection)))
+    }
+
+    /// One step that is done as a whole or not at all.
+    pub(crate) fn step<R>(
+        &self,
+        run: impl FnOnce(&Transaction<'_>) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = run(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+}
+
+/// Remembers something for good, until it could not count any more. `false`: it was used before.
+pub(crate) fn use_once(tables: &Transaction<'_>, once: &Once) -> rusqlite::Result<bool> {
+    let added = tables.execute(
+        "INSERT INTO used (key, until) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        params![once.key, once.until],
+    )?;
+    Ok(added == 1)
+}
+
+/// Forgets what counts no more.
+pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM used WHERE until < ?1",
+        "DELETE FROM enrolment WHERE until < ?1",
+        "DELETE FROM session WHERE until < ?1",
+        "DELETE FROM request WHERE until < ?1",
+        "DELETE FROM granted WHERE forget < ?1",
+        "DELETE FROM token WHERE exp < ?1 - 86400",
+    ] {
+        tables.execute(sql, [now])?;
+    }
+    Ok(())
+}
+
+/// SQLite gives its log and index files the mode of this one.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path).map(drop)
+}

@@ -1,0 +1,101 @@
+//! Why the broker refuses a client or a browser.
+
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "broker.config",
+        "the broker's file says something that cannot be right",
+        "look at the place that is named; `docs/broker.md`, section 1, has every member",
+    ),
+    (
+        "broker.store",
+        "the broker's database cannot be used: another program's file, another version, or a disk that fails",
+        "check the path, the permissions and the disk; the file is of `ambit serve` alone",
+    ),
+    (
+        "broker.client",
+        "the client did not prove who it is",
+        "send `client_assertion` (`private_key_jwt`): `iss` and `sub` are the `client_id`, `aud` the issuer, `exp` at most 300 s ahead, a new `jti`, signed by a registered key",
+    ),
+    (
+        "broker.client_audience",
+        "`aud` of the client's assertion is not exactly the issuer",
+        "set `aud` to the `issuer` of the metadata, and to nothing else",
+    ),
+    (
+        "broker.client_expired",
+        "the client's assertion has expired, lasts too long, or lies in the future",
+        "make one for each request that lasts 60 s, and set the clock",
+    ),
+    (
+        "broker.client_used",
+        "the client's assertion was used before",
+        "make a new one, with a new `jti`, for each request, also after `use_dpop_nonce`",
+    ),
+    (
+        "broker.client_secret",
+        "the client sent a shared secret",
+        "register a public key of the client, and authenticate with `private_key_jwt`",
+    ),
+    (
+        "broker.request",
+        "the request lacks a parameter, repeats one, or has one that is not taken here",
+        "`docs/broker.md`, section 2, has the parameters",
+    ),
+    (
+        "broker.redirect_uri",
+        "`redirect_uri` is not, letter by letter, a registered one, or not that of the request",
+        "register exactly the address that the client uses",
+    ),
+    (
+        "broker.pkce",
+        "`code_challenge` (S256) is missing, or `code_verifier` does not belong to it",
+        "make a verifier of 43 characters or more for each request, and keep it until the code comes",
+    ),
+    (
+        "broker.details",
+        "`authorization_details` is no list of entries of type `ambit_capability`",
+        "write them as strict JSON, as `docs/token.md`, section 3, says",
+    ),
+    (
+        "broker.wider",
+        "the client asks for more than its agent's manifest holds",
+        "ask for less, or widen the manifest and publish a new version of the policy",
+    ),
+    (
+        "broker.audience",
+        "the client asks for a service that is not among its `audiences`, or for none where it has several",
+        "name one of them in `resource`",
+    ),
+    (
+        "broker.waiting",
+        "too many requests of this client wait for somebody to open them",
+        "push a request when a person is there to open it; those that wait end after 90 s",
+    ),
+    (
+        "broker.request_uri",
+        "the request was opened before, is too old, or belongs to another client or browser",
+        "let the agent push a new request",
+    ),
+    (
+        "broker.csrf",
+        "the form was not sent by a page of the broker in this session, or the broker was started anew since",
+        "load the page again, and answer there",
+    ),
+    (
+        "broker.passkey",
+        "the browser's answer is no new passkey for this page",
+        "open the link again in a browser that verifies the person, and do not reuse a passkey of somebody else",
+    ),
+    (
+        "broker.code",
+        "nobody gave this client such a code, or it is older than 60 s",
+        "exchange the code at once, by the client that asked",
+    ),
+    (
+        "broker.code_used",
+        "the code was used before, so what came of it is revoked",
+        "ask again; if it was not you who used it first, look for who reads your redirects",
+    ),
+];

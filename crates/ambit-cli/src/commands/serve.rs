@@ -1,0 +1,133 @@
+//! `ambit serve`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ambit_broker::{Broker, Config, Keys, Log, Parts, Store, Surroundings};
+use ambit_gateway::Policy;
+use clap::Args;
+
+use crate::failure::{Exit, Failure};
+use crate::keys;
+use crate::log::Logging;
+use crate::module::Trusting;
+use crate::say::{self, Page};
+use crate::serving::{self, unusable};
+use crate::time;
+
+/// Run the broker: it asks people, and mints short-lived tokens over OAuth
+///
+/// Agents push what they ask for (PAR, RAR, PKCE, DPoP, `private_key_jwt`), a person logs in with a
+/// passkey, reads what it would allow and answers; a code becomes one token. There are no refresh tokens.
+///
+/// CONFIG says who may ask, and which keys sign. It is checked before anything is served.
+#[derive(Debug, Args)]
+#[command(after_long_help = NOTES)]
+pub(crate) struct Serve {
+    /// The clients and keys (TOML): `docs/broker.md` describes it
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// The policy module, or its bundle. It is loaded again when the file changes
+    #[arg(long, value_name = "FILE")]
+    module: PathBuf,
+    #[command(flatten)]
+    trusting: Trusting,
+    /// Where to listen. TLS is for a proxy in front
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8282")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    logging: Logging,
+    /// Say what is unsafe about all this, and serve nothing
+    #[arg(long)]
+    check: bool,
+    /// Print a link by which this person makes one passkey, and serve nothing: whoever has the link speaks
+    /// for the person
+    #[arg(long, value_name = "SUB", conflicts_with_all = ["check", "log"])]
+    invite: Option<String>,
+    /// How long that link counts
+    #[arg(long, value_name = "TIME", value_parser = time::parse_life, default_value = "1h", requires = "invite")]
+    life: i64,
+}
+
+const NOTES: &str = "\
+It ends on SIGTERM or SIGINT, after what has begun. A policy that is refused when its file changes is \
+told on standard error, and the one before stays. The broker's own faults are reported there too, with the \
+request's id.
+
+Exit codes: 0 ended as it was told to, or --check found nothing, 2 --check found something, 3 the command \
+line or a file it names is unusable, 1 it cannot listen.
+
+Examples:
+  ambit serve broker.toml --module policy.wasm --trust keys.json --seen seen.json \\
+      --log audit.log --log-key keys/log.jwk
+  ambit serve broker.toml --module policy.wasm --trust keys.json --invite user:ann";
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let log = match self.invite {
+            Some(_) => Log::default(),
+            None => Log::new(self.logging.journal(self.trusting.clock())?),
+        };
+        let broker = self.broker(log)?;
+        if let Some(sub) = &self.invite {
+            let link = broker.invite(sub, self.life);
+            say::data(format!("{}\n", link.map_err(|fault| unusable(&fault))?))?;
+            return Ok(Exit::Done);
+        }
+        if self.check {
+            return self.check(&broker);
+        }
+        ambit_gateway::serve(self.listen, broker, |address| {
+            say::note(format!("the broker listens at http://{address}"));
+        })
+        .map_err(|error| {
+            let message = format!("cannot serve at {}: {error}", self.listen);
+            Failure::tool("serve.listen", message)
+        })?;
+        Ok(Exit::Done)
+    }
+
+    fn broker(&self, log: Log) -> Result<Broker, Failure> {
+        let policy = Policy::open(self.trusting.source(&self.module), self.trusting.now())
+            .map_err(|fault| unusable(&fault))?;
+        let config = Config::read(&self.config).map_err(|fault| unusable(&fault))?;
+        let keys = Keys {
+            token: keys::private(&config.token_key)?,
+            receipt: keys::private(&config.receipt_key)?,
+            epochs: config
+                .epochs_key
+                .as_deref()
+                .map(keys::private)
+                .transpose()?,
+        };
+        let store = Store::open(&config.database).map_err(|fault| unusable(&fault))?;
+        let parts = Parts {
+            config,
+            policy,
+            keys,
+            store,
+            log,
+            clock: self.trusting.clock(),
+            say: serving::say(),
+        };
+        Broker::new(parts).map_err(|fault| unusable(&fault.at(&self.config)))
+    }
+
+    fn check(&self, broker: &Broker) -> Result<Exit, Failure> {
+        let around = Surroundings {
+            listen: self.listen,
+            remembers_versions: self.trusting.versions().is_some(),
+        };
+        let found = broker.findings(around).map_err(|fault| unusable(&fault))?;
+        let mut page = Page::new();
+        for finding in &found {
+            page.warning(finding.code, say::foreign(&finding.message, 1000));
+        }
+        page.say();
+        if found.is_empty() {
+            say::note("nothing unsafe was found");
+            return Ok(Exit::Done);
+        }
+        Ok(Exit::Denied)
+    }
+}

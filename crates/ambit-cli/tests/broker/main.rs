@@ -1,0 +1,17 @@
+//! `ambit serve`: from a pushed request over a person's yes to a token, and everything that must not pass.
+
+mod agent;
+mod attacks;
+mod checking;
+#[path = "../common/mod.rs"]
+mod common;
+mod crash;
+mod flow;
+mod pages;
+mod person;
+mod pushed;
+#[path = "../common/served.rs"]
+#[expect(dead_code, reason = "a project has a folder of its own")]
+mod served;
+mod taken_back;
+mod world;

@@ -1,0 +1,364 @@
+//! A project with a broker in front of it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::ops::Deref;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::common::Project;
+use crate::served::Said;
+
+pub(crate) const ISSUER: &str = "https://broker.example";
+pub(crate) const CLIENT: &str = "https://agents.example/assistant/1";
+pub(crate) const BACK: &str = "https://agents.example/callback";
+
+/// The project of `ambit init`, with the broker's keys and two clients; another one of its own for each test.
+pub(crate) struct World {
+    project: Project,
+    /// What time it is for the broker and for everybody else.
+    pub(crate) now: i64,
+}
+
+impl Deref for World {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let project = Project::fresh();
+        project.edit("ambit.toml", "https://issuer.example", ISSUER);
+        project.edit("ambit.toml", "possession = \"off\"\n", "");
+        project.edit(
+            "ambit.toml",
+            "[policy]\n",
+            &format!("[policy]\nepochs_from = [\"{ISSUER}\"]\n"),
+        );
+        let mut file = project.read("ambit.toml");
+        for (name, signs) in [
+            ("approve", "approval-receipt+jwt"),
+            ("epochs", "revocation-epochs+jwt"),
+        ] {
+            let path = format!("keys/{name}.jwk");
+            let key = [
+                "keygen", "-o", &path, "--kid", name, "--toml", "--iss", ISSUER,
+            ];
+            let table = project.ambit(&key).expect(0).out;
+            file += &format!("\n{}", table.replace("cap+jwt", signs));
+        }
+        project.write("ambit.toml", file);
+        german(&project);
+        for name in ["client", "other", "holder", "stranger", "log"] {
+            let path = format!("keys/{name}.jwk");
+            let public = project.ambit(&["keygen", "-o", &path]).expect(0).out;
+            project.write(&format!("keys/{name}.pub.jwk"), public);
+        }
+        project.write("broker.toml", config());
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let world = Self {
+            project,
+            now: since.as_secs().try_into().unwrap(),
+        };
+        world.build();
+        world
+    }
+
+    /// Builds and signs what the sources say.
+    pub(crate) fn build(&self) {
+        self.ambit(&["build", ".", "-o", "next.wasm"]).expect(0);
+        self.ambit(&["sign", "next.wasm", "--key", "keys/module.jwk"])
+            .expect(0);
+        for (from, to) in [
+            ("next.wasm.dsse.json", "policy.wasm.dsse.json"),
+            ("next.wasm", "policy.wasm"),
+        ] {
+            std::fs::rename(self.path(from), self.path(to)).unwrap();
+        }
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        self.serve_at(self.now)
+    }
+
+    /// A broker whose clock stands there.
+    pub(crate) fn serve_at(&self, now: i64) -> Server {
+        let now = now.to_string();
+        let arguments = [
+            "serve",
+            "broker.toml",
+            "--module",
+            "policy.wasm",
+            "--trust",
+            "keys.json",
+            "--seen",
+            "seen.json",
+            "--log",
+            "audit.log",
+            "--log-key",
+            "keys/log.jwk",
+            "--listen",
+            "127.0.0.1:0",
+            "--now",
+            &now,
+        ];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
+            .args(arguments)
+            .current_dir(self.path(""))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let address = loop {
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("it does not serve: {said}"))
+                .unwrap();
+            if let Some(address) = line.strip_prefix("the broker listens at http://") {
+                break address.to_owned();
+            }
+            said.push_str(&line);
+        };
+        Server {
+            child,
+            line: Line { address },
+            said: Said::hear(lines),
+        }
+    }
+
+    /// What the log says was done, in order.
+    pub(crate) fn done(&self) -> Vec<String> {
+        let log = self.read("audit.log");
+        let line = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        let lines = log
+            .lines()
+            .map(line)
+            .filter(|line| line["type"] == "dev.ambit.broker.v1");
+        lines
+            .map(|line| line["data"]["status_code"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// What people read in German.
+fn german(project: &Project) {
+    for (english, german) in [
+        (
+            "@label(\"contact, plural: contacts, any: any contact\")",
+            "Kontakt, plural: Kontakte, any: jeder Kontakt",
+        ),
+        (
+            "@label(\"send an e-mail, draft: draft e-mail, execute: send e-mail\")",
+            "E-Mail senden, draft: E-Mail entwerfen",
+        ),
+        ("@label(\"recipient\")", "Empfänger"),
+        ("@label(\"subject line\")", "Betreff"),
+    ] {
+        let both = format!("{english} @label_de(\"{german}\")");
+        project.edit("schema.cedarschema", english, &both);
+    }
+    project.edit(
+        "agents/assistant.toml",
+        "label = \"Mail assistant\"",
+        "label = \"Mail assistant\"\nlabel_de = \"Mail-Assistent\"",
+    );
+}
+
+fn config() -> String {
+    let client = |id: &str, key: &str, back: &str| {
+        format!(
+            "[[clients]]\nclient_id = \"{id}\"\nkeys = [\"keys/{key}.pub.jwk\"]\nredirect_uris = [\"{back}\"]\n\
+             audiences = [\"https://mail.example\"]\nact = \"{id}\"\nagent = {{ uid = \"assistant\" }}\n\n"
+        )
+    };
+    format!(
+        "issuer = \"{ISSUER}\"\ndatabase = \"broker.sqlite\"\ntoken_key = \"keys/issuer.jwk\"\n\
+         receipt_key = \"keys/approve.jwk\"\nepochs_key = \"keys/epochs.jwk\"\n\n{}{}",
+        client(CLIENT, "client", BACK),
+        client(
+            "https://agents.example/other",
+            "other",
+            "https://other.example/callback"
+        ),
+    )
+}
+
+/// To draft e-mail to customers.
+pub(crate) fn drafts() -> Value {
+    json!({
+        "type": "ambit_capability", "actions": ["email"], "privileges": ["draft"],
+        "datatypes": ["Contact"], "purpose": "customer-care",
+        "constraints": {
+            "to": {"constraint_type": "email_domain", "values": ["customer.example"]},
+            "subject": {"constraint_type": "optional", "constraint": {"constraint_type": "wildcard"}},
+        },
+    })
+}
+
+/// To pay up to so much, in minor units.
+pub(crate) fn pays(most: i64) -> Value {
+    json!({
+        "type": "ambit_capability", "actions": ["pay"], "privileges": ["propose", "execute"],
+        "datatypes": ["Invoice"], "purpose": "customer-care",
+        "constraints": {
+            "amount": {"constraint_type": "range", "min": 1, "max": most},
+            "currency": {"constraint_type": "exact", "value": "EUR"},
+        },
+    })
+}
+
+/// A running broker, which ends with this.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) line: Line,
+    pub(crate) said: Said,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) text: String,
+}
+
+impl Told {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut named = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.trim())
+    }
+
+    /// It was refused with this error of the RFCs and our code beside it.
+    #[track_caller]
+    pub(crate) fn refused(&self, error: &str, code: &str) {
+        let body = self.json();
+        assert_eq!(
+            (&body["error"], &body["ambit_code"]),
+            (&json!(error), &json!(code)),
+            "{self:?}"
+        );
+        let status = if error == "invalid_client" { 401 } else { 400 };
+        assert_eq!(self.status, status, "{self:?}");
+    }
+
+    /// It is a page that says that there is no way on, for this reason.
+    #[track_caller]
+    pub(crate) fn ended(&self, code: &str) {
+        assert_eq!(self.status, 400, "{self:?}");
+        assert!(
+            self.text.contains(&format!("<code>{code}</code>")),
+            "{self:?}"
+        );
+        assert_eq!(self.header("location"), None);
+    }
+
+    /// The value of a hidden field of a page.
+    #[track_caller]
+    pub(crate) fn field(&self, name: &str) -> String {
+        let mark = format!("name=\"{name}\" value=\"");
+        let rest = self
+            .text
+            .split(&mark)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+impl Deref for Server {
+    type Target = Line;
+
+    fn deref(&self) -> &Line {
+        &self.line
+    }
+}
+
+/// Where a broker listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    address: String,
+}
+
+impl Line {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Told {
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nhost: broker.example\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let _ = stream.write_all(request.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Told {
+            status: status.unwrap_or_default(),
+            head: head.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Told {
+        self.send("GET", path, &[], "")
+    }
+}
+
+impl Server {
+    /// Like `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A form as it is sent.
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        let byte = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        };
+        text.bytes().map(byte).collect()
+    };
+    let pairs = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", escape(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
