@@ -19,6 +19,7 @@ from .._plain import Unsayable, encode
 from ..aio import AsyncPolicy, to_thread
 from ..answers import Answer, Denied
 from ..policy import Policy
+from .telemetry import observed
 
 #: The header that brings receipts of people's yes, several with commas between them or in several headers.
 APPROVAL = "ambit-approval"
@@ -156,6 +157,15 @@ class Guard:
 
     async def allow(self, call: Call) -> Answer:
         """Returns when the call may happen, once. Raises `Refused`."""
+        with observed(self.policy.statement.uid, call.operation):
+            return await self._allow(call)
+
+    def allow_here(self, call: Call) -> Answer:
+        """The same without `asyncio`."""
+        with observed(self.policy.statement.uid, call.operation):
+            return self._allow_here(call)
+
+    async def _allow(self, call: Call) -> Answer:
         nonce = self._nonce() if self._nonce else None
         try:
             return await self._asynchronous.enforce(self._ask(call, nonce), nonce)
@@ -166,8 +176,7 @@ class Guard:
                     held = _asked(await self._asynchronous.enforce(self._ask(call.proposed, nonce)))
             raise Refused(denied, held, await to_thread(self._ways, call, nonce)) from denied
 
-    def allow_here(self, call: Call) -> Answer:
-        """The same without `asyncio`."""
+    def _allow_here(self, call: Call) -> Answer:
         nonce = self._nonce() if self._nonce else None
         try:
             return self.policy.enforce(self._ask(call, nonce), nonce)
@@ -243,7 +252,11 @@ class Holder:
 
     def show(self, evaluation: bytes) -> Shown:
         facts = encode({"token": self._token, "facts": {"now": int(time.time()), "audience": self._audience}})
-        digest = self._policy.digest(b'{"evaluation":%b,%b' % (evaluation, facts[1:])).binding_s256
+        try:
+            digest = self._policy.digest(b'{"evaluation":%b,%b' % (evaluation, facts[1:])).binding_s256
+        except Denied:
+            # No call of this policy: the guard denies it with the same reason, and writes that down.
+            return Shown(self._token, None, self.approvals, "POST", self._audience)
         claims = {"jti": uuid.uuid4().hex, "htm": "POST", "htu": self._audience, "iat": int(time.time())}
         asked = {"typ": "dpop+jwt", "token": self._token, "claims": claims | {"ambit_call": digest}}
         text = self._policy.signing_input(asked).signing_input
