@@ -69,7 +69,12 @@ impl Broker {
                 return Ok(self.lead_back(&opened, answer == "granted"));
             }
             let choices: Vec<String> = form.all("choose").map(str::to_owned).collect();
-            match form.need("answer")? {
+            let answer = match form.need("answer")? {
+                // Who ticked a box means less, whichever button was pressed.
+                "allow" if !choices.is_empty() => "less",
+                answer => answer,
+            };
+            match answer {
                 "refuse" => self.refuse(tables, &opened, sub, now),
                 "whole" => self.show(tables, &session, &opened, words, &[], Note::None),
                 "less" if choices.is_empty() => {
@@ -91,7 +96,8 @@ impl Broker {
                         .shown
                         .as_ref()
                         .map_or(&[][..], |shown| &shown.choices);
-                    let all = [before, &choices].concat();
+                    let mut all = before.to_vec();
+                    all.extend(choices.into_iter().filter(|one| !before.contains(one)));
                     self.show(tables, &session, &opened, words, &all, Note::None)
                 }
                 "allow" => {

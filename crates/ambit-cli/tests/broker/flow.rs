@@ -118,7 +118,14 @@ fn less_is_shown_by_itself_and_then_granted() {
     assert!(page.text.contains("value=\"life_600\""), "{}", page.text);
     let none = ann.answers(&page, "less", &[]);
     assert_eq!(none.status, 200, "nothing is granted: {none:?}");
-    let less = ann.answers(&page, "less", &["no_execute", "life_600"]);
+    // Who ticked a box and pressed the other button is shown what is left, and has granted nothing.
+    let ticked = ann.answers(&page, "allow", &["no_execute"]);
+    assert_eq!(
+        (ticked.status, ticked.header("location")),
+        (200, None),
+        "{ticked:?}"
+    );
+    let less = ann.answers(&ticked, "less", &["no_execute", "life_600"]);
     assert_eq!(less.status, 200, "{less:?}");
     assert_ne!(less.field("text"), page.field("text"));
     // What was shown before is not what counts now.
