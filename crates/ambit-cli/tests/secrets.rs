@@ -199,6 +199,22 @@ const ROWS: &[Row] = &[
         &["policy.dsse.json", "seen.json"],
     ),
     row(
+        "serve",
+        "broker.toml --module policy.wasm --trust keys.json --log out.log --log-key keys/log.jwk --check",
+        &[
+            "broker.toml",
+            "policy.wasm",
+            "keys.json",
+            "keys/log.jwk",
+            "keys/approve.jwk",
+        ],
+    ),
+    row(
+        "serve",
+        "broker.toml --module policy.wasm --trust keys.json --signature policy.dsse.json --seen seen.json --check",
+        &["policy.dsse.json", "seen.json"],
+    ),
+    row(
         "approve",
         "answer.json --module policy.wasm --trust keys.json --key keys/approve.jwk --sub user:ann --yes --approvals approvals",
         &[
@@ -303,6 +319,19 @@ const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.exam
 
 const MCP: &str = "server = \"mail\"\naudience = \"https://mail.example\"\ntoken = \"token.jwt\"\npurpose = \"p\"\nresource = { type = \"Contact\", id = \"c\" }\n";
 
+const BROKER: &str = r#"issuer = "https://issuer.example"
+database = "broker.sqlite"
+token_key = "keys/issuer.jwk"
+receipt_key = "keys/approve.jwk"
+[[clients]]
+client_id = "https://agents.example/1"
+keys = ["keys/agent.pub.jwk"]
+redirect_uris = ["https://agents.example/callback"]
+audiences = ["https://mail.example"]
+act = "https://agents.example/1"
+agent = { uid = "assistant" }
+"#;
+
 /// A project with all that the rows read, and a secret of its own: the issuer's private key.
 struct World {
     project: Project,
@@ -342,6 +371,7 @@ impl World {
         project.write("epochs.jwt", "e30.e30.AA");
         project.write("pdp.toml", PDP);
         project.write("mcp.toml", MCP);
+        project.write("broker.toml", BROKER);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");
