@@ -435,3 +435,20 @@ fn the_database_holds_no_secret() {
         assert!(secret.len() >= 43 && !has(secret), "{secret}");
     }
 }
+
+#[test]
+fn a_login_ends_after_an_hour() {
+    let world = World::new();
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    ann.reads(&agent.ask(&json!({})));
+    let page = ann.opens(&agent.ask(&json!({})));
+    assert!(page.text.contains("value=\"allow\""), "{page:?}");
+    drop(server);
+    let server = world.serve_at(world.now + 3600);
+    let agent = Agent::new(&world, &server).at(world.now + 3600);
+    let mut ann = ann.at(&server);
+    let page = ann.opens(&agent.ask(&json!({})));
+    assert!(page.text.contains("data-passkey=\"get\""), "{page:?}");
+}
