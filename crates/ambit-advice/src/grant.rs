@@ -125,7 +125,7 @@ impl<'a> Grant<'a> {
 
     fn entries(&self) -> impl Iterator<Item = Json<'a>> + use<'a> {
         let entries = self.claims.get("authorization_details");
-        entries.into_iter().flat_map(Json::elements)
+        entries.unwrap_or_default().elements()
     }
 
     /// A receipt whose key may sign for all that the grant reaches: every audience and action of it.
@@ -222,7 +222,7 @@ impl<'a> Grant<'a> {
             people.push('`');
         }
         let first = |name: &str| {
-            let list = entry.get(name).into_iter().flat_map(Json::elements);
+            let list = entry.get_elements(name);
             list.filter_map(Json::as_str).next().unwrap_or_default()
         };
         format!(
@@ -277,11 +277,11 @@ impl<'a> Grant<'a> {
 /// The people whom `consent` of a manifest's entry names.
 fn named(known: Json<'_>) -> impl Iterator<Item = &str> {
     let approvers = known.get("consent").and_then(|one| one.get("approvers"));
-    let approvers = approvers.into_iter().flat_map(Json::elements);
+    let approvers = approvers.unwrap_or_default().elements();
     approvers.filter_map(Json::as_str)
 }
 
 fn actions(entry: Json<'_>) -> impl Iterator<Item = Json<'_>> {
     let actions = entry.get("actions");
-    actions.into_iter().flat_map(Json::elements)
+    actions.unwrap_or_default().elements()
 }

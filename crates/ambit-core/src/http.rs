@@ -112,8 +112,8 @@ pub fn response(answer: &str, nonce: Option<&str>) -> String {
 pub fn response_to(request: &[u8]) -> String {
     let parsed = Document::parse(request, Profile::Request);
     let root = parsed.as_ref().map_or(Json::null(), Document::root);
-    let nonce = root.get("nonce").and_then(Json::as_str);
-    write(root.get("answer").unwrap_or(Json::null()), nonce)
+    let nonce = root.get_str("nonce");
+    write(root.get("answer").unwrap_or_default(), nonce)
 }
 
 fn write(answer: Json<'_>, nonce: Option<&str>) -> String {
@@ -181,10 +181,9 @@ impl<'a> Denial<'a> {
             .filter(|decision| decision.as_bool() == Some(false))?;
         let context = answer.get("context")?;
         let reason = context.get("reason")?;
-        let remedy = context.get("remedy").unwrap_or(Json::null());
-        let steps = remedy.get("steps").unwrap_or(Json::null());
-        let is_login =
-            |step: &Json<'_>| step.get("step_up").and_then(Json::as_str) == Some("login");
+        let remedy = context.get("remedy").unwrap_or_default();
+        let steps = remedy.get("steps").unwrap_or_default();
+        let is_login = |step: &Json<'_>| step.get_str("step_up") == Some("login");
         Some(Self {
             reason: Reason::from_code(reason.get("code")?.as_str()?)?,
             user: reason.get("user")?.as_str()?,
@@ -214,7 +213,7 @@ impl<'a> Denial<'a> {
         let login = self.login.filter(|_| told == Told::Login);
         let acr = login.and_then(|login| login.get("acr_values"));
         let mut values = String::new();
-        for value in acr.into_iter().flat_map(Json::elements) {
+        for value in acr.unwrap_or_default().elements() {
             // One with a space in it would be two.
             if let Some(value) = value.as_str().filter(|value| is_plain(value)) {
                 values.push_str(if values.is_empty() { "" } else { " " });

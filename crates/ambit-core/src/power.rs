@@ -62,6 +62,9 @@ impl Powers {
     /// The set without any.
     pub const NONE: Self = Self(0);
 
+    /// The set of all.
+    pub const ALL: Self = Self(15);
+
     /// This set with `power` in it.
     #[must_use]
     pub const fn with(self, power: Power) -> Self {
@@ -72,6 +75,12 @@ impl Powers {
     #[must_use]
     pub const fn contains(self, power: Power) -> bool {
         self.0 & power.bit() != 0
+    }
+
+    /// The powers that either set holds.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The powers that both sets hold.

@@ -86,9 +86,9 @@ pub fn read(answer: Json<'_>) -> Result<Heard<'_>, Unheard> {
         return Err(Unheard::Record);
     }
     let mut heard = Vec::new();
-    for epochs in epochs.into_iter().flat_map(Json::elements) {
-        let iss = epochs.get("iss").and_then(Json::as_str);
-        let version = epochs.get("version").and_then(Json::as_int);
+    for epochs in epochs.unwrap_or_default().elements() {
+        let iss = epochs.get_str("iss");
+        let version = epochs.get_int("version");
         let version = version.and_then(|version| u64::try_from(version).ok());
         heard.push(iss.zip(version).ok_or(Unheard::Record)?);
     }

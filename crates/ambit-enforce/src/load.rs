@@ -96,7 +96,7 @@ impl<'a> Options<'a> {
         if !has_only(root, &KNOWN) {
             return Err("what is asked is not an object, or has a member that is not known");
         }
-        let text = |name| root.get(name).and_then(Json::as_str);
+        let text = |name| root.get_str(name);
         let optional = |name| root.get(name).filter(|value| !value.is_null());
         let seen = root
             .get("seen")
@@ -113,8 +113,7 @@ impl<'a> Options<'a> {
             trust: text("trust").ok_or("`trust` is not the text of the trusted keys")?,
             uid: text("uid").ok_or("`uid` is not the name of the policy")?,
             now: root
-                .get("now")
-                .and_then(Json::as_int)
+                .get_int("now")
                 .ok_or("`now` is not a number of seconds")?,
             seen: read_seen(seen).ok_or("`seen` is not `{version, digest}` or `null`")?,
             guest,
@@ -145,7 +144,7 @@ fn read_seen(seen: Json<'_>) -> Option<Seen> {
     if !has_only(seen, &["version", "digest"]) {
         return None;
     }
-    let version = seen.get("version").and_then(Json::as_int);
+    let version = seen.get_int("version");
     let version = version.and_then(|version| u64::try_from(version).ok());
     Some(Some((version?, digest(seen.get("digest")?)?)))
 }

@@ -147,11 +147,13 @@ fn layers<'a>(case: &'a Case<'a>, manifest: Manifest<'a>) -> Vec<Layer<'a>> {
         // Its budgets are counted for the root.
         one_audience: case.token.has_one_audience(0),
     });
-    layers.extend((0..case.token.blocks().len()).map(|block| Layer {
-        source: Source::Block(block),
-        entries: case.token.entries(block).collect(),
-        one_audience: case.token.has_one_audience(block),
-    }));
+    for (at, block) in case.token.blocks().iter().enumerate() {
+        layers.push(Layer {
+            source: Source::Block(at),
+            entries: block.entries().collect(),
+            one_audience: case.token.has_one_audience(at),
+        });
+    }
     layers
 }
 
@@ -261,7 +263,7 @@ fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> D
             return facts::missing("location");
         }
         Cause::Mismatch(Mismatch::Hours { hours, opens: None }) => {
-            let zone = hours.get("zone").and_then(Json::as_str);
+            let zone = hours.get_str("zone");
             return facts::missing(&format!("utc_offsets.{}", zone.unwrap_or_default()));
         }
         Cause::Mismatch(mismatch) => mismatch,

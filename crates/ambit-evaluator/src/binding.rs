@@ -49,9 +49,9 @@ pub(crate) fn check(case: &Case<'_>) -> Result<(), Denial> {
 fn audience_lacking(case: &Case<'_>) -> String {
     let asked = case.request.facts.audience;
     let admin = format!("{} is not in every `aud` of the chain", foreign(asked));
-    let listed = case.token.root().get("aud").map(Json::elements);
-    let mut listed = listed.into_iter().flatten().filter_map(Json::as_str);
-    match listed.find(|aud| *aud != asked && spelled_alike(aud, asked)) {
+    let listed = case.token.root().get("aud").unwrap_or_default().texts();
+    let alike = |aud: &&&str| **aud != asked && spelled_alike(aud, asked);
+    match listed.iter().find(alike) {
         Some(aud) => format!(
             "{admin}; {} differs only in a slash at the end, the case or the default port",
             foreign(aud)
@@ -109,17 +109,14 @@ fn check_policy(case: &Case<'_>) -> Result<(), Denial> {
     let Some(policy) = case.token.root().get("policy") else {
         return Ok(());
     };
-    if policy.get("uid").and_then(Json::as_str) != Some(bundle.uid()) {
+    if policy.get_str("uid") != Some(bundle.uid()) {
         let admin = format!(
             "the token was made for another policy than `{}`",
             bundle.uid()
         );
         return Err(Denial::new(Reason::PolicyUid, admin));
     }
-    let made_for = policy
-        .get("version")
-        .and_then(Json::as_int)
-        .unwrap_or_default();
+    let made_for = policy.get_int("version").unwrap_or_default();
     let oldest = bundle.tokens_from_version();
     if made_for < oldest || made_for > version {
         let admin = format!(
@@ -134,7 +131,7 @@ fn check_policy(case: &Case<'_>) -> Result<(), Denial> {
     if made_for != version && !exact {
         return Ok(());
     }
-    let digest = policy.get("s256").and_then(Json::as_str);
+    let digest = policy.get_str("s256");
     let same = digest.is_none_or(|digest| digest == base64url::encode(bundle.digest()));
     if same && (digest.is_some() || !exact) {
         return Ok(());
@@ -249,14 +246,13 @@ pub(crate) fn check_status(case: &Case<'_>) -> Result<(), Denial> {
         .get("status")
         .and_then(|status| status.get("status_list"));
     let same = claim.is_some_and(|claim| {
-        claim.get("uri").and_then(Json::as_str) == fact.get("uri").and_then(Json::as_str)
-            && claim.get("idx").and_then(Json::as_int) == fact.get("idx").and_then(Json::as_int)
+        claim.get_str("uri") == fact.get_str("uri") && claim.get_int("idx") == fact.get_int("idx")
     });
     if !same {
         let admin = "`facts.status` does not have the token's `uri` and `idx`";
         return Err(Denial::new(Reason::StatusMismatch, admin));
     }
-    match fact.get("value").and_then(Json::as_int) {
+    match fact.get_int("value") {
         Some(0) => check_status_age(case, fact),
         value => {
             let admin = format!("the status list says {}", value.unwrap_or_default());
@@ -267,7 +263,7 @@ pub(crate) fn check_status(case: &Case<'_>) -> Result<(), Denial> {
 
 fn check_status_age(case: &Case<'_>, fact: Json<'_>) -> Result<(), Denial> {
     let facts = &case.request.facts;
-    let iat = fact.get("iat").and_then(Json::as_int).unwrap_or(i64::MIN);
+    let iat = fact.get_int("iat").unwrap_or(i64::MIN);
     let (age, most) = (facts.age(iat), obligations::status_max_age(case));
     if age <= most && !facts.is_future(iat) {
         return Ok(());

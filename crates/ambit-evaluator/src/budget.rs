@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use ambit_core::capability::Ask;
 use ambit_core::constraint::{self, Ends, Unit, counted, uncountable};
@@ -19,19 +20,21 @@ struct Spend<'a> {
 }
 
 /// The budgets that this call would be taken from: only `execute` spends.
-fn spends<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = Spend<'a>> {
-    let limits = entry.get("limits").into_iter().flat_map(Json::elements);
-    let limits = limits.filter(move |limit| {
-        power == Power::Execute && limit.get("type").and_then(Json::as_str) == Some("spend")
-    });
-    limits.map(|limit| {
-        let name = |member: &str| limit.get(member).and_then(Json::as_str);
-        Spend {
-            amount: name("argument").unwrap_or("amount"),
-            currency: name("currency_argument").unwrap_or("currency"),
-            limit,
+fn spends<'a>(entry: Json<'a>, power: Power) -> Vec<Spend<'a>> {
+    let mut found = Vec::new();
+    if power != Power::Execute {
+        return found;
+    }
+    for limit in entry.get_elements("limits") {
+        if limit.get_str("type") == Some("spend") {
+            found.push(Spend {
+                amount: limit.get_str("argument").unwrap_or("amount"),
+                currency: limit.get_str("currency_argument").unwrap_or("currency"),
+                limit,
+            });
         }
-    })
+    }
+    found
 }
 
 /// Why a budget can never hold this charge.
@@ -91,7 +94,7 @@ impl<'a> Room<'a> {
 
 /// What the budgets of an entry have room for, each with its argument.
 pub fn rooms<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = (&'a str, Room<'a>)> {
-    spends(entry, power).flat_map(|spend| {
+    spends(entry, power).into_iter().flat_map(|spend| {
         [
             (spend.amount, Room::Amount(spend.most())),
             (spend.currency, Room::Currency(spend.code())),
@@ -101,8 +104,7 @@ pub fn rooms<'a>(entry: Json<'a>, power: Power) -> impl Iterator<Item = (&'a str
 
 /// The first budget that can never hold this charge, or, whatever the power, be counted at all.
 pub(crate) fn fault<'a>(entry: Json<'a>, ask: &Ask<'_>) -> Option<Fault<'a>> {
-    let limits = entry.get("limits").into_iter().flat_map(Json::elements);
-    let uncounted = limits.into_iter().find_map(|limit| {
+    let uncounted = entry.get_elements("limits").find_map(|limit| {
         Some(Fault {
             admin: uncountable(limit, ask.declared)?,
             argument: counted(limit)?,
@@ -112,23 +114,24 @@ pub(crate) fn fault<'a>(entry: Json<'a>, ask: &Ask<'_>) -> Option<Fault<'a>> {
     if uncounted.is_some() {
         return uncounted;
     }
-    spends(entry, ask.power).find_map(|spend| spend.fault(ask))
+    let spends = spends(entry, ask.power);
+    spends.iter().find_map(|spend| spend.fault(ask))
 }
 
 impl<'a> Spend<'a> {
     fn most(&self) -> i64 {
-        let most = self.limit.get("max").and_then(Json::as_int);
+        let most = self.limit.get_int("max");
         most.unwrap_or_default()
     }
 
     /// `null` where there is none.
     fn code(&self) -> Json<'a> {
-        self.limit.get("currency").unwrap_or(Json::null())
+        self.limit.get("currency").unwrap_or_default()
     }
 
     fn fault(&self, ask: &Ask<'_>) -> Option<Fault<'a>> {
         let (name, currency_name) = (self.amount, self.currency);
-        let amount = ask.args.get(name).and_then(Json::as_int);
+        let amount = ask.args.get_int(name);
         let most = self.most();
         let currency = Room::Currency(self.code());
         let (argument, bound, admin) = match amount.filter(|amount| *amount >= LEAST) {

@@ -95,9 +95,9 @@ impl<'a> SignIn<'a> {
     pub(crate) fn of(token: &'a VerifiedToken<'a>) -> Self {
         let root = token.root();
         Self {
-            acr: root.get("acr").and_then(Json::as_str),
+            acr: root.get_str("acr"),
             amr: root.get("amr").map(Json::texts).unwrap_or_default(),
-            auth_time: root.get("auth_time").and_then(Json::as_int),
+            auth_time: root.get_int("auth_time"),
         }
     }
 }
@@ -172,7 +172,7 @@ impl<'a> Case<'a> {
 
     /// The agent, its client, or one of those who passed the token on.
     pub(crate) fn is_actor(&self, sub: &str) -> bool {
-        let client = self.token.root().get("client_id").and_then(Json::as_str);
+        let client = self.token.root().get_str("client_id");
         let acts = |block: &Block<'_>| {
             let act = block.claims().get("act");
             act.and_then(|act| act.get("sub")).and_then(Json::as_str) == Some(sub)

@@ -54,56 +54,55 @@ pub(crate) fn input<'c>(case: &'c Case<'_>, people: &'c [String]) -> Result<Inpu
 /// The agent, its class, and the person for whom it acts.
 fn put_agent<'c>(case: &'c Case<'_>, agent: Uid<'c>, entities: &mut Entities<'c>) {
     let root = case.token.root();
-    let signed = root.get("agent").unwrap_or(Json::null());
+    let signed = root.get("agent").unwrap_or_default();
     let text = |value: Option<Json<'c>>| value.and_then(Json::as_bytes).map(Value::Str);
     let class = Uid::new(CLASS, case.token.agent_uid());
     let user = Uid::new(USER, case.token.sub());
     let tenant = || text(root.get("tenant"));
     let model = signed.get("ai_model").and_then(|model| model.get("name"));
     let mut attributes = alloc::vec![("user", Value::Entity(user))];
-    let optional = [
-        ("version", text(signed.get("version"))),
-        ("model", text(model)),
-        ("environment", text(signed.get("env"))),
-        ("tenant", tenant()),
-    ];
-    attributes.extend(present(optional));
+    put(&mut attributes, "version", text(signed.get("version")));
+    put(&mut attributes, "model", text(model));
+    put(&mut attributes, "environment", text(signed.get("env")));
+    put(&mut attributes, "tenant", tenant());
     entities.put(agent, Record::made(attributes), &[class]);
     entities.put(class, Record::made(Vec::new()), &[]);
-    let attributes = present([("tenant", tenant())]).collect();
+    let mut attributes = Vec::new();
+    put(&mut attributes, "tenant", tenant());
     entities.put(user, Record::made(attributes), &[]);
 }
 
-fn present<'a, const N: usize>(
-    attributes: [(&'a str, Option<Value<'a>>); N],
-) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-    attributes
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
+/// Adds an attribute that there may be.
+fn put<'a>(attributes: &mut Vec<(&'a str, Value<'a>)>, name: &'a str, value: Option<Value<'a>>) {
+    if let Some(value) = value {
+        attributes.push((name, value));
+    }
 }
 
 /// The attributes that the compiler added to the context of every action.
 fn standard<'c>(case: &'c Case<'_>, people: &'c [String], context: &mut Vec<(&'c str, Value<'c>)>) {
     let facts = &case.request.facts;
-    let approvals = people.iter();
-    let approvals = approvals.map(|sub| Value::Entity(Uid::new(USER, sub)));
     let text = |text: &'c str| Value::Str(text.as_bytes());
-    let amr = case.login.amr.iter().map(|method| text(method));
+    let mut approvals = Vec::with_capacity(people.len());
+    for sub in people {
+        approvals.push(Value::Entity(Uid::new(USER, sub)));
+    }
+    let mut amr = Vec::with_capacity(case.login.amr.len());
+    for method in &case.login.amr {
+        amr.push(text(method));
+    }
     // A clock may run ahead; a login is never younger than now.
     let login_time = case.login.auth_time.map(|time| time.min(facts.now));
-    let mut login = alloc::vec![("amr", Value::set(amr.collect()))];
-    login.extend(present([
-        ("acr", case.login.acr.map(text)),
-        ("auth_time", login_time.map(datetime)),
-    ]));
-    context.extend([
-        ("power", text(case.request.power.name())),
-        ("purpose", text(case.request.purpose)),
-        ("now", datetime(facts.now)),
-        ("approvals", Value::set(approvals.collect())),
-        ("login", Value::record(login)),
-        ("posture", Value::record(posture(case))),
-    ]);
+    let mut login = alloc::vec![("amr", Value::set(amr))];
+    put(&mut login, "acr", case.login.acr.map(text));
+    put(&mut login, "auth_time", login_time.map(datetime));
+    let mut add = |name, value| put(context, name, Some(value));
+    add("power", text(case.request.power.name()));
+    add("purpose", text(case.request.purpose));
+    add("now", datetime(facts.now));
+    add("approvals", Value::set(approvals));
+    add("login", Value::record(login));
+    add("posture", Value::record(posture(case)));
 }
 
 /// What the host attests of the agent, and how old that is.
@@ -115,15 +114,13 @@ fn posture<'c>(case: &'c Case<'_>) -> Vec<(&'c str, Value<'c>)> {
         return posture;
     };
     let text = |value: Option<Json<'c>>| value.and_then(Json::as_bytes).map(Value::Str);
-    let age = agent.get("iat").and_then(Json::as_int);
+    let age = agent.get_int("iat");
     let age = age.map(|iat| facts.age(iat).saturating_mul(1000));
     let model = agent.get("ai_model").and_then(|model| model.get("name"));
-    posture.extend(present([
-        ("age", age.map(Value::Duration)),
-        ("version", text(agent.get("version"))),
-        ("model", text(model)),
-        ("environment", text(agent.get("env"))),
-    ]));
+    put(&mut posture, "age", age.map(Value::Duration));
+    put(&mut posture, "version", text(agent.get("version")));
+    put(&mut posture, "model", text(model));
+    put(&mut posture, "environment", text(agent.get("env")));
     posture
 }
 

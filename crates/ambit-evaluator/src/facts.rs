@@ -41,11 +41,11 @@ pub(crate) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Facts that have the form of [`ambit_core::grammar::FACTS`].
     pub(crate) fn read(facts: Json<'a>) -> Self {
-        let text = |name: &str| facts.get(name).and_then(Json::as_str);
+        let text = |name: &str| facts.get_str(name);
         let lowest = facts.get("min_versions");
         let lowest = |of: &str| lowest.and_then(|lowest| lowest.get(of));
         Self {
-            now: facts.get("now").and_then(Json::as_int).unwrap_or(i64::MAX),
+            now: facts.get_int("now").unwrap_or(i64::MAX),
             audience: text("audience").unwrap_or_default(),
             location: text("location"),
             tenant: text("tenant"),

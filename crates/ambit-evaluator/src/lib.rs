@@ -157,7 +157,7 @@ pub fn refuse(reason: Reason, admin: &str) -> String {
 pub fn refuse_by(request: &[u8]) -> String {
     let parsed = Document::parse(request, Profile::Request);
     let root = parsed.as_ref().map_or(Json::null(), Document::root);
-    let text = |name| root.get(name).and_then(Json::as_str).unwrap_or_default();
+    let text = |name| root.get_str(name).unwrap_or_default();
     match Reason::from_code(text("code")) {
         Some(reason) => refuse(reason, text("admin")),
         None => refuse(

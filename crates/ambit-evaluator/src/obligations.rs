@@ -57,9 +57,9 @@ pub(crate) fn charges(
 }
 
 fn charge(case: &Case<'_>, limit: Json<'_>, key: String, until: Option<i64>) -> Option<Charge> {
-    let integer = |name| limit.get(name).and_then(Json::as_int);
+    let integer = |name| limit.get_int(name);
     let max = integer("max")?;
-    let kind = limit.get("type").and_then(Json::as_str)?;
+    let kind = limit.get_str("type")?;
     if kind != "spend" {
         let window = integer("seconds").and_then(|seconds| window(case.request.facts.now, seconds));
         let (key, kind, until) = match window {
@@ -79,16 +79,13 @@ fn charge(case: &Case<'_>, limit: Json<'_>, key: String, until: Option<i64>) -> 
     if case.request.power != Power::Execute {
         return None;
     }
-    let argument = limit
-        .get("argument")
-        .and_then(Json::as_str)
-        .unwrap_or("amount");
-    let currency = limit.get("currency").and_then(Json::as_str)?;
-    let decimals = limit.get("decimals").and_then(Json::as_int)?;
+    let argument = limit.get_str("argument").unwrap_or("amount");
+    let currency = limit.get_str("currency")?;
+    let decimals = limit.get_int("decimals")?;
     Some(Charge {
         key,
         kind: "spend",
-        amount: case.arguments.get(argument).and_then(Json::as_int)?,
+        amount: case.arguments.get_int(argument)?,
         max,
         currency: Some((String::from(currency), decimals)),
         until,
@@ -133,9 +130,9 @@ pub(crate) fn write(
         if let Some(list) = status {
             obligation(out, "status", |out| {
                 out.name("uri")
-                    .string(list.get("uri").and_then(Json::as_str).unwrap_or_default());
+                    .string(list.get_str("uri").unwrap_or_default());
                 out.name("idx")
-                    .integer(list.get("idx").and_then(Json::as_int).unwrap_or_default());
+                    .integer(list.get_int("idx").unwrap_or_default());
                 out.name("max_age").integer(status_max_age(case));
             });
         }

@@ -64,15 +64,22 @@ fn program<'a>(case: &Case<'a>) -> Result<Option<&'a Program<'a>>, Denial> {
 /// Steps for naming the policies that decided, with what their author says: it stands in the answer
 /// several times, and is kept for it.
 fn telling(program: &Program<'_>, verdict: &Verdict) -> usize {
-    let erring = verdict.errors.iter().map(|(number, _)| number);
-    let numbers = verdict.determining().iter().chain(erring);
-    let policies = numbers.filter_map(|number| program.policy(*number));
-    policies.fold(0, |sum: usize, policy| {
-        let said = [policy.reason(), policy.advice(), Some(policy.id())];
-        let bytes = said.into_iter().flatten().map(str::len);
-        let bytes = bytes.fold(64, usize::saturating_add);
-        sum.saturating_add(bytes.saturating_mul(2))
-    })
+    let mut cost = 0_usize;
+    let mut tell = |number: usize| {
+        if let Some(policy) = program.policy(number) {
+            for said in [policy.reason(), policy.advice(), Some(policy.id())] {
+                cost = cost.saturating_add(said.map_or(0, str::len).saturating_mul(2));
+            }
+            cost = cost.saturating_add(128);
+        }
+    };
+    for number in verdict.determining() {
+        tell(*number);
+    }
+    for (number, _) in &verdict.errors {
+        tell(*number);
+    }
+    cost
 }
 
 fn evaluate<'c>(
@@ -121,9 +128,13 @@ fn place(policy: Policy<'_, '_>) -> String {
 }
 
 fn erring_forbids(program: &Program<'_>, verdict: &Verdict) -> Vec<usize> {
-    let erring = verdict.errors.iter().map(|(number, _)| *number);
-    let forbids = |number: &usize| program.policy(*number).is_none_or(Policy::forbids);
-    erring.filter(forbids).collect()
+    let mut erring = Vec::new();
+    for (number, _) in &verdict.errors {
+        if program.policy(*number).is_none_or(Policy::forbids) {
+            erring.push(*number);
+        }
+    }
+    erring
 }
 
 /// What a person can do so that none of the forbids is left, if they all say so: the compiler refuses a

@@ -137,11 +137,11 @@ impl Remedy {
     }
 
     fn text(&self) -> String {
-        let bound = self.bound.iter().map(Bound::text);
-        let wait = self.wait.iter().map(Wait::text);
-        let login = self.login.iter().map(Login::text);
-        let approvals = self.approvals.iter().map(Approval::text);
-        let texts: Vec<String> = bound.chain(wait).chain(login).chain(approvals).collect();
+        let mut texts = Vec::new();
+        texts.extend(self.bound.as_ref().map(Bound::text));
+        texts.extend(self.wait.as_ref().map(Wait::text));
+        texts.extend(self.login.as_ref().map(Login::text));
+        texts.extend(self.approvals.iter().map(Approval::text));
         joined(&mut texts.iter().map(String::as_str), "; then ")
     }
 }

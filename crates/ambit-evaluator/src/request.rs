@@ -47,7 +47,8 @@ impl<'a> Request<'a> {
         Form::Object(REQUEST).check(root).map_err(refused)?;
         check_entities(root)?;
         let at = |path: &[&str]| text_at(root, path);
-        let subject = ["type", "id"].map(|name| at(&["evaluation", "subject", name]));
+        let subject = at(&["evaluation", "subject", "type"]);
+        let subject = subject.zip(at(&["evaluation", "subject", "id"]));
         let power = at(&["evaluation", "action", "properties", "power"]).and_then(Power::from_name);
         let arguments = value_at(root, &["evaluation", "action", "properties", "args"]);
         let (Some(power), Some(arguments)) = (power, arguments) else {
@@ -58,10 +59,7 @@ impl<'a> Request<'a> {
         };
         let text = |path: &[&str]| at(path).unwrap_or_default();
         Ok(Self {
-            subject: match subject {
-                [Some(kind), Some(id)] => Some((kind, id)),
-                _ => None,
-            },
+            subject,
             action: text(&["evaluation", "action", "name"]),
             power,
             arguments,
@@ -74,7 +72,7 @@ impl<'a> Request<'a> {
             enrolments: texts(root, "enrolments"),
             statements: texts(root, "statements"),
             entities: root.get("entities"),
-            facts: Facts::read(root.get("facts").unwrap_or(Json::null())),
+            facts: Facts::read(root.get("facts").unwrap_or_default()),
         })
     }
 

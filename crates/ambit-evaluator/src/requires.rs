@@ -63,7 +63,7 @@ impl Needs {
         case.steps
             .charge(acr.map_or(0, Json::len).saturating_mul(16));
         let acr_values = acr.map(strings).unwrap_or_default();
-        let max_age = requires.get("max_age").and_then(Json::as_int);
+        let max_age = requires.get_int("max_age");
         if !acr_values.is_empty() || max_age.is_some() {
             self.login.push(Login {
                 acr_values,
@@ -226,12 +226,23 @@ impl Approval {
     /// Nobody approves what they do themselves.
     pub(crate) fn without_actors(&self, case: &Case<'_>) -> Option<Self> {
         // Each once, in their order, though no list that is read names one twice.
-        let mut others: Vec<(&String, usize)> = self.approvers.iter().zip(0..).collect();
+        let mut others: Vec<(&str, usize)> = Vec::with_capacity(self.approvers.len());
+        for (at, one) in self.approvers.iter().enumerate() {
+            others.push((one, at));
+        }
         sort(&mut others);
-        others.dedup_by_key(|(one, _)| *one);
-        others.retain(|(one, _)| !case.is_actor(one));
-        sort_by(&mut others, |(_, one), (_, other)| one < other);
-        let approvers: Vec<String> = others.iter().map(|(one, _)| (*one).clone()).collect();
+        let mut kept: Vec<(&str, usize)> = Vec::with_capacity(others.len());
+        for (one, at) in others {
+            let twice = kept.last().is_some_and(|(last, _)| *last == one);
+            if !twice && !case.is_actor(one) {
+                kept.push((one, at));
+            }
+        }
+        sort_by(&mut kept, |(_, one), (_, other)| one < other);
+        let mut approvers = Vec::with_capacity(kept.len());
+        for (one, _) in kept {
+            approvers.push(String::from(one));
+        }
         let enough = i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
         enough.then_some(Self {
             approvers,
@@ -267,21 +278,24 @@ fn strings(value: Json<'_>) -> Vec<String> {
 /// The people whom an entry's `requires` or `consent` names.
 fn named_by(entry: Json<'_>) -> Vec<String> {
     let requires = entry.get("requires").and_then(|one| one.get("approval"));
-    let demands = [requires, entry.get("consent")].into_iter().flatten();
-    let named = demands.filter_map(|demand| demand.get("approvers"));
-    named.flat_map(strings).collect()
+    let mut named = Vec::new();
+    for demand in [requires, entry.get("consent")] {
+        let approvers = demand.and_then(|demand| demand.get("approvers"));
+        named.append(&mut approvers.map(strings).unwrap_or_default());
+    }
+    named
 }
 
 /// `{approvers, count}`; everything else (`true`, `"each"`) is the token's own subject.
 fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     if approval.kind() == Kind::Object {
         // Copied, and compared with every receipt.
-        let approvers = approval.get("approvers").unwrap_or(Json::null());
+        let approvers = approval.get("approvers").unwrap_or_default();
         let receipts = case.request.approvals.len().saturating_add(16);
         case.steps.charge(approvers.len().saturating_mul(receipts));
         return Approval {
             approvers: approval.get("approvers").map(strings).unwrap_or_default(),
-            count: approval.get("count").and_then(Json::as_int).unwrap_or(1),
+            count: approval.get_int("count").unwrap_or(1),
         };
     }
     Approval::of_subject(case)

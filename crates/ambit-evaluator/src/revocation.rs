@@ -106,7 +106,7 @@ fn verify<'a>(
     // Epochs are the issuer's as a whole: a key that is narrowed in any way makes none.
     KIND.check_role(statement.key(), &About::default())
         .map_err(Denial::of_statement)?;
-    let version = statement.claims().get("version").and_then(Json::as_int);
+    let version = statement.claims().get_int("version");
     let version = version.filter(|version| *version >= 0).ok_or_else(|| {
         let admin = "`version` of the epochs is missing or no version";
         Denial::new(Reason::RevocationMalformed, admin)
@@ -139,7 +139,7 @@ pub fn fetched_epochs(bundle: &Bundle<'_>, text: &str, now: i64) -> Result<Fetch
         .check_form(claims)
         .and_then(|()| KIND.check_times(claims, now))
         .map_err(Denial::of_statement);
-    let end = claims.get("exp").and_then(Json::as_int);
+    let end = claims.get_int("exp");
     Ok(FetchedEpochs {
         iss: statement.iss().into(),
         version,
@@ -157,15 +157,16 @@ fn judge(
     let claims = statement.claims();
     // All is read before one entry is matched: a list with an unknown selector could mean more than we see.
     KIND.check_form(claims).map_err(Denial::of_statement)?;
-    let entries = claims.get("entries").unwrap_or(Json::null());
+    let entries = claims.get("entries").unwrap_or_default();
     if !case.steps.take(comparing(case, entries)) {
         return Err(Denial::exhausted());
     }
-    let ended: Vec<EndedKey> = entries
-        .elements()
-        .filter(|entry| names_token(case, *entry))
-        .map(|entry| EndedKey::of(case, entry, holders))
-        .collect();
+    let mut ended = Vec::new();
+    for entry in entries.elements() {
+        if names_token(case, entry) {
+            ended.push(EndedKey::of(case, entry, holders));
+        }
+    }
     if ended.iter().any(EndedKey::signed_token) {
         let admin = format!(
             "version {version} of the epochs of {} names this token",
@@ -210,7 +211,7 @@ pub(crate) fn check_enrolment(
         let claims = Document::parse(&list.claims, Profile::Signed);
         let entries = claims.as_ref().map(|claims| claims.root().get("entries"));
         let mut ends = list.ends(enrolment.signers());
-        for entry in entries.ok().flatten().unwrap_or(Json::null()).elements() {
+        for entry in entries.ok().flatten().unwrap_or_default().elements() {
             ends |= names_enrolment(enrolment, entry);
         }
         if ends {
@@ -260,9 +261,9 @@ impl EndedKey {
 /// Whether an entry ends this enrolment: itself, its person, or a key on which it rests. What an enrolment does
 /// not say selects none.
 fn names_enrolment(enrolment: &Enrolment<'_>, entry: Json<'_>) -> bool {
-    let iat = enrolment.claims().get("iat").and_then(Json::as_int);
+    let iat = enrolment.claims().get_int("iat");
     let mut named = is_old(entry, iat.unwrap_or_default());
-    for (name, value) in entry.get("selector").unwrap_or(Json::null()).members() {
+    for (name, value) in entry.get_members("selector") {
         let text = value.as_str().unwrap_or_default();
         named &= match name {
             "jti" | "sub" => enrolment.text(name) == text,
@@ -276,7 +277,7 @@ fn names_enrolment(enrolment: &Enrolment<'_>, entry: Json<'_>) -> bool {
 
 /// `before + 30`: an issuer's clock may have run ahead.
 fn is_old(entry: Json<'_>, iat: i64) -> bool {
-    let before = entry.get("before").and_then(Json::as_int);
+    let before = entry.get_int("before");
     before.is_none_or(|before| iat <= before.saturating_add(CLOCK_SKEW_SECONDS))
 }
 
@@ -303,7 +304,7 @@ fn check_heard(case: &Case<'_>, heard: &[Epochs]) -> Result<(), Denial> {
         return Err(Denial::new(Reason::RevocationMissing, admin));
     }
     let lowest = case.request.facts.min_epochs;
-    for (iss, lowest) in lowest.into_iter().flat_map(Json::members) {
+    for (iss, lowest) in lowest.unwrap_or_default().members() {
         let version = heard.iter().filter(|epochs| epochs.iss == iss);
         let Some(version) = version.map(|epochs| epochs.version).min() else {
             let admin = format!(
@@ -330,7 +331,7 @@ fn comparing(case: &Case<'_>, entries: Json<'_>) -> usize {
     let model = root.get("agent").and_then(|agent| agent.get("ai_model"));
     let widest = root.len().max(model.map_or(0, Json::len));
     let members = entries.elements().map(|entry| {
-        let selector = entry.get("selector").unwrap_or(Json::null());
+        let selector = entry.get("selector").unwrap_or_default();
         let inner = selector.members().map(|(_, value)| value.len());
         inner.fold(selector.len(), usize::saturating_add)
     });
@@ -342,7 +343,7 @@ fn comparing(case: &Case<'_>, entries: Json<'_>) -> usize {
 fn names_token(case: &Case<'_>, entry: Json<'_>) -> bool {
     let old = is_old(entry, case.token.iat());
     let selector = entry.get("selector");
-    let mut members = selector.into_iter().flat_map(Json::members);
+    let mut members = selector.unwrap_or_default().members();
     old && members.all(|(name, value)| selects(case, name, value))
 }
 
@@ -371,8 +372,8 @@ fn selects(case: &Case<'_>, name: &str, value: Json<'_>) -> bool {
             let policy = root.get("policy");
             let member = |name| policy.and_then(|policy| policy.get(name));
             let version = member("version").and_then(Json::as_int);
-            let below = value.get("below").and_then(Json::as_int);
-            let uid = value.get("uid").and_then(Json::as_str);
+            let below = value.get_int("below");
+            let uid = value.get_str("uid");
             member("uid").and_then(Json::as_str) == uid && version.is_some() && version < below
         }
         _ => at(&[name]) == text,

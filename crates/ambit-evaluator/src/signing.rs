@@ -70,8 +70,8 @@ fn unsigned<'a>(
 ) -> Result<(&'a str, signing::Unsigned), Denial> {
     let checked = Form::Object(SIGNING).check(asked);
     checked.map_err(|fault| Denial::new(Reason::RequestMember, fault.within("the request")))?;
-    let text = |name| asked.get(name).and_then(Json::as_str).unwrap_or_default();
-    let claims = asked.get("claims").unwrap_or(Json::null());
+    let text = |name| asked.get_str(name).unwrap_or_default();
+    let claims = asked.get("claims").unwrap_or_default();
     let typ = text("typ");
     let unsigned = match typ {
         "dpop+jwt" => signing::proof(text("token"), claims),

@@ -201,12 +201,20 @@ fn inexact(value: Json<'_>, path: &mut String) -> bool {
     match value.kind() {
         Kind::Number => value.as_number().is_none(),
         Kind::Array => {
-            let mut elements = value.elements().enumerate();
-            elements.any(|(at, element)| within(format!("[{at}]"), element, path))
+            for (at, element) in value.elements().enumerate() {
+                if within(format!("[{at}]"), element, path) {
+                    return true;
+                }
+            }
+            false
         }
         Kind::Object => {
-            let mut members = sorted_members(value).into_iter();
-            members.any(|(name, member)| within(format!(".{}", foreign_name(name)), member, path))
+            for (name, member) in sorted_members(value) {
+                if within(format!(".{}", foreign_name(name)), member, path) {
+                    return true;
+                }
+            }
+            false
         }
         Kind::Null | Kind::Bool | Kind::String => false,
     }
@@ -219,7 +227,7 @@ fn write_record(
     steps: &Steps,
 ) -> Result<(), ArgumentFault> {
     let attributes = type_of.and_then(|record| record.get("attrs"));
-    for (name, attribute) in attributes.into_iter().flat_map(Json::members) {
+    for (name, attribute) in attributes.unwrap_or_default().members() {
         if Argument(attribute).required() && value.get(name).is_none() {
             return Err(fault(
                 FaultKind::Missing,

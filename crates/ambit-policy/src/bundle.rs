@@ -141,17 +141,11 @@ impl<'a> Bundle<'a> {
     }
 
     fn text(&self, member: &str) -> &str {
-        self.root()
-            .get(member)
-            .and_then(Json::as_str)
-            .unwrap_or_default()
+        self.root().get_str(member).unwrap_or_default()
     }
 
     fn integer(&self, member: &str) -> i64 {
-        self.root()
-            .get(member)
-            .and_then(Json::as_int)
-            .unwrap_or_default()
+        self.root().get_int(member).unwrap_or_default()
     }
 
     /// The policy's name, for example `acme/agents`.
@@ -303,10 +297,7 @@ pub struct Key<'a>(Json<'a>);
 
 impl<'a> Key<'a> {
     fn text(self, member: &str) -> &'a str {
-        self.0
-            .get(member)
-            .and_then(Json::as_str)
-            .unwrap_or_default()
+        self.0.get_str(member).unwrap_or_default()
     }
 
     /// The issuer for whom the key signs.
@@ -343,13 +334,13 @@ impl<'a> Key<'a> {
     /// The second coordinate of a P-256 key, base64url.
     #[must_use]
     pub fn y(self) -> Option<&'a str> {
-        self.0.get("y").and_then(Json::as_str)
+        self.0.get_str("y")
     }
 
     /// The one person for whom the key signs receipts; `None`: for all that it names.
     #[must_use]
     pub fn sub(self) -> Option<&'a str> {
-        self.0.get("sub").and_then(Json::as_str)
+        self.0.get_str("sub")
     }
 
     /// The whole row: what narrows the key, and its relying party where it is a WebAuthn credential.
@@ -390,15 +381,13 @@ impl<'a> Manifest<'a> {
     /// Seconds that a token for this agent may live, where the manifest bounds it.
     #[must_use]
     pub fn max_life_seconds(self) -> Option<i64> {
-        self.0.get("max_life_seconds").and_then(Json::as_int)
+        self.0.get_int("max_life_seconds")
     }
 
     /// Seconds that the host's attestation of the agent may be old, where the manifest asks for one.
     #[must_use]
     pub fn attestation_max_age_seconds(self) -> Option<i64> {
-        self.0
-            .get("attestation_max_age_seconds")
-            .and_then(Json::as_int)
+        self.0.get_int("attestation_max_age_seconds")
     }
 
     /// Whether an agent that no longer runs as it was granted (another model, version, environment)
@@ -413,10 +402,7 @@ impl<'a> Manifest<'a> {
     /// How often a token may be passed on; 0 unless the manifest says otherwise.
     #[must_use]
     pub fn max_depth(self) -> i64 {
-        self.0
-            .get("max_depth")
-            .and_then(Json::as_int)
-            .unwrap_or_default()
+        self.0.get_int("max_depth").unwrap_or_default()
     }
 
     /// The capabilities, in their order.

@@ -11,10 +11,10 @@
 //! The index holds four tables, each a count and that many node indices: the names of the actions,
 //! manifests and resources (sorted by name), and the keys (sorted by `kid`).
 
-use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Json};
+use ambit_core::sort;
 
 pub(crate) const MAGIC: &[u8; 8] = b"AMBITBDL";
 pub(crate) const FORMAT: u32 = 2;
@@ -121,18 +121,21 @@ pub(crate) fn encode(document: Json<'_>, program: &[u8]) -> Option<Vec<u8>> {
 /// elsewhere the member's name.
 fn rows<'a>(root: Json<'a>, table: Table) -> Option<Vec<(&'a str, usize)>> {
     let value = root.get(table.member())?;
-    let rows: BinaryHeap<(&str, usize)> = match table {
-        Table::Keys => value
-            .elements()
-            .map(|key| Some((key.get("kid")?.as_str()?, key.index())))
-            .collect::<Option<_>>()?,
-        _ => value
-            .members()
-            .map(|(name, member)| Some((name, member.index().checked_sub(1)?)))
-            .collect::<Option<_>>()?,
-    };
-    // A heap sort, because it is small.
-    Some(rows.into_sorted_vec())
+    let mut rows = Vec::new();
+    match table {
+        Table::Keys => {
+            for key in value.elements() {
+                rows.push((key.get_str("kid")?, key.index()));
+            }
+        }
+        _ => {
+            for (name, member) in value.members() {
+                rows.push((name, member.index().checked_sub(1)?));
+            }
+        }
+    }
+    sort(&mut rows);
+    Some(rows)
 }
 
 impl<'a> Sections<'a> {
@@ -219,7 +222,7 @@ impl<'a> Sections<'a> {
 }
 
 fn key_id(key: Json<'_>) -> &str {
-    key.get("kid").and_then(Json::as_str).unwrap_or_default()
+    key.get_str("kid").unwrap_or_default()
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

@@ -40,7 +40,7 @@ pub fn overlaps(one: Json<'_>, other: Json<'_>) -> bool {
 }
 
 fn same_text(one: Json<'_>, other: Json<'_>, name: &str) -> bool {
-    one.get(name).and_then(Json::as_str) == other.get(name).and_then(Json::as_str)
+    one.get_str(name) == other.get_str(name)
 }
 
 fn texts<'a>(entry: Json<'a>, list: &str) -> impl Iterator<Item = &'a str> + use<'a> {

@@ -53,13 +53,14 @@ impl Envelope {
         if signatures.kind() != Kind::Array {
             return None;
         }
+        let mut read = Vec::new();
+        for signature in signatures.elements() {
+            read.push(Signature::read(signature)?);
+        }
         Some(Self {
             payload_type: envelope.get("payloadType")?.as_str()?.into(),
             payload: bytes(envelope.get("payload")?)?,
-            signatures: signatures
-                .elements()
-                .map(Signature::read)
-                .collect::<Option<_>>()?,
+            signatures: read,
         })
     }
 

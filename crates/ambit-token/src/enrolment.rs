@@ -129,7 +129,7 @@ impl<'s> UnverifiedEnrolment<'s> {
             return Err(TokenError::new(KIND.malformed, 0, detail));
         };
         let about = About {
-            sub: claims.get("sub").and_then(Json::as_str),
+            sub: claims.get_str("sub"),
             ..*about
         };
         KIND.check_role(statement.key(), &about)?;
@@ -197,7 +197,7 @@ impl Enrolment<'_> {
     /// A claim that is a text.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
-        self.claims().get(name).and_then(Json::as_str).unwrap_or("")
+        self.claims().get_str(name).unwrap_or("")
     }
 
     /// The enrolled key.
@@ -279,7 +279,7 @@ impl Keys for WithEnrolled<'_> {
 pub(crate) fn check_claims(claims: Json<'_>, now: i64) -> Result<(), TokenError> {
     KIND.check_form(claims)?;
     KIND.check_times(claims, now)?;
-    let time = |name| claims.get(name).and_then(Json::as_int).unwrap_or_default();
+    let time = |name| claims.get_int(name).unwrap_or_default();
     if time("exp").saturating_sub(time("iat")) > ENROLMENT_LIFE_SECONDS {
         let detail = "`exp` is more than 90 days after `iat`";
         return Err(TokenError::new(Reason::EnrolmentLifetime, 0, detail));
@@ -289,9 +289,9 @@ pub(crate) fn check_claims(claims: Json<'_>, now: i64) -> Result<(), TokenError>
 
 /// What is plain before a key signs such claims: that they hold at some time, and for whom it enrols.
 pub(crate) fn check_signer(claims: Json<'_>, key: &IssuerKey<'_>) -> Result<(), TokenError> {
-    let iat = claims.get("iat").and_then(Json::as_int).unwrap_or_default();
+    let iat = claims.get_int("iat").unwrap_or_default();
     check_claims(claims, iat)?;
-    let sub = claims.get("sub").and_then(Json::as_str);
+    let sub = claims.get_str("sub");
     let speaks = key.only.sub.is_none_or(|only| sub == Some(only));
     speaks
         .then_some(())

@@ -25,7 +25,7 @@ impl PublicKey {
         if !JWK.holds(jwk) {
             return None;
         }
-        let member = |name| jwk.get(name).and_then(Json::as_str);
+        let member = |name| jwk.get_str(name);
         match member("y") {
             None => Self::from_parts("Ed25519", member("x")?, None),
             y => Self::from_parts("ES256", member("x")?, y),

@@ -71,7 +71,7 @@ impl<'k> Bounds<'k> {
     #[must_use]
     pub fn of(object: Json<'k>) -> Self {
         Self {
-            sub: object.get("sub").and_then(Json::as_str),
+            sub: object.get_str("sub"),
             tenants: object.get("tenants"),
             audiences: object.get("audiences"),
             agents: object.get("agents"),

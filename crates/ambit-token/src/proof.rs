@@ -7,7 +7,7 @@ use alloc::string::{String, ToString as _};
 
 use ambit_core::Reason;
 use ambit_core::grammar::{Form, PROOF, PROOF_HEADER};
-use ambit_core::json::{Document, Json};
+use ambit_core::json::Document;
 use ambit_core::limits::{PROOF_AHEAD_SECONDS, PROOF_BYTES, PROOF_WINDOW_SECONDS};
 
 use crate::base64url;
@@ -68,7 +68,7 @@ impl VerifiedProof {
         check_form(&claims)?;
         check_call(&claims, of)?;
         check_times(&claims, of.now)?;
-        let text = |name: &str| claims.root().get(name).and_then(Json::as_str);
+        let text = |name: &str| claims.root().get_str(name);
         Ok(Self {
             jti: text("jti").unwrap_or_default().to_string(),
             thumbprint: of.holder.thumbprint(),
@@ -101,7 +101,7 @@ fn check_header(jws: &UnverifiedStatement<'_>, holder: &PublicKey) -> Result<(),
         let detail = "the proof's header does not have exactly `alg`, `typ`, `jwk`";
         fault(Reason::PossessionMalformed, detail)
     })?;
-    let member = |name: &str| header.root().get(name).and_then(Json::as_str);
+    let member = |name: &str| header.root().get_str(name);
     if member("typ") != Some(PROOF_TYP) {
         return Err(fault(Reason::PossessionTyp, "`typ` is not `dpop+jwt`"));
     }
@@ -128,7 +128,7 @@ fn check_form(claims: &Document<'_>) -> Result<(), TokenError> {
 }
 
 fn check_call(claims: &Document<'_>, of: &ProofOf<'_>) -> Result<(), TokenError> {
-    let text = |name: &str| claims.root().get(name).and_then(Json::as_str);
+    let text = |name: &str| claims.root().get_str(name);
     let ath = base64url::decode_array(text("ath").unwrap_or_default().as_bytes());
     if ath.as_ref() != Some(of.chain_s256) {
         let detail = "`ath` is not the digest of the whole chain";
@@ -150,7 +150,7 @@ fn check_call(claims: &Document<'_>, of: &ProofOf<'_>) -> Result<(), TokenError>
 }
 
 fn check_times(claims: &Document<'_>, now: i64) -> Result<(), TokenError> {
-    let iat = claims.root().get("iat").and_then(Json::as_int);
+    let iat = claims.root().get_int("iat");
     let Some(iat) = iat else {
         let detail = "`iat` is missing or no integer";
         return Err(fault(Reason::PossessionMalformed, detail));

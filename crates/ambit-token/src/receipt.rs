@@ -147,7 +147,7 @@ impl Receipt {
         if !(IssuerKey { only, ..*key }).may_sign(RECEIPT_TYP, &about) {
             return Err(KIND.refuse(StatementFault::Role));
         }
-        let time = |name| claims.get(name).and_then(Json::as_int);
+        let time = |name| claims.get_int(name);
         if time("exp") <= time("iat") {
             let detail = "`exp` has passed, or is not after `iat`";
             return Err(TokenError::new(Reason::ApprovalExpired, 0, detail));
@@ -180,11 +180,11 @@ impl Receipt {
             text: digest(display, "text_s256")?,
             locale: text(display, "locale")?.into(),
             renderer: text(display, "renderer")?.into(),
-            now: display.get("now").and_then(Json::as_int),
-            utc_offset: display.get("utc_offset").and_then(Json::as_int),
+            now: display.get_int("now"),
+            utc_offset: display.get_int("utc_offset"),
             exp: claims.get("exp")?.as_int()?,
             acr: text(claims, "acr").map(String::from),
-            auth_time: claims.get("auth_time").and_then(Json::as_int),
+            auth_time: claims.get_int("auth_time"),
         })
     }
 }

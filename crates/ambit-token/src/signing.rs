@@ -58,7 +58,7 @@ pub fn proof(chain: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
     let document = parse(&text).ok_or_else(|| fault(String::from(UNREADABLE)))?;
     let checked = Form::Object(PROOF).check(document.root());
     checked.map_err(|found| fault(found.within("the proof")))?;
-    if document.root().get("ath").and_then(Json::as_str) != Some(&digest) {
+    if document.root().get_str("ath") != Some(&digest) {
         let detail = "`ath` is not the digest of the whole chain";
         return Err(TokenError::new(Reason::PossessionToken, 0, detail));
     }
@@ -122,7 +122,7 @@ fn by_kid(
     let claims = document.root();
     kind.check_form(claims)?;
     let mut found: Option<IssuerKey<'_>> = None;
-    let iss = claims.get("iss").and_then(Json::as_str);
+    let iss = claims.get_str("iss");
     keys.by_kid(kid, &mut |key| {
         let fits = key.signs == kind.typ && (key.iss.is_none() || key.iss == iss);
         if fits {

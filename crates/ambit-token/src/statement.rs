@@ -133,7 +133,7 @@ impl StatementKind {
     ///
     /// [`Self::iat_future`], [`Self::expired`].
     pub fn check_times(&self, claims: Json<'_>, now: i64) -> Result<(), TokenError> {
-        let time = |name| claims.get(name).and_then(Json::as_int).unwrap_or(i64::MAX);
+        let time = |name| claims.get_int(name).unwrap_or(i64::MAX);
         let (iat, exp) = (time("iat"), time("exp"));
         let (reason, detail) = if iat > now.saturating_add(CLOCK_SKEW_SECONDS) {
             (self.iat_future, "`iat` is in the future")
@@ -250,7 +250,7 @@ impl<'s> UnverifiedStatement<'s> {
         keys: &'a dyn Keys,
     ) -> Result<Statement<'a>, StatementFault> {
         let header = self.header(grammar::STATEMENT_HEADER)?;
-        let member = |name| header.root().get(name).and_then(Json::as_str);
+        let member = |name| header.root().get_str(name);
         if member("typ") != Some(typ) {
             return Err(StatementFault::Typ);
         }
@@ -277,7 +277,7 @@ impl<'s> UnverifiedStatement<'s> {
             return Err(StatementFault::Signature);
         }
         let document = self.claims()?;
-        let iss = document.root().get("iss").and_then(Json::as_str);
+        let iss = document.root().get_str("iss");
         let of_issuer = |key: &&IssuerKey<'_>| key.iss.is_none() || key.iss == iss;
         let key = named.iter().find(of_issuer);
         let (Some(key), Some(iss)) = (key, iss.map(String::from)) else {

@@ -195,8 +195,8 @@ impl Book {
     }
 
     fn knows(&self, key: &PublicKey) -> bool {
-        let mut all = self.places.iter().chain(&self.watched);
-        all.any(|seen| seen.key == *key)
+        let is_in = |list: &[Seen]| list.iter().any(|seen| seen.key == *key);
+        is_in(&self.places) || is_in(&self.watched)
     }
 
     /// Where the key's table is.
@@ -266,8 +266,14 @@ impl Book {
 
 /// The one that verified longest ago, and how many verifications ago that was.
 fn oldest(list: &[Seen], now: u32) -> Option<(usize, u32)> {
-    let ages = list.iter().map(|seen| now.wrapping_sub(seen.last));
-    ages.enumerate().max_by_key(|(_, age)| *age)
+    let mut oldest = None;
+    for (at, seen) in list.iter().enumerate() {
+        let age = now.wrapping_sub(seen.last);
+        if oldest.is_none_or(|(_, most)| most <= age) {
+            oldest = Some((at, age));
+        }
+    }
+    oldest
 }
 
 fn put(list: &mut Vec<Seen>, place: usize, new: Seen) {

@@ -75,15 +75,16 @@ fn decoded(path: &str) -> Option<String> {
             out.push(visible.then_some(char::from(byte))?);
             continue;
         }
-        let digits = [bytes.next()?, bytes.next()?].map(char::from);
-        let [high, low] = digits.map(|digit| digit.to_digit(16));
-        let code = high?.checked_mul(16)?.checked_add(low?)?;
+        let (high, low) = (char::from(bytes.next()?), char::from(bytes.next()?));
+        let code = high.to_digit(16)?.checked_mul(16)?;
+        let code = code.checked_add(low.to_digit(16)?)?;
         let one = char::from(u8::try_from(code).ok()?);
         if one.is_ascii_alphanumeric() || matches!(one, '-' | '.' | '_' | '~') {
             out.push(one);
         } else {
             out.push('%');
-            out.extend(digits.map(|digit| digit.to_ascii_uppercase()));
+            out.push(high.to_ascii_uppercase());
+            out.push(low.to_ascii_uppercase());
         }
     }
     Some(out)

@@ -113,7 +113,7 @@ impl Assertion {
             return false;
         };
         let client = client.root();
-        let text = |name| client.get(name).and_then(Json::as_str);
+        let text = |name| client.get_str(name);
         Form::Open(CLIENT_DATA).holds(client)
             && text("challenge") == Some(base64url::encode(challenge).as_str())
             && text("origin").is_some_and(|origin| party.has(origin))

@@ -92,7 +92,7 @@ impl Less {
 
     /// What is left of these claims; `None` where that is nothing, or no less.
     fn of(self, claims: Json<'_>, clock: Clock) -> Option<String> {
-        let time = |name| claims.get(name).and_then(Json::as_int);
+        let time = |name| claims.get_int(name);
         match self {
             Self::Execute => without_execute(claims),
             Self::Life(seconds) => {

@@ -117,7 +117,7 @@ fn lists(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
 
 fn sets(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
     let texts = |list: Option<Json<'_>>| -> Vec<String> {
-        let list = list.into_iter().flat_map(Json::elements);
+        let list = list.unwrap_or_default().elements();
         list.map(text).collect()
     };
     let (before, now) = (texts(before), texts(now));
@@ -136,7 +136,7 @@ fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Orderi
     let opens = of(before, "*").is_some();
     let open = of(now, "*").is_some();
     let mut whole = Some(open.cmp(&opens));
-    for (name, spec) in now.into_iter().flat_map(Json::members) {
+    for (name, spec) in now.unwrap_or_default().members() {
         let known = before.and_then(|list| list.get(name));
         let part = match known {
             _ if name == "*" => continue,
@@ -148,7 +148,7 @@ fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Orderi
         };
         whole = both(whole, part);
     }
-    for (name, spec) in before.into_iter().flat_map(Json::members) {
+    for (name, spec) in before.unwrap_or_default().members() {
         if name != "*" && of(now, name).is_none() {
             let part = match () {
                 () if open => Some(Ordering::Greater),

@@ -26,10 +26,10 @@ impl Words<'_> {
                 detail: found.detail,
             });
         }
-        let actions = entry.get("actions").into_iter().flat_map(Json::elements);
+        let actions = entry.get_elements("actions");
         let actions = actions.filter_map(|name| self.0.action(name.as_str()?));
         for action in actions {
-            let specs = entry.get("constraints").into_iter().flat_map(Json::members);
+            let specs = entry.get_members("constraints");
             for (name, _) in specs.filter(|(_, spec)| lists_values(*spec)) {
                 let declared = action.declared(name);
                 if declared.is_some_and(Declared::hides_money) {

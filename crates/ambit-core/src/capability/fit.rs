@@ -24,7 +24,7 @@ pub fn contradiction(entry: Json<'_>, actions: &[&dyn Arguments]) -> Option<Cont
     if actions.is_empty() {
         return None;
     }
-    let constraints = entry.get("constraints").into_iter().flat_map(Json::members);
+    let constraints = entry.get_members("constraints");
     for (name, spec) in constraints.filter(|(name, _)| *name != "*") {
         let declared = || actions.iter().filter_map(|action| action.declared(name));
         let detail = if declared().next().is_none() {
@@ -39,7 +39,7 @@ pub fn contradiction(entry: Json<'_>, actions: &[&dyn Arguments]) -> Option<Cont
         let member = format!("constraints.{name}");
         return Some(Contradiction { member, detail });
     }
-    let limits = entry.get("limits").into_iter().flat_map(Json::elements);
+    let limits = entry.get_elements("limits");
     limits.enumerate().find_map(|(at, limit)| {
         let name = counted(limit)?;
         let detail = if actions.iter().any(|action| action.declared(name).is_some()) {

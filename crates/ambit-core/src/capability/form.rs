@@ -40,8 +40,8 @@ impl<'a> Entry<'a> {
     /// The powers that the entry holds; one that names none bounds none.
     pub(crate) fn powers(&self) -> Powers {
         match self.privileges {
-            None => Power::ALL.into_iter().collect(),
-            Some(privileges) => powers(privileges).collect(),
+            None => Powers::ALL,
+            Some(privileges) => powers(privileges),
         }
     }
 
@@ -79,10 +79,13 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn powers(privileges: Json<'_>) -> impl Iterator<Item = Power> {
-    privileges
-        .elements()
-        .filter_map(|power| Power::from_name(power.as_str()?))
+fn powers(privileges: Json<'_>) -> Powers {
+    let mut found = Powers::NONE;
+    for privilege in privileges.elements() {
+        let power = privilege.as_str().and_then(Power::from_name);
+        found = power.map_or(found, |power| found.with(power));
+    }
+    found
 }
 
 fn are_sound(constraints: Json<'_>, place: Place) -> bool {

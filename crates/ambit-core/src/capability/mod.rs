@@ -247,15 +247,17 @@ pub fn broken<'a>(
     ask: &Ask<'a>,
     steps: &Steps,
 ) -> Vec<(&'a str, Json<'a>, Option<Json<'a>>)> {
-    let constraints = entry.get("constraints").into_iter().flat_map(Json::members);
-    constraints
-        .filter(|(name, _)| *name != "*")
-        .map(|(name, spec)| (name, spec, argument(ask, name, steps)))
-        .filter(|(name, spec, value)| {
+    let mut broken = Vec::new();
+    for (name, spec) in entry.get_members("constraints") {
+        if name != "*" {
+            let value = argument(ask, name, steps);
             let declared = ask.declared.declared(name);
-            !constraint::matches_declared(*spec, *value, declared, steps)
-        })
-        .collect()
+            if !constraint::matches_declared(spec, value, declared, steps) {
+                broken.push((name, spec, value));
+            }
+        }
+    }
+    broken
 }
 
 /// The arguments asked that no constraint of the entry covers, at most [`CONSTRAINTS`] of them. In
@@ -279,14 +281,14 @@ pub fn powers_for<'a>(
     place: Place,
     ask: &Ask<'a>,
 ) -> Powers {
-    in_scope(entries, place, ask)
-        .filter(|entry| {
-            entry
-                .purpose
-                .is_none_or(|purpose| purpose.as_str() == Some(ask.purpose))
-        })
-        .flat_map(|entry| entry.powers().iter())
-        .collect()
+    let mut held = Powers::NONE;
+    for entry in in_scope(entries, place, ask) {
+        let purpose = entry.purpose.map(Json::as_str);
+        if purpose.is_none_or(|purpose| purpose == Some(ask.purpose)) {
+            held = held.union(entry.powers());
+        }
+    }
+    held
 }
 
 /// The purposes of the well-formed entries that match action and resource, each once. Entries of
@@ -407,7 +409,7 @@ impl<'a> Entry<'a> {
         ask: &Ask<'a>,
         steps: &Steps,
     ) -> Result<(), Mismatch<'a>> {
-        for (name, spec) in self.constraints.into_iter().flat_map(Json::members) {
+        for (name, spec) in self.constraints.unwrap_or_default().members() {
             let value = argument(ask, name, steps);
             let declared = || ask.declared.declared(name);
             if name != "*" && !constraint::holds(spec, value, declared(), steps) {

@@ -137,7 +137,7 @@ impl<'a> Declared<'a> {
     pub(super) fn element(self) -> Self {
         // Whatever is in free JSON is free.
         let kind = self.kind.filter(|_| self.class() != class::JSON);
-        self.of(kind.map(|kind| kind.get("of").unwrap_or(Json::null())))
+        self.of(kind.map(|kind| kind.get("of").unwrap_or_default()))
     }
 
     fn attribute(self, name: &str) -> Option<(Self, bool)> {
@@ -148,7 +148,7 @@ impl<'a> Declared<'a> {
 
     fn attributes(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
         let attributes = self.kind.and_then(|kind| kind.get("attrs"));
-        attributes.into_iter().flat_map(Json::members)
+        attributes.unwrap_or_default().members()
     }
 
     /// Whether an argument can have this value, money being in minor units.
@@ -340,7 +340,7 @@ impl<'a> Declared<'a> {
 #[must_use]
 pub fn uncountable(limit: Json<'_>, arguments: &dyn Arguments) -> Option<String> {
     let name = counted(limit)?;
-    let decimals = limit.get("decimals").and_then(Json::as_int);
+    let decimals = limit.get_int("decimals");
     let amount = arguments.declared(name)?;
     let money = amount.money.filter(|_| amount.class() == class::INTEGER);
     let Some(money) = money else {
@@ -354,7 +354,7 @@ pub fn uncountable(limit: Json<'_>, arguments: &dyn Arguments) -> Option<String>
             "`{name}` is money with {money} digits after the point, and `decimals` is another number"
         ));
     }
-    let name = limit.get("currency_argument").and_then(Json::as_str);
+    let name = limit.get_str("currency_argument");
     let name = name.unwrap_or("currency");
     let Some(currency) = arguments.declared(name) else {
         return Some(format!(
@@ -371,7 +371,7 @@ pub fn uncountable(limit: Json<'_>, arguments: &dyn Arguments) -> Option<String>
 /// The argument that a budget counts; `None` for limits that count none.
 #[must_use]
 pub fn counted(limit: Json<'_>) -> Option<&str> {
-    let text = |member: &str| limit.get(member).and_then(Json::as_str);
+    let text = |member: &str| limit.get_str(member);
     (text("type") == Some("spend")).then(|| text("argument").unwrap_or("amount"))
 }
 

@@ -46,7 +46,7 @@ impl<'a> Examples<'a, '_> {
 
     /// The elements of what was asked.
     pub(super) fn asked_elements(&self) -> impl Iterator<Item = Json<'a>> + use<'a> {
-        self.asked.into_iter().flat_map(Json::elements)
+        self.asked.unwrap_or_default().elements()
     }
 
     /// Whether the list has the value; without steps it does not.

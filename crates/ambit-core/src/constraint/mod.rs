@@ -193,7 +193,7 @@ pub fn describe_ends(min: Option<i64>, max: Option<i64>, unit: Unit<'_>) -> Stri
     let mut speech = Speech::new(REMEDY);
     words::range(
         &mut speech,
-        [min, max].map(|end| end.map(Number::integer)),
+        [min.map(Number::integer), max.map(Number::integer)],
         unit,
     );
     speech.out

@@ -66,7 +66,7 @@ impl<'a> Spec<'a> {
 
     /// The elements of the first member.
     pub(super) fn list(self) -> impl Iterator<Item = Json<'a>> + Clone {
-        self.first().into_iter().flat_map(Json::elements)
+        self.first().unwrap_or_default().elements()
     }
 
     /// The first member as a text.
@@ -106,7 +106,8 @@ impl<'a> Spec<'a> {
     /// The first two members as numbers.
     pub(super) fn numbers(self) -> [Option<Number>; 2] {
         let [min, max, ..] = self.members;
-        [min, max].map(|end| Number::of_bound(end?))
+        let number = |end: Option<Json<'_>>| Number::of_bound(end?);
+        [number(min), number(max)]
     }
 
     /// Whether a number is within the ends. An absent end bounds nothing; one that is there and no number
@@ -180,7 +181,7 @@ impl<'a> Asked<'a> {
 
     /// Whether a text in a list passes. One that there are no steps for does not.
     pub(super) fn any_text(self, list: Option<Json<'a>>, passes: &dyn Fn(&str) -> bool) -> bool {
-        for text in list.into_iter().flat_map(Json::elements) {
+        for text in list.unwrap_or_default().elements() {
             let text = text.as_str().unwrap_or_default();
             if !self.steps.take(text.len()) {
                 return false;

@@ -23,7 +23,7 @@ impl<'a> Teller<'a> {
     pub(super) fn bounds(&self, of: &[&'a str], out: &mut Vec<String>) {
         let constraints = self.entry.constraints;
         let said = self.amounts(of, out);
-        for (name, spec) in constraints.into_iter().flat_map(Json::members) {
+        for (name, spec) in constraints.unwrap_or_default().members() {
             if name == "*" {
                 self.others(of, out);
             } else if !said.contains(&Some(name)) {
@@ -147,7 +147,7 @@ impl<'a> Teller<'a> {
             let max = integer(limit, "max");
             let kind = text(limit, "type");
             if kind != "spend" {
-                out.push(self.uses(max, limit.get("seconds").and_then(Json::as_int)));
+                out.push(self.uses(max, limit.get_int("seconds")));
                 continue;
             }
             let (argument, unit) = counted(Some(limit));

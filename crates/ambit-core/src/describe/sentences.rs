@@ -384,7 +384,7 @@ impl<'a> Teller<'a> {
             };
             add(self.filled(Phrase::AskLogin, &[&levels]));
         }
-        if let Some(age) = requires.get("max_age").and_then(Json::as_int) {
+        if let Some(age) = requires.get_int("max_age") {
             add(self.filled(Phrase::AskFresh, &[&self.number(age, Unit::None)]));
         }
         if let Some(approval) = requires.get("approval") {
@@ -394,7 +394,7 @@ impl<'a> Teller<'a> {
 
     /// Who must approve each one.
     fn approval(&self, member: &str, approval: Json<'a>) -> String {
-        let Some(count) = approval.get("count").and_then(Json::as_int) else {
+        let Some(count) = approval.get_int("count") else {
             return Phrase::AskSubject.text(self.style.locale).into();
         };
         let people = self.names(member, approval.get("approvers"), Phrase::Comma);
@@ -464,11 +464,11 @@ impl<'a> Teller<'a> {
 }
 
 pub(super) fn text<'a>(limit: Json<'a>, member: &str) -> &'a str {
-    limit.get(member).and_then(Json::as_str).unwrap_or_default()
+    limit.get_str(member).unwrap_or_default()
 }
 
 pub(super) fn integer(limit: Json<'_>, member: &str) -> i64 {
-    limit.get(member).and_then(Json::as_int).unwrap_or_default()
+    limit.get_int(member).unwrap_or_default()
 }
 
 pub(super) fn decimals(limit: Json<'_>) -> u32 {
@@ -476,7 +476,7 @@ pub(super) fn decimals(limit: Json<'_>) -> u32 {
 }
 
 pub(super) fn elements(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> {
-    list.into_iter().flat_map(Json::elements)
+    list.unwrap_or_default().elements()
 }
 
 fn strings(list: Option<Json<'_>>) -> Vec<&str> {

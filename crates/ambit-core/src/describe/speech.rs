@@ -165,7 +165,7 @@ impl Speech {
         one: &mut dyn FnMut(&mut Self, Json<'_>),
     ) {
         let total = list.map_or(0, Json::len);
-        for (at, element) in list.into_iter().flat_map(Json::elements).enumerate() {
+        for (at, element) in list.unwrap_or_default().elements().enumerate() {
             if !self.apart(at, total, last) {
                 return;
             }

@@ -31,6 +31,13 @@ pub struct Json<'a> {
     at: usize,
 }
 
+/// [`Json::null`].
+impl Default for Json<'_> {
+    fn default() -> Self {
+        Self::null()
+    }
+}
+
 impl<'a> Json<'a> {
     pub(super) const fn at(document: &'a Document<'a>, at: usize) -> Self {
         Self { document, at }
@@ -142,6 +149,34 @@ impl<'a> Json<'a> {
     #[inline]
     pub fn get(self, name: &str) -> Option<Self> {
         self.get_bytes(name.as_bytes())
+    }
+
+    /// The string that a member is. Said often, and one call where `get` and `as_str` would be two.
+    #[must_use]
+    #[inline(never)]
+    pub fn get_str(self, name: &str) -> Option<&'a str> {
+        self.get(name)?.as_str()
+    }
+
+    /// The integer that a member is, as [`Json::as_int`] reads it.
+    #[must_use]
+    #[inline(never)]
+    pub fn get_int(self, name: &str) -> Option<i64> {
+        self.get(name)?.as_int()
+    }
+
+    /// The elements of the array that a member is; none where there is no such member.
+    #[must_use]
+    #[inline(never)]
+    pub fn get_elements(self, name: &str) -> Elements<'a> {
+        self.get(name).unwrap_or_default().elements()
+    }
+
+    /// The members of the object that a member is; none where there is no such member.
+    #[must_use]
+    #[inline(never)]
+    pub fn get_members(self, name: &str) -> Members<'a> {
+        self.get(name).unwrap_or_default().members()
     }
 
     /// [`Json::get`] with a name that is not known to be UTF-8.

@@ -309,7 +309,7 @@ pub fn fault(line: &[u8], number: u64) -> Option<&'static str> {
         return Some("it is not strict JSON");
     };
     let event = document.root();
-    let text = |name: &str| event.get(name).and_then(Json::as_str);
+    let text = |name: &str| event.get_str(name);
     if text("specversion") != Some("1.0") || event.get("data").is_none() {
         return Some("it is not an event of this log");
     }
@@ -334,7 +334,7 @@ pub fn fault(line: &[u8], number: u64) -> Option<&'static str> {
 #[must_use]
 pub fn mending(line: &[u8], number: u64) -> Option<Option<Late>> {
     let document = Document::parse(line, Profile::Signed).ok()?;
-    if document.root().get("type").and_then(Json::as_str) != Some(MENDED) {
+    if document.root().get_str("type") != Some(MENDED) {
         return None;
     }
     let unmapped = document.root().get("data")?.get("unmapped")?;

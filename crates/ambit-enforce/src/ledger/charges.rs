@@ -52,7 +52,7 @@ fn charge(charge: Json<'_>) -> Option<Charge<'_>> {
     if charge.members().any(|(name, _)| !KNOWN.contains(&name)) {
         return None;
     }
-    let text = |name: &str| charge.get(name).and_then(Json::as_str);
+    let text = |name: &str| charge.get_str(name);
     let until = match charge.get("until") {
         Some(until) => Some(until.as_int()?),
         None => None,

@@ -199,7 +199,7 @@ impl<'a> Asked<'a> {
     /// From an obligation's `ext`. `None` for what is not of its form.
     #[must_use]
     pub fn read(ext: Json<'a>, now: Option<i64>) -> Option<Self> {
-        let number = |name| ext.get(name).and_then(Json::as_int);
+        let number = |name| ext.get_int(name);
         let asked = Self {
             uri: ext.get("uri")?.as_str()?,
             idx: number("idx")?,

@@ -74,7 +74,7 @@ fn key_of<'k>(header: &[u8], keys: &'k [StatusKey]) -> Result<&'k StatusKey, Sta
     let document = Document::parse(header, Profile::Signed)
         .map_err(|_| StatusError::Token("its header is not strict JSON"))?;
     let header = document.root();
-    let member = |name| header.get(name).and_then(Json::as_str);
+    let member = |name| header.get_str(name);
     if header.len() != 3 || member("typ") != Some("statuslist+jwt") {
         return Err(StatusError::Token(
             "its header is not that of a status list",
@@ -91,7 +91,7 @@ fn key_of<'k>(header: &[u8], keys: &'k [StatusKey]) -> Result<&'k StatusKey, Sta
 /// Claims that the standard does not name are ignored, as it says: they can grant nothing.
 fn read(claims: Json<'_>, uri: &str, now: i64) -> Result<VerifiedList, StatusError> {
     let refused = StatusError::Token;
-    if claims.get("sub").and_then(Json::as_str) != Some(uri) {
+    if claims.get_str("sub") != Some(uri) {
         return Err(refused("its `sub` is not the address of the list"));
     }
     let number = |name: &'static str| match claims.get(name) {

@@ -47,7 +47,7 @@ fn judge(bundle: &Bundle<'_>, list: &str, now: i64, kept: Json<'_>) -> String {
         Ok(list) => list,
         Err(denial) => return said(Err((denial.reason, &denial.admin)), None),
     };
-    let seen = kept.get(&list.iss).and_then(Json::as_int);
+    let seen = kept.get_int(&list.iss);
     let seen = seen.and_then(|seen| u64::try_from(seen).ok());
     let version = u64::try_from(list.version).unwrap_or_default();
     if let Err(Unheard::Older { seen, version }) = raises(seen, version) {

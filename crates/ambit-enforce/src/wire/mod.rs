@@ -26,7 +26,7 @@ pub use status::status;
 pub fn enforce(request: &[u8]) -> String {
     let parsed = Document::parse(request, Profile::Request);
     let root = parsed.as_ref().map_or(Json::null(), Document::root);
-    let nonce = root.get("nonce").and_then(Json::as_str);
+    let nonce = root.get_str("nonce");
     let Some(asked) = Asked::read(root) else {
         return said(
             &unread("the host asks in a form that is not known"),
@@ -101,10 +101,7 @@ fn outcome(value: Json<'_>) -> Option<Outcome> {
     }
     Some(Outcome::Failed {
         // A code that is not known denies as any other failure does.
-        reason: value
-            .get("code")
-            .and_then(Json::as_str)
-            .and_then(Reason::from_code),
+        reason: value.get_str("code").and_then(Reason::from_code),
         detail: value.get("failed")?.as_str()?.to_owned(),
     })
 }

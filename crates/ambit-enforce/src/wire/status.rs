@@ -245,7 +245,7 @@ impl<'a> State<'a> {
 
 fn read_fetched(fetched: Json<'_>) -> Option<Fetched<'_>> {
     let text = |name| {
-        let text = fetched.get(name).and_then(Json::as_str);
+        let text = fetched.get_str(name);
         text.filter(|_| has_only(fetched, &[name]))
     };
     text("list")

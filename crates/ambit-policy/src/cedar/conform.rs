@@ -180,5 +180,8 @@ const fn fits(value: &Value<'_>, kind: Kind) -> bool {
 
 /// A name from outside, for a line that administrators read.
 pub(super) fn lossy(text: &[u8]) -> String {
-    foreign_name(&String::from_utf8_lossy(text))
+    foreign_name(core::str::from_utf8(text).unwrap_or(UNREADABLE))
 }
+
+/// Stands for bytes that are no text. Nothing that was read or verified has any.
+pub(super) const UNREADABLE: &str = "\u{fffd}";

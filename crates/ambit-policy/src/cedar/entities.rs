@@ -7,7 +7,7 @@ use ambit_core::limits::STEP_BYTES;
 use ambit_core::{Steps, foreign, sort, sort_by};
 
 use super::code::NONE;
-use super::conform::lossy;
+use super::conform::{UNREADABLE, lossy};
 use super::described::Described;
 use super::fault::InputFault;
 use super::program::{ENTITY_WORDS, Program};
@@ -247,8 +247,14 @@ impl<'a> Entities<'a> {
         match place {
             Some(Place::Request(at)) => out.extend_from_slice(self.parents_at(at)),
             Some(Place::Policy(row)) => {
-                let parents = program.own_parents(row).into_iter().flat_map(List::iter);
-                out.extend(parents.filter_map(|uid| program.uid(uid)));
+                let Some(parents) = program.own_parents(row) else {
+                    return;
+                };
+                for uid in parents.iter() {
+                    if let Some(uid) = program.uid(uid) {
+                        out.push(uid);
+                    }
+                }
             }
             None => {}
         }
@@ -344,7 +350,7 @@ impl<'a> Program<'a> {
 }
 
 fn about(uid: Uid<'_>, wanted: &str) -> InputFault {
-    let id = alloc::string::String::from_utf8_lossy(uid.id);
+    let id = core::str::from_utf8(uid.id).unwrap_or(UNREADABLE);
     let id = foreign(&alloc::format!("{}::\"{id}\"", lossy(uid.kind)));
     InputFault::new(alloc::format!("that {id} is {wanted}"))
 }

@@ -287,12 +287,14 @@ impl<'m, 'a> Machine<'m, 'a> {
             Value::Set(targets) => {
                 // All of them must be entities before any is looked for.
                 self.spend(targets.listing())?;
-                let targets = targets.elements();
-                let targets: Option<Vec<Uid<'a>>> = targets.iter().map(as_uid).collect();
-                let Some(targets) = targets else {
-                    return error(ErrorKind::TypeError);
-                };
-                for target in targets {
+                let mut uids = Vec::new();
+                for target in targets.elements().iter() {
+                    let Value::Entity(uid) = target else {
+                        return error(ErrorKind::TypeError);
+                    };
+                    uids.push(*uid);
+                }
+                for target in uids {
                     if self.descends(entity, target)? {
                         return Ok(true);
                     }
@@ -498,11 +500,12 @@ impl<'m, 'a> Machine<'m, 'a> {
         };
         let count = self.operand(node.operand)?;
         self.spend(count.saturating_mul(3))?;
-        let pieces = (1..=count).map(|number| {
-            let at = node.operand.saturating_add(number);
-            like::Piece::read(self.program, self.program.code.get(at)?)
-        });
-        let pieces: Vec<like::Piece<'_>> = sound(pieces.collect())?;
+        let mut pieces = Vec::new();
+        for number in 1..=count {
+            let word = self.program.code.get(node.operand.saturating_add(number));
+            let piece = word.and_then(|word| like::Piece::read(self.program, word));
+            pieces.push(sound(piece)?);
+        }
         self.spend(like::cost(&pieces, text))?;
         Ok(like::matches(&pieces, text))
     }
@@ -557,12 +560,5 @@ fn overflow<'a>(value: Option<i64>) -> Outcome<Value<'a>> {
     match value {
         Some(value) => Ok(Value::Long(value)),
         None => error(ErrorKind::IntegerOverflow),
-    }
-}
-
-const fn as_uid<'a>(value: &Value<'a>) -> Option<Uid<'a>> {
-    match value {
-        Value::Entity(uid) => Some(*uid),
-        _ => None,
     }
 }

@@ -45,7 +45,7 @@ fn text<'a>(json: Json<'a>, member: &[u8]) -> Option<&'a [u8]> {
 
 /// `{"fn": NAME, "arg": VALUE}` or `{"fn": NAME, "args": [VALUES]}`.
 fn call_parts(json: Json<'_>) -> Option<(&str, Arguments<'_>)> {
-    let function = json.get("fn")?.as_str()?;
+    let function = json.get_str("fn")?;
     if let Some(argument) = json.get("arg") {
         return Some((function, Arguments::One(argument)));
     }
@@ -56,17 +56,6 @@ fn call_parts(json: Json<'_>) -> Option<(&str, Arguments<'_>)> {
 enum Arguments<'a> {
     One(Json<'a>),
     Many(Json<'a>),
-}
-
-impl<'a> Arguments<'a> {
-    fn iter(&self) -> impl Iterator<Item = Json<'a>> + use<'a> {
-        let (one, many) = match *self {
-            Self::One(json) => (Some(json), None),
-            Self::Many(json) => (None, Some(json)),
-        };
-        one.into_iter()
-            .chain(many.into_iter().flat_map(Json::elements))
-    }
 }
 
 /// An entity reference, with or without `__entity` around it.
@@ -180,17 +169,24 @@ impl<'a> Program<'a> {
         let (name, arguments) = call_parts(call)?;
         let function = Function::from_name(name)?;
         let mut parameters = function.parameters().iter();
-        let values = arguments
-            .iter()
-            .map(|argument| {
-                let shape = match parameters.next()? {
-                    Parameter::Text => Shape::Text,
-                    Parameter::Extension(extension) if typed => Shape::Extension(*extension),
-                    Parameter::Extension(_) => Shape::Any,
-                };
-                self.read(argument, shape)
-            })
-            .collect::<Option<Vec<_>>>()?;
+        let mut values = Vec::new();
+        let mut add = |argument| {
+            let shape = match parameters.next()? {
+                Parameter::Text => Shape::Text,
+                Parameter::Extension(extension) if typed => Shape::Extension(*extension),
+                Parameter::Extension(_) => Shape::Any,
+            };
+            values.push(self.read(argument, shape)?);
+            Some(())
+        };
+        match arguments {
+            Arguments::One(argument) => add(argument)?,
+            Arguments::Many(list) => {
+                for argument in list.elements() {
+                    add(argument)?;
+                }
+            }
+        }
         function.call(&values).ok()
     }
 }

@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 
 use ambit_core::json::{Json, Kind as JsonKind};
 use ambit_core::limits::STEP_BYTES;
-use ambit_core::{Steps, sort_by};
+use ambit_core::{Steps, sort, sort_by};
 
 use super::extension::Ip;
 use super::kind::{Kind, Shape};
@@ -109,10 +109,13 @@ pub struct InPlace<'a> {
 impl<'a> InPlace<'a> {
     /// The members in the order of their names, where all have this shape.
     pub(super) fn sorted_members(self) -> Vec<(&'a [u8], Value<'a>)> {
-        let members = self.json.byte_members();
-        let members =
-            members.filter_map(|(name, json)| Some((name, self.program.read(json, self.shape)?)));
-        by_name(members.collect())
+        let mut members = Vec::new();
+        for (name, json) in self.json.byte_members() {
+            if let Some(value) = self.program.read(json, self.shape) {
+                members.push((name, value));
+            }
+        }
+        by_name(members)
     }
 
     /// Steps for looking for a name among the members.
@@ -293,8 +296,11 @@ impl<'a> Set<'a> {
             Self::InPlace(place) => {
                 // With room for all at once: what grows leaves holes in the memory of a call.
                 let mut elements = Vec::with_capacity(place.json.len());
-                let read = |json| place.program.read(json, place.shape);
-                elements.extend(place.json.elements().filter_map(read));
+                for json in place.json.elements() {
+                    if let Some(element) = place.program.read(json, place.shape) {
+                        elements.push(element);
+                    }
+                }
                 Cow::Owned(elements)
             }
             Self::Made(elements) | Self::Sorted(elements) => Cow::Borrowed(elements),
@@ -336,8 +342,7 @@ impl<'a> Set<'a> {
                 *element = settled;
             }
         }
-        // Not the sort of `ambit_core`, which takes twice as many comparisons: values are dear to compare.
-        elements.sort_unstable();
+        sort(&mut elements);
         elements.dedup();
         Cow::Owned(elements)
     }
@@ -347,10 +352,11 @@ impl<'a> Record<'a> {
     /// A record of these attributes, no name twice.
     #[must_use]
     pub fn made(attributes: Vec<(&'a str, Value<'a>)>) -> Self {
-        let attributes = attributes
-            .into_iter()
-            .map(|(name, value)| (name.as_bytes(), value));
-        Self::Made(Rc::new(by_name(attributes.collect())))
+        let mut members = Vec::with_capacity(attributes.len());
+        for (name, value) in attributes {
+            members.push((name.as_bytes(), value));
+        }
+        Self::Made(Rc::new(by_name(members)))
     }
 
     /// Steps for looking for a name.
@@ -399,10 +405,13 @@ impl<'a> Record<'a> {
         match self {
             Self::InPlace(place) => {
                 let mut members = Vec::with_capacity(place.json.len());
-                members.extend(place.json.byte_members().filter_map(|(name, json)| {
-                    let shape = place.program.attribute_shape(place.shape, name)?;
-                    Some((name, place.program.read(json, shape)?))
-                }));
+                for (name, json) in place.json.byte_members() {
+                    if let Some(shape) = place.program.attribute_shape(place.shape, name)
+                        && let Some(value) = place.program.read(json, shape)
+                    {
+                        members.push((name, value));
+                    }
+                }
                 Cow::Owned(by_name(members))
             }
             Self::Made(attributes) => Cow::Borrowed(attributes),

@@ -208,22 +208,16 @@ impl ChainCache {
 
     /// Remembers a chain that has just verified. Does nothing while bound to no bundle.
     pub(super) fn insert(&mut self, chain: &str, token: &VerifiedToken<'_>, keys: &dyn Keys) {
-        let kept = || {
-            token
-                .blocks()
-                .iter()
-                .map(|block| block.claims.parts().0.parts())
-        };
         let (Some(mark), Some(_)) = (mark(chain.as_bytes()), self.bundle) else {
             return;
         };
-        let parts = [chain.as_bytes()]
-            .into_iter()
-            .chain(kept().flatten())
-            .chain([token.kid().as_bytes()]);
-        let bytes = parts
-            .clone()
-            .fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        let mut parts = alloc::vec![chain.as_bytes()];
+        for block in token.blocks() {
+            parts.extend_from_slice(&block.claims.parts().0.parts());
+        }
+        parts.push(token.kid().as_bytes());
+        let lengths = parts.iter().map(|part| part.len());
+        let bytes = lengths.fold(0, usize::saturating_add);
         let Some(start) = self.room(bytes) else {
             return;
         };

@@ -90,5 +90,5 @@ fn check_typ(header: Json<'_>) -> Result<(), Fault> {
 }
 
 fn member<'a>(header: Json<'a>, name: &str) -> Option<&'a str> {
-    header.get(name).and_then(Json::as_str)
+    header.get_str(name)
 }

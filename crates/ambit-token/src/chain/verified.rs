@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use ambit_core::json::Json;
+use ambit_core::json::{Elements, Json};
 
 use super::cache::remembered;
 use super::claims::{AGENT, AUD, Claims, DEL_MAX_DEPTH, DETAILS, EXP, IAT, ISS, JTI, SUB, TENANT};
@@ -179,9 +179,12 @@ impl<'a> VerifiedToken<'a> {
     }
 
     /// The capabilities of a block, in their order; none for a block that is not there.
-    pub fn entries(&self, block: usize) -> impl Iterator<Item = Json<'_>> {
-        let block = self.blocks.get(block);
-        block.into_iter().flat_map(Block::entries)
+    #[must_use]
+    pub fn entries(&self, block: usize) -> Elements<'_> {
+        match self.blocks.get(block) {
+            Some(block) => block.entries(),
+            None => Json::null().elements(),
+        }
     }
 
     /// SHA-256 of a block's signing input: its identity, by which limits are counted. Zeroes for
@@ -250,9 +253,10 @@ impl<'a> Block<'a> {
     }
 
     /// The block's capabilities, in their order.
-    pub fn entries(&self) -> impl Iterator<Item = Json<'_>> {
+    #[must_use]
+    pub fn entries(&self) -> Elements<'_> {
         let entries = self.claims.get(DETAILS);
-        entries.into_iter().flat_map(Json::elements)
+        entries.unwrap_or_default().elements()
     }
 
     /// SHA-256 of the block's signing input, computed on each call unless the chain is cached.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use ambit_core::Reason;
-use ambit_core::json::{Document, Json, JsonError, JsonErrorKind, Profile};
+use ambit_core::json::{Document, JsonError, JsonErrorKind, Profile};
 use ambit_core::limits::Limits;
 
 use super::cache::ChainCache;
@@ -91,7 +91,7 @@ impl<'a> Check<'a, '_> {
         let public = self.signing_key(&keys, parts, signature)?;
         keys.retain(|key| key.public == public);
         let document = self.payload(parts)?;
-        let iss = document.root().get("iss").and_then(Json::as_str);
+        let iss = document.root().get_str("iss");
         let iss = iss.filter(|iss| !iss.is_empty());
         let of_issuer = |key: &&IssuerKey<'_>| key.iss.is_none() || key.iss == iss;
         let key = keys.iter().find(of_issuer);

@@ -29,7 +29,7 @@ pub(super) fn bytes(words: &Words) -> [u8; 32] {
 
 /// Whether `a` is below `b`.
 pub(super) fn is_below(a: &Words, b: &Words) -> bool {
-    a.iter().rev().lt(b.iter().rev())
+    subtract(a, b).1
 }
 
 /// `a - b`, and whether it wrapped.

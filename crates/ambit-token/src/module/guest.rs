@@ -193,11 +193,12 @@ fn constant(reader: &mut Reader<'_>) -> Option<u32> {
 
 /// Addresses behind each mark in a segment.
 fn slots_in(segment: &Segment<'_>) -> Option<Vec<u32>> {
-    let windows = segment.bytes.windows(SLOT_MAGIC.len()).enumerate();
-    let marks = windows.filter(|(_, window)| **window == SLOT_MAGIC);
-    let fields = marks.map(|(at, _)| {
-        let behind = u32::try_from(at.checked_add(SLOT_MAGIC.len())?).ok()?;
-        segment.address?.checked_add(behind)
-    });
-    fields.collect()
+    let mut fields = Vec::new();
+    for (at, window) in segment.bytes.windows(SLOT_MAGIC.len()).enumerate() {
+        if *window == SLOT_MAGIC {
+            let behind = u32::try_from(at.checked_add(SLOT_MAGIC.len())?).ok()?;
+            fields.push(segment.address?.checked_add(behind)?);
+        }
+    }
+    Some(fields)
 }

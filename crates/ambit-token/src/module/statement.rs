@@ -149,14 +149,20 @@ impl Statement {
 
 /// The values of an object that has exactly these members.
 fn exactly<'a, const N: usize>(object: Json<'a>, names: [&str; N]) -> Option<[Json<'a>; N]> {
-    if object.kind() != Kind::Object || object.len() != N {
+    let mut values = [object; N];
+    read_exactly(object, &names, &mut values)?;
+    Some(values)
+}
+
+/// [`exactly`], which is there once for each number of names.
+fn read_exactly<'a>(object: Json<'a>, names: &[&str], values: &mut [Json<'a>]) -> Option<()> {
+    if object.kind() != Kind::Object || object.len() != names.len() {
         return None;
     }
-    let values = names.map(|name| object.get(name));
-    if values.iter().any(Option::is_none) {
-        return None;
+    for (name, value) in names.iter().zip(values) {
+        *value = object.get(name)?;
     }
-    Some(values.map(|value| value.unwrap_or(object)))
+    Some(())
 }
 
 /// The digest of the one subject.

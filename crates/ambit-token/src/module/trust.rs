@@ -67,8 +67,11 @@ impl TrustedKeys {
         if keys.kind() != Kind::Array {
             return Err(unusable("`keys` is not an array"));
         }
-        let keys = keys.elements().map(read_key).collect::<Result<_, _>>()?;
-        let trusted = Self::new(threshold, keys)?;
+        let mut read = Vec::new();
+        for key in keys.elements() {
+            read.push(read_key(key)?);
+        }
+        let trusted = Self::new(threshold, read)?;
         match guests {
             None => Ok(trusted),
             Some(guests) => trusted.demanding(read_guests(guests)?),
@@ -177,11 +180,13 @@ impl TrustedKeys {
         if signed.len() < self.threshold {
             return Err(self.too_few(signed.len(), wrong));
         }
-        let kids = self
-            .keys
-            .iter()
-            .filter(|key| signed.iter().any(|one| one.kid == key.kid));
-        Ok(kids.map(|key| key.kid.clone()).collect())
+        let mut kids = Vec::new();
+        for key in &self.keys {
+            if signed.iter().any(|one| one.kid == key.kid) {
+                kids.push(key.kid.clone());
+            }
+        }
+        Ok(kids)
     }
 
     fn too_few(&self, signed: usize, wrong: bool) -> ModuleError {
@@ -199,11 +204,7 @@ impl TrustedKeys {
 /// key in a trust file was put into the wrong place.
 fn read_key(value: Json<'_>) -> Result<(String, [u8; 32]), ModuleError> {
     let malformed = || unusable("a trusted key is not `kid` and a public Ed25519 `jwk`");
-    let (Some(kid), Some(jwk), 2) = (
-        value.get("kid").and_then(Json::as_str),
-        value.get("jwk"),
-        value.len(),
-    ) else {
+    let (Some(kid), Some(jwk), 2) = (value.get_str("kid"), value.get("jwk"), value.len()) else {
         return Err(malformed());
     };
     let fits = |(name, member): (&str, Json<'_>)| match (name, member.as_str()) {
@@ -222,19 +223,22 @@ fn read_key(value: Json<'_>) -> Result<(String, [u8; 32]), ModuleError> {
         return Err(malformed());
     }
     let public = jwk
-        .get("x")
-        .and_then(Json::as_str)
+        .get_str("x")
         .and_then(|x| base64url::decode_array(x.as_bytes()));
     Ok((kid.into(), public.ok_or_else(malformed)?))
 }
 
 fn read_guests(guests: Json<'_>) -> Result<Vec<[u8; 32]>, ModuleError> {
-    let digest = |guest: Json<'_>| base64url::decode_array(guest.as_str()?.as_bytes());
-    let digests = match guests.kind() {
-        Kind::Array => guests.elements().map(digest).collect(),
-        _ => None,
-    };
-    digests.ok_or_else(|| unusable("`guests` is not a list of digests (SHA-256, base64url)"))
+    let malformed = || unusable("`guests` is not a list of digests (SHA-256, base64url)");
+    if guests.kind() != Kind::Array {
+        return Err(malformed());
+    }
+    let mut digests = Vec::new();
+    for guest in guests.elements() {
+        let text = guest.as_str().unwrap_or_default();
+        digests.push(base64url::decode_array(text.as_bytes()).ok_or_else(malformed)?);
+    }
+    Ok(digests)
 }
 
 fn unusable(detail: &str) -> ModuleError {

@@ -52,7 +52,7 @@ pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
     let [_, hosts, prefix, _] = spec.members;
     let path = prefix.and_then(Json::as_str).unwrap_or("/");
     for scheme in spec.list().filter_map(Json::as_str).take(PAIRS) {
-        for host in hosts.into_iter().flat_map(Json::elements).take(PAIRS) {
+        for host in hosts.unwrap_or_default().elements().take(PAIRS) {
             let host = host::example(host.as_str().unwrap_or_default());
             found.string(&format!("{scheme}://{host}{path}"));
         }

@@ -18,18 +18,24 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     if whole.is_empty() || fraction.is_empty() || fraction.len() > DIGITS {
         return None;
     }
-    let padding = core::iter::repeat_n(&b'0', DIGITS.saturating_sub(fraction.len()));
-    let digits = whole.iter().chain(fraction).chain(padding);
-    digits.into_iter().try_fold(0_i64, |value, byte| {
-        let digit = i64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
+    let mut value = 0_i64;
+    for at in 0..whole.len().saturating_add(DIGITS) {
+        // Zeros stand for the digits that are not written.
+        let byte = match at.checked_sub(whole.len()) {
+            None => whole.get(at),
+            Some(at) => fraction.get(at),
+        };
+        let digit = byte.unwrap_or(&b'0').checked_sub(b'0');
+        let digit = i64::from(digit.filter(|digit| *digit <= 9)?);
         // Counted downwards when negative: the smallest number has no positive counterpart.
         let digit = if negative {
             digit.checked_neg()?
         } else {
             digit
         };
-        value.checked_mul(10)?.checked_add(digit)
-    })
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(value)
 }
 
 /// The one text of a decimal: no zeros that say nothing, one digit after the point at least.
