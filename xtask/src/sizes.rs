@@ -30,7 +30,7 @@ const BOUNDS: [Bound; 4] = [
     },
     Bound {
         name: "advice.wasm",
-        what: "npm, what deciding does not need: advice, texts, the digest of a call",
+        what: "npm, what deciding does not need: advice, texts, what is to be signed",
         most: Some(ADVICE_MOST),
     },
     Bound {

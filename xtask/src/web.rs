@@ -74,7 +74,12 @@ const ONE_FILE: Variant = Variant {
     flags: &[],
 };
 /// The exports of the second file, and its name and that of the first.
-const LATER: [&str; 3] = ["policy_advise", "policy_describe", "policy_digest"];
+const LATER: [&str; 4] = [
+    "policy_advise",
+    "policy_describe",
+    "policy_digest",
+    "policy_signingInput",
+];
 const FIRST: &str = "evaluator.wasm";
 const SECOND: &str = "advice.wasm";
 const WHOLE: &str = "evaluator-fast.wasm";

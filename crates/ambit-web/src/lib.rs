@@ -6,10 +6,22 @@
 //! runs in this evaluator; the answers are the same bytes.
 //!
 //! `pkg/` wraps what is here: its `index.js` is what users import. On any other target the crate is empty.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+#[cfg(target_arch = "wasm32")]
+extern crate alloc;
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+/// Stops at once: JavaScript sees a trap and says `engine.trap`. Nothing is made of the message, so neither it nor
+/// what would write it is in the file.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn stop(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 #[cfg(target_arch = "wasm32")]
 mod load;

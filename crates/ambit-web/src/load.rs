@@ -1,5 +1,8 @@
 //! Verifying a module, or its bundle alone.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_evaluator::{ABI, bundle_claims};
 use ambit_policy::is_bundle;
@@ -38,7 +41,7 @@ impl<'a> Options<'a> {
         if uid.is_some_and(|uid| uid.as_str().is_none()) {
             return Err(unusable("`uid` is not a text"));
         }
-        let now = root.get("now").and_then(Json::as_int);
+        let now = root.get_int("now");
         Ok(Self {
             uid: uid.and_then(Json::as_str),
             now: now.ok_or_else(|| unusable("`now` is not a number of seconds"))?,
@@ -65,8 +68,8 @@ fn known_members(value: Json<'_>, names: &[&str]) -> Result<(), Refused> {
 /// What the host kept of the last module that it accepted.
 fn read_seen(seen: Json<'_>) -> Result<(u64, [u8; 32]), Refused> {
     known_members(seen, &["version", "digest"])?;
-    let version = seen.get("version").and_then(Json::as_int);
-    let digest = seen.get("digest").and_then(Json::as_str);
+    let version = seen.get_int("version");
+    let digest = seen.get_str("digest");
     let digest = digest
         .and_then(|digest| base64url::decode(digest.as_bytes()))
         .and_then(|digest| digest.try_into().ok());

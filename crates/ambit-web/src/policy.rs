@@ -1,5 +1,9 @@
 //! The exports.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use ambit_advice as advice;
 use ambit_core::http;
 use ambit_evaluator::{self as evaluator, ChainCache};
@@ -8,7 +12,6 @@ use wasm_bindgen::prelude::*;
 
 use crate::load::{self, Loaded};
 use crate::refuse::{no_bundle, unsayable as deny_unsayable};
-use crate::seen::object;
 
 /// A policy module whose signature, bundle and version were verified.
 #[wasm_bindgen]
@@ -80,7 +83,7 @@ impl Policy {
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn seen(&self) -> JsValue {
-        object(&self.loaded.seen)
+        JsValue::from(&self.loaded.seen)
     }
 
     /// The bundle was verified by `load`, so opening it is enough.
@@ -92,8 +95,8 @@ impl Policy {
     }
 }
 
-impl std::fmt::Debug for Policy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Policy").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,8 @@
 //! Denials of what never becomes a request.
 
+use alloc::format;
+use alloc::string::String;
+
 use ambit_core::Reason;
 use ambit_core::describe::plain;
 use ambit_evaluator::refuse;

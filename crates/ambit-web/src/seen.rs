@@ -1,10 +1,10 @@
 //! What goes out to JavaScript as objects: what a host is to remember, and why a module is not loaded.
 
+use alloc::string::String;
+
 use ambit_token::module::ModuleError;
-use js_sys::{Error, Object};
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
-use wasm_bindgen::{JsCast as _, JsValue};
+use js_sys::{Error, Object, Reflect};
+use wasm_bindgen::JsValue;
 
 /// What a host keeps of a module and gives back as `seen` the next time.
 pub(crate) struct Seen {
@@ -13,12 +13,14 @@ pub(crate) struct Seen {
     pub(crate) digest: String,
 }
 
-impl Serialize for Seen {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(None)?;
-        object.serialize_entry("version", &self.version)?;
-        object.serialize_entry("digest", &self.digest)?;
-        object.end()
+/// A plain object.
+impl From<&Seen> for JsValue {
+    fn from(seen: &Seen) -> Self {
+        let object = Object::new().into();
+        // A statement's numbers are those that JavaScript has too.
+        set(&object, "version", Self::from_f64(seen.version as f64));
+        set(&object, "digest", Self::from_str(&seen.digest));
+        object
     }
 }
 
@@ -40,27 +42,19 @@ impl From<ModuleError> for Refused {
     }
 }
 
-/// The members that its `Error` gets besides the message.
-impl Serialize for Refused {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(None)?;
-        object.serialize_entry("code", self.code)?;
-        if let Some(seen) = &self.seen {
-            object.serialize_entry("seen", seen)?;
-        }
-        object.end()
-    }
-}
-
+/// An `Error` with members besides the message.
 impl From<Refused> for JsValue {
     fn from(refused: Refused) -> Self {
-        let error = Error::new(&refused.message);
-        Object::assign(&error, object(&refused).unchecked_ref()).into()
+        let error = Error::new(&refused.message).into();
+        set(&error, "code", Self::from_str(refused.code));
+        if let Some(seen) = &refused.seen {
+            set(&error, "seen", seen.into());
+        }
+        error
     }
 }
 
-/// A plain object.
-pub(crate) fn object(value: &impl Serialize) -> JsValue {
-    let objects = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true);
-    value.serialize(&objects).unwrap_or(JsValue::UNDEFINED)
+/// The object was made here, and takes every member.
+fn set(object: &JsValue, name: &str, value: JsValue) {
+    _ = Reflect::set(object, &JsValue::from_str(name), &value);
 }
