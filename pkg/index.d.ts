@@ -127,11 +127,20 @@ export interface ConsentText {
   page: ConsentPart[];
 }
 
+/** What a person reads before a yes to one call: `facts.locale` says in which language. */
+export interface CallText {
+  /** Show exactly this, with its line ends and blanks: `text_s256` is its hash. */
+  text: string;
+  text_s256: string;
+  locale: "en" | "de";
+  renderer: string;
+}
+
 /** `risk_tier` and `display` are absent where the call is too long to be shown, so nobody can approve it. */
 export interface CallDigest {
   binding_s256: string;
   risk_tier?: "low" | "medium" | "high" | "critical";
-  display?: { text: string; text_s256: string; locale: string; renderer: string };
+  display?: CallText;
 }
 
 /** A proof and a further block name the `token` before them, a receipt the `kid` of its key. */

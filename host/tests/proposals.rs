@@ -18,7 +18,7 @@ fn ext(call: &str) -> Value {
         "risk_tier": "critical",
         "display": {
             "text_s256": base64url::encode(&Sha256::digest(&text)),
-            "text": text, "locale": "en", "renderer": "ambit-1",
+            "text": text, "locale": "en", "renderer": "ambit-2",
         },
         "approvals": [{"approvers": ["user:lead-1", "user:lead-2"], "count": 2}],
     })

@@ -29,16 +29,22 @@ impl Asked<'_> {
     /// The action digest of docs/token.md, computed here on its own.
     #[must_use]
     pub fn call(&self) -> String {
-        self.digest(None)
+        digest(&self.covered())
     }
 
     /// The same with the content that the host states, as receipts name it.
     #[must_use]
     pub fn binding(&self) -> String {
-        self.digest(self.request["facts"].get("content"))
+        let mut covered = self.covered();
+        if let Some(content) = self.request["facts"].get("content") {
+            covered["content"] = content.clone();
+            covered.sort_all_objects();
+        }
+        digest(&covered)
     }
 
-    fn digest(&self, content: Option<&Value>) -> String {
+    /// What the action digest covers.
+    fn covered(&self) -> Value {
         let evaluation = &self.request["evaluation"];
         let action = &evaluation["action"];
         let mut call = json!({
@@ -55,28 +61,20 @@ impl Asked<'_> {
             "purpose": evaluation["context"]["purpose"],
             "args": self.call_args.unwrap_or_else(|| &action["properties"]["args"]),
         });
-        if let Some(content) = content {
-            call["content"] = content.clone();
-        }
-        // RFC 8785 for what cases hold: ASCII names and texts, integers.
         call.sort_all_objects();
-        s256(call.to_string().as_bytes())
+        call
     }
 
-    /// What a text says of agent and token, for claims whose texts need no escape.
+    /// What a text says under its details of all that is not an argument, for texts that need no escape.
     #[must_use]
     pub fn details(&self) -> String {
-        let mut lines = String::new();
-        for (name, value) in [
-            ("Runs as", &self.root["act"]["sub"]),
-            ("Vouched for by", &self.root["act"]["iss"]),
-        ] {
-            let line = value.as_str().map(|text| format!("{name}: {text}\n"));
-            lines += &line.unwrap_or_default();
+        let mut covered = self.covered();
+        if let Some(members) = covered.as_object_mut() {
+            members.retain(|name, value| {
+                !value.is_null() && !["args", "power", "v"].contains(&name.as_str())
+            });
         }
-        let text = |claim: &str| self.root[claim].as_str().unwrap_or_default();
-        lines += &format!("Agent:{}\n", members(&self.root["agent"], "\n  "));
-        lines + &format!("Permission: {}\nIssued by: {}", text("jti"), text("iss"))
+        members(&covered, "\n").trim_start().to_owned()
     }
 
     /// A DPoP proof for this request.
@@ -122,7 +120,7 @@ impl Asked<'_> {
             "kind": "action",
             "risk_tier": "critical",
             "binding_s256": self.binding(),
-            "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-1"},
+            "display": {"text_s256": text_s256, "locale": "en", "renderer": "ambit-2"},
             "acr": "urn:acme:loa:2",
             "amr": ["hwk"],
             "auth_time": now - 120,
@@ -243,15 +241,20 @@ impl Asked<'_> {
     }
 }
 
-/// The members of an object, sorted, each in a line that begins with `place`.
+/// The digest of what is covered: RFC 8785 for what cases hold, ASCII names and texts, integers.
+fn digest(covered: &Value) -> String {
+    s256(covered.to_string().as_bytes())
+}
+
+/// The members of a sorted object, each in a line that begins with `place`.
 fn members(value: &Value, place: &str) -> String {
-    let mut value = value.clone();
-    value.sort_all_objects();
     let sorted = value.as_object().into_iter().flatten();
     sorted
-        .map(|(name, value)| match value.as_str() {
-            Some(text) => format!("{place}- {name}: `{text}`"),
-            None => format!("{place}- {name}:{}", members(value, &format!("{place}  "))),
+        .map(|(name, value)| match value {
+            Value::Object(_) => {
+                format!("{place}- {name}:{}", members(value, &format!("{place}  ")))
+            }
+            value => format!("{place}- {name}: {value}"),
         })
         .collect()
 }

@@ -136,7 +136,7 @@ fn sound(typ: &str) -> Value {
         _ => json!({"iss": "https://approve.acme.example", "aud": "https://a.example", "jti": "r",
             "iat": NOW, "exp": NOW + 60, "sub": "user:8f1c2d", "decision": "approved",
             "kind": "action", "risk_tier": "high", "binding_s256": "A".repeat(43),
-            "display": {"text_s256": "A".repeat(43), "locale": "en", "renderer": "ambit-1"}}),
+            "display": {"text_s256": "A".repeat(43), "locale": "en", "renderer": "ambit-2"}}),
     }
 }
 

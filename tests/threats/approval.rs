@@ -203,6 +203,70 @@ fn something_else_was_shown_than_what_runs() {
 }
 
 #[test]
+fn a_text_is_passed_off_as_that_of_another_language() {
+    let world = World::new();
+    let call = Call::refund(&proposing(&world), 9870);
+    let german = call.clone().with(&json!({"facts": {"locale": "de"}}));
+    let read = claim("display", &json!({"locale": "de"}));
+    let decide = |receipt: String| world.decide(&call.clone().receipt(receipt));
+    assert_eq!(decide(world.approve(&german, &read)), "allowed");
+    assert_eq!(decide(world.approve(&call, &read)), "approval.display");
+    let unread = BlockSpec::default();
+    assert_eq!(decide(world.approve(&german, &unread)), "approval.display");
+}
+
+/// The lines of a page that are no part of a block, but for the digest.
+fn frame(page: &str) -> Vec<&str> {
+    let lines = page.split('\n');
+    let ours = lines.filter(|line| !line.trim_start_matches(' ').starts_with('|'));
+    ours.filter(|line| !line.starts_with("- binding_s256: "))
+        .collect()
+}
+
+#[test]
+fn a_letter_looks_like_the_page_around_it() {
+    let world = World::new();
+    let any = json!({"constraint_type": "wildcard"});
+    let token = world.mint(&only(
+        &json!({"privileges": ["propose"], "constraints": {"note": any}}),
+    ));
+    let page = |note: &str, locale: &str| {
+        let mut call = Call::refund(&token, 9870);
+        call.args["note"] = note.into();
+        let ask = json!({"action": {"properties": {"args": {"note": note}}}});
+        world.shown(&call.with(&json!({"evaluation": ask, "facts": {"locale": locale}})))
+    };
+    for locale in ["en", "de"] {
+        let harmless = page("Dear Ann,\nyours", locale);
+        let windows = page("Dear Ann,\r\nyours", locale);
+        let whole = page("Dear Ann,", locale);
+        assert!(frame(&harmless).len() > 10, "{harmless}");
+        assert_eq!(frame(&harmless).len(), frame(&whole).len(), "{whole}");
+        for end in [
+            "\n",
+            "\n\n",
+            "\r\n",
+            "\n\u{202e}",
+            "\n\u{301}",
+            "\n \u{8}",
+            "\n| ",
+        ] {
+            // The page itself, in a letter that is proposed.
+            let letter = harmless.replace('\n', end);
+            let hostile = page(&letter, locale);
+            let like = if end == "\r\n" { &windows } else { &harmless };
+            assert_eq!(frame(&hostile), frame(like), "{hostile}");
+        }
+        // Line ends that are none for us end no line of the page.
+        for end in ["\u{2028}", "\u{85}", "\r", "\u{b}", "\u{c}"] {
+            let hostile = page(&harmless.replace('\n', end), locale);
+            assert_eq!(frame(&hostile).len(), frame(&whole).len(), "{hostile}");
+            assert!(!hostile.contains(end), "{hostile:?}");
+        }
+    }
+}
+
+#[test]
 fn the_agent_approves_itself() {
     let world = World::new();
     let token = proposing(&world);

@@ -265,6 +265,16 @@ impl World {
     /// A receipt for this call, as the approval service gives it for a proposal that the evaluator
     /// allowed.
     pub(crate) fn approve(&self, call: &Call, spec: &BlockSpec) -> String {
+        let shown = self.display(call, "text_s256");
+        call.asked().receipt(spec, &shown).unwrap()
+    }
+
+    /// What a person reads before such a receipt.
+    pub(crate) fn shown(&self, call: &Call) -> String {
+        self.display(call, "text")
+    }
+
+    fn display(&self, call: &Call, member: &str) -> String {
         let mut proposal = call.clone();
         merge(
             &mut proposal.request,
@@ -274,10 +284,8 @@ impl World {
         let answer = self.engine.evaluate(proposal.text().as_bytes());
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let ext = &answer["context"]["obligations"][0]["ext"];
-        let shown = ext["display"]["text_s256"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{answer}"));
-        call.asked().receipt(spec, shown).unwrap()
+        let text = ext["display"][member].as_str();
+        text.unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
     /// The fact `min_versions` as this host states it.

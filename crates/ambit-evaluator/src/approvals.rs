@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::describe::Locale;
 use ambit_core::{Power, Reason, foreign};
 use ambit_token::{About, Receipt, ReceiptKind, WithEnrolled, base64url};
 
@@ -11,7 +12,6 @@ use crate::case::Case;
 use crate::chain::BundleKeys;
 use crate::charge::Charge;
 use crate::denial::Denial;
-use crate::digest;
 use crate::display;
 use crate::enrolments;
 use crate::revocation::{self, Epochs};
@@ -37,18 +37,18 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
     if given.is_empty() {
         return Ok(receipts);
     }
-    let shown = display::shown(case)?;
     let keys = WithEnrolled {
         keys: &bundle,
         enrolled: &enrolled,
     };
+    let binding = display::binding(case)?;
     for text in given {
         let receipt = Receipt::verify(text, &keys, &about, case.request.facts.now)
             .map_err(Denial::of_statement)?;
-        check_binding(case, &receipt, &shown.binding_s256)?;
+        check_binding(case, &receipt, &binding)?;
         check_person(case, &receipt)?;
         revocation::check_receipt(epochs, &receipt)?;
-        check_display(case, &receipt, &shown.text_s256)?;
+        check_display(case, &receipt)?;
         let same = |other: &Receipt| (&other.iss, &other.jti) == (&receipt.iss, &receipt.jti);
         if receipts.iter().any(same) {
             let admin = "two receipts have the same `iss` and `jti`";
@@ -65,7 +65,7 @@ pub(crate) fn check(case: &Case<'_>, epochs: &[Epochs]) -> Result<Vec<Receipt>, 
 }
 
 /// Kind, audience, digest, and the answer that was given.
-fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), Denial> {
+fn check_binding(case: &Case<'_>, receipt: &Receipt, binding: &str) -> Result<(), Denial> {
     let audience = case.request.facts.audience;
     let (reason, admin) = if receipt.kind != ReceiptKind::Action {
         let admin = "only a receipt of kind `action` approves a call";
@@ -73,8 +73,8 @@ fn check_binding(case: &Case<'_>, receipt: &Receipt, call: &str) -> Result<(), D
     } else if receipt.aud != audience {
         let admin = format!("the receipt's `aud` is not {}", foreign(audience));
         (Reason::ApprovalAudience, admin)
-    } else if base64url::encode(&receipt.binding) != call {
-        let admin = format!("`binding_s256` is not the digest of this call, which is `{call}`");
+    } else if base64url::encode(&receipt.binding) != binding {
+        let admin = format!("`binding_s256` is not the digest of this call, which is `{binding}`");
         (Reason::ApprovalBinding, admin)
     } else if !receipt.approved {
         let admin = "a receipt for this call says `denied`";
@@ -99,24 +99,27 @@ fn check_person(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
     Err(Denial::new(Reason::ApprovalActor, admin))
 }
 
-/// The person saw this risk and this text.
-fn check_display(case: &Case<'_>, receipt: &Receipt, shown: &str) -> Result<(), Denial> {
+/// The person saw this risk and this text, in the language that the receipt says.
+fn check_display(case: &Case<'_>, receipt: &Receipt) -> Result<(), Denial> {
     let risk = display::risk(case);
     if receipt.risk_tier != risk {
         let admin = format!("the receipt's `risk_tier` is not `{risk}`");
         return Err(Denial::new(Reason::ApprovalRisk, admin));
     }
+    let Some(locale) = Locale::from_tag(&receipt.locale) else {
+        let admin = "`display.locale` is no language that calls are shown in: `en`, `de`";
+        return Err(Denial::new(Reason::ApprovalDisplay, admin));
+    };
+    let shown = display::shown_in(case, locale)?;
     // The text of a call tells no time.
-    let ours = receipt.locale == display::LOCALE
-        && receipt.renderer == display::RENDERER
-        && (receipt.now, receipt.utc_offset) == (None, None);
-    if ours && base64url::encode(&receipt.text) == shown {
+    let timeless = (receipt.now, receipt.utc_offset) == (None, None);
+    let ours = receipt.renderer == shown.renderer && timeless;
+    if ours && base64url::encode(&receipt.text) == shown.text_s256 {
         return Ok(());
     }
     let admin = format!(
-        "`display` is not the text of this call in `{}` by `{}`, whose SHA-256 is `{shown}`",
-        display::LOCALE,
-        display::RENDERER
+        "`display` is not the text of this call in `{}` by `{}`, whose SHA-256 is `{}`",
+        shown.locale, shown.renderer, shown.text_s256
     );
     Err(Denial::new(Reason::ApprovalDisplay, admin))
 }
@@ -124,10 +127,8 @@ fn check_display(case: &Case<'_>, receipt: &Receipt, shown: &str) -> Result<(), 
 /// What people said yes to happens once, however many receipts come for it: the digest is used up where
 /// the receipts are, as long as the token lives. Other powers than `execute` are used up apart.
 pub(crate) fn call(case: &Case<'_>) -> Charge {
-    let mut id = match display::shown(case) {
-        Ok(shown) => shown.binding_s256.clone(),
-        Err(_) => digest::action(case),
-    };
+    let approved = display::binding(case);
+    let mut id = approved.unwrap_or_else(|_| String::from(display::call(case)));
     if case.request.power != Power::Execute {
         id.push(':');
         id.push_str(case.request.power.name());

@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Profile};
@@ -11,6 +10,7 @@ use ambit_policy::cedar::texts;
 
 use crate::case::{Case, SignIn};
 use crate::denial::Denial;
+use crate::display::Displays;
 use crate::remedy::Login;
 use crate::requires::Needs;
 use crate::{authority, rails, requires};
@@ -69,7 +69,7 @@ impl Case<'_> {
             arguments_text: text,
             texts: &texts,
             login: &login,
-            shown: &OnceCell::new(),
+            displays: &Displays::default(),
             ..*self
         };
         let grant = authority::check(&case, assumed.approved, !assumed.other_token)?;

@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 use core::fmt;
 
 use ambit_core::capability::Ask;
@@ -13,7 +12,7 @@ use ambit_policy::Bundle;
 use ambit_policy::cedar::Entities;
 use ambit_token::{Block, KeyTables, VerifiedToken};
 
-use crate::remedy::Shown;
+use crate::display::Displays;
 use crate::request::Request;
 
 /// One request, ready to be judged by steps 3 to 9.
@@ -33,8 +32,8 @@ pub struct Case<'a> {
     /// The arguments that policies see as text.
     pub(crate) texts: &'a [String],
     pub(crate) login: &'a SignIn<'a>,
-    /// What people see of this call, made when it is first asked for; `None` where it is too long.
-    pub(crate) shown: &'a OnceCell<Option<Shown>>,
+    /// What people see of this call.
+    pub(crate) displays: &'a Displays,
     pub(crate) steps: &'a Steps,
 }
 

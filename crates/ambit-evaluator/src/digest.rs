@@ -9,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 use crate::case::Case;
 use crate::seen::Seen;
 
+/// What an argument refers to, by the argument's name.
+pub(crate) type Content<'a> = (&'a str, Json<'a>);
+
 /// base64url of the SHA-256 of `bytes`.
 #[must_use]
 pub fn s256(bytes: &[u8]) -> String {
@@ -17,11 +20,16 @@ pub fn s256(bytes: &[u8]) -> String {
 
 /// The action digest of docs/token.md: the identity of exactly this call.
 pub(crate) fn action(case: &Case<'_>) -> String {
-    with_content(case, &[])
+    s256(preimage(case, case.arguments_text, &[]).as_bytes())
 }
 
 /// The same with what its arguments refer to: what people approve.
-pub(crate) fn with_content(case: &Case<'_>, contents: &[(&str, Json<'_>)]) -> String {
+pub(crate) fn with_content(case: &Case<'_>, contents: &[Content<'_>]) -> String {
+    s256(preimage(case, case.arguments_text, contents).as_bytes())
+}
+
+/// What that is the digest of, with these arguments.
+pub(crate) fn preimage(case: &Case<'_>, arguments: &str, contents: &[Content<'_>]) -> String {
     let root = case.token.root();
     let mut out = Writer::with_capacity(1024);
     out.object(|out| {
@@ -35,7 +43,7 @@ pub(crate) fn with_content(case: &Case<'_>, contents: &[(&str, Json<'_>)]) -> St
         if !root.get("agent").is_some_and(|agent| canonical(agent, out)) {
             out.null();
         }
-        out.name("args").raw(case.arguments_text);
+        out.name("args").raw(arguments);
         out.name("aud").string(case.request.facts.audience);
         if !contents.is_empty() {
             out.name("content").object(|out| {
@@ -59,7 +67,7 @@ pub(crate) fn with_content(case: &Case<'_>, contents: &[(&str, Json<'_>)]) -> St
         optional(out.name("tenant"), root.get("tenant"));
         out.name("v").string("ambit-action-1");
     });
-    s256(out.as_str().as_bytes())
+    out.finish()
 }
 
 /// The digest of a request (docs/decision.md, "The answer"): a token that is a string without escapes is

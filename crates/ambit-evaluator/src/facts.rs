@@ -3,6 +3,7 @@
 use alloc::format;
 
 use ambit_core::Reason;
+use ambit_core::describe::Locale;
 use ambit_core::json::Json;
 use ambit_core::limits::CLOCK_SKEW_SECONDS;
 
@@ -17,6 +18,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) audience: &'a str,
     /// Where the resource is, for entries that name `locations`.
     pub(crate) location: Option<&'a str>,
+    /// In which language a call is put before people.
+    pub(crate) locale: Locale,
     /// The tenant to whom the resource belongs.
     pub(crate) tenant: Option<&'a str>,
     /// The HTTP method and the URL of the request, which a proof of possession names.
@@ -48,6 +51,9 @@ impl<'a> Facts<'a> {
             now: facts.get_int("now").unwrap_or(i64::MAX),
             audience: text("audience").unwrap_or_default(),
             location: text("location"),
+            locale: text("locale")
+                .and_then(Locale::from_tag)
+                .unwrap_or_default(),
             tenant: text("tenant"),
             method: text("method"),
             url: text("url"),

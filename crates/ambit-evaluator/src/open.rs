@@ -2,7 +2,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::{Reason, Steps};
@@ -13,6 +12,7 @@ use ambit_token::{ChainCache, UnverifiedToken};
 use crate::case::{Case, SignIn};
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
+use crate::display::Displays;
 use crate::request::Request;
 use crate::seen::{Seen, Sent};
 
@@ -93,7 +93,7 @@ pub(crate) fn prepare(
         tables: cache.keys(),
         token_s256: sent.map_or([0; 32], |sent| sent.s256),
         login: &SignIn::of(&token),
-        shown: &OnceCell::new(),
+        displays: &Displays::default(),
         steps,
     };
     body(seen, Ok(&case));

@@ -7,7 +7,7 @@ use ambit_token::{ProofOf, VerifiedProof};
 use crate::case::Case;
 use crate::charge::Charge;
 use crate::denial::Denial;
-use crate::digest;
+use crate::display;
 use crate::facts;
 
 /// The proof, verified; `None` where the policy does without.
@@ -53,7 +53,7 @@ fn check_call(case: &Case<'_>, proof: &VerifiedProof) -> Result<(), Denial> {
     let admin = match proof.call() {
         None if !needed => return Ok(()),
         None => "the proof's `ambit_call` must be the digest of this call",
-        Some(call) if call == digest::action(case) => return Ok(()),
+        Some(call) if call == display::call(case) => return Ok(()),
         Some(_) => "the proof's `ambit_call` is the digest of another call",
     };
     Err(Denial::new(Reason::PossessionCall, admin))

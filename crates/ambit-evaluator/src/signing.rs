@@ -11,7 +11,7 @@ use ambit_token::{ChainCache, signing};
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
 use crate::open::{read, with_case};
-use crate::{answer, digest, display};
+use crate::{answer, display};
 
 /// The action digest of the call in a request, and what a person is shown before a yes to it:
 /// `{"binding_s256", "risk_tier", "display"}`. The last two are left out where the call cannot be shown
@@ -28,7 +28,7 @@ pub fn call_digest(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) 
                 out.object(|out| match display::shown(case) {
                     Ok(shown) => shown.write(out),
                     Err(_) => {
-                        out.name("binding_s256").string(&digest::action(case));
+                        out.name("binding_s256").string(display::call(case));
                     }
                 });
                 out.finish()

@@ -156,6 +156,12 @@ impl<'a> Action<'a> {
         self.0.get("args")?.get(name).map(Argument)
     }
 
+    /// All arguments, as they stand beside each other.
+    #[must_use]
+    pub fn siblings(self) -> Siblings<'a> {
+        Siblings(self.0.get("args"))
+    }
+
     /// All arguments, sorted by name.
     pub fn arguments(self) -> impl Iterator<Item = (&'a str, Argument<'a>)> {
         let arguments = self.0.get("args").map(Json::members);
@@ -237,10 +243,10 @@ impl<'a> Argument<'a> {
             .unwrap_or_default()
     }
 
-    /// The member with this name, where the argument is a record or a list of records.
+    /// The members, where the argument is a record or a list of records.
     #[must_use]
-    pub fn member(self, name: &str) -> Option<Self> {
-        self.innermost()?.get("attrs")?.get(name).map(Self)
+    pub fn members(self) -> Siblings<'a> {
+        Siblings(self.innermost().and_then(|kind| kind.get("attrs")))
     }
 
     /// Whether policies see it: not a number that may have more places than their `decimal`, or a list of such.
@@ -275,5 +281,33 @@ impl<'a> Argument<'a> {
 
     pub(crate) fn type_of(self) -> Option<Json<'a>> {
         self.0.get("type")
+    }
+}
+
+/// What is declared beside each other: the arguments of an action, or the members of a record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Siblings<'a>(Option<Json<'a>>);
+
+impl<'a> Siblings<'a> {
+    /// The one with this name.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Argument<'a>> {
+        self.0?.get(name).map(Argument)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.0.map_or(0, Json::len)
+    }
+
+    /// Whether another than `name` is called `label` in this language, by its label or for want of one.
+    #[must_use]
+    pub fn shares(self, name: &str, label: &str, language: &str) -> bool {
+        let others = self.0.into_iter().flat_map(Json::members);
+        let called = |(other, one): (&str, Json<'_>)| {
+            other != name && label_in(one, language).unwrap_or(other) == label
+        };
+        others.into_iter().any(called)
     }
 }

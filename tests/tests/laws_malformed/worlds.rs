@@ -459,7 +459,7 @@ fn receipt(second: bool) -> Value {
         "iss": "https://approve.acme.example", "aud": if second { json!([aud]) } else { json!(aud) },
         "jti": "receipt", "iat": NOW - 60, "exp": NOW + 240, "sub": "user:ann", "txn": "t-1",
         "decision": "approved", "kind": "action", "risk_tier": "critical", "binding_s256": "{call}",
-        "display": {"text_s256": "{shown}", "locale": "en", "renderer": "ambit-1"},
+        "display": {"text_s256": "{shown}", "locale": "en", "renderer": "ambit-2"},
         "acr": "urn:acme:loa:2", "amr": ["hwk"], "auth_time": NOW - 120,
     })
 }

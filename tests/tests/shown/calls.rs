@@ -14,71 +14,77 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::back::{block, spelt};
-use crate::world::{CASES, PURPOSES, places, policy, run, text};
+use crate::back::{Words, spelt};
+use crate::world::{CASES, PURPOSES, places, policy_in_words, run, text, words};
 
 #[test]
 fn calls_that_differ_have_texts_that_differ() {
-    let policy = policy();
+    let policy = policy_in_words();
     let bundle = Bundle::verify(policy.bundle()).unwrap_or_else(|error| panic!("{error}"));
     let told_apart = Cell::new(0_u32);
     let twists = proptest::collection::vec((any::<Index>(), any::<u8>(), text()), 6);
     run((call(), twists), |(call, twists)| {
-        let Some(one) = proposal(&bundle, &call) else {
-            return Ok(());
-        };
-        for (place, how, other) in &twists {
-            let mut twisted = call.clone();
-            twist(&mut twisted, place, *how, other);
-            let Some(two) = proposal(&bundle, &twisted) else {
-                continue;
+        for words in words() {
+            let Some(one) = proposal(&bundle, &call, words.locale) else {
+                return Ok(());
             };
-            let same = one.binding == two.binding;
-            prop_assert_eq!(same, one.said() == two.said(), "{} and {}", call, twisted);
-            told_apart.set(told_apart.get() + u32::from(!same));
+            for (place, how, other) in &twists {
+                let mut twisted = call.clone();
+                twist(&mut twisted, place, *how, other);
+                let Some(two) = proposal(&bundle, &twisted, words.locale) else {
+                    continue;
+                };
+                let same = one.binding == two.binding;
+                prop_assert_eq!(same, one.said() == two.said(), "{} and {}", call, twisted);
+                told_apart.set(told_apart.get() + u32::from(!same));
+            }
         }
         Ok(())
     });
     let count = told_apart.get();
-    assert!(count > 600, "the cases are too poor: {count}");
+    assert!(count > 1200, "the cases are too poor: {count}");
 }
 
 #[test]
 fn the_text_of_a_call_is_whole_and_nothing_but_text() {
-    let policy = policy();
+    let policy = policy_in_words();
     let bundle = Bundle::verify(policy.bundle()).unwrap_or_else(|error| panic!("{error}"));
     let shown = Cell::new(0_u32);
     run(call(), |call| {
-        let Some(proposal) = proposal(&bundle, &call) else {
-            return Ok(());
-        };
-        shown.set(shown.get() + 1);
-        for character in proposal.text.chars().filter(|one| !" \n".contains(*one)) {
-            let alone = whole(&format!("x{character}x")).unwrap_or_default();
-            prop_assert!(!alone.contains("\\u{"), "{:?}", proposal.text);
+        for words in words() {
+            let Some(proposal) = proposal(&bundle, &call, words.locale) else {
+                return Ok(());
+            };
+            shown.set(shown.get() + 1);
+            for character in proposal.text.chars().filter(|one| !" \n".contains(*one)) {
+                let alone = whole(&format!("x{character}x")).unwrap_or_default();
+                prop_assert!(!alone.contains("\\u{"), "{:?}", proposal.text);
+            }
+            prop_assert_eq!(
+                proposal.arguments(&words),
+                spelt(&call["args"]),
+                "{}",
+                proposal.text
+            );
         }
-        prop_assert_eq!(
-            proposal.arguments(),
-            spelt(&call["args"]),
-            "{}",
-            proposal.text
-        );
         Ok(())
     });
-    assert!(shown.get() > CASES / 2, "the cases are too poor");
+    assert!(shown.get() > CASES, "the cases are too poor");
 }
 
 #[test]
 fn every_engine_shows_the_same() {
-    let policy = policy();
+    let policy = policy_in_words();
     let mut engines = engine::start().unwrap_or_else(|why| panic!("{why}"));
     engines.load(&policy).unwrap_or_else(|why| panic!("{why}"));
     let mut runner = TestRunner::deterministic();
     for _ in 0..24 {
         let call = call().new_tree(&mut runner).expect("a call").current();
-        let request = request(&call);
-        let answer = engines.ask(&policy, Question::Evaluate(request.as_bytes()));
-        answer.unwrap_or_else(|why| panic!("{call}: {why}"));
+        for locale in ["en", "de"] {
+            let request = request(&call, locale);
+            let answer = engines.ask(&policy, Question::Evaluate(request.as_bytes()));
+            answer.unwrap_or_else(|why| panic!("{call}: {why}"));
+        }
     }
 }
 
@@ -89,19 +95,22 @@ fn call() -> impl Strategy<Value = Value> {
     let optional = |value: BoxedStrategy<Value>| proptest::option::of(value);
     let numbers = proptest::collection::vec(-2_i64..30, 0..4).prop_map(|list| json!(list));
     let texts = proptest::collection::vec(text(), 0..4).prop_map(|list| json!(list));
-    let line = (-200_i64..20_000, text(), proptest::option::of(text())).prop_map(
-        |(price, sku, remark)| {
+    let line = (
+        -200_000_i64..2_000_000,
+        text(),
+        proptest::option::of(text()),
+    )
+        .prop_map(|(price, sku, remark)| {
             let mut line = json!({"price": amount(price), "sku": sku});
             line.as_object_mut()
                 .expect("an object")
                 .extend(remark.map(|text| ("remark".to_owned(), text.into())));
             line
-        },
-    );
+        });
     let lines = proptest::collection::vec(line, 0..3).prop_map(Value::from);
     let args = (
         optional(whole()),
-        optional((0_i64..30).prop_map(Value::from).boxed()),
+        optional((0_i64..30_000).prop_map(Value::from).boxed()),
         optional(any::<bool>().prop_map(Value::from).boxed()),
         optional(texts.boxed()),
         optional(numbers.boxed()),
@@ -193,7 +202,7 @@ fn twist(call: &mut Value, place: &Index, how: u8, other: &str) {
     }
 }
 
-fn request(call: &Value) -> String {
+fn request(call: &Value, locale: &str) -> String {
     let entry = |purpose: &&str| {
         json!({
             "type": "ambit_capability", "actions": ["export"], "privileges": ["propose"],
@@ -206,7 +215,7 @@ fn request(call: &Value) -> String {
         "jti": call["jti"], "act": call["act"], "agent": call["agent"], "authorization_details": entries,
         "del_depth": 0, "del_max_depth": 0,
     });
-    let mut facts = json!({"now": NOW, "audience": call["aud"]});
+    let mut facts = json!({"now": NOW, "audience": call["aud"], "locale": locale});
     if let Some(tenant) = call.get("tenant") {
         claims["tenant"] = tenant.clone();
         facts["tenant"] = tenant.clone();
@@ -230,8 +239,8 @@ struct Proposal {
 }
 
 /// What is put before a person, if the call may be proposed.
-fn proposal(bundle: &Bundle<'_>, call: &Value) -> Option<Proposal> {
-    let request = request(call);
+fn proposal(bundle: &Bundle<'_>, call: &Value, locale: &str) -> Option<Proposal> {
+    let request = request(call, locale);
     let answer = evaluate(bundle, request.as_bytes(), &mut ChainCache::new());
     let answer: Value = serde_json::from_str(&answer).expect("an answer");
     let ext = &answer["context"]["obligations"].get(0)?["ext"];
@@ -247,24 +256,27 @@ impl Proposal {
     fn said(&self) -> &str {
         let (said, digest) = self
             .text
-            .rsplit_once("\nCall: ")
+            .rsplit_once("\n- binding_s256: ")
             .expect("it ends with the digest");
         assert_eq!(digest, self.binding);
         said
     }
 
     /// The arguments, read back; numbers as they are spelt.
-    fn arguments(&self) -> Value {
-        let mut lines = self
-            .text
-            .lines()
-            .skip_while(|line| !line.starts_with("At: "))
-            .skip(1)
-            .skip_while(|line| line.starts_with("Tenant: "))
-            .take_while(|line| line.starts_with(['-', ' ']))
-            .peekable();
-        let read = block(&mut lines, 0);
+    fn arguments(&self, words: &Words) -> Value {
+        let (_, behind) = self.text.split_once("\n\n").expect("two parts");
+        let details = match words.locale {
+            "de" => "Einzelheiten\n",
+            _ => "Details\n",
+        };
+        if behind.starts_with(details) {
+            return json!({});
+        }
+        let (arguments, behind) = behind.split_once("\n\n").expect("three parts");
+        assert!(behind.starts_with(details), "{}", self.text);
+        let mut lines = arguments.split('\n').peekable();
+        let read = words.block(&mut lines, 0);
         assert_eq!(lines.next(), None, "{}", self.text);
-        if read.is_null() { json!({}) } else { read }
+        read
     }
 }

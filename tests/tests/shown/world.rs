@@ -1,5 +1,6 @@
 //! The policy, and texts that try to look like something else.
 
+use crate::back::Words;
 use ambit_tests::case::PolicySpec;
 use ambit_tests::project::SignedPolicy;
 use proptest::prelude::*;
@@ -21,8 +22,65 @@ pub(crate) fn run<S: Strategy>(inputs: S, test: impl Fn(S::Value) -> Result<(), 
     result.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
+/// What the arguments are called. Of those that share what they are called, nothing is listed: their names
+/// stand behind it. In German one is called as another is named.
+pub(crate) fn words() -> [Words; 2] {
+    let english = [
+        ("path", "file"),
+        ("copies", "copies"),
+        ("tags", "tags"),
+        ("pages", "pages"),
+        ("options", "options"),
+        ("lines", "lines"),
+        ("price", "price"),
+        ("sku", "item"),
+        ("remark", "remark"),
+    ];
+    let german = [
+        ("path", "Datei"),
+        ("copies", "Anzahl"),
+        ("options", "weitere Angaben"),
+        ("lines", "Zeilen"),
+        ("price", "Preis"),
+    ];
+    [
+        Words {
+            locale: "en",
+            labels: english.into(),
+        },
+        Words {
+            locale: "de",
+            labels: german.into(),
+        },
+    ]
+}
+
 /// The policy `acme`, in which reports may be proposed with any arguments.
 pub(crate) fn policy() -> SignedPolicy {
+    policy_with(&json!({}))
+}
+
+/// The same with [`words`].
+pub(crate) fn policy_in_words() -> SignedPolicy {
+    let german = |label: &str| json!({"labels": {"de": label}});
+    policy_with(&json!({
+        "labels": {"de": "Bericht ausgeben"},
+        "args": {
+            "marked": {"label": "owner", "labels": {"de": "owner"}},
+            "path": german("Datei"),
+            "copies": german("Anzahl"),
+            "options": german("weitere Angaben"),
+            "tags": german("Liste"),
+            "pages": german("Liste"),
+            "lines": {"labels": {"de": "Zeilen"}, "type": {"of": {"attrs": {"price": german("Preis")}}}},
+        },
+    }))
+}
+
+fn policy_with(patch: &Value) -> SignedPolicy {
+    let mut export =
+        json!({"powers": ["observe", "draft", "propose", "execute"], "irreversible": true});
+    ambit_tests::data::merge(&mut export, patch);
     let entry = |purpose: &&str| {
         json!({
             "type": "ambit_capability", "actions": ["export"], "privileges": ["propose"],
@@ -37,7 +95,7 @@ pub(crate) fn policy() -> SignedPolicy {
             "alg": "Ed25519", "signs": "cap+jwt",
         })],
         bundle: Some(json!({
-            "actions": {"export": {"powers": ["observe", "draft", "propose", "execute"], "irreversible": true}},
+            "actions": {"export": export},
             "manifests": {"renewal-bot": {"capabilities": entries, "models": null, "environments": null}},
         })),
     };
@@ -65,6 +123,20 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         "\n",
         "a\n- path: `b`",
         "a\nRisk: low",
+        "a\n\nDetails\n- Low risk",
+        "a\n| b",
+        "| a",
+        "|\n",
+        "a\r\nb\r\n",
+        "a\r\nb\n",
+        "a\r\nb\r",
+        "\r",
+        "a\n\n",
+        "  a\n b ",
+        "a                        b\n",
+        "1.000",
+        "eine leere Liste",
+        " (lines end with CR LF)",
         "` (x",
         "\" (x)",
         "\u{202e}a",
@@ -88,7 +160,7 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => select(TEXTS).prop_map(str::to_owned),
         1 => (100_usize..140).prop_map(|long| "x".repeat(long)),
-        2 => "[ab`\"\\\\ \n\u{301}\u{202d}]{0,6}",
+        2 => "[ab`\"\\\\ |\r\n\u{301}\u{202d}]{0,6}",
     ]
 }
 

@@ -366,7 +366,7 @@ impl Composer<'_> {
 
     fn details(&mut self, tier: Tier, binding: Option<&str>) -> Result<(), NoText> {
         self.named(Kind::Details, "", Phrase::Details);
-        self.named(Kind::Detail, "", tier_phrase(tier));
+        self.named(Kind::Detail, "", tier.phrase());
         for line in details(self.question)? {
             self.add(Kind::Detail, line);
         }
@@ -394,13 +394,4 @@ fn shown(at: &str, text: &str, add: fn(&mut String, &str) -> bool) -> Result<Str
 
 fn quoted(out: &mut String, text: &str) -> bool {
     add_quoted(out, text, CONSENT_VALUE_CHARS)
-}
-
-const fn tier_phrase(tier: Tier) -> Phrase {
-    match tier {
-        Tier::Low => Phrase::TierLow,
-        Tier::Medium => Phrase::TierMedium,
-        Tier::High => Phrase::TierHigh,
-        Tier::Critical => Phrase::TierCritical,
-    }
 }

@@ -96,7 +96,7 @@ pub(crate) fn label(out: &mut String, label: &str, quote: char, most: usize) -> 
 /// Shows a text between `quote`s, at most [`LONGEST`] characters with them.
 pub(crate) fn quoted(out: &mut String, text: &str, quote: char) {
     out.push(quote);
-    let signs = Signs::of(text, Some(quote), false);
+    let signs = Signs::of(text, Some(quote), Form::Short);
     if !signs.write(out, LONGEST.saturating_sub(2)) {
         out.push('…');
     }
@@ -137,7 +137,7 @@ pub fn foreign_path(path: &str) -> String {
 pub(crate) fn whole(out: &mut String, text: &str, quote: char, most: usize) -> bool {
     out.push(quote);
     let start = out.len();
-    let signs = Signs::of(text, Some(quote), true);
+    let signs = Signs::of(text, Some(quote), Form::Whole);
     let fits = signs.write(out, most.saturating_sub(2));
     if !fits {
         out.truncate(start);
@@ -145,6 +145,49 @@ pub(crate) fn whole(out: &mut String, text: &str, quote: char, most: usize) -> b
     }
     out.push(quote);
     fits
+}
+
+/// Blanks in a row that stand as they are in a block: more could carry what follows out of sight.
+const BLANKS: usize = 16;
+
+/// Shows a text of several lines as a block: each in a line of its own, behind `before` and `| `, with
+/// which no line of ours begins. Without quotes, so that blanks within a line and signs like quotes
+/// stand as they are. Whether all of `out` has at most `most` bytes then.
+///
+/// With `windows` the line ends are CR LF, as in e-mail, and the CR is not shown.
+pub(crate) fn block(
+    out: &mut String,
+    text: &str,
+    before: &str,
+    windows: bool,
+    most: usize,
+) -> bool {
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let (line, behind) = match text.split_once('\n') {
+            Some((line, behind)) => (line, Some(behind)),
+            None => (text, None),
+        };
+        rest = behind;
+        let ended = line
+            .strip_suffix('\r')
+            .filter(|_| windows && behind.is_some());
+        let shown = ended.unwrap_or(line);
+        for words in ["\n", before, "|", if shown.is_empty() { "" } else { " " }] {
+            out.push_str(words);
+        }
+        let room = most.saturating_sub(out.len());
+        if !Signs::of(shown, None, Form::Block).write(out, room) || out.len() > most {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether every line of a text but the last ends with CR LF.
+pub(crate) fn has_windows_lines(text: &str) -> bool {
+    let (before, _) = text.rsplit_once('\n').unwrap_or_default();
+    !text.is_empty() && before.split('\n').all(|line| line.ends_with('\r'))
 }
 
 /// [`name`] without shortening it, like [`whole`].
@@ -180,7 +223,7 @@ const fn looks_quoted(character: char) -> bool {
 
 /// Shows a text that needs no quotes, shortened.
 fn cut(out: &mut String, text: &str) {
-    if !Signs::of(text, None, false).write(out, LONGEST) {
+    if !Signs::of(text, None, Form::Short).write(out, LONGEST) {
         out.push('…');
     }
 }
@@ -189,25 +232,35 @@ fn cut(out: &mut String, text: &str) {
 /// of more, none is drawn: a pile of them covers the lines around it.
 const MARKS: usize = 3;
 
+/// What is an escape beside what cannot be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Nothing.
+    Short,
+    /// What could be taken for the quote or for another blank.
+    Whole,
+    /// Blanks at the end, and behind many.
+    Block,
+}
+
 /// A text, sign by sign, as it is shown.
 struct Signs<'t> {
     rest: Chars<'t>,
     quote: Option<char>,
-    /// Whether what could be taken for the quote or for another blank is an escape too.
-    whole: bool,
-    /// Whether a blank, or nothing, stands before.
-    after_blank: bool,
+    form: Form,
+    /// How many blanks stand before; where nothing does and blanks count there, one.
+    blanks: usize,
     /// Whether a mark would be drawn onto a character of this text, and not of ours.
     bears: bool,
 }
 
 impl<'t> Signs<'t> {
-    fn of(text: &'t str, quote: Option<char>, whole: bool) -> Self {
+    fn of(text: &'t str, quote: Option<char>, form: Form) -> Self {
         Self {
             rest: text.chars(),
             quote,
-            whole,
-            after_blank: true,
+            form,
+            blanks: usize::from(form == Form::Whole),
             bears: false,
         }
     }
@@ -221,7 +274,7 @@ impl<'t> Signs<'t> {
             if self.is_plain(character) {
                 // As `show` would; most characters are, and it costs several times as much.
                 out.push(character);
-                (self.after_blank, self.bears) = (false, true);
+                (self.blanks, self.bears) = (0, true);
                 used = used.saturating_add(1);
             } else {
                 let before = out.len();
@@ -248,11 +301,16 @@ impl<'t> Signs<'t> {
     fn show(&mut self, out: &mut String, character: char) {
         let class = class(character);
         let blank = character.is_whitespace();
-        let lost = blank && (self.after_blank || self.rest.as_str().is_empty());
+        let last = self.rest.as_str().is_empty();
+        let lost = |most| blank && (last || self.blanks >= most);
         let escape = match class {
             Class::Unseen => true,
             Class::Mark => !self.bears(),
-            Class::Seen => self.whole && (lost || looks_quoted(character)),
+            Class::Seen => match self.form {
+                Form::Short => false,
+                Form::Whole => lost(1) || looks_quoted(character),
+                Form::Block => lost(BLANKS),
+            },
         };
         if escape {
             code(out, character);
@@ -262,7 +320,11 @@ impl<'t> Signs<'t> {
             }
             out.push(character);
         }
-        self.after_blank = blank;
+        self.blanks = if blank {
+            self.blanks.saturating_add(1)
+        } else {
+            0
+        };
         if class != Class::Mark {
             self.bears = !escape && !blank;
         }
@@ -294,7 +356,9 @@ pub(crate) fn write(out: &mut String, words: core::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Number, String, Unit, name, number, quoted, whole};
+    use super::{
+        Number, String, Unit, block, has_windows_lines, name, number, quoted, whole,
+    };
 
     fn shown(value: i64, unit: Unit<'_>) -> String {
         let mut out = String::new();
@@ -360,6 +424,33 @@ mod tests {
         }
         assert!(shown(&"x".repeat(38)).1);
         assert_eq!(shown(&"x".repeat(39)), ("\"…\"".into(), false));
+    }
+
+    #[test]
+    fn every_line_of_a_block_stands_behind_its_mark() {
+        let shown = |text: &str| {
+            let mut out = String::new();
+            assert!(block(&mut out, text, "  ", has_windows_lines(text), 1000));
+            out
+        };
+        for (text, wanted) in [
+            ("a\nb", "\n  | a\n  | b"),
+            ("a\n\n", "\n  | a\n  |\n  |"),
+            ("a\r\nb\r\n", "\n  | a\n  | b\n  |"),
+            ("a\r\nb\nc", "\n  | a\\u{d}\n  | b\n  | c"),
+            ("a\rb\r\nc\r", "\n  | a\\u{d}b\n  | c\\u{d}"),
+            ("  a  b\n \n", "\n  |   a  b\n  | \\u{20}\n  |"),
+            ("| a\n\u{301}`\"\\", "\n  | | a\n  | \\u{301}`\"\\\\"),
+            ("\t\n\u{2028}\u{85}", "\n  | \\u{9}\n  | \\u{2028}\\u{85}"),
+        ] {
+            assert_eq!(shown(text), wanted, "{text:?}");
+        }
+        let long = shown(&alloc::format!("a{}b\n", " ".repeat(18)));
+        let blanks = alloc::format!("\n  | a{}\\u{{20}}\\u{{20}}b\n  |", " ".repeat(16));
+        assert_eq!(long, blanks);
+        let mut out = String::from("12345");
+        assert!(block(&mut out, "a\nb", "", false, 13));
+        assert!(!block(&mut String::from("12345"), "a\nb", "", false, 12));
     }
 
     #[test]

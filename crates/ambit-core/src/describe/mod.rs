@@ -281,6 +281,33 @@ pub fn add_text(out: &mut String, text: &str, most: usize) -> bool {
     text::whole(out, text, '`', most)
 }
 
+/// Adds a foreign text of several lines as a block: each line behind `before` and `| `, with which no line
+/// of ours begins. Whether all of `out` has at most `most` bytes then. Where every line ends with CR LF,
+/// as in e-mail, that is said once, and no CR is shown.
+///
+/// ```
+/// use ambit_core::describe::{Locale, add_block};
+/// let mut out = String::from("text:");
+/// assert!(add_block(&mut out, "Dear Ann,\n\nRisk: low", "  ", Locale::En, 100));
+/// assert_eq!(out, "text:\n  | Dear Ann,\n  |\n  | Risk: low");
+/// ```
+#[must_use]
+pub fn add_block(out: &mut String, text: &str, before: &str, locale: Locale, most: usize) -> bool {
+    let windows = text::has_windows_lines(text);
+    if windows {
+        out.push_str(Phrase::WindowsLines.text(locale));
+    }
+    text::block(out, text, before, windows, most)
+}
+
+/// A number in its unit, or one of the three words of JSON, as the language writes numbers.
+#[must_use]
+pub fn scalar(value: Json<'_>, unit: crate::constraint::Unit<'_>, locale: Locale) -> String {
+    let mut speech = Speech::new(consent_style(locale));
+    speech.value(value, unit);
+    speech.out
+}
+
 /// Adds the label of something to a text: as it is where it is nothing but words, else in quotes.
 /// Whether it could be shown whole.
 #[must_use]

@@ -182,6 +182,12 @@ phrases! {
     TierMedium "Medium risk" "Mittleres Risiko";
     TierHigh "High risk" "Hohes Risiko";
     TierCritical "Critical risk" "Kritisches Risiko";
+    // The page about one call.
+    NoElements "an empty list" "eine leere Liste";
+    NoMembers "an empty record" "ein leerer Datensatz";
+    Content "Content:" "Inhalt:";
+    Sha256 "SHA-256:" "SHA-256:";
+    WindowsLines " (lines end with CR LF)" " (Zeilen enden mit CR LF)";
     // The difference to what was granted before.
     IsNew "new" "neu";
     IsSame "as before" "wie bisher";

@@ -94,6 +94,17 @@ impl Tier {
         }
     }
 
+    /// What people read.
+    #[must_use]
+    pub const fn phrase(self) -> super::Phrase {
+        match self {
+            Self::Low => super::Phrase::TierLow,
+            Self::Medium => super::Phrase::TierMedium,
+            Self::High => super::Phrase::TierHigh,
+            Self::Critical => super::Phrase::TierCritical,
+        }
+    }
+
     /// The tier with this name; unknown is the highest.
     #[must_use]
     pub fn from_name(name: &str) -> Self {

@@ -51,6 +51,7 @@ pub const FACTS: &[Member] = &[
     needs("now", COUNT),
     needs("audience", Form::Text),
     may("location", Form::Text),
+    may("locale", Form::Word(&["en", "de"])),
     may("tenant", Form::Text),
     may("method", Form::Text),
     may("url", Form::Text),

@@ -38,6 +38,15 @@ pub(super) struct Supply {
         help_heading = "Added to requests"
     )]
     tenant: Option<String>,
+    /// The fact `locale`: in which language a call is put before people (`en` where it is absent)
+    #[arg(
+        long,
+        value_name = "LANGUAGE",
+        value_parser = ["en", "de"],
+        requires = "audience",
+        help_heading = "Added to requests"
+    )]
+    locale: Option<String>,
 }
 
 impl Supply {
@@ -63,7 +72,11 @@ impl Supply {
                 out.name("facts").object(|out| {
                     out.name("now").integer(now);
                     out.name("audience").string(audience);
-                    for (name, value) in [("location", &self.location), ("tenant", &self.tenant)] {
+                    for (name, value) in [
+                        ("location", &self.location),
+                        ("tenant", &self.tenant),
+                        ("locale", &self.locale),
+                    ] {
                         if let Some(value) = value {
                             out.name(name).string(value);
                         }
