@@ -247,6 +247,28 @@ fn explain_tells_an_answer_in_words() {
     ] {
         assert!(told.contains(words), "`{words}` is not in {told}");
     }
+    let tell = |more: &[&str]| {
+        let answer = project
+            .evaluate(more, &pay("execute", "98.70"))
+            .expect(2)
+            .out;
+        let told = project.ambit_with(&["explain"], answer.as_bytes());
+        told.expect(0).out
+    };
+    let told = tell(&[]);
+    for words in [
+        "capability.power",
+        "What they are shown",
+        "Let ",
+        "98.70",
+        "\n  - binding_s256: ",
+    ] {
+        assert!(told.contains(words), "`{words}` is not in {told}");
+    }
+    let told = tell(&["--locale", "de"]);
+    for words in ["Darf ", "98,70", "Einzelheiten"] {
+        assert!(told.contains(words), "`{words}` is not in {told}");
+    }
     project.ambit(&["explain", "constraint.range"]).expect(0);
     project.ambit(&["explain", "--list"]).expect(0);
     project

@@ -91,6 +91,26 @@ pub(crate) fn check<'a>(
     selected
 }
 
+/// The entries that apply together once people approve; `None` where no yes would help. Why not is not
+/// asked, so that a denial that looks for them costs no more than two allows.
+pub(crate) fn once_approved<'a>(case: &'a Case<'a>) -> Option<Grant<'a>> {
+    let layers = case.layers();
+    let mut selected = Some(Vec::with_capacity(layers.len()));
+    case.asked().with_ask(case.bundle, true, &mut |ask| {
+        for layer in &layers {
+            let entry = layer.first(case.steps, ask);
+            selected = selected.take().zip(entry).map(|(mut all, entry)| {
+                all.push(entry);
+                all
+            });
+            if selected.is_none() {
+                return;
+            }
+        }
+    });
+    selected.map(|selected| Grant { selected })
+}
+
 /// Longest life and deepest delegation.
 fn check_bounds(case: &Case<'_>, manifest: Manifest<'_>) -> Result<(), Denial> {
     let life = case.token.exp().saturating_sub(case.token.iat());
@@ -198,6 +218,23 @@ impl<'a> Layer<'a> {
                     });
                 }
             }
+        }
+    }
+
+    /// The same without a word of why others are not selected.
+    fn first<'s>(&self, steps: &Steps, ask: &Ask<'s>) -> Option<Selected<'a>>
+    where
+        'a: 's,
+    {
+        let mut from = 0;
+        loop {
+            let rest = self.entries.iter().copied().enumerate().skip(from);
+            let index = capability::first(rest, self.place(), ask, steps)?;
+            let selected = self.all().nth(index)?;
+            if self.uncharged(selected.entry, ask, steps).is_none() {
+                return Some(selected);
+            }
+            from = index.saturating_add(1);
         }
     }
 

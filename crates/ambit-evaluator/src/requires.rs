@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use ambit_core::json::{Json, Kind};
 use ambit_core::{Power, Reason, sort, sort_by};
 
-use crate::authority::{Selected, Source};
+use crate::authority::{self, Selected, Source};
 use crate::case::Case;
 use crate::denial::Denial;
 use crate::display;
@@ -305,6 +305,27 @@ fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
 fn is_future(case: &Case<'_>) -> bool {
     let time = case.login.auth_time;
     time.is_some_and(|time| case.request.facts.is_future(time))
+}
+
+/// The denial of an `execute` that lacks nothing but a person's yes, because the entries hold `propose`,
+/// with what that person is shown: no proposal is needed first. The entries are asked once more, as they
+/// will be when the yes is there.
+pub(crate) fn with_people(case: &Case<'_>, denial: Denial) -> Denial {
+    let power = matches!(
+        denial.reason,
+        Reason::CapabilityPower | Reason::ManifestPower
+    );
+    let asked = power && case.request.power == Power::Execute;
+    if !asked || !case.request.approvals.is_empty() {
+        return denial;
+    }
+    let Some(grant) = authority::once_approved(case) else {
+        return denial;
+    };
+    let mut needs = Needs::of(case, &grant.selected, Power::Execute);
+    needs.unmet(case, &[]);
+    let remedy = needs.remedy(case);
+    denial.with_remedy(remedy)
 }
 
 /// Denies with the first kind that is lacking; the remedy names all. `people` have said yes to this

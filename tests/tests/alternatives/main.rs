@@ -441,7 +441,9 @@ fn judge(world: &World, situation: &Situation, steps: &[Value]) -> Result<(), St
 }
 
 /// A denial takes at most twice the steps of the allow that looks at as much: one more entry, which grants
-/// everything, at the end of each list.
+/// everything, at the end of each list. One that tells who must approve looks for
+/// entries without their yes and with it, and writes the text that they read: at most what that allow takes and the one of
+/// the same call with their receipts, which writes it too.
 fn cheap(world: &World, situation: &Situation) -> Result<(), String> {
     let mut granted = situation.clone();
     let wildcard = json!({"*": {"constraint_type": "wildcard"}});
@@ -453,12 +455,27 @@ fn cheap(world: &World, situation: &Situation) -> Result<(), String> {
         block.push(json!({"type": "ambit_capability"}));
     }
     let both = world.steps(situation).zip(world.steps(&granted));
-    match both.filter(|(denied, allowed)| *denied > 2 * allowed) {
-        Some((denied, allowed)) if world.code(&granted) == "allowed" => Err(format!(
-            "the denial takes {denied} steps, the allow {allowed}"
-        )),
-        _ => Ok(()),
+    let Some((denied, allowed)) = both.filter(|_| world.code(&granted) == "allowed") else {
+        return Ok(());
+    };
+    let most = allowed + approved_steps(world, situation).unwrap_or(allowed);
+    if denied > most {
+        return Err(format!("the denial takes {denied} steps, at most {most}"));
     }
+    Ok(())
+}
+
+/// What the same call takes with the receipts that its denial asks for at once, if it is then allowed.
+fn approved_steps(world: &World, situation: &Situation) -> Option<u32> {
+    let remedy = &world.ask(situation)["remedy"];
+    let steps: Vec<&Value> = remedy["steps"].as_array()?.iter().collect();
+    steps.iter().find(|step| step["step_up"] == "approval")?;
+    let people = choices(&steps).into_iter().next()?;
+    let all = steps.iter().zip(&people);
+    let after = all.fold(situation.clone(), |one, (step, people)| {
+        done(step, one, people)
+    });
+    (world.code(&after) == "allowed").then(|| world.steps(&after))?
 }
 
 /// If any two people's yes is enough, an alternative is nothing but approvals.

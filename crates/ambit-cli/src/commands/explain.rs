@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use ambit_core::limits::CALL_TEXT_BYTES;
 use clap::Args;
 use serde_json::Value;
 
@@ -132,6 +133,7 @@ fn answer() -> Result<Page, Failure> {
         tell(&mut page, advice);
     }
     steps(&mut page, "What was wanted", &context["remedy"]);
+    display(&mut page, &context["remedy"]);
     for (at, one) in answer["alternatives"]
         .as_array()
         .into_iter()
@@ -156,6 +158,16 @@ fn not_an_answer() -> Failure {
     Failure::unusable("explain.answer", "this is not an answer of `ambit evaluate`")
         .at_place("standard input")
         .help("give one answer (a JSON object with `decision` and `context`), or a code: `ambit explain token.expired`")
+}
+
+/// What those who approve are shown, line by line.
+fn display(page: &mut Page, remedy: &Value) {
+    if let Some(text) = remedy["display"]["text"].as_str() {
+        page.heading("What they are shown");
+        for line in text.split('\n') {
+            page.line(foreign(line, CALL_TEXT_BYTES));
+        }
+    }
 }
 
 /// Each step, and for a changed argument what was asked and what is allowed.

@@ -239,6 +239,21 @@ pub fn select<'a>(
     Err(nearest.map_or((0, Mismatch::Action), |(index, miss, _)| (index, miss)))
 }
 
+/// The first entry that matches, and no word of why others do not.
+pub fn first<'a>(
+    mut entries: impl Iterator<Item = (usize, Json<'a>)>,
+    place: Place,
+    ask: &Ask<'a>,
+    steps: &Steps,
+) -> Option<usize> {
+    let found = entries.find(|(_, entry)| {
+        let named = entry.get("actions").map_or(0, Json::len);
+        steps.charge(named.saturating_add(2) / 2);
+        !names_other_actions(*entry, ask) && match_entry(*entry, place, ask, steps).is_ok()
+    });
+    found.map(|(index, _)| index)
+}
+
 /// Every constraint of the entry that does not match, with its argument's name and value: what
 /// would have to change.
 #[must_use]
