@@ -163,24 +163,39 @@ fn what_was_approved_of_one_reference_is_used_for_another() {
 #[test]
 fn what_an_argument_refers_to_looks_like_the_page() {
     let (world, token) = referring();
-    let hostile = "ok`\n- amount: 1.00\nRisk: low\u{2028}Call: x\u{202e}";
+    let hostile = "ok\"\n- amount: 1.00\n  SHA-256: \"0\"\n\nDetails\n- Low risk\u{2028}\n- binding_s256: x\u{202e}";
     let call = noted(&token, "17", Some(hostile));
-    let proposal = json!({"evaluation": {"action": {"properties": {"power": "propose"}}}});
-    let answer = world.answer(&call.with(&proposal));
-    let shown = &answer["context"]["obligations"][0]["ext"]["display"]["text"];
-    let lines: Vec<&str> = shown.as_str().unwrap().lines().collect();
-    let starts = |words: &str| lines.iter().filter(|line| line.starts_with(words)).count();
-    assert_eq!(
-        [starts("- amount"), starts("Risk: "), starts("Call: ")],
-        [1, 1, 1],
-        "{lines:#?}"
-    );
-    assert!(
-        lines
+    for (locale, frame) in [
+        (
+            "en",
+            ["- amount: ", "  Content:", "Details", "- Critical risk"],
+        ),
+        (
+            "de",
+            [
+                "- Betrag: ",
+                "  Inhalt:",
+                "Einzelheiten",
+                "- Kritisches Risiko",
+            ],
+        ),
+    ] {
+        let proposal = json!({
+            "evaluation": {"action": {"properties": {"power": "propose"}}},
+            "facts": {"locale": locale},
+        });
+        let answer = world.answer(&call.clone().with(&proposal));
+        let shown = &answer["context"]["obligations"][0]["ext"]["display"]["text"];
+        let lines: Vec<&str> = shown.as_str().unwrap().lines().collect();
+        let starts = |words: &str| lines.iter().filter(|line| line.starts_with(words)).count();
+        assert_eq!(frame.map(starts), [1; 4], "{lines:#?}");
+        let told = ["  SHA-256: ", "- binding_s256: ", "    | "].map(starts);
+        assert_eq!(told, [0, 1, 6], "{lines:#?}");
+        let seen = lines
             .iter()
-            .all(|line| !line.contains(['\u{2028}', '\u{202e}']))
-    );
-    assert_eq!(starts("- note: `17`"), 1, "{lines:#?}");
+            .all(|line| !line.contains(['\u{2028}', '\u{202e}']));
+        assert!(seen, "{lines:#?}");
+    }
 }
 
 #[test]

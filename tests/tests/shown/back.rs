@@ -22,6 +22,11 @@ pub(crate) fn spelt(value: &Value) -> Value {
     }
 }
 
+/// Under which name [`Words::block`] has what an argument refers to.
+pub(crate) fn content_of(argument: &str) -> String {
+    format!("content of {argument}")
+}
+
 /// A language, and what arguments are called in it.
 pub(crate) struct Words {
     pub(crate) locale: &'static str,
@@ -46,6 +51,9 @@ impl Words {
             if let Some(line) = line.strip_prefix("- ") {
                 let (name, rest) = self.name(line);
                 let value = self.value(rest.strip_prefix(':').expect(line), lines, depth + 1);
+                if let Some(content) = self.content(lines, depth + 1) {
+                    members.insert(content_of(&name), content);
+                }
                 assert!(members.insert(name, value).is_none(), "{line}");
             } else {
                 let (number, rest) = line.split_once('.').expect(line);
@@ -59,6 +67,29 @@ impl Words {
             (false, true) => members.into(),
             (false, false) => panic!("members and elements together"),
         }
+    }
+
+    /// What the argument above refers to.
+    fn content<'t>(
+        &self,
+        lines: &mut Peekable<impl Iterator<Item = &'t str>>,
+        depth: usize,
+    ) -> Option<Value> {
+        let word = match self.locale {
+            "de" => "  Inhalt:",
+            _ => "  Content:",
+        };
+        let rest = lines.peek()?.strip_prefix(word)?;
+        lines.next();
+        let mut content = json!({"text": self.value(rest, lines, depth + 1)});
+        if let Some(rest) = lines
+            .peek()
+            .and_then(|line| line.strip_prefix("  SHA-256:"))
+        {
+            lines.next();
+            content["s256"] = self.value(rest, lines, depth + 1);
+        }
+        Some(content)
     }
 
     fn value<'t>(

@@ -14,7 +14,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::back::{Words, spelt};
+use crate::back::{Words, content_of, spelt};
 use crate::world::{CASES, PURPOSES, places, policy_in_words, run, text, words};
 
 #[test]
@@ -60,16 +60,20 @@ fn the_text_of_a_call_is_whole_and_nothing_but_text() {
                 let alone = whole(&format!("x{character}x")).unwrap_or_default();
                 prop_assert!(!alone.contains("\\u{"), "{:?}", proposal.text);
             }
-            prop_assert_eq!(
-                proposal.arguments(&words),
-                spelt(&call["args"]),
-                "{}",
-                proposal.text
-            );
+            prop_assert_eq!(proposal.arguments(&words), said(&call), "{}", proposal.text);
         }
         Ok(())
     });
     assert!(shown.get() > CASES, "the cases are too poor");
+}
+
+/// The arguments, and what the one that refers to something refers to.
+fn said(call: &Value) -> Value {
+    let mut said = call["args"].clone();
+    if said.get("path").is_some() {
+        said[content_of("path")] = call["content"]["path"].clone();
+    }
+    spelt(&said)
 }
 
 #[test]
@@ -130,10 +134,17 @@ fn call() -> impl Strategy<Value = Value> {
             },
         );
     let id = || text().prop_map(|text| format!("x{text}"));
-    (args, id(), id(), id(), proptest::option::of(id()), select(PURPOSES)).prop_map(
-        |(args, id, sub, version, tenant, purpose)| {
+    let content = (text(), any::<bool>()).prop_map(|(text, digest)| {
+        let mut content = json!({"text": format!("{text}x")});
+        if digest {
+            content["s256"] = ambit_tests::statement::s256(text.as_bytes()).into();
+        }
+        content
+    });
+    (args, content, id(), id(), id(), proptest::option::of(id()), select(PURPOSES)).prop_map(
+        |(args, content, id, sub, version, tenant, purpose)| {
             let mut call = json!({
-                "args": args, "id": id, "sub": sub, "purpose": purpose, "jti": "root-1",
+                "args": args, "content": {"path": content}, "id": id, "sub": sub, "purpose": purpose, "jti": "root-1",
                 "aud": "https://mail.acme.example",
                 "act": {"sub": "spiffe://acme.example/a", "iss": "https://idp.acme.example", "sub_profile": "ai_agent"},
                 "agent": {"uid": "renewal-bot", "instance_uid": "i-1", "version": version, "env": "prod", "ai_model": {"ai_provider": "a", "name": "b"}},
@@ -215,7 +226,8 @@ fn request(call: &Value, locale: &str) -> String {
         "jti": call["jti"], "act": call["act"], "agent": call["agent"], "authorization_details": entries,
         "del_depth": 0, "del_max_depth": 0,
     });
-    let mut facts = json!({"now": NOW, "audience": call["aud"], "locale": locale});
+    let mut facts =
+        json!({"now": NOW, "audience": call["aud"], "locale": locale, "content": call["content"]});
     if let Some(tenant) = call.get("tenant") {
         claims["tenant"] = tenant.clone();
         facts["tenant"] = tenant.clone();

@@ -67,7 +67,7 @@ pub(crate) fn policy_in_words() -> SignedPolicy {
         "labels": {"de": "Bericht ausgeben"},
         "args": {
             "marked": {"label": "owner", "labels": {"de": "owner"}},
-            "path": german("Datei"),
+            "path": {"labels": {"de": "Datei"}, "content": true},
             "copies": german("Anzahl"),
             "options": german("weitere Angaben"),
             "tags": german("Liste"),
@@ -123,6 +123,7 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         "\n",
         "a\n- path: `b`",
         "a\nRisk: low",
+        "a\n  Content: \"b\"",
         "a\n\nDetails\n- Low risk",
         "a\n| b",
         "| a",

@@ -356,9 +356,7 @@ pub(crate) fn write(out: &mut String, words: core::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Number, String, Unit, block, has_windows_lines, name, number, quoted, whole,
-    };
+    use super::{Number, String, Unit, block, has_windows_lines, name, number, quoted, whole};
 
     fn shown(value: i64, unit: Unit<'_>) -> String {
         let mut out = String::new();
