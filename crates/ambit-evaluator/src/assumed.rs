@@ -10,8 +10,7 @@ use ambit_policy::cedar::texts;
 
 use crate::case::{Case, SignIn};
 use crate::denial::Denial;
-use crate::display::Displays;
-use crate::remedy::Login;
+use crate::remedy::{Displays, Login};
 use crate::requires::Needs;
 use crate::{authority, rails, requires};
 

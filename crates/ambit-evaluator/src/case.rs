@@ -12,7 +12,7 @@ use ambit_policy::Bundle;
 use ambit_policy::cedar::Entities;
 use ambit_token::{Block, KeyTables, VerifiedToken};
 
-use crate::display::Displays;
+use crate::remedy::Displays;
 use crate::request::Request;
 
 /// One request, ready to be judged by steps 3 to 9.

@@ -13,7 +13,6 @@ mod page;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
 use ambit_core::describe::Locale;
 use ambit_core::limits::CALL_TEXT_BYTES;
@@ -27,14 +26,6 @@ use crate::remedy::Shown;
 
 /// The version of this form: another text for the same call is another renderer.
 pub const RENDERER: &str = "ambit-2";
-
-/// What people see of one call, made when it is first asked for.
-#[derive(Default)]
-pub(crate) struct Displays {
-    digest: OnceCell<String>,
-    /// One for each language; `None` where the call is too long.
-    texts: [OnceCell<Option<Shown>>; Locale::ALL.len()],
-}
 
 /// The action digest, made once.
 pub(crate) fn call<'c>(case: &Case<'c>) -> &'c str {

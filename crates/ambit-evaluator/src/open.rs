@@ -12,7 +12,7 @@ use ambit_token::{ChainCache, UnverifiedToken};
 use crate::case::{Case, SignIn};
 use crate::chain::BundleKeys;
 use crate::denial::Denial;
-use crate::display::Displays;
+use crate::remedy::Displays;
 use crate::request::Request;
 use crate::seen::{Seen, Sent};
 

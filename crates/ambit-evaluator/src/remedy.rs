@@ -6,8 +6,10 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 
 use ambit_core::constraint::Ends;
+use ambit_core::describe::Locale;
 use ambit_core::json::Writer;
 
 use crate::text::joined;
@@ -85,6 +87,15 @@ pub struct Shown {
     pub locale: &'static str,
     /// The version of their form.
     pub renderer: &'static str,
+}
+
+/// What people see of one call, made when it is first asked for.
+#[derive(Default)]
+pub(crate) struct Displays {
+    /// The action digest.
+    pub(crate) digest: OnceCell<String>,
+    /// One for each language; `None` where the call is too long.
+    pub(crate) texts: [OnceCell<Option<Shown>>; Locale::ALL.len()],
 }
 
 impl Remedy {
