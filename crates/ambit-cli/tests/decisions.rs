@@ -250,14 +250,14 @@ fn explain_tells_an_answer_in_words() {
     let tell = |more: &[&str]| {
         let answer = project
             .evaluate(more, &pay("execute", "98.70"))
-            .expect(2)
+            .expect(4)
             .out;
         let told = project.ambit_with(&["explain"], answer.as_bytes());
         told.expect(0).out
     };
     let told = tell(&[]);
     for words in [
-        "capability.power",
+        "approval.required",
         "What they are shown",
         "Let ",
         "98.70",
