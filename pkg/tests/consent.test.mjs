@@ -1,59 +1,28 @@
-// `<ambit-consent>` in Chromium, with every state on one page. AMBIT_BROWSER names a folder with `playwright-core` and
-// `axe-core`; pictures of what people see go to `target/consent`.
+// `<ambit-consent>` in Chromium, with every state on one page. Pictures of what people see go to `target/consent`.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const npm = resolve(process.env.AMBIT_PACKAGE ?? join(here, "../../target/npm"));
-const fixture = process.env.AMBIT_FIXTURE;
-const tools = process.env.AMBIT_BROWSER;
-// The pages are those of the small build only.
-const skip = fixture && tools && process.env.AMBIT_SMALL ? false : "no AMBIT_BROWSER, or not the small build";
-const pictures = join(here, "../../target/consent");
+import { Browser, fixture, here, npm, skip, target } from "./browser.mjs";
+
+const pictures = join(target, "consent");
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'self'";
-const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", wasm: "application/wasm", json: "application/json" };
 
-let server, browser, page;
-const complaints = [];
+let browser, page;
 
 before(async () => {
   if (skip) return;
-  server = createServer(async ({ url }, answer) => {
-    const [, folder, name] = /^\/(?:(npm|fixture)\/)?([a-z.-]+)$/.exec(url) ?? [];
-    const file = join({ npm, fixture }[folder] ?? join(here, "consent"), name ?? "none");
-    const bytes = await readFile(file).catch(() => undefined);
-    const type = TYPES[file.split(".").at(-1)] ?? "application/octet-stream";
-    answer.writeHead(bytes ? 200 : 404, { "content-type": type, "content-security-policy": POLICY }).end(bytes);
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { chromium } = createRequire(join(tools, "package.json"))("playwright-core");
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  browser = await Browser.start({ npm, fixture, "": join(here, "consent") }, { "content-security-policy": POLICY });
   await mkdir(pictures, { recursive: true });
 });
 
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
+after(() => browser?.close());
 
-async function opened(options = {}) {
-  await page?.context().close();
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  page = await context.newPage();
-  complaints.length = 0;
-  page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(`http://127.0.0.1:${server.address().port}/gallery.html`);
-  await page.waitForSelector("html[data-ready]", { timeout: 30_000 }).catch(() => assert.fail(complaints.join("\n")));
-  // The missing icon of the page is none of ours.
-  assert.deepEqual(complaints.filter((said) => !said.includes("404")), []);
-}
+const opened = async (options) => {
+  page = await browser.open("gallery.html", options);
+};
 
 const shown = (name) =>
   page.$eval(`#${name}`, (element) => element.shadowRoot.querySelector("[part=text]").textContent);
@@ -148,11 +117,7 @@ for (const [name, options] of Object.entries({
 })) {
   test(`nothing serious is wrong with it: ${name}`, { skip }, async () => {
     await opened(options);
-    await page.evaluate(await readFile(join(tools, "node_modules/axe-core/axe.min.js"), "utf8"));
-    const { violations } = await page.evaluate(() => axe.run());
-    const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-    assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it needs no sideways scrolling");
+    assert.deepEqual(await browser.serious(), []);
     await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
     await page.locator("#wider").screenshot({ path: join(pictures, `${name}-one.png`) });
   });

@@ -104,7 +104,27 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     split(root, &linked, &bound, &package)?;
     let fast = ONE_FILE.bind(root, &fast, &package)?;
     optimise(root, &fast, &package.join(WHOLE), &STRIPPED)?;
+    playground(root, &package)?;
     Ok(package)
+}
+
+/// `target/playground`: a page that any server of files can serve.
+fn playground(root: &Path, package: &Path) -> Result<(), String> {
+    let folder = root.join("target/playground");
+    replace_folder(&folder)?;
+    for name in ["index.html", "playground.css", "playground.js"] {
+        copy(
+            &root.join("pkg/examples/playground").join(name),
+            &folder.join(name),
+        )?;
+    }
+    let npm = folder.join("npm");
+    replace_folder(&npm)?;
+    let scripts = SOURCES.iter().filter(|name| name.ends_with(".js"));
+    for name in scripts.chain(&[GLUE, FIRST, SECOND]) {
+        copy(&package.join(name), &npm.join(name))?;
+    }
+    Ok(())
 }
 
 impl Variant {
