@@ -4,7 +4,7 @@
 //! tokens; `docs/broker.md` describes it. It decides nothing by itself: what a page says is
 //! `ambit_advice::describe`, what may be minted is `ambit_compiler::mint`, both by the signed policy.
 //!
-//! - [`Config`] is the file that says who may ask; [`Config::findings`] says what is unsafe about it.
+//! - [`Config`] is the file that says who may ask; [`Broker::findings`] says what is unsafe about it.
 //! - [`Broker`] answers requests (`ambit_gateway::http`); one SQLite file keeps what was asked, granted,
 //!   minted and revoked. What belongs together is one transaction.
 #![forbid(unsafe_code)]
