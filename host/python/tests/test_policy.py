@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import pickle
 import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -65,6 +67,33 @@ def test_what_json_cannot_say_is_denied(policy, value):
     assert (answer.decision, answer.reason.code) == (False, "request.value")
     if not isinstance(value, (str, int)):
         assert "`evaluation.args[0]`" in answer.reason.admin
+
+
+def test_a_place_that_cannot_be_said_is_denied_as_well(policy):
+    for request in ({"\ud800": float("nan")}, {"a": {"\udc00": float("inf")}}):
+        assert policy.evaluate(request).reason.code == "request.value"
+        assert policy.advise(request).reason.code == "request.value"
+    assert "`request` is a `set`" in policy.evaluate({1}).reason.admin
+    name = os.fsdecode(b"/x/\xff")
+    assert policy.refuse("possession.used", name).reason.code == "possession.used"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_asks_and_compiles(fixture):
+    policy = load(fixture, cache=False, instances=1)
+    # As a thread has it that is at work during the fork, and is not in the child.
+    policy.evaluate(fixture.request)
+    assert policy._pool._free.acquire(timeout=20)
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(120)
+            assert policy.raw("evaluate", fixture.request) == fixture.answer
+            assert load(fixture, cache=False, code="module").raw("evaluate", fixture.request) == fixture.answer
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_loop_is_denied(policy):
@@ -135,6 +164,7 @@ def test_what_is_not_signed_is_not_loaded(fixture, tmp_path):
         b'"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}]}'
     assert code(lambda: load(fixture, trust=other)) == "module.threshold"
     assert code(lambda: load(fixture, trust=b"\xff")) == "module.trust"
+    assert code(lambda: load(fixture, trust=b'"' * 40_000_000)) == "engine.resources"
     assert code(lambda: load(fixture, uid="acme/others")) == "module.uid"
     assert code(lambda: load(fixture, tmp_path / "none.wasm")) == "module.read"
     (tmp_path / "empty.wasm").write_bytes(b"")

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -191,6 +192,33 @@ def test_a_step_that_the_database_refuses_leaves_nothing(tmp_path):
         store.transact([], lambda _: Change({"a": Kept("1"), "b": Kept(object())}))
     assert read(store, "a") == {}
     write(store, a="1")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_turn_that_a_thread_holds_does_not_outlive_a_fork(tmp_path):
+    for store in (MemoryStore(), SqliteStore(tmp_path / "ambit.db")):
+        held, done = threading.Event(), threading.Event()
+
+        def hold(_, held=held, done=done):
+            held.set()
+            done.wait(20)
+            return Change({})
+
+        holder = threading.Thread(target=store.transact, args=(["a"], hold))
+        holder.start()
+        held.wait(20)
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.alarm(10)
+                with store._lock:
+                    os._exit(0)
+            finally:
+                os._exit(1)
+        status = os.waitpid(child, 0)[1]
+        done.set()
+        holder.join()
+        assert status == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -1,4 +1,4 @@
-"""Compiled code that is kept on the disk: about a second of every process's start.
+"""Compiled code that is kept on the disk, which saves about a second of every process's start.
 
 wasmtime loads machine code without a check of its own, so a file counts only when this user's process made it. Its
 folder is nobody else's, its name has the digest of the wasm, and it is sealed under a random key that lies in the

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 Request: TypeAlias = Mapping[str, Any] | str | bytes
 
 DEPTH = 64
+WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class Unsayable(Exception):
@@ -19,9 +20,7 @@ def encode(request: Request) -> bytes:
     if isinstance(request, bytes):
         return request
     try:
-        if isinstance(request, str):
-            return request.encode()
-        return json.dumps(plain(request, ""), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return (request if isinstance(request, str) else WRITE.encode(plain(request, ""))).encode()
     except UnicodeEncodeError:
         raise Unsayable("a text has half of a surrogate pair, which UTF-8 cannot say") from None
     except ValueError:
@@ -38,7 +37,8 @@ def plain(value: Any, path: str, depth: int = 0) -> Any:
     if kind is list:
         return [plain(item, f"{path}[{place}]", depth + 1) for place, item in enumerate(value)]
     if not isinstance(value, Mapping):
-        raise Unsayable(f"`{path}` is {value if kind is float else f'a `{kind.__name__}`'}, which JSON cannot say")
+        what = value if kind is float else f"a `{kind.__name__}`"
+        raise Unsayable(f"`{path or 'request'}` is {what}, which JSON cannot say")
     if any(type(name) is not str for name in value):
         raise Unsayable(f"`{path}` has a member whose name is no text")
     return {name: plain(item, f"{path}.{name}" if path else name, depth + 1) for name, item in value.items()}

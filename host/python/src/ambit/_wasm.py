@@ -22,7 +22,7 @@ ANSWER_MOST = 4 * 1024 * 1024
 #: Memory and instructions of a call: four times what the core's own limits allow (`pkg/abi.md`, "Bounds are yours to
 #: set"), and room for the policy's file, which stays.
 MEMORY = (64 + 32 + 2) * 1024 * 1024
-FUEL = 5_000_000_000
+FUEL = 5_640_000_000
 #: Memory that one call may leave behind in an instance that is used again.
 KEPT_GROWTH = 4 * 1024 * 1024
 
@@ -40,10 +40,10 @@ def trap(what: str) -> Fault:
 
 
 def engine() -> wasmtime.Engine:
-    """Fuel, not a clock: it is the same on every machine, and needs no thread, which would not survive a fork."""
+    """No thread, which would not survive a fork: fuel bounds a call, not a clock, and one thread compiles."""
     config = wasmtime.Config()
     config.consume_fuel = True
-    config.wasm_threads = config.wasm_memory64 = config.wasm_multi_memory = False
+    config.wasm_threads = config.wasm_memory64 = config.wasm_multi_memory = config.parallel_compilation = False
     config.cranelift_opt_level = "speed"
     return wasmtime.Engine(config)
 
@@ -162,11 +162,12 @@ class Pool:
     """Instances for threads: a call takes one that is idle, or a new one, and waits when `most` are at work."""
 
     def __init__(self, make: Callable[[], Instance], most: int, *idle: Instance) -> None:
-        self._make = make
-        self._free = threading.BoundedSemaphore(most or os.cpu_count() or 1)
-        self._idle = [*idle]
+        self._make, self._most, self._process, self._idle = make, most or os.cpu_count() or 1, 0, [*idle]
 
     def ask(self, export: str, request: bytes | None) -> bytes:
+        # A fork leaves behind the threads that hold permits.
+        if self._process != os.getpid():
+            self._free, self._process = threading.BoundedSemaphore(self._most), os.getpid()
         with self._free:
             # `append` and `pop` of a list are atomic. What a call leaves by an exception is thrown away.
             try:

@@ -56,10 +56,13 @@ class Policy:
         request |= {"uid": uid, "guest": guest, "now": int(clock())}
         folder = (_code.default_folder() if cache else None) if isinstance(cache, bool) else Path(cache)
         content = _read(Path(file))
-        statement, first, again = _accept(_core(folder), content, request, store)
-        core = pool = _wasm.Pool(again, instances, first)
-        if code == "module":
-            pool = _wasm.Pool(_own_code(first, content, folder), instances)
+        try:
+            statement, first, again = _accept(_core(folder), content, request, store)
+            core = pool = _wasm.Pool(again, instances, first)
+            if code == "module":
+                pool = _wasm.Pool(_own_code(first, content, folder), instances)
+        except _wasm.Fault as fault:
+            raise LoadError(fault.code, str(fault)) from None
         logger.info("policy %s, version %d, is in force", statement.uid, statement.version)
         return cls(pool, statement, Enforcer(core, uid, store, log, discharge or {}))
 
@@ -161,7 +164,7 @@ class Policy:
 
     def _refusal(self, code: str, admin: str) -> bytes:
         try:
-            return self._pool.ask("ambit_refuse", encode({"code": code, "admin": admin}))
+            return self._pool.ask("ambit_refuse", encode({"code": code, "admin": admin.encode(errors="replace").decode()}))
         except _wasm.Fault:
             return self._stopped
 
@@ -203,10 +206,7 @@ def _own_code(core: _wasm.Instance, file: bytes, folder: Path | None) -> Start:
     if not file.startswith(b"\0asm"):
         raise LoadError("module.options", "a bundle has no code of its own")
     start = _starter(file, hashlib.sha256(file).hexdigest(), folder)
-    try:
-        said = json.loads(core.ask("ambit_check_info", start().ask("ambit_info", None)))
-    except _wasm.Fault as fault:
-        raise LoadError(fault.code, str(fault)) from None
+    said = json.loads(core.ask("ambit_check_info", start().ask("ambit_info", None)))
     if "code" in said:
         raise LoadError(said["code"], said["admin"])
     return start

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+from weakref import WeakSet
 
 from ..answers import NotDischarged
 
@@ -24,6 +27,30 @@ class Change:
     write: Mapping[str, Kept] = field(default_factory=dict)
     forget: int | None = None
 
+
+class Turns:
+    """A lock for threads. A forked process has it free: the thread that held it is not there."""
+
+    _all: WeakSet[Turns] = WeakSet()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    @classmethod
+    def _renew(cls) -> None:
+        for turns in cls._all:
+            turns._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Turns._renew)
 
 #: Makes a change of what is kept. It may be called more than once, and an exception means: change nothing.
 Decide: TypeAlias = Callable[[Mapping[str, Kept]], Change]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .base import StoreError
+from .base import StoreError, Turns
 
 try:
     import fcntl
@@ -27,7 +26,7 @@ class AuditLog:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        self._lock = threading.Lock()
+        self._lock = Turns()
 
     def write(self, event: Mapping[str, Any]) -> None:
         line = json.dumps({"time": datetime.now(UTC).isoformat()} | _told(event), ensure_ascii=False)

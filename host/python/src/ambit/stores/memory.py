@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
-from .base import Decide, Kept
+from .base import Decide, Kept, Turns
 
 
 class MemoryStore:
     """Keeps values in this process only. What was used before a restart can be used again."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Turns()
         self._kept: dict[str, Kept] = {}
 
     def transact(self, keys: Sequence[str], decide: Decide) -> None:

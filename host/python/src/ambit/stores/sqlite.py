@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from .base import Decide, Kept, StoreError
+from .base import Decide, Kept, StoreError, Turns
 
 #: How long a call waits for another process.
 WAIT_SECONDS = 10
@@ -34,7 +33,7 @@ class SqliteStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        self._lock = threading.Lock()
+        self._lock = Turns()
         self._pid = 0
         self._here()
 
