@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 
 use ambit_core::json::{Json, Kind as JsonKind};
 use ambit_core::limits::STEP_BYTES;
-use ambit_core::{Steps, sort, sort_by};
+use ambit_core::{Steps, sort_by};
 
 use super::extension::Ip;
 use super::kind::{Kind, Shape};
@@ -342,7 +342,8 @@ impl<'a> Set<'a> {
                 *element = settled;
             }
         }
-        sort(&mut elements);
+        // Not the sort of `ambit_core`, which takes more comparisons: values are dear to compare.
+        elements.sort_unstable();
         elements.dedup();
         Cow::Owned(elements)
     }
