@@ -33,6 +33,8 @@ test("what a request gets, and what everybody is shown of it", { skip }, async (
   // The time is that of the request: the policy has ended since.
   await fill(await request());
   await policy();
+  // The page reads each file when it likes.
+  await page.waitForSelector("#policy .yes");
   assert.match(await text("policy"), /Its signature holds/);
   await page.waitForSelector("#grant ambit-consent");
   assert.match(await text("answer"), /Allowed \[allowed\]/);
