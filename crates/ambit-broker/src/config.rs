@@ -129,6 +129,13 @@ impl Config {
                     other.id, client.id
                 )));
             }
+            // The persons who log in are those of one tenant: they would answer for every other as well.
+            if let Some(other) = clients.iter().find(|other| other.tenant != client.tenant) {
+                return Err(wrong(format!(
+                    "the clients `{}` and `{}` are of two tenants: give each tenant a broker with a database of its own",
+                    other.id, client.id
+                )));
+            }
             clients.push(client);
         }
         Ok(Self {

@@ -57,9 +57,14 @@ impl Broker {
         self.store.step(|tables| {
             forget(tables, now)?;
             let fresh = once_each(tables, &known.once, &proved.once)?;
-            Ok(fresh
+            let kept = fresh
                 .and(checked)
-                .and_then(|asked| self.keep(tables, known.client, &asked, &uri, now)))
+                .and_then(|asked| self.keep(tables, known.client, &asked, &uri, now));
+            match kept {
+                // What went wrong here is taken back as a whole.
+                Err(refusal) if refusal.own => Err(refusal),
+                kept => Ok(kept),
+            }
         })??;
         let body = json!({"request_uri": format!("{URN}{uri}"), "expires_in": OPEN});
         Ok(Reply::json(201, body.to_string()).with("dpop-nonce", proof::nonce(&self.own, now)))
