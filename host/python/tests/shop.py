@@ -25,7 +25,7 @@ STOCK = """
 action stock appliesTo {
   principal: [Ambit::Agent],
   resource: [Contact],
-  context: { @label("count") count: Long, @label("note") note?: String }
+  context: { @label("count") count: Long, @label("note") note?: String, @label("items") items?: Set<String> }
 };
 """
 MANIFEST = """
@@ -36,6 +36,7 @@ datatypes = ["Contact"]
 purpose = "customer-care"
 consent = "none"
 constraints.count = { constraint_type = "range", min = 1, max = 50 }
+constraints.items = { constraint_type = "optional", constraint = { constraint_type = "wildcard" } }
 constraints.note = { constraint_type = "optional", constraint = { constraint_type = "wildcard" } }
 """
 
@@ -157,7 +158,7 @@ def draft():
 def stock(uses=3):
     count = {"constraint_type": "range", "min": 1, "max": 9}
     return capability(
-        "stock", ["execute"], "Contact", {"count": count, "note": ANY}, limits=[{"type": "use_limit", "max": uses}]
+        "stock", ["execute"], "Contact", {"count": count, "note": ANY, "items": ANY}, limits=[{"type": "use_limit", "max": uses}]
     )
 
 

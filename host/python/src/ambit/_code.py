@@ -59,13 +59,11 @@ class Kept:
         self._key = self._read_key()
 
     def load(self, engine: wasmtime.Engine) -> wasmtime.Module | None:
-        try:
+        with contextlib.suppress(OSError, wasmtime.WasmtimeError):
             content = _read(self._folder / self._name, 0o022, FILE_MOST)
             seal, code = content[:SEAL], content[SEAL:]
             if hmac.compare_digest(seal, self._seal(code)):
                 return wasmtime.Module.deserialize(engine, code)
-        except (OSError, wasmtime.WasmtimeError):
-            pass
         return None
 
     def store(self, module: wasmtime.Module) -> None:

@@ -60,7 +60,7 @@ class AsyncPolicy:
             if inspect.isawaitable(came):
                 try:
                     came = await came
-                except Exception as error:
+                except BaseException as error:
                     came = error
             work = await to_thread(steps.send, came)
         return work

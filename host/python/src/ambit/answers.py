@@ -214,3 +214,11 @@ class Http:
     @property
     def body(self) -> bytes:
         return json.dumps(self.problem, ensure_ascii=False).encode()
+
+
+#: What HTTP says where the core itself cannot be asked.
+UNAVAILABLE = Http(
+    503,
+    {"content-type": "application/problem+json", "cache-control": "no-store"},
+    {"type": "about:blank", "title": "Service Unavailable", "status": 503},
+)

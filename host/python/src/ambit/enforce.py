@@ -28,12 +28,17 @@ class Enforcer:
     """What a host does with an answer: keeps numbers, writes lines, and has the host's own functions do the rest."""
 
     def __init__(self, core: _wasm.Pool, uid: str, store: Store, journal: Journal | None, handlers: Handlers) -> None:
+        if "consume" in handlers:
+            raise ValueError("`discharge` has a function for `consume`, which only this package discharges: leave it out")
         self._core, self._store, self._journal = core, store, journal
         self._epochs = f"epochs:{uid}"
         self._handlers: dict[str, Handler] = {"consume": self._consume, **handlers}
 
     def steps(self, answer: bytes, nonce: str | None) -> Steps:
-        """Does what the core says until it gives a verdict. Of what a function raised, the last is the cause of a no."""
+        """Does what the core says until it gives a verdict. Of what functions raised, the last is the cause of a no.
+
+        Where that is no error but an end (a cancelled task, an interrupt), it goes on, once the outcome is logged.
+        """
         asked: dict[str, Any] = {"answer": answer.decode(errors="replace"), "knows": list(self._handlers), "epochs": True}
         asked |= {"journal": self._journal is not None, "results": []} | ({} if nonce is None else {"nonce": nonce})
         number, cause = os.urandom(16).hex(), None
@@ -47,10 +52,12 @@ class Enforcer:
                     came = yield self._handlers[step["type"]], Obligation(**step)
                 case _:
                     raise _wasm.trap("the core wants something that this host does not know")
-            cause = came if isinstance(came, Exception) else cause
+            cause = came if isinstance(came, BaseException) and isinstance(cause, Exception | None) else cause
             asked["results"].append(_result(came))
         if step["permitted"] is True:
             yield Answer.read(answer)
+        elif not isinstance(cause, Exception | None):
+            raise cause
         else:
             denied = Denied(Answer.read(encode(step["answer"])), Http(**step["http"]))
             denied.__cause__ = cause
@@ -60,8 +67,7 @@ class Enforcer:
         result = Result()
 
         def decide(kept: Mapping[str, Kept]) -> Change:
-            before = json.loads(kept[self._epochs].value) if self._epochs in kept else {}
-            result["kept"] = before
+            before = result["kept"] = json.loads(kept[self._epochs].value) if self._epochs in kept else {}
             after = before | {one["iss"]: max(one["version"], before.get(one["iss"], 0)) for one in epochs}
             return Change({} if after == before else {self._epochs: Kept(json.dumps(after))})
 
@@ -88,15 +94,14 @@ class Enforcer:
         self._store.transact([f"budget:{key}" for key in keys] + ["forgotten"], decide)
 
     def _ask(self, export: str, request: dict[str, Any]) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(self._core.ask(export, encode(request)))
-        return said
+        return dict(json.loads(self._core.ask(export, encode(request))))
 
 
 def attempt(body: Callable[..., Any], *arguments: Any) -> Any:
-    """What it returned, or the exception that it raised."""
+    """What it returned, or what it raised."""
     try:
         return body(*arguments)
-    except Exception as error:
+    except BaseException as error:
         return error
 
 
@@ -108,7 +113,7 @@ def _result(came: Any) -> dict[str, Any]:
         detail, code = came.admin, came.code
     else:
         # The text of just any exception may have anything in it, also what came with the call.
-        detail = f"the function {'raised' if isinstance(came, Exception) else 'returned'} `{type(came).__name__}`"
+        detail = f"the function {'raised' if isinstance(came, BaseException) else 'returned'} `{type(came).__name__}`"
     logger.log(logging.INFO if code else logging.ERROR, "not done: %s", code or detail)
     # Of half a surrogate pair, which JSON cannot say, the rest is told.
     return {"failed": detail.encode(errors="replace").decode()} | ({} if code is None else {"code": code})

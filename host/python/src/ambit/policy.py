@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeAlias
 from . import _code, _wasm
 from ._core import SHA256
 from ._plain import Request, Unsayable, encode
-from .answers import Advice, Answer, CallDigest, Consent, ConsentError, Denied, Http, LoadError, SigningInput, Statement
-from .answers import known
+from .answers import UNAVAILABLE, Advice, Answer, CallDigest, Consent, ConsentError, Denied, Http, LoadError, SigningInput
+from .answers import Statement, known
 from .enforce import Enforcer, Handlers, Steps, attempt
 from .stores import Change, Journal, Kept, Store
 
@@ -99,7 +99,7 @@ class Policy:
             yield from self._enforcer.steps(answer.raw, nonce)
         except _wasm.Fault as fault:
             logger.error("%s: %s", fault.code, fault)
-            yield Denied(self._answer(self._refusal(fault.code, str(fault))))
+            yield Denied(self._answer(self._refusal(fault.code, str(fault))), UNAVAILABLE)
 
     def advise(self, request: Request) -> Advice:
         """Says what would help after a denial of this request."""
