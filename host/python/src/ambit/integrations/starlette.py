@@ -100,10 +100,8 @@ class AmbitMiddleware:
             raise _Refusal("request.member", str(error)) from None
         operation = row.endpoint.operation
         names = {name: value for name, value in values.items() if name in operation.names}
-        query = _query(scope["query_string"], row.endpoint.query)
-        if values.keys() & query.keys():
-            raise _Refusal("request.member", "the query says again what the path says")
-        texts = {name: value for name, value in values.items() if name in row.endpoint.arguments} | query
+        texts = {name: value for name, value in values.items() if name in row.endpoint.arguments}
+        texts |= _query(scope["query_string"], row.endpoint.query)
         args = _arguments(body, headers, texts, names)
         answer = await self._guard.allow(Call(operation, names, args, shown))
         return _Judged(self._guard, answer, (values, scope["query_string"], body))
@@ -114,14 +112,18 @@ class _Row:
         self.name, self.endpoint = name, endpoint
         self._method, _, self.path = name.partition(" ")
         self._pattern, _, convertors = compile_path(self.path)
-        judged = endpoint.operation.names | endpoint.arguments
-        if set(convertors) != judged or endpoint.operation.names & endpoint.arguments:
+        names = [*endpoint.operation.names, *endpoint.arguments, *endpoint.query]
+        if len(set(names)) != len(names):
+            raise ValueError(f"`{name}`: a name must stand in one place, as the resource, in `arguments`, or in `query`")
+        if set(convertors) != endpoint.operation.names | endpoint.arguments:
             raise ValueError(f"`{name}`: each parameter must name the resource, or be an argument")
         if any(type(one).__name__ not in ("StringConvertor", "PathConvertor") for one in convertors.values()):
             raise ValueError(f"`{name}`: parameters are texts, so that what is judged is what runs")
         self._parts = self.path.split("/")
         #: How much each part says: a text more than a parameter, and that more than one that takes the rest.
         self.ranks = [2 if ":path}" in part else 1 if "{" in part else 0 for part in self._parts]
+        if 2 in self.ranks[:-1]:
+            raise ValueError(f"`{name}`: the parameter that takes the rest of a path must be the last")
 
     def match(self, scope: Scope) -> dict[str, str] | None:
         found = self._pattern.match(_path(scope)) if scope["method"] == self._method else None
