@@ -30,8 +30,7 @@ class Enforcer:
     def __init__(self, core: _wasm.Pool, uid: str, store: Store, journal: Journal | None, handlers: Handlers) -> None:
         if "consume" in handlers:
             raise ValueError("`discharge` has a function for `consume`, which only this package discharges: leave it out")
-        self._core, self._store, self._journal = core, store, journal
-        self._epochs = f"epochs:{uid}"
+        self._core, self._store, self._journal, self._epochs = core, store, journal, f"epochs:{uid}"
         self._handlers: dict[str, Handler] = {"consume": self._consume, **handlers}
 
     def steps(self, answer: bytes, nonce: str | None) -> Steps:

@@ -54,17 +54,16 @@ class Policy:
         # What is no UTF-8 is neither of the two, and is refused as such.
         request: dict[str, Any] = {name: text.decode(errors="replace") for name, text in said.items() if text is not None}
         request |= {"uid": uid, "guest": guest, "now": int(clock())}
-        folder = (_code.default_folder() if cache else None) if isinstance(cache, bool) else Path(cache)
         content = _read(Path(file))
         try:
-            statement, first, again = _accept(_core(folder), content, request, store)
-            core = pool = _wasm.Pool(again, instances, first)
+            statement, first, again = _accept(core(folder_of(cache)), content, request, store)
+            enforcing = pool = _wasm.Pool(again, instances, first)
             if code == "module":
-                pool = _wasm.Pool(_own_code(first, content, folder), instances)
+                pool = _wasm.Pool(_own_code(first, content, folder_of(cache)), instances)
         except _wasm.Fault as fault:
             raise LoadError(fault.code, str(fault)) from None
         logger.info("policy %s, version %d, is in force", statement.uid, statement.version)
-        return cls(pool, statement, Enforcer(core, uid, store, log, discharge or {}))
+        return cls(pool, statement, Enforcer(enforcing, uid, store, log, discharge or {}))
 
     def __init__(self, pool: _wasm.Pool, statement: Statement, enforcer: Enforcer) -> None:
         self._pool, self.statement, self._enforcer = pool, statement, enforcer
@@ -212,8 +211,12 @@ def _own_code(core: _wasm.Instance, file: bytes, folder: Path | None) -> Start:
     return start
 
 
+def folder_of(cache: PathLike | bool) -> Path | None:
+    return (_code.default_folder() if cache else None) if isinstance(cache, bool) else Path(cache)
+
+
 @functools.cache
-def _core(folder: Path | None) -> Start:
+def core(folder: Path | None) -> Start:
     """What starts instances of the core of this package, whose digest is compared before it is compiled."""
     wasm = Path(__file__).with_name("core.wasm").read_bytes()
     if hashlib.sha256(wasm).hexdigest() != SHA256:

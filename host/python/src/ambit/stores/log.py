@@ -55,15 +55,19 @@ class AuditLog:
                 raise
         finally:
             os.close(number)
-        if is_new and os.name == "posix":
-            self._sync_folder()
+        if is_new:
+            sync_folder(self._path.parent)
 
-    def _sync_folder(self) -> None:
-        number = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+
+def sync_folder(folder: Path) -> None:
+    """So that a new file in there is found after a power cut."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _told(event: Mapping[str, Any]) -> dict[str, Any]:
