@@ -40,7 +40,7 @@ def lists(web, store):
 
 
 def ask(check, now, uri=URI):
-    """`ok`, or the code that denies, or that stands in the words."""
+    """`ok`, or the code of the failure, or what its words begin with."""
     try:
         check(ambit.Obligation("status", "status", {"uri": uri, "idx": 0, "max_age": 300}, now))
     except ambit.NotDischarged as why:

@@ -127,6 +127,7 @@ def test_a_log_whose_end_is_not_known_is_not_written_on(shop, log, what):
         key[0] = None
         assert ask(policy, shop, THREE)[0] == "obligation.failed"
         key[0] = log.key.private
+        assert journal._is_broken
     if what == "other":
         log.path.write_text(log.path.read_text() + "{}\n")
     if what == "closed":

@@ -16,7 +16,7 @@ logger = logging.getLogger("ambit")
 #: Does an obligation completely and returns `None`, or raises: `NotDischarged`, or whatever else.
 Handler: TypeAlias = Callable[[Obligation], Any]
 Handlers: TypeAlias = Mapping[str, Handler]
-#: Gives what is to be discharged and by whom, takes what that returned or raised, and ends with what follows of it all.
+#: Yields what is to be discharged and by whom, is sent what that returned or raised, and yields the outcome last.
 Steps: TypeAlias = Generator[tuple[Handler, Obligation] | Answer | Denied, Any, None]
 
 
@@ -36,7 +36,7 @@ class Enforcer:
     def steps(self, answer: bytes, nonce: str | None) -> Steps:
         """Does what the core says until it gives a verdict. Of what functions raised, the last is the cause of a no.
 
-        Where that is no error but an end (a cancelled task, an interrupt), it goes on, once the outcome is logged.
+        Where that is not an `Exception` (a cancelled task, an interrupt), it is raised again once the outcome is logged.
         """
         asked: dict[str, Any] = {"answer": answer.decode(errors="replace"), "knows": list(self._handlers), "epochs": True}
         asked |= {"journal": self._journal is not None, "results": []} | ({} if nonce is None else {"nonce": nonce})
@@ -50,7 +50,7 @@ class Enforcer:
                 case "discharge":
                     came = yield self._handlers[step["type"]], Obligation(**step)
                 case _:
-                    raise _wasm.trap("the core wants something that this host does not know")
+                    raise _wasm.trap("the core asks for a step that this host does not know")
             cause = came if isinstance(came, BaseException) and isinstance(cause, Exception | None) else cause
             asked["results"].append(_result(came))
         if step["permitted"] is True:
@@ -74,7 +74,7 @@ class Enforcer:
         return result
 
     def _consume(self, obligation: Obligation) -> None:
-        """One atomic check-and-add of all charges, by the numbers that the core says."""
+        """Checks and adds all charges in one atomic step, by the numbers that the core gives."""
         keys = [charge["key"] for charge in obligation.ext["charges"]]
 
         def decide(kept: Mapping[str, Kept]) -> Change:
@@ -97,7 +97,7 @@ class Enforcer:
 
 
 def attempt(body: Callable[..., Any], *arguments: Any) -> Any:
-    """What it returned, or what it raised."""
+    """What `body` returned, or what it raised."""
     try:
         return body(*arguments)
     except BaseException as error:
@@ -111,8 +111,8 @@ def _result(came: Any) -> dict[str, Any]:
     if isinstance(came, NotDischarged):
         detail, code = came.admin, came.code
     else:
-        # The text of just any exception may have anything in it, also what came with the call.
+        # The text of any other exception may contain anything, including what came with the call.
         detail = f"the function {'raised' if isinstance(came, BaseException) else 'returned'} `{type(came).__name__}`"
     logger.log(logging.INFO if code else logging.ERROR, "not done: %s", code or detail)
-    # Of half a surrogate pair, which JSON cannot say, the rest is told.
+    # Half of a surrogate pair, which JSON cannot express, becomes a question mark.
     return {"failed": detail.encode(errors="replace").decode()} | ({} if code is None else {"code": code})

@@ -51,7 +51,7 @@ class Policy:
         bounds the calls that run at the same time, by default the number of processors.
         """
         said = {"trust": trust if isinstance(trust, bytes) else _read(Path(trust)), "signature": _signature(file, signature)}
-        # What is no UTF-8 is neither of the two, and is refused as such.
+        # What is not UTF-8 is neither of the two, and the core refuses it as such.
         request: dict[str, Any] = {name: text.decode(errors="replace") for name, text in said.items() if text is not None}
         request |= {"uid": uid, "guest": guest, "now": int(clock())}
         content = _read(Path(file))
@@ -67,7 +67,7 @@ class Policy:
 
     def __init__(self, pool: _wasm.Pool, statement: Statement, enforcer: Enforcer) -> None:
         self._pool, self.statement, self._enforcer = pool, statement, enforcer
-        # Said when nothing in there can say anything any more.
+        # The answer for when the core can no longer answer.
         self._stopped = pool.ask("ambit_refuse", b'{"code":"engine.trap","admin":"the evaluator stopped"}')
 
     def evaluate(self, request: Request) -> Answer:
@@ -92,7 +92,7 @@ class Policy:
         return work
 
     def steps(self, request: Request | Answer, nonce: str | None) -> Steps:
-        """What `enforce` goes through: who drives it has the functions for obligations called in a way of their own."""
+        """The steps of `enforce`, for callers that call the functions for obligations in their own way."""
         try:
             answer = request if isinstance(request, Answer) else self.evaluate(request)
             yield from self._enforcer.steps(answer.raw, nonce)
@@ -126,7 +126,7 @@ class Policy:
         return Http(**json.loads(self._pool.ask("ambit_http", encode(asked))))
 
     def refuse(self, code: str, admin: str = "") -> Answer:
-        """A denial for what only a host can see, in the form of any other."""
+        """A denial of the service's own, in the same form as any other."""
         return self._answer(self._refusal(code, admin))
 
     def raw(self, question: Question, request: bytes) -> bytes:
@@ -148,7 +148,7 @@ class Policy:
             return self._refusal("request.value", str(error))
 
     def _said(self, question: Question, request: Request) -> dict[str, Any]:
-        """What a question gives whose answer is no decision, unless it was denied."""
+        """The answer to a question that is not about a decision. Raises `Denied` where it was denied."""
         raw = self._ask(question, request)
         said: dict[str, Any] = json.loads(raw)
         if "decision" in said:
@@ -172,7 +172,7 @@ Start: TypeAlias = Callable[[], _wasm.Instance]
 
 
 def _accept(start: Start, file: bytes, request: dict[str, Any], store: Store) -> tuple[Statement, _wasm.Instance, Start]:
-    """Loads against what the store keeps, keeps what was verified, in one step, and says how to load it again."""
+    """Compares a policy with what the store keeps and keeps what was verified, in one step; says how to load it again."""
     key = f"policy:{request['uid']}"
 
     def load(seen: Any) -> tuple[dict[str, Any], _wasm.Instance]:
@@ -184,7 +184,7 @@ def _accept(start: Start, file: bytes, request: dict[str, Any], store: Store) ->
     def decide(kept: Mapping[str, Kept]) -> Change:
         loaded[:] = [load(json.loads(kept[key].value) if key in kept else None)]
         seen = loaded[0][0].get("seen")
-        # One that has ended was verified all the same, and is to be remembered.
+        # A policy that has ended was verified all the same, and is remembered.
         return Change({} if seen is None else {key: Kept(json.dumps(seen))})
 
     def again() -> _wasm.Instance:
@@ -201,7 +201,7 @@ def _accept(start: Start, file: bytes, request: dict[str, Any], store: Store) ->
 
 
 def _own_code(core: _wasm.Instance, file: bytes, folder: Path | None) -> Start:
-    """What starts instances of a module that the core has verified, once it says that the code holds that policy."""
+    """How to start instances of a module, once the core has verified that its code holds the policy that was loaded."""
     if not file.startswith(b"\0asm"):
         raise LoadError("module.options", "a bundle has no code of its own")
     start = _starter(file, hashlib.sha256(file).hexdigest(), folder)
@@ -217,7 +217,7 @@ def folder_of(cache: PathLike | bool) -> Path | None:
 
 @functools.cache
 def core(folder: Path | None) -> Start:
-    """What starts instances of the core of this package, whose digest is compared before it is compiled."""
+    """How to start instances of this package's core, whose digest is compared before it is compiled."""
     wasm = Path(__file__).with_name("core.wasm").read_bytes()
     if hashlib.sha256(wasm).hexdigest() != SHA256:
         raise LoadError("module.altered", "`core.wasm` is not the file that this package was built with")
@@ -237,12 +237,12 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise LoadError("module.read", f"`{path}`: {error.strerror}") from error
     if len(content) > FILE_MOST:
-        raise LoadError("module.size", f"`{path}` is longer than any policy")
+        raise LoadError("module.size", f"`{path}` is longer than a policy may be")
     return content
 
 
 def _signature(policy: PathLike, named: PathLike | None) -> bytes | None:
-    """`policy.wasm` and `policy.bundle` have one signature, which lies beside."""
+    """`policy.wasm` and `policy.bundle` share one signature, in a file beside them."""
     if named is not None:
         return _read(Path(named))
     file = Path(policy)

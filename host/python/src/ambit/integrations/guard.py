@@ -1,4 +1,4 @@
-"""One call before a policy, whatever it came through."""
+"""Asks a policy about one call, whatever it came through."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Operation:
 
     @property
     def names(self) -> set[str]:
-        """The name that the resource's id is made with, if any: it is judged there, and is no argument."""
+        """The name that the resource's id is made with, if any: it is judged there, and is not an argument."""
         return {name for _, name, _, _ in Formatter().parse(self.resource[1]) if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What whoever calls has shown: token, proof of possession, receipts; and to which method and URL."""
+    """What the caller has shown: token, proof of possession, receipts; and to which method and URL."""
 
     token: str | None = None
     proof: str | None = None
@@ -64,7 +64,7 @@ class Shown:
 
     @classmethod
     def read(cls, headers: Iterable[tuple[str, str]], method: str, url: str) -> Shown:
-        """From HTTP. What came twice could mean two things to two readers: `ValueError`."""
+        """Reads the headers of a request. Raises `ValueError` where one came twice, which two readers could take differently."""
         found: dict[str, list[str]] = {"authorization": [], "dpop": [], APPROVAL: []}
         for name, value in headers:
             if name.lower() in found:
@@ -101,12 +101,12 @@ class Call:
             "resource": {"type": kind, "id": identifier.format_map(self.names)},
             "context": {"purpose": operation.purpose},
         }
-        # Where `head` and what is behind it end, the text of the arguments goes in between.
+        # The text of the arguments goes in between, unchanged.
         return b'{"action":%b,"args":%b}},%b' % (head[:-2], self.args, encode(rest)[1:])
 
 
 class Refused(Denied):
-    """A call that must not happen, in words for whoever called.
+    """A call that must not happen, in words for the caller.
 
     `held` is the text that people were shown, where the call was put before them: the caller then repeats exactly this
     call, with a fresh proof and the receipts. `ways` say what would be allowed instead; there are none where the caller
@@ -160,7 +160,7 @@ class Guard:
         known: Callable[[], Mapping[str, Any]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`audience` is for whom tokens must be made. `hold`: what lacks only a person's yes is put before people, by
+        """`audience` is the service that tokens must be made for. `hold`: what lacks only a person's yes is put before people, by
         the function for `approve` that the policy was loaded with. `nonce` gives the one that a proof must carry. `known`
         says what else only the host knows: `statements`, `entities`, further `facts`.
         """

@@ -29,9 +29,9 @@ class Epochs:
         return {"statements": [text for text, _ in self._lists.values()]}
 
     def refresh(self) -> int | None:
-        """Fetches the lists, and says before which second the next are wanted; `None` where there is no list at all.
+        """Fetches the lists, and returns the second before which the next are needed; `None` where there is no list.
 
-        Call it at the start, and again and again from a thread or task of yours. What cannot be used is logged.
+        Call it at the start, and then regularly from a thread or task of yours. What cannot be used is logged.
         """
         for fetch in self._fetches:
             try:

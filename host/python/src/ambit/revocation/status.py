@@ -22,13 +22,13 @@ TRIES = 8
 
 
 class StatusLists:
-    """For `discharge={"status": StatusLists(…)}`. The store keeps each list, so that no older one counts after a restart."""
+    """Goes into `discharge={"status": StatusLists(…)}`. The store keeps each list, so that no older one counts later."""
 
     def __init__(
         self, sources: Sequence[Mapping[str, Any]], fetch: Fetch, *, store: Store, cache: policy.PathLike | bool = True
     ) -> None:
-        """`sources` say whose lists are believed: `{"prefixes": […], "keys": [{"kid": …, "jwk": {…}}]}`, those at addresses that
-        begin so, if one of the keys signed them. `fetch` runs while the call waits: give it a timeout. `cache` is as in
+        """`sources` say whose lists count: `{"prefixes": […], "keys": [{"kid": …, "jwk": {…}}]}` are those at addresses
+        that begin so, if one of the keys signed them. `fetch` runs while the call waits: give it a timeout. `cache` is as in
         `Policy.load`.
         """
         self._sources, self._fetch, self._store = [dict(source) for source in sources], fetch, store
@@ -59,7 +59,7 @@ class StatusLists:
             asked["fetched"] = self._fetched(said["fetch"], said["most"])
             said = self._core_says(asked)
         if "result" not in said:
-            raise NotDischarged("the core wants a list that it was given")
+            raise NotDischarged("the core asks again for a list that it was given")
         return said
 
     def _core_says(self, asked: dict[str, Any]) -> dict[str, Any]:

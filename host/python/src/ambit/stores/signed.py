@@ -90,7 +90,7 @@ class SignedLog:
                 self._state = said["state"]
             if "failed" in said:
                 raise StoreError(said["failed"])
-            # Of a no nothing more is told.
+            # Nothing more is written of a no.
             if begins and event["answer"]["decision"] is True:
                 self._entries[number] = said["entry"]
 
