@@ -343,6 +343,25 @@ def test_what_was_begun_is_brought_to_its_end(shop):
     assert journal.events[1]["permitted"] is True
 
 
+def test_a_loop_that_ends_has_the_outcome_logged(shop):
+    """The function goes on in its thread, but nobody will hear of it: that is a no."""
+    journal, started = Lines(), threading.Event()
+
+    def slow(obligation):
+        started.set()
+        time.sleep(0.2)
+
+    async def run():
+        policy = shop.load(log=journal, discharge={"approve": slow})
+        task = asyncio.create_task(ambit.AsyncPolicy(policy).enforce(shop.request(policy, shop.token(), PROPOSE)))
+        while not started.is_set():
+            await asyncio.sleep(0.001)
+        task.cancel()
+
+    asyncio.run(run())
+    assert [(event["event"], event.get("permitted")) for event in journal.events] == [("decided", None), ("ended", False)]
+
+
 def cancelled(obligation):
     raise asyncio.CancelledError
 

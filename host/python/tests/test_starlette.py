@@ -385,6 +385,80 @@ def test_fastapi(shop):
     assert json.loads(client.post("/openapi.json").content)["code"] == "capability.none"
 
 
+class Filled(BaseModel):
+    count: int = 3
+    note: str | None = None
+
+
+class Within(BaseModel):
+    loud: bool = True
+
+
+class Nested(BaseModel):
+    count: int
+    items: Within | None = None
+
+
+def by_query(contact: str, answer: Annotated[ambit.Answer, Depends(permit)], note: str = "the default"):
+    return {"done": True}
+
+
+def by_dependency(contact: str, answer: Annotated[ambit.Answer, Depends(permit)], more: Annotated[None, Depends(lambda note="x": None)]):
+    return {"done": True}
+
+
+def by_body(contact: str, body: Filled, answer: Annotated[ambit.Answer, Depends(permit)]):
+    return {"done": True}
+
+
+def by_part(contact: str, body: Nested, answer: Annotated[ambit.Answer, Depends(permit)]):
+    return {"done": True}
+
+
+@pytest.mark.parametrize(
+    ("book", "path", "body", "code"),
+    [
+        (by_query, "/stock/c-7", {"count": 3}, "request.unsupported"),
+        (by_query, "/stock/c-7?note=a", {"count": 3}, None),
+        (by_dependency, "/stock/c-7", {"count": 3}, "request.unsupported"),
+        (by_body, "/stock/c-7?note=a", {}, "request.argument_missing"),
+        (by_body, "/stock/c-7?count=3", {}, "request.argument_type"),
+        (by_body, "/stock/c-7", {"count": 3}, None),
+        (by_part, "/stock/c-7", {"count": 3}, "request.unsupported"),
+    ],
+)
+def test_defaults_that_fastapi_fills_in_are_not_run(shop, book, path, body, code):
+    service, app = Service(shop), FastAPI()
+    app.post("/stock/{contact}")(book)
+    app.add_exception_handler(ambit.Denied, denied_response)
+    endpoints = {"POST /stock/{contact}": Endpoint(STOCK.operation, query=frozenset({"note", "count"}))}
+    service.client = TestClient(AmbitMiddleware(app, Guard(service.policy, audience=ORIGIN), endpoints, origin=ORIGIN))
+    asked = body | ({"note": "a"} if "note" in path else {})
+    answer = service.send(path, json.dumps(body).encode(), call("stock", "execute", asked if "count" in asked else {"count": 3}))
+    assert answer.json().get("code") == code and answer.json().get("done") is (None if code else True)
+
+
+def test_an_optional_argument_with_a_default_is_not_run(shop):
+    """What the policy does not need, and the model fills in."""
+
+    class Noted(BaseModel):
+        count: int
+        note: str = "the default"
+
+    service, app = Service(shop), FastAPI()
+
+    @app.post("/stock/{contact}")
+    def book(contact: str, body: Noted, answer: Annotated[ambit.Answer, Depends(permit)]):
+        service.ran.append(body.note)
+
+    app.add_exception_handler(ambit.Denied, denied_response)
+    endpoints = {"POST /stock/{contact}": STOCK}
+    service.client = TestClient(AmbitMiddleware(app, Guard(service.policy, audience=ORIGIN), endpoints, origin=ORIGIN))
+    assert service.send("/stock/c-7", b'{"count":3}', THREE).json()["code"] == "request.unsupported" and service.ran == []
+    whole = call("stock", "execute", {"count": 3, "note": "mine"})
+    assert service.send("/stock/c-7", b'{"count":3,"note":"mine"}', whole).status_code == 200 and service.ran == ["mine"]
+
+
 def test_an_endpoint_without_the_middleware_fails():
     app = FastAPI()
 

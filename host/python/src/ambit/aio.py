@@ -56,12 +56,11 @@ class AsyncPolicy:
         steps = self.policy.steps(request, nonce)
         work = await to_thread(next, steps)
         while isinstance(work, tuple):
-            came = await to_thread(attempt, *work)
-            if inspect.isawaitable(came):
-                try:
-                    came = await came
-                except BaseException as error:
-                    came = error
+            try:
+                came = await to_thread(attempt, *work)
+                came = await came if inspect.isawaitable(came) else came
+            except BaseException as error:
+                came = error
             work = await to_thread(steps.send, came)
         return work
 

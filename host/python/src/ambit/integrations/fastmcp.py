@@ -20,15 +20,11 @@ from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import FunctionTool
 from mcp.shared.exceptions import MCPError
 
-from .guard import Guard, Operation, Refused
+from .guard import Guard, Operation, Refused, Unjudged, filled
 from .mcp import Door
 
 STRICT = "`strict_input_validation=True` is needed: else tools run other arguments than those that were judged"
 INJECTED = "tools of a `ToolInjectionMiddleware` run before the policy is asked: add them to the server instead"
-
-
-class _Unjudged(Exception):
-    """Why a call cannot be judged as it runs."""
 
 
 class AmbitMiddleware(Door, Middleware):
@@ -63,7 +59,7 @@ class AmbitMiddleware(Door, Middleware):
                 if message.name in self._tools:
                     message.arguments = await self._as_it_runs(message)
                 refused = await self.judge(message.name, message.arguments or {}, _request())
-            except _Unjudged as error:
+            except Unjudged as error:
                 refused = await self.refuse("request.unsupported", str(error))
         if refused is None:
             return await call_next(context.copy(message=message))
@@ -79,18 +75,18 @@ class AmbitMiddleware(Door, Middleware):
     async def _as_it_runs(self, message: mcp_types.CallToolRequestParams) -> dict[str, Any]:
         """The arguments that the tool's function will get."""
         if (objection := self._objection()) is not None:
-            raise _Unjudged(objection)
+            raise Unjudged(objection)
         if not self.is_last:
-            raise _Unjudged("another middleware stands behind the policy")
+            raise Unjudged("another middleware stands behind the policy")
         # Private, and there is no other way to know: these stand between all middleware and the tool.
         if any(type(one).intercept_tool_call is not ServerExtension.intercept_tool_call for one in self._extensions):
-            raise _Unjudged("an extension stands between the policy and the tool")
+            raise Unjudged("an extension stands between the policy and the tool")
         said = message.model_dump(by_alias=True).get("_meta") or {}
         if said.get("fastmcp"):
-            raise _Unjudged("the call asks for a version of the tool, and `tools` does not say what that one is")
+            raise Unjudged("the call asks for a version of the tool, and `tools` does not say what that one is")
         tool = await self._server.get_tool(message.name)
         if type(tool) is not FunctionTool:
-            raise _Unjudged("the tool is mounted, transformed or remote, or is not there: what it runs is not known here")
+            raise Unjudged("the tool is mounted, transformed or remote, or is not there: what it runs is not known here")
         return filled(tool.parameters, message.arguments or {})
 
     @property
@@ -104,36 +100,6 @@ class AmbitMiddleware(Door, Middleware):
 
 
 protect = AmbitMiddleware.protect
-
-
-def filled(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given, with the defaults that would be filled in. `None` as the default says that nothing was given."""
-    properties, values = schema.get("properties", {}), dict(given)
-    for name, one in properties.items():
-        default = one.get("default", _Unjudged)
-        if values.get(name) is None and default is None:
-            values.pop(name, None)
-        elif name not in values and default is not _Unjudged:
-            values[name] = copy.deepcopy(default)
-        elif name not in values and name not in schema.get("required", ()):
-            raise _Unjudged(f"the tool fills in `{name}` with a value that is not known before: give it in the call")
-    if _fills([*properties.values(), *(value for key, value in schema.items() if key != "properties")]):
-        raise _Unjudged("the tool fills in a part of an argument: let its types have no defaults within")
-    return values
-
-
-def _fills(part: Any) -> bool:
-    """Whether something within an argument has a default."""
-    if isinstance(part, list):
-        return any(_fills(one) for one in part)
-    if not isinstance(part, dict):
-        return False
-    inside = part.get("properties")
-    named = inside.items() if isinstance(inside, dict) else ()
-    optional = [one for name, one in named if name not in part.get("required", ())]
-    return any(not isinstance(one, dict) or one.get("default", _Unjudged) is not None for one in optional) or any(
-        _fills(one) for one in part.values()
-    )
 
 
 def _request() -> Any:

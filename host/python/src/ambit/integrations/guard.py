@@ -160,8 +160,8 @@ class Guard:
         known: Callable[[], Mapping[str, Any]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`audience` is the service that tokens must be made for. `hold`: what lacks only a person's yes is put before people, by
-        the function for `approve` that the policy was loaded with. `nonce` gives the one that a proof must carry. `known`
+        """`audience` is the service that tokens must be made for. `hold`: what lacks only a person's yes is put before
+        people, by the function for `approve` that the policy was loaded with. `nonce` gives the one that a proof must carry. `known`
         says what else only the host knows: `statements`, `entities`, further `facts`.
         """
         self.policy, self._hold, self._known, self._clock, self._nonce = policy, hold, known, clock, nonce
@@ -345,3 +345,40 @@ def guarded(function: Callable[..., Any], guard: Guard, operation: Operation, sh
         return function(**values)
 
     return here
+
+
+class Unjudged(Exception):
+    """Why a call cannot be judged as it runs."""
+
+
+def filled(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, with the defaults that a JSON schema says would be filled in.
+
+    `None` as the default says that nothing was given.
+    """
+    properties, values = schema.get("properties", {}), dict(given)
+    for name, one in properties.items():
+        default = one.get("default", Unjudged)
+        if values.get(name) is None and default is None:
+            values.pop(name, None)
+        elif name not in values and default is not Unjudged:
+            values[name] = copy.deepcopy(default)
+        elif name not in values and name not in schema.get("required", ()):
+            raise Unjudged(f"what runs fills in `{name}` with a value that is not known before: give it in the call")
+    if _fills([*properties.values(), *(value for key, value in schema.items() if key != "properties")]):
+        raise Unjudged("what runs fills in a part of an argument: let its types have no defaults within")
+    return values
+
+
+def _fills(part: Any) -> bool:
+    """Whether something within an argument has a default."""
+    if isinstance(part, list):
+        return any(_fills(one) for one in part)
+    if not isinstance(part, dict):
+        return False
+    inside = part.get("properties")
+    named = inside.items() if isinstance(inside, dict) else ()
+    optional = [one for name, one in named if name not in part.get("required", ())]
+    return any(not isinstance(one, dict) or one.get("default", Unjudged) is not None for one in optional) or any(
+        _fills(one) for one in part.values()
+    )

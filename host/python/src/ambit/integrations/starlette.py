@@ -5,6 +5,7 @@ The middleware reads the body once, within a bound, judges it, and hands exactly
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..aio import to_thread
 from ..answers import UNAVAILABLE, Answer, Denied
-from .guard import Call, Guard, Operation, Refused, Shown
+from .guard import Call, Guard, Operation, Refused, Shown, Unjudged, filled
 
 #: Bytes of a body; a request to the core has at most four times as many.
 BODY_MOST = 64 * 1024
@@ -160,14 +161,43 @@ async def permit(request: Request) -> Answer:
     """The allow by which an endpoint runs, as FastAPI's `Depends(permit)`.
 
     It compares what was judged (the parameters of the path, the query, the body) with what the endpoint is called with:
-    where the router took another route than the policy, or something changed the request, it raises `Refused`. An endpoint
-    that nothing guards fails.
+    where the router took another route than the policy, something changed the request, or FastAPI fills in a default that
+    nobody judged, it raises `Refused`. An endpoint that nothing guards fails.
     """
     judged: _Judged = request.scope["ambit"]
     path = {name: str(value) for name, value in request.path_params.items()}
-    if (path, request.scope["query_string"], await request.body()) != judged.runs:
+    body = await request.body()
+    if (path, request.scope["query_string"], body) != judged.runs:
         raise await to_thread(judged.guard.refuse, "request.unsupported", "the endpoint would run what was not judged")
+    try:
+        _check_defaults(request, json.loads(body) if body else {})
+    except Unjudged as error:
+        raise await to_thread(judged.guard.refuse, "request.unsupported", str(error)) from None
     return judged.answer
+
+
+def _check_defaults(request: Request, body: dict[str, Any]) -> None:
+    """FastAPI fills in the defaults of an endpoint's parameters and models. Only `None` says that nothing was given."""
+    route = request.scope.get("route")
+    parts = [part for part in [getattr(route, "dependant", None)] if part is not None]
+    for part in parts:
+        parts += part.dependencies
+        for one in part.query_params:
+            if one.alias not in request.query_params and one.default is not None:
+                raise Unjudged(f"the endpoint fills in `{one.alias}` of the query, which was not judged")
+    model = getattr(route, "body_field", None)
+    if model is not None:
+        added = filled(_schema(model.field_info.annotation), body).keys() - body.keys()
+        if added:
+            raise Unjudged(f"the endpoint fills in `{min(added)}` of the body, which was not judged")
+
+
+@functools.lru_cache(maxsize=1024)
+def _schema(model: Any) -> dict[str, Any]:
+    # FastAPI brings it along.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model).json_schema()
 
 
 async def arguments(request: Request) -> dict[str, Any]:
