@@ -12,8 +12,8 @@ use xtask_kit::ui::{self, Tally};
 use crate::program::{CLI, JUDGE};
 use crate::{golang, guest};
 
-/// Lines of a host, ABI included. What is beside it does not count: stores and integrations, which have folders of
-/// their own, and [`BESIDE`].
+/// Lines of a host, ABI included. What is beside it does not count: stores, fetched lists and integrations, which have
+/// folders of their own, and [`BESIDE`].
 pub(crate) const LINES: usize = 500;
 /// Names, types of answers, and the same for `asyncio`.
 const BESIDE: [&str; 3] = ["__init__.py", "answers.py", "aio.py"];
