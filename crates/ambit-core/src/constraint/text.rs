@@ -353,6 +353,11 @@ pub(crate) fn is_seen(character: char) -> bool {
     class(character) != Class::Unseen
 }
 
+/// Whether a character is drawn onto another.
+pub(crate) fn is_mark(character: char) -> bool {
+    class(character) == Class::Mark
+}
+
 /// A character by its number.
 fn code(out: &mut String, character: char) {
     write(out, format_args!("\\u{{{:x}}}", u32::from(character)));
