@@ -167,18 +167,24 @@ export class AmbitConsent extends Base {
     const legend = document.createElement("legend");
     legend.textContent = words.choices;
     list.append(legend);
-    for (const one of choices) {
-      const label = document.createElement("label");
+    for (const [at, one] of choices.entries()) {
+      // No `label`: what it does to its box counts as a person's doing, even where a script clicked the label.
+      const row = make("div", "choice");
       const box = document.createElement("input");
+      const name = document.createElement("span");
       box.type = "checkbox";
+      name.id = `choice-${at}`;
+      name.textContent = one.text ?? one.choice;
+      box.setAttribute("aria-labelledby", name.id);
       const was = (box.checked = this.#chosen.includes(one));
-      box.addEventListener("change", (event) => {
-        // As it stood: a page can click a box, and a person cannot see that it did.
-        if (!event.isTrusted || !this.#canAnswer || this.#isAsleep) box.checked = was;
-        else this.#choose(one, box.checked);
+      row.addEventListener("click", (event) => {
+        event.preventDefault();
+        if (event.isTrusted && !this.#isAsleep) this.#choose(one, !was);
       });
-      label.append(box, " ", one.text ?? one.choice);
-      list.append(label);
+      // A box shows by what the text was made, and not what a script did to it; its `change` is no sign of a person.
+      box.addEventListener("change", () => (box.checked = was));
+      row.append(box, " ", name);
+      list.append(row);
     }
     return list;
   }
