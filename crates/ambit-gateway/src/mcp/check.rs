@@ -50,6 +50,8 @@ pub(super) struct Check<'a> {
     pub(super) approvals: Option<&'a PathBuf>,
     /// Whether calls can be put before people.
     pub(super) proposes: bool,
+    /// What the arguments refer to, as it was just read.
+    pub(super) content: Option<&'a str>,
     pub(super) say: &'a Say,
 }
 
@@ -84,6 +86,7 @@ impl Check<'_> {
             possession: Possession::Ours,
             approvals,
             http: Some(("POST", &self.point.place.audience)),
+            content: self.content,
         }
     }
 
@@ -99,6 +102,11 @@ impl Check<'_> {
             return None;
         }
         let text = asked.get("display")?.get("text")?.as_str()?;
+        // What the call refers to, the gateway read: perhaps the agent may not.
+        let text = match self.content {
+            Some(_) => text.lines().next().unwrap_or_default(),
+            None => text,
+        };
         Some(format!(
             "Not done yet: a person must agree to exactly this call. They were asked:\n\n{text}\n\n\
              When they have agreed, repeat exactly this call, with the same arguments. It then runs once."
