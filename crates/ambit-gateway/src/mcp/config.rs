@@ -154,22 +154,22 @@ impl Config {
                     return Err(wrong(format!("`{}` has no argument `{name}`", row.action)));
                 }
             }
-            for (at, row) in self.contents.iter().enumerate() {
-                row.check(self, bundle).map_err(wrong)?;
-                if self
-                    .contents
-                    .iter()
-                    .take(at)
-                    .any(|other| other.place() == row.place())
-                {
-                    let (action, argument) = row.place();
-                    return Err(wrong(format!(
-                        "the content of `{argument}` of `{action}` is read in two ways"
-                    )));
-                }
-            }
-            Ok(())
+            self.check_contents(bundle).map_err(wrong)
         })
+    }
+
+    fn check_contents(&self, bundle: &Bundle<'_>) -> Result<(), String> {
+        for (at, row) in self.contents.iter().enumerate() {
+            row.check(self, bundle)?;
+            let mut before = self.contents.iter().take(at);
+            if before.any(|other| other.place() == row.place()) {
+                let (action, argument) = row.place();
+                return Err(format!(
+                    "the content of `{argument}` of `{action}` is read in two ways"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether some action that only looks is this tool.
