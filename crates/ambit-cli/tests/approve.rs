@@ -165,6 +165,46 @@ fn nobody_is_asked_for_a_yes_that_is_not_enough() {
     }
 }
 
+/// On a terminal, which `script` makes.
+#[cfg(unix)]
+#[test]
+fn a_question_that_scrolled_away_is_put_again() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let project = asked();
+    let asks = |lines: &str| {
+        let shown = proposal(&project);
+        let text = shown["display"]["text"].as_str().unwrap();
+        let name = keep(&project, &with_text(&shown, &format!("{text}{lines}")));
+        let command = format!(
+            "'{}' approve {name} --module policy.wasm --key keys/approve.jwk --sub user:ann",
+            env!("CARGO_BIN_EXE_ambit")
+        );
+        let script = Command::new("script")
+            .args(["-q", "-e", "-c", &command, "/dev/null"])
+            .current_dir(project.path("."))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut script) = script else {
+            return None;
+        };
+        script.stdin.take().unwrap().write_all(b"n\n").unwrap();
+        let said = script.wait_with_output().unwrap().stdout;
+        Some(String::from_utf8(said).unwrap().replace('\r', ""))
+    };
+    let Some(long) = asks(&"\n- more".repeat(30)) else {
+        eprintln!("skipped: there is no `script`");
+        return;
+    };
+    let again = "It begins:\n│ Let Mail assistant pay an invoice: invoice i-1? [moves money]\nSay yes to exactly this?";
+    assert!(
+        long.contains(again) && long.contains("nothing is signed"),
+        "{long}"
+    );
+}
+
 #[test]
 fn a_no_denies_the_call() {
     let project = asked();
