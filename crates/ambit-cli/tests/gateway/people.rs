@@ -84,7 +84,11 @@ fn a_login_that_is_lacking_too_comes_first() {
     let world = World::new();
     let mut bound = under("/notes");
     bound["requires"] = json!({"approval": true, "acr": "urn:acme:loa:2"});
-    world.grant(&[entry("erase", &["propose", "execute"], &bound)]);
+    // Preparing the call wants neither.
+    world.grant(&[
+        entry("erase", &["propose"], &under("/notes")),
+        entry("erase", &["execute"], &bound),
+    ]);
     let mut client = world.serve();
     assert_eq!(erase(&mut client).as_deref(), Some("login.required"));
     assert_eq!(waiting(&world), 0);
