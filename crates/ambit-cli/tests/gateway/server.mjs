@@ -42,6 +42,14 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/changed")) {
     answer(id, { content: [] });
     say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }));
+  } else if (method === "tools/call" && params.name === "read_draft") {
+    // What the file says; without one, never anything.
+    if (existsSync("draft.json")) answer(id, JSON.parse(readFileSync("draft.json", "utf8")));
+  } else if (method === "tools/call" && params.name === "send_draft") {
+    const sent = () => (existsSync("slow") ? setTimeout(sent, 20) : answer(id, { content: [{ type: "text", text: "sent" }] }));
+    sent();
+  } else if (method === "resources/read" && existsSync("resource.json")) {
+    answer(id, JSON.parse(readFileSync("resource.json", "utf8")));
   } else if (method === "tools/call" || method === "resources/read") {
     say(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[{"type":"text","text":"done"}],"x-odd":1.50}}`);
   } else if (id === "s-1") {

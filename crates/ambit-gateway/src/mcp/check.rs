@@ -50,6 +50,8 @@ pub(super) struct Check<'a> {
     pub(super) approvals: Option<&'a PathBuf>,
     /// Whether calls can be put before people.
     pub(super) proposes: bool,
+    /// What the arguments refer to, as it was just read.
+    pub(super) content: Option<&'a str>,
     pub(super) say: &'a Say,
 }
 
@@ -84,6 +86,7 @@ impl Check<'_> {
             possession: Possession::Ours,
             approvals,
             http: Some(("POST", &self.point.place.audience)),
+            content: self.content,
         }
     }
 
@@ -99,6 +102,11 @@ impl Check<'_> {
             return None;
         }
         let text = asked.get("display")?.get("text")?.as_str()?;
+        // What the call refers to, the gateway read: perhaps the agent may not.
+        let text = match self.content {
+            Some(_) => text.lines().next().unwrap_or_default(),
+            None => text,
+        };
         Some(format!(
             "Not done yet: a person must agree to exactly this call. They were asked:\n\n{text}\n\n\
              When they have agreed, repeat exactly this call, with the same arguments. It then runs once."
@@ -218,8 +226,8 @@ fn is_current(receipt: &str, now: i64) -> bool {
     exp.is_some_and(|exp| now < exp)
 }
 
-/// Whether a person's yes is what a denial lacks. Where one is there and does not fit, asking again would not say
-/// why.
+/// Whether a person's yes is all that a denial lacks: where a login is lacking too, the yes alone would not let the
+/// call run, and the denial says so first. Where one is there and does not fit, asking again would not say why.
 fn wants_approval(answer: &str) -> bool {
     let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
         return false;
@@ -230,6 +238,9 @@ fn wants_approval(answer: &str) -> bool {
         code.is_some_and(|code| code.starts_with("approval.") && code != "approval.required");
     let remedy = context.and_then(|it| it.get("remedy")).filter(|_| !unfit);
     let steps = remedy.and_then(|remedy| remedy.get("steps"));
-    let mut steps = steps.into_iter().flat_map(Json::elements);
-    steps.any(|step| step.get("step_up").and_then(Json::as_str) == Some("approval"))
+    let steps = steps.into_iter().flat_map(Json::elements);
+    let mut kinds = steps
+        .map(|step| step.get("step_up").and_then(Json::as_str))
+        .peekable();
+    kinds.peek().is_some() && kinds.all(|kind| kind == Some("approval"))
 }

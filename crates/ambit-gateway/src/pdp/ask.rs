@@ -34,6 +34,8 @@ pub(super) struct Shown<'a> {
     pub(super) proof: Option<&'a str>,
     pub(super) approvals: Vec<String>,
     pub(super) http: Option<(&'a str, &'a str)>,
+    /// What the service says that arguments refer to.
+    pub(super) content: Option<String>,
 }
 
 impl<'a> Asked<'a> {
@@ -194,7 +196,18 @@ impl<'a> Asked<'a> {
                 .filter(|_| list.kind() == Kind::Array)
                 .ok_or("`context.approvals` must be a list of strings")?;
         }
+        // Of the item itself: what stands for all of a batch says nothing of one of them.
+        let content = self.own.get("context").and_then(|it| it.get("content"));
+        if content.is_some_and(|content| content.kind() != Kind::Object) {
+            return Err("`context.content` must be an object".to_owned());
+        }
+        let content = content.map(|content| {
+            let mut out = Writer::default();
+            out.json(content);
+            out.finish()
+        });
         Ok(Shown {
+            content,
             token: text("token")?,
             proof: text("proof")?,
             approvals,
