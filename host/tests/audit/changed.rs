@@ -166,7 +166,10 @@ fn a_log_that_ends_with_somebody_elses_note_is_not_believed() {
     let notes = fs::read_to_string(&side).unwrap();
     let ends: Vec<usize> = notes.match_indices("\n\n").map(|(at, _)| at + 2).collect();
     let (ours, theirs) = (Key::new(5), Key::new(6));
-    let (other, foreign) = ("mail.example/other", &note_over(&path, 3, (&theirs, ORIGIN, ORIGIN)));
+    let (other, foreign) = (
+        "mail.example/other",
+        &note_over(&path, 3, (&theirs, ORIGIN, ORIGIN)),
+    );
     for last in [
         foreign,
         &note_over(&path, 3, (&ours, other, other)),
@@ -181,7 +184,11 @@ fn a_log_that_ends_with_somebody_elses_note_is_not_believed() {
         }
     }
     // In the middle it says nothing, and takes nothing away.
-    fs::write(&side, format!("{}{foreign}{}", &notes[..ends[3]], &notes[ends[3]..])).unwrap();
+    fs::write(
+        &side,
+        format!("{}{foreign}{}", &notes[..ends[3]], &notes[ends[3]..]),
+    )
+    .unwrap();
     let report = check(&path, &keys()).unwrap();
     assert_eq!((report.unknown, report.unsigned()), (1, 0));
     open(&path).unwrap();
@@ -196,5 +203,8 @@ fn a_checkpoint_of_another_log_by_our_key_is_refused() {
     fs::write(checkpoints_path(&path), &of_another).unwrap();
     let error = check(&path, &keys()).unwrap_err();
     assert_eq!(error.code(), "audit.checkpoint");
-    assert!(error.to_string().contains("its log is not the one"), "{error}");
+    assert!(
+        error.to_string().contains("its log is not the one"),
+        "{error}"
+    );
 }

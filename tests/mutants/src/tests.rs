@@ -174,5 +174,8 @@ fn a_program_that_cannot_be_started_finds_nothing_and_says_so() {
     let run = |program: &str| fails(&mut Command::new(program), 1, patience);
     assert_eq!((run("true"), run("false")), (Ok(false), Ok(true)));
     let error = run("/nowhere/ambit-judge").unwrap_err();
-    assert!(error.contains("`/nowhere/ambit-judge` cannot be started"), "{error}");
+    assert!(
+        error.contains("`/nowhere/ambit-judge` cannot be started"),
+        "{error}"
+    );
 }

@@ -104,11 +104,7 @@ impl World {
             "--now",
             &now,
         ];
-        let running = Listening::start(
-            &self.path(""),
-            &arguments,
-            "the broker listens at http://",
-        );
+        let running = Listening::start(&self.path(""), &arguments, "the broker listens at http://");
         Server {
             line: Line {
                 address: running.address.clone(),

@@ -160,7 +160,9 @@ fn laid_down(folder: &Path, digest: &str, now: i64, say: &Say) -> Vec<String> {
             continue;
         }
         if receipts.len() == RECEIPTS {
-            say(&format!("of the approvals of one call {RECEIPTS} are shown, and more are passed over"));
+            say(&format!(
+                "of the approvals of one call {RECEIPTS} are shown, and more are passed over"
+            ));
             break;
         }
         match files::bounded(&entry.path(), FILE_BYTES) {
@@ -262,7 +264,10 @@ mod tests {
         write("digest", &format!("{receipt}\n"));
         write("another", &receipt);
         assert_eq!((read(), said.lock().unwrap().len()), (1, 0));
-        write("digest-long", &format!("{receipt}{}", " ".repeat(RECEIPT_BYTES)));
+        write(
+            "digest-long",
+            &format!("{receipt}{}", " ".repeat(RECEIPT_BYTES)),
+        );
         assert_eq!(read(), 1);
         assert!(said.lock().unwrap().pop().unwrap().contains("file.size"));
         fs::remove_file(folder.path().join("digest-long")).unwrap();

@@ -95,5 +95,5 @@ impl Session {
 
 /// Whether a value is a progress token as the specification has it, so that nothing else travels under its name.
 fn is_token(value: Json<'_>) -> bool {
-    value.kind() == Kind::String || value.as_int().is_some()
+    matches!(value.kind(), Kind::String | Kind::Number)
 }
