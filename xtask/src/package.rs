@@ -101,7 +101,7 @@ pub(crate) fn test_python(root: &Path) -> Result<Tally, String> {
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AMBIT_FIXTURE", &fixture)
-        .env("AMBIT_CLI", root.join("target/debug/ambit"))
+        .env("AMBIT_COMMAND", root.join("target/debug/ambit"))
         .env("AMBIT_ROOT", root);
     let mut counted = Tally::default();
     let passed = cargo::watch(&mut pytest, |line| {

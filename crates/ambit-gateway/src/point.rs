@@ -157,7 +157,7 @@ impl Point {
                 "the revocations that were read before stay: {fault}"
             ));
         }
-        if let Some(Err(fault)) = self.enrolments.refresh() {
+        if let Some(fault) = self.enrolments.refresh((self.clock)()) {
             say(&format!("an enrolment is passed over: {fault}"));
         }
         matches!(loaded, Some(Ok(_)))

@@ -63,7 +63,7 @@ class Key:
 
 class Shop:
     def __init__(self, folder):
-        self.folder, cli = folder / "shop", os.environ["AMBIT_CLI"]
+        self.folder, cli = folder / "shop", os.environ["AMBIT_COMMAND"]
         self.ann, self.epochs = Key(), Key()
         subprocess.run([cli, "init", self.folder], check=True, capture_output=True)
         self._change("ambit.toml", lambda text: text.replace('possession = "off"', "") + self._keys())

@@ -18,7 +18,7 @@ def test_every_example_runs_as_it_stands(tmp_path):
     assert install.startswith("cargo xtask package python --build && pip install ")
     program = tmp_path / "example.py"
     program.write_text("\n".join(text for kind, text in blocks if kind == "python"))
-    path = f"{Path(os.environ['AMBIT_CLI']).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(os.environ['AMBIT_COMMAND']).parent}{os.pathsep}{os.environ['PATH']}"
     script = "\n".join(["set -e", *steps, f"'{sys.executable}' '{program}'"])
     said = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr

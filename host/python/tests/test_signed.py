@@ -29,7 +29,7 @@ class Log:
 
     def verify(self, at_least):
         words = ["audit", "verify", self.path, "--key", self.path.with_name("log.jwk"), "--name", NAME]
-        return subprocess.run([os.environ["AMBIT_CLI"], *words, "--at-least", str(at_least)], capture_output=True).returncode
+        return subprocess.run([os.environ["AMBIT_COMMAND"], *words, "--at-least", str(at_least)], capture_output=True).returncode
 
     @property
     def lines(self):

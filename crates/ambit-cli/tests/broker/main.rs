@@ -7,6 +7,8 @@ mod checking;
 mod common;
 mod crash;
 mod flow;
+#[path = "../common/listening.rs"]
+mod listening;
 mod pages;
 mod person;
 mod pushed;

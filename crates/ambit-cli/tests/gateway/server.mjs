@@ -28,6 +28,10 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/ask")) {
     waiting = id;
     say(JSON.stringify({ jsonrpc: "2.0", id: "s-1", method: "sampling/createMessage", params: { messages: [] } }));
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/roots")) {
+    waiting = id;
+    // As it stands in the file: what a server says beside its question.
+    say(`{"jsonrpc":"2.0","id":"s-1","method":"roots/list","params":{"_meta":${readFileSync("beside.json", "utf8")}}}`);
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/input")) {
     answer(id, { resultType: "input_required", inputRequests: {} });
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/elicit")) {

@@ -184,7 +184,10 @@ impl Session {
             Ok(Message::Request { id, method, params }) => {
                 let id = message::text(id);
                 match self.server_asks(&id, method, params) {
-                    Ok(()) => self.send(&self.client, line),
+                    Ok(()) => match self.passes(document.root()) {
+                        Next::Changed(text) => self.send(&self.client, text.as_bytes()),
+                        _ => self.send(&self.client, line),
+                    },
                     Err(answer) => self.send(&self.server, answer.as_bytes()),
                 }
             }
