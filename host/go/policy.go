@@ -52,6 +52,9 @@ func Load(ctx context.Context, source Source, trust Trust, options Options) (*Po
 	if options.Store == nil || source == nil || trust.Keys == nil {
 		return nil, &LoadError{"module.options", "the source, `Trust.Keys` and `Options.Store` are required"}
 	}
+	if options.Handlers["consume"] != nil {
+		return nil, &LoadError{"module.options", "`consume` is done by the store, and has no handler"}
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -184,7 +187,7 @@ func (p *Policy) Refuse(ctx context.Context, code, admin string) *Answer {
 
 // HTTP is what HTTP says for a denial; nonce, where it is not empty, is the one that the next proof must carry.
 func (p *Policy) HTTP(ctx context.Context, denial *Answer, nonce string) HTTP {
-	told := HTTP{Status: 500}
+	told := HTTP{Status: 503}
 	_ = p.pool.call(ctx, "ambit_http", httpRequest{denial.Raw, nonce}, &told)
 	return told
 }

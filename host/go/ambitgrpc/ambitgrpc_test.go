@@ -2,6 +2,7 @@ package ambitgrpc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -49,9 +50,24 @@ message_type { name: "All"
 enum_type { name: "Currency" value { name: "NONE" number: 0 } value { name: "EUR" number: 1 } }
 `
 
-var types = func() protoreflect.FileDescriptor {
+// old is a schema of proto2, where texts are what was sent, and a message may be extended.
+const old = `
+name: "old.proto" syntax: "proto2" package: "old"
+message_type { name: "All"
+  field { name: "texts" number: 1 type: TYPE_STRING label: LABEL_REPEATED }
+  field { name: "named" number: 5 type: TYPE_MESSAGE type_name: ".old.All.NamedEntry" label: LABEL_REPEATED }
+  nested_type { name: "NamedEntry" options { map_entry: true }
+    field { name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+    field { name: "value" number: 2 type: TYPE_INT32 label: LABEL_OPTIONAL } } }
+message_type { name: "Open" extension_range { start: 100 end: 200 } }
+extension { name: "more" number: 100 type: TYPE_STRING label: LABEL_OPTIONAL extendee: ".old.Open" }
+`
+
+var types, oldTypes = described(schema), described(old)
+
+func described(text string) protoreflect.FileDescriptor {
 	described := &descriptorpb.FileDescriptorProto{}
-	if err := prototext.Unmarshal([]byte(schema), described); err != nil {
+	if err := prototext.Unmarshal([]byte(text), described); err != nil {
 		panic(err)
 	}
 	file, err := protodesc.NewFile(described, nil)
@@ -59,7 +75,7 @@ var types = func() protoreflect.FileDescriptor {
 		panic(err)
 	}
 	return file
-}()
+}
 
 func message(name protoreflect.Name, text string) *dynamicpb.Message {
 	made := dynamicpb.NewMessage(types.Messages().ByName(name))
@@ -279,8 +295,9 @@ func TestStreamsAreJudgedByTheirMessages(t *testing.T) {
 func TestAMessageInWordsOfItsSchema(t *testing.T) {
 	all := message("All", `texts: "a" texts: "b" inner { invoice: "i" amount: 9870.25 currency: EUR } bytes: "\x00\xff" named { key: "k" value: -3 }`)
 	values, err := arguments(all)
+	said, _ := json.Marshal(values)
 	const wanted = `{"bytes":"AP8=","inner":{"amount":9870.25,"currency":"EUR","invoice":"i"},"named":{"k":-3},"texts":["a","b"],"yes":false}`
-	if got := string(text(values)); err != nil || got != wanted {
+	if got := string(said); err != nil || got != wanted {
 		t.Errorf("%s %v", got, err)
 	}
 	for _, broken := range []string{`inner { amount: nan }`, `inner { amount: inf }`} {
@@ -295,5 +312,20 @@ func TestAMessageInWordsOfItsSchema(t *testing.T) {
 	}
 	if _, err := arguments("no message"); err == nil {
 		t.Error("no message")
+	}
+	for name, bytes := range map[string]string{"texts": "\x0a\x01\xff", "the key of a map": "\x2a\x05\x0a\x01\xff\x10\x01"} {
+		old := dynamicpb.NewMessage(oldTypes.Messages().ByName("All"))
+		if err := proto.Unmarshal([]byte(bytes), old); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := arguments(old); err == nil || !strings.Contains(err.Error(), "no UTF-8") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	extended := dynamicpb.NewMessage(oldTypes.Messages().ByName("Open"))
+	extension := dynamicpb.NewExtensionType(oldTypes.Extensions().ByName("more"))
+	extended.Set(extension.TypeDescriptor(), protoreflect.ValueOfString("x"))
+	if _, err := arguments(extended); err == nil || !strings.Contains(err.Error(), "extension") {
+		t.Error(err)
 	}
 }

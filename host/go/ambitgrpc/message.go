@@ -1,10 +1,10 @@
 package ambitgrpc
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -23,6 +23,16 @@ func arguments(message any) (map[string]any, error) {
 func members(message protoreflect.Message) (map[string]any, error) {
 	if len(message.GetUnknown()) > 0 {
 		return nil, errors.New("the message has a field that its schema does not know")
+	}
+	var wrong error
+	message.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if field.IsExtension() {
+			wrong = fmt.Errorf("the message has the extension `%s`, which nobody judges", field.FullName())
+		}
+		return wrong == nil
+	})
+	if wrong != nil {
+		return nil, wrong
 	}
 	values := map[string]any{}
 	fields := message.Descriptor().Fields()
@@ -46,6 +56,10 @@ func member(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 		values := map[string]any{}
 		var wrong error
 		value.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
+			if !utf8.ValidString(key.String()) {
+				wrong = notText(field)
+				return false
+			}
 			values[key.String()], wrong = single(field.MapValue(), value)
 			return wrong == nil
 		})
@@ -74,12 +88,22 @@ func single(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 			return nil, fmt.Errorf("`%s` has a value that its schema does not know", field.Name())
 		}
 		return string(named.Name()), nil
+	case protoreflect.StringKind:
+		// Of a message of proto2 nobody has looked yet.
+		if !utf8.ValidString(value.String()) {
+			return nil, notText(field)
+		}
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		if math.IsNaN(value.Float()) || math.IsInf(value.Float(), 0) {
 			return nil, fmt.Errorf("`%s` is no number", field.Name())
 		}
 	}
 	return value.Interface(), nil
+}
+
+// notText: JSON would have another character in the place, and the handler another text than was judged.
+func notText(field protoreflect.FieldDescriptor) error {
+	return fmt.Errorf("`%s` is no UTF-8", field.Name())
 }
 
 // resource takes the field that names the resource out of the arguments.
@@ -90,13 +114,4 @@ func resource(values map[string]any, name string) (string, error) {
 	}
 	delete(values, name)
 	return id, nil
-}
-
-func text(values map[string]any) []byte {
-	// Nothing but maps, lists, texts, numbers and booleans; protobuf refuses texts that are no UTF-8.
-	text, err := json.Marshal(values)
-	if err != nil {
-		return nil
-	}
-	return text
 }

@@ -42,7 +42,8 @@ type Guard struct {
 }
 
 // session has the methods that do nothing but hold a session together.
-var session = []string{"initialize", "server/discover", "ping", "logging/setLevel"}
+var session = []string{"initialize", "server/discover", "ping", "logging/setLevel", "notifications/initialized",
+	"notifications/cancelled", "notifications/progress", "notifications/roots/list_changed"}
 
 // Middleware is for Server.AddReceivingMiddleware, as the last one that is added is asked first: add it first, so that
 // nothing changes a call behind it.
@@ -61,7 +62,7 @@ func (g *Guard) Middleware() mcp.Middleware {
 				}
 				return result, err
 			default:
-				if !strings.HasPrefix(method, "notifications/") && !slices.Contains(session, method) && !slices.Contains(g.Open, method) {
+				if !slices.Contains(session, method) && !slices.Contains(g.Open, method) {
 					return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "`" + method + "` does not pass the guard of this server"}
 				}
 			}
