@@ -158,7 +158,7 @@ pub(crate) fn once_each(
     })
 }
 
-fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked, Refusal> {
+fn refuse_unheard(form: &Form) -> Result<(), Refusal> {
     for (name, error) in NOT_TAKEN {
         if form.get(name).is_some() {
             let detail = format!(
@@ -173,6 +173,11 @@ fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked
     {
         return Err(Refusal::request("`response_mode` is `query`"));
     }
+    Ok(())
+}
+
+fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked, Refusal> {
+    refuse_unheard(form)?;
     if form.need("response_type")? != "code" {
         let detail = "`response_type` is `code`";
         return Err(Refusal::new(
