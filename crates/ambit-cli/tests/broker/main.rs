@@ -2,6 +2,7 @@
 
 mod agent;
 mod attacks;
+mod bcp;
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;

@@ -228,7 +228,11 @@ impl Told {
             (&json!(error), &json!(code)),
             "{self:?}"
         );
-        let status = if error == "invalid_client" { 401 } else { 400 };
+        let status = match error {
+            "invalid_client" => 401,
+            "temporarily_unavailable" => 429,
+            _ => 400,
+        };
         assert_eq!(self.status, status, "{self:?}");
     }
 
