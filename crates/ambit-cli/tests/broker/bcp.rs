@@ -151,11 +151,11 @@ fn a_link_is_printed_and_written_nowhere_else() {
     database.execute_batch(full).unwrap();
     let ann = Person::new(&server, "user:ann");
     assert_eq!(ann.enrols(&link).status, 500);
-    server.said.says("full");
+    server.running.said.says("full");
     database.execute_batch("DROP TRIGGER full").unwrap();
     assert_eq!(ann.enrols(&link).status, 200, "it was not used up");
     server.get(&link).ended("broker.request_uri");
-    let said = server.said.text();
+    let said = server.running.said.text();
     drop(server);
     for (place, text) in [
         ("standard error", said),

@@ -282,6 +282,6 @@ impl Checkpoint {
     ///
     /// [`LogError::Checkpoint`]
     pub fn open_last(note: &str, number: usize, keys: &[NoteKey]) -> Result<Self, LogError> {
-        Self::open(note, number, keys, None)?.ok_or(LogError::foreign(number))
+        Self::open(note, number, keys, None)?.ok_or_else(|| LogError::foreign(number))
     }
 }

@@ -87,7 +87,7 @@ impl Session {
     /// What the arguments of a call refer to now, as `facts.content`. `None`: nothing of it is mapped.
     ///
     /// Before anything else of this session could change it: nothing that the client asked for is under way, and nothing
-    /// is let through until this call is answered ([`Session::is_alone`]).
+    /// is let through until this call is answered.
     pub(super) fn contents(
         &self,
         target: &Target,
