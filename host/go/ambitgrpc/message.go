@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // arguments are what a handler will see in a message: every field by its name in the schema, also one that was not sent and
-// reads as zero. Only an optional field that is not there is left out. What the schema does not know nobody would judge.
+// reads as zero, or as the default of its schema. Only an optional field that is not there and has no default is left out.
+// What the schema does not know, and what extends the message, nobody would judge.
 func arguments(message any) (map[string]any, error) {
 	known, is := message.(proto.Message)
 	if !is {
@@ -24,11 +26,19 @@ func members(message protoreflect.Message) (map[string]any, error) {
 	if len(message.GetUnknown()) > 0 {
 		return nil, errors.New("the message has a field that its schema does not know")
 	}
+	extended := false
+	message.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		extended = field.IsExtension()
+		return !extended
+	})
+	if extended {
+		return nil, errors.New("the message has an extension, which is no argument")
+	}
 	values := map[string]any{}
 	fields := message.Descriptor().Fields()
 	for at := range fields.Len() {
 		field := fields.Get(at)
-		if field.HasPresence() && !message.Has(field) {
+		if field.HasPresence() && !field.HasDefault() && !message.Has(field) {
 			continue
 		}
 		value, err := member(field, message.Get(field))
@@ -46,7 +56,9 @@ func member(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 		values := map[string]any{}
 		var wrong error
 		value.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-			values[key.String()], wrong = single(field.MapValue(), value)
+			if values[key.String()], wrong = single(field.MapValue(), value); !utf8.ValidString(key.String()) {
+				wrong = noText(field)
+			}
 			return wrong == nil
 		})
 		return values, wrong
@@ -74,12 +86,21 @@ func single(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 			return nil, fmt.Errorf("`%s` has a value that its schema does not know", field.Name())
 		}
 		return string(named.Name()), nil
+	case protoreflect.StringKind:
+		// Of the older forms of schemas protobuf checks no text, and JSON would put another character in its place.
+		if !utf8.ValidString(value.String()) {
+			return nil, noText(field)
+		}
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		if math.IsNaN(value.Float()) || math.IsInf(value.Float(), 0) {
 			return nil, fmt.Errorf("`%s` is no number", field.Name())
 		}
 	}
 	return value.Interface(), nil
+}
+
+func noText(field protoreflect.FieldDescriptor) error {
+	return fmt.Errorf("`%s` has a text that is no UTF-8", field.Name())
 }
 
 // resource takes the field that names the resource out of the arguments.
@@ -93,7 +114,7 @@ func resource(values map[string]any, name string) (string, error) {
 }
 
 func text(values map[string]any) []byte {
-	// Nothing but maps, lists, texts, numbers and booleans; protobuf refuses texts that are no UTF-8.
+	// Nothing but maps, lists, texts in UTF-8, numbers and booleans.
 	text, err := json.Marshal(values)
 	if err != nil {
 		return nil
