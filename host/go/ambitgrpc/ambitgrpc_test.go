@@ -90,7 +90,7 @@ func open(t *testing.T) *world {
 	many.Messages = true
 	judge := &Guard{Guard: &guard.Guard{Policy: func() *ambit.Policy { return w.Policy }, Audience: shop.Origin, Hold: true}, Origin: shop.Origin,
 		Methods: map[string]Operation{
-			"/shop.Shop/Book": stock, "/shop.Shop/Watch": stock, "/shop.Shop/Closed": stock, "/shop.Shop/Many": many,
+			"/shop.Shop/Book": stock, "/shop.Shop/Watch": stock, "/shop.Shop/Closed": stock, "/shop.Shop/Many": many, "/shop.Shop/Deaf": many, "/shop.Shop/Early": many,
 			"/shop.Shop/Pay": {Action: "pay", Power: "execute", Resource: ambit.Thing{Type: "Invoice", ID: "{invoice}"}, Purpose: "customer-care"},
 		},
 		Open: []string{"/shop.Shop/Free"}}
@@ -123,10 +123,28 @@ func open(t *testing.T) *world {
 			}
 		}}
 	}
+	// Handlers that look at no error, and that answer before they are asked.
+	rash := func(method string, early bool) grpc.StreamDesc {
+		return grpc.StreamDesc{StreamName: method, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
+			if early {
+				if err := stream.SendMsg(message("Booking", "")); err != nil {
+					return err
+				}
+			}
+			in := dynamicpb.NewMessage(types.Messages().ByName("Booking"))
+			for range 2 {
+				_ = stream.RecvMsg(in)
+				w.ran = append(w.ran, prototext.MarshalOptions{}.Format(in))
+				_ = stream.SendHeader(metadata.Pairs("secret", "x"))
+				_ = stream.SendMsg(in)
+			}
+			return nil
+		}}
+	}
 	server := grpc.NewServer(grpc.ChainUnaryInterceptor(judge.Unary), grpc.ChainStreamInterceptor(judge.Stream))
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "shop.Shop", HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{unary("Book", "Booking"), unary("Pay", "Payment"), unary("Unknown", "Booking"), unary("Free", "Booking")},
-		Streams: []grpc.StreamDesc{stream("Watch", false), stream("Closed", true), stream("Many", true), stream("Free2", false)}}, w)
+		Streams: []grpc.StreamDesc{stream("Watch", false), stream("Closed", true), stream("Many", true), stream("Free2", false), rash("Deaf", false), rash("Early", true)}}, w)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	client, err := grpc.NewClient("passthrough:shop", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -273,6 +291,61 @@ func TestStreamsAreJudgedByTheirMessages(t *testing.T) {
 	w.refused(err, codes.Unauthenticated, "possession.used")
 	if answers != 1 || len(w.ran) != before+1 {
 		t.Errorf("%d answers, %v", answers, w.ran)
+	}
+}
+
+func TestAHandlerThatLooksAtNoErrorHasNothingAndSendsNothing(t *testing.T) {
+	w := open(t)
+	two, nine := book(`{"count":2}`), message("Booking", `count: 9`)
+	answers, err := w.stream(w.shows("/shop.Shop/Deaf", two), "/shop.Shop/Deaf", true, nine, message("Booking", `count: 2`))
+	w.refused(err, codes.Unauthenticated, "possession.call")
+	if answers != 0 || len(w.ran) != 2 || w.ran[0] != "" || w.ran[1] != "" {
+		t.Errorf("%d answers, %q", answers, w.ran)
+	}
+	answers, err = w.stream(w.shows("/shop.Shop/Deaf", two), "/shop.Shop/Deaf", true)
+	w.refused(err, codes.PermissionDenied, "capability.none")
+	if answers != 0 {
+		t.Errorf("%d answers to no message", answers)
+	}
+	answers, err = w.stream(w.shows("/shop.Shop/Early", two), "/shop.Shop/Early", true, message("Booking", `count: 2`))
+	if status.Code(err) != codes.FailedPrecondition || answers != 0 {
+		t.Errorf("%d answers, %v", answers, err)
+	}
+}
+
+// old has what only the older form of schemas has.
+const old = `
+name: "old.proto" syntax: "proto2" package: "old"
+message_type { name: "Old"
+  field { name: "text" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+  field { name: "count" number: 2 type: TYPE_INT64 label: LABEL_OPTIONAL default_value: "5" }
+  extension_range { start: 100 end: 200 } }
+extension { name: "extra" number: 100 type: TYPE_INT64 label: LABEL_OPTIONAL extendee: ".old.Old" }
+`
+
+func TestAMessageOfAnOlderSchema(t *testing.T) {
+	described := &descriptorpb.FileDescriptorProto{}
+	if err := prototext.Unmarshal([]byte(old), described); err != nil {
+		t.Fatal(err)
+	}
+	file, err := protodesc.NewFile(described, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func() *dynamicpb.Message { return dynamicpb.NewMessage(file.Messages().ByName("Old")) }
+	// What was not sent reads as the default of the schema.
+	if values, err := arguments(made()); err != nil || string(text(values)) != `{"count":5}` {
+		t.Errorf("%s %v", text(values), err)
+	}
+	half := made()
+	half.Set(half.Descriptor().Fields().ByName("text"), protoreflect.ValueOfString("a\xff"))
+	if values, err := arguments(half); err == nil {
+		t.Errorf("no UTF-8: %s", text(values))
+	}
+	more := made()
+	more.Set(dynamicpb.NewExtensionType(file.Extensions().ByName("extra")).TypeDescriptor(), protoreflect.ValueOfInt64(9))
+	if values, err := arguments(more); err == nil {
+		t.Errorf("an extension: %s", text(values))
 	}
 }
 
