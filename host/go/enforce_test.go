@@ -84,7 +84,6 @@ type notes struct {
 	*MemoryStore
 	lines []string
 	fails map[string]error
-	kept  map[string]uint64
 }
 
 func (n *notes) note(line string) error {
