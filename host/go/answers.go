@@ -35,7 +35,11 @@ type Denied struct {
 	Answer *Answer
 	// Discharged are the obligations done before one failed. What they consumed stays consumed.
 	Discharged []string
+	cause      error
 }
+
+// Unwrap is what a store, a journal or a handler gave where that is why, or nil. Its text may have anything of the call in it.
+func (d *Denied) Unwrap() error { return d.cause }
 
 func (d *Denied) Error() string { return fmt.Sprintf("%s (%s)", d.Words, d.Code) }
 

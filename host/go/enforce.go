@@ -3,7 +3,6 @@ package ambit
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +25,7 @@ func (p *Policy) Enforce(ctx context.Context, answer *Answer) error {
 	asked.Knows = slices.AppendSeq(asked.Knows, maps.Keys(p.options.Handlers))
 	for {
 		var next step
-		if err := p.pool.call(ctx, "ambit_enforce", asked, &next); err != nil {
+		if err := Core(context.WithoutCancel(ctx), "ambit_enforce", asked, &next); err != nil {
 			p.options.Logger.ErrorContext(ctx, "not enforced", "error", err)
 			return p.Denied(ctx, p.Refuse(ctx, "engine.trap", "the answer was not enforced: "+err.Error()))
 		}
@@ -34,7 +33,7 @@ func (p *Policy) Enforce(ctx context.Context, answer *Answer) error {
 			return nil
 		} else if next.Do == "verdict" {
 			denied := p.Denied(ctx, p.answer(ctx, next.Answer))
-			denied.Discharged = next.Discharged
+			denied.Discharged, denied.cause = next.Discharged, causeOf(asked.Results)
 			p.options.Logger.InfoContext(ctx, "refused", "code", denied.Code)
 			return denied
 		}
@@ -43,7 +42,8 @@ func (p *Policy) Enforce(ctx context.Context, answer *Answer) error {
 }
 
 // do does one step. One that is not known here is not done, and denies.
-func (p *Policy) do(ctx context.Context, next step, entry *any) result {
+func (p *Policy) do(ctx context.Context, next step, entry *any) (came result) {
+	defer recovered(&came)
 	var before map[string]uint64
 	err := fmt.Errorf("there is no way to %s %s%s here", next.Do, next.Event, next.Type)
 	handler := p.options.Handlers[next.Type]
@@ -51,10 +51,11 @@ func (p *Policy) do(ctx context.Context, next step, entry *any) result {
 	case "keep ":
 		before, err = p.heard.keep(ctx, p, next.Epochs)
 	case "log decided", "log ended":
-		*entry, err = p.options.Journal.Write(ctx, Event{next.Event, next.Answer, next.Permitted, next.Discharged, *entry})
+		// Who asked may be gone: what was decided, and what became of it, is written all the same.
+		*entry, err = p.options.Journal.Write(context.WithoutCancel(ctx), Event{next.Event, next.Answer, next.Permitted, next.Discharged, *entry})
 	default:
 		if next.Do == "discharge" && handler != nil {
-			err = handler(ctx, next.Obligation)
+			err = handler.do(ctx, next.Obligation)
 		} else if next.Do == "discharge" && next.Type == "consume" {
 			err = p.consume(ctx, next.Obligation)
 		}
@@ -62,9 +63,7 @@ func (p *Policy) do(ctx context.Context, next step, entry *any) result {
 	if err == nil {
 		return result{Done: before == nil, Kept: before}
 	}
-	why := &NotDischarged{Detail: err.Error()}
-	errors.As(err, &why)
-	return result{Failed: &why.Detail, Code: why.Code}
+	return failed(err)
 }
 
 // heard is what was heard of revocation epochs and the store did not take: nothing is allowed by less.
@@ -74,15 +73,16 @@ type heard struct {
 }
 
 // keep remembers versions of epochs for good, the highest of each issuer, and gives those that were known before.
-func (h *heard) keep(ctx context.Context, p *Policy, epochs []epoch) (before map[string]uint64, err error) {
+func (h *heard) keep(ctx context.Context, p *Policy, epochs []epoch) (map[string]uint64, error) {
 	h.Lock()
-	defer h.Unlock()
-	key := "epochs:" + p.Statement.UID
-	before = maps.Clone(h.unsaved)
+	key, before := "epochs:"+p.Statement.UID, maps.Clone(h.unsaved)
 	for _, one := range epochs {
 		h.unsaved[one.Iss] = max(h.unsaved[one.Iss], one.Version)
 	}
-	err = p.options.Store.Transact(ctx, []string{key}, func(kept Values) (Change, error) {
+	heard := maps.Clone(h.unsaved)
+	// A store that is slow makes nobody wait who has a context that ends.
+	h.Unlock()
+	err := p.options.Store.Transact(ctx, []string{key}, func(kept Values) (Change, error) {
 		highest := map[string]uint64{}
 		if err := json.Unmarshal([]byte(kept.or(key, "{}")), &highest); err != nil {
 			return Change{}, err
@@ -90,22 +90,22 @@ func (h *heard) keep(ctx context.Context, p *Policy, epochs []epoch) (before map
 		for iss, version := range highest {
 			before[iss] = max(before[iss], version)
 		}
-		for iss, version := range h.unsaved {
+		for iss, version := range heard {
 			highest[iss] = max(highest[iss], version)
 		}
 		text, err := encode(highest)
-		if err != nil || len(h.unsaved) == 0 || string(text) == kept.or(key, "") {
+		if err != nil || len(heard) == 0 || string(text) == kept.or(key, "") {
 			return Change{}, err
 		}
 		return Change{Write: map[string]Kept{key: {Value: string(text)}}}, nil
 	})
+	h.Lock()
+	defer h.Unlock()
 	if err == nil {
-		clear(h.unsaved)
+		maps.DeleteFunc(h.unsaved, func(iss string, version uint64) bool { return version <= heard[iss] })
 	}
 	return before, err
 }
-
-const forgotten = "forgotten"
 
 // consume charges all charges of an obligation in one step, or none. What fits the core says.
 func (p *Policy) consume(ctx context.Context, obligation Obligation) error {
@@ -140,7 +140,7 @@ func (p *Policy) consume(ctx context.Context, obligation Obligation) error {
 // charge asks what is to be written.
 func (p *Policy) charge(ctx context.Context, asked consumeRequest) (Change, error) {
 	var said consumed
-	if err := p.pool.call(ctx, "ambit_consume", asked, &said); err != nil {
+	if err := Core(ctx, "ambit_consume", asked, &said); err != nil {
 		return Change{}, err
 	}
 	if said.Failed != nil {

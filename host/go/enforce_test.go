@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // suite reads vectors that every engine runs.
@@ -83,7 +84,6 @@ type notes struct {
 	*MemoryStore
 	lines []string
 	fails map[string]error
-	kept  map[string]uint64
 }
 
 func (n *notes) note(line string) error {
@@ -377,4 +377,97 @@ func TestAHandlerSaysWhy(t *testing.T) {
 	// Not an answer of any engine.
 	equal(t, codeOf(one(t).Enforce(ctx, &Answer{Decision: true, Raw: []byte(`{"decision":true}`)})), "engine.trap")
 	equal(t, codeOf(one(t).Enforce(ctx, &Answer{Decision: true})), "engine.trap")
+}
+
+func TestWhatPanicsIsNotDone(t *testing.T) {
+	n := &notes{MemoryStore: NewMemoryStore()}
+	policy := must(t, func(w *ways) {
+		w.options.Journal = n
+		w.options.Handlers = map[string]Handler{"approve": func(context.Context, Obligation) error { panic("secret") }}
+	})
+	err := policy.Enforce(ctx, given(t, kinds("approve"), 0))
+	equal(t, codeOf(err), "obligation.failed")
+	if !slices.Equal(n.lines, []string{"log decided", "log ended"}) {
+		t.Errorf("%v", n.lines)
+	}
+	policy.options.Store = panics{}
+	equal(t, codeOf(policy.Enforce(ctx, given(t, nil, 4))), "obligation.failed")
+	// Nothing stays locked.
+	policy.options.Store = NewMemoryStore()
+	equal(t, policy.Enforce(ctx, given(t, nil, 4)), nil)
+}
+
+type panics struct{ Store }
+
+func TestOfAnErrorOnlyTheKindIsTold(t *testing.T) {
+	why := errors.New("secret")
+	policy := must(t, func(w *ways) {
+		w.options.Handlers = map[string]Handler{"approve": func(context.Context, Obligation) error { return why }}
+	})
+	err := policy.Enforce(ctx, given(t, kinds("approve"), 0))
+	var denied *Denied
+	if !errors.As(err, &denied) || strings.Contains(string(denied.Answer.Raw), "secret") || !strings.Contains(denied.Answer.Reason.Admin, "*errors.errorString") {
+		t.Errorf("%v", err)
+	}
+	if !errors.Is(err, why) {
+		t.Error("what the handler gave is lost")
+	}
+}
+
+// strict is a journal that writes nothing for whom waits no longer.
+type strict struct{ notes }
+
+func (s *strict) Write(ctx context.Context, event Event) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.notes.Write(ctx, event)
+}
+
+func TestWhatBecameOfACallIsWrittenForWhomeverWaits(t *testing.T) {
+	asks, cancel := context.WithCancel(ctx)
+	journal := &strict{}
+	policy := must(t, func(w *ways) {
+		w.options.Journal = journal
+		w.options.Handlers = map[string]Handler{"approve": func(ctx context.Context, _ Obligation) error {
+			cancel()
+			return ctx.Err()
+		}}
+	})
+	equal(t, codeOf(policy.Enforce(asks, given(t, kinds("approve"), 0))), "obligation.failed")
+	equal(t, codeOf(policy.Enforce(asks, given(t, nil, 0))), "obligation.failed")
+	equal(t, policy.Refuse(asks, "possession.used", "").Reason.Code, "possession.used")
+	equal(t, policy.HTTP(asks, policy.Refuse(asks, "possession.used", ""), "").Status, 401)
+	if !slices.Equal(journal.lines, []string{"log decided", "log ended", "log decided", "log ended"}) {
+		t.Errorf("%v", journal.lines)
+	}
+}
+
+// slow is a store that answers only when the caller waits no longer.
+type slow struct{ Store }
+
+func (slow) Transact(ctx context.Context, _ []string, _ func(Values) (Change, error)) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestNobodyWaitsForTheStoreOfAnother(t *testing.T) {
+	policy := must(t, nil)
+	policy.options.Store = slow{}
+	waits, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { equal(t, codeOf(policy.Enforce(waits, given(t, nil, 4))), "obligation.failed") })
+	ended, end := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer end()
+	equal(t, codeOf(policy.Enforce(ended, given(t, nil, 4))), "obligation.failed")
+	if waits.Err() != nil {
+		t.Error("it waited")
+	}
+	cancel()
+	group.Wait()
+	// What was heard meanwhile counts.
+	policy.options.Store = NewMemoryStore()
+	equal(t, codeOf(policy.Enforce(ctx, given(t, nil, 3))), "obligation.failed")
+	equal(t, policy.Enforce(ctx, given(t, nil, 4)), nil)
+	equal(t, len(policy.heard.unsaved), 0)
 }

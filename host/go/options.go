@@ -2,6 +2,8 @@ package ambit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -48,6 +50,21 @@ type Options struct {
 // Handler discharges an obligation, completely, before the action. Its error means that the action must not happen; a
 // *NotDischarged says by which reason.
 type Handler func(ctx context.Context, obligation Obligation) error
+
+// do calls it. Of an error that is no *NotDischarged only the kind is told, as its text may have anything of the call in it.
+func (h Handler) do(ctx context.Context, obligation Obligation) error {
+	err := h(ctx, obligation)
+	if why := (*NotDischarged)(nil); err == nil || errors.As(err, &why) {
+		return err
+	}
+	return &unsaid{err}
+}
+
+// unsaid is an error whose text is not told.
+type unsaid struct{ error }
+
+func (u *unsaid) Error() string { return fmt.Sprintf("the handler gave a `%T`", u.error) }
+func (u *unsaid) Unwrap() error { return u.error }
 
 // NotDischarged says why an obligation was not done, by the code of a reason where `obligation.failed` is not precise.
 type NotDischarged struct{ Code, Detail string }

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -170,7 +171,10 @@ func (p *Policy) SigningInput(ctx context.Context, asked Text) (*SigningInput, e
 // Raw is the answer in exactly the bytes of every other engine. The question is `evaluate`, `advise`, `describe`,
 // `digest`, `signing_input`, or, without a request, `info`. What goes wrong is a denial.
 func (p *Policy) Raw(ctx context.Context, question string, request ...[]byte) []byte {
-	answer, err := p.pool.ask(ctx, "ambit_"+question, request...)
+	answer, err := []byte(nil), trap("`%s` is no question", question)
+	if slices.Contains(questions, question) {
+		answer, err = p.pool.ask(ctx, "ambit_"+question, request...)
+	}
 	if err == nil {
 		return answer
 	}
@@ -187,15 +191,15 @@ func (p *Policy) Refuse(ctx context.Context, code, admin string) *Answer {
 
 // HTTP is what HTTP says for a denial; nonce, where it is not empty, is the one that the next proof must carry.
 func (p *Policy) HTTP(ctx context.Context, denial *Answer, nonce string) HTTP {
-	told := HTTP{Status: 503}
-	_ = p.pool.call(ctx, "ambit_http", httpRequest{denial.Raw, nonce}, &told)
+	told := HTTP{Status: 500}
+	_ = Core(context.WithoutCancel(ctx), "ambit_http", httpRequest{denial.Raw, nonce}, &told)
 	return told
 }
 
 // Denied is a denial as an error.
 func (p *Policy) Denied(ctx context.Context, denial *Answer) *Denied {
 	why := denial.Reason
-	return &Denied{why.Code, why.User, denial.Remedy.Steps, p.HTTP(ctx, denial, ""), denial, nil}
+	return &Denied{why.Code, why.User, denial.Remedy.Steps, p.HTTP(ctx, denial, ""), denial, nil, nil}
 }
 
 func (p *Policy) asked(ctx context.Context, name string, question Question) []byte {
@@ -234,7 +238,7 @@ func (p *Policy) answer(ctx context.Context, raw []byte) *Answer {
 
 func (p *Policy) refusal(ctx context.Context, code, admin string) []byte {
 	var answer json.RawMessage
-	if p.pool.call(ctx, "ambit_refuse", map[string]string{"code": code, "admin": admin}, &answer) != nil {
+	if Core(context.WithoutCancel(ctx), "ambit_refuse", map[string]string{"code": code, "admin": admin}, &answer) != nil {
 		return p.stopped
 	}
 	return answer
@@ -242,7 +246,7 @@ func (p *Policy) refusal(ctx context.Context, code, admin string) []byte {
 
 var bare = sync.OnceValues(func() (*pool, error) {
 	code, err := compiled()
-	return newPool(1, nil, code.start), err
+	return newPool(runtime.GOMAXPROCS(0), nil, code.start), err
 })
 
 // Core asks the core by itself, without a policy: for stores, journals and handlers.

@@ -312,6 +312,22 @@ func TestAnInstanceThatTrappedIsThrownAwayAndDeniesOneCall(t *testing.T) {
 	equal(t, string(policy.Raw(ctx, "evaluate", asked)), wanted)
 }
 
+func TestOtherExportsAreNoQuestions(t *testing.T) {
+	policy := must(t, func(w *ways) { w.options.Instances = 1 })
+	before := <-policy.pool.places
+	policy.pool.places <- before
+	for _, name := range []string{"load", "alloc", "free", "enforce", "refuse", "log", "abi", "check_info"} {
+		answer, err := readAnswer(policy.Raw(ctx, name, []byte("{}")))
+		if err != nil || answer.Reason.Code != "engine.trap" || answer.Decision {
+			t.Errorf("%s: %v, %v", name, answer, err)
+		}
+	}
+	// They did not even reach it.
+	after := <-policy.pool.places
+	equal(t, after == before && after != nil, true)
+	policy.pool.places <- after
+}
+
 func TestWhoWaitsNoLongerIsDenied(t *testing.T) {
 	policy := must(t, func(w *ways) { w.options.Instances = 1 })
 	taken := <-policy.pool.places

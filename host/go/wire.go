@@ -1,8 +1,16 @@
 package ambit
 
-import "encoding/json"
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
 
 // The JSON that goes to the core and comes from it: `pkg/abi.md`, "The host core".
+
+// questions are what a policy is asked. The core has other exports, which are the host's own.
+var questions = []string{"evaluate", "advise", "describe", "digest", "signing_input", "info"}
 
 type loadRequest struct {
 	Trust     string          `json:"trust"`
@@ -34,6 +42,32 @@ type result struct {
 	Kept   map[string]uint64 `json:"kept,omitzero"`
 	Failed *string           `json:"failed,omitempty"`
 	Code   string            `json:"code,omitempty"`
+	cause  error
+}
+
+// causeOf is what the last step gave that was not done.
+func causeOf(results []result) (cause error) {
+	for _, one := range results {
+		cause = cmp.Or(one.cause, cause)
+	}
+	return cause
+}
+
+// forgotten is the key of the time before which what ended was forgotten.
+const forgotten = "forgotten"
+
+// failed is the result of a step that was not done.
+func failed(err error) result {
+	why := &NotDischarged{Detail: err.Error()}
+	errors.As(err, &why)
+	return result{Failed: &why.Detail, Code: why.Code, cause: err}
+}
+
+// recovered is for defer: what panics was not done. What it panicked with may have anything of the call in it.
+func recovered(came *result) {
+	if why := recover(); why != nil {
+		*came = failed(fmt.Errorf("a function of the service panicked (%T)", why))
+	}
 }
 
 type step struct {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"ambit.dev/host"
 	"ambit.dev/host/guard"
@@ -17,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // Operation says what a method does. The fields of its message are the arguments of the action, by their names.
@@ -61,22 +64,82 @@ func (g *Guard) Stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 	if !known || info.IsClientStream && !operation.Messages {
 		return g.refuse(stream.Context(), "capability.none", "the method `"+info.FullMethod+"` has no operation, or not for a stream of messages")
 	}
-	return handler(server, &judged{stream, g, info.FullMethod})
+	judged := &judged{ServerStream: stream, guard: g, method: info.FullMethod}
+	err := handler(server, judged)
+	// Whatever the handler makes of it, who called is told the denial.
+	if _, denied := judged.state(); denied != nil {
+		return denied
+	}
+	return err
 }
 
-// judged is a stream whose messages are judged as they come.
+// judged is a stream whose messages are judged as they come. Nothing is sent before the first that is allowed, and nothing
+// more is received or sent after one that is not.
 type judged struct {
 	grpc.ServerStream
 	guard  *Guard
 	method string
+	lock   sync.Mutex
+	begun  bool
+	denied error
+}
+
+func (j *judged) state() (begun bool, denied error) {
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	return j.begun, j.denied
 }
 
 // RecvMsg gives only messages that the policy allows.
 func (j *judged) RecvMsg(message any) error {
-	if err := j.ServerStream.RecvMsg(message); err != nil {
+	begun, denied := j.state()
+	if denied != nil {
+		return denied
+	}
+	err := j.ServerStream.RecvMsg(message)
+	switch {
+	case errors.Is(err, io.EOF) && !begun:
+		denied = j.guard.refuse(j.Context(), "capability.none", "the stream has no message to be judged by")
+	case err != nil:
+		return err
+	default:
+		denied = j.guard.judge(j.Context(), j.method, message)
+	}
+	if known, is := message.(proto.Message); is && denied != nil {
+		// A handler that looks at no errors finds nothing.
+		proto.Reset(known)
+	}
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	// The first denial stays.
+	if j.denied == nil {
+		j.denied, j.begun = denied, j.begun || denied == nil
+	}
+	return j.denied
+}
+
+// SendMsg sends nothing that no message was allowed for.
+func (j *judged) SendMsg(message any) error {
+	if err := j.open(); err != nil {
 		return err
 	}
-	return j.guard.judge(j.Context(), j.method, message)
+	return j.ServerStream.SendMsg(message)
+}
+
+// SendHeader is as SendMsg.
+func (j *judged) SendHeader(header metadata.MD) error {
+	if err := j.open(); err != nil {
+		return err
+	}
+	return j.ServerStream.SendHeader(header)
+}
+
+func (j *judged) open() error {
+	begun, denied := j.state()
+	if denied == nil && !begun {
+		return status.Error(codes.FailedPrecondition, "nothing is sent before a message was allowed")
+	}
+	return denied
 }
 
 func (g *Guard) judge(ctx context.Context, method string, message any) error {
@@ -88,14 +151,14 @@ func (g *Guard) judge(ctx context.Context, method string, message any) error {
 	if err != nil {
 		return g.refuse(ctx, "request.value", err.Error())
 	}
-	if name, is := strings.CutPrefix(operation.Resource.ID, "{"); is {
-		if operation.Resource.ID, err = resource(values, strings.TrimSuffix(name, "}")); err != nil {
+	name, err := guard.Name(operation.Resource.ID)
+	if err != nil {
+		return g.refuse(ctx, "engine.trap", err.Error())
+	}
+	if name != "" {
+		if operation.Resource.ID, err = resource(values, name); err != nil {
 			return g.refuse(ctx, "request.member", err.Error())
 		}
-	}
-	args, err := json.Marshal(values)
-	if err != nil {
-		return g.refuse(ctx, "request.value", err.Error())
 	}
 	shown, err := guard.ReadHeader(header(ctx), http.MethodPost, strings.TrimSuffix(g.Origin, "/")+method)
 	if err != nil {
@@ -103,7 +166,7 @@ func (g *Guard) judge(ctx context.Context, method string, message any) error {
 	}
 	err = g.Allow(ctx, guard.Call{
 		Action: operation.Action, Power: operation.Power, Resource: operation.Resource, Purpose: operation.Purpose,
-		Args: args, Shown: shown,
+		Args: text(values), Shown: shown,
 	})
 	if refused := (*guard.Refused)(nil); errors.As(err, &refused) {
 		return told(ctx, refused)

@@ -1,6 +1,7 @@
 package ambitgrpc
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +12,8 @@ import (
 )
 
 // arguments are what a handler will see in a message: every field by its name in the schema, also one that was not sent and
-// reads as zero. Only an optional field that is not there is left out. What the schema does not know nobody would judge.
+// reads as zero, or as the default of its schema. Only an optional field that is not there and has no default is left out.
+// What the schema does not know, and what extends the message, nobody would judge.
 func arguments(message any) (map[string]any, error) {
 	known, is := message.(proto.Message)
 	if !is {
@@ -24,21 +26,19 @@ func members(message protoreflect.Message) (map[string]any, error) {
 	if len(message.GetUnknown()) > 0 {
 		return nil, errors.New("the message has a field that its schema does not know")
 	}
-	var wrong error
+	extended := false
 	message.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		if field.IsExtension() {
-			wrong = fmt.Errorf("the message has the extension `%s`, which nobody judges", field.FullName())
-		}
-		return wrong == nil
+		extended = field.IsExtension()
+		return !extended
 	})
-	if wrong != nil {
-		return nil, wrong
+	if extended {
+		return nil, errors.New("the message has an extension, which is no argument")
 	}
 	values := map[string]any{}
 	fields := message.Descriptor().Fields()
 	for at := range fields.Len() {
 		field := fields.Get(at)
-		if field.HasPresence() && !message.Has(field) {
+		if field.HasPresence() && !field.HasDefault() && !message.Has(field) {
 			continue
 		}
 		value, err := member(field, message.Get(field))
@@ -56,11 +56,9 @@ func member(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 		values := map[string]any{}
 		var wrong error
 		value.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-			if !utf8.ValidString(key.String()) {
-				wrong = notText(field)
-				return false
+			if values[key.String()], wrong = single(field.MapValue(), value); !utf8.ValidString(key.String()) {
+				wrong = noText(field)
 			}
-			values[key.String()], wrong = single(field.MapValue(), value)
 			return wrong == nil
 		})
 		return values, wrong
@@ -89,9 +87,9 @@ func single(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 		}
 		return string(named.Name()), nil
 	case protoreflect.StringKind:
-		// Of a message of proto2 nobody has looked yet.
+		// Of the older forms of schemas protobuf checks no text, and JSON would put another character in its place.
 		if !utf8.ValidString(value.String()) {
-			return nil, notText(field)
+			return nil, noText(field)
 		}
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		if math.IsNaN(value.Float()) || math.IsInf(value.Float(), 0) {
@@ -101,9 +99,8 @@ func single(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 	return value.Interface(), nil
 }
 
-// notText: JSON would have another character in the place, and the handler another text than was judged.
-func notText(field protoreflect.FieldDescriptor) error {
-	return fmt.Errorf("`%s` is no UTF-8", field.Name())
+func noText(field protoreflect.FieldDescriptor) error {
+	return fmt.Errorf("`%s` has a text that is no UTF-8", field.Name())
 }
 
 // resource takes the field that names the resource out of the arguments.
@@ -114,4 +111,13 @@ func resource(values map[string]any, name string) (string, error) {
 	}
 	delete(values, name)
 	return id, nil
+}
+
+func text(values map[string]any) []byte {
+	// Nothing but maps, lists, texts in UTF-8, numbers and booleans.
+	text, err := json.Marshal(values)
+	if err != nil {
+		return nil
+	}
+	return text
 }

@@ -4,6 +4,7 @@ package ambithttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,8 +31,11 @@ type Endpoint struct {
 	// Resource is the thing that is acted on. `{name}` as its ID is what the wildcard of this name matched.
 	Resource ambit.Thing
 	Purpose  string
-	// Path and Query name wildcards and parameters that are arguments.
+	// Path and Query name wildcards and parameters that are arguments. A wildcard of the pattern that neither Path nor
+	// Resource names is refused, as its handler could read it.
 	Path, Query []string
+	// Method is for routers that put none into Request.Pattern: requests with another are refused.
+	Method string
 }
 
 // Guard lets only those requests pass that the policy allows.
@@ -71,19 +75,25 @@ type refusal struct{ code, admin string }
 func (r *refusal) Error() string { return r.admin }
 
 func (g *Guard) allow(r *http.Request, endpoint Endpoint, body []byte) error {
-	// Another method could do something else with the same arguments.
-	if method, _, is := strings.Cut(r.Pattern, " "); r.Pattern != "" && (!is || method != r.Method) {
-		return &refusal{"capability.none", "the pattern `" + r.Pattern + "` does not name this method"}
+	name, err := guard.Name(endpoint.Resource.ID)
+	if err != nil {
+		return &refusal{"engine.trap", err.Error()}
+	}
+	if err := endpoint.fits(r); err != nil {
+		return err
 	}
 	shown, err := guard.ReadHeader(r.Header, r.Method, strings.TrimSuffix(g.Origin, "/")+r.URL.EscapedPath())
 	if err != nil {
 		return &refusal{"request.member", err.Error()}
 	}
 	resource := endpoint.Resource
-	if name, is := strings.CutPrefix(resource.ID, "{"); is {
-		if resource.ID = r.PathValue(strings.TrimSuffix(name, "}")); resource.ID == "" {
+	if name != "" {
+		if resource.ID = r.PathValue(name); resource.ID == "" {
 			return &refusal{"request.member", "the path does not name the resource"}
 		}
+	}
+	if wildcard, is := endpoint.unnamed(r.Pattern, name); is {
+		return &refusal{"engine.trap", "the endpoint does not name the wildcard `" + wildcard + "`, which nobody would judge"}
 	}
 	texts, err := endpoint.texts(r)
 	if err != nil {
@@ -96,6 +106,30 @@ func (g *Guard) allow(r *http.Request, endpoint Endpoint, body []byte) error {
 	return g.Allow(r.Context(), guard.Call{
 		Action: endpoint.Action, Power: endpoint.Power, Resource: resource, Purpose: endpoint.Purpose, Args: args, Shown: shown,
 	})
+}
+
+// fits says whether the endpoint is for this method: another could do something else with the same arguments.
+func (e Endpoint) fits(r *http.Request) error {
+	method, _, is := strings.Cut(r.Pattern, " ")
+	if !is {
+		method = ""
+	}
+	if method = cmp.Or(e.Method, method); method != r.Method {
+		return &refusal{"capability.none", "neither the pattern `" + r.Pattern + "` nor the endpoint names this method"}
+	}
+	return nil
+}
+
+// unnamed is a wildcard of the pattern that the endpoint does not name.
+func (e Endpoint) unnamed(pattern, resource string) (name string, is bool) {
+	for _, wildcard := range strings.Split(pattern, "{")[1:] {
+		name, _, _ = strings.Cut(wildcard, "}")
+		name = strings.TrimSuffix(name, "...")
+		if name != "$" && name != resource && !slices.Contains(e.Path, name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // texts are the arguments in path and query. A parameter that is not named is refused: nobody would judge it.
@@ -141,8 +175,8 @@ func arguments(body []byte, header http.Header, texts map[string]string) ([]byte
 		return nil, &refusal{"request.syntax", "the body must not be packed"}
 	}
 	// One value, so that nothing of it can end up beside the arguments.
-	trimmed := bytes.TrimSpace(body)
-	if !json.Valid(trimmed) || trimmed[0] != '{' {
+	trimmed := bytes.Trim(body, " \t\r\n")
+	if !json.Valid(body) || trimmed[0] != '{' {
 		return nil, &refusal{"request.syntax", "the body is not a JSON object"}
 	}
 	inside := bytes.TrimSpace(trimmed[1 : len(trimmed)-1])

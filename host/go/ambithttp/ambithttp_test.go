@@ -25,6 +25,7 @@ type world struct {
 	proposed []ambit.Obligation
 	token    string
 	store    *store
+	guard    *Guard
 }
 
 type store struct {
@@ -48,6 +49,7 @@ func open(t *testing.T) *world {
 	w.Shop = shop.Open(t, ambit.Options{Store: w.store, Handlers: map[string]ambit.Handler{"approve": approve}})
 	w.token = w.Token()
 	judge := &Guard{&guard.Guard{Policy: func() *ambit.Policy { return w.Policy }, Audience: shop.Origin, Hold: true}, shop.Origin}
+	w.guard = judge
 	mux := http.NewServeMux()
 	for pattern, endpoint := range map[string]Endpoint{
 		"POST /contacts/{contact}/mail":     {Action: "email", Power: "draft", Resource: ambit.Thing{Type: "Contact", ID: "{contact}"}},
@@ -55,6 +57,9 @@ func open(t *testing.T) *world {
 		"POST /stock":                       {Action: "stock", Power: "execute", Resource: ambit.Thing{Type: "Contact", ID: "c-7"}, Query: []string{"note"}},
 		"/any/stock":                        {Action: "stock", Power: "execute", Resource: ambit.Thing{Type: "Contact", ID: "c-7"}},
 		"POST /invoices/{invoice...}":       {Action: "pay", Power: "execute", Resource: ambit.Thing{Type: "Invoice", ID: "{invoice}"}},
+		"POST /more/{which}/stock":          {Action: "stock", Power: "execute", Resource: ambit.Thing{Type: "Contact", ID: "c-7"}},
+		"POST /more/stock/{$}":              {Action: "stock", Power: "execute", Resource: ambit.Thing{Type: "Contact", ID: "c-7"}},
+		"POST /template":                    {Action: "stock", Power: "execute", Resource: ambit.Thing{Type: "Contact", ID: "c-{count}"}},
 		"POST /contacts/{contact}/nonsense": {Action: "email", Power: "draft", Resource: ambit.Thing{Type: "Contact", ID: "{other}"}},
 	} {
 		endpoint.Purpose = "customer-care"
@@ -190,6 +195,40 @@ func TestNothingElsePasses(t *testing.T) {
 	w.refused("resource no UTF-8", bytes, 400, "request.value")
 	any := w.request(shop.Call("stock", "execute", "Contact", "c-7", `{"count":2}`), "/any/stock", `{"count":2}`)
 	w.refused("a pattern without a method", any, 403, "capability.none")
+}
+
+func TestAWildcardThatNobodyNamesIsRefused(t *testing.T) {
+	w := open(t)
+	const args = `{"count":2}`
+	call := shop.Call("stock", "execute", "Contact", "c-7", args)
+	w.refused("a wildcard", w.request(call, "/more/7/stock", args), 500, "")
+	if answer, told := w.send(w.request(call, "/more/stock/", args)); answer.StatusCode != 200 {
+		t.Errorf("%d %+v", answer.StatusCode, told)
+	}
+	w.refused("a template", w.request(call, "/template", args), 500, "")
+}
+
+func TestWithoutAMuxTheEndpointNamesItsMethod(t *testing.T) {
+	w := open(t)
+	ran := 0
+	endpoint := Endpoint{Action: "stock", Power: "execute", Resource: ambit.Thing{Type: "Contact", ID: "c-7"}, Purpose: "customer-care"}
+	ask := func(method string) int {
+		const args = `{"count":2}`
+		made := w.request(shop.Call("stock", "execute", "Contact", "c-7", args), "/stock", args)
+		made.Method = "POST"
+		answer := httptest.NewRecorder()
+		endpoint.Method = method
+		w.guard.Wrap(endpoint, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran++ })).ServeHTTP(answer, made)
+		return answer.Code
+	}
+	for method, wanted := range map[string]int{"": 403, "DELETE": 403, "POST": 200} {
+		if got := ask(method); got != wanted {
+			t.Errorf("%q: %d", method, got)
+		}
+	}
+	if ran != 1 {
+		t.Errorf("it ran %d times", ran)
+	}
 }
 
 func TestWhoCallsMustShowIt(t *testing.T) {

@@ -4,6 +4,7 @@
 package ambitmcp
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -42,33 +43,46 @@ type Guard struct {
 }
 
 // session has the methods that do nothing but hold a session together.
-var session = []string{"initialize", "server/discover", "ping", "logging/setLevel", "notifications/initialized",
-	"notifications/cancelled", "notifications/progress", "notifications/roots/list_changed"}
+var session = []string{
+	"initialize", "server/discover", "ping", "logging/setLevel", "notifications/initialized", "notifications/cancelled",
+	"notifications/progress", "notifications/roots/list_changed",
+}
 
 // Middleware is for Server.AddReceivingMiddleware, as the last one that is added is asked first: add it first, so that
 // nothing changes a call behind it.
 func (g *Guard) Middleware() mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, request mcp.Request) (mcp.Result, error) {
+			// By the method: a server may have others of its own, with parameters of the same type.
 			switch asked := request.(type) {
 			case *mcp.CallToolRequest:
+				if method != "tools/call" {
+					return nil, closed(method)
+				}
 				if refused := g.call(ctx, next, asked); refused != nil {
 					return refused, nil
 				}
 			case *mcp.ListToolsRequest:
+				if method != "tools/list" {
+					return nil, closed(method)
+				}
 				result, err := next(ctx, method, request)
 				if list, is := result.(*mcp.ListToolsResult); is && err == nil {
 					return g.visible(ctx, asked.Extra, list), nil
 				}
-				return result, err
+				return nil, cmp.Or(err, closed(method))
 			default:
-				if !slices.Contains(session, method) && !slices.Contains(g.Open, method) {
-					return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "`" + method + "` does not pass the guard of this server"}
+				if !slices.Contains(session, method) && (!slices.Contains(g.Open, method) || method == "tools/call" || method == "tools/list") {
+					return nil, closed(method)
 				}
 			}
 			return next(ctx, method, request)
 		}
 	}
+}
+
+func closed(method string) error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "`" + method + "` does not pass the guard of this server"}
 }
 
 // call is nil where the call may happen.
@@ -77,11 +91,14 @@ func (g *Guard) call(ctx context.Context, next mcp.MethodHandler, asked *mcp.Cal
 	if err != nil {
 		return result(g.Refuse(ctx, code, err.Error()))
 	}
-	var refused *guard.Refused
-	if errors.As(g.Allow(ctx, call), &refused) {
-		return result(refused)
+	if err = g.Allow(ctx, call); err == nil {
+		return nil
 	}
-	return nil
+	var refused *guard.Refused
+	if !errors.As(err, &refused) {
+		refused = g.Refuse(ctx, "engine.trap", "the guard gave no denial")
+	}
+	return result(refused)
 }
 
 func (g *Guard) judged(ctx context.Context, next mcp.MethodHandler, asked *mcp.CallToolRequest) (call guard.Call, code string, err error) {
@@ -104,12 +121,13 @@ func (g *Guard) judged(ctx context.Context, next mcp.MethodHandler, asked *mcp.C
 	if err != nil {
 		return call, "request.member", err
 	}
-	name := ""
-	if inside, is := strings.CutPrefix(operation.Resource.ID, "{"); is {
-		name = strings.TrimSuffix(inside, "}")
-		operation.Resource.ID = ""
-		if json.Unmarshal(read.texts[name], &operation.Resource.ID) != nil || operation.Resource.ID == "" {
-			return call, "request.member", errors.New("the argument `" + name + "` does not name the resource")
+	name, err := guard.Name(operation.Resource.ID)
+	if err != nil {
+		return call, "engine.trap", err
+	}
+	if name != "" {
+		if operation.Resource.ID, err = read.named(name); err != nil {
+			return call, "request.member", err
 		}
 	}
 	return guard.Call{
@@ -139,7 +157,7 @@ func (g *Guard) fillsNothing(ctx context.Context, next mcp.MethodHandler, asked 
 			return nil
 		}
 		if list.Params.Cursor = tools.NextCursor; list.Params.Cursor == "" {
-			return nil
+			return errors.New("the server does not list the tool, so that nobody knows what its schema fills in")
 		}
 	}
 }
@@ -167,6 +185,8 @@ func result(refused *guard.Refused) *mcp.CallToolResult {
 // visible is the list of the tools that the token could ever allow. Nothing is verified, and nothing is allowed by it.
 func (g *Guard) visible(ctx context.Context, extra *mcp.RequestExtra, list *mcp.ListToolsResult) *mcp.ListToolsResult {
 	seen := *list
+	// Another caller has another list.
+	seen.CacheScope = "private"
 	shown, err := g.shown(ctx, extra)
 	seen.Tools = slices.DeleteFunc(slices.Clone(list.Tools), func(tool *mcp.Tool) bool {
 		operation, known := g.Tools[tool.Name]

@@ -241,6 +241,72 @@ func TestOtherMethodsDoNotPass(t *testing.T) {
 	}
 }
 
+// custom are the parameters of a method of the server's own.
+type custom struct{ mcp.ParamsBase }
+
+type done struct{ mcp.ResultBase }
+
+func TestMethodsOfTheServersOwnDoNotPass(t *testing.T) {
+	w := open(t)
+	passes := func(method string, request mcp.Request) bool {
+		t.Helper()
+		passed := false
+		result, err := w.guard.Middleware()(func(context.Context, string, mcp.Request) (mcp.Result, error) {
+			passed = true
+			return &done{}, nil
+		})(ctx, method, request)
+		return passed || err == nil || result != nil
+	}
+	own := &mcp.ServerRequest[*custom]{Params: &custom{}}
+	for _, method := range []string{"acme/run", "notifications/acme/run", "tools/call", "tools/list"} {
+		w.guard.Open = []string{"tools/call", "tools/list"}
+		if passes(method, own) {
+			t.Error(method)
+		}
+	}
+	if passes("acme/call", &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "stock"}}) || passes("acme/list", &mcp.ListToolsRequest{}) {
+		t.Error("a method of its own passes as one of tools")
+	}
+	if !passes("notifications/cancelled", own) {
+		t.Error("a session does not hold together")
+	}
+}
+
+func TestAToolThatIsNotListedIsRefused(t *testing.T) {
+	w := open(t)
+	w.guard.Tools["unlisted"] = w.guard.Tools["stock"]
+	listed := func(context.Context, string, mcp.Request) (mcp.Result, error) { return &mcp.ListToolsResult{}, nil }
+	asked := &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "unlisted", Arguments: json.RawMessage(`{"count":2}`)}}
+	if _, code, err := w.guard.judged(ctx, listed, asked); err == nil || code != "engine.trap" {
+		t.Errorf("%s %v", code, err)
+	}
+}
+
+func TestAListIsForItsCallerOnly(t *testing.T) {
+	w := open(t)
+	if list := w.guard.visible(ctx, nil, &mcp.ListToolsResult{Cacheable: mcp.Cacheable{CacheScope: "public"}}); list.CacheScope != "private" {
+		t.Error(list.CacheScope)
+	}
+}
+
+func TestTextsAndNumbersThatReadAsOthers(t *testing.T) {
+	for _, text := range []string{"{\"a\":\"\xff\"}", `{"a":1e-400}`, `{"a":1.23456789012345e-320}`} {
+		if _, err := read(json.RawMessage(text)); err == nil {
+			t.Error(text)
+		}
+	}
+	if _, err := read(json.RawMessage(`{"a":0e-400,"b":-0.0,"c":98.70}`)); err != nil {
+		t.Error(err)
+	}
+	half, err := read(json.RawMessage(`{"invoice":"i\ud800"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := half.named("invoice"); err == nil {
+		t.Errorf("%q", id)
+	}
+}
+
 func TestACallHasNothingBesideItsArguments(t *testing.T) {
 	g := &Guard{Tools: map[string]Operation{"stock": {}}}
 	for _, params := range []*mcp.CallToolParamsRaw{

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // arguments are the members of a call's arguments, each in its text, in their order.
@@ -24,6 +26,9 @@ func read(text json.RawMessage) (*arguments, error) {
 	read := &arguments{texts: map[string]json.RawMessage{}}
 	if len(text) == 0 {
 		return read, nil
+	}
+	if !utf8.Valid(text) {
+		return nil, errors.New("the arguments are no UTF-8")
 	}
 	if err := unambiguous(json.NewDecoder(bytes.NewReader(text))); err != nil {
 		return nil, err
@@ -45,6 +50,14 @@ func read(text json.RawMessage) (*arguments, error) {
 		}
 	}
 	return read, nil
+}
+
+// named is the argument that names the resource. Half a surrogate pair would read as another character than it was sent as.
+func (a *arguments) named(name string) (id string, err error) {
+	if json.Unmarshal(a.texts[name], &id) != nil || id == "" || strings.ContainsRune(id, utf8.RuneError) {
+		return "", errors.New("the argument `" + name + "` does not name the resource")
+	}
+	return id, nil
 }
 
 // without is the text of all members but one.
@@ -106,7 +119,10 @@ func value(decoder *json.Decoder) error {
 func exact(number string) error {
 	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
 	significant := strings.Trim(strings.Replace(strings.TrimPrefix(mantissa, "-"), ".", "", 1), "0")
-	if _, err := strconv.ParseFloat(number, 64); err != nil || len(significant) > digits {
+	// Below this number, what is kept has fewer digits, or none.
+	const smallest = 0x1p-1022
+	binary, err := strconv.ParseFloat(number, 64)
+	if err != nil || len(significant) > digits || significant != "" && math.Abs(binary) < smallest {
 		return errors.New("a number has more digits than the SDK keeps")
 	}
 	return nil

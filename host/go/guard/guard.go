@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ const Approval = "Ambit-Approval"
 
 // Guard stands before calls: it decides each by the policy, and obeys the answer.
 type Guard struct {
-	// Policy gives the policy in force, such as the Load of an atomic.Pointer.
+	// Policy gives the policy in force, such as the Load of an atomic.Pointer. While it gives nil, everything is refused.
 	Policy func() *ambit.Policy
 	// Audience is for whom tokens must be made. Location and Tenant may be empty.
 	Audience, Location, Tenant string
@@ -83,26 +84,46 @@ func ReadHeader(header http.Header, method, url string) (Shown, error) {
 	return shown, nil
 }
 
+// Name is the name for which the ID of a resource stands (`{name}`), or empty where the ID is the resource's own. A brace in
+// any other place is an error: such an ID would be judged as it is written, whatever the call is for.
+func Name(id string) (string, error) {
+	inside, is := strings.CutPrefix(id, "{")
+	name, closed := strings.CutSuffix(inside, "}")
+	if is && closed && name != "" && !strings.ContainsAny(name, "{}") {
+		return name, nil
+	}
+	if strings.ContainsAny(id, "{}") {
+		return "", fmt.Errorf("the ID `%s` of a resource is neither a name in braces nor free of them", id)
+	}
+	return "", nil
+}
+
 // Allow gives nil when the call may happen, once; else a *Refused.
 func (g *Guard) Allow(ctx context.Context, call Call) error {
-	policy, nonce := g.Policy(), ""
-	if g.Nonce != nil {
-		nonce = g.Nonce()
+	policy := g.Policy()
+	if policy == nil {
+		return unloaded(ctx)
 	}
-	request, err := g.request(ctx, call, nonce)
+	request, nonce, err := g.request(ctx, call)
 	if err != nil {
 		return g.Refuse(ctx, "engine.trap", "what the service knows is not to be had: "+err.Error())
 	}
-	var denied *ambit.Denied
-	if !errors.As(policy.Decide(ctx, request), &denied) {
+	err = policy.Decide(ctx, request)
+	if err == nil {
 		return nil
+	}
+	var denied *ambit.Denied
+	if !errors.As(err, &denied) {
+		return g.Refuse(ctx, "engine.trap", "the policy gave no denial")
 	}
 	denied.HTTP = policy.HTTP(ctx, denied.Answer, nonce)
 	refused := &Refused{Denied: denied}
 	if g.mayHold(call, denied) {
 		proposal := request
 		proposal.Evaluation.Action.Properties.Power, proposal.Approvals = "propose", nil
-		refused.Held = policy.Decide(ctx, proposal) == nil
+		answer := policy.Evaluate(ctx, proposal)
+		asks := slices.ContainsFunc(answer.Obligations, func(one ambit.Obligation) bool { return one.Type == "approve" })
+		refused.Held = policy.Enforce(ctx, answer) == nil && asks
 	}
 	if refused.isTold() {
 		for _, way := range policy.Advise(ctx, request).Alternatives {
@@ -115,6 +136,9 @@ func (g *Guard) Allow(ctx context.Context, call Call) error {
 // Refuse is a refusal of the service's own, written down like any other.
 func (g *Guard) Refuse(ctx context.Context, code, admin string) *Refused {
 	policy := g.Policy()
+	if policy == nil {
+		return unloaded(ctx)
+	}
 	answer := policy.Refuse(ctx, code, admin)
 	var denied *ambit.Denied
 	if !errors.As(policy.Enforce(ctx, answer), &denied) {
@@ -123,13 +147,35 @@ func (g *Guard) Refuse(ctx context.Context, code, admin string) *Refused {
 	return &Refused{Denied: denied}
 }
 
-func (g *Guard) request(ctx context.Context, call Call, nonce string) (ambit.Request, error) {
+// unloaded refuses everything while there is no policy. There is nothing to write it down by.
+func unloaded(ctx context.Context) *Refused {
+	ctx = context.WithoutCancel(ctx)
+	denied := &ambit.Denied{Code: "engine.resources", HTTP: ambit.HTTP{Status: http.StatusInternalServerError}}
+	var answer json.RawMessage
+	err := ambit.Core(ctx, "ambit_refuse", map[string]string{"code": denied.Code, "admin": "no policy is loaded"}, &answer)
+	denied.Answer = &ambit.Answer{Reason: ambit.Reason{Code: denied.Code}, Raw: answer}
+	if err == nil {
+		_ = ambit.Core(ctx, "ambit_http", map[string]any{"answer": answer}, &denied.HTTP)
+	}
+	return &Refused{Denied: denied}
+}
+
+// request is what is asked of the policy. What panics in the service's own functions denies.
+func (g *Guard) request(ctx context.Context, call Call) (request ambit.Request, nonce string, err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("a function of the service panicked (%T)", why)
+		}
+	}()
+	if g.Nonce != nil {
+		nonce = g.Nonce()
+	}
 	now := time.Now
 	if g.Now != nil {
 		now = g.Now
 	}
 	shown := call.Shown
-	request := ambit.Request{
+	request = ambit.Request{
 		Evaluation: ambit.Evaluation{
 			Action:   ambit.Action{Name: call.Action, Properties: ambit.Properties{Power: call.Power, Args: call.Args}},
 			Resource: call.Resource, Context: &ambit.Purpose{Purpose: call.Purpose},
@@ -138,13 +184,13 @@ func (g *Guard) request(ctx context.Context, call Call, nonce string) (ambit.Req
 	}
 	if g.Known != nil {
 		if err := g.Known(ctx, &request); err != nil {
-			return request, err
+			return request, nonce, err
 		}
 	}
 	facts := &request.Facts
 	facts.Now, facts.Audience, facts.Location, facts.Tenant = now().Unix(), g.Audience, g.Location, g.Tenant
 	facts.Method, facts.URL, facts.Nonce = shown.Method, shown.URL, nonce
-	return request, nil
+	return request, nonce, nil
 }
 
 // mayHold: where nothing but a person's yes is lacking. Where one is there and does not fit, nobody is asked again.
