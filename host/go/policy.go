@@ -50,11 +50,8 @@ type Policy struct {
 // Load verifies a policy: `policy.wasm`, or `policy.bundle` with its signature. The error is a *LoadError where the policy
 // is refused, and the store's where that cannot tell.
 func Load(ctx context.Context, source Source, trust Trust, options Options) (*Policy, error) {
-	if options.Store == nil || source == nil || trust.Keys == nil {
-		return nil, &LoadError{"module.options", "the source, `Trust.Keys` and `Options.Store` are required"}
-	}
-	if options.Handlers["consume"] != nil {
-		return nil, &LoadError{"module.options", "`consume` is done by the store, and has no handler"}
+	if options.Store == nil || source == nil || trust.Keys == nil || options.Handlers["consume"] != nil {
+		return nil, &LoadError{"module.options", "the source, `Trust.Keys` and `Options.Store` are required, and `consume` has no handler: the store does it"}
 	}
 	if options.Now == nil {
 		options.Now = time.Now
