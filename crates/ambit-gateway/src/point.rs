@@ -85,11 +85,7 @@ pub struct Point {
 impl Point {
     /// Decides a call and discharges its obligations, in this order. Blocks: it writes to disks.
     pub fn decide(&self, call: &Call<'_>) -> Outcome {
-        let policy = self.policy.current();
-        let answer = match self.request(&policy, call) {
-            Ok(request) => policy.engine.evaluate(request.as_bytes()),
-            Err(admin) => refuse(Reason::ObligationFailed, &admin),
-        };
+        let answer = self.evaluate(call);
         match self.enforcer.enforce(&answer) {
             Verdict::Permitted { .. } => Outcome {
                 permitted: true,
@@ -99,6 +95,16 @@ impl Point {
                 permitted: false,
                 answer,
             },
+        }
+    }
+
+    /// The answer to a call, which nobody obeys: nothing is written down or used up.
+    #[must_use]
+    pub fn evaluate(&self, call: &Call<'_>) -> String {
+        let policy = self.policy.current();
+        match self.request(&policy, call) {
+            Ok(request) => policy.engine.evaluate(request.as_bytes()),
+            Err(admin) => refuse(Reason::ObligationFailed, &admin),
         }
     }
 

@@ -234,14 +234,22 @@ fn nothing_changes_a_draft_between_reading_and_sending() {
     };
     client.send(&call("a", "read_draft", json!({"id": 17})));
     assert_eq!(code(&send(&mut client)), Some("mcp.busy"));
+    // Taken back, it may still be done.
     client
         .send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}"#);
+    assert_eq!(code(&send(&mut client)), Some("mcp.busy"));
+    drop(client);
+    let mut client = world.serve();
     // While it sends, nothing else is let through.
     says(&world, "Dear Ann");
     world.write("slow", "");
     client.send(&call("b", "send_draft", json!({"draft": 17})));
-    client
-        .send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"b"}}"#);
+    for id in [r#""b""#, r#""\u0062""#, r#"["b"]"#, "2.0"] {
+        let params = format!("{{\"requestId\":{id}}}");
+        client.send(&format!(
+            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{params}}}"
+        ));
+    }
     client.send(&call("c", "read_draft", json!({"id": 17})));
     let refused: Value = serde_json::from_str(&client.line()).unwrap();
     assert_eq!(
@@ -255,7 +263,34 @@ fn nothing_changes_a_draft_between_reading_and_sending() {
         (&json!("b"), &json!("sent"))
     );
     assert_eq!(client.call("read_draft", &json!({"id": 17})).1, None);
-    assert!(!world.read("heard.jsonl").contains("\"requestId\":\"b\""));
+    let heard = world.read("heard.jsonl");
+    for id in ["\"b\"", "[\"b\"]", "2.0"] {
+        assert!(!heard.contains(&format!("\"requestId\":{id}")), "{heard}");
+    }
+}
+
+#[test]
+fn what_is_denied_whatever_it_says_is_denied_before_it_is_read() {
+    let world = world(BY_TOOL);
+    says(&world, "Dear Ann");
+    world.grant(&[entry(
+        "read_draft",
+        &["observe"],
+        &json!({"constraints": {"*": {"constraint_type": "wildcard"}}}),
+    )]);
+    let mut client = world.serve();
+    let refused = send(&mut client);
+    assert!(
+        code(&refused).is_some_and(|code| code.starts_with("capability.")),
+        "{refused:?}"
+    );
+    world.write("token.jwt", "not.a.token");
+    let refused = send(&mut client);
+    assert!(
+        code(&refused).is_some_and(|code| code.starts_with("token.")),
+        "{refused:?}"
+    );
+    assert_eq!(world.calls(), Vec::<String>::new());
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::point::{Call, Outcome, Point, Possession, Say};
 #[expect(clippy::as_conversions, reason = "constants, which are widened")]
 const FILE_BYTES: u64 = (RECEIPT_BYTES + 2) as u64;
 
+/// What the codes of denials begin with that a content or a yes could turn.
+const OPEN: [&str; 4] = ["facts.missing", "approval.", "step_up.", "policy."];
+
 /// Why a call is not made: words for the agent, and for programs.
 pub(super) struct Refusal {
     pub(super) words: String,
@@ -79,6 +82,21 @@ impl Check<'_> {
             return Err(Refusal::plain("approval.waiting", words));
         }
         Err(self.refusal(&call, &outcome))
+    }
+
+    /// Whether a call could be allowed by what it refers to, and a person's yes to that.
+    pub(super) fn is_open(&self, target: &Target, arguments: &str) -> bool {
+        let evaluation = evaluation(target, arguments, target.power);
+        let answer = self.point.evaluate(&self.as_call(&evaluation, &[]));
+        let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
+            return false;
+        };
+        let root = document.root();
+        let code = || root.get("context")?.get("reason")?.get("code")?.as_str();
+        let is_open = |code: &str| OPEN.iter().any(|open| code.starts_with(open));
+        root.get("decision").and_then(Json::as_bool) == Some(true)
+            || code().is_some_and(is_open)
+            || wants_approval(&answer)
     }
 
     fn as_call<'c>(&'c self, evaluation: &'c str, approvals: &'c [String]) -> Call<'c> {

@@ -10,8 +10,7 @@ use super::check::{self, Check, Refusal};
 use super::config::Target;
 use super::message::{self, Message};
 use super::session::{
-    CANCELLED, DENIED, INTERNAL, INVALID, NO_METHOD, Session, State, TO_SERVER, UNDER_WAY,
-    cancelled, lock,
+    CANCELLED, DENIED, INTERNAL, INVALID, NO_METHOD, Session, State, TO_SERVER, UNDER_WAY, lock,
 };
 use super::tools::{PAGES, Tools};
 use crate::files;
@@ -40,15 +39,8 @@ impl Session {
         let (id, method, params) = match message {
             Message::Request { id, method, params } => (message::text(id), method, params),
             Message::Notification { method, params } => {
-                if method == CANCELLED {
-                    let mut state = lock(&self.state);
-                    // Nobody could tell any more when it has ended.
-                    if state.alone.is_some()
-                        && params.get("requestId").map(message::text) == state.alone
-                    {
-                        return Next::Drop;
-                    }
-                    cancelled(&mut state.of_client, params);
+                if method == CANCELLED && !lock(&self.state).take_back(params) {
+                    return Next::Drop;
                 }
                 let roots = method == "notifications/roots/list_changed"
                     && self.gateway.config.has_methods("roots");
@@ -67,7 +59,8 @@ impl Session {
         };
         let is_too_much = {
             let state = lock(&self.state);
-            state.of_client.len() >= UNDER_WAY || state.of_client.contains_key(&id)
+            let is_known = state.of_client.contains_key(&id) || state.taken_back.contains(&id);
+            state.of_client.len() >= UNDER_WAY || is_known
         };
         if is_too_much {
             let why = "too many requests are under way, or one with this id";
@@ -245,6 +238,13 @@ impl Session {
         });
         let understood = understood.map_err(|fault| self.failed(&fault.to_string()))?;
         let (target, arguments) = understood.map_err(|why| self.unmapped(&why))?;
+        if self.reads_for(&target)
+            && !self.with_check(None, |it| it.is_open(&target, &arguments))?
+        {
+            // Whatever it refers to: who may not call learns nothing of what there is.
+            self.check(&target, &arguments, None)?;
+            return Err(self.failed("a call was denied, and then it was not"));
+        }
         let content = self.contents(&target, &arguments)?;
         self.check(&target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
@@ -304,17 +304,24 @@ impl Session {
         arguments: &str,
         content: Option<&str>,
     ) -> Result<(), Refusal> {
+        self.with_check(content, |check| check.call(target, arguments))?
+    }
+
+    fn with_check<T>(
+        &self,
+        content: Option<&str>,
+        run: impl FnOnce(&Check<'_>) -> T,
+    ) -> Result<T, Refusal> {
         let token = self.token().map_err(|why| self.failed(&why))?;
         let gateway = &self.gateway;
-        let check = Check {
+        Ok(run(&Check {
             point: &gateway.point,
             token: &token,
             approvals: gateway.approvals.as_ref(),
             proposes: gateway.proposes,
             content,
             say: &gateway.say,
-        };
-        check.call(target, arguments)
+        }))
     }
 
     fn failed(&self, why: &str) -> Refusal {

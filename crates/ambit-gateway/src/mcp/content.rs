@@ -84,6 +84,12 @@ impl ContentRow {
 }
 
 impl Session {
+    /// Whether something is read for such a call.
+    pub(super) fn reads_for(&self, target: &Target) -> bool {
+        let mut rows = self.gateway.config.contents.iter();
+        target.power == Power::Execute && rows.any(|row| row.action == target.action)
+    }
+
     /// What the arguments of a call refer to now, as `facts.content`. `None`: nothing of it is mapped.
     ///
     /// Before anything else of this session could change it: nothing that the client asked for is under way, and nothing
@@ -115,12 +121,12 @@ impl Session {
     }
 
     fn content(&self, row: &ContentRow, value: Json<'_>) -> Result<Content, Refusal> {
-        if lock(&self.state)
-            .of_client
-            .values()
-            .any(|method| is_work(method))
-        {
-            let words = "Not done: other requests are under way, which may change what this call refers to. Repeat it when they have been answered.";
+        let is_busy = {
+            let state = lock(&self.state);
+            !state.taken_back.is_empty() || state.of_client.values().any(|method| is_work(method))
+        };
+        if is_busy {
+            let words = "Not done: other requests are under way, or were cancelled before the server has answered them: they may change what this call refers to. Repeat it when they have been answered, or in a new session.";
             return Err(Refusal::plain("mcp.busy", words));
         }
         let unread = |why: String| self.unread(&format!("`{}`: {why}", row.argument));
@@ -197,7 +203,7 @@ impl Content {
 }
 
 /// What a request may change, or what may change while it is under way.
-fn is_work(method: &str) -> bool {
+pub(super) fn is_work(method: &str) -> bool {
     ![
         "ping",
         "initialize",

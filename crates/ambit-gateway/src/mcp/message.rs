@@ -37,8 +37,6 @@ pub(super) fn read(root: Json<'_>) -> Result<Message<'_>, &'static str> {
     }
     let known = |allowed: &[&str]| root.members().all(|(name, _)| allowed.contains(&name));
     let id = root.get("id");
-    let is_id =
-        |id: &Json<'_>| id.as_str().is_some_and(|text| text.len() <= 256) || id.as_int().is_some();
     if id.is_some_and(|id| !is_id(&id)) {
         return Err("`id` must be a string or an integer");
     }
@@ -68,6 +66,11 @@ pub(super) fn read(root: Json<'_>) -> Result<Message<'_>, &'static str> {
 pub(super) fn wants_more(result: Json<'_>) -> bool {
     result.get("inputRequests").is_some()
         || result.get("resultType").and_then(Json::as_str) == Some("input_required")
+}
+
+/// Whether something is the id of a request.
+pub(super) fn is_id(id: &Json<'_>) -> bool {
+    id.as_str().is_some_and(|text| text.len() <= 256) || id.as_int().is_some()
 }
 
 /// A value as text: one form for each.

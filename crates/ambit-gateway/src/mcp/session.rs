@@ -1,6 +1,6 @@
 //! A client and a server with the gateway between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read as _, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +9,7 @@ use ambit_token::base64url;
 
 use super::Gateway;
 use super::client::Next;
+use super::content::is_work;
 use super::message::{self, Message};
 use super::output::Output;
 use super::tools::Tools;
@@ -58,6 +59,8 @@ pub(super) struct State {
     /// Requests under way by their ids: those of the client with their methods, and the server's.
     pub(super) of_client: BTreeMap<String, String>,
     pub(super) of_server: BTreeMap<String, ()>,
+    /// Requests that the client took back and the server may still do, until it answers them.
+    pub(super) taken_back: BTreeSet<String>,
     /// The request under way that rests on what was read: nothing else may change that meanwhile.
     pub(super) alone: Option<String>,
     /// The gateway's own request under way, and its answer.
@@ -173,7 +176,8 @@ impl Session {
                     state.changes += 1;
                 }
                 if method == CANCELLED {
-                    cancelled(&mut lock(&self.state).of_server, params);
+                    let id = params.get("requestId").map(message::text);
+                    lock(&self.state).of_server.remove(&id.unwrap_or_default());
                 }
                 let kind = method.strip_prefix("notifications/").unwrap_or_default();
                 let kind = kind.split('/').next().unwrap_or_default();
@@ -233,6 +237,7 @@ impl Session {
             state.alone = None;
         }
         let Some(method) = state.of_client.remove(&text) else {
+            state.taken_back.remove(&text);
             drop(state);
             return self.say("an answer of the server to nothing that was asked is dropped");
         };
@@ -290,10 +295,24 @@ impl Session {
     }
 }
 
-/// A request that was taken back need not be answered.
-pub(super) fn cancelled<T>(under_way: &mut BTreeMap<String, T>, params: Json<'_>) {
-    if let Some(id) = params.get("requestId") {
-        under_way.remove(&message::text(id));
+impl State {
+    /// The client takes a request back, which need not be answered then. Whether the server may hear of it: nobody could
+    /// tell any more when one has ended that must be alone.
+    pub(super) fn take_back(&mut self, params: Json<'_>) -> bool {
+        let id = params.get("requestId").filter(message::is_id);
+        let Some(id) = id.map(message::text) else {
+            return false;
+        };
+        if self.alone.as_ref() == Some(&id) {
+            return false;
+        }
+        if self.of_client.remove(&id).is_some_and(|it| is_work(&it)) {
+            // Of very many not each is kept. That one was, is: no answer has an empty id.
+            let is_full = self.taken_back.len() >= UNDER_WAY;
+            self.taken_back
+                .insert(if is_full { String::new() } else { id });
+        }
+        true
     }
 }
 
