@@ -33,6 +33,8 @@ struct Enrolled {
     kid: String,
     iat: i64,
     exp: i64,
+    /// The policies for which it counts, by `uid`.
+    policies: Vec<String>,
     text: String,
 }
 
@@ -73,15 +75,18 @@ impl Enrolments {
         came?.err()
     }
 
-    /// For each key that signed one of these receipts the enrolment that was made last, of those that are not
-    /// over; at most as many as a request may have. One that no receipt needs is not given: it would be judged
+    /// For each key that signed one of these receipts the enrolment for this policy that was made last, of those that
+    /// are not over; at most as many as a request may have. One that no receipt needs is not given: it would be judged
     /// for this call as well.
-    pub(crate) fn needed_by(&self, receipts: &[String], now: i64) -> Vec<String> {
+    pub(crate) fn needed_by(&self, receipts: &[String], uid: &str, now: i64) -> Vec<String> {
         let kept = self.kept.read();
         let kept = Arc::clone(&kept.unwrap_or_else(PoisonError::into_inner));
         let mut needed: Vec<String> = Vec::new();
         for (iss, kid) in receipts.iter().filter_map(|receipt| signer(receipt)) {
-            let its = |one: &&Enrolled| one.iss == iss && one.kid == kid && now < one.exp;
+            let its = |one: &&Enrolled| {
+                let is_for = one.policies.iter().any(|policy| policy == uid);
+                is_for && one.iss == iss && one.kid == kid && now < one.exp
+            };
             let last = kept.iter().filter(its).max_by_key(|one| one.iat);
             if let Some(last) = last.filter(|last| !needed.contains(&last.text)) {
                 needed.push(last.text.clone());
@@ -157,6 +162,10 @@ impl Enrolled {
             kid: PublicKey::from_jwk(claims.get("jwk")?)?.thumbprint(),
             iat: time("iat")?,
             exp: time("exp")?,
+            policies: {
+                let uids = claims.get("policies")?.elements();
+                uids.filter_map(Json::as_str).map(str::to_owned).collect()
+            },
             text,
         })
     }
@@ -185,8 +194,12 @@ mod tests {
 
     /// An enrolment of the key in RFC 8037, by nobody: signatures are the evaluator's to verify.
     fn enrolment(iat: i64) -> String {
+        enrolment_for("acme", iat)
+    }
+
+    fn enrolment_for(policy: &str, iat: i64) -> String {
         let claims = format!(
-            r#"{{"iss":"i","iat":{iat},"exp":{},"jwk":{{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}}}"#,
+            r#"{{"iss":"i","iat":{iat},"exp":{},"policies":["{policy}"],"jwk":{{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}}}"#,
             NOW + 1000
         );
         format!("e30.{}.AA", base64url::encode(claims.as_bytes()))
@@ -200,7 +213,7 @@ mod tests {
     }
 
     fn given(enrolments: &Enrolments) -> Vec<String> {
-        enrolments.needed_by(&[receipt()], NOW)
+        enrolments.needed_by(&[receipt()], "acme", NOW)
     }
 
     fn code(fault: Option<Fault>) -> Option<&'static str> {
@@ -213,6 +226,17 @@ mod tests {
         let enrolments = Enrolments::open(Some(folder.path().to_owned()), NOW).unwrap();
         assert_eq!(given(&enrolments), [enrolment(NOW)]);
         (folder, enrolments)
+    }
+
+    #[test]
+    fn a_later_one_for_another_policy_stands_before_none() {
+        let (folder, enrolments) = opened();
+        let other = enrolment_for("acme/trial", NOW + 1);
+        fs::write(folder.path().join("b"), &other).unwrap();
+        assert_eq!(code(enrolments.refresh(NOW + 1)), None);
+        assert_eq!(given(&enrolments), [enrolment(NOW)]);
+        let trial = enrolments.needed_by(&[receipt()], "acme/trial", NOW + 1);
+        assert_eq!(trial, [other]);
     }
 
     #[test]

@@ -226,7 +226,9 @@ impl Point {
                 out.name("proof").string(proof);
             }
             list(out, "approvals", call.approvals);
-            let enrolments = self.enrolments.needed_by(call.approvals, now);
+            let enrolments = self
+                .enrolments
+                .needed_by(call.approvals, policy.policy.uid(), now);
             list(out, "enrolments", &enrolments);
             list(out, "statements", &self.statements.kept());
             out.name("facts").object(|out| {
