@@ -4,7 +4,7 @@
 #   cargo xtask guest && cargo install --path crates/ambit-cli
 #   sh examples/walk.sh
 set -eu
-ambit=${AMBIT:-ambit}
+ambit=${AMBIT_COMMAND:-ambit}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"

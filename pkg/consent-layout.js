@@ -115,7 +115,7 @@ bdi { unicode-bidi: isolate }
 details { color: var(--soft); font-size: .85rem; margin-top: .6rem }
 details li { padding: 0 }
 fieldset { border: 1px solid var(--line); border-radius: 8px; margin: .9rem 0 0; padding: .4rem .8rem }
-label { display: block; margin: .3rem 0 }
+[part=choice] { margin: .3rem 0 }
 [part=buttons] { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: .9rem }
 button {
   background: transparent; border: 1px solid currentColor; border-radius: 8px; color: inherit;

@@ -21,7 +21,8 @@ export type Shown = Pick<ConsentText, "text" | "text_s256" | "locale" | "rendere
  * `<ambit-consent>`: lays out what the evaluator says of a grant or a call, without a word more or less.
  *
  * Set `consent`, and listen for `ambit-answer` (a `ConsentAnswer`) and `ambit-choices` (`{ choices }`: ask `describe`
- * again with them, and set `consent`). After either the element is `busy` until `consent` or `state` is set.
+ * again with them, and set `consent`). Choices belong to the text that was made by them (`chosen`); a text that was put
+ * in its place has its own. After either the element is `busy` until `consent` or `state` is set.
  * Never put it into a page that an agent can touch.
  */
 export class AmbitConsent extends HTMLElement {

@@ -25,8 +25,10 @@ const Base = globalThis.HTMLElement ?? class {};
 
 export class AmbitConsent extends Base {
   #consent;
-  /** Narrower choices that were taken, in this order. */
+  /** The narrower choices by which the text that is shown was made, in this order: never those of another text. */
   #chosen = [];
+  /** What was asked for last, until a text comes. */
+  #wanted;
   #state = "open";
   #awake;
   #wake = () => this.#sleep();
@@ -59,6 +61,8 @@ export class AmbitConsent extends Base {
   /** What `describe` gave, or the `display` of a call. Setting it asks anew. */
   set consent(consent) {
     if (typeof consent?.text !== "string") throw new TypeError("a consent has a `text`; see what `error` it has instead");
+    this.#chosen = this.#takenBy(consent);
+    this.#wanted = undefined;
     this.#consent = consent;
     this.#state = "open";
     const text = this.#part("text");
@@ -78,13 +82,27 @@ export class AmbitConsent extends Base {
   set state(state) {
     if (!["open", "busy", "approved", "denied", "failed"].includes(state)) throw new TypeError(`no such state: ${state}`);
     this.#state = state;
+    if (state !== "busy") this.#wanted = undefined;
     this.#draw();
     if (this.#canAnswer) this.#sleep();
   }
 
-  /** The names of the narrower choices that were taken: `describe` is to be asked again with them. */
+  /** The names of the narrower choices by which the text that is shown was made. */
   get choices() {
     return this.#chosen.map(({ choice }) => choice);
+  }
+
+  /**
+   * The choices by which a text was made: it says so (`chosen`). One that does not is taken for what was asked for only
+   * if it has what is left (`claims`), and offers nothing but what was offered before without what was taken.
+   */
+  #takenBy(consent) {
+    const { chosen, claims, choices = [] } = consent;
+    const { names = [], offered = [] } = this.#wanted ?? {};
+    const called = (choice) => offered.find((one) => one.choice === choice) ?? { choice };
+    if (Array.isArray(chosen)) return chosen.map(called);
+    const left = offered.map(({ choice }) => choice).filter((choice) => !names.includes(choice));
+    return claims && choices.every(({ choice }) => left.includes(choice)) ? names.map(called) : [];
   }
 
   get #locale() {
@@ -110,8 +128,13 @@ export class AmbitConsent extends Base {
     answer.replaceChildren(...(this.#canAnswer ? this.#buttons(words) : []), status);
   }
 
+  /** What may be chosen or taken back. A choice without a text of its own is shown by its name. */
+  get #offered() {
+    return [...this.#chosen, ...(this.#consent.choices ?? [])];
+  }
+
   #buttons(words) {
-    const choices = [...this.#chosen, ...(this.#consent.choices ?? [])];
+    const choices = this.#offered;
     const row = make("div", "buttons");
     const button = (name, act) => {
       const made = make("button", name);
@@ -144,23 +167,35 @@ export class AmbitConsent extends Base {
     const legend = document.createElement("legend");
     legend.textContent = words.choices;
     list.append(legend);
-    for (const one of choices) {
-      const label = document.createElement("label");
+    for (const [at, one] of choices.entries()) {
+      // No `label`: what it does to its box counts as a person's doing, even where a script clicked the label.
+      const row = make("div", "choice");
       const box = document.createElement("input");
+      const name = document.createElement("span");
       box.type = "checkbox";
-      box.checked = this.#chosen.includes(one);
-      box.addEventListener("change", () => this.#choose(one, box.checked));
-      label.append(box, " ", one.text);
-      list.append(label);
+      name.id = `choice-${at}`;
+      name.textContent = one.text ?? one.choice;
+      box.setAttribute("aria-labelledby", name.id);
+      const was = (box.checked = this.#chosen.includes(one));
+      row.addEventListener("click", (event) => {
+        event.preventDefault();
+        if (event.isTrusted && !this.#isAsleep) this.#choose(one, !was);
+      });
+      // A box shows by what the text was made, and not what a script did to it; its `change` is no sign of a person.
+      box.addEventListener("change", () => (box.checked = was));
+      row.append(box, " ", name);
+      list.append(row);
     }
     return list;
   }
 
   /** Asks for the text of what is left: until that is here, nothing can be answered. */
   #choose(one, isTaken) {
-    this.#chosen = isTaken ? [...this.#chosen, one] : this.#chosen.filter((other) => other !== one);
+    const taken = isTaken ? [...this.#chosen, one] : this.#chosen.filter((other) => other !== one);
+    const choices = taken.map(({ choice }) => choice);
+    this.#wanted = { names: choices, offered: this.#offered };
     this.state = "busy";
-    this.dispatchEvent(new CustomEvent("ambit-choices", { detail: { choices: this.choices } }));
+    this.dispatchEvent(new CustomEvent("ambit-choices", { detail: { choices } }));
   }
 
   #answer(decision) {

@@ -122,6 +122,8 @@ export interface ConsentText {
   binding_s256?: string;
   /** The narrower grants that the person may choose instead. */
   choices: { choice: string; text: string }[];
+  /** The choices that were asked: those by which this text was made, and of no other. */
+  chosen: string[];
   /** The claims that are left, where `choices` were asked: what a token is to be made of. */
   claims?: Record<string, unknown>;
   page: ConsentPart[];

@@ -271,7 +271,9 @@ export class PolicyModule {
     } catch ({ code, path, what }) {
       return { error: { code, at: path, admin: `the value is ${what}, which JSON cannot say` } };
     }
-    return JSON.parse(await this.describeText(asked));
+    const said = JSON.parse(await this.describeText(asked));
+    // By which choices it was made: a page that shows it must not take it for another's.
+    return said.error ? said : { ...said, chosen: [...(request.choices ?? [])] };
   }
 
   /** The same for a text. */

@@ -186,13 +186,15 @@ func TestEnforceDoesTheStepsOfTheVectors(t *testing.T) {
 		}
 		policy := must(t, func(w *ways) {
 			w.options.Store = n
-			if w.options.Handlers = map[string]Handler{}; each.Journal {
+			if each.Journal {
 				w.options.Journal = n
 			}
-			for _, kind := range each.Knows {
-				w.options.Handlers[kind] = n.handle
-			}
 		})
+		// After it was loaded: here `consume` is noted as well.
+		policy.options.Handlers = map[string]Handler{}
+		for _, kind := range each.Knows {
+			policy.options.Handlers[kind] = n.handle
+		}
 		err := policy.Enforce(ctx, given(t, kinds(each.Obligations...), 2))
 		last := "verdict true"
 		if err != nil {

@@ -245,6 +245,8 @@ func TestWhatIsNotSignedIsNotLoaded(t *testing.T) {
 	refused(t, "module.guest", func(w *ways) { w.trust.Guest = strings.Repeat("A", 43) })
 	refused(t, "module.options", func(w *ways) { w.trust.Guest = "A" })
 	refused(t, "module.options", func(w *ways) { w.options.Store = nil })
+	free := func(context.Context, Obligation) error { return nil }
+	refused(t, "module.options", func(w *ways) { w.options.Handlers = map[string]Handler{"consume": free} })
 	refused(t, "module.read", func(w *ways) { w.source = File(filepath.Join(t.TempDir(), "none.wasm")) })
 	refused(t, "module.truncated", func(w *ways) { w.source = Bytes{} })
 }

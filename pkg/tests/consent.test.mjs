@@ -76,7 +76,7 @@ test("less is described anew before it can be allowed", { skip }, async () => {
   await awake("open");
   const part = (name) => page.locator("#open").locator(`[part=${name}]`);
   await part("less").click();
-  await page.locator("#open").getByText("Without", { exact: false }).or(page.locator("#open label")).first().click();
+  await page.locator("#open").locator("[part=choice] span").first().click();
   await page.waitForFunction((before) => document.querySelector("#open").consent.text !== before, whole);
   const less = await shown("open");
   assert.notEqual(less, whole);
@@ -86,6 +86,63 @@ test("less is described anew before it can be allowed", { skip }, async () => {
   const [answer] = await page.evaluate(() => answers);
   assert.equal(answer.choices.length, 1);
   assert.equal(answer.text_s256, await page.$eval("#open", ({ consent }) => consent.text_s256));
+});
+
+test("a box that a script clicks chooses nothing, and stays as it was", { skip }, async () => {
+  await opened();
+  await awake("open");
+  const said = await page.$eval("#open", (one) => {
+    let asked = 0;
+    one.addEventListener("ambit-choices", () => asked++);
+    const box = one.shadowRoot.querySelector("input[type=checkbox]");
+    box.click();
+    box.nextElementSibling.click();
+    box.checked = true;
+    box.dispatchEvent(new Event("change"));
+    // Where the page hears the click before the element and lets nobody else hear it, too.
+    window.addEventListener("click", (event) => event.stopImmediatePropagation(), { capture: true, once: true });
+    box.click();
+    return { asked, checked: box.checked, state: one.state, choices: one.choices };
+  });
+  assert.deepEqual(said, { asked: 0, checked: false, state: "open", choices: [] });
+});
+
+test("choices stay with the text that they were made for", { skip }, async () => {
+  await opened();
+  await awake("open");
+  const part = (name) => page.locator("#open").locator(`[part=${name}]`);
+  // The text that comes is not the one that was asked for: first one that says so, then one that does not.
+  for (const strip of [false, true]) {
+    await page.evaluate((strip) => {
+      const [open, wider] = ["open", "wider"].map((name) => document.getElementById(name));
+      const first = open.consent;
+      const other = { ...wider.consent };
+      if (strip) delete other.chosen;
+      // Before the page's own listener, whose text does not come.
+      const instead = (event) => {
+        event.stopImmediatePropagation();
+        open.consent = other;
+      };
+      window.addEventListener("ambit-choices", instead, { once: true, capture: true });
+      open.consent = { ...first, chosen: [] };
+    }, strip);
+    await awake("open");
+    if (await part("choices").isHidden()) await part("less").click();
+    await page.evaluate(() => {
+      const open = document.getElementById("open");
+      globalThis.other = document.getElementById("wider").consent.text_s256;
+      open.shadowRoot.querySelector("input").focus();
+    });
+    await page.keyboard.press("Space");
+    await page.waitForFunction(() => document.getElementById("open").consent.text_s256 === other);
+    assert.deepEqual(await page.$eval("#open", ({ choices }) => choices), []);
+    const boxes = await page.$eval("#open", (one) => [...one.shadowRoot.querySelectorAll("input")].filter((it) => it.checked).length);
+    assert.equal(boxes, 0);
+  }
+  await awake("open");
+  await part("approved").click();
+  const [answer] = await page.evaluate(() => answers);
+  assert.deepEqual([answer.choices, answer.text_s256], [[], await page.evaluate(() => other)]);
 });
 
 test("it works by the keyboard, and the buttons weigh the same", { skip }, async () => {

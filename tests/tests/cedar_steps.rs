@@ -73,6 +73,9 @@ const CONDITIONS: &[(&str, Option<bool>, u32)] = &[
     ("context.long == context.long", Some(true), 38),
     ("resource == resource", Some(true), 10),
     ("resource == User::\"u\"", Some(false), 4),
+    ("resource in resource", Some(true), 10),
+    ("context.set == context.long", Some(false), 26),
+    ("context.long == context.record", Some(false), 26),
     ("context.set == context.back", Some(true), 356),
     ("context.twice == [2, 1]", Some(true), 87),
     ("context.sets == [[1], [2, 3]]", Some(true), 192),
@@ -196,14 +199,18 @@ const CONDITIONS: &[(&str, Option<bool>, u32)] = &[
 
 #[test]
 fn conditions_cost_what_they_cost() {
-    let request = request();
+    assert_costs(CONDITIONS, &request());
+}
+
+#[track_caller]
+fn assert_costs(conditions: &[(&str, Option<bool>, u32)], request: &str) {
     let mut wrong = Vec::new();
-    for (condition, truth, steps) in CONDITIONS {
+    for (condition, truth, steps) in conditions {
         let bytes = compiled(
             &format!("permit (principal, action, resource) when {{ {condition} }};"),
             None,
         );
-        let (permits, errors, used) = cost(&bytes, &request, Selection::Scan);
+        let (permits, errors, used) = cost(&bytes, request, Selection::Scan);
         let found = (errors == 0).then_some(permits == 1);
         if (found, used) != (*truth, *steps) {
             wrong.push(format!("    ({condition:?}, {found:?}, {used}),"));
@@ -214,6 +221,55 @@ fn conditions_cost_what_they_cost() {
         "other than written:\n{}",
         wrong.join("\n")
     );
+}
+
+/// As above, of a request whose values are long where those of the other are short.
+const LONG: &[(&str, Option<bool>, u32)] = &[
+    ("context.one has text", Some(true), 21),
+    ("context.kind is User", Some(false), 24),
+    (
+        "context.set.contains({name_of_sixteen_: 1, b: 2})",
+        Some(false),
+        119,
+    ),
+    ("{name_of_fourteen: 1, b: 2}.b == 2", Some(true), 43),
+    (
+        "{a: 1, b: [{c: 2}]} == {b: [{c: 1}], a: 1}",
+        Some(false),
+        200,
+    ),
+    ("[[2, 1]].containsAny([[3], [1, 2]])", Some(true), 164),
+];
+
+#[test]
+fn long_values_cost_what_they_cost() {
+    let entity = json!({"type": "K".repeat(100), "id": "k"});
+    let request = json!({
+        "principal": {"type": "User", "id": "u"}, "action": {"type": "Action", "id": "a"},
+        "resource": {"type": "User", "id": "r"},
+        "context": {
+            "one": {"text": "x".repeat(100)}, "kind": {"__entity": entity},
+            "set": [{"name_of_sixteen_": 1, "b": 3}],
+        },
+    });
+    assert_costs(LONG, &request.to_string());
+}
+
+/// What a schema knows as an extension's value is parsed, which costs more than its length.
+#[test]
+fn typed_values_cost_what_they_cost() {
+    let schema =
+        "entity User; action a appliesTo {principal: User, resource: User, context: {ip: ipaddr}};";
+    let schema: Schema = schema.parse().expect("a schema");
+    let policy = "permit (principal, action, resource) when { context.ip.isLoopback() };";
+    let bytes = compiled(policy, Some(&schema));
+    let request = json!({
+        "principal": {"type": "User", "id": "u"}, "action": {"type": "Action", "id": "a"},
+        "resource": {"type": "User", "id": "r"},
+        "context": {"ip": "127.0.0.1"},
+    });
+    let cost = cost(&bytes, &request.to_string(), Selection::Scan);
+    assert_eq!(cost, (1, 0, 28));
 }
 
 /// Steps of a search, for the families of the benchmark with 10, 100 and 1,000 policies: a key is looked for

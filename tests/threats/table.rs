@@ -86,3 +86,23 @@ fn every_test_of_a_threat_is_in_the_table() {
         );
     }
 }
+
+/// The sections of RFC 9700 with recommendations (2) and attacks (4), and no other.
+const RFC_9700: &str = "2.1 2.1.1 2.1.2 2.2.1 2.2.2 2.3 2.4 2.5 2.6 4.1 4.2 4.3 4.4 4.5 4.6 4.7 4.8 4.9 4.10 \
+    4.11 4.12 4.13 4.14 4.15 4.16 4.17";
+
+#[test]
+fn every_section_of_rfc_9700_has_its_line() {
+    let text = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+    let rows = text.split_once("## The broker and RFC 9700").unwrap().1;
+    let mut listed = Vec::new();
+    for row in rows.lines().filter_map(|row| row.strip_prefix("| ")) {
+        let numbers = row.split(' ').map(|word| word.trim_end_matches(','));
+        let is = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+        listed.extend(numbers.take_while(is));
+    }
+    let mut wanted: Vec<&str> = RFC_9700.split_whitespace().collect();
+    wanted.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, wanted);
+}

@@ -12,8 +12,8 @@ use xtask_kit::ui::{self, Tally};
 use crate::program::{CLI, JUDGE};
 use crate::{golang, guest};
 
-/// Lines of a host, ABI included. What is beside it does not count: stores and integrations, which have folders of
-/// their own, and [`BESIDE`].
+/// Lines of a host, ABI included. What is beside it does not count: stores, fetched lists and integrations, which have
+/// folders of their own, and [`BESIDE`].
 pub(crate) const LINES: usize = 500;
 /// Names, types of answers, and the same for `asyncio`.
 const BESIDE: [&str; 3] = ["__init__.py", "answers.py", "aio.py"];
@@ -101,7 +101,7 @@ pub(crate) fn test_python(root: &Path) -> Result<Tally, String> {
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AMBIT_FIXTURE", &fixture)
-        .env("AMBIT_CLI", root.join("target/debug/ambit"))
+        .env("AMBIT_COMMAND", root.join("target/debug/ambit"))
         .env("AMBIT_ROOT", root);
     let mut counted = Tally::default();
     let passed = cargo::watch(&mut pytest, |line| {

@@ -128,10 +128,11 @@ impl Broker {
             return Err(ended());
         };
         let client = self.config.client(&opened.client).ok_or_else(ended)?;
-        let granted = before(tables, sub, &opened.client)?;
+        let last = before(tables, sub, &opened.client)?;
         let described = self.policy(|bundle| {
             let person = Person { sub, auth_time };
             let claims = ask::draft(self, bundle, client, &opened.asked, person, now)?;
+            let granted = last.and_then(|last| comparable(last, &claims));
             let told = |tag: &str| {
                 ask::describe(bundle, claims.clone(), tag, choices, granted.clone(), now)
             };
@@ -346,6 +347,45 @@ fn before(tables: &Transaction<'_>, sub: &str, client: &str) -> Result<Option<Va
     let Some(text) = row.optional()? else {
         return Ok(None);
     };
-    let mut agreed = ask::value(&text)?;
-    Ok(Some(agreed["claims"]["authorization_details"].take()).filter(Value::is_array))
+    Ok(Some(ask::value(&text)?["claims"].take()))
+}
+
+/// What an older grant allowed, where "as before" would be true of it: at the same services, for the same
+/// tenant and agent, and passed on at least as far.
+fn comparable(mut last: Value, now: &Value) -> Option<Value> {
+    let same = ["aud", "tenant", "agent", "act"]
+        .iter()
+        .all(|name| last.get(*name) == now.get(*name));
+    let depth = |claims: &Value| claims["del_max_depth"].as_i64().unwrap_or_default();
+    let deeper = depth(now) > depth(&last);
+    Some(last["authorization_details"].take()).filter(|it| same && !deeper && it.is_array())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_compared_with_what_was_like_it() {
+        let last = json!({"aud": ["https://a.example"], "agent": {"uid": "a"}, "act": {"sub": "x"},
+            "del_max_depth": 1, "authorization_details": [{"actions": ["email"]}]});
+        let with = |name: &str, value: Value| {
+            let mut claims = last.clone();
+            claims[name] = value;
+            claims
+        };
+        let granted = last["authorization_details"].clone();
+        assert_eq!(comparable(last.clone(), &last), Some(granted.clone()));
+        let shallower = with("del_max_depth", json!(0));
+        assert_eq!(comparable(last.clone(), &shallower), Some(granted));
+        for other in [
+            with("aud", json!(["https://b.example"])),
+            with("tenant", json!("t")),
+            with("agent", json!({"uid": "a", "version": "2"})),
+            with("act", json!({"sub": "y"})),
+            with("del_max_depth", json!(2)),
+        ] {
+            assert_eq!(comparable(last.clone(), &other), None, "{other}");
+        }
+    }
 }

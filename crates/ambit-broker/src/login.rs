@@ -79,10 +79,10 @@ impl Broker {
         form: &Form,
         now: i64,
     ) -> Result<Session, Refusal> {
-        let origin = heard.header("origin").ok().flatten();
         let session = Session::of(tables, heard, now)?.ok_or_else(ended)?;
         // `null`: a browser that was told to send no referrer; then the form's own secret decides.
-        let ours = origin.is_none_or(|origin| origin == self.config.issuer || origin == "null");
+        let known = |origin: &str| origin == self.config.issuer || origin == "null";
+        let ours = heard.header("origin").is_ok_and(|it| it.is_none_or(known));
         if !ours || !session.is_form(&self.own, form.get("csrf")) {
             let detail = "this form was not sent by a page of ours in this browser";
             return Err(Refusal::new("invalid_request", "broker.csrf", detail));

@@ -22,12 +22,20 @@ pub(crate) const URN: &str = "urn:ietf:params:oauth:request_uri:";
 /// Seconds in which a person must open the request, and the requests of a client that may wait.
 const OPEN: i64 = 90;
 const WAITING: i64 = 100;
+/// Those that were opened, by whomever, and that nobody answered.
+const OPENED: i64 = 1000;
 const STATE_BYTES: usize = 1024;
-/// Beside it RFC 9101 objects, OpenID and others, which would say things that nobody here hears.
-const NOT_TAKEN: [(&str, &str); 3] = [
+/// Beside it RFC 9101 objects, OpenID and others, which would say things that nobody here hears: who asks for
+/// a fresh or stronger login and gets another one would not notice.
+const NOT_TAKEN: [(&str, &str); 8] = [
     ("request", "request_not_supported"),
     ("request_uri", "request_uri_not_supported"),
     ("scope", "invalid_scope"),
+    ("acr_values", "invalid_request"),
+    ("max_age", "invalid_request"),
+    ("claims", "invalid_request"),
+    ("prompt", "invalid_request"),
+    ("id_token_hint", "invalid_request"),
 ];
 
 /// For whom a request is checked before anybody has logged in.
@@ -57,9 +65,14 @@ impl Broker {
         self.store.step(|tables| {
             forget(tables, now)?;
             let fresh = once_each(tables, &known.once, &proved.once)?;
-            Ok(fresh
+            let kept = fresh
                 .and(checked)
-                .and_then(|asked| self.keep(tables, known.client, &asked, &uri, now)))
+                .and_then(|asked| self.keep(tables, known.client, &asked, &uri, now));
+            match kept {
+                // What went wrong here is taken back as a whole.
+                Err(refusal) if refusal.own => Err(refusal),
+                kept => Ok(kept),
+            }
         })??;
         let body = json!({"request_uri": format!("{URN}{uri}"), "expires_in": OPEN});
         Ok(Reply::json(201, body.to_string()).with("dpop-nonce", proof::nonce(&self.own, now)))
@@ -95,10 +108,12 @@ impl Broker {
         uri: &str,
         now: i64,
     ) -> Result<(), Refusal> {
-        let count = "SELECT count(*) FROM request WHERE client = ?1 AND page IS NULL";
-        let waiting: i64 = tables.query_row(count, [&client.id], |row| row.get(0))?;
-        if waiting >= WAITING {
-            let detail = format!("{WAITING} requests of this client wait already: try again later");
+        let count = "SELECT count(*) FILTER (WHERE page IS NULL), count(*) FROM request
+            WHERE client = ?1 AND answer IS NULL";
+        let (waiting, all): (i64, i64) =
+            tables.query_row(count, [&client.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if waiting >= WAITING || all >= OPENED {
+            let detail = format!("{all} requests of this client wait already: try again later");
             return Err(Refusal::new(
                 "temporarily_unavailable",
                 "broker.waiting",
@@ -143,13 +158,26 @@ pub(crate) fn once_each(
     })
 }
 
-fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked, Refusal> {
+fn refuse_unheard(form: &Form) -> Result<(), Refusal> {
     for (name, error) in NOT_TAKEN {
         if form.get(name).is_some() {
-            let detail = format!("`{name}` is not taken here: send `authorization_details`");
+            let detail = format!(
+                "`{name}` is not taken here: `authorization_details` says what is asked, and the broker how people log in"
+            );
             return Err(Refusal::new(error, "broker.request", detail));
         }
     }
+    if form
+        .get("response_mode")
+        .is_some_and(|mode| mode != "query")
+    {
+        return Err(Refusal::request("`response_mode` is `query`"));
+    }
+    Ok(())
+}
+
+fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked, Refusal> {
+    refuse_unheard(form)?;
     if form.need("response_type")? != "code" {
         let detail = "`response_type` is `code`";
         return Err(Refusal::new(

@@ -66,10 +66,11 @@ impl Refusal {
             let body = json!({"error": "server_error", "error_description": "the broker failed; its operator is told why"});
             return Reply::json(500, body.to_string());
         }
-        let status = if self.error == "invalid_client" {
-            401
-        } else {
-            400
+        let status = match self.error {
+            "invalid_client" => 401,
+            // RFC 9126, section 2.3.
+            "temporarily_unavailable" => 429,
+            _ => 400,
         };
         let body = json!({
             "error": self.error,

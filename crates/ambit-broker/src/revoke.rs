@@ -21,6 +21,10 @@ const EPOCHS_TYP: &str = "revocation-epochs+jwt";
 /// Seconds that a list is in force, and may be kept by who fetched it.
 const IN_FORCE: i64 = 300;
 const KEEP: i64 = 30;
+/// The revoked tokens of one client that the list names each by itself.
+const NAMED: i64 = 100;
+/// Seconds after `before` in which a token was made that an entry ends (docs/token.md, "Revocation epochs").
+const LEEWAY: i64 = 30;
 
 /// The digest of what was signed, by which a token is known: a signature of ES256 can be altered without
 /// becoming invalid. Of a chain, its root's.
@@ -29,14 +33,55 @@ pub(crate) fn input(chain: &str) -> String {
     digest(root.rsplit_once('.').map_or("", |(input, _)| input))
 }
 
-/// Revokes a token; the list's version goes up with it. `false`: it was revoked before.
+/// Revokes a token; the list's version goes up with it. `false`: it was revoked before. A client of which
+/// more are revoked than the list names loses all that it has, so that no client can fill the list.
 pub(crate) fn revoke(tables: &Transaction<'_>, jti: &str, now: i64) -> Result<bool, Refusal> {
-    let sql = "UPDATE token SET revoked = ?1 WHERE jti = ?2 AND revoked IS NULL";
-    let revoked = tables.execute(sql, params![now, jti])? == 1;
-    if revoked {
-        tables.execute("UPDATE epochs SET version = version + 1", [])?;
+    let sql = "UPDATE token SET revoked = ?1 WHERE jti = ?2 AND revoked IS NULL RETURNING client";
+    let client = tables.query_row(sql, params![now, jti], |row| row.get::<_, String>(0));
+    let Some(client) = client.optional()? else {
+        return Ok(false);
+    };
+    let sql = "SELECT count(*) FROM token WHERE client = ?1 AND revoked IS NOT NULL AND exp > ?2";
+    let named: i64 = tables.query_row(sql, params![client, now - IN_FORCE], |row| row.get(0))?;
+    if named > NAMED {
+        let sql = "UPDATE token SET revoked = ?1 WHERE client = ?2 AND revoked IS NULL";
+        tables.execute(sql, params![now, client])?;
     }
-    Ok(revoked)
+    tables.execute("UPDATE epochs SET version = version + 1", [])?;
+    Ok(true)
+}
+
+/// The entries of the list: each revoked token that could still count, or, of a client with more than
+/// [`NAMED`], all until the last one was revoked.
+fn entries(tables: &Transaction<'_>, now: i64) -> Result<Vec<Value>, Refusal> {
+    let sql = "SELECT client, max(revoked), count(*) FROM token
+        WHERE revoked IS NOT NULL AND exp > ?1 GROUP BY client ORDER BY client";
+    let mut clients = tables.prepare(sql)?;
+    let rows = clients.query_map([now - IN_FORCE], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, i64>(2)?,
+        ))
+    })?;
+    let sql = "SELECT jti FROM token
+        WHERE client = ?1 AND revoked IS NOT NULL AND exp > ?2 ORDER BY jti";
+    let mut tokens = tables.prepare(sql)?;
+    let mut entries = Vec::new();
+    for row in rows {
+        let (client, last, count) = row?;
+        if count > NAMED {
+            let before = last - LEEWAY;
+            entries.push(json!({"selector": {"client_id": client}, "before": before}));
+            continue;
+        }
+        let named = tokens.query_map(params![client, now - IN_FORCE], |row| row.get(0))?;
+        for jti in named {
+            let jti: String = jti?;
+            entries.push(json!({"selector": {"jti": jti}, "all": true}));
+        }
+    }
+    Ok(entries)
 }
 
 impl Broker {
@@ -119,14 +164,7 @@ impl Broker {
         let (version, entries) = self.store.step(|tables| {
             let version: i64 =
                 tables.query_row("SELECT version FROM epochs", [], |row| row.get(0))?;
-            let sql = "SELECT jti FROM token WHERE revoked IS NOT NULL AND exp > ?1 ORDER BY jti";
-            let mut statement = tables.prepare(sql)?;
-            let rows = statement.query_map([now - IN_FORCE], |row| row.get::<_, String>(0))?;
-            let entry = |jti: String| json!({"selector": {"jti": jti}, "all": true});
-            let entries = rows
-                .map(|jti| jti.map(entry))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok((version, entries))
+            Ok((version, entries(tables, now)?))
         })?;
         let header = json!({"alg": key.alg(), "typ": EPOCHS_TYP, "kid": key.kid()});
         let claims = json!({"iss": iss, "iat": now, "exp": now + IN_FORCE, "version": version, "entries": entries});

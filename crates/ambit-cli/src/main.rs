@@ -9,6 +9,7 @@ mod commands;
 mod engine;
 mod failure;
 mod files;
+mod frame;
 mod keys;
 mod log;
 mod module;

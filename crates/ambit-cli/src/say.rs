@@ -74,7 +74,7 @@ pub(crate) struct Page {
 }
 
 /// Columns of a field's name.
-const NAME: usize = 12;
+pub(crate) const NAME: usize = 12;
 
 impl Page {
     pub(crate) fn new() -> Self {
@@ -119,6 +119,11 @@ impl Page {
     /// Says the page on standard error.
     pub(crate) fn say(&self) {
         raw(&self.text);
+    }
+
+    /// What it would say.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 }
 

@@ -62,7 +62,7 @@ impl Serving {
     ) -> Result<Point, Failure> {
         let versions = policy.versions();
         let statements = Statements::open(self.statements.clone());
-        let enrolments = Enrolments::open(self.enrolments.clone());
+        let enrolments = Enrolments::open(self.enrolments.clone(), self.trusting.now());
         let ledger = SqliteLedger::open(&self.ledger)
             .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(&self.ledger))?;
         let remembered: Arc<dyn StatementVersions> = versions.clone();

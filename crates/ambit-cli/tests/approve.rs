@@ -66,6 +66,20 @@ fn keep(project: &Project, proposal: &Value) -> String {
     name
 }
 
+/// The text behind the marks of its rows.
+fn framed(said: &str) -> String {
+    let rows = said.lines().filter(|row| row.starts_with("│ "));
+    let mut lines: Vec<String> = Vec::new();
+    for row in rows {
+        assert!(row.chars().count() <= 80, "{row}");
+        match (row.strip_prefix("│ … "), lines.last_mut()) {
+            (Some(more), Some(line)) => line.push_str(more),
+            _ => lines.push(row.replacen("│ ", "", 1)),
+        }
+    }
+    lines.join("\n")
+}
+
 fn with_text(proposal: &Value, text: &str) -> Value {
     let mut other = proposal.clone();
     other["display"]["text"] = json!(text);
@@ -79,8 +93,9 @@ fn a_yes_is_taken_for_exactly_this_call() {
     let run = approve(&project, "answer.json", &ANN).expect(0);
     let shown = proposal(&project);
     let text = shown["display"]["text"].as_str().unwrap();
-    let framed: String = text.split('\n').map(|line| format!("│ {line}\n")).collect();
-    let run = run.says(&framed);
+    assert_eq!(framed(&run.err), text);
+    // Names that others chose are told from our words.
+    let run = run.says("asked is     \"user:ann\"\n");
     let said = claims(&run.out);
     assert_eq!(
         (&said["sub"], &said["aud"], &said["decision"], &said["kind"]),
@@ -126,6 +141,70 @@ fn every_answer_that_wants_a_yes_is_read() {
     }
 }
 
+/// Where a login is lacking too, that comes first: the yes would not let the call run.
+#[test]
+fn nobody_is_asked_for_a_yes_that_is_not_enough() {
+    let project = asked();
+    let answer = json(&project.read("answer.json"));
+    let mut remedy = answer["context"]["obligations"][0]["ext"].clone();
+    remedy.as_object_mut().unwrap().remove("approvals");
+    let login = json!({"type": "step_up", "step_up": "login", "acr_values": ["urn:acme:loa:2"]});
+    let approval =
+        json!({"type": "step_up", "step_up": "approval", "approvers": ["user:ann"], "count": 1});
+    let bound = json!({"type": "change_request", "argument": "amount"});
+    for (steps, says) in [
+        (json!([login, approval]), "the call lacks a login, too"),
+        (json!([bound, approval]), "the call lacks more than a yes"),
+    ] {
+        remedy["steps"] = steps;
+        let record = json!({"audience": AUDIENCE});
+        let denial = json!({"decision": false, "context": {"remedy": remedy, "record": record}});
+        project.write("other.json", denial.to_string());
+        let run = approve(&project, "other.json", &ANN).expect(3);
+        assert_eq!(run.says("approve.steps").says(says).out, "");
+    }
+}
+
+/// On a terminal, which `script` makes.
+#[cfg(unix)]
+#[test]
+fn a_question_that_scrolled_away_is_put_again() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let project = asked();
+    let asks = |lines: &str| {
+        let shown = proposal(&project);
+        let text = shown["display"]["text"].as_str().unwrap();
+        let name = keep(&project, &with_text(&shown, &format!("{text}{lines}")));
+        let command = format!(
+            "'{}' approve {name} --module policy.wasm --key keys/approve.jwk --sub user:ann",
+            env!("CARGO_BIN_EXE_ambit")
+        );
+        let script = Command::new("script")
+            .args(["-q", "-e", "-c", &command, "/dev/null"])
+            .current_dir(project.path("."))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut script) = script else {
+            return None;
+        };
+        script.stdin.take().unwrap().write_all(b"n\n").unwrap();
+        let said = script.wait_with_output().unwrap().stdout;
+        Some(String::from_utf8(said).unwrap().replace('\r', ""))
+    };
+    let Some(long) = asks(&"\n- more".repeat(30)) else {
+        eprintln!("skipped: there is no `script`");
+        return;
+    };
+    let again = "It begins:\n│ Let Mail assistant pay an invoice: invoice i-1? [moves money]\nSay yes to exactly this?";
+    assert!(
+        long.contains(again) && long.contains("nothing is signed"),
+        "{long}"
+    );
+}
+
 #[test]
 fn a_no_denies_the_call() {
     let project = asked();
@@ -150,7 +229,7 @@ fn a_receipt_is_laid_down_and_the_proposal_is_over() {
     let lay = [&ANN[..], &["--approvals", "approvals"]].concat();
     let run = approve(&project, &name, &lay)
         .expect(0)
-        .says("2 of user:ann, user:bob");
+        .says("2 of \"user:ann\", \"user:bob\"");
     assert_eq!(run.out, "");
     assert!(project.path(&name).exists(), "another yes is still wanted");
     keep(&project, &proposal(&project));

@@ -304,11 +304,11 @@ fn a_log_needs_its_key_and_its_name() {
     project
         .ambit(&["audit", "verify", "audit.jsonl", "--key", "keys/issuer.jwk"])
         .expect(2)
-        .says("audit.unsigned");
+        .says("audit.checkpoint");
     project
         .ambit(&[&VERIFY[..], &["--name", "other"]].concat())
         .expect(2)
-        .says("audit.unsigned");
+        .says("audit.checkpoint");
     project
         .ambit(&[&VERIFY[..], &["--name", "a b"]].concat())
         .expect(3)

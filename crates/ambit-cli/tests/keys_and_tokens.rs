@@ -394,8 +394,10 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
     let describe = ["describe", "--module", "policy.wasm", "draft.json"];
     let shown = project.ambit(&describe).expect(0).says("binding_s256");
     assert!(
-        shown.out.contains("\n\nPrepares, a person carries out\n- ")
-            && shown.out.contains("\n- Draft e-mail: any contact\n"),
+        shown
+            .out
+            .contains("\n│ \n│ Prepares, a person carries out\n│ - ")
+            && shown.out.contains("\n│ - Draft e-mail: any contact\n"),
         "{shown:#?}"
     );
     // What a person may choose instead is listed, and described anew with the claims that it leaves.

@@ -10,7 +10,7 @@ fn the_example_runs_to_its_end() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/walk.sh");
     let output = Command::new("sh")
         .arg(script)
-        .env("AMBIT", env!("CARGO_BIN_EXE_ambit"))
+        .env("AMBIT_COMMAND", env!("CARGO_BIN_EXE_ambit"))
         .output()
         .expect("there is a shell");
     let errors = String::from_utf8_lossy(&output.stderr);

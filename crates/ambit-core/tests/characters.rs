@@ -126,6 +126,54 @@ fn every_character_is_shown_as_its_category_says() {
     }
 }
 
+/// What Unicode's confusables (UTS 39, version 18) draw like `"`, and what they do not list and a reader takes for
+/// it, or for the backquote, all the same.
+const LIKE_QUOTES: &[char] = &[
+    '\u{2ba}',   // modifier letter double prime
+    '\u{2dd}',   // double acute accent
+    '\u{2ee}',   // modifier letter double apostrophe
+    '\u{2f6}',   // modifier letter middle double acute accent
+    '\u{5f2}',   // Hebrew ligature Yiddish double yod
+    '\u{5f4}',   // Hebrew punctuation gershayim
+    '\u{1cd3}',  // Vedic sign nihshvasa
+    '\u{201c}',  // left double quotation mark, the closing one in German
+    '\u{201d}',  // right double quotation mark
+    '\u{201f}',  // double high-reversed-9 quotation mark
+    '\u{2033}',  // double prime
+    '\u{2034}',  // triple prime
+    '\u{2036}',  // reversed double prime
+    '\u{2037}',  // reversed triple prime
+    '\u{2057}',  // quadruple prime
+    '\u{3003}',  // ditto mark
+    '\u{ff02}',  // fullwidth quotation mark
+    '\u{2f5}',   // modifier letter middle double grave accent
+    '\u{1425}',  // Canadian syllabics final double acute
+    '\u{201e}',  // double low-9 quotation mark, the opening one in German
+    '\u{275d}',  // heavy double turned comma quotation mark ornament
+    '\u{275e}',  // heavy double comma quotation mark ornament
+    '\u{2760}',  // heavy low double comma quotation mark ornament
+    '\u{2e42}',  // double low-reversed-9 quotation mark
+    '\u{301d}',  // reversed double prime quotation mark
+    '\u{301e}',  // double prime quotation mark
+    '\u{301f}',  // low double prime quotation mark
+    '\u{1f676}', // sans-serif heavy double turned comma quotation mark ornament
+    '\u{1f677}', // sans-serif heavy double comma quotation mark ornament
+    '\u{1f678}', // sans-serif heavy low double comma quotation mark ornament
+    '\u{2cb}',   // modifier letter grave accent
+    '\u{2f4}',   // modifier letter middle grave accent
+    '\u{1fef}',  // Greek varia
+    '\u{2035}',  // reversed prime
+    '\u{ff40}',  // fullwidth grave accent
+];
+
+#[test]
+fn what_looks_like_a_quote_never_stands_as_it_is() {
+    for character in LIKE_QUOTES {
+        let escape = format!("\"x\\u{{{:x}}}x\"", u32::from(*character));
+        assert_eq!(whole(&format!("x{character}x")), Some(escape));
+    }
+}
+
 #[test]
 fn marks_stand_on_something_and_not_in_piles() {
     let mark = "\u{301}";

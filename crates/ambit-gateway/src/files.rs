@@ -16,6 +16,15 @@ pub(crate) const SMALL: u64 = 1024 * 1024;
 ///
 /// `file.read`, `file.size`, `file.text`.
 pub fn text(path: &Path) -> Result<String, Fault> {
+    bounded(path, SMALL)
+}
+
+/// The text of a file of at most so many bytes, of which no more are read, without white space around it.
+///
+/// # Errors
+///
+/// Those of [`text`].
+pub(crate) fn bounded(path: &Path, most: u64) -> Result<String, Fault> {
     let fault = |code, message: String| Fault::new(code, message).at(path);
     let unread = |error: std::io::Error| {
         let error = error.to_string().to_lowercase();
@@ -28,11 +37,11 @@ pub fn text(path: &Path) -> Result<String, Fault> {
         return Err(fault("file.read", "this is not a file".to_owned()));
     }
     let file = File::open(path).map_err(unread)?;
-    file.take(SMALL + 1)
+    file.take(most + 1)
         .read_to_end(&mut bytes)
         .map_err(unread)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > SMALL) {
-        return Err(fault("file.size", format!("larger than {SMALL} bytes")));
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > most) {
+        return Err(fault("file.size", format!("larger than {most} bytes")));
     }
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| fault("file.text", "the file is not UTF-8".to_owned()))?;
@@ -70,13 +79,24 @@ const fn place(_: &fs::Metadata) -> [i64; 3] {
 /// Files that were read, and the fault that was told of them since.
 #[derive(Debug)]
 pub(crate) struct Followed {
-    stamp: Stamp,
+    stamp: Option<Stamp>,
     told: Option<String>,
 }
 
 impl Followed {
     pub(crate) const fn new(stamp: Stamp) -> Self {
-        Self { stamp, told: None }
+        Self {
+            stamp: Some(stamp),
+            told: None,
+        }
+    }
+
+    /// Files of which nobody said yet whether they could be read.
+    pub(crate) const fn unread() -> Self {
+        Self {
+            stamp: None,
+            told: None,
+        }
     }
 
     /// Reads files anew that are others now. A fault is told once, and tried again until it is none.
@@ -85,10 +105,23 @@ impl Followed {
         stamp: Stamp,
         read: impl FnOnce() -> Result<T, Fault>,
     ) -> Option<Result<T, Fault>> {
-        if self.stamp == stamp {
+        if self.stamp.as_ref() == Some(&stamp) {
             return None;
         }
-        let came = read();
+        self.came(Some(stamp), read())
+    }
+
+    /// Which files there are cannot be told: whatever is found next is read.
+    pub(crate) fn lost(&mut self, fault: Fault) -> Option<Fault> {
+        self.stamp = None;
+        self.came(None, Err::<(), _>(fault))?.err()
+    }
+
+    fn came<T>(
+        &mut self,
+        stamp: Option<Stamp>,
+        came: Result<T, Fault>,
+    ) -> Option<Result<T, Fault>> {
         let told = came.as_ref().err().map(Fault::to_string);
         if came.is_ok() {
             self.stamp = stamp;

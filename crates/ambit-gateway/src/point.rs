@@ -39,6 +39,8 @@ pub struct Call<'a> {
     pub approvals: &'a [String],
     /// Method and URL of the call that is asked about, where it is known.
     pub http: Option<(&'a str, &'a str)>,
+    /// What arguments marked `@content` refer to, as JSON: `facts.content`.
+    pub content: Option<&'a str>,
 }
 
 /// Who shows possession of a token.
@@ -155,7 +157,7 @@ impl Point {
                 "the revocations that were read before stay: {fault}"
             ));
         }
-        if let Some(Err(fault)) = self.enrolments.refresh() {
+        if let Some(fault) = self.enrolments.refresh((self.clock)()) {
             say(&format!("an enrolment is passed over: {fault}"));
         }
         matches!(loaded, Some(Ok(_)))
@@ -190,7 +192,13 @@ impl Point {
             url,
             now,
         };
-        let proof = holder::prove(&policy.engine, &**signer, &proving, &write(None))?;
+        // A proof names the digest without what arguments refer to.
+        let call = Call {
+            content: None,
+            ..*call
+        };
+        let bare = self.write(policy, &call, None, now, &lowest);
+        let proof = holder::prove(&policy.engine, &**signer, &proving, &bare)?;
         Ok(write(proof.as_deref()))
     }
 
@@ -228,6 +236,9 @@ impl Point {
                     if let Some(value) = value {
                         out.name(name).string(value);
                     }
+                }
+                if let Some(content) = call.content {
+                    out.name("content").raw(content);
                 }
                 if let Some(offsets) = policy.zones.offsets(now) {
                     out.name("utc_offsets").raw(&offsets);

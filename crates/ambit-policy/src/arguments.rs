@@ -296,7 +296,7 @@ fn wanted(type_of: Option<Json<'_>>, money: Option<u32>) -> String {
             .map_or("a type that this version knows", example)
             .to_string(),
         ("number", _) if is_decimal(type_of) => {
-            "a number of at most 15 digits, four of them behind the point, within 922337203685477"
+            "a number of at most 15 digits, at most four of them after the decimal point, within 922337203685477"
                 .to_string()
         }
         ("number" | "json", _) => FREE.to_string(),

@@ -333,3 +333,20 @@ func TestASchemaThatFillsIsSeen(t *testing.T) {
 		}
 	}
 }
+
+func TestANotificationThatNobodyKnowsDoesNotPass(t *testing.T) {
+	passed := 0
+	next := func(context.Context, string, mcp.Request) (mcp.Result, error) {
+		passed++
+		return nil, nil
+	}
+	handle := (&Guard{}).Middleware()(next)
+	for _, method := range []string{"notifications/acme/run", "notifications/", "subscriptions/listen", "tools/other"} {
+		if _, err := handle(context.Background(), method, &mcp.ListResourcesRequest{}); err == nil || passed > 0 {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if _, err := handle(context.Background(), "notifications/cancelled", &mcp.ListResourcesRequest{}); err != nil || passed != 1 {
+		t.Error(err)
+	}
+}

@@ -104,6 +104,9 @@ func (l *log) step(name string, value any) string {
 		}
 		return l.reopen()
 	case "decided", "unsigned":
+		if l.open == nil {
+			l.reopen()
+		}
 		notes := l.file(".checkpoints")
 		entry, err := l.open.Write(ctx, ambit.Event{Name: "decided", Answer: given(text)})
 		if l.entry = entry; name == "unsigned" {
@@ -131,7 +134,10 @@ func (l *log) step(name string, value any) string {
 	case "forge_note":
 		l.put(".checkpoints", []byte(strings.Replace(string(l.file(".checkpoints")), "\n1\n", "\n2\n", 1)))
 	case "origin":
-		l.origin = text
+		// Another writer has this name for the log; one that has it open goes on under it.
+		if l.origin = text; l.open != nil {
+			l.open.origin = text
+		}
 	default:
 		l.t.Fatal(name)
 	}

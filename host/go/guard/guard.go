@@ -125,8 +125,10 @@ func (g *Guard) Allow(ctx context.Context, call Call) error {
 		asks := slices.ContainsFunc(answer.Obligations, func(one ambit.Obligation) bool { return one.Type == "approve" })
 		refused.Held = policy.Enforce(ctx, answer) == nil && asks
 	}
-	for _, way := range policy.Advise(ctx, request).Alternatives {
-		refused.Ways = append(refused.Ways, way.Text)
+	if refused.isTold() {
+		for _, way := range policy.Advise(ctx, request).Alternatives {
+			refused.Ways = append(refused.Ways, way.Text)
+		}
 	}
 	return refused
 }
@@ -148,7 +150,7 @@ func (g *Guard) Refuse(ctx context.Context, code, admin string) *Refused {
 // unloaded refuses everything while there is no policy. There is nothing to write it down by.
 func unloaded(ctx context.Context) *Refused {
 	ctx = context.WithoutCancel(ctx)
-	denied := &ambit.Denied{Code: "engine.resources", HTTP: ambit.HTTP{Status: http.StatusInternalServerError}}
+	denied := &ambit.Denied{Code: "engine.resources", HTTP: ambit.HTTP{Status: http.StatusServiceUnavailable}}
 	var answer json.RawMessage
 	err := ambit.Core(ctx, "ambit_refuse", map[string]string{"code": denied.Code, "admin": "no policy is loaded"}, &answer)
 	denied.Answer = &ambit.Answer{Reason: ambit.Reason{Code: denied.Code}, Raw: answer}
@@ -191,16 +193,16 @@ func (g *Guard) request(ctx context.Context, call Call) (request ambit.Request, 
 	return request, nonce, nil
 }
 
-// mayHold: where a person's yes is what is lacking. Where one is there and does not fit, nobody is asked again.
+// mayHold: where nothing but a person's yes is lacking. Where one is there and does not fit, nobody is asked again.
 func (g *Guard) mayHold(call Call, denied *ambit.Denied) bool {
 	unfit := strings.HasPrefix(denied.Code, "approval.") && denied.Code != "approval.required"
-	wanted := slices.ContainsFunc(denied.Remedies, func(text json.RawMessage) bool {
+	other := slices.ContainsFunc(denied.Remedies, func(text json.RawMessage) bool {
 		var remedy struct {
 			StepUp string `json:"step_up"`
 		}
-		return json.Unmarshal(text, &remedy) == nil && remedy.StepUp == "approval"
+		return json.Unmarshal(text, &remedy) != nil || remedy.StepUp != "approval"
 	})
-	return g.Hold && call.Power == "execute" && wanted && !unfit
+	return g.Hold && call.Power == "execute" && len(denied.Remedies) > 0 && !other && !unfit
 }
 
 // Problem is what the other side may know, as application/problem+json, without anything that is for operators.
@@ -210,6 +212,12 @@ func (r *Refused) Problem() []byte {
 		return append(bytes.TrimSuffix(bytes.Clone(problem), []byte("}")), `,"held":true}`...)
 	}
 	return problem
+}
+
+// isTold: of some denials whoever called learns nothing, least of all what would be allowed.
+func (r *Refused) isTold() bool {
+	var problem struct{ Code string }
+	return json.Unmarshal(r.HTTP.Problem, &problem) == nil && problem.Code != ""
 }
 
 // Told is the part of the problem that a model reads: what is wrong, and what would help. For what only the operator can

@@ -25,7 +25,7 @@ STOCK = """
 action stock appliesTo {
   principal: [Ambit::Agent],
   resource: [Contact],
-  context: { @label("count") count: Long, @label("note") note?: String }
+  context: { @label("count") count: Long, @label("note") note?: String, @label("items") items?: Set<String> }
 };
 """
 MANIFEST = """
@@ -36,6 +36,7 @@ datatypes = ["Contact"]
 purpose = "customer-care"
 consent = "none"
 constraints.count = { constraint_type = "range", min = 1, max = 50 }
+constraints.items = { constraint_type = "optional", constraint = { constraint_type = "wildcard" } }
 constraints.note = { constraint_type = "optional", constraint = { constraint_type = "wildcard" } }
 """
 
@@ -62,10 +63,10 @@ class Key:
 
 class Shop:
     def __init__(self, folder):
-        self.folder, cli = folder / "shop", os.environ["AMBIT_CLI"]
-        self.ann = Key()
+        self.folder, cli = folder / "shop", os.environ["AMBIT_COMMAND"]
+        self.ann, self.epochs = Key(), Key()
         subprocess.run([cli, "init", self.folder], check=True, capture_output=True)
-        self._change("ambit.toml", lambda text: text.replace('possession = "off"', "") + self._anns_key())
+        self._change("ambit.toml", lambda text: text.replace('possession = "off"', "") + self._keys())
         self._change("schema.cedarschema", lambda text: text + STOCK)
         self._change("agents/assistant.toml", lambda text: text + MANIFEST)
         for words in (["build", ".", "-o", "policy.wasm"], ["sign", "policy.wasm", "--key", "keys/module.jwk"]):
@@ -77,10 +78,12 @@ class Shop:
         file = self.folder / name
         file.write_text(change(file.read_text()))
 
-    def _anns_key(self):
+    def _keys(self):
         return (
             f'\n[[keys]]\niss = "{ISS}"\nkid = "ann-1"\nalg = "Ed25519"\nsigns = "approval-receipt+jwt"\n'
             f'sub = "user:ann"\nx = "{self.ann.x}"\n'
+            f'\n[[keys]]\niss = "{ISS}"\nkid = "epochs-1"\nalg = "Ed25519"\nsigns = "revocation-epochs+jwt"\n'
+            f'x = "{self.epochs.x}"\n'
         )
 
     def load(self, **options):
@@ -157,7 +160,7 @@ def draft():
 def stock(uses=3):
     count = {"constraint_type": "range", "min": 1, "max": 9}
     return capability(
-        "stock", ["execute"], "Contact", {"count": count, "note": ANY}, limits=[{"type": "use_limit", "max": uses}]
+        "stock", ["execute"], "Contact", {"count": count, "note": ANY, "items": ANY}, limits=[{"type": "use_limit", "max": uses}]
     )
 
 

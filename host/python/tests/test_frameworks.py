@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from agents import Agent, ModelResponse, Runner, Usage, set_tracing_disabled
@@ -17,7 +18,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from shop import ORIGIN, stock
 
-from ambit.integrations import Guard, Holder, Operation, Refused, guarded
+import ambit
+from ambit import _wasm
+from ambit.answers import UNAVAILABLE
+from ambit.integrations import Call, Guard, Holder, Operation, Refused, Shown, guarded
 from ambit.integrations import langchain as ambit_langchain
 from ambit.integrations import openai_agents as ambit_agents
 
@@ -26,9 +30,9 @@ PAY = Operation("pay", ("Invoice", "{invoice}"), "customer-care")
 
 
 class World:
-    def __init__(self, shop, *capabilities):
+    def __init__(self, shop, *capabilities, **options):
         self.ran, self.shown = [], []
-        self.policy = shop.load(discharge={"approve": self.shown.append})
+        self.policy = shop.load(**{"discharge": {"approve": self.shown.append}} | options)
         self.guard = Guard(self.policy, audience=ORIGIN, hold=True)
         self.token = shop.token(*capabilities)
         self.holder = Holder(self.policy, self.token, shop.agent.private.sign, audience=ORIGIN)
@@ -63,17 +67,121 @@ def test_what_a_function_gets_is_what_was_judged(shop):
 
 def test_a_list_that_changes_meanwhile_is_not_run(shop):
     world = World(shop)
-    note = {"count": 3}
+    items = ["pen"]
 
-    async def book(count, note="x"):
-        world.ran.append(count)
+    async def book(count, items):
+        world.ran.append(list(items))
 
     async def show(evaluation):
-        note["count"] = 9
+        items.append("safe")
         return world.holder.show(evaluation)
 
-    asyncio.run(guarded(book, world.guard, STOCK, show)(**note))
-    assert world.ran == [3]
+    asyncio.run(guarded(book, world.guard, STOCK, show)(3, items))
+    assert world.ran == [["pen"]] and items == ["pen", "safe"]
+
+
+def test_none_as_the_default_says_that_nothing_was_given(shop):
+    world, seen = World(shop), []
+
+    def book(count: int, note: str | None = None, items: list[str] | None = None) -> None:
+        world.ran.append((count, note, items))
+
+    def show(evaluation):
+        seen.append(json.loads(evaluation)["action"]["properties"]["args"])
+        return world.holder.show(evaluation)
+
+    function = guarded(book, world.guard, STOCK, show)
+    function(3)
+    function(3, None, ["pen"])
+    assert seen == [{"count": 3}, {"count": 3, "items": ["pen"]}]
+    assert world.ran == [(3, None, None), (3, None, ["pen"])]
+    with pytest.raises(Refused) as refused:
+        function(None)
+    assert refused.value.code == "request.argument_type"
+
+
+HALF = "half \ud800 a letter"
+
+
+def test_what_cannot_be_said_is_denied_in_words(shop):
+    """Halves of surrogate pairs wherever a text comes with a call, and a value that cannot even be copied."""
+    world = World(shop)
+    stock = guarded(world.stock, world.guard, STOCK, world.holder.show)
+    pay = guarded(world.pay, world.guard, PAY, world.holder.show)
+    broken = Holder(world.policy, HALF, shop.agent.private.sign, audience=ORIGIN)
+    calls = [
+        lambda: stock(3, HALF),
+        lambda: stock(3, {HALF: 1}),
+        lambda: stock(threading.Lock()),
+        lambda: asyncio.run(pay(HALF, 98.7, "EUR")),
+        lambda: guarded(world.stock, world.guard, STOCK, broken.show)(3),
+        lambda: guarded(world.stock, world.guard, STOCK, lambda _: Shown(world.token, None, (HALF,)))(3),
+        lambda: world.guard.allow_here(Call(PAY, {"invoice": HALF}, b"{}")),
+        lambda: asyncio.run(world.guard.allow(Call(PAY, {"invoice": HALF}, b"{}"))),
+    ]
+    for call in calls:
+        with pytest.raises(Refused) as refused:
+            call()
+        assert refused.value.code == "request.value" and refused.value.words.startswith("Not allowed: ")
+    assert world.ran == []
+    for made in [(HALF, ("Contact", "c-7"), "p"), ("stock", (HALF, "c-7"), "p"), ("stock", ("Contact", HALF), "p")]:
+        with pytest.raises(ValueError, match="cannot be put into a request"):
+            Operation(*made)
+
+
+def test_the_id_of_a_resource_is_made_with_one_name():
+    assert Operation("pay", ("Invoice", "i/{invoice}"), "p").names == {"invoice"}
+    assert Operation("pay", ("Invoice", "{{i}}"), "p").names == set()
+    for identifier in ("{a}/{b}", "{a}{a}", "{a!r}", "{a:>9}", "{a.b}", "{a[0]}", "{}", "{0}", "{"):
+        with pytest.raises(ValueError):
+            Operation("pay", ("Invoice", identifier), "p")
+
+
+class Full:
+    """A log on a disk that is full."""
+
+    def write(self, event):
+        raise OSError("full")
+
+
+class Away(ambit.MemoryStore):
+    """A store that goes away once the policy was loaded."""
+
+    def transact(self, keys, decide):
+        if not all(key.startswith("policy:") for key in keys):
+            raise ambit.StoreError("the store is not there")
+        super().transact(keys, decide)
+
+
+def test_ways_are_for_those_who_may_know_why(shop):
+    """Where only the operator may know, it is not even worked out what would be allowed instead."""
+    world = World(shop, log=Full())
+    world.policy.advise = lambda _: pytest.fail("nobody asked")
+    with pytest.raises(Refused) as refused:
+        guarded(world.stock, world.guard, STOCK, world.holder.show)(33)
+    assert refused.value.code == "obligation.failed" and refused.value.ways == () and refused.value.meta == {}
+    assert refused.value.words.startswith("Not done: ")
+
+
+@pytest.mark.parametrize("lacking", ["store", "log", "core"])
+def test_without_store_log_or_core_the_caller_is_to_come_back(shop, monkeypatch, lacking):
+    world = World(shop, **{"store": {"store": Away()}, "log": {"log": Full()}}.get(lacking, {}))
+    show = world.holder.show
+    if lacking == "core":
+
+        def stopped(export, content):
+            raise _wasm.trap("broken")
+
+        monkeypatch.setattr(world.policy._pool, "ask", stopped)
+        show = lambda _: Shown(world.token)  # noqa: E731
+    with pytest.raises(Refused) as here:
+        guarded(world.stock, world.guard, STOCK, show)(3)
+    with pytest.raises(Refused) as there:
+        asyncio.run(guarded(world.pay, world.guard, PAY, show)("i-1", 98.7, "EUR"))
+    for refused in (here.value, there.value):
+        assert refused.http.status == 503 and refused.http.headers["cache-control"] == "no-store"
+        assert refused.told == UNAVAILABLE.problem
+    assert world.ran == [] and world.shown == []
 
 
 def test_a_held_call_runs_once_with_the_receipt(shop):
@@ -84,7 +192,12 @@ def test_a_held_call_runs_once_with_the_receipt(shop):
         with pytest.raises(Refused) as refused:
             await pay("i-1", 98.7, "EUR")
         assert refused.value.held and "98.70" in refused.value.words and "98.70" in refused.value.held
-        world.holder.approvals = (shop.receipt(world.policy, world.shown[0].ext),)
+        asked = world.shown[0].ext
+        world.holder.approvals[asked["binding_s256"]] = (shop.receipt(world.policy, asked),)
+        with pytest.raises(Refused) as refused:
+            await pay("i-1", 98.8, "EUR")
+        # Not `approval.binding`: the receipt is not shown with another call.
+        assert refused.value.code == "approval.required" and world.shown.pop().ext["binding_s256"] != asked["binding_s256"]
         assert await pay("i-1", 98.7, "EUR") == "paid"
         with pytest.raises(Refused) as refused:
             await pay("i-1", 98.7, "EUR")
@@ -169,12 +282,25 @@ def test_openai_agents(shop):
     assert world.ran == [(3, "n")]
 
 
-def test_telemetry_has_codes_and_nothing_of_the_call(shop):
+@pytest.fixture(scope="module")
+def telemetry():
+    """A process has one provider of each kind."""
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider([reader]))
+    return spans, reader
+
+
+@pytest.fixture
+def spans(telemetry):
+    telemetry[0].clear()
+    return telemetry[0]
+
+
+def test_telemetry_has_codes_and_nothing_of_the_call(shop, telemetry, spans):
+    reader = telemetry[1]
     world = World(shop, stock(uses=1))
     function = guarded(world.stock, world.guard, STOCK, world.holder.show)
     function(3, "secret-note")
@@ -186,3 +312,26 @@ def test_telemetry_has_codes_and_nothing_of_the_call(shop):
     everything = reader.get_metrics_data().to_json() + "".join(span.to_json() for span in spans.get_finished_spans())
     assert "ambit.decisions" in everything and "limit.uses" in everything
     assert "secret-note" not in everything and world.token[-20:] not in everything and "c-7" not in everything
+
+
+def test_a_call_that_nobody_waits_for_is_told_as_cancelled(shop, spans):
+    began = []
+
+    async def ask(obligation):
+        began.append(obligation)
+        await asyncio.sleep(0.05)
+
+    world = World(shop, discharge={"approve": ask})
+
+    async def play():
+        function = guarded(world.pay, world.guard, PAY, world.holder.show)
+        task = asyncio.create_task(function("i-1", 98.7, "EUR"))
+        while not began:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(play())
+    (told,) = [span.attributes for span in spans.get_finished_spans()]
+    assert told["ambit.code"] == "cancelled" and told["ambit.allowed"] is False and world.ran == []

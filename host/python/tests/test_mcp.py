@@ -4,17 +4,25 @@ import asyncio
 import contextlib
 import json
 import socket
+from types import SimpleNamespace
+from typing import Annotated
 
 import httpx2
 import mcp_types as types
 import pytest
 import uvicorn
 from fastmcp import FastMCP
+from fastmcp.server.extensions import ServerExtension
 from fastmcp.server.middleware import Middleware
+from fastmcp.server.middleware.tool_injection import ToolInjectionMiddleware
+from fastmcp.tools.base import Tool
+from fastmcp.tools.tool_transform import ArgTransform
+from fastmcp.utilities.versions import VersionSpec
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel, Field
 from shop import ORIGIN, call, draft, pay, stock
 
 from ambit.integrations import Guard, Operation
@@ -84,13 +92,15 @@ class World:
         self.policy = shop.load(discharge={"approve": self.shown.append})
         self.server = {"low-level": low_level, "fastmcp": fast}[kind](self.ran)
         module = {"low-level": ambit_mcp, "fastmcp": ambit_fastmcp}[kind]
-        module.protect(self.server, Guard(self.policy, audience=ORIGIN, hold=True), TOOLS, url=URL, **options)
+        guard = Guard(self.policy, audience=ORIGIN, hold=True)
+        self.door = module.protect(self.server, guard, TOOLS, url=URL, **options)
 
     @contextlib.asynccontextmanager
     async def client(self):
         app = (self.server.http_app if isinstance(self.server, FastMCP) else self.server.streamable_http_app)()
         place = socket.socket()
         place.bind(("127.0.0.1", 0))
+        place.listen()
         running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         serving = asyncio.create_task(running.serve(sockets=[place]))
 
@@ -116,18 +126,28 @@ def kind(request):
 
 
 def run(shop, kind, body, **options):
-    world = World(shop, kind, **options)
+    return play(World(shop, kind, **options), body)
 
-    async def play():
+
+def play(world, body):
+    async def served():
         async with world.client() as client:
             await body(world, client)
 
-    asyncio.run(asyncio.wait_for(play(), 60))
+    asyncio.run(asyncio.wait_for(served(), 60))
     return world
 
 
 def text(result):
     return result.content[0].text
+
+
+async def refusal(client, name, arguments, **more):
+    """The code by which a call was refused, as the model is told it and as programs are."""
+    result = await client.call_tool(name, arguments, **more)
+    code = result.meta["dev.ambit/code"]
+    assert result.is_error and f"[{code}]" in text(result) and text(result).startswith("Not allowed: ")
+    return code
 
 
 def test_what_is_judged_is_what_runs(shop, kind):
@@ -154,16 +174,27 @@ def test_a_denial_is_an_error_of_the_tool_with_words_and_ways(shop, kind):
         assert result.is_error and result.meta["dev.ambit/code"] == "constraint.range"
         assert "dev.ambit/remedy" in result.meta
         assert text(result).startswith("Not allowed: ") and "What would be allowed instead" in text(result)
-        world.show(shop.token(), call("stock", "execute", {"count": 3}))
-        for count in ("3", 3.5, True, None, 4):
-            assert (await client.call_tool("stock", {"count": count})).is_error
-        unknown = await client.call_tool("secret", {})
-        assert unknown.is_error and unknown.meta["dev.ambit/code"] == "capability.none"
+        assert text(result).count("\n- ") == 2 and "count 33, from 1 to 9" in text(result)
+        token, evaluation = shop.token(), call("stock", "execute", {"count": 3})
+        for count, code in [
+            ("3", "request.argument_type"),
+            (3.5, "request.number"),
+            (True, "request.argument_type"),
+            (None, "request.argument_type"),
+            (4, "possession.call"),
+        ]:
+            world.show(token, evaluation)
+            assert await refusal(client, "stock", {"count": count}) == code
+        assert await refusal(client, "secret", {}) == "capability.none"
+        assert await refusal(client, "pay", {"invoice": 7, "amount": 98.7, "currency": "EUR"}) == "request.member"
+        # The proof was good, and was not used up by what was refused.
+        assert not (await client.call_tool("stock", {"count": 3})).is_error
+        world.headers = world.headers[:1]
+        assert await refusal(client, "stock", {"count": 3}) == "possession.missing"
         world.headers = []
-        nobody = await client.call_tool("stock", {"count": 3})
-        assert nobody.is_error and nobody.meta["dev.ambit/code"].startswith("token.")
+        assert await refusal(client, "stock", {"count": 3}) == "token.missing"
 
-    assert run(shop, kind, body).ran == []
+    assert run(shop, kind, body).ran == [("stock", {"count": 3})]
 
 
 def test_a_call_that_is_held_runs_once_with_the_yes(shop, kind):
@@ -182,7 +213,7 @@ def test_a_call_that_is_held_runs_once_with_the_yes(shop, kind):
         assert (await client.call_tool("pay", arguments)).meta["dev.ambit/code"] == "possession.used"
         world.show(token, evaluation, [receipt])
         other = await client.call_tool("pay", arguments | {"amount": 98.8})
-        assert other.is_error and world.ran == []
+        assert other.meta["dev.ambit/code"] == "possession.call" and world.ran == []
         world.show(token, evaluation, [receipt])
         assert not (await client.call_tool("pay", arguments)).is_error
         world.show(token, evaluation, [receipt])
@@ -201,10 +232,91 @@ def test_the_list_has_what_could_be_allowed(shop, kind, hide, listed):
     run(shop, kind, body, hide=hide)
 
 
-def test_what_is_not_open_is_refused(shop, kind):
+HALF = "half \ud800 a letter"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "code"),
+    [
+        (HALF, {}, "capability.none"),
+        (7, {}, "capability.none"),
+        ("stock", {"count": 3, "note": HALF}, "request.value"),
+        ("stock", {"count": 3, HALF: 3}, "request.value"),
+        ("stock", [3], "request.syntax"),
+        ("pay", {"invoice": HALF, "amount": 98.7, "currency": "EUR"}, "request.value"),
+    ],
+)
+def test_what_cannot_be_said_is_denied_in_words(shop, kind, name, arguments, code):
+    refused = asyncio.run(World(shop, kind).door.judge(name, arguments, None))
+    assert refused.code == code and refused.words.startswith("Not allowed: ")
+    assert types.CallToolResult.model_validate({"content": [], "_meta": refused.meta}).model_dump_json()
+
+
+class Params(types.RequestParams):
+    model_config = {"extra": "allow"}
+
+
+@pytest.mark.parametrize("method", ["subscriptions/listen", "resources/subscribe", "completion/complete", "shop/secret"])
+def test_a_method_that_is_not_known_to_be_harmless_is_closed(shop, kind, method):
+    """Whatever would answer it, unless the service opens it by name."""
+
     async def body(world, client):
-        with pytest.raises(MCPError):
-            await client.read_resource("data://all")
+        async def answer(ctx, params):
+            world.ran.append(method)
+            return types.EmptyResult()
+
+        server = world.server._mcp_server if kind == "fastmcp" else world.server
+        server.add_request_handler(method, Params, answer)
+        asked = types.Request[Params, str](method=method, params=Params(uri="data://all"))
+        if world.door.is_open(method):
+            await client.session.send_request(asked, types.EmptyResult)
+        else:
+            with pytest.raises(MCPError, match="not open here") as error:
+                await client.session.send_request(asked, types.EmptyResult)
+            assert error.value.error.code == types.METHOD_NOT_FOUND
+
+    assert run(shop, kind, body).ran == []
+    if method == "shop/secret":
+        assert run(shop, kind, body, open=frozenset({method})).ran == [method]
+
+
+def test_resources_and_prompts_are_closed(shop, kind):
+    async def body(world, client):
+        for asked in (client.read_resource("data://all"), client.get_prompt("all")):
+            with pytest.raises(MCPError, match="not open here"):
+                await asked
+
+    assert run(shop, kind, body).ran == []
+
+
+@pytest.mark.parametrize(("method", "passes"), [("notifications/cancelled", True), ("notifications/shop", False)])
+def test_a_notification_that_is_not_known_to_be_harmless_goes_nowhere(shop, kind, method, passes):
+    door, ran = World(shop, kind).door, []
+
+    async def call_next(context):
+        ran.append(context.method)
+
+    context = SimpleNamespace(method=method, request_id=None, type="notification")
+    asyncio.run(door.on_notification(context, call_next) if kind == "fastmcp" else door(context, call_next))
+    assert ran == [method] * passes
+
+
+MORE = {
+    "input_responses": {"a": {"action": "accept", "content": {"count": 9}}},
+    "request_state": "x",
+    "task": {"ttl": 60_000},
+}
+
+
+@pytest.mark.parametrize(("kind", "more"), [("low-level", name) for name in MORE] + [("fastmcp", "input_responses")])
+def test_a_call_with_more_than_a_name_and_arguments_is_refused(shop, kind, more):
+    """What a client answers to a tool that asked for input, the state that it hands back, a task: nobody judges them."""
+
+    async def body(world, client):
+        world.show(shop.token(), call("stock", "execute", {"count": 3}))
+        params = types.CallToolRequestParams(name="stock", arguments={"count": 3}, **{more: MORE[more]})
+        result = await client.session.send_request(types.CallToolRequest(params=params), types.CallToolResult)
+        assert result.is_error and result.meta["dev.ambit/code"] == "request.member"
 
     assert run(shop, kind, body).ran == []
 
@@ -222,6 +334,136 @@ def test_fastmcp_without_strict_validation_is_refused(shop):
     guard = Guard(shop.load(), audience=ORIGIN)
     with pytest.raises(ValueError, match="strict_input_validation=True"):
         ambit_fastmcp.protect(FastMCP("shop"), guard, TOOLS, url=URL)
+    injected = FastMCP("shop", strict_input_validation=True)
+    injected.add_middleware(ToolInjectionMiddleware([]))
+    with pytest.raises(ValueError, match="ToolInjectionMiddleware"):
+        ambit_fastmcp.protect(injected, guard, TOOLS, url=URL)
+
+
+def test_a_version_that_nobody_named_is_refused(shop):
+    """Two functions with one name: which of them runs, `tools` does not say."""
+
+    async def body(world, client):
+        world.server.local_provider.remove_tool("stock")
+
+        @world.server.tool(name="stock", version="2")
+        def second(count: int) -> str:
+            world.ran.append(("second", count))
+            return "done"
+
+        @world.server.tool(name="stock", version="1")
+        def first(count: int) -> str:
+            world.ran.append(("first", count))
+            return "done"
+
+        token = shop.token()
+        world.show(token, call("stock", "execute", {"count": 3}))
+        for version in ("1", "2"):
+            meta = {"fastmcp": {"version": version}}
+            assert await refusal(client, "stock", {"count": 3}, meta=meta) == "request.unsupported"
+
+    world = run(shop, "fastmcp", body)
+    assert world.ran == []
+    refused = asyncio.run(world.server.call_tool("stock", {"count": 3}, version=VersionSpec(lt="2")))
+    assert refused.meta["dev.ambit/code"] == "request.unsupported" and world.ran == []
+
+
+def test_defaults_are_judged_as_a_part_of_the_call(shop):
+    async def body(world, client):
+        @world.server.tool(name="stock")
+        def stock(count: int = 3, note: str = "the default", items: list[str] | None = None) -> str:
+            world.ran.append((count, note, items))
+            return "done"
+
+        token, whole = shop.token(), {"count": 3, "note": "the default"}
+        world.show(token, call("stock", "execute", whole))
+        assert not (await client.call_tool("stock", {})).is_error
+        world.show(token, call("stock", "execute", whole))
+        assert not (await client.call_tool("stock", {"count": 3, "items": None})).is_error
+        world.show(token, call("stock", "execute", {"count": 3}))
+        assert await refusal(client, "stock", {"count": 3}) == "possession.call"
+
+        @world.server.tool(name="stock")
+        def too_many(count: int = 33) -> str:
+            world.ran.append(count)
+            return "done"
+
+        world.show(token, call("stock", "execute", {"count": 33}))
+        assert await refusal(client, "stock", {}) == "constraint.range"
+
+    assert run(shop, "fastmcp", body).ran == [(3, "the default", None)] * 2
+
+
+class Within(BaseModel):
+    text: str
+    loud: bool = True
+
+
+def made(count: int, note: Annotated[str, Field(default_factory=lambda: "made")]) -> str:
+    """A default that is made when the tool runs."""
+    return "ran"
+
+
+def within(count: int, note: Within | None = None) -> str:
+    """A default within an argument."""
+    return "ran"
+
+
+def transformed(count: int) -> str:
+    return "ran"
+
+
+def mounted(count: int) -> str:
+    return "ran"
+
+
+def behind(count: int) -> str:
+    return "ran"
+
+
+class Interceptor(ServerExtension):
+    identifier = "example.shop/changes"
+
+    async def intercept_tool_call(self, params, context, call_next):
+        return await call_next()
+
+
+@pytest.mark.parametrize("function", [made, within, transformed, mounted, behind])
+def test_what_cannot_be_judged_as_it_runs_is_refused(shop, function):
+    world = World(shop, "fastmcp")
+    server, tool = world.server, Tool.from_function(function, name="stock")
+    server.local_provider.remove_tool("stock")
+    if function is behind:
+        server.add_extension(Interceptor())
+    if function is mounted:
+        # It is lax: it would make 3 of "3".
+        inner = FastMCP("inner")
+        inner.add_tool(tool)
+        server.mount(inner)
+    elif function is transformed:
+        server.add_tool(Tool.from_tool(tool, transform_args={"count": ArgTransform(default=9)}))
+    else:
+        server.add_tool(tool)
+
+    async def body(world, client):
+        assert "stock" in [one.name for one in (await client.list_tools()).tools]
+        world.show(shop.token(), call("stock", "execute", {"count": 3}))
+        assert await refusal(client, "stock", {"count": 3}) == "request.unsupported"
+        if function is made:
+            world.show(shop.token(), call("stock", "execute", {"count": 3, "note": "x"}))
+            assert text(await client.call_tool("stock", {"count": 3, "note": "x"})) == "ran"
+
+    play(world, body)
+
+
+def test_a_protected_server_may_be_mounted(shop):
+    async def body(world, client):
+        outer = FastMCP("outer")
+        outer.mount(world.server, "inner")
+        refused = await outer.call_tool("inner_stock", {"count": 3})
+        assert refused.meta["dev.ambit/code"] == "token.missing"
+
+    assert run(shop, "fastmcp", body).ran == []
 
 
 @pytest.mark.parametrize("change", ["lax", "behind"])
@@ -239,7 +481,7 @@ def test_what_changes_arguments_behind_the_decision_refuses_all_calls(shop, chan
         else:
             world.server.add_middleware(Changing())
         world.show(shop.token(), call("stock", "execute", {"count": 3}))
-        assert (await client.call_tool("stock", {"count": 3})).meta["dev.ambit/code"] == "request.member"
+        assert await refusal(client, "stock", {"count": 3}) == "request.unsupported"
 
     assert run(shop, "fastmcp", body).ran == []
 

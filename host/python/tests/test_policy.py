@@ -203,7 +203,7 @@ def test_a_policy_that_has_ended_is_remembered_and_not_loaded(fixture, policy):
 
 def test_another_core_is_not_compiled(fixture, monkeypatch):
     monkeypatch.setattr("ambit.policy.SHA256", "0" * 64)
-    ambit.policy._core.cache_clear()
+    ambit.policy.core.cache_clear()
     assert code(lambda: load(fixture)) == "module.altered"
 
 

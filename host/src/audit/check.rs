@@ -23,7 +23,7 @@ pub struct Report {
     pub root: Hash,
     /// The latest checkpoint by a known key.
     pub signed: Option<Checkpoint>,
-    /// How many checkpoints no known key has signed; they count for nothing.
+    /// How many checkpoints no known key has signed; they count for nothing. Where there is a key, the last is by one.
     pub unknown: usize,
     /// What a crash left of a line that was not written to its end; empty for none.
     pub torn: Vec<u8>,
@@ -60,8 +60,8 @@ impl Report {
     }
 }
 
-/// Reads a log and its checkpoints. A log without any is read for its links alone:
-/// [`Report::signed`] says so.
+/// Reads a log and its checkpoints. A log without any is read for its links alone, and so is every log without
+/// a key: [`Report::signed`] says so.
 ///
 /// # Errors
 ///
@@ -126,6 +126,8 @@ struct Notes {
     unknown: usize,
     end: u64,
     last: Option<String>,
+    /// The last note is by none of the keys.
+    foreign: bool,
 }
 
 /// The notes of a file, each followed by an empty line. One without it was torn, and is none.
@@ -144,7 +146,7 @@ fn read_notes(path: &Path, keys: &[NoteKey]) -> Result<Notes, AuditError> {
         let start = note.len();
         let read = (&mut file).take(NOTE_LINE).read_until(b'\n', &mut note)?;
         if read == 0 {
-            return Ok(notes);
+            return notes.end_known(keys);
         }
         if note.len() > NOTE_BYTES {
             return Err(refused("it is too long").into());
@@ -170,10 +172,21 @@ impl Notes {
         let before = self.checkpoints.last();
         let Some(checkpoint) = Checkpoint::open(note, number, keys, before)? else {
             self.unknown += 1;
+            self.foreign = true;
             return Ok(());
         };
+        self.foreign = false;
         self.checkpoints.push(checkpoint);
         self.last = Some(note.to_owned());
         Ok(())
+    }
+
+    /// What was read, unless the log ends with somebody else's note.
+    fn end_known(self, keys: &[NoteKey]) -> Result<Self, AuditError> {
+        if self.foreign && !keys.is_empty() {
+            let number = self.checkpoints.len() + self.unknown;
+            return Err(LogError::foreign(number).into());
+        }
+        Ok(self)
     }
 }

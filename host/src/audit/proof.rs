@@ -82,10 +82,8 @@ pub fn verify_proof(proof: &[u8], keys: &[NoteKey]) -> Result<Proved, AuditError
         .map_err(|_| AuditError::Proof("it is not strict JSON"))?;
     let (path, index, line, note) =
         read(document.root()).ok_or(AuditError::Proof("a part is missing or malformed"))?;
-    let text = keys.iter().find_map(|key| key.open(note).ok());
-    let checkpoint = text
-        .and_then(Checkpoint::parse)
-        .ok_or(AuditError::Proof("no known key signed its checkpoint"))?;
+    let checkpoint = Checkpoint::open_last(note, 1, keys)
+        .map_err(|_| AuditError::Proof("no known key signed its checkpoint for its own log"))?;
     let leaf = leaf_hash(line.as_bytes());
     let (size, root) = (checkpoint.size, &checkpoint.root);
     if !merkle::verify_inclusion(&leaf, index, size, &path, root) {

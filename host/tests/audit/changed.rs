@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ambit_host::audit::{AuditError, AuditLog, LogError, check, checkpoints_path};
+use ambit_host::Signer as _;
+use ambit_host::audit::{
+    AuditError, AuditLog, Checkpoint, LogError, NoteKey, check, checkpoints_path, merkle,
+};
 
 use crate::world::{Key, NOW, ORIGIN, filled, keys, open, relinked};
 
@@ -108,10 +111,12 @@ fn checkpoints_are_believed_only_by_a_known_key() {
     let path = filled(folder.path(), 3);
     let side = checkpoints_path(&path);
     let notes = fs::read_to_string(&side).unwrap();
-    let report = check(&path, &[Key::new(6).note_key()]).unwrap();
-    assert_eq!((report.unknown, report.unsigned()), (3, 3));
+    let by_another = check(&path, &[Key::new(6).note_key()]);
+    assert_eq!(by_another.unwrap_err().code(), "audit.checkpoint");
     let other = AuditLog::open(&path, ORIGIN, Arc::new(Key::new(6)), Box::new(|| NOW));
-    assert_eq!(other.unwrap_err().code(), "audit.unsigned");
+    assert_eq!(other.unwrap_err().code(), "audit.checkpoint");
+    let links = check(&path, &[]).unwrap();
+    assert_eq!((links.unknown, links.unsigned()), (3, 3));
     for (from, to) in [
         ("\n3\n", "\n2\n"),
         ("\n2\n", "\n9\n"),
@@ -131,4 +136,75 @@ fn checkpoints_are_believed_only_by_a_known_key() {
             "{garbage:?}"
         );
     }
+}
+
+/// The note of a checkpoint over `number` lines of the log at `path`, by this key under this name.
+fn note_over(path: &Path, number: usize, (key, name, origin): (&Key, &str, &str)) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let leaves = text.lines().take(number);
+    let leaves: Vec<_> = leaves
+        .map(|line| merkle::leaf_hash(line.as_bytes()))
+        .collect();
+    let checkpoint = Checkpoint {
+        origin: origin.to_owned(),
+        size: number as u64,
+        root: merkle::root(&leaves),
+    };
+    let text = checkpoint.to_text();
+    let signature = key.sign(text.as_bytes()).unwrap();
+    let named = NoteKey::new(name, key.public()).unwrap();
+    named.note(&text, &signature) + "\n"
+}
+
+/// Otherwise whoever may write beside the log could put a note of their own there for the one that vouches for the
+/// last line, and have that line signed late, changed or not.
+#[test]
+fn a_log_that_ends_with_somebody_elses_note_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 3);
+    let side = checkpoints_path(&path);
+    let notes = fs::read_to_string(&side).unwrap();
+    let ends: Vec<usize> = notes.match_indices("\n\n").map(|(at, _)| at + 2).collect();
+    let (ours, theirs) = (Key::new(5), Key::new(6));
+    let (other, foreign) = (
+        "mail.example/other",
+        &note_over(&path, 3, (&theirs, ORIGIN, ORIGIN)),
+    );
+    for last in [
+        foreign,
+        &note_over(&path, 3, (&ours, other, other)),
+        &note_over(&path, 3, (&ours, other, ORIGIN)),
+        &note_over(&path, 3, (&ours, ORIGIN, other)),
+    ] {
+        for kept in [&notes[..ends[3]], &notes, ""] {
+            fs::write(&side, format!("{kept}{last}")).unwrap();
+            for found in [check(&path, &keys()).err(), open(&path).err()] {
+                assert_eq!(found.unwrap().code(), "audit.checkpoint", "{last}");
+            }
+        }
+    }
+    // In the middle it says nothing, and takes nothing away.
+    fs::write(
+        &side,
+        format!("{}{foreign}{}", &notes[..ends[3]], &notes[ends[3]..]),
+    )
+    .unwrap();
+    let report = check(&path, &keys()).unwrap();
+    assert_eq!((report.unknown, report.unsigned()), (1, 0));
+    open(&path).unwrap();
+}
+
+/// A key signs for the log that has its name, and for no other: also where no checkpoint came before.
+#[test]
+fn a_checkpoint_of_another_log_by_our_key_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path(), 1);
+    let of_another = note_over(&path, 1, (&Key::new(5), ORIGIN, "mail.example/other"));
+    fs::write(checkpoints_path(&path), &of_another).unwrap();
+    let error = check(&path, &keys()).unwrap_err();
+    assert_eq!(error.code(), "audit.checkpoint");
+    assert!(
+        error.to_string().contains("its log is not the one"),
+        "{error}"
+    );
 }

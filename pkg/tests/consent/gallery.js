@@ -59,7 +59,7 @@ const request = JSON.parse(await (await fetch("/fixture/request.json")).text());
 globalThis.answers = [];
 const open = add("open", await described({ claims: GRANT }));
 open.addEventListener("ambit-choices", async ({ detail }) => {
-  open.consent = await described({ claims: GRANT, choices: detail.choices });
+  open.consent = await described({ claims: GRANT, ...(detail.choices.length > 0 && { choices: detail.choices }) });
 });
 open.addEventListener("ambit-answer", ({ detail }) => {
   answers.push(detail);

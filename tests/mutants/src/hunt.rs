@@ -171,7 +171,7 @@ impl<'t> Hunters<'t> {
             let (.., program) = found.ok_or_else(|| format!("cargo built no `{target}`"))?;
             hunters.programs.insert(hunter, program.clone());
             let begun = Instant::now();
-            if hunters.finds(hunter, 0, Duration::from_secs(600)) {
+            if hunters.finds(hunter, 0, Duration::from_secs(600))? {
                 return Err(format!("without a fault, {} fails already", hunter.name()));
             }
             hunters.usual.insert(hunter, begun.elapsed());
@@ -184,18 +184,20 @@ impl<'t> Hunters<'t> {
         Ok(hunters)
     }
 
-    /// Who of a group finds the fault first.
-    pub(super) fn hunt(&self, group: &Group, fault: usize) -> Option<Hunter> {
-        group.hunters.iter().copied().find(|hunter| {
-            let usual = self.usual.get(hunter).copied().unwrap_or_default();
-            self.finds(*hunter, fault, (usual * PATIENCE).max(LEAST_PATIENCE))
-        })
+    /// Who of a group finds the fault first. An error names the program that could not look for it.
+    pub(super) fn hunt(&self, group: &Group, fault: usize) -> Result<Option<Hunter>, String> {
+        for hunter in group.hunters.iter().copied() {
+            let usual = self.usual.get(&hunter).copied().unwrap_or_default();
+            if self.finds(hunter, fault, (usual * PATIENCE).max(LEAST_PATIENCE))? {
+                return Ok(Some(hunter));
+            }
+        }
+        Ok(None)
     }
 
-    fn finds(&self, hunter: Hunter, fault: usize, patience: Duration) -> bool {
-        let Some(program) = self.programs.get(&hunter) else {
-            return false;
-        };
+    fn finds(&self, hunter: Hunter, fault: usize, patience: Duration) -> Result<bool, String> {
+        let program = self.programs.get(&hunter);
+        let program = program.ok_or_else(|| format!("`{}` was not built", hunter.name()))?;
         let mut command = Command::new(program);
         let folder = match hunter {
             Hunter::Glance => {
@@ -304,26 +306,31 @@ fn built(command: &mut Command) -> Result<Vec<(String, String, PathBuf)>, String
     Ok(programs.collect())
 }
 
-/// Whether a program fails with the fault on, or does not end.
-fn fails(command: &mut Command, fault: usize, patience: Duration) -> bool {
+/// Whether a program fails with the fault on, or does not end. One that cannot be started says nothing of the fault.
+pub(crate) fn fails(
+    command: &mut Command,
+    fault: usize,
+    patience: Duration,
+) -> Result<bool, String> {
     command.env(SWITCH, fault.to_string());
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let Ok(mut child) = command.spawn() else {
-        return false;
-    };
+    let mut child = command.spawn().map_err(|error| {
+        let program = command.get_program().display();
+        format!("`{program}` cannot be started: {error}")
+    })?;
     let end = Instant::now() + patience;
     let mut pause = Duration::from_millis(2);
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return !status.success(),
+            Ok(Some(status)) => return Ok(!status.success()),
             Ok(None) if Instant::now() < end => {}
             _ => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return true;
+                return Ok(true);
             }
         }
         std::thread::sleep(pause);

@@ -101,7 +101,8 @@ fn run(args: &Args, root: &Path) -> Result<Tally, String> {
     let work = |index: usize| {
         let (number, mutant) = chosen[index];
         let group = groups.iter().find(|group| group.name == mutant.group);
-        let fate = match group.and_then(|group| hunters.hunt(group, number)) {
+        let found = group.map_or(Ok(None), |group| hunters.hunt(group, number))?;
+        let fate = match found {
             Some(hunter) => Fate::Killed(hunter.name()),
             None => explained
                 .reason(mutant)
@@ -112,11 +113,11 @@ fn run(args: &Args, root: &Path) -> Result<Tally, String> {
             let (function, change) = (&mutant.function, &mutant.change);
             ui::bad(format_args!("{number}: {file}:{line} {function}: {change}"));
         }
-        fate
+        Ok(fate)
     };
-    let fates = parallel::run(parallel::threads(args.threads), chosen.len(), work, |_| {
-        false
-    });
+    let threads = parallel::threads(args.threads);
+    let fates = parallel::run(threads, chosen.len(), work, Result::is_err);
+    let fates: Vec<Fate> = fates.into_iter().collect::<Result<_, String>>()?;
     let tally = summary(&chosen, &fates, started);
     write(&results, &chosen, &fates)?;
     Ok(tally)

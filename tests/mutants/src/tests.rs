@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::groups::GROUPS;
+use crate::hunt::fails;
 use crate::plant::Planting;
 use crate::tree;
 
@@ -143,7 +146,7 @@ fn the_copy_has_nothing_that_the_repository_has_no_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let (root, to) = (folder.path().join("root"), folder.path().join("to"));
     let git = |words: &[&str]| {
-        let mut git = std::process::Command::new("git");
+        let mut git = Command::new("git");
         let status = git.current_dir(&root).args(words).status();
         assert!(status.expect("git runs").success(), "{words:?}");
     };
@@ -163,4 +166,16 @@ fn the_copy_has_nothing_that_the_repository_has_no_more() {
     tree::copy(&root, &to).expect("a copy");
     assert!(to.join("src/a/mod.rs").is_file());
     assert!(!to.join("src/a.rs").exists() && !to.join("old").exists());
+}
+
+#[test]
+fn a_program_that_cannot_be_started_finds_nothing_and_says_so() {
+    let patience = Duration::from_secs(60);
+    let run = |program: &str| fails(&mut Command::new(program), 1, patience);
+    assert_eq!((run("true"), run("false")), (Ok(false), Ok(true)));
+    let error = run("/nowhere/ambit-judge").unwrap_err();
+    assert!(
+        error.contains("`/nowhere/ambit-judge` cannot be started"),
+        "{error}"
+    );
 }

@@ -70,8 +70,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.waiting",
-        "too many requests of this client wait for somebody to open them",
-        "push a request when a person is there to open it; those that wait end after 90 s",
+        "too many requests of this client wait for somebody to open or answer them",
+        "push a request when a person is there to open it; those that wait end after 90 s, and those that were opened after 15 minutes",
     ),
     (
         "broker.request_uri",

@@ -35,8 +35,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "audit.checkpoint",
-        "a checkpoint is not one, or its signature does not verify",
-        "get the `.checkpoints` file again from a copy",
+        "a checkpoint is not one, its signature does not verify, or it is of another log than the one whose name its key has; or the last one is by another key",
+        "check that this is the log's key and name (--key, --name), and get the `.checkpoints` file again from a copy",
     ),
     (
         "audit.line",

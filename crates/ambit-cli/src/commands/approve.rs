@@ -13,13 +13,15 @@ use ambit_evaluator::{BundleKeys, ChainCache, call_digest};
 use ambit_policy::Bundle;
 use ambit_token::signing::{self, Unsigned};
 use ambit_token::{About, Bounds, IssuerKey, RECEIPT_TYP, UnverifiedEnrolment};
+use anstyle::Style;
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
+use crate::frame::{Screen, quoted};
 use crate::policy::PolicyArgs;
-use crate::say::{self, Page, foreign};
+use crate::say::{self, Page};
 use crate::signing::{is_yes, jws, refused};
 use crate::{keys, time, tokens};
 use proposal::{Proposal, Reader};
@@ -188,9 +190,9 @@ impl Approve {
         // Of a grant the compiler knows who may agree.
         let asked = proposal.grant.is_some() || proposal.asks(person);
         if !self.deny && !asked {
-            let message = format!("nobody asks `{}` for a yes", foreign(person, 200));
+            let message = format!("nobody asks {} for a yes", quoted(person));
             return Err(Failure::denied("approve.person", message)
-                .help(format!("asked is {}", foreign(&proposal.people(), 400))));
+                .help(format!("asked is {}", proposal.people())));
         }
         // The evaluator asks this and more: tenant, agent and action are not said here.
         let only = Bounds {
@@ -241,26 +243,14 @@ impl Approve {
         answer: &Answer,
         signer: &IssuerKey<'_>,
     ) -> Result<(), Failure> {
+        let screen = Screen::of_words();
         let mut page = Page::new();
         page.heading("What is asked");
         page.say();
         // Nothing in a text that was made elsewhere can look like what this command says.
-        let lines = proposal.text.split('\n').map(|line| format!("│ {line}\n"));
-        say::raw(&lines.collect::<String>());
-        let mut page = Page::new();
-        page.heading("The receipt");
-        page.field("says", if self.deny { "no" } else { "yes" });
-        page.field("for", foreign(&answer.person, 400));
-        if proposal.grant.is_none() {
-            page.field("asked is", foreign(&proposal.people(), 400));
-        }
-        page.field("risk", foreign(&proposal.risk_tier, 40));
-        page.field("at", foreign(&answer.audience, 400));
-        page.field("until", time::show(answer.until));
-        let iss = signer.iss.unwrap_or_default();
-        let name = format!("`{}` of {}", foreign(signer.kid, 200), foreign(iss, 400));
-        page.field("signed by", name);
-        page.field("digest", &proposal.binding_s256);
+        let shown = screen.framed(&[(Style::new(), &proposal.text)]);
+        say::raw(&shown);
+        let page = self.receipt(proposal, answer, signer, screen);
         page.say();
         if self.yes {
             return Ok(());
@@ -274,11 +264,40 @@ impl Approve {
             true => "Say no to exactly this?",
             false => "Say yes to exactly this?",
         };
+        if screen.is_left_by(&(shown + page.text())) {
+            say::note("Asked is what stands above in full. It begins:");
+            say::raw(&screen.in_short(&proposal.text));
+        }
         if is_yes(question) {
             return Ok(());
         }
         Err(Failure::denied("approve.declined", "nothing is signed")
             .help("a no that the gateway hears is signed with --deny"))
+    }
+
+    /// What is signed. Names come from tokens, manifests and proposals: they stand in quotes.
+    fn receipt(
+        &self,
+        proposal: &Proposal,
+        answer: &Answer,
+        signer: &IssuerKey<'_>,
+        screen: Screen,
+    ) -> Page {
+        let mut page = Page::new();
+        page.heading("The receipt");
+        page.field("says", if self.deny { "no" } else { "yes" });
+        page.field("for", screen.value(&quoted(&answer.person)));
+        if proposal.grant.is_none() {
+            page.field("asked is", screen.value(&proposal.people()));
+        }
+        page.field("risk", screen.value(&quoted(&proposal.risk_tier)));
+        page.field("at", screen.value(&quoted(&answer.audience)));
+        page.field("until", time::show(answer.until));
+        let iss = signer.iss.unwrap_or_default();
+        let name = format!("{} of {}", quoted(signer.kid), quoted(iss));
+        page.field("signed by", screen.value(&name));
+        page.field("digest", &proposal.binding_s256);
+        page
     }
 
     /// Hands the receipt over. Whoever lists the folder of proposals sees what still waits.

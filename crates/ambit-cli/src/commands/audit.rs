@@ -177,10 +177,8 @@ fn compare(report: &Report, input: &Input, key: &audit::NoteKey) -> Result<Check
     let bytes = input.read(files::SMALL)?;
     let note = std::str::from_utf8(&bytes).map_err(|_| unusable("it is not text"))?;
     let note = format!("{}\n", note.trim_end_matches('\n'));
-    let text = key
-        .open(&note)
-        .map_err(|_| unusable("this key did not sign it"))?;
-    let kept = Checkpoint::parse(text).ok_or_else(|| unusable("it is not a checkpoint"))?;
+    let kept = Checkpoint::open_last(&note, 1, std::slice::from_ref(key))
+        .map_err(|_| unusable("it is not a checkpoint of this log that this key signed"))?;
     if report.extends(&kept) {
         return Ok(kept);
     }

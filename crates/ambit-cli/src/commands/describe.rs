@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
+use crate::frame::Screen;
 use crate::keys;
 use crate::policy::PolicyArgs;
 use crate::say::{self, BAD, BOLD, DIM, GOOD, Page, WARN, foreign};
@@ -19,8 +20,9 @@ use crate::time;
 ///
 /// Says in the words of the policy what a token would allow: what the agent does on its own, what it
 /// prepares and a person carries out, what it cannot do, how to end it, and every claim to the letter.
-/// This is the text whose hash a receipt carries, by the code with which every host shows it. What has
-/// no label in the language has no text, and cannot be approved.
+/// This is the text whose hash a receipt carries, by the code with which every host shows it, in rows of
+/// the terminal's width: each begins with a mark, and with … where a line goes on. --json has the text as
+/// it is hashed. What has no label in the language has no text, and cannot be approved.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Describe {
@@ -78,7 +80,8 @@ impl Describe {
             return Ok(Exit::Done);
         }
         let text = parts["text"].as_str().unwrap_or_default();
-        say::styled(&format!("{}\n", coloured(&parts["page"], text)))?;
+        let pieces = pieces(&parts["page"], text);
+        say::styled(&Screen::of_output().framed(&pieces))?;
         self.for_receipt(&parts);
         narrower(&parts["choices"]);
         Ok(Exit::Done)
@@ -165,31 +168,32 @@ fn narrower(choices: &Value) {
     if choices.is_empty() {
         return;
     }
-    let mut page = Page::new();
+    let (mut page, screen) = (Page::new(), Screen::of_words());
     page.heading("Narrower, with --choose");
     for one in choices {
         let text = |name: &str| one[name].as_str().unwrap_or_default();
-        page.field(text("choice"), text("text"));
+        page.field(text("choice"), screen.value(text("text")));
     }
     page.say();
 }
 
 /// The page with styles: the same characters in the same order, or the text as it is.
-fn coloured(page: &Value, text: &str) -> String {
+fn pieces<'t>(page: &Value, text: &'t str) -> Vec<(Style, &'t str)> {
     let mut rest = text;
-    let mut out = String::with_capacity(text.len());
+    let mut pieces = Vec::new();
     for part in page.as_array().into_iter().flatten() {
         let words = part["text"].as_str().unwrap_or_default();
         // What stands between two parts belongs to neither.
-        let Some((between, behind)) = rest.split_once(words) else {
-            return text.to_owned();
+        let Some(start) = rest.find(words) else {
+            return vec![(Style::new(), text)];
         };
-        let style = style(part);
-        out.push_str(between);
-        out.push_str(&format!("{style}{words}{style:#}"));
+        let (between, found) = rest.split_at(start);
+        let (words, behind) = found.split_at(words.len());
+        pieces.extend([(Style::new(), between), (style(part), words)]);
         rest = behind;
     }
-    out + rest
+    pieces.push((Style::new(), rest));
+    pieces
 }
 
 fn style(part: &Value) -> Style {
@@ -233,8 +237,10 @@ mod tests {
             {"part": "mark", "name": "external", "text": "reaches people outside"},
         ]);
         let text = "Let A send e-mail?\n\nOn its own\n- Send e-mail [reaches people outside]";
-        let coloured = super::coloured(&page, text);
-        assert_ne!(coloured, text);
-        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), text);
+        let pieces = super::pieces(&page, text);
+        assert_eq!(pieces.len(), 9);
+        let joined: String = pieces.iter().map(|(_, words)| *words).collect();
+        assert_eq!(joined, text);
+        assert_eq!(super::pieces(&page, "another text").len(), 1);
     }
 }

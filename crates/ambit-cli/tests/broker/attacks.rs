@@ -226,7 +226,7 @@ fn what_changed_between_reading_and_answering_is_read_again() {
     );
     world.edit("ambit.toml", "version = 1\n", "version = 2\n");
     world.build();
-    server.said.says("policy version 2 decides now");
+    server.running.said.says("policy version 2 decides now");
     let told = ann.answers(&page, "allow", &[]);
     assert_eq!(
         (told.status, told.header("location")),

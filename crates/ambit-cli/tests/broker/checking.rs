@@ -122,3 +122,14 @@ fn a_database_of_something_else_is_left_as_it_is() {
     check(&world, &SOUND).expect(3).says("broker.store");
     assert_eq!(world.read("broker.sqlite"), "this is a diary");
 }
+
+#[test]
+fn clients_of_two_tenants_want_two_brokers() {
+    let world = World::new();
+    let act = "act = \"https://agents.example/other\"";
+    world.edit("broker.toml", act, &format!("{act}\ntenant = \"t-2\""));
+    check(&world, &SOUND)
+        .expect(3)
+        .says("broker.config")
+        .says("are of two tenants");
+}

@@ -38,7 +38,7 @@ fn a_kill_in_the_middle_keeps_or_loses_the_whole() {
         let agent = Agent::new(&world, &server);
         let code = agent.code(&mut ann, &json!({}));
         let proof = agent.proof("/token", Some(&agent.nonce()), &agent.holder, &json!({}));
-        let pid = server.child.id().to_string();
+        let pid = server.running.child.id().to_string();
         let killer = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(round * 4));
             let killed = Command::new("kill").args(["-9", &pid]).status();

@@ -2,11 +2,14 @@
 
 mod agent;
 mod attacks;
+mod bcp;
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
 mod flow;
+#[path = "../common/listening.rs"]
+mod listening;
 mod pages;
 mod person;
 mod pushed;

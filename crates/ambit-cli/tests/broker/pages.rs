@@ -26,6 +26,10 @@ fn is_guarded(told: &Told, forms: &str) {
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(told.header("x-frame-options"), Some("DENY"));
     assert_eq!(told.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(
+        told.header("cross-origin-opener-policy"),
+        Some("same-origin")
+    );
     assert_eq!(told.header("cache-control"), Some("no-store"));
     for inline in ["<style", "onclick", "style=", "http://"] {
         assert!(!told.text.contains(inline), "{inline}");

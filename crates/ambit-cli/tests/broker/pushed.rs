@@ -249,3 +249,32 @@ fn proofs_are_fresh_for_this_address_and_used_once() {
     assert_eq!(with(Some(&once)).status, 201);
     with(Some(&once)).refused("invalid_dpop_proof", "possession.used");
 }
+
+#[test]
+fn what_goes_wrong_in_the_broker_leaves_nothing_behind() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = Agent::new(&world, &server);
+    let nonce = agent.nonce();
+    let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+    let used = || -> i64 {
+        let count = "SELECT count(*) FROM used";
+        database.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let before = used();
+    let full =
+        "CREATE TRIGGER full BEFORE INSERT ON request BEGIN SELECT RAISE(ABORT, 'full'); END";
+    database.execute_batch(full).unwrap();
+    let proof = agent.proof("/par", Some(&nonce), &agent.holder, &json!({}));
+    let mut form = agent.asking(&json!({}));
+    form["client_assertion"] = json!(agent.assertion(&json!({})));
+    let told = agent.post("/par", &form, Some(&proof));
+    assert_eq!(told.status, 500, "{told:?}");
+    assert_eq!(used(), before);
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    let told = agent.post("/par", &form, Some(&proof));
+    assert_eq!(told.status, 201, "{told:?}");
+    agent
+        .post("/par", &form, Some(&proof))
+        .refused("invalid_client", "broker.client_used");
+}

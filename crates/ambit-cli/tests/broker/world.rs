@@ -1,15 +1,12 @@
 //! A project with a broker in front of it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::ops::Deref;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::common::Project;
-use crate::served::Said;
+use crate::listening::{Listening, exchange};
 
 pub(crate) const ISSUER: &str = "https://broker.example";
 pub(crate) const CLIENT: &str = "https://agents.example/assistant/1";
@@ -107,30 +104,12 @@ impl World {
             "--now",
             &now,
         ];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
-            .args(arguments)
-            .current_dir(self.path(""))
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        let address = loop {
-            let line = lines
-                .next()
-                .unwrap_or_else(|| panic!("it does not serve: {said}"))
-                .unwrap();
-            if let Some(address) = line.strip_prefix("the broker listens at http://") {
-                break address.to_owned();
-            }
-            said.push_str(&line);
-        };
+        let running = Listening::start(&self.path(""), &arguments, "the broker listens at http://");
         Server {
-            child,
-            line: Line { address },
-            said: Said::hear(lines),
+            line: Line {
+                address: running.address.clone(),
+            },
+            running,
         }
     }
 
@@ -217,9 +196,8 @@ pub(crate) fn pays(most: i64) -> Value {
 
 /// A running broker, which ends with this.
 pub(crate) struct Server {
-    pub(crate) child: Child,
+    pub(crate) running: Listening,
     pub(crate) line: Line,
-    pub(crate) said: Said,
 }
 
 /// What it answered.
@@ -250,7 +228,11 @@ impl Told {
             (&json!(error), &json!(code)),
             "{self:?}"
         );
-        let status = if error == "invalid_client" { 401 } else { 400 };
+        let status = match error {
+            "invalid_client" => 401,
+            "temporarily_unavailable" => 429,
+            _ => 400,
+        };
         assert_eq!(self.status, status, "{self:?}");
     }
 
@@ -306,23 +288,11 @@ impl Line {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
-        let _ = stream.write_all(request.as_bytes());
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
+        let answer = exchange(&self.address, request.as_bytes());
         Told {
-            status: status.unwrap_or_default(),
-            head: head.to_owned(),
-            text: text.to_owned(),
+            status: answer.status,
+            head: answer.head,
+            text: answer.body,
         }
     }
 
@@ -334,15 +304,8 @@ impl Line {
 impl Server {
     /// Like `kill -9`.
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.running.child.kill().unwrap();
+        self.running.child.wait().unwrap();
     }
 }
 

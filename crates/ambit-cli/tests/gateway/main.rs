@@ -3,6 +3,7 @@
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
+mod content;
 mod passing;
 mod people;
 mod real;

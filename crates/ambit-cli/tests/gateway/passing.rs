@@ -112,6 +112,54 @@ fn of_meta_only_what_the_specification_knows_passes() {
     assert!(!heard.contains(r#"["x"]"#), "{heard}");
 }
 
+/// Of requests that come from the server too: what it says beside its question reaches nobody.
+#[test]
+fn of_a_servers_meta_only_what_the_specification_knows_passes() {
+    let world = World::new();
+    let methods =
+        "\n[[methods]]\nmethod = \"roots/list\"\naction = \"idle\"\npower = \"observe\"\n";
+    world.write("mcp.toml", &(world.read("mcp.toml") + methods));
+    world.grant(&[
+        entry("read_file", &["observe"], &under("/notes")),
+        entry("idle", &["observe"], &json!({})),
+    ]);
+    let mut client = world.serve();
+    let mut asked = |beside: &str| {
+        world.write("beside.json", beside);
+        let call = json!({"name": "read_file", "arguments": {"path": "/notes/roots"}});
+        let call = json!({"jsonrpc": "2.0", "id": format!("of {beside}"), "method": "tools/call", "params": call});
+        client.send(&call.to_string());
+        let asked = client.line();
+        client.send(r#"{"jsonrpc":"2.0","id":"s-1","result":{"roots":[]}}"#);
+        assert!(client.line().contains("answered"));
+        asked
+    };
+    let plain = |meta: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":"s-1","method":"roots/list","params":{{"_meta":{meta}}}}}"#
+        )
+    };
+    for (beside, passes) in [
+        (
+            r#"{"dev.example/receipt":"e30.e30.AA","progressToken":7}"#,
+            r#"{"progressToken":7}"#,
+        ),
+        (r#"{"token":"e30.e30.AA","authorization":"DPoP x"}"#, "{}"),
+        (
+            r#"{"progressToken":{"receipt":"e30.e30.AA"},"traceparent":"00-1"}"#,
+            r#"{"traceparent":"00-1"}"#,
+        ),
+        (r#"{"progressToken":[1]}"#, "{}"),
+        // Nothing to take out: as it came.
+        (
+            r#"{"progressToken":"p",  "io.modelcontextprotocol/related-task":{"taskId":"t"}}"#,
+            r#"{"progressToken":"p",  "io.modelcontextprotocol/related-task":{"taskId":"t"}}"#,
+        ),
+    ] {
+        assert_eq!(asked(beside), plain(passes), "{beside}");
+    }
+}
+
 #[test]
 fn a_client_that_leaves_ends_all_though_the_server_reads_nothing() {
     let world = world();

@@ -78,6 +78,22 @@ fn a_no_at_the_terminal_is_heard() {
     assert!(world.calls().is_empty());
 }
 
+/// The yes alone would not let the call run, and nobody is asked for it in vain.
+#[test]
+fn a_login_that_is_lacking_too_comes_first() {
+    let world = World::new();
+    let mut bound = under("/notes");
+    bound["requires"] = json!({"approval": true, "acr": "urn:acme:loa:2"});
+    // Preparing the call wants neither.
+    world.grant(&[
+        entry("erase", &["propose"], &under("/notes")),
+        entry("erase", &["execute"], &bound),
+    ]);
+    let mut client = world.serve();
+    assert_eq!(erase(&mut client).as_deref(), Some("login.required"));
+    assert_eq!(waiting(&world), 0);
+}
+
 /// A key of the policy that signs such statements for [`ENROLLER`].
 fn add_key(world: &World, name: &str, signs: &str) {
     let path = format!("keys/{name}.jwk");

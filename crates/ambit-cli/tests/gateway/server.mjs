@@ -28,6 +28,10 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/ask")) {
     waiting = id;
     say(JSON.stringify({ jsonrpc: "2.0", id: "s-1", method: "sampling/createMessage", params: { messages: [] } }));
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/roots")) {
+    waiting = id;
+    // As it stands in the file: what a server says beside its question.
+    say(`{"jsonrpc":"2.0","id":"s-1","method":"roots/list","params":{"_meta":${readFileSync("beside.json", "utf8")}}}`);
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/input")) {
     answer(id, { resultType: "input_required", inputRequests: {} });
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/elicit")) {
@@ -42,6 +46,14 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/changed")) {
     answer(id, { content: [] });
     say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }));
+  } else if (method === "tools/call" && params.name === "read_draft") {
+    // What the file says; without one, never anything.
+    if (existsSync("draft.json")) answer(id, JSON.parse(readFileSync("draft.json", "utf8")));
+  } else if (method === "tools/call" && params.name === "send_draft") {
+    const sent = () => (existsSync("slow") ? setTimeout(sent, 20) : answer(id, { content: [{ type: "text", text: "sent" }] }));
+    sent();
+  } else if (method === "resources/read" && existsSync("resource.json")) {
+    answer(id, JSON.parse(readFileSync("resource.json", "utf8")));
   } else if (method === "tools/call" || method === "resources/read") {
     say(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[{"type":"text","text":"done"}],"x-odd":1.50}}`);
   } else if (id === "s-1") {

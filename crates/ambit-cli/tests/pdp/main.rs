@@ -5,6 +5,8 @@ mod authzen;
 mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/listening.rs"]
+mod listening;
 #[path = "../common/served.rs"]
 mod served;
 mod server;

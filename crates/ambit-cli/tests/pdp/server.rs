@@ -1,16 +1,13 @@
 //! A project, its tokens and a running decision point.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::served::{Folder, Said};
+use crate::listening::{Listening, exchange};
+use crate::served::Folder;
 
 /// A capability for these actions, with more members.
 pub(crate) fn entry(actions: &[&str], kind: &str, more: &Value) -> Value {
@@ -132,40 +129,13 @@ impl World {
     ];
 
     pub(crate) fn serve(&self, more: &[&str]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
-            .args([&Self::SERVE[..], more].concat())
-            .current_dir(self.path(""))
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        let address = loop {
-            let line = lines
-                .next()
-                .unwrap_or_else(|| panic!("it does not serve: {said}"))
-                .unwrap();
-            if let Some(address) = line.strip_prefix("deciding at http://") {
-                break address.to_owned();
-            }
-            said.push_str(&line);
-        };
-        Server {
-            child,
-            address,
-            said: Said::hear(lines),
-        }
+        let arguments = [&Self::SERVE[..], more].concat();
+        Server::start(&self.path(""), &arguments, "deciding at http://")
     }
 }
 
 /// A running decision point, which ends with this.
-pub(crate) struct Server {
-    pub(crate) child: Child,
-    pub(crate) address: String,
-    said: Said,
-}
+pub(crate) type Server = Listening;
 
 /// What it answered.
 #[derive(Debug)]
@@ -225,36 +195,16 @@ impl Server {
 
     /// Sends these bytes and reads until the connection is closed.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Told {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
-        // It may be refused before all of it was sent.
-        let _ = stream.write_all(bytes);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
+        let answer = exchange(&self.address, bytes);
         Told {
-            status: status.unwrap_or_default(),
-            head: head.to_lowercase(),
-            body: serde_json::from_str(body).unwrap_or_default(),
+            status: answer.status,
+            head: answer.head.to_lowercase(),
+            body: serde_json::from_str(&answer.body).unwrap_or_default(),
         }
     }
 
     #[track_caller]
     pub(crate) fn says(&self, words: &str) {
         self.said.says(words);
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

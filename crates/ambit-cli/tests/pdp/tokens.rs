@@ -97,6 +97,66 @@ fn an_agent_asks_by_itself() {
     assert_eq!(send(&request, &[headers[0], headers[0]]).status, 400);
 }
 
+/// What an argument marked `@content` refers to, the service says, and nobody else.
+#[test]
+fn the_service_says_what_an_argument_refers_to() {
+    let world = World::new();
+    let schema = world.read("schema.cedarschema");
+    let marked = schema.replace(
+        "@label(\"owner\") owner",
+        "@label(\"owner\") @content owner",
+    );
+    world.write("schema.cedarschema", &marked);
+    world.build();
+    let bound = json!({"requires": {"approval": true}, "constraints": {"owner": {"constraint_type": "wildcard"}}});
+    world.hold("ann", &[entry(&["update_todo"], "todo", &bound)]);
+    let server = world.serve(&[]);
+    let ask = json!({
+        "subject": {"type": "user", "id": "ann"}, "action": {"name": "can_update_todo"},
+        "resource": {"type": "todo", "id": "1", "properties": {"ownerID": "17"}},
+    });
+    let with = |content: Value| {
+        let mut ask = ask.clone();
+        ask["context"] = json!({"content": content});
+        server.evaluate(&ask)
+    };
+    assert_eq!(server.evaluate(&ask).denied(), "none told");
+    server.says("facts.missing");
+    let told = ["Ann of sales", "Ann of law"].map(|text| {
+        let told = with(json!({"owner": {"text": text}}));
+        assert_eq!(told.denied(), "approval.required");
+        let remedy = &told.body["context"]["remedy"];
+        assert!(
+            remedy["display"]["text"].as_str().unwrap().contains(text),
+            "{told:?}"
+        );
+        remedy["binding_s256"].clone()
+    });
+    assert_ne!(told[0], told[1]);
+    assert_eq!(with(json!("Ann of sales")).status, 400);
+    assert_eq!(with(json!({"owner": {}})).denied(), "none told");
+    server.says("facts.malformed");
+    // What stands for all of a batch says nothing of one of them.
+    let mut all = json!({"context": {"content": {"owner": {"text": "Ann of sales"}}}});
+    all["evaluations"] = json!([ask]);
+    let told = server.post("/access/v1/evaluations", &[], &all.to_string());
+    let first = &told.body["evaluations"][0];
+    assert_eq!(first["decision"], false, "{told:?}");
+    assert!(first["context"]["reason"].is_null(), "{told:?}");
+    // An agent that asks by itself is not believed: here it would be malformed.
+    let token = world.token("ann", &[read()]);
+    let mut request = native(&token, &json!({"content": {"owner": {}}}));
+    request["context"].as_object_mut().unwrap().remove("token");
+    let endpoint = "https://pdp.example/access/v1/evaluation";
+    let (carried, mine) = (
+        format!("DPoP {token}"),
+        proof(&world, &token, "POST", endpoint, "a"),
+    );
+    let headers = [("authorization", carried.as_str()), ("dpop", mine.as_str())];
+    let told = server.post("/access/v1/evaluation", &headers, &request.to_string());
+    assert!(told.decision(), "{told:?}");
+}
+
 #[test]
 fn budgets_are_used_up_before_the_answer() {
     let world = World::new();

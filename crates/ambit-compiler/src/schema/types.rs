@@ -391,7 +391,7 @@ impl<'a> Types<'a> {
                 "project.format",
                 item.span.clone(),
                 format!("policies cannot see `{name}`, and it stands in a record that they see"),
-                format!("declare it as `@format(\"number\") {name}: decimal`, with at most four places, or the record as `@format(\"json\")`"),
+                format!("declare it as `@format(\"number\") {name}: decimal`, with at most four digits after the decimal point, or the record as `@format(\"json\")`"),
             );
         }
     }

@@ -308,7 +308,7 @@ impl<'a> Declared<'a> {
             class::ENTITY => String::from("an entity"),
             class::ADDRESS => String::from("an ipaddr"),
             class::NUMBER if self.extension() == DECIMAL => {
-                String::from("a number of at most four places")
+                String::from("a number with at most four digits after the decimal point")
             }
             class::NUMBER => String::from("a number"),
             _ => format!("a {}", self.extension()),

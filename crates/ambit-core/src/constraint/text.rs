@@ -200,7 +200,9 @@ pub(crate) fn whole_name(out: &mut String, name: &str, quote: char, most: usize)
     fits
 }
 
-/// Whether a character could be taken for the quotes `"` and `` ` ``.
+/// Whether a character could be taken for the quotes `"` and `` ` ``: what Unicode's confusables (UTS 39) have
+/// for `"`, the other double quotation marks, primes and ornaments of its shape, high or low, and grave
+/// accents. `tests/characters.rs` lists them by name.
 const fn looks_quoted(character: char) -> bool {
     matches!(
         character,
@@ -208,16 +210,23 @@ const fn looks_quoted(character: char) -> bool {
             | '\u{2cb}'
             | '\u{2dd}'
             | '\u{2ee}'
-            | '\u{2f6}'
+            | '\u{2f4}'..='\u{2f6}'
+            | '\u{5f2}'
             | '\u{5f4}'
+            | '\u{1425}'
+            | '\u{1cd3}'
             | '\u{1fef}'
             | '\u{201c}'..='\u{201f}'
             | '\u{2033}'..='\u{2037}'
+            | '\u{2057}'
             | '\u{275b}'..='\u{275e}'
+            | '\u{2760}'
+            | '\u{2e42}'
             | '\u{3003}'
             | '\u{301d}'..='\u{301f}'
             | '\u{ff02}'
             | '\u{ff40}'
+            | '\u{1f676}'..='\u{1f678}'
     )
 }
 
@@ -342,6 +351,11 @@ impl<'t> Signs<'t> {
 /// Whether a character is seen, by itself or as a mark on another.
 pub(crate) fn is_seen(character: char) -> bool {
     class(character) != Class::Unseen
+}
+
+/// Whether a character is drawn onto another.
+pub(crate) fn is_mark(character: char) -> bool {
+    class(character) == Class::Mark
 }
 
 /// A character by its number.

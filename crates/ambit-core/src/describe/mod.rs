@@ -261,6 +261,12 @@ pub fn is_seen(character: char) -> bool {
     text::is_seen(character)
 }
 
+/// Whether a character is drawn onto the one before it, so that no line may begin with it.
+#[must_use]
+pub fn is_mark(character: char) -> bool {
+    text::is_mark(character)
+}
+
 /// Adds a foreign name to a text: as it is when it is one plain word, else in quotes, always whole.
 /// Whether it has at most `most` characters.
 #[must_use]

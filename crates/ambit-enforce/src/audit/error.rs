@@ -44,6 +44,15 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// The last checkpoint, counted from 1, is none of this log by one of the keys.
+    #[must_use]
+    pub const fn foreign(number: usize) -> Self {
+        Self::Checkpoint {
+            number,
+            why: "the log ends with it, and it is by another key or of another log",
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

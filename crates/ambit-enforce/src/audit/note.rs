@@ -235,8 +235,8 @@ impl Checkpoint {
 }
 
 impl Checkpoint {
-    /// The checkpoint in a note that one of these keys signed; `None` where none of them did. `number` counts the
-    /// notes from 1, and `before` is the one before it.
+    /// The checkpoint in a note that one of these keys signed; `None` where none of them did. A key signs for the log
+    /// whose name it has. `number` counts the notes from 1, and `before` is the one before it.
     ///
     /// # Errors
     ///
@@ -248,24 +248,40 @@ impl Checkpoint {
         before: Option<&Self>,
     ) -> Result<Option<Self>, LogError> {
         let refused = |why| LogError::Checkpoint { number, why };
-        let mut text = None;
+        let (mut signed, mut by_its_log) = (None, false);
         for key in keys {
             match key.open(note) {
-                Ok(opened) => text = Some(opened),
+                Ok(text) => {
+                    by_its_log |= text.lines().next() == Some(key.name());
+                    signed = Some(text);
+                }
                 Err(NoteError::Unknown) => {}
                 Err(NoteError::Malformed) => return Err(refused("it is not a signed note")),
                 Err(NoteError::Signature) => return Err(refused("its signature does not verify")),
             }
         }
-        let Some(text) = text else {
+        let Some(text) = signed else {
             return Ok(None);
         };
         let checkpoint = Self::parse(text).ok_or_else(|| refused("it is not a checkpoint"))?;
+        if !by_its_log {
+            return Err(refused("its log is not the one that its key signs for"));
+        }
         if let Some(before) = before
             && (checkpoint.size < before.size || checkpoint.origin != before.origin)
         {
             return Err(refused("it does not follow the one before it"));
         }
         Ok(Some(checkpoint))
+    }
+
+    /// The checkpoint in the last note of a log. One that is by nobody known says nothing of the lines, and whoever laid
+    /// it there may have taken away the one that does.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Checkpoint`]
+    pub fn open_last(note: &str, number: usize, keys: &[NoteKey]) -> Result<Self, LogError> {
+        Self::open(note, number, keys, None)?.ok_or_else(|| LogError::foreign(number))
     }
 }

@@ -154,7 +154,7 @@ impl State {
             None => None,
             Some(note) => {
                 let text = core::str::from_utf8(note).unwrap_or_default();
-                Checkpoint::open(text, 1, core::slice::from_ref(key), None)?
+                Some(Checkpoint::open_last(text, 1, core::slice::from_ref(key))?)
             }
         };
         let state = Self {

@@ -1,10 +1,11 @@
 //! One call against the policy, and in words for the agent what came of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ambit_core::Power;
 use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
 use ambit_host::http;
 use ambit_policy::{Action, Argument};
 use ambit_token::base64url;
@@ -13,8 +14,9 @@ use super::config::Target;
 use crate::files;
 use crate::point::{Call, Outcome, Point, Possession, Say};
 
-/// Receipts that are shown with one call (`docs/decision.md`, section 5).
-const RECEIPTS: usize = 16;
+/// Bytes of a file with a receipt, and of the end of its line.
+#[expect(clippy::as_conversions, reason = "constants, which are widened")]
+const FILE_BYTES: u64 = (RECEIPT_BYTES + 2) as u64;
 
 /// Why a call is not made: words for the agent, and for programs.
 pub(super) struct Refusal {
@@ -50,6 +52,8 @@ pub(super) struct Check<'a> {
     pub(super) approvals: Option<&'a PathBuf>,
     /// Whether calls can be put before people.
     pub(super) proposes: bool,
+    /// What the arguments refer to, as it was just read.
+    pub(super) content: Option<&'a str>,
     pub(super) say: &'a Say,
 }
 
@@ -84,6 +88,7 @@ impl Check<'_> {
             possession: Possession::Ours,
             approvals,
             http: Some(("POST", &self.point.place.audience)),
+            content: self.content,
         }
     }
 
@@ -99,34 +104,23 @@ impl Check<'_> {
             return None;
         }
         let text = asked.get("display")?.get("text")?.as_str()?;
+        // What the call refers to, the gateway read: perhaps the agent may not.
+        let text = match self.content {
+            Some(_) => text.lines().next().unwrap_or_default(),
+            None => text,
+        };
         Some(format!(
             "Not done yet: a person must agree to exactly this call. They were asked:\n\n{text}\n\n\
              When they have agreed, repeat exactly this call, with the same arguments. It then runs once."
         ))
     }
 
-    /// The receipts for exactly this call. What is still being written, or is over, is none.
+    /// The receipts for exactly this call.
     fn receipts(&self, call: &Call<'_>) -> Vec<String> {
-        let Some((folder, digest)) = self.approvals.zip(self.point.digest(call)) else {
-            return Vec::new();
-        };
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let now = (self.point.clock)();
-        let mut receipts = Vec::new();
-        for entry in entries {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if !name.starts_with(digest.as_str()) || name.ends_with(".tmp") || name.ends_with('~') {
-                continue;
-            }
-            match files::text(&entry.path()) {
-                Ok(text) if is_current(&text, now) => receipts.push(text),
-                Ok(_) => (self.say)("an approval is passed over: it is no receipt, or is over"),
-                Err(fault) => (self.say)(&format!("an approval is passed over: {fault}")),
-            }
+        match self.approvals.zip(self.point.digest(call)) {
+            Some((folder, digest)) => laid_down(folder, &digest, (self.point.clock)(), self.say),
+            None => Vec::new(),
         }
-        receipts.truncate(RECEIPTS);
-        receipts
     }
 
     fn refusal(&self, call: &Call<'_>, outcome: &Outcome) -> Refusal {
@@ -160,6 +154,32 @@ impl Check<'_> {
         }
         Refusal::plain(code, words)
     }
+}
+
+/// The receipts in a folder for the call with this digest, of which no more are read than a request may have. What is
+/// still being written, or is over, is none.
+fn laid_down(folder: &Path, digest: &str, now: i64, say: &Say) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut receipts = Vec::new();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(digest) || name.ends_with(".tmp") || name.ends_with('~') {
+            continue;
+        }
+        if receipts.len() == RECEIPTS {
+            say(&format!(
+                "of the approvals of one call {RECEIPTS} are shown, and more are passed over"
+            ));
+            break;
+        }
+        match files::bounded(&entry.path(), FILE_BYTES) {
+            Ok(text) if is_current(&text, now) => receipts.push(text),
+            Ok(_) => say("an approval is passed over: it is no receipt, or is over"),
+            Err(fault) => say(&format!("an approval is passed over: {fault}")),
+        }
+    }
+    receipts
 }
 
 /// The arguments of a tool's call as the policy names them. An argument that the tool calls otherwise is nothing
@@ -218,8 +238,8 @@ fn is_current(receipt: &str, now: i64) -> bool {
     exp.is_some_and(|exp| now < exp)
 }
 
-/// Whether a person's yes is what a denial lacks. Where one is there and does not fit, asking again would not say
-/// why.
+/// Whether a person's yes is all that a denial lacks: where a login is lacking too, the yes alone would not let the
+/// call run, and the denial says so first. Where one is there and does not fit, asking again would not say why.
 fn wants_approval(answer: &str) -> bool {
     let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
         return false;
@@ -230,6 +250,43 @@ fn wants_approval(answer: &str) -> bool {
         code.is_some_and(|code| code.starts_with("approval.") && code != "approval.required");
     let remedy = context.and_then(|it| it.get("remedy")).filter(|_| !unfit);
     let steps = remedy.and_then(|remedy| remedy.get("steps"));
-    let mut steps = steps.into_iter().flat_map(Json::elements);
-    steps.any(|step| step.get("step_up").and_then(Json::as_str) == Some("approval"))
+    let steps = steps.into_iter().flat_map(Json::elements);
+    let mut kinds = steps
+        .map(|step| step.get("step_up").and_then(Json::as_str))
+        .peekable();
+    kinds.peek().is_some() && kinds.all(|kind| kind == Some("approval"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn no_more_receipts_are_read_than_a_request_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = Arc::clone(&said);
+        let say: Say = Arc::new(move |words| heard.lock().unwrap().push(words.to_owned()));
+        let receipt = format!("e30.{}.AA", base64url::encode(br#"{"exp":2}"#));
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let read = || laid_down(folder.path(), "digest", 1, &say).len();
+        write("digest", &format!("{receipt}\n"));
+        write("another", &receipt);
+        assert_eq!((read(), said.lock().unwrap().len()), (1, 0));
+        write(
+            "digest-long",
+            &format!("{receipt}{}", " ".repeat(RECEIPT_BYTES)),
+        );
+        assert_eq!(read(), 1);
+        assert!(said.lock().unwrap().pop().unwrap().contains("file.size"));
+        fs::remove_file(folder.path().join("digest-long")).unwrap();
+        // What comes behind the last that counts is not opened: nothing is said of its form.
+        for number in 0..RECEIPTS + 8 {
+            write(&format!("digest-{number}"), &receipt);
+        }
+        assert_eq!(read(), RECEIPTS);
+        assert_eq!(said.lock().unwrap().len(), 1);
+    }
 }

@@ -41,7 +41,14 @@ impl Session {
             Message::Request { id, method, params } => (message::text(id), method, params),
             Message::Notification { method, params } => {
                 if method == CANCELLED {
-                    cancelled(&mut lock(&self.state).of_client, params);
+                    let mut state = lock(&self.state);
+                    // Nobody could tell any more when it has ended.
+                    if state.alone.is_some()
+                        && params.get("requestId").map(message::text) == state.alone
+                    {
+                        return Next::Drop;
+                    }
+                    cancelled(&mut state.of_client, params);
                 }
                 let roots = method == "notifications/roots/list_changed"
                     && self.gateway.config.has_methods("roots");
@@ -66,11 +73,18 @@ impl Session {
             let why = "too many requests are under way, or one with this id";
             return Next::Answer(message::error(&id, INVALID, why));
         }
+        if self.is_kept_waiting(method) {
+            let why = "a call is under way that must not be disturbed: repeat this when it has been answered";
+            return Next::Answer(message::error(&id, DENIED, why));
+        }
         let next = match method {
             "initialize" | "server/discover" => Next::Changed(self.introduced(root)),
             "tools/list" => return Next::Answer(self.list(&id, params)),
             "tools/call" => match self.call(params) {
-                Ok(()) => self.passes(root),
+                Ok(is_alone) => {
+                    lock(&self.state).alone = is_alone.then(|| id.clone());
+                    self.passes(root)
+                }
                 Err(refusal) => return Next::Answer(denied(&id, &refusal)),
             },
             _ if PASSES.contains(&method) => self.passes(root),
@@ -154,6 +168,25 @@ impl Session {
 
     /// One page, by a request of the gateway's own.
     fn ask(&self, meta: Option<Json<'_>>, cursor: Option<&str>) -> Result<Vec<u8>, String> {
+        self.ask_server("tools/list", LISTING, |out| {
+            if let Some(meta) = meta.filter(|meta| meta.kind() == Kind::Object) {
+                out.name("_meta");
+                // A progress token is that of another request.
+                self.meta(meta, &["progressToken"], out);
+            }
+            if let Some(cursor) = cursor {
+                out.name("cursor").string(cursor);
+            }
+        })
+    }
+
+    /// A request of the gateway's own, and the server's answer. From the client's thread only: the server's hears it.
+    pub(super) fn ask_server(
+        &self,
+        method: &str,
+        patience: Duration,
+        params: impl FnOnce(&mut Writer),
+    ) -> Result<Vec<u8>, String> {
         let mut state = lock(&self.state);
         state.count += 1;
         let id = format!("{}-{}", self.own, state.count);
@@ -161,17 +194,8 @@ impl Session {
         out.object(|out| {
             out.name("jsonrpc").string("2.0");
             out.name("id").string(&id);
-            out.name("method").string("tools/list");
-            out.name("params").object(|out| {
-                if let Some(meta) = meta.filter(|meta| meta.kind() == Kind::Object) {
-                    out.name("_meta");
-                    // A progress token is that of another request.
-                    self.meta(meta, &["progressToken"], out);
-                }
-                if let Some(cursor) = cursor {
-                    out.name("cursor").string(cursor);
-                }
-            });
+            out.name("method").string(method);
+            out.name("params").object(params);
         });
         state.asked = Some((id, None));
         drop(state);
@@ -185,18 +209,18 @@ impl Session {
         };
         let (mut state, _) = self
             .heard
-            .wait_timeout_while(lock(&self.state), LISTING, waits)
+            .wait_timeout_while(lock(&self.state), patience, waits)
             .unwrap_or_else(PoisonError::into_inner);
         let answer = state.asked.take().and_then(|(_, answer)| answer);
-        answer.ok_or_else(|| "the server does not list its tools".to_owned())
+        answer.ok_or_else(|| format!("the server does not answer `{method}`"))
     }
 
     fn token(&self) -> Result<String, String> {
         files::text(&self.gateway.config.token).map_err(|fault| fault.to_string())
     }
 
-    /// Checks a call of a tool. What the check sees is what passes.
-    fn call(&self, params: Json<'_>) -> Result<(), Refusal> {
+    /// Checks a call of a tool. What the check sees is what passes; whether it must be alone under way.
+    fn call(&self, params: Json<'_>) -> Result<bool, Refusal> {
         let malformed = |words: &str| Refusal::plain("request.member", words);
         let name = params.get("name").and_then(Json::as_str);
         let name = name.ok_or_else(|| malformed("`name` must be a string"))?;
@@ -221,17 +245,18 @@ impl Session {
         });
         let understood = understood.map_err(|fault| self.failed(&fault.to_string()))?;
         let (target, arguments) = understood.map_err(|why| self.unmapped(&why))?;
-        self.check(&target, &arguments)?;
+        let content = self.contents(&target, &arguments)?;
+        self.check(&target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
         if self.pin(name, params)? != pin {
             let why = format!("the tool `{name}` was described anew meanwhile");
             return Err(self.unmapped(&why));
         }
-        Ok(())
+        Ok(content.is_some())
     }
 
     /// The pin of what the server says of a tool now.
-    fn pin(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
+    pub(super) fn pin(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
         let known = |state: &State| {
             let tools = state.tools.as_ref()?;
             Some(tools.pin(name).map(str::to_owned))
@@ -255,7 +280,7 @@ impl Session {
     }
 
     /// Writes down what the policy was not asked.
-    fn refuse(&self, code: &str, why: &str) {
+    pub(super) fn refuse(&self, code: &str, why: &str) {
         let refused = self
             .gateway
             .point
@@ -270,10 +295,15 @@ impl Session {
             self.refuse("mcp.unmapped", &why);
             Refusal::plain("mcp.unmapped", why)
         })?;
-        self.check(&target, &arguments)
+        self.check(&target, &arguments, None)
     }
 
-    fn check(&self, target: &Target, arguments: &str) -> Result<(), Refusal> {
+    fn check(
+        &self,
+        target: &Target,
+        arguments: &str,
+        content: Option<&str>,
+    ) -> Result<(), Refusal> {
         let token = self.token().map_err(|why| self.failed(&why))?;
         let gateway = &self.gateway;
         let check = Check {
@@ -281,6 +311,7 @@ impl Session {
             token: &token,
             approvals: gateway.approvals.as_ref(),
             proposes: gateway.proposes,
+            content,
             say: &gateway.say,
         };
         check.call(target, arguments)

@@ -8,6 +8,7 @@ use ambit_core::json::{Json, Writer};
 use ambit_policy::{Action, Bundle};
 use serde::Deserialize;
 
+use super::content::ContentRow;
 use super::message;
 use crate::fault::Fault;
 use crate::files;
@@ -29,6 +30,9 @@ pub struct Config {
     tools: Vec<ToolRow>,
     #[serde(default)]
     methods: Vec<MethodRow>,
+    /// How what arguments refer to is read.
+    #[serde(default)]
+    pub(super) contents: Vec<ContentRow>,
 }
 
 /// What calls are about.
@@ -150,7 +154,28 @@ impl Config {
                     return Err(wrong(format!("`{}` has no argument `{name}`", row.action)));
                 }
             }
-            Ok(())
+            self.check_contents(bundle).map_err(wrong)
+        })
+    }
+
+    fn check_contents(&self, bundle: &Bundle<'_>) -> Result<(), String> {
+        for (at, row) in self.contents.iter().enumerate() {
+            row.check(self, bundle)?;
+            let mut before = self.contents.iter().take(at);
+            if before.any(|other| other.place() == row.place()) {
+                let (action, argument) = row.place();
+                return Err(format!(
+                    "the content of `{argument}` of `{action}` is read in two ways"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some action that only looks is this tool.
+    pub(super) fn observes(&self, bundle: &Bundle<'_>, tool: &str) -> bool {
+        bundle.actions().any(|(_, action)| {
+            action.powers().contains(Power::Observe) && self.pins(action, tool).next().is_some()
         })
     }
 

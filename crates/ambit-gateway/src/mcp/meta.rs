@@ -1,4 +1,4 @@
-//! What of a request passes beside what is judged: capabilities, and `_meta`.
+//! What of a request passes beside what is judged, of either side: capabilities, and `_meta`.
 
 use ambit_core::json::{Json, Kind, Writer};
 
@@ -80,7 +80,7 @@ impl Session {
                 return true;
             }
             let is_known = META.contains(&name) || name.starts_with("io.modelcontextprotocol/");
-            !is_known || without.contains(&name)
+            !is_known || without.contains(&name) || (name == "progressToken" && !is_token(value))
         });
     }
 
@@ -91,4 +91,9 @@ impl Session {
             !is_mapped && !pass.contains(&name)
         });
     }
+}
+
+/// Whether a value is a progress token as the specification has it, so that nothing else travels under its name.
+fn is_token(value: Json<'_>) -> bool {
+    matches!(value.kind(), Kind::String | Kind::Number)
 }

@@ -6,6 +6,7 @@
 mod check;
 mod client;
 mod config;
+mod content;
 mod message;
 mod meta;
 mod output;

@@ -58,6 +58,8 @@ pub(super) struct State {
     /// Requests under way by their ids: those of the client with their methods, and the server's.
     pub(super) of_client: BTreeMap<String, String>,
     pub(super) of_server: BTreeMap<String, ()>,
+    /// The request under way that rests on what was read: nothing else may change that meanwhile.
+    pub(super) alone: Option<String>,
     /// The gateway's own request under way, and its answer.
     pub(super) asked: Option<(String, Option<Vec<u8>>)>,
     pub(super) count: u64,
@@ -182,7 +184,10 @@ impl Session {
             Ok(Message::Request { id, method, params }) => {
                 let id = message::text(id);
                 match self.server_asks(&id, method, params) {
-                    Ok(()) => self.send(&self.client, line),
+                    Ok(()) => match self.passes(document.root()) {
+                        Next::Changed(text) => self.send(&self.client, text.as_bytes()),
+                        _ => self.send(&self.client, line),
+                    },
                     Err(answer) => self.send(&self.server, answer.as_bytes()),
                 }
             }
@@ -223,6 +228,9 @@ impl Session {
             *answer = Some(line.to_owned());
             self.heard.notify_all();
             return;
+        }
+        if state.alone.as_ref() == Some(&text) {
+            state.alone = None;
         }
         let Some(method) = state.of_client.remove(&text) else {
             drop(state);

@@ -2,6 +2,7 @@
 
 use ambit_core::Power;
 use ambit_core::json::{Json, Kind, Writer};
+use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
 
 use super::config::{Config, ENTITIES, Mapping};
 
@@ -34,6 +35,25 @@ pub(super) struct Shown<'a> {
     pub(super) proof: Option<&'a str>,
     pub(super) approvals: Vec<String>,
     pub(super) http: Option<(&'a str, &'a str)>,
+    /// What the service says that arguments refer to.
+    pub(super) content: Option<String>,
+}
+
+/// Receipts, none of which is kept before it is known that a request may have it.
+fn receipts(list: Json<'_>) -> Result<Vec<String>, String> {
+    if list.kind() != Kind::Array || list.len() > RECEIPTS {
+        return Err(format!(
+            "`context.approvals` must be a list of strings, at most {RECEIPTS}"
+        ));
+    }
+    let text = |value: Json<'_>| {
+        let text = value.as_str().filter(|text| text.len() <= RECEIPT_BYTES);
+        text.map(str::to_owned)
+    };
+    let texts: Option<Vec<String>> = list.elements().map(text).collect();
+    texts.ok_or_else(|| {
+        format!("`context.approvals` must be a list of strings of at most {RECEIPT_BYTES} bytes")
+    })
 }
 
 impl<'a> Asked<'a> {
@@ -184,17 +204,20 @@ impl<'a> Asked<'a> {
             (None, None) => None,
             _ => return Err("`context.method` and `context.url` go together".to_owned()),
         };
-        let mut approvals = Vec::new();
-        if let Some(list) = self.member("context", "approvals") {
-            let texts = list
-                .elements()
-                .map(|value| value.as_str().map(str::to_owned));
-            let texts: Option<Vec<String>> = texts.collect();
-            approvals = texts
-                .filter(|_| list.kind() == Kind::Array)
-                .ok_or("`context.approvals` must be a list of strings")?;
+        let approvals = self.member("context", "approvals");
+        let approvals = approvals.map_or(Ok(Vec::new()), receipts)?;
+        // Of the item itself: what stands for all of a batch says nothing of one of them.
+        let content = self.own.get("context").and_then(|it| it.get("content"));
+        if content.is_some_and(|content| content.kind() != Kind::Object) {
+            return Err("`context.content` must be an object".to_owned());
         }
+        let content = content.map(|content| {
+            let mut out = Writer::default();
+            out.json(content);
+            out.finish()
+        });
         Ok(Shown {
+            content,
             token: text("token")?,
             proof: text("proof")?,
             approvals,

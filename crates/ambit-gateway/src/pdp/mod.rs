@@ -100,10 +100,13 @@ impl Pdp {
             possession: Possession::Theirs(shown.proof),
             approvals: &shown.approvals,
             http: shown.http,
+            content: shown.content.as_deref(),
         };
         if own.token.is_some() {
             call.token = own.token;
             call.possession = Possession::Theirs(own.proof);
+            // Whoever calls with a token of their own is not the service, and does not say what a person reads.
+            call.content = None;
             call.http = Some(("POST", &endpoint));
         }
         let (kind, id) = understood.subject;

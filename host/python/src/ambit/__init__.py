@@ -23,7 +23,7 @@ from .answers import (
     Statement,
 )
 from .policy import Policy
-from .stores import AuditLog, Journal, MemoryStore, SqliteStore, Store, StoreError
+from .stores import AuditLog, Journal, MemoryStore, SignedLog, SqliteStore, Store, StoreError
 
 __all__ = [
     "Advice",
@@ -44,6 +44,7 @@ __all__ = [
     "Policy",
     "Reason",
     "Request",
+    "SignedLog",
     "SigningInput",
     "SqliteStore",
     "Statement",

@@ -1,4 +1,4 @@
-"""Compiled code that is kept on the disk, which saves about a second of every process's start.
+"""Keeps compiled code on disk, which saves every process about a second when it starts.
 
 wasmtime loads machine code without a check of its own, so a file counts only when this user's process made it. Its
 folder is nobody else's, its name has the digest of the wasm, and it is sealed under a random key that lies in the
@@ -30,7 +30,7 @@ def default_folder() -> Path:
 
 
 def compiled(engine: wasmtime.Engine, wasm: bytes, digest: str, folder: Path | None) -> wasmtime.Module:
-    """The code of a wasm file whose SHA-256 was compared before."""
+    """The compiled code of a wasm file whose SHA-256 has been compared."""
     try:
         place = None if folder is None else Kept(folder, digest)
     except OSError as error:
@@ -59,13 +59,11 @@ class Kept:
         self._key = self._read_key()
 
     def load(self, engine: wasmtime.Engine) -> wasmtime.Module | None:
-        try:
+        with contextlib.suppress(OSError, wasmtime.WasmtimeError):
             content = _read(self._folder / self._name, 0o022, FILE_MOST)
             seal, code = content[:SEAL], content[SEAL:]
             if hmac.compare_digest(seal, self._seal(code)):
                 return wasmtime.Module.deserialize(engine, code)
-        except (OSError, wasmtime.WasmtimeError):
-            pass
         return None
 
     def store(self, module: wasmtime.Module) -> None:
@@ -89,11 +87,11 @@ class Kept:
             self._replace(path, os.urandom(32), os.link)
         key = _read(path, 0o077, 64)
         if len(key) != 32:
-            raise OSError(f"`{path}` is no key")
+            raise OSError(f"`{path}` is not a key")
         return key
 
     def _replace(self, path: Path, content: bytes, put: Callable[[Path, Path], None] = os.replace) -> None:
-        """Written beside and renamed: code that is in use is never written over."""
+        """Writes a new file beside the old one and renames it: code that is in use is never overwritten."""
         beside = self._folder / f".ambit-new-{os.urandom(8).hex()}"
         try:
             with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -110,11 +108,11 @@ def _check(facts: os.stat_result, kind: int, forbidden: int, path: Path) -> None
     if stat.S_IFMT(facts.st_mode) != kind:
         raise OSError(f"`{path}` is neither a folder nor a plain file, as it must be")
     if facts.st_uid != os.geteuid() or facts.st_mode & forbidden:
-        raise OSError(f"others than this user have rights to `{path}`")
+        raise OSError(f"other users have rights to `{path}`")
 
 
 def _read(path: Path, forbidden: int, most: int) -> bytes:
-    """A plain file of ours; no link is followed, and a pipe does not wait."""
+    """Reads a plain file that is this user's. It follows no link, and does not wait for a pipe."""
     number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(number, "rb") as file:
         _check(os.fstat(number), stat.S_IFREG, forbidden, path)

@@ -13,7 +13,7 @@ WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=Fa
 
 
 class Unsayable(Exception):
-    """A value that JSON has no form for, and its place."""
+    """A value that JSON cannot express, and where it is."""
 
 
 def encode(request: Request) -> bytes:
@@ -28,17 +28,17 @@ def encode(request: Request) -> bytes:
 
 
 def plain(value: Any, path: str, depth: int = 0) -> Any:
-    """The value, in exactly the types that `json` writes as they are; what it would convert is refused."""
+    """The value, in exactly the types that `json` writes unchanged; what it would convert is refused."""
     kind = type(value)
     if kind in (str, int, bool) or value is None or (kind is float and math.isfinite(value)):
         return value
     if depth >= DEPTH:
-        raise Unsayable(f"`{path}` lies too deep")
+        raise Unsayable(f"`{path}` is nested too deeply")
     if kind is list:
         return [plain(item, f"{path}[{place}]", depth + 1) for place, item in enumerate(value)]
     if not isinstance(value, Mapping):
         what = value if kind is float else f"a `{kind.__name__}`"
         raise Unsayable(f"`{path or 'request'}` is {what}, which JSON cannot say")
     if any(type(name) is not str for name in value):
-        raise Unsayable(f"`{path}` has a member whose name is no text")
+        raise Unsayable(f"`{path}` has a member whose name is not a text")
     return {name: plain(item, f"{path}.{name}" if path else name, depth + 1) for name, item in value.items()}

@@ -28,7 +28,7 @@ KEPT_GROWTH = 4 * 1024 * 1024
 
 
 class Fault(Exception):
-    """The code gave no answer. `code` is the reason of the denial in its place."""
+    """The code gave no answer. `code` is the reason for the denial that takes its place."""
 
     def __init__(self, code: str, what: str) -> None:
         super().__init__(what)
@@ -40,7 +40,7 @@ def trap(what: str) -> Fault:
 
 
 def engine() -> wasmtime.Engine:
-    """No thread, which would not survive a fork: fuel bounds a call, not a clock, and one thread compiles."""
+    """It has no threads, which would not survive a fork: fuel bounds a call, not a clock, and one thread compiles."""
     config = wasmtime.Config()
     config.consume_fuel = True
     config.wasm_threads = config.wasm_memory64 = config.wasm_multi_memory = config.parallel_compilation = False
@@ -82,7 +82,7 @@ class Instance:
         self._first = self._memory.data_len(store)
 
     def load(self, file: bytes, request: bytes) -> bytes:
-        """Hands a policy over. Its buffer is the core's from then on, and so is all that was there before."""
+        """Hands a policy over. From then on its buffers belong to the core, and so does everything allocated before."""
         self._fill()
         places: list[int] = []
         for content in (file, request):
@@ -97,7 +97,7 @@ class Instance:
 
     @property
     def has_grown(self) -> bool:
-        """Whether calls made the memory much larger than it was when the instance was made."""
+        """Whether calls have made the memory much larger than it was at first."""
         return bool(c._wasmtime_memory_data_size(self._context, self._memory_at) - self._first > KEPT_GROWTH)
 
     def ask(self, export: str, request: bytes | None) -> bytes:
@@ -142,7 +142,7 @@ class Instance:
         return self._buffer
 
     def _inside(self, at: int, size: int) -> int:
-        """The address here of a place in there. Asked anew each time, because memory may move when it grows."""
+        """The address in this process of a place in the code's memory. Ask each time: memory may move when it grows."""
         if at + size > c._wasmtime_memory_data_size(self._context, self._memory_at):
             raise trap("the code named a place outside its memory")
         return ctypes.addressof(c._wasmtime_memory_data(self._context, self._memory_at).contents) + at

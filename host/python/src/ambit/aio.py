@@ -1,4 +1,4 @@
-"""The same for `asyncio`."""
+"""`Policy` for `asyncio`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 async def to_thread(body: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-    # Here, because it takes longer to import than a policy to load.
+    # Imported here, because that takes longer than loading a policy.
     import asyncio
 
     return await asyncio.to_thread(body, *arguments, **options)
 
 
 class AsyncPolicy:
-    """The same for `asyncio`. A call runs in a thread: it may wait for others, and a dear one takes seconds."""
+    """`Policy` for `asyncio`. A call runs in a thread: it may wait for others, and an expensive one takes seconds."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -40,7 +40,7 @@ class AsyncPolicy:
     async def enforce(self, request: Request | Answer, nonce: str | None = None) -> Answer:
         """As `Policy.enforce`; functions that discharge may be asynchronous.
 
-        When the caller is cancelled, what was begun is brought to its end all the same, and the log says so.
+        When the caller is cancelled, what was begun is finished all the same, and the log says so.
         """
         import asyncio
 
@@ -56,12 +56,11 @@ class AsyncPolicy:
         steps = self.policy.steps(request, nonce)
         work = await to_thread(next, steps)
         while isinstance(work, tuple):
-            came = await to_thread(attempt, *work)
-            if inspect.isawaitable(came):
-                try:
-                    came = await came
-                except Exception as error:
-                    came = error
+            try:
+                came = await to_thread(attempt, *work)
+                came = await came if inspect.isawaitable(came) else came
+            except BaseException as error:
+                came = error
             work = await to_thread(steps.send, came)
         return work
 

@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 def known(kind: type[T], said: Data, **more: Any) -> T:
-    """A type's own members out of what was said; a newer core may say more."""
+    """Makes a type of the members that it knows; a newer core may say more."""
     values = {one.name: said[one.name] for one in fields(kind) if one.name in said}  # type: ignore[arg-type]
     return kind(**(values | more))
 
 
 class LoadError(Exception):
-    """A policy is not loaded. `code` is stable (`module.signature`, `module.expired` …); the text is for operators."""
+    """A policy was not loaded. `code` is stable (`module.signature`, `module.expired` …); the text is for operators."""
 
     def __init__(self, code: str, admin: str) -> None:
         super().__init__(code, admin)
@@ -29,7 +29,7 @@ class LoadError(Exception):
 
 
 class ConsentError(Exception):
-    """A grant has no text, so nobody can consent to it. `at` names what to mend."""
+    """A grant has no text, so nobody can consent to it. `at` names what to change."""
 
     def __init__(self, code: str, at: str, admin: str) -> None:
         super().__init__(code, at, admin)
@@ -117,12 +117,12 @@ class Answer:
 
     @classmethod
     def read(cls, raw: bytes) -> Answer:
-        """`ValueError` where this is no answer."""
+        """Raises `ValueError` where this is not an answer."""
         try:
             answer = json.loads(raw)
             decision, context = answer["decision"], answer["context"]
             if not isinstance(decision, bool):
-                raise TypeError("the decision is no boolean")
+                raise TypeError("the decision is not a boolean")
             return cls(
                 decision,
                 Reason(**context["reason"]),
@@ -133,7 +133,7 @@ class Answer:
                 raw,
             )
         except (KeyError, TypeError, UnicodeDecodeError) as error:
-            raise ValueError(f"this is no answer: {error}") from None
+            raise ValueError(f"this is not an answer: {error}") from None
 
     def __bool__(self) -> bool:
         raise TypeError("an answer is neither true nor false: `enforce` obeys it, and `decision` is what was decided")
@@ -159,7 +159,7 @@ class Advice:
 
     @classmethod
     def read(cls, raw: bytes) -> Advice:
-        """`ValueError` where this is neither advice nor an answer, which is advice without a way."""
+        """Raises `ValueError` where this is neither advice nor an answer, which counts as advice without alternatives."""
         advice = json.loads(raw)
         if "alternatives" not in advice:
             denial = Answer.read(raw)
@@ -170,7 +170,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a grant allows, for a person. Show exactly `text`: its hash is what a receipt proves."""
+    """What a grant allows, for people. Show exactly `text`: its hash is what a receipt proves."""
 
     text: str
     locale: str
@@ -214,3 +214,11 @@ class Http:
     @property
     def body(self) -> bytes:
         return json.dumps(self.problem, ensure_ascii=False).encode()
+
+
+#: What HTTP says where the core itself cannot be asked.
+UNAVAILABLE = Http(
+    503,
+    {"content-type": "application/problem+json", "cache-control": "no-store"},
+    {"type": "about:blank", "title": "Service Unavailable", "status": 503},
+)

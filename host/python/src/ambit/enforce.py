@@ -16,7 +16,7 @@ logger = logging.getLogger("ambit")
 #: Does an obligation completely and returns `None`, or raises: `NotDischarged`, or whatever else.
 Handler: TypeAlias = Callable[[Obligation], Any]
 Handlers: TypeAlias = Mapping[str, Handler]
-#: Gives what is to be discharged and by whom, takes what that returned or raised, and ends with what follows of it all.
+#: Yields what is to be discharged and by whom, is sent what that returned or raised, and yields the outcome last.
 Steps: TypeAlias = Generator[tuple[Handler, Obligation] | Answer | Denied, Any, None]
 
 
@@ -28,12 +28,16 @@ class Enforcer:
     """What a host does with an answer: keeps numbers, writes lines, and has the host's own functions do the rest."""
 
     def __init__(self, core: _wasm.Pool, uid: str, store: Store, journal: Journal | None, handlers: Handlers) -> None:
-        self._core, self._store, self._journal = core, store, journal
-        self._epochs = f"epochs:{uid}"
+        if "consume" in handlers:
+            raise ValueError("`discharge` has a function for `consume`, which only this package discharges: leave it out")
+        self._core, self._store, self._journal, self._epochs = core, store, journal, f"epochs:{uid}"
         self._handlers: dict[str, Handler] = {"consume": self._consume, **handlers}
 
     def steps(self, answer: bytes, nonce: str | None) -> Steps:
-        """Does what the core says until it gives a verdict. Of what a function raised, the last is the cause of a no."""
+        """Does what the core says until it gives a verdict. Of what functions raised, the last is the cause of a no.
+
+        Where that is not an `Exception` (a cancelled task, an interrupt), it is raised again once the outcome is logged.
+        """
         asked: dict[str, Any] = {"answer": answer.decode(errors="replace"), "knows": list(self._handlers), "epochs": True}
         asked |= {"journal": self._journal is not None, "results": []} | ({} if nonce is None else {"nonce": nonce})
         number, cause = os.urandom(16).hex(), None
@@ -46,11 +50,13 @@ class Enforcer:
                 case "discharge":
                     came = yield self._handlers[step["type"]], Obligation(**step)
                 case _:
-                    raise _wasm.trap("the core wants something that this host does not know")
-            cause = came if isinstance(came, Exception) else cause
+                    raise _wasm.trap("the core asks for a step that this host does not know")
+            cause = came if isinstance(came, BaseException) and isinstance(cause, Exception | None) else cause
             asked["results"].append(_result(came))
         if step["permitted"] is True:
             yield Answer.read(answer)
+        elif not isinstance(cause, Exception | None):
+            raise cause
         else:
             denied = Denied(Answer.read(encode(step["answer"])), Http(**step["http"]))
             denied.__cause__ = cause
@@ -60,8 +66,7 @@ class Enforcer:
         result = Result()
 
         def decide(kept: Mapping[str, Kept]) -> Change:
-            before = json.loads(kept[self._epochs].value) if self._epochs in kept else {}
-            result["kept"] = before
+            before = result["kept"] = json.loads(kept[self._epochs].value) if self._epochs in kept else {}
             after = before | {one["iss"]: max(one["version"], before.get(one["iss"], 0)) for one in epochs}
             return Change({} if after == before else {self._epochs: Kept(json.dumps(after))})
 
@@ -69,7 +74,7 @@ class Enforcer:
         return result
 
     def _consume(self, obligation: Obligation) -> None:
-        """One atomic check-and-add of all charges, by the numbers that the core says."""
+        """Checks and adds all charges in one atomic step, by the numbers that the core gives."""
         keys = [charge["key"] for charge in obligation.ext["charges"]]
 
         def decide(kept: Mapping[str, Kept]) -> Change:
@@ -88,15 +93,14 @@ class Enforcer:
         self._store.transact([f"budget:{key}" for key in keys] + ["forgotten"], decide)
 
     def _ask(self, export: str, request: dict[str, Any]) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(self._core.ask(export, encode(request)))
-        return said
+        return dict(json.loads(self._core.ask(export, encode(request))))
 
 
 def attempt(body: Callable[..., Any], *arguments: Any) -> Any:
-    """What it returned, or the exception that it raised."""
+    """What `body` returned, or what it raised."""
     try:
         return body(*arguments)
-    except Exception as error:
+    except BaseException as error:
         return error
 
 
@@ -107,8 +111,8 @@ def _result(came: Any) -> dict[str, Any]:
     if isinstance(came, NotDischarged):
         detail, code = came.admin, came.code
     else:
-        # The text of just any exception may have anything in it, also what came with the call.
-        detail = f"the function {'raised' if isinstance(came, Exception) else 'returned'} `{type(came).__name__}`"
+        # The text of any other exception may contain anything, including what came with the call.
+        detail = f"the function {'raised' if isinstance(came, BaseException) else 'returned'} `{type(came).__name__}`"
     logger.log(logging.INFO if code else logging.ERROR, "not done: %s", code or detail)
-    # Of half a surrogate pair, which JSON cannot say, the rest is told.
+    # Half of a surrogate pair, which JSON cannot express, becomes a question mark.
     return {"failed": detail.encode(errors="replace").decode()} | ({} if code is None else {"code": code})

@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeAlias
 from . import _code, _wasm
 from ._core import SHA256
 from ._plain import Request, Unsayable, encode
-from .answers import Advice, Answer, CallDigest, Consent, ConsentError, Denied, Http, LoadError, SigningInput, Statement
-from .answers import known
+from .answers import UNAVAILABLE, Advice, Answer, CallDigest, Consent, ConsentError, Denied, Http, LoadError, SigningInput
+from .answers import Statement, known
 from .enforce import Enforcer, Handlers, Steps, attempt
 from .stores import Change, Journal, Kept, Store
 
@@ -51,24 +51,23 @@ class Policy:
         bounds the calls that run at the same time, by default the number of processors.
         """
         said = {"trust": trust if isinstance(trust, bytes) else _read(Path(trust)), "signature": _signature(file, signature)}
-        # What is no UTF-8 is neither of the two, and is refused as such.
+        # What is not UTF-8 is neither of the two, and the core refuses it as such.
         request: dict[str, Any] = {name: text.decode(errors="replace") for name, text in said.items() if text is not None}
         request |= {"uid": uid, "guest": guest, "now": int(clock())}
-        folder = (_code.default_folder() if cache else None) if isinstance(cache, bool) else Path(cache)
         content = _read(Path(file))
         try:
-            statement, first, again = _accept(_core(folder), content, request, store)
-            core = pool = _wasm.Pool(again, instances, first)
+            statement, first, again = _accept(core(folder_of(cache)), content, request, store)
+            enforcing = pool = _wasm.Pool(again, instances, first)
             if code == "module":
-                pool = _wasm.Pool(_own_code(first, content, folder), instances)
+                pool = _wasm.Pool(_own_code(first, content, folder_of(cache)), instances)
         except _wasm.Fault as fault:
             raise LoadError(fault.code, str(fault)) from None
         logger.info("policy %s, version %d, is in force", statement.uid, statement.version)
-        return cls(pool, statement, Enforcer(core, uid, store, log, discharge or {}))
+        return cls(pool, statement, Enforcer(enforcing, uid, store, log, discharge or {}))
 
     def __init__(self, pool: _wasm.Pool, statement: Statement, enforcer: Enforcer) -> None:
         self._pool, self.statement, self._enforcer = pool, statement, enforcer
-        # Said when nothing in there can say anything any more.
+        # The answer for when the core can no longer answer.
         self._stopped = pool.ask("ambit_refuse", b'{"code":"engine.trap","admin":"the evaluator stopped"}')
 
     def evaluate(self, request: Request) -> Answer:
@@ -93,13 +92,13 @@ class Policy:
         return work
 
     def steps(self, request: Request | Answer, nonce: str | None) -> Steps:
-        """What `enforce` goes through: who drives it has the functions for obligations called in a way of their own."""
+        """The steps of `enforce`, for callers that call the functions for obligations in their own way."""
         try:
             answer = request if isinstance(request, Answer) else self.evaluate(request)
             yield from self._enforcer.steps(answer.raw, nonce)
         except _wasm.Fault as fault:
             logger.error("%s: %s", fault.code, fault)
-            yield Denied(self._answer(self._refusal(fault.code, str(fault))))
+            yield Denied(self._answer(self._refusal(fault.code, str(fault))), UNAVAILABLE)
 
     def advise(self, request: Request) -> Advice:
         """Says what would help after a denial of this request."""
@@ -127,7 +126,7 @@ class Policy:
         return Http(**json.loads(self._pool.ask("ambit_http", encode(asked))))
 
     def refuse(self, code: str, admin: str = "") -> Answer:
-        """A denial for what only a host can see, in the form of any other."""
+        """A denial of the service's own, in the same form as any other."""
         return self._answer(self._refusal(code, admin))
 
     def raw(self, question: Question, request: bytes) -> bytes:
@@ -149,7 +148,7 @@ class Policy:
             return self._refusal("request.value", str(error))
 
     def _said(self, question: Question, request: Request) -> dict[str, Any]:
-        """What a question gives whose answer is no decision, unless it was denied."""
+        """The answer to a question that is not about a decision. Raises `Denied` where it was denied."""
         raw = self._ask(question, request)
         said: dict[str, Any] = json.loads(raw)
         if "decision" in said:
@@ -173,7 +172,7 @@ Start: TypeAlias = Callable[[], _wasm.Instance]
 
 
 def _accept(start: Start, file: bytes, request: dict[str, Any], store: Store) -> tuple[Statement, _wasm.Instance, Start]:
-    """Loads against what the store keeps, keeps what was verified, in one step, and says how to load it again."""
+    """Compares a policy with what the store keeps and keeps what was verified, in one step; says how to load it again."""
     key = f"policy:{request['uid']}"
 
     def load(seen: Any) -> tuple[dict[str, Any], _wasm.Instance]:
@@ -185,7 +184,7 @@ def _accept(start: Start, file: bytes, request: dict[str, Any], store: Store) ->
     def decide(kept: Mapping[str, Kept]) -> Change:
         loaded[:] = [load(json.loads(kept[key].value) if key in kept else None)]
         seen = loaded[0][0].get("seen")
-        # One that has ended was verified all the same, and is to be remembered.
+        # A policy that has ended was verified all the same, and is remembered.
         return Change({} if seen is None else {key: Kept(json.dumps(seen))})
 
     def again() -> _wasm.Instance:
@@ -202,7 +201,7 @@ def _accept(start: Start, file: bytes, request: dict[str, Any], store: Store) ->
 
 
 def _own_code(core: _wasm.Instance, file: bytes, folder: Path | None) -> Start:
-    """What starts instances of a module that the core has verified, once it says that the code holds that policy."""
+    """How to start instances of a module, once the core has verified that its code holds the policy that was loaded."""
     if not file.startswith(b"\0asm"):
         raise LoadError("module.options", "a bundle has no code of its own")
     start = _starter(file, hashlib.sha256(file).hexdigest(), folder)
@@ -212,9 +211,13 @@ def _own_code(core: _wasm.Instance, file: bytes, folder: Path | None) -> Start:
     return start
 
 
+def folder_of(cache: PathLike | bool) -> Path | None:
+    return (_code.default_folder() if cache else None) if isinstance(cache, bool) else Path(cache)
+
+
 @functools.cache
-def _core(folder: Path | None) -> Start:
-    """What starts instances of the core of this package, whose digest is compared before it is compiled."""
+def core(folder: Path | None) -> Start:
+    """How to start instances of this package's core, whose digest is compared before it is compiled."""
     wasm = Path(__file__).with_name("core.wasm").read_bytes()
     if hashlib.sha256(wasm).hexdigest() != SHA256:
         raise LoadError("module.altered", "`core.wasm` is not the file that this package was built with")
@@ -234,12 +237,12 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise LoadError("module.read", f"`{path}`: {error.strerror}") from error
     if len(content) > FILE_MOST:
-        raise LoadError("module.size", f"`{path}` is longer than any policy")
+        raise LoadError("module.size", f"`{path}` is longer than a policy may be")
     return content
 
 
 def _signature(policy: PathLike, named: PathLike | None) -> bytes | None:
-    """`policy.wasm` and `policy.bundle` have one signature, which lies beside."""
+    """`policy.wasm` and `policy.bundle` share one signature, in a file beside them."""
     if named is not None:
         return _read(Path(named))
     file = Path(policy)

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::files::{self, Input};
+use crate::frame::quoted;
 use crate::say::foreign;
 use crate::{advice, keys};
 
@@ -61,6 +62,9 @@ impl Proposal {
                 "this is neither a proposal nor an answer that says who must approve what";
             return Err(not_one(message));
         };
+        if let Some(steps) = shown.get("steps") {
+            only_approvals(steps)?;
+        }
         let read = || {
             let display = shown.get("display")?;
             let people = shown.get("approvals").or_else(|| shown.get("steps"));
@@ -207,8 +211,11 @@ impl Proposal {
             .asked
             .iter()
             .map(|(people, count)| match people.as_slice() {
-                [one] => one.clone(),
-                _ => format!("{count} of {}", people.join(", ")),
+                [one] => quoted(one),
+                _ => {
+                    let people: Vec<String> = people.iter().map(|one| quoted(one)).collect();
+                    format!("{count} of {}", people.join(", "))
+                }
             });
         groups.collect::<Vec<_>>().join("; ")
     }
@@ -235,6 +242,32 @@ fn shown(root: Json<'_>) -> Option<Json<'_>> {
             .filter(|it| it.get("display").is_some())
     };
     proposed.or_else(|| context.get("proposed")).or_else(remedy)
+}
+
+/// A yes to a call that lacks more than that would not let it run, and might count once the rest is there.
+fn only_approvals(steps: Json<'_>) -> Result<(), Failure> {
+    let lacks = |kind| {
+        let mut steps = steps.elements();
+        steps.any(|step| step.get("step_up").and_then(Json::as_str) == Some(kind))
+    };
+    let mut kinds = steps
+        .elements()
+        .map(|step| step.get("step_up").and_then(Json::as_str));
+    if kinds.all(|kind| kind == Some("approval")) {
+        return Ok(());
+    }
+    let (message, help) = if lacks("login") {
+        (
+            "the call lacks a login, too: a yes alone would not let it run",
+            "have the person log in and the call made again: the new answer says whose yes is still wanted",
+        )
+    } else {
+        (
+            "the call lacks more than a yes, which alone would not let it run",
+            "look at the `remedy` of the answer: do the other steps first, and have the call made again",
+        )
+    };
+    Err(Failure::unusable("approve.steps", message).help(help))
 }
 
 /// The service at which the call is made: in a proposal beside the text, in an answer in its record.

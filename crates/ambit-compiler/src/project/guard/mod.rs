@@ -179,7 +179,7 @@ fn report_unseen(file: File<'_>, name: &str, error: &dyn miette::Diagnostic) {
         "project.policy",
         label.map(|label| label.offset()..label.offset() + label.len()),
         format!("policies do not see `{name}`: as a String, a number may have more places than a `decimal`"),
-        format!("bound it in `agents/`; or, if four places are enough, declare it as `@format(\"number\") {name}: decimal`"),
+        format!("bound it in `agents/`; or, if four digits after the decimal point are enough, declare it as `@format(\"number\") {name}: decimal`"),
     );
 }
 

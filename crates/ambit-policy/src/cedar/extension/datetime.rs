@@ -151,8 +151,8 @@ pub(super) fn text(datetime: i64) -> Option<String> {
     let days = local.div_euclid(DAY);
     let (year, month, day) = date(days)?;
     let time = local.rem_euclid(DAY);
-    let part = |unit: i64, most: i64| time.div_euclid(unit).rem_euclid(most);
-    let (hour, minute, second) = (part(3_600_000, 24), part(60_000, 60), part(1000, 60));
+    let part = |unit: i64| time.div_euclid(unit).rem_euclid(60);
+    let (hour, minute, second) = (time.div_euclid(3_600_000), part(60_000), part(1000));
     let millisecond = match time.rem_euclid(1000) {
         0 => String::new(),
         rest => format!(".{rest:03}"),

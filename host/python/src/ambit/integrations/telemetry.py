@@ -1,11 +1,12 @@
 """A span and a counter for each decision of a `Guard`, where `opentelemetry-api` is installed.
 
-They have the operation as the service configured it and the code of the answer: nothing of a token, of an argument, or
-of anything else that came with the call.
+They have the operation as the service configured it, and the code of the answer (`allowed` for a yes, `cancelled` where
+the caller did not wait for it): nothing of a token, of an argument, or of anything else that came with the call.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ except ImportError:
 
 @contextmanager
 def observed(uid: str, operation: Operation) -> Iterator[None]:
-    """Around a decision. What it raises goes through, and its text is told to nobody."""
+    """Goes around a decision. What is raised in there goes on, and its text is told to nobody."""
     if trace is None:
         yield
         return
@@ -36,6 +37,9 @@ def observed(uid: str, operation: Operation) -> Iterator[None]:
             code = "allowed"
         except Denied as denied:
             code = denied.code
+            raise
+        except asyncio.CancelledError:
+            code = "cancelled"
             raise
         finally:
             labels |= {"ambit.allowed": code == "allowed", "ambit.code": code}

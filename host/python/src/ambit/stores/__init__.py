@@ -8,6 +8,18 @@ all in one step: nobody else writes those keys in between, and either everything
 from .base import Change, Decide, Journal, Kept, Store, StoreError
 from .log import AuditLog
 from .memory import MemoryStore
+from .signed import SignedLog
 from .sqlite import SqliteStore
 
-__all__ = ["AuditLog", "Change", "Decide", "Journal", "Kept", "MemoryStore", "SqliteStore", "Store", "StoreError"]
+__all__ = [
+    "AuditLog",
+    "Change",
+    "Decide",
+    "Journal",
+    "Kept",
+    "MemoryStore",
+    "SignedLog",
+    "SqliteStore",
+    "Store",
+    "StoreError",
+]

@@ -29,7 +29,7 @@ class Change:
 
 
 class Turns:
-    """A lock for threads. A forked process has it free: the thread that held it is not there."""
+    """A lock for threads. It is free in a forked process, which does not have the thread that held it."""
 
     _all: WeakSet[Turns] = WeakSet()
 
@@ -57,7 +57,7 @@ Decide: TypeAlias = Callable[[Mapping[str, Kept]], Change]
 
 
 class StoreError(NotDischarged):
-    """The store cannot be read or written. Whether the change was kept is not known; never a part of it was."""
+    """The store cannot be read or written. Whether the change was kept is not known; if so, it was kept whole."""
 
     def __str__(self) -> str:
         return self.admin

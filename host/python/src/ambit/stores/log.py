@@ -18,7 +18,7 @@ except ImportError:  # There processes cannot take turns: each needs a file of i
 
 
 class AuditLog:
-    """Appends each decision and what became of it to a file, its owner's alone, and waits until the disk has it.
+    """Appends each decision and what became of it to a file that only its owner may read, and waits until the disk has it.
 
     A line has neither a token nor an argument in it. The file is opened for each line, so it may be moved away at any
     time; threads and processes take turns. A line that was cut off by a crash stays, and the next one begins anew.
@@ -55,19 +55,23 @@ class AuditLog:
                 raise
         finally:
             os.close(number)
-        if is_new and os.name == "posix":
-            self._sync_folder()
+        if is_new:
+            sync_folder(self._path.parent)
 
-    def _sync_folder(self) -> None:
-        number = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+
+def sync_folder(folder: Path) -> None:
+    """So that a new file in there is found after a power cut."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _told(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Of an answer its reason's code and its record: the words for operators may name what was asked."""
+    """Keeps only the reason's code and the record of an answer: the words for operators may quote what was asked."""
     told = dict(event)
     answer = told.pop("answer", None)
     if answer is not None:

@@ -29,7 +29,7 @@ TABLES = f"""
 
 
 class SqliteStore:
-    """Keeps values in an SQLite file, which is made (its owner's alone) where it is missing."""
+    """Keeps values in an SQLite file, which is created, for its owner alone, where it is missing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
