@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"ambit.dev/host"
-	_ "modernc.org/sqlite" // The driver, in Go.
+	"modernc.org/sqlite" // The driver, in Go.
 )
 
 const (
@@ -23,6 +23,8 @@ const (
 	// "ambp": whose file this is. The Python package has the same form, so services of both share a file.
 	application = 0x616D6270
 	format      = 1
+	// SQLITE_BUSY, in the lowest byte of a code.
+	busy = 5
 )
 
 const tables = `
@@ -73,14 +75,14 @@ func open(path string, wait time.Duration) (*Store, error) {
 	}
 	// The file has one write lock; calls of this process wait for it here.
 	database.SetMaxOpenConns(1)
-	if err := prepare(database); err != nil {
+	if err := prepare(database, wait); err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
 	return &Store{database, path}, nil
 }
 
 // prepare makes the tables in an empty file. Of two processes that do so, one finds them made.
-func prepare(database *sql.DB) error {
+func prepare(database *sql.DB, wait time.Duration) error {
 	transaction, err := database.Begin()
 	if err != nil {
 		return err
@@ -106,14 +108,25 @@ func prepare(database *sql.DB) error {
 		return err
 	}
 	// A foreign file is left as it is, so this comes after the question whose it is.
-	var mode string
-	if err := database.QueryRow("PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+	mode, err := writeAhead(database, wait)
+	if err != nil {
 		return err
 	}
 	if !strings.EqualFold(mode, "wal") {
 		return fmt.Errorf("the disk of this file does not allow a write-ahead log (`%s`)", mode)
 	}
 	return nil
+}
+
+// writeAhead turns the write-ahead log on. SQLite does not wait by itself for others who have just opened the file.
+func writeAhead(database *sql.DB, wait time.Duration) (mode string, err error) {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		err = database.QueryRow("PRAGMA journal_mode = WAL").Scan(&mode)
+		var why *sqlite.Error
+		if !errors.As(err, &why) || why.Code()&0xFF != busy || time.Since(began) > wait {
+			return mode, err
+		}
+	}
 }
 
 // Close ends the use of the file.

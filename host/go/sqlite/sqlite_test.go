@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,6 +104,38 @@ func TestAStoreThatIsLockedSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := write(store); err != nil {
+		t.Error(err)
+	}
+}
+
+// As when several processes open a fresh file: one has made the tables, and another reads before the log is turned on.
+func TestWhoOpensAFileThatIsBeingReadWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ambit.db")
+	other, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec(fmt.Sprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;", tables, application, format)); err != nil {
+		t.Fatal(err)
+	}
+	reading, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var count int
+	if err := reading.QueryRow("SELECT count(*) FROM kept").Scan(&count); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(path, 30*time.Millisecond); err == nil || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("while it is read: %v", err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { _ = reading.Rollback() })
+	store, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(write(store), store.Close()); err != nil {
 		t.Error(err)
 	}
 }
