@@ -108,7 +108,8 @@ func prepare(database *sql.DB, wait time.Duration) error {
 		return err
 	}
 	// A foreign file is left as it is, so this comes after the question whose it is.
-	mode, err := writeAhead(database, wait)
+	var mode string
+	err = patient(wait, func() error { return database.QueryRow("PRAGMA journal_mode = WAL").Scan(&mode) })
 	if err != nil {
 		return err
 	}
@@ -118,13 +119,13 @@ func prepare(database *sql.DB, wait time.Duration) error {
 	return nil
 }
 
-// writeAhead turns the write-ahead log on. SQLite does not wait by itself for others who have just opened the file.
-func writeAhead(database *sql.DB, wait time.Duration) (mode string, err error) {
+// patient does again what SQLite does not wait for by itself: of several who turn the log on at once, it refuses some.
+func patient(wait time.Duration, do func() error) error {
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		err = database.QueryRow("PRAGMA journal_mode = WAL").Scan(&mode)
+		err := do()
 		var why *sqlite.Error
 		if !errors.As(err, &why) || why.Code()&0xFF != busy || time.Since(began) > wait {
-			return mode, err
+			return err
 		}
 	}
 }
