@@ -50,8 +50,11 @@ type Policy struct {
 // Load verifies a policy: `policy.wasm`, or `policy.bundle` with its signature. The error is a *LoadError where the policy
 // is refused, and the store's where that cannot tell.
 func Load(ctx context.Context, source Source, trust Trust, options Options) (*Policy, error) {
-	if options.Store == nil || source == nil || trust.Keys == nil || options.Handlers["consume"] != nil {
-		return nil, &LoadError{"module.options", "the source, `Trust.Keys` and `Options.Store` are required, and `consume` has no handler: the store does it"}
+	if options.Store == nil || source == nil || trust.Keys == nil {
+		return nil, &LoadError{"module.options", "the source, `Trust.Keys` and `Options.Store` are required"}
+	}
+	if options.Handlers["consume"] != nil {
+		return nil, &LoadError{"module.options", "`consume` is done by the store, and has no handler"}
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -87,8 +90,7 @@ type loading struct {
 
 // accept loads against what the store keeps, and keeps what was verified, in one step.
 func (l *loading) accept(ctx context.Context, p *Policy) (first *instance, err error) {
-	var refused error
-	key := "policy:" + l.request.UID
+	key, refused := "policy:"+l.request.UID, error(nil)
 	err = p.options.Store.Transact(ctx, []string{key}, func(kept Values) (Change, error) {
 		first.close()
 		l.request.Seen = json.RawMessage(kept.or(key, "null"))
@@ -188,7 +190,7 @@ func (p *Policy) Refuse(ctx context.Context, code, admin string) *Answer {
 
 // HTTP is what HTTP says for a denial; nonce, where it is not empty, is the one that the next proof must carry.
 func (p *Policy) HTTP(ctx context.Context, denial *Answer, nonce string) HTTP {
-	told := HTTP{Status: 500}
+	told := HTTP{Status: 503}
 	_ = Core(context.WithoutCancel(ctx), "ambit_http", httpRequest{denial.Raw, nonce}, &told)
 	return told
 }

@@ -160,13 +160,17 @@ func (g *Guard) judge(ctx context.Context, method string, message any) error {
 			return g.refuse(ctx, "request.member", err.Error())
 		}
 	}
+	args, err := json.Marshal(values)
+	if err != nil {
+		return g.refuse(ctx, "request.value", err.Error())
+	}
 	shown, err := guard.ReadHeader(header(ctx), http.MethodPost, strings.TrimSuffix(g.Origin, "/")+method)
 	if err != nil {
 		return g.refuse(ctx, "request.member", err.Error())
 	}
 	err = g.Allow(ctx, guard.Call{
 		Action: operation.Action, Power: operation.Power, Resource: operation.Resource, Purpose: operation.Purpose,
-		Args: text(values), Shown: shown,
+		Args: args, Shown: shown,
 	})
 	if refused := (*guard.Refused)(nil); errors.As(err, &refused) {
 		return told(ctx, refused)

@@ -2,6 +2,7 @@ package ambitgrpc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -49,9 +50,27 @@ message_type { name: "All"
 enum_type { name: "Currency" value { name: "NONE" number: 0 } value { name: "EUR" number: 1 } }
 `
 
-var types = func() protoreflect.FileDescriptor {
+// old is a schema of proto2, where texts are what was sent, and a message may be extended.
+const old = `
+name: "old.proto" syntax: "proto2" package: "old"
+message_type { name: "All"
+  field { name: "texts" number: 1 type: TYPE_STRING label: LABEL_REPEATED }
+  field { name: "named" number: 5 type: TYPE_MESSAGE type_name: ".old.All.NamedEntry" label: LABEL_REPEATED }
+  nested_type { name: "NamedEntry" options { map_entry: true }
+    field { name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+    field { name: "value" number: 2 type: TYPE_INT32 label: LABEL_OPTIONAL } } }
+message_type { name: "Filled"
+  field { name: "count" number: 1 type: TYPE_INT64 label: LABEL_OPTIONAL default_value: "5" }
+  field { name: "bare" number: 2 type: TYPE_INT64 label: LABEL_OPTIONAL } }
+message_type { name: "Open" extension_range { start: 100 end: 200 } }
+extension { name: "more" number: 100 type: TYPE_STRING label: LABEL_OPTIONAL extendee: ".old.Open" }
+`
+
+var types, oldTypes = described(schema), described(old)
+
+func described(text string) protoreflect.FileDescriptor {
 	described := &descriptorpb.FileDescriptorProto{}
-	if err := prototext.Unmarshal([]byte(schema), described); err != nil {
+	if err := prototext.Unmarshal([]byte(text), described); err != nil {
 		panic(err)
 	}
 	file, err := protodesc.NewFile(described, nil)
@@ -59,7 +78,7 @@ var types = func() protoreflect.FileDescriptor {
 		panic(err)
 	}
 	return file
-}()
+}
 
 func message(name protoreflect.Name, text string) *dynamicpb.Message {
 	made := dynamicpb.NewMessage(types.Messages().ByName(name))
@@ -313,47 +332,20 @@ func TestAHandlerThatLooksAtNoErrorHasNothingAndSendsNothing(t *testing.T) {
 	}
 }
 
-// old has what only the older form of schemas has.
-const old = `
-name: "old.proto" syntax: "proto2" package: "old"
-message_type { name: "Old"
-  field { name: "text" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
-  field { name: "count" number: 2 type: TYPE_INT64 label: LABEL_OPTIONAL default_value: "5" }
-  extension_range { start: 100 end: 200 } }
-extension { name: "extra" number: 100 type: TYPE_INT64 label: LABEL_OPTIONAL extendee: ".old.Old" }
-`
-
-func TestAMessageOfAnOlderSchema(t *testing.T) {
-	described := &descriptorpb.FileDescriptorProto{}
-	if err := prototext.Unmarshal([]byte(old), described); err != nil {
-		t.Fatal(err)
-	}
-	file, err := protodesc.NewFile(described, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := func() *dynamicpb.Message { return dynamicpb.NewMessage(file.Messages().ByName("Old")) }
-	// What was not sent reads as the default of the schema.
-	if values, err := arguments(made()); err != nil || string(text(values)) != `{"count":5}` {
-		t.Errorf("%s %v", text(values), err)
-	}
-	half := made()
-	half.Set(half.Descriptor().Fields().ByName("text"), protoreflect.ValueOfString("a\xff"))
-	if values, err := arguments(half); err == nil {
-		t.Errorf("no UTF-8: %s", text(values))
-	}
-	more := made()
-	more.Set(dynamicpb.NewExtensionType(file.Extensions().ByName("extra")).TypeDescriptor(), protoreflect.ValueOfInt64(9))
-	if values, err := arguments(more); err == nil {
-		t.Errorf("an extension: %s", text(values))
+// What was not sent reads as the default of the schema.
+func TestADefaultOfTheSchemaIsJudged(t *testing.T) {
+	values, err := arguments(dynamicpb.NewMessage(oldTypes.Messages().ByName("Filled")))
+	if said, _ := json.Marshal(values); err != nil || string(said) != `{"count":5}` {
+		t.Errorf("%s %v", said, err)
 	}
 }
 
 func TestAMessageInWordsOfItsSchema(t *testing.T) {
 	all := message("All", `texts: "a" texts: "b" inner { invoice: "i" amount: 9870.25 currency: EUR } bytes: "\x00\xff" named { key: "k" value: -3 }`)
 	values, err := arguments(all)
+	said, _ := json.Marshal(values)
 	const wanted = `{"bytes":"AP8=","inner":{"amount":9870.25,"currency":"EUR","invoice":"i"},"named":{"k":-3},"texts":["a","b"],"yes":false}`
-	if got := string(text(values)); err != nil || got != wanted {
+	if got := string(said); err != nil || got != wanted {
 		t.Errorf("%s %v", got, err)
 	}
 	for _, broken := range []string{`inner { amount: nan }`, `inner { amount: inf }`} {
@@ -368,5 +360,20 @@ func TestAMessageInWordsOfItsSchema(t *testing.T) {
 	}
 	if _, err := arguments("no message"); err == nil {
 		t.Error("no message")
+	}
+	for name, bytes := range map[string]string{"texts": "\x0a\x01\xff", "the key of a map": "\x2a\x05\x0a\x01\xff\x10\x01"} {
+		old := dynamicpb.NewMessage(oldTypes.Messages().ByName("All"))
+		if err := proto.Unmarshal([]byte(bytes), old); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := arguments(old); err == nil || !strings.Contains(err.Error(), "no UTF-8") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	extended := dynamicpb.NewMessage(oldTypes.Messages().ByName("Open"))
+	extension := dynamicpb.NewExtensionType(oldTypes.Extensions().ByName("more"))
+	extended.Set(extension.TypeDescriptor(), protoreflect.ValueOfString("x"))
+	if _, err := arguments(extended); err == nil || !strings.Contains(err.Error(), "extension") {
+		t.Error(err)
 	}
 }

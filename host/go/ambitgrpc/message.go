@@ -1,7 +1,6 @@
 package ambitgrpc
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -26,13 +25,15 @@ func members(message protoreflect.Message) (map[string]any, error) {
 	if len(message.GetUnknown()) > 0 {
 		return nil, errors.New("the message has a field that its schema does not know")
 	}
-	extended := false
+	var wrong error
 	message.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		extended = field.IsExtension()
-		return !extended
+		if field.IsExtension() {
+			wrong = fmt.Errorf("the message has the extension `%s`, which nobody judges", field.FullName())
+		}
+		return wrong == nil
 	})
-	if extended {
-		return nil, errors.New("the message has an extension, which is no argument")
+	if wrong != nil {
+		return nil, wrong
 	}
 	values := map[string]any{}
 	fields := message.Descriptor().Fields()
@@ -56,9 +57,11 @@ func member(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 		values := map[string]any{}
 		var wrong error
 		value.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-			if values[key.String()], wrong = single(field.MapValue(), value); !utf8.ValidString(key.String()) {
-				wrong = noText(field)
+			if !utf8.ValidString(key.String()) {
+				wrong = notText(field)
+				return false
 			}
+			values[key.String()], wrong = single(field.MapValue(), value)
 			return wrong == nil
 		})
 		return values, wrong
@@ -87,9 +90,9 @@ func single(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 		}
 		return string(named.Name()), nil
 	case protoreflect.StringKind:
-		// Of the older forms of schemas protobuf checks no text, and JSON would put another character in its place.
+		// Of a message of proto2 nobody has looked yet.
 		if !utf8.ValidString(value.String()) {
-			return nil, noText(field)
+			return nil, notText(field)
 		}
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		if math.IsNaN(value.Float()) || math.IsInf(value.Float(), 0) {
@@ -99,8 +102,9 @@ func single(field protoreflect.FieldDescriptor, value protoreflect.Value) (any, 
 	return value.Interface(), nil
 }
 
-func noText(field protoreflect.FieldDescriptor) error {
-	return fmt.Errorf("`%s` has a text that is no UTF-8", field.Name())
+// notText: JSON would have another character in the place, and the handler another text than was judged.
+func notText(field protoreflect.FieldDescriptor) error {
+	return fmt.Errorf("`%s` is no UTF-8", field.Name())
 }
 
 // resource takes the field that names the resource out of the arguments.
@@ -111,13 +115,4 @@ func resource(values map[string]any, name string) (string, error) {
 	}
 	delete(values, name)
 	return id, nil
-}
-
-func text(values map[string]any) []byte {
-	// Nothing but maps, lists, texts in UTF-8, numbers and booleans.
-	text, err := json.Marshal(values)
-	if err != nil {
-		return nil
-	}
-	return text
 }

@@ -150,7 +150,7 @@ func (g *Guard) Refuse(ctx context.Context, code, admin string) *Refused {
 // unloaded refuses everything while there is no policy. There is nothing to write it down by.
 func unloaded(ctx context.Context) *Refused {
 	ctx = context.WithoutCancel(ctx)
-	denied := &ambit.Denied{Code: "engine.resources", HTTP: ambit.HTTP{Status: http.StatusInternalServerError}}
+	denied := &ambit.Denied{Code: "engine.resources", HTTP: ambit.HTTP{Status: http.StatusServiceUnavailable}}
 	var answer json.RawMessage
 	err := ambit.Core(ctx, "ambit_refuse", map[string]string{"code": denied.Code, "admin": "no policy is loaded"}, &answer)
 	denied.Answer = &ambit.Answer{Reason: ambit.Reason{Code: denied.Code}, Raw: answer}

@@ -58,6 +58,7 @@ func TestTheNameInAnID(t *testing.T) {
 		}
 	}
 }
+
 func TestACallIsHeldWhereNothingButAYesIsLacking(t *testing.T) {
 	const yes, login = `{"step_up":"approval"}`, `{"step_up":"authentication"}`
 	for _, each := range []struct {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"ambit.dev/host"
-	_ "modernc.org/sqlite" // The driver, in Go.
+	"modernc.org/sqlite" // The driver, in Go.
 )
 
 const (
@@ -23,6 +23,8 @@ const (
 	// "ambp": whose file this is. The Python package has the same form, so services of both share a file.
 	application = 0x616D6270
 	format      = 1
+	// SQLITE_BUSY, in the lowest byte of a code.
+	busy = 5
 )
 
 const tables = `
@@ -73,14 +75,14 @@ func open(path string, wait time.Duration) (*Store, error) {
 	}
 	// The file has one write lock; calls of this process wait for it here.
 	database.SetMaxOpenConns(1)
-	if err := prepare(database); err != nil {
+	if err := prepare(database, wait); err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
 	return &Store{database, path}, nil
 }
 
 // prepare makes the tables in an empty file. Of two processes that do so, one finds them made.
-func prepare(database *sql.DB) error {
+func prepare(database *sql.DB, wait time.Duration) error {
 	transaction, err := database.Begin()
 	if err != nil {
 		return err
@@ -107,13 +109,25 @@ func prepare(database *sql.DB) error {
 	}
 	// A foreign file is left as it is, so this comes after the question whose it is.
 	var mode string
-	if err := database.QueryRow("PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+	err = patient(wait, func() error { return database.QueryRow("PRAGMA journal_mode = WAL").Scan(&mode) })
+	if err != nil {
 		return err
 	}
 	if !strings.EqualFold(mode, "wal") {
 		return fmt.Errorf("the disk of this file does not allow a write-ahead log (`%s`)", mode)
 	}
 	return nil
+}
+
+// patient does again what SQLite does not wait for by itself: of several who turn the log on at once, it refuses some.
+func patient(wait time.Duration, do func() error) error {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		err := do()
+		var why *sqlite.Error
+		if !errors.As(err, &why) || why.Code()&0xFF != busy || time.Since(began) > wait {
+			return err
+		}
+	}
 }
 
 // Close ends the use of the file.

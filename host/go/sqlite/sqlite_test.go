@@ -95,8 +95,26 @@ func TestAStoreThatIsLockedSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := write(store); err == nil || !strings.Contains(err.Error(), "locked") {
-		t.Errorf("%v", err)
+	locked := write(store)
+	if locked == nil || !strings.Contains(locked.Error(), "locked") {
+		t.Fatal(locked)
+	}
+	// Who opens a fresh file with others is patient, and not with other errors.
+	for _, each := range []struct {
+		first, last error
+		wait        time.Duration
+		times       int
+	}{{locked, nil, time.Second, 3}, {locked, locked, 0, 2}, {sql.ErrNoRows, sql.ErrNoRows, time.Second, 1}} {
+		times := 0
+		err := patient(each.wait, func() error {
+			if times++; times < 3 {
+				return each.first
+			}
+			return nil
+		})
+		if err != each.last || times > each.times {
+			t.Errorf("%v: %v after %d", each.first, err, times)
+		}
 	}
 	if err := transaction.Rollback(); err != nil {
 		t.Fatal(err)
