@@ -47,6 +47,7 @@ mod wasm;
 mod zones;
 
 pub use ambit_core::http;
+pub use ambit_enforce::ask;
 pub use ambit_evaluator::refuse;
 pub use ambit_token::module::TrustedKeys as Trust;
 pub use code::CodeCache;

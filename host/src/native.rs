@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_advice as advice;
+use ambit_enforce::wire;
 use ambit_evaluator as evaluator;
 use ambit_policy::Bundle;
 use ambit_token::ChainCache;
@@ -45,6 +46,12 @@ impl NativeEngine {
     #[must_use]
     pub fn signing_input(&self, request: &[u8]) -> String {
         self.with_bundle(|bundle| evaluator::signing_input(bundle, request))
+    }
+
+    /// The request for an evaluator, made of its parts, and what is to be signed for it, as `ambit_ask` of `pkg/abi.md`.
+    #[must_use]
+    pub fn ask(&self, parts: &[u8]) -> String {
+        self.with_bundle(|bundle| self.with_cache(|cache| wire::ask(bundle, parts, cache)))
     }
 
     /// The bundle was verified when it was loaded, so opening it is enough.

@@ -4,13 +4,15 @@
 #[path = "../../crates/ambit-enforce/tests/runner/mod.rs"]
 mod runner;
 
+#[path = "host_core/ask.rs"]
+mod ask;
 #[path = "host_core/epochs.rs"]
 mod epochs;
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use ambit_host::audit;
+use ambit_host::{NativeEngine, audit};
 use ambit_tests::case::PolicySpec;
 use ambit_tests::host_core::{Raw, core, file, load_options};
 use ambit_tests::project::SignedPolicy;
@@ -24,12 +26,23 @@ use wasmtime::{Engine, Module};
 const UID: &str = "acme/agents";
 
 fn policy(name: &str) -> SignedPolicy {
+    policy_with(name, None)
+}
+
+/// The same with another vocabulary.
+fn policy_with(name: &str, bundle: Option<Value>) -> SignedPolicy {
     let spec = PolicySpec {
         project: name.to_owned(),
-        keys: epochs::keys(),
-        bundle: None,
+        keys: [epochs::keys(), vec![approver()]].concat(),
+        bundle,
     };
     SignedPolicy::make(&spec).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// Who signs people's yes.
+fn approver() -> Value {
+    json!({"key": "approver-service", "kid": "approve-1", "iss": "https://approve.acme.example", "alg": "Ed25519",
+        "signs": "approval-receipt+jwt"})
 }
 
 /// The core, compiled once for all instances of a test.
@@ -244,16 +257,30 @@ fn run_all(ask: runner::Ask<'_>) {
     runner::a_log_is_read_as_it_was_written(ask, &is_as_the_rust_host_writes);
 }
 
-/// Those that need a policy: in wasmtime, and in Node.
+/// Those that need a policy: natively, in wasmtime, and in Node.
 #[test]
-fn epochs_are_kept_as_their_issuer_signed_them() {
-    let policy = policy("acme");
+fn what_needs_a_policy_is_the_same_everywhere() {
+    let refers = json!({"actions": {"email": {"args": {"to": {"content": true}}}}});
+    let policy = policy_with("acme", Some(refers));
+    let engine = NativeEngine::new(policy.load().unwrap());
+    let native = |name: &str, request: &str| match name {
+        "ask" => engine.ask(request.as_bytes()),
+        _ => engine.call_digest(request.as_bytes()),
+    };
+    ask::a_request_is_made_of_its_parts(
+        &mut |_, request| serde_json::from_str(&native("ask", &request.to_string())).unwrap(),
+        &native,
+    );
     let mut raw = Core::new().start();
     let module = std::fs::read(policy.file()).unwrap();
     raw.load(&module, &load_options(&policy, UID)).unwrap();
     epochs::epochs_are_kept_as_their_issuer_signed_them(&mut |name, request| {
         asked(&mut raw, name, request)
     });
+    ask::a_request_is_made_of_its_parts(
+        &mut |name, request| asked(&mut raw, name, request),
+        &native,
+    );
 
     let Some(mut node) = Node::start() else {
         return;
@@ -266,6 +293,10 @@ fn epochs_are_kept_as_their_issuer_signed_them() {
     epochs::epochs_are_kept_as_their_issuer_signed_them(&mut |name, request| {
         node.ask("acme", name, request)
     });
+    ask::a_request_is_made_of_its_parts(
+        &mut |name, request| node.ask("acme", name, request),
+        &native,
+    );
     node.stop();
 }
 

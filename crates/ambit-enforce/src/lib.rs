@@ -22,6 +22,7 @@
 
 extern crate alloc;
 
+pub mod ask;
 pub mod audit;
 pub mod enforce;
 pub mod heard;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile, Writer};
+use ambit_host::ask::Request;
 use ambit_host::audit::Clock;
 use ambit_host::{Enforcer, Evaluator as _, Signer, Verdict, refuse};
 
@@ -216,45 +217,42 @@ impl Point {
         now: i64,
         lowest: &str,
     ) -> String {
-        let mut out = Writer::with_capacity(4096);
-        out.object(|out| {
-            out.name("evaluation").raw(call.evaluation);
-            if let Some(token) = call.token {
-                out.name("token").string(token);
+        let mut facts = Writer::with_capacity(512);
+        facts.object(|out| {
+            out.name("now").integer(now);
+            out.name("audience").string(&self.place.audience);
+            let known = [
+                ("location", self.place.location.as_deref()),
+                ("tenant", self.place.tenant.as_deref()),
+                ("method", call.http.map(|(method, _)| method)),
+                ("url", call.http.map(|(_, url)| url)),
+            ];
+            for (name, value) in known {
+                if let Some(value) = value {
+                    out.name(name).string(value);
+                }
             }
-            if let Some(proof) = proof {
-                out.name("proof").string(proof);
+            if let Some(content) = call.content {
+                out.name("content").raw(content);
             }
-            list(out, "approvals", call.approvals);
-            let enrolments = self
-                .enrolments
-                .needed_by(call.approvals, policy.policy.uid(), now);
-            list(out, "enrolments", &enrolments);
-            list(out, "statements", &self.statements.kept());
-            out.name("facts").object(|out| {
-                out.name("now").integer(now);
-                out.name("audience").string(&self.place.audience);
-                let known = [
-                    ("location", self.place.location.as_deref()),
-                    ("tenant", self.place.tenant.as_deref()),
-                    ("method", call.http.map(|(method, _)| method)),
-                    ("url", call.http.map(|(_, url)| url)),
-                ];
-                for (name, value) in known {
-                    if let Some(value) = value {
-                        out.name(name).string(value);
-                    }
-                }
-                if let Some(content) = call.content {
-                    out.name("content").raw(content);
-                }
-                if let Some(offsets) = policy.zones.offsets(now) {
-                    out.name("utc_offsets").raw(&offsets);
-                }
-                out.name("min_versions").raw(lowest);
-            });
+            if let Some(offsets) = policy.zones.offsets(now) {
+                out.name("utc_offsets").raw(&offsets);
+            }
+            out.name("min_versions").raw(lowest);
         });
-        out.finish()
+        let request = Request {
+            evaluation: call.evaluation,
+            token: call.token,
+            proof,
+            approvals: call.approvals,
+            enrolments: &self
+                .enrolments
+                .needed_by(call.approvals, policy.policy.uid(), now),
+            statements: &self.statements.kept(),
+            entities: None,
+            facts: facts.as_str(),
+        };
+        request.to_text()
     }
 }
 
@@ -280,15 +278,5 @@ impl Outcome {
             read("code").unwrap_or_default(),
             read("admin").unwrap_or_default(),
         )
-    }
-}
-
-fn list(out: &mut Writer, name: &str, texts: &[String]) {
-    if !texts.is_empty() {
-        out.name(name).array(|out| {
-            for text in texts {
-                out.string(text);
-            }
-        });
     }
 }

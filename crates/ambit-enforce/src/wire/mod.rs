@@ -1,5 +1,6 @@
 //! The functions of the host core as hosts in other languages call them: JSON in, JSON out.
 
+mod ask;
 mod epochs;
 mod log;
 mod status;
@@ -17,6 +18,7 @@ use crate::enforce::{Abilities, Outcome, Step, Turn, Verdict, admitted, next};
 use crate::has_only;
 use crate::ledger::{self, Book, Charge, LedgerError, Loan, OpenLoan};
 
+pub use ask::ask;
 pub use epochs::epochs;
 pub use log::log;
 pub use status::status;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ambit_core::Power;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
+use ambit_host::ask::Evaluation;
 use ambit_host::http;
 use ambit_policy::{Action, Argument};
 use ambit_token::base64url;
@@ -223,24 +224,15 @@ pub(super) fn arguments(action: Action<'_>, given: Json<'_>) -> Result<String, S
 }
 
 fn evaluation(target: &Target, arguments: &str, power: Power) -> String {
-    let mut out = Writer::with_capacity(512);
-    out.object(|out| {
-        out.name("action").object(|out| {
-            out.name("name").string(&target.action);
-            out.name("properties").object(|out| {
-                out.name("power").string(power.name());
-                out.name("args").raw(arguments);
-            });
-        });
-        out.name("resource").object(|out| {
-            out.name("type").string(&target.resource.r#type);
-            out.name("id").string(&target.resource.id);
-        });
-        out.name("context").object(|out| {
-            out.name("purpose").string(&target.purpose);
-        });
-    });
-    out.finish()
+    let evaluation = Evaluation {
+        action: &target.action,
+        power: power.name(),
+        args: arguments,
+        resource: (&target.resource.r#type, &target.resource.id),
+        purpose: &target.purpose,
+        subject: None,
+    };
+    evaluation.to_text()
 }
 
 /// Whether a receipt has its form and has not ended: whether it counts, the policy says.

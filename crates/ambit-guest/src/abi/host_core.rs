@@ -20,6 +20,16 @@ extern "C" fn ambit_check_info(at: usize, len: usize) -> u64 {
     GUEST.with(|guest| guest.answer(at, len, |bundle, _, answer| check_info(bundle, answer)))
 }
 
+/// The request for an evaluator, made of its parts, and what is to be signed for it.
+#[unsafe(no_mangle)]
+extern "C" fn ambit_ask(at: usize, len: usize) -> u64 {
+    GUEST.with(|guest| {
+        guest.answer(at, len, |bundle, cache, parts| {
+            wire::ask(bundle, parts, cache)
+        })
+    })
+}
+
 /// What is to be done next with an answer, or the verdict.
 #[unsafe(no_mangle)]
 extern "C" fn ambit_enforce(at: usize, len: usize) -> u64 {
