@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, entry, under};
+use crate::world::{Client, World, entry, under};
 
 fn all() -> [Value; 4] {
     let mail = |bound: Value| json!({"constraints": {"to": bound, "send": {"constraint_type": "wildcard"}}});
@@ -218,7 +218,7 @@ fn a_list_that_becomes_another_while_it_is_told_is_asked_for_again() {
     let world = granted();
     world.write("restless", "2");
     let mut client = world.serve();
-    let mut ask = |id: &str, path: &str| {
+    let ask = |client: &mut Client, id: &str, path: &str| {
         let call = json!({"name": "read_file", "arguments": {"path": path}});
         client.send(
             &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call})
@@ -231,7 +231,10 @@ fn a_list_that_becomes_another_while_it_is_told_is_asked_for_again() {
             }
         }
     };
-    assert_eq!(ask("a", "/notes/a")["result"]["content"][0]["text"], "done");
+    assert_eq!(
+        ask(&mut client, "a", "/notes/a")["result"]["content"][0]["text"],
+        "done"
+    );
     let lists = || {
         let heard = world.read("heard.jsonl");
         let lists = heard.lines().filter(|line| line.contains("tools/list"));
@@ -240,8 +243,12 @@ fn a_list_that_becomes_another_while_it_is_told_is_asked_for_again() {
     assert_eq!(lists(), 3, "two were others when they had been told");
     world.write("restless", "1000");
     // After this answer the gateway must ask anew, which would never end.
-    assert_eq!(ask("b", "/notes/changed")["result"]["content"], json!([]));
-    assert_eq!(ask("c", "/notes/a")["result"]["isError"], true);
+    assert_eq!(
+        ask(&mut client, "b", "/notes/changed")["result"]["content"],
+        json!([])
+    );
+    assert!(client.line().contains("tools/list_changed"));
+    assert_eq!(ask(&mut client, "c", "/notes/a")["result"]["isError"], true);
     client.says("the server's tools change while it lists them");
 }
 
