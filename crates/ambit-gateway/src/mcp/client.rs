@@ -241,7 +241,7 @@ impl Session {
         if self.reads_for(&target)
             && !self.with_check(None, |it| it.is_open(&target, &arguments))?
         {
-            // Whatever it refers to: who may not call learns nothing of what there is.
+            // Whoever may not make the call learns nothing of what there is to read.
             self.check(&target, &arguments, None)?;
             return Err(self.failed("a call was denied, and then it was not"));
         }

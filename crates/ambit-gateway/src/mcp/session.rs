@@ -307,7 +307,7 @@ impl State {
             return false;
         }
         if self.of_client.remove(&id).is_some_and(|it| is_work(&it)) {
-            // Of very many not each is kept. That one was, is: no answer has an empty id.
+            // Beyond the bound they are one entry with an empty id, which no answer removes.
             let is_full = self.taken_back.len() >= UNDER_WAY;
             self.taken_back
                 .insert(if is_full { String::new() } else { id });
