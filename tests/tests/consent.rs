@@ -148,7 +148,12 @@ fn check(answer: &[u8], expect: &Value) -> Result<(), String> {
         return Err(format!("the page is not the text: {:#}", answer["page"]));
     }
     let (words, items) = words(&answer["page"]);
-    let most = expect["words"].as_u64().unwrap_or(15 + 30 * items);
+    // A person judges 45 words in ten seconds, and needs some more for a budget. Who asks for many things at once
+    // says in the case how many words that takes.
+    let budget = answer["page"].to_string().contains(" altogether") || text.contains("insgesamt ");
+    let most = expect["words"]
+        .as_u64()
+        .unwrap_or(if budget { 60 } else { 45 });
     if words > most {
         return Err(format!("{words} words, more than {most}: {text}"));
     }

@@ -19,7 +19,7 @@ use crate::time;
 /// Show what a person is asked to consent to
 ///
 /// Says in the words of the policy what a token would allow: what the agent does on its own, what it
-/// prepares and a person carries out, what it cannot do, how to end it, and every claim to the letter.
+/// prepares and a person decides on, what it cannot do, how to end it, and every claim to the letter.
 /// This is the text whose hash a receipt carries, by the code with which every host shows it, in rows of
 /// the terminal's width: each begins with a mark, and with … where a line goes on. --json has the text as
 /// it is hashed. What has no label in the language has no text, and cannot be approved.
