@@ -398,6 +398,23 @@ fn a_yes_to_a_grant_makes_its_token_and_no_other() {
     assert_eq!(run.says("approval.approver").out, "");
     let german = [&ANN[..], &["--locale", "de"]].concat();
     approve(&project, "draft.json", &german)
+        .expect(0)
+        .says("Rechnungen bezahlen: jede Rechnung");
+    // Without the word nobody can be asked.
+    project.edit("schema.cedarschema", "    @label_de(\"Betrag\")\n", "");
+    project
+        .ambit(&["build", ".", "-o", "wordless.wasm"])
+        .expect(0);
+    let wordless = [
+        "approve",
+        "draft.json",
+        "--module",
+        "wordless.wasm",
+        "--key",
+        "keys/approve.jwk",
+    ];
+    project
+        .ambit(&[&wordless[..], &german].concat())
         .expect(3)
         .says("describe.no_text");
     let call = [&ANN[..], &["--approvals", "."]].concat();
