@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
-use crate::frame::Screen;
+use crate::frame::{NoRoom, Screen};
 use crate::keys;
 use crate::policy::PolicyArgs;
 use crate::say::{self, BAD, BOLD, DIM, GOOD, Page, WARN, foreign};
@@ -81,7 +81,11 @@ impl Describe {
         }
         let text = parts["text"].as_str().unwrap_or_default();
         let pieces = pieces(&parts["page"], text);
-        say::styled(&Screen::of_output().framed(&pieces))?;
+        let screen = Screen::of_output().map_err(|NoRoom| {
+            let message = format!("the text cannot be shown: {}", NoRoom::WHAT);
+            Failure::unusable("describe.screen", message).help(NoRoom::HELP)
+        })?;
+        say::styled(&screen.framed(&pieces))?;
         self.for_receipt(&parts);
         narrower(&parts["choices"]);
         Ok(Exit::Done)
@@ -168,7 +172,11 @@ fn narrower(choices: &Value) {
     if choices.is_empty() {
         return;
     }
-    let (mut page, screen) = (Page::new(), Screen::of_words());
+    let Ok(screen) = Screen::of_words() else {
+        say::note(format!("narrower grants are not shown: {}", NoRoom::WHAT));
+        return;
+    };
+    let mut page = Page::new();
     page.heading("Narrower, with --choose");
     for one in choices {
         let text = |name: &str| one[name].as_str().unwrap_or_default();
