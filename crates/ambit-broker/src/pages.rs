@@ -137,12 +137,13 @@ fn items(parts: &[Value]) -> Markup {
 /// Foreign texts stand in quotes of either kind, in which quotes are escaped, and what they hold cannot move what
 /// stands beside them.
 fn worded(text: &str) -> Markup {
-    let mut rest = text;
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some((ours, foreign, behind)) = next_quoted(rest) {
+        pieces.push((ours, foreign));
+        rest = behind;
+    }
     html! {
-        @while let Some((ours, foreign, behind)) = next_quoted(rest) {
-            (ours) bdi { (foreign) }
-            @let _ = rest = behind;
-        }
+        @for (ours, foreign) in pieces { (ours) bdi { (foreign) } }
         (rest)
     }
 }
