@@ -7,11 +7,11 @@ use walrus::Module;
 use wasmparser::{Parser, Payload};
 
 /// Functions are alike by how many runs of so many bytes they have in common.
-const RUN: usize = 4;
+const RUN: usize = 6;
 /// A run that more functions have says nothing of any two.
 const COMMON: usize = 150;
 /// Short functions are like many by chance.
-const BIAS: usize = 20;
+const BIAS: usize = 5;
 
 /// Gives the functions names by which `wasm-opt --reorder-functions-by-name` brings them into that order.
 pub(crate) fn name_by_likeness(wasm: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
