@@ -241,6 +241,8 @@ fn optimise(root: &Path, from: &Path, to: &Path, last: &[&str]) -> Result<(), St
     let mut tool = Command::new(wasm_opt(root)?);
     // A function with one caller stays one: inlined it gives fewer bytes, but more once compressed.
     tool.args(["-Oz", "--one-caller-inline-max-function-size=0"])
+        // One of a few bytes takes no more than calling it.
+        .arg("--always-inline-max-function-size=6")
         // Data stays in one piece: zeros compress better than the many places of what lies between them.
         .arg("--skip-pass=memory-packing")
         .args([

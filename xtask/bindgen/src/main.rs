@@ -4,6 +4,7 @@
 //! - `bindgen split LINKED WHOLE FIRST SECOND EXPORT...` makes two files of one.
 
 mod glue;
+mod hints;
 mod needs;
 mod order;
 mod split;
@@ -42,6 +43,7 @@ fn bind(wasm: &str, name: &str, folder: &str) -> Result<(), Box<dyn Error>> {
     for id in stale.map(|(id, _)| id).collect::<Vec<_>>() {
         module.customs.delete(id);
     }
+    hints::forget_alignment(&mut module);
     Bindgen::new()
         .input_module(name, module)
         .out_name(name)
