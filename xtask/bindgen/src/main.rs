@@ -8,6 +8,7 @@ mod hints;
 mod needs;
 mod order;
 mod split;
+mod stops;
 
 use std::error::Error;
 use std::fs;
@@ -33,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn bind(wasm: &str, name: &str, folder: &str) -> Result<(), Box<dyn Error>> {
-    let mut module = Module::from_file(wasm)?;
+    let bytes = fs::read(wasm)?;
+    let mut module = Module::from_buffer(&bytes)?;
+    stops::Stops::find(&bytes)?.trap(&mut module)?;
     // What the linker says of its own file is not true of what is made from it.
     let stale = module.customs.iter();
     let stale = stale.filter(|(_, section)| {

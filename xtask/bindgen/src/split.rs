@@ -33,21 +33,26 @@ pub(crate) fn split(
     whole: &[u8],
     later: &[String],
 ) -> Result<[Vec<u8>; 2], Box<dyn Error>> {
-    let mut needs = Link::read(linked)?.needs_without(later)?;
+    let linked = Link::read(linked)?;
+    let mut needs = linked.needs_without(later)?;
     needs.data = without_gaps(needs.data);
-    type Make = fn(&Parts, &mut Module, &Needs, &str) -> Done;
-    let make = |make: Make, build: &str| -> Result<_, Box<dyn Error>> {
+    // There is also data that only faults name: nobody needs it.
+    let rest = linked.needs_without(&[])?.data;
+    let rest = rest.iter().flat_map(|place| between(place, &needs.data));
+    let rest: Vec<_> = rest.collect();
+    type Make = fn(&Parts, &mut Module, &[Range<u32>], &str) -> Done;
+    let make = |make: Make, data: &[Range<u32>], build: &str| -> Result<_, Box<dyn Error>> {
         let mut module = parse(whole)?;
         // Made anew for each: items belong to the module that was read. The order is that of the file.
         Parts::of(&module, &needs, later)
-            .and_then(|parts| make(&parts, &mut module, &needs, build))?;
+            .and_then(|parts| make(&parts, &mut module, data, build))?;
         walrus::passes::gc::run(&mut module);
         name_by_likeness(&module.emit_wasm())
     };
     let pair = |build: &str| -> Result<_, Box<dyn Error>> {
         Ok([
-            make(Parts::make_first, build)?,
-            make(Parts::make_second, build)?,
+            make(Parts::make_first, &needs.data, build)?,
+            make(Parts::make_second, &rest, build)?,
         ])
     };
     // Named after both as they are cut: the same whole may be cut otherwise.
@@ -145,7 +150,7 @@ impl Parts {
         })
     }
 
-    fn make_first(&self, module: &mut Module, needs: &Needs, build: &str) -> Done {
+    fn make_first(&self, module: &mut Module, data: &[Range<u32>], build: &str) -> Done {
         for (export, function, slot) in &self.later {
             let stub = stub(module, *function, self.table, *slot);
             module.exports.get_mut(*export).item = ExportItem::Function(stub);
@@ -165,10 +170,10 @@ impl Parts {
             .iter()
             .map(|(function, slot)| (*slot, *function));
         self.fill(module, slots.chain(shared));
-        self.keep_data(module, |place| overlaps(place, &needs.data))
+        self.keep_data(module, data)
     }
 
-    fn make_second(&self, module: &mut Module, needs: &Needs, build: &str) -> Done {
+    fn make_second(&self, module: &mut Module, data: &[Range<u32>], build: &str) -> Done {
         let exports: Vec<_> = module.exports.iter().map(walrus::Export::id).collect();
         for export in exports {
             module.exports.delete(export);
@@ -198,7 +203,7 @@ impl Parts {
         let later = self.later.iter();
         let later = later.map(|(_, function, slot)| (*slot, *function));
         self.fill(module, slots.chain(later));
-        self.keep_data(module, |place| between(place, &needs.data))
+        self.keep_data(module, data)
     }
 
     /// How many slots the table has behind those of the whole.
@@ -233,12 +238,8 @@ impl Parts {
         }
     }
 
-    /// Keeps of each segment the ranges that `kept` says.
-    fn keep_data(
-        &self,
-        module: &mut Module,
-        kept: impl Fn(&Range<u32>) -> Vec<Range<u32>>,
-    ) -> Done {
+    /// Keeps of each segment what lies in these ranges.
+    fn keep_data(&self, module: &mut Module, ranges: &[Range<u32>]) -> Done {
         let all: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
         module.memories.get_mut(self.memory).data_segments.clear();
         for data in all {
@@ -250,7 +251,7 @@ impl Parts {
             let bytes = segment.value.clone();
             module.data.delete(data);
             let place = start..start + u32::try_from(bytes.len())?;
-            for part in kept(&place) {
+            for part in overlaps(&place, ranges) {
                 let [from, to] = [part.start, part.end].map(|at| (at - start) as usize);
                 let kind = DataKind::Active {
                     memory: self.memory,
