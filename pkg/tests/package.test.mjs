@@ -468,6 +468,13 @@ test("advice and consent texts come from the second file", { skip }, async () =>
   assert.equal((await late).context.reason.code, "engine.trap");
 });
 
+test("the files for browsers have no words for faults that nobody hears", async () => {
+  const words = /index out of bounds|slice index|capacity overflow|already borrowed/;
+  for (const name of ["evaluator.wasm", "advice.wasm"]) {
+    assert.doesNotMatch((await wasm(name)).toString("latin1"), words, name);
+  }
+});
+
 /** The package anew, as another program would have it; `advice` is what it gets for the second file. */
 async function elsewhere(body, advice) {
   const copy = await mkdtemp(join(tmpdir(), "ambit-package-"));

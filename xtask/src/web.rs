@@ -165,7 +165,13 @@ impl Variant {
 /// Makes two files of one, once it is optimised: what leads from one to the other stays as it is then.
 fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(), String> {
     let work = bound.with_file_name("whole.wasm");
-    optimise(root, bound, &work, &["--debuginfo"])?;
+    // Blocks and jumps are made anew, all by the same rules, and the result optimised again.
+    optimise(
+        root,
+        bound,
+        &work,
+        &["--flatten", "--rereloop", "-Oz", "--debuginfo"],
+    )?;
     let parts = [FIRST, SECOND].map(|name| bound.with_file_name(name));
     let mut tool = bindgen(root, "split");
     run(
@@ -235,6 +241,10 @@ fn optimise(root: &Path, from: &Path, to: &Path, last: &[&str]) -> Result<(), St
     let mut tool = Command::new(wasm_opt(root)?);
     // A function with one caller stays one: inlined it gives fewer bytes, but more once compressed.
     tool.args(["-Oz", "--one-caller-inline-max-function-size=0"])
+        // One of a few bytes takes no more than calling it.
+        .arg("--always-inline-max-function-size=6")
+        // Data stays in one piece: zeros compress better than the many places of what lies between them.
+        .arg("--skip-pass=memory-packing")
         .args([
             "--enable-bulk-memory",
             "--enable-bulk-memory-opt",

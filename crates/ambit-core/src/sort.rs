@@ -1,31 +1,9 @@
 //! One sort for all kinds of lists. `slice::sort_unstable` is there once for each, five kilobytes in wasm.
 
-/// A list as the sort sees it.
-trait List {
-    fn is_less(&self, one: usize, other: usize) -> bool;
-    fn swap(&mut self, one: usize, other: usize);
-}
+use alloc::vec::Vec;
+use core::mem;
 
-struct Items<'i, T, F> {
-    items: &'i mut [T],
-    is_less: F,
-}
-
-impl<T, F: Fn(&T, &T) -> bool> List for Items<'_, T, F> {
-    fn is_less(&self, one: usize, other: usize) -> bool {
-        let pair = self.items.get(one).zip(self.items.get(other));
-        pair.is_some_and(|(one, other)| (self.is_less)(one, other))
-    }
-
-    fn swap(&mut self, one: usize, other: usize) {
-        if one.max(other) < self.items.len() {
-            self.items.swap(one, other);
-        }
-    }
-}
-
-/// Sorts in about `n log n` comparisons, never twice as many, without a copy; equal items may change places. A list that is
-/// in order is looked at once.
+/// Sorts in at most `n log n` comparisons; equal items stay in their order. A list that is in order is looked at once.
 pub fn sort<T: Ord>(items: &mut [T]) {
     sort_by(items, |one, other| one < other);
 }
@@ -36,44 +14,63 @@ pub fn sort_by<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
     if items.is_sorted_by(|one, other| !is_less(other, one)) {
         return;
     }
-    let length = items.len();
-    heap_sort(length, &mut Items { items, is_less });
-}
-
-fn heap_sort(length: usize, list: &mut dyn List) {
-    for root in (0..length / 2).rev() {
-        sift(root, length, list);
-    }
-    for end in (1..length).rev() {
-        list.swap(0, end);
-        sift(0, end, list);
-    }
-}
-
-/// Moves the item at `root` down to where none below it is larger. Most belong far down, so the way of the larger
-/// items is gone to its end first, with one comparison a level, and then a little back up.
-fn sift(root: usize, end: usize, list: &mut dyn List) {
-    let above = |at: usize| at.saturating_sub(1) / 2;
-    let mut at = root;
-    loop {
-        let left = at.saturating_mul(2).saturating_add(1);
-        let right = left.saturating_add(1);
-        if left >= end {
-            break;
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    merge_sort(&mut order, &|one, other| {
+        let pair = items.get(one).zip(items.get(other));
+        pair.is_some_and(|(one, other)| is_less(one, other))
+    });
+    arrange(&mut order, &mut |one, other| {
+        if one.max(other) < items.len() {
+            items.swap(one, other);
         }
-        at = if right < end && list.is_less(left, right) {
-            right
+    });
+}
+
+/// Sorts places by what stands there: pairs are merged, then pairs of pairs, and so on.
+fn merge_sort(order: &mut Vec<usize>, is_less: &dyn Fn(usize, usize) -> bool) {
+    let mut merged = Vec::with_capacity(order.len());
+    let mut width = 1_usize;
+    while width < order.len() {
+        let both = width.saturating_mul(2);
+        for pair in order.chunks(both) {
+            let (left, right) = pair.split_at_checked(width).unwrap_or((pair, &[]));
+            merge(left, right, &mut merged, is_less);
+        }
+        mem::swap(order, &mut merged);
+        merged.clear();
+        width = both;
+    }
+}
+
+fn merge(
+    mut left: &[usize],
+    mut right: &[usize],
+    merged: &mut Vec<usize>,
+    is_less: &dyn Fn(usize, usize) -> bool,
+) {
+    while let ([one, ones @ ..], [other, others @ ..]) = (left, right) {
+        if is_less(*other, *one) {
+            merged.push(*other);
+            right = others;
         } else {
-            left
-        };
+            merged.push(*one);
+            left = ones;
+        }
     }
-    while at != root && list.is_less(at, root) {
-        at = above(at);
-    }
-    // Each item of the way moves up by one, the lowest last.
-    while at != root {
-        list.swap(root, at);
-        at = above(at);
+    merged.extend_from_slice(left);
+    merged.extend_from_slice(right);
+}
+
+/// Brings to each place what stood where `order` says, following each ring of places once.
+fn arrange(order: &mut [usize], swap: &mut dyn FnMut(usize, usize)) {
+    for start in 0..order.len() {
+        let mut at = start;
+        while let Some(from) = order.get_mut(at).map(|from| mem::replace(from, at))
+            && from != start
+        {
+            swap(at, from);
+            at = from;
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! - `bindgen split LINKED WHOLE FIRST SECOND EXPORT...` makes two files of one.
 
 mod glue;
+mod hints;
 mod needs;
 mod order;
 mod split;
+mod stops;
 
 use std::error::Error;
 use std::fs;
@@ -32,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn bind(wasm: &str, name: &str, folder: &str) -> Result<(), Box<dyn Error>> {
-    let mut module = Module::from_file(wasm)?;
+    let bytes = fs::read(wasm)?;
+    let mut module = Module::from_buffer(&bytes)?;
+    stops::Stops::find(&bytes)?.trap(&mut module)?;
     // What the linker says of its own file is not true of what is made from it.
     let stale = module.customs.iter();
     let stale = stale.filter(|(_, section)| {
@@ -42,6 +46,7 @@ fn bind(wasm: &str, name: &str, folder: &str) -> Result<(), Box<dyn Error>> {
     for id in stale.map(|(id, _)| id).collect::<Vec<_>>() {
         module.customs.delete(id);
     }
+    hints::forget_alignment(&mut module);
     Bindgen::new()
         .input_module(name, module)
         .out_name(name)

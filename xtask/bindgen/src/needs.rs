@@ -11,6 +11,8 @@ use wasmparser::{
     RelocationType, SymbolInfo, TypeRef,
 };
 
+use crate::stops::Stops;
+
 type Done = Result<(), Box<dyn Error>>;
 
 /// What is needed.
@@ -47,12 +49,15 @@ pub(crate) struct Link<'a> {
     /// Functions whose address something takes: it may call them through the table.
     by_address: BTreeMap<Node, Vec<u32>>,
     functions: u32,
+    /// What only leads to a trap needs nothing.
+    stops: Stops,
 }
 
 impl<'a> Link<'a> {
     pub(crate) fn read(wasm: &'a [u8]) -> Result<Self, Box<dyn Error>> {
         let mut link = Self {
             wasm,
+            stops: Stops::find(wasm)?,
             ..Self::default()
         };
         let mut relocations = Vec::new();
@@ -208,11 +213,18 @@ impl<'a> Link<'a> {
                 return Err("a relocation and the code name different functions".into());
             }
         }
+        if self.stops.contains(at) {
+            return Ok(());
+        }
         let holders = self.holders(at);
         if holders.is_empty() {
             return Err("a relocation stands in no function and no data".into());
         }
         for from in holders {
+            if matches!(from, Node::Function(function) if self.stops.functions.contains(&function))
+            {
+                continue;
+            }
             if let (R::TableIndexSleb | R::TableIndexI32, Node::Function(function)) = (entry.ty, to)
             {
                 self.by_address.entry(from).or_default().push(function);

@@ -1,17 +1,23 @@
 //! The order of the functions of a file: like beside like, so that it compresses better.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
 
 use walrus::Module;
 use wasmparser::{Parser, Payload};
 
-/// Functions are alike by how many runs of so many bytes they have in common.
-const RUN: usize = 4;
+/// Functions are alike by the runs of so many bytes that they have in common.
+const RUN: usize = 6;
 /// A run that more functions have says nothing of any two.
 const COMMON: usize = 150;
 /// Short functions are like many by chance.
 const BIAS: usize = 20;
+/// So many bytes back `gzip` finds what stood there before.
+const WINDOW: usize = 32 * 1024;
+/// A run that stands anywhere in there counts so much, and more in the three functions just before: it takes
+/// fewer bits to say how far back they are.
+const FAR: usize = 4;
+const NEAR: [usize; 3] = [4, 2, 1];
 
 /// Gives the functions names by which `wasm-opt --reorder-functions-by-name` brings them into that order.
 pub(crate) fn name_by_likeness(wasm: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -30,35 +36,112 @@ pub(crate) fn name_by_likeness(wasm: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(module.emit_wasm())
 }
 
-/// From the longest on, always the one that is most like the three before, for its length, the last above all.
+/// From the longest on, always the one that has most, for its length, of what stands before it.
 fn by_likeness(bodies: &[&[u8]]) -> Vec<usize> {
-    let mut holders: BTreeMap<&[u8], BTreeSet<usize>> = BTreeMap::new();
-    for (at, body) in bodies.iter().enumerate() {
-        for run in body.windows(RUN) {
-            holders.entry(run).or_default().insert(at);
-        }
-    }
-    holders.retain(|_, holders| (2..COMMON).contains(&holders.len()));
-    let mut runs: Vec<Vec<&BTreeSet<usize>>> = vec![Vec::new(); bodies.len()];
-    for holders in holders.values() {
-        for at in holders {
-            runs[*at].push(holders);
-        }
-    }
+    let runs = Runs::of(bodies);
     let mut left: BTreeSet<usize> = (0..bodies.len()).collect();
     let mut next = left.iter().copied().max_by_key(|at| bodies[*at].len());
     let mut order: Vec<usize> = Vec::new();
+    let mut window = Window::new(bodies.len());
     while let Some(at) = next {
         order.push(at);
         left.remove(&at);
-        let mut shared = vec![0_usize; bodies.len()];
-        for (before, weight) in order.iter().rev().zip([4, 2, 1]) {
-            for other in runs[*before].iter().copied().flatten() {
-                shared[*other] += weight;
+        window.push(&runs, at, bodies[at].len());
+        let mut shared: Vec<usize> = window.found.iter().map(|found| FAR * found).collect();
+        for (before, weight) in order.iter().rev().zip(NEAR) {
+            for run in &runs.of_function[*before] {
+                for (other, _) in &runs.holders[*run] {
+                    shared[*other] += weight;
+                }
             }
         }
         let likeness = |at: usize| (shared[at] << 20) / (bodies[at].len() + BIAS);
         next = left.iter().copied().max_by_key(|at| likeness(*at));
     }
     order
+}
+
+/// Which functions have which runs.
+struct Runs {
+    of_function: Vec<Vec<usize>>,
+    /// The functions that have a run, and how often.
+    holders: Vec<Vec<(usize, usize)>>,
+}
+
+impl Runs {
+    fn of(bodies: &[&[u8]]) -> Self {
+        let mut holders: BTreeMap<&[u8], BTreeMap<usize, usize>> = BTreeMap::new();
+        for (at, body) in bodies.iter().enumerate() {
+            for run in body.windows(RUN) {
+                *holders.entry(run).or_default().entry(at).or_default() += 1;
+            }
+        }
+        holders.retain(|_, holders| (2..COMMON).contains(&holders.len()));
+        let mut of_function = vec![Vec::new(); bodies.len()];
+        for (run, holders) in holders.values().enumerate() {
+            for at in holders.keys() {
+                of_function[*at].push(run);
+            }
+        }
+        let holders = holders
+            .into_values()
+            .map(|holders| holders.into_iter().collect());
+        Self {
+            of_function,
+            holders: holders.collect(),
+        }
+    }
+}
+
+/// The functions last placed, as many as `gzip` looks back at.
+struct Window {
+    functions: VecDeque<(usize, usize)>,
+    bytes: usize,
+    /// How many functions of the window have a run.
+    having: BTreeMap<usize, usize>,
+    /// Of each function, how many of its runs are in the window.
+    found: Vec<usize>,
+}
+
+impl Window {
+    fn new(functions: usize) -> Self {
+        Self {
+            functions: VecDeque::new(),
+            bytes: 0,
+            having: BTreeMap::new(),
+            found: vec![0; functions],
+        }
+    }
+
+    fn push(&mut self, runs: &Runs, function: usize, bytes: usize) {
+        for run in &runs.of_function[function] {
+            let having = self.having.entry(*run).or_default();
+            *having += 1;
+            if *having == 1 {
+                for (other, times) in &runs.holders[*run] {
+                    self.found[*other] += times;
+                }
+            }
+        }
+        self.functions.push_back((function, bytes));
+        self.bytes += bytes;
+        while self.bytes > WINDOW && self.functions.len() > 1 {
+            if let Some((function, bytes)) = self.functions.pop_front() {
+                self.bytes -= bytes;
+                self.forget(runs, function);
+            }
+        }
+    }
+
+    fn forget(&mut self, runs: &Runs, function: usize) {
+        for run in &runs.of_function[function] {
+            let having = self.having.entry(*run).or_default();
+            *having -= 1;
+            if *having == 0 {
+                for (other, times) in &runs.holders[*run] {
+                    self.found[*other] -= times;
+                }
+            }
+        }
+    }
 }

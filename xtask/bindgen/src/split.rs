@@ -3,7 +3,8 @@
 //!
 //! In the first, such an export calls through a slot of the table. Loading the second fills it, and until
 //! then the call is a trap. So the glue of the whole serves the pair. The second brings no memory, table or
-//! runtime of its own; what it needs of the first, the first exports under short names.
+//! runtime of its own. The functions of the first that it needs are in the table as well: a slot takes fewer
+//! bytes than the name of an export.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -12,8 +13,8 @@ use std::ops::Range;
 use walrus::ir::{Value, Visitor, dfs_in_order};
 use walrus::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExportId, ExportItem, FunctionBuilder,
-    FunctionId, FunctionKind, GlobalId, GlobalKind, ImportKind, ImportedFunction, MemoryId, Module,
-    ModuleConfig, TableId,
+    FunctionId, FunctionKind, GlobalId, GlobalKind, LocalFunction, MemoryId, Module, ModuleConfig,
+    TableId,
 };
 
 use crate::needs::{Link, Needs};
@@ -32,19 +33,27 @@ pub(crate) fn split(
     whole: &[u8],
     later: &[String],
 ) -> Result<[Vec<u8>; 2], Box<dyn Error>> {
-    let mut needs = Link::read(linked)?.needs_without(later)?;
+    let linked = Link::read(linked)?;
+    let mut needs = linked.needs_without(later)?;
     needs.data = without_gaps(needs.data);
-    type Make = fn(&Parts, &mut Module, &Needs, &str) -> Done;
-    let make = |make: Make, build: &str| -> Result<_, Box<dyn Error>> {
+    // There is also data that only faults name: nobody needs it.
+    let rest = linked.needs_without(&[])?.data;
+    let rest = rest.iter().flat_map(|place| between(place, &needs.data));
+    let rest: Vec<_> = rest.collect();
+    type Make = fn(&Parts, &mut Module, &[Range<u32>], &str) -> Done;
+    let make = |make: Make, data: &[Range<u32>], build: &str| -> Result<_, Box<dyn Error>> {
         let mut module = parse(whole)?;
         // Made anew for each: items belong to the module that was read. The order is that of the file.
         Parts::of(&module, &needs, later)
-            .and_then(|parts| make(&parts, &mut module, &needs, build))?;
+            .and_then(|parts| make(&parts, &mut module, data, build))?;
         walrus::passes::gc::run(&mut module);
         name_by_likeness(&module.emit_wasm())
     };
     let pair = |build: &str| -> Result<_, Box<dyn Error>> {
-        Ok([make(Parts::make_first, build)?, make(Parts::make_second, build)?])
+        Ok([
+            make(Parts::make_first, &needs.data, build)?,
+            make(Parts::make_second, &rest, build)?,
+        ])
     };
     // Named after both as they are cut: the same whole may be cut otherwise.
     let unnamed = pair("advice-")?;
@@ -80,8 +89,9 @@ struct Parts {
     table: TableId,
     /// Slots behind those of the whole, one for each export of the second.
     later: Vec<(ExportId, FunctionId, u32)>,
-    /// What the second needs of the first, with the names it has there.
-    shared: Vec<(FunctionId, String)>,
+    /// Slots behind these, one for each function of the first that the second needs.
+    shared: Vec<(FunctionId, u32)>,
+    /// What else the second needs of the first, with the names it has there.
     globals: Vec<(GlobalId, String)>,
     slots: Vec<Slot>,
 }
@@ -119,53 +129,51 @@ impl Parts {
         roots.extend(of_first(true));
         let first = reached(whole, roots, &BTreeSet::new()).functions;
         let size = u32::try_from(whole.tables.get(table).initial)?;
-        let later = later_exports.into_iter().zip(size..);
-        let later = later.map(|((export, function), slot)| (export, function, slot));
+        let later: Vec<_> = later_exports
+            .into_iter()
+            .zip(size..)
+            .map(|((export, function), slot)| (export, function, slot))
+            .collect();
         others.extend(of_first(false));
         let second = reached(whole, others, &first);
-        let mut names = (0..).map(short);
-        // In the order of the file, so that the two lists are alike.
         let shared = whole.funcs.iter().map(walrus::Function::id);
         let shared = shared.filter(|id| second.functions.contains(id) && first.contains(id));
-        let shared = shared.zip(&mut names).collect();
+        let shared = shared.zip(size + u32::try_from(later.len())?..).collect();
+        let names = (0..).map(short);
         Ok(Self {
             memory: memory.id(),
             table,
-            later: later.collect(),
+            later,
             shared,
             globals: second.globals.into_iter().zip(names).collect(),
             slots,
         })
     }
 
-    fn make_first(&self, module: &mut Module, needs: &Needs, build: &str) -> Done {
+    fn make_first(&self, module: &mut Module, data: &[Range<u32>], build: &str) -> Done {
         for (export, function, slot) in &self.later {
             let stub = stub(module, *function, self.table, *slot);
             module.exports.get_mut(*export).item = ExportItem::Function(stub);
         }
         let table = module.tables.get_mut(self.table);
-        let more = u64::try_from(self.later.len())?;
-        table.initial += more;
-        table.maximum = table.maximum.map(|most| most + more);
-        for (function, name) in &self.shared {
-            module.exports.add(name, *function);
-        }
+        table.initial += self.more()?;
+        table.maximum = Some(table.initial);
         for (global, name) in &self.globals {
             module.exports.add(name, *global);
         }
         module.exports.add(build, self.memory);
         module.exports.add(&format!("{build} table"), self.table);
-        self.fill(
-            module,
-            self.slots
-                .iter()
-                .filter(|slot| slot.is_first)
-                .map(|slot| (slot.at, slot.function)),
-        );
-        self.keep_data(module, |place| overlaps(place, &needs.data))
+        let slots = self.slots.iter().filter(|slot| slot.is_first);
+        let slots = slots.map(|slot| (slot.at, slot.function));
+        let shared = self
+            .shared
+            .iter()
+            .map(|(function, slot)| (*slot, *function));
+        self.fill(module, slots.chain(shared));
+        self.keep_data(module, data)
     }
 
-    fn make_second(&self, module: &mut Module, needs: &Needs, build: &str) -> Done {
+    fn make_second(&self, module: &mut Module, data: &[Range<u32>], build: &str) -> Done {
         let exports: Vec<_> = module.exports.iter().map(walrus::Export::id).collect();
         for export in exports {
             module.exports.delete(export);
@@ -178,10 +186,10 @@ impl Parts {
             &format!("{build} table"),
             self.table,
         ));
-        module.tables.get_mut(self.table).initial += u64::try_from(self.later.len())?;
+        module.tables.get_mut(self.table).initial += self.more()?;
         module.tables.get_mut(self.table).maximum = None;
-        for (function, name) in &self.shared {
-            import(module, *function, name);
+        for (function, slot) in &self.shared {
+            lead_to(module, *function, self.table, *slot);
         }
         for (global, name) in &self.globals {
             let import = module.imports.add(FIRST, name, *global);
@@ -195,7 +203,12 @@ impl Parts {
         let later = self.later.iter();
         let later = later.map(|(_, function, slot)| (*slot, *function));
         self.fill(module, slots.chain(later));
-        self.keep_data(module, |place| between(place, &needs.data))
+        self.keep_data(module, data)
+    }
+
+    /// How many slots the table has behind those of the whole.
+    fn more(&self) -> Result<u64, Box<dyn Error>> {
+        Ok(u64::try_from(self.later.len() + self.shared.len())?)
     }
 
     /// Gives the table these functions alone, in as few segments as there are runs of slots.
@@ -225,12 +238,8 @@ impl Parts {
         }
     }
 
-    /// Keeps of each segment the ranges that `kept` says.
-    fn keep_data(
-        &self,
-        module: &mut Module,
-        kept: impl Fn(&Range<u32>) -> Vec<Range<u32>>,
-    ) -> Done {
+    /// Keeps of each segment what lies in these ranges.
+    fn keep_data(&self, module: &mut Module, ranges: &[Range<u32>]) -> Done {
         let all: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
         module.memories.get_mut(self.memory).data_segments.clear();
         for data in all {
@@ -242,7 +251,7 @@ impl Parts {
             let bytes = segment.value.clone();
             module.data.delete(data);
             let place = start..start + u32::try_from(bytes.len())?;
-            for part in kept(&place) {
+            for part in overlaps(&place, ranges) {
                 let [from, to] = [part.start, part.end].map(|at| (at - start) as usize);
                 let kind = DataKind::Active {
                     memory: self.memory,
@@ -322,6 +331,21 @@ impl<'i> Visitor<'i> for Reached {
 
 /// A function that calls through a slot what stood in its place.
 fn stub(module: &mut Module, function: FunctionId, table: TableId, slot: u32) -> FunctionId {
+    let stub = calling(module, function, table, slot);
+    module.funcs.add_local(stub)
+}
+
+/// Makes a function of the first file one that calls it through its slot.
+fn lead_to(module: &mut Module, function: FunctionId, table: TableId, slot: u32) {
+    let stub = calling(module, function, table, slot);
+    let function = module.funcs.get_mut(function);
+    if let FunctionKind::Import(imported) = &function.kind {
+        module.imports.delete(imported.import);
+    }
+    function.kind = FunctionKind::Local(stub);
+}
+
+fn calling(module: &mut Module, function: FunctionId, table: TableId, slot: u32) -> LocalFunction {
     let ty = module.funcs.get(function).ty();
     let (params, results) = module.types.params_results(ty);
     let (params, results) = (params.to_vec(), results.to_vec());
@@ -332,19 +356,7 @@ fn stub(module: &mut Module, function: FunctionId, table: TableId, slot: u32) ->
         body.local_get(*argument);
     }
     body.i32_const(slot.cast_signed()).call_indirect(ty, table);
-    builder.finish(arguments, &mut module.funcs)
-}
-
-/// Makes a function one of the other file. If it was an import there, it is exported from there.
-fn import(module: &mut Module, function: FunctionId, name: &str) {
-    let ty = module.funcs.get(function).ty();
-    if let FunctionKind::Import(imported) = &module.funcs.get(function).kind {
-        module.imports.delete(imported.import);
-    }
-    let import = module
-        .imports
-        .add(FIRST, name, ImportKind::Function(function));
-    module.funcs.get_mut(function).kind = FunctionKind::Import(ImportedFunction { import, ty });
+    builder.local_func(arguments)
 }
 
 /// The parts of `place` in one of these ranges.

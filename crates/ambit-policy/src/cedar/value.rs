@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 
 use ambit_core::json::{Json, Kind as JsonKind};
 use ambit_core::limits::STEP_BYTES;
-use ambit_core::{Steps, sort_by};
+use ambit_core::{Steps, sort, sort_by};
 
 use super::extension::Ip;
 use super::kind::{Kind, Shape};
@@ -342,8 +342,7 @@ impl<'a> Set<'a> {
                 *element = settled;
             }
         }
-        // Not the sort of `ambit_core`, which takes more comparisons: values are dear to compare.
-        elements.sort_unstable();
+        sort(&mut elements);
         elements.dedup();
         Cow::Owned(elements)
     }
