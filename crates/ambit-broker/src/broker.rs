@@ -7,6 +7,7 @@ use ambit_host::audit::Clock;
 use ambit_policy::Bundle;
 use ambit_token::RECEIPT_TYP;
 
+use crate::agents;
 use crate::answer;
 use crate::config::{Config, wrong};
 use crate::language;
@@ -149,6 +150,8 @@ impl Broker {
             ("GET", authorize::PATH) => self.authorize(heard),
             ("GET", consent::PATH) => self.consent_page(heard),
             ("POST", consent::PATH) => self.consent(heard),
+            ("GET", agents::PATH) => self.agents(heard),
+            ("POST", agents::PATH) => self.stop(heard),
             ("POST", login::PATH) => self.log_in(heard),
             ("POST", login::OTHER) => self.log_out(heard),
             ("GET", login::ENROL) => self.enrol_page(heard),
@@ -199,7 +202,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 14] = [
+const PATHS: [(&str, &[&str]); 15] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -209,6 +212,7 @@ const PATHS: [(&str, &[&str]); 14] = [
     (revoke::INTROSPECT, &["POST"]),
     (authorize::PATH, &["GET"]),
     (consent::PATH, &["GET", "POST"]),
+    (agents::PATH, &["GET", "POST"]),
     (login::PATH, &["POST"]),
     (login::OTHER, &["POST"]),
     (login::ENROL, &["GET", "POST"]),

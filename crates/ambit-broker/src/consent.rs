@@ -46,7 +46,7 @@ impl Broker {
                 return Err(ended());
             }
             if session.person().is_none() {
-                return self.ask_who(tables, &session, page, words, false);
+                return self.ask_who(tables, &session, Some(page), words, false);
             }
             self.show(tables, &session, &opened, words, &[], Note::None)
         })

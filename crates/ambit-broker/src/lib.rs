@@ -9,6 +9,8 @@
 //!   minted and revoked. What belongs together is one transaction.
 #![forbid(unsafe_code)]
 
+mod agents;
+mod agents_page;
 mod answer;
 mod ask;
 mod authorize;

@@ -90,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.code",
-        "nobody gave this client such a code, or it is older than 60 s",
+        "nobody gave this client such a code, it is older than 60 s, or the person has stopped the agent",
         "exchange the code at once, by the client that asked",
     ),
     (

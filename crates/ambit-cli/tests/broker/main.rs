@@ -1,6 +1,7 @@
 //! `ambit serve`: from a pushed request over a person's yes to a token, and everything that must not pass.
 
 mod agent;
+mod agents;
 mod attacks;
 mod bcp;
 mod checking;
@@ -13,6 +14,7 @@ mod listening;
 mod pages;
 mod person;
 mod pushed;
+mod screen;
 #[path = "../common/served.rs"]
 #[expect(dead_code, reason = "a project has a folder of its own")]
 mod served;
