@@ -47,12 +47,15 @@ impl Broker {
             let Some((sub, _)) = session.person() else {
                 return self.ask_who(tables, &session, None, words, false);
             };
+            self.lapse(tables, now)?;
             let agents = self.listed(tables, sub, words, now)?;
             let markup = agents_page::agents(&agents_page::Page {
                 words,
                 csrf: &session.csrf(&self.own),
                 sub,
                 agents: &agents,
+                waiting: &self.all_waiting(tables, sub, words, now)?,
+                refused: &self.all_refused(tables, sub, now)?,
                 done: done.as_deref(),
                 epochs: self.keys.epochs.is_some(),
             });
@@ -60,8 +63,8 @@ impl Broker {
         })
     }
 
-    /// `POST /agents`: stops one. Its tokens are revoked, codes that it has not exchanged count no more, and the
-    /// list of epochs has its new version, all in one transaction.
+    /// `POST /agents`: stops one. Its tokens are revoked, codes that it has not exchanged count no more, what it
+    /// handed in waits no longer, and the list of epochs has its new version, all in one transaction.
     pub(crate) fn stop(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let now = self.now();
         let form = Form::body(heard)?;
@@ -85,6 +88,12 @@ impl Broker {
             if codes > 0 {
                 let facts = json!({"client": client, "sub": sub, "codes": codes, "why": "the person stopped the agent"});
                 self.log.write("revocation", true, &facts)?;
+            }
+            let sql = "SELECT id FROM access WHERE sub = ?1 AND client = ?2 AND answer IS NULL";
+            let mut waiting = tables.prepare(sql)?;
+            let waiting = waiting.query_map([sub, client], |row| row.get(0))?;
+            for id in waiting.collect::<Result<Vec<String>, _>>()? {
+                self.answered_call(tables, &id, "stopped", now)?;
             }
             Ok(answer::to(format!("{PATH}?done=stopped")))
         })

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::language::Words;
 use crate::pages::{document, parts};
+use crate::waiting_page::{self, Refused, Waits};
 
 /// What stands on the page.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Page<'a> {
     pub(crate) csrf: &'a str,
     pub(crate) sub: &'a str,
     pub(crate) agents: &'a [Agent],
+    pub(crate) waiting: &'a [Waits],
+    pub(crate) refused: &'a [Refused],
     /// What a form has just done.
     pub(crate) done: Option<&'a str>,
     /// Whether services are told who was stopped.
@@ -56,10 +59,12 @@ impl Agent {
 pub(crate) fn agents(page: &Page<'_>) -> Markup {
     let words = page.words;
     let body = html! {
-        @if page.done == Some("stopped") { p.done role="status" { (words.stopped) } }
+        @if let Some(done) = done(words, page.done) { p.done role="status" { (done) } }
         h1 { (words.agents) }
+        (waiting_page::list(words, page.waiting))
         @if page.agents.is_empty() { p { (words.agents_none) } }
         @for agent in page.agents { (one(page, agent)) }
+        (waiting_page::refused(words, page.refused, page.csrf))
         footer {
             p { @if page.epochs { (words.stop_soon) } @else { (words.stop_late) } }
             form method="post" action="/logout" {
@@ -70,6 +75,15 @@ pub(crate) fn agents(page: &Page<'_>) -> Markup {
         }
     };
     document(words, words.agents, &body)
+}
+
+fn done(words: &Words, done: Option<&str>) -> Option<&'static str> {
+    match done? {
+        "stopped" => Some(words.stopped),
+        "approved" => Some(words.approved),
+        "refused" => Some(words.refused),
+        _ => None,
+    }
 }
 
 fn one(page: &Page<'_>, agent: &Agent) -> Markup {

@@ -9,6 +9,7 @@
 //!   minted and revoked. What belongs together is one transaction.
 #![forbid(unsafe_code)]
 
+mod access;
 mod agents;
 mod agents_page;
 mod answer;
@@ -18,6 +19,7 @@ mod broker;
 mod client;
 mod config;
 mod consent;
+mod evaluated;
 mod findings;
 mod form;
 mod grant;
@@ -37,6 +39,8 @@ mod secret;
 mod session;
 mod store;
 mod token;
+mod waiting;
+mod waiting_page;
 
 pub use broker::{Broker, Keys, Parts};
 pub use config::Config;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::broker::Broker;
 use crate::refusal::Refusal;
-use crate::{authorize, push, revoke, token};
+use crate::{access, authorize, push, revoke, token};
 
 pub(crate) const PATH: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const JWKS: &str = "/jwks";
@@ -23,6 +23,7 @@ impl Broker {
             "token_endpoint": self.url(token::PATH),
             "revocation_endpoint": self.url(revoke::REVOKE),
             "introspection_endpoint": self.url(revoke::INTROSPECT),
+            "access_request_endpoint": self.url(access::PATH),
             "jwks_uri": self.url(JWKS),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],

@@ -1,9 +1,11 @@
 //! `ambit serve`: from a pushed request over a person's yes to a token, and everything that must not pass.
 
+mod access;
 mod agent;
 mod agents;
 mod attacks;
 mod bcp;
+mod call;
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;
