@@ -6,18 +6,17 @@
 
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_gateway::http::{Heard, Reply};
-use ambit_token::PublicKey;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
 
+use crate::bearer::{Bearer, unknown, used};
 use crate::broker::Broker;
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
 use crate::proof;
 use crate::refusal::Refusal;
-use crate::revoke;
 use crate::secret::{self, digest};
-use crate::store::{Once, forget, use_once};
+use crate::store::forget;
 
 pub(crate) const PATH: &str = "/access-requests";
 pub(crate) const CANCEL: &str = "/access-requests/cancel";
@@ -32,17 +31,6 @@ const OF_ALL: i64 = 50;
 /// Seconds between two looks, what is added for a look too soon (RFC 8628, section 3.5), and the most that it comes to.
 const PAUSE: i64 = 5;
 const LONGEST: i64 = 60;
-
-/// Who uses a token here.
-struct Bearer<'h> {
-    token: &'h str,
-    jti: String,
-    client: String,
-    sub: String,
-    exp: i64,
-    claims: Value,
-    proof: Once,
-}
 
 /// What became of a call.
 struct Task {
@@ -132,40 +120,6 @@ impl Broker {
             Ok(act(tables, &mut task, now)?.map(|()| task))
         })??;
         Ok(self.told(200, &task, now))
-    }
-
-    /// Whoever holds one of our tokens that still counts. A token that was passed on is none of ours: who passed it
-    /// on asks.
-    fn bearer<'h>(&self, heard: &'h Heard, path: &str, now: i64) -> Result<Bearer<'h>, Refusal> {
-        let given = heard.header("authorization").ok().flatten();
-        let (scheme, token) = given
-            .and_then(|it| it.split_once(' '))
-            .ok_or_else(unknown)?;
-        if !scheme.eq_ignore_ascii_case("DPoP") {
-            return Err(unknown());
-        }
-        let proved = proof::check_with(heard, &self.url(path), token, &self.own, now)?;
-        let row = self.store.step(|tables| counts(tables, token, now))?;
-        let (jti, client, sub, exp) = row.ok_or_else(unknown)?;
-        // It is one that we signed, to the last letter.
-        let claims = revoke::claims(token)?;
-        let holder = claims["cnf"]["jwk"].to_string();
-        let holder = Document::parse(holder.as_bytes(), Profile::Signed).ok();
-        let holder = holder.and_then(|jwk| PublicKey::from_jwk(jwk.root()));
-        let holds = |key: PublicKey| key.thumbprint() == proved.key.thumbprint();
-        if !holder.is_some_and(holds) {
-            let detail = "the proof is by another key than that of the token";
-            return Err(Refusal::new("invalid_dpop_proof", "possession.key", detail));
-        }
-        Ok(Bearer {
-            token,
-            jti,
-            client,
-            sub,
-            exp,
-            claims,
-            proof: proved.once,
-        })
     }
 
     fn evaluate(&self, heard: &Heard, bearer: &Bearer<'_>, now: i64) -> Result<Evaluated, Refusal> {
@@ -370,38 +324,6 @@ fn read<'h>(heard: &'h Heard, claims: &Value) -> Result<(&'h str, String), Refus
     Ok((text, audience))
 }
 
-type Row = (String, String, String, i64);
-
-/// The token, if it is one of ours, to the last letter, and in force.
-fn counts(tables: &Transaction<'_>, token: &str, now: i64) -> Result<Option<Row>, Refusal> {
-    let row = tables.query_row(
-        "SELECT jti, client, sub, exp FROM token
-         WHERE input = ?1 AND whole = ?2 AND revoked IS NULL AND exp > ?3",
-        params![revoke::input(token), digest(token), now],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-    );
-    Ok(row.optional()?)
-}
-
-/// The proof counts once, and the token still.
-fn used(
-    tables: &Transaction<'_>,
-    bearer: &Bearer<'_>,
-    now: i64,
-) -> Result<Result<(), Refusal>, Refusal> {
-    if !use_once(tables, &bearer.proof)? {
-        let detail = "the proof was used before: make one for each request";
-        return Ok(Err(Refusal::new(
-            "invalid_dpop_proof",
-            "possession.used",
-            detail,
-        )));
-    }
-    Ok(counts(tables, bearer.token, now)?
-        .map(drop)
-        .ok_or_else(unknown))
-}
-
 fn find(
     tables: &Transaction<'_>,
     by: &str,
@@ -423,12 +345,6 @@ fn find(
         })
     });
     Ok(row.optional()?)
-}
-
-/// One answer for whatever is wrong with a token.
-fn unknown() -> Refusal {
-    let detail = "`Authorization: DPoP …` is no token of this broker that counts";
-    Refusal::new("invalid_token", "broker.token", detail)
 }
 
 /// RFC 3339, in UTC. Days to dates as in Howard Hinnant's `civil_from_days`.

@@ -15,6 +15,7 @@ mod agents_page;
 mod answer;
 mod ask;
 mod authorize;
+mod bearer;
 mod broker;
 mod client;
 mod config;

@@ -241,7 +241,7 @@ fn what_a_broker_of_before_kept_is_brought_forward() {
     let form = |number: i64| {
         database
             .pragma_update(None, "user_version", number)
-            .unwrap()
+            .unwrap();
     };
     let kept: i64 = database
         .pragma_query_value(None, "user_version", |row| row.get(0))

@@ -1,6 +1,7 @@
 //! `ambit serve`: from a pushed request over a person's yes to a token, and everything that must not pass.
 
 mod access;
+mod access_attacks;
 mod agent;
 mod agents;
 mod attacks;
