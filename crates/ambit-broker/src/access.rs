@@ -209,22 +209,35 @@ impl Broker {
         answer: &str,
         now: i64,
     ) -> Result<bool, Refusal> {
+        self.answered_with(tables, id, (answer, json!({})), now)
+    }
+
+    /// The same, with more facts. What was asked is not needed any more, and can be long.
+    pub(crate) fn answered_with(
+        &self,
+        tables: &Transaction<'_>,
+        id: &str,
+        (answer, mut facts): (&str, Value),
+        now: i64,
+    ) -> Result<bool, Refusal> {
         let row = tables.query_row(
-            "UPDATE access SET answer = ?1, answered = ?2 WHERE id = ?3 AND answer IS NULL
+            "UPDATE access SET answer = ?1, answered = ?2, asked = '' WHERE id = ?3 AND answer IS NULL
              RETURNING client, sub, token, call, receipt, made",
             params![answer, now, id],
             |row| {
-                Ok(json!({
-                    "client": row.get::<_, String>(0)?, "sub": row.get::<_, String>(1)?,
-                    "jti": row.get::<_, String>(2)?, "binding_s256": row.get::<_, String>(3)?,
-                    "receipt_s256": row.get::<_, Option<String>>(4)?.as_deref().map(digest),
-                    "seconds": now - row.get::<_, i64>(5)?, "task_s256": digest(id),
-                }))
+                facts["client"] = json!(row.get::<_, String>(0)?);
+                facts["sub"] = json!(row.get::<_, String>(1)?);
+                facts["jti"] = json!(row.get::<_, String>(2)?);
+                facts["binding_s256"] = json!(row.get::<_, String>(3)?);
+                facts["receipt_s256"] = json!(row.get::<_, Option<String>>(4)?.as_deref().map(digest));
+                facts["seconds"] = json!(now - row.get::<_, i64>(5)?);
+                Ok(())
             },
         );
-        let Some(facts) = row.optional()? else {
+        if row.optional()?.is_none() {
             return Ok(false);
-        };
+        }
+        facts["task_s256"] = json!(digest(id));
         let what = format!("access-{answer}");
         self.log.write(&what, answer == "approved", &facts)?;
         Ok(true)

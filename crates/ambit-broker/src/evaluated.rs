@@ -217,10 +217,10 @@ fn same(handed: &Handed<'_>, asked: &ambit_evaluator::Asked<'_>) -> String {
 fn refused(answer: &Value) -> Refusal {
     let reason = &answer["context"]["reason"];
     let code = text(reason, "code");
-    let (error, of) = match code.split('.').next() {
-        Some("request") => ("invalid_request", "admin"),
-        Some("possession") => ("invalid_dpop_proof", "admin"),
-        Some("token" | "revocation") => ("invalid_token", "user"),
+    let (error, of) = match code.split_once('.') {
+        Some(("request", _)) => ("invalid_request", "admin"),
+        Some(("possession", _)) => ("invalid_dpop_proof", "admin"),
+        Some(("token", _) | ("revocation", "revoked")) => ("invalid_token", "user"),
         _ => ("access_denied", "user"),
     };
     Refusal::new(error, code, text(reason, of))

@@ -153,7 +153,9 @@ impl Broker {
         })?;
         let sql = "UPDATE access SET receipt = ?1, until = ?2 WHERE id = ?3 AND answer IS NULL";
         tables.execute(sql, params![receipt, until, waiting.id])?;
-        let first = self.answered_call(tables, &waiting.id, "approved", now)?;
+        let facts = json!({"text_s256": shown.text_s256, "locale": shown.locale,
+            "risk_tier": waiting.evaluated.risk_tier});
+        let first = self.answered_with(tables, &waiting.id, ("approved", facts), now)?;
         debug_assert!(first, "one transaction looks and answers");
         Ok(())
     }

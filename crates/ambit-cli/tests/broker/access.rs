@@ -107,6 +107,10 @@ fn a_yes_is_said_once_and_written_down_without_secrets() {
         );
     }
     let log = world.read("audit.log");
+    assert!(
+        log.contains(&page.field("text")),
+        "what was read is written down"
+    );
     assert!(!log.contains(&task) && !log.contains(&receipt) && !log.contains(&token));
     // Nor is the token kept while its call waits.
     drop(server);

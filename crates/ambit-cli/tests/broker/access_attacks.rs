@@ -222,6 +222,32 @@ fn a_call_is_of_the_token_that_it_was_handed_in_with() {
     ] {
         told.refused("invalid_request", "broker.task");
     }
+    // Nor does a thief of the token, or a proof for another token.
+    let thief = Agent {
+        holder: agent.stranger(),
+        ..Agent::new(&world, &server)
+    };
+    challenged(
+        &thief.polls(&token, &task),
+        "invalid_dpop_proof",
+        "possession.key",
+    );
+    challenged(
+        &thief.withdraws(&token, &task),
+        "invalid_dpop_proof",
+        "possession.key",
+    );
+    let path = "/access-requests";
+    let proof = agent.at_broker("GET", path, &elsewhere, None, &json!({}));
+    let told = sends(
+        &server,
+        &token,
+        &proof,
+        "GET",
+        &format!("{path}?task={task}"),
+        "",
+    );
+    challenged(&told, "invalid_dpop_proof", "possession.token");
     // A revoked token hands in nothing, and what waits for it cannot be approved.
     let page = ann.reads_call(&task);
     agent.post("/revoke", &json!({"token": token}), None);
@@ -285,6 +311,16 @@ fn only_the_person_for_whom_the_agent_acts_answers() {
     assert_eq!(answer(&ann, &csrf, &task, &text).status, 303);
 }
 
+/// The task of a call that four hand in at one time.
+fn handed_in_at_once(agent: &Agent<'_>, token: &str, call: &str) -> String {
+    let tasks: Vec<String> = std::thread::scope(|scope| {
+        let threads = [0; 4].map(|_| scope.spawn(|| agent.waits(token, call)));
+        threads.map(|thread| thread.join().unwrap()).to_vec()
+    });
+    assert!(tasks.iter().all(|task| *task == tasks[0]), "{tasks:?}");
+    tasks[0].clone()
+}
+
 #[test]
 fn of_two_answers_at_once_one_counts() {
     let world = buying();
@@ -293,7 +329,8 @@ fn of_two_answers_at_once_one_counts() {
     let agent = Agent::new(&world, &server);
     let token = bought(&agent, &mut ann);
     for round in 0..6 {
-        let task = agent.waits(&token, &paying("750.00", &format!("i-{round}")));
+        let call = paying("750.00", &format!("i-{round}"));
+        let task = handed_in_at_once(&agent, &token, &call);
         let page = ann.reads_call(&task);
         std::thread::scope(|scope| {
             for answer in ["allow", "refuse", "allow", "refuse"] {
