@@ -4,6 +4,7 @@ use ambit_gateway::http::Reply;
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
+use crate::ask::ACR;
 use crate::broker::Broker;
 use crate::refusal::Refusal;
 use crate::{access, authorize, push, revoke, token};
@@ -32,6 +33,7 @@ impl Broker {
             "authorization_details_types_supported": ["ambit_capability"],
             "authorization_response_iss_parameter_supported": true,
             "dpop_signing_alg_values_supported": ALGORITHMS,
+            "acr_values_supported": [ACR],
             "ui_locales_supported": ["en", "de"],
         });
         for endpoint in ["token", "revocation", "introspection"] {
