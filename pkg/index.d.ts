@@ -58,8 +58,11 @@ export interface HttpResponse {
   problem: { type: string; title: string; status: number; detail?: string; code?: string; remedy?: Record<string, unknown> };
 }
 
-/** `nonce` is the one that the next proof must carry, where the service has nonces. */
-export function httpResponse(answer: Answer, options?: { nonce?: string }): HttpResponse;
+/**
+ * `nonce` is the one that the next proof must carry, where the service has nonces; `possession` is that of the policy's
+ * `info`: where it is `off`, the challenge is `Bearer`.
+ */
+export function httpResponse(answer: Answer, options?: { nonce?: string; possession?: string }): HttpResponse;
 
 /**
  * A denial of the host's own, in the form of every other answer: `possession.used`,

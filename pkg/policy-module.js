@@ -124,8 +124,8 @@ export function refuse(code, admin = "") {
 }
 
 /** What HTTP says for a denial: `{status, headers, problem}`. Never throws after `init`. */
-export function httpResponse(answer, { nonce } = {}) {
-  return said(http, { answer, nonce }, fault);
+export function httpResponse(answer, { nonce, possession } = {}) {
+  return said(http, { answer, nonce, possession }, fault);
 }
 
 function said(body, request, otherwise) {

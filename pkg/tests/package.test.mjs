@@ -71,6 +71,8 @@ test("a host's own refusal is a denial like any other, over HTTP too", () => {
   const { status, headers, problem } = httpResponse(answer, { nonce: "n-1" });
   assert.equal(status, 401);
   assert.match(headers["www-authenticate"], /^DPoP algs="Ed25519 ES256", error="invalid_dpop_proof"/);
+  const bearer = httpResponse(refuse("token.missing"), { possession: "off" });
+  assert.equal(bearer.headers["www-authenticate"], 'Bearer realm="ambit"');
   assert.equal(headers["dpop-nonce"], "n-1");
   assert.equal(problem.code, "possession.used");
   assert.equal(JSON.stringify(problem).includes("jti 7"), false);

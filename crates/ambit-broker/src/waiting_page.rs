@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::evaluated::CallText;
 use crate::language::Words;
-use crate::pages::document;
+use crate::pages::{document, worded};
 
 /// A call that waits, in short.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) fn waiting(
         h2 { (words.whole_call) }
         // Line ends and blanks are part of what is signed. A long line goes on far to the right, so that nothing in it
         // passes for a line of its own.
-        pre.call dir="ltr" { @for line in text.text.lines() { span { (line) "\n" } } }
+        pre.call dir="ltr" { @for line in text.text.lines() { span { (worded(line)) "\n" } } }
         form.answer method="post" action="/agents/request" {
             input type="hidden" name="csrf" value=(csrf);
             input type="hidden" name="task" value=(waits.task);
@@ -70,7 +70,7 @@ pub(crate) fn list(words: &Words, all: &[Waits]) -> Markup {
             section.waits {
                 h2 { (words.waiting) }
                 @for waits in all {
-                    p.title { bdi { (waits.title) } }
+                    p.title { (worded(&waits.title)) }
                     (differs(words, waits))
                     p {
                         a href={ "/agents/request?task=" (waits.task) } { (words.read_and_answer) }
@@ -90,7 +90,7 @@ pub(crate) fn refused(words: &Words, all: &[Refused], csrf: &str) -> Markup {
                 h2 { (words.refusals) }
                 @for one in all {
                     // The core's words, as they were kept.
-                    p.title lang="en" { bdi { (one.what) } }
+                    p.title lang="en" { (worded(&one.what)) }
                     p.who { (words.ago(one.ago)) @if !one.reason.is_empty() { ": " bdi { (one.reason) } } }
                     form method="post" action="/agents/refused" {
                         input type="hidden" name="csrf" value=(csrf);
@@ -107,7 +107,7 @@ fn differs(words: &Words, waits: &Waits) -> Markup {
     html! {
         div.differs {
             @if waits.differs.is_empty() { p { (words.each_time) } }
-            @for one in &waits.differs { p { (one) } }
+            @for one in &waits.differs { p { (worded(one)) } }
         }
     }
 }

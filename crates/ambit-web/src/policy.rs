@@ -115,9 +115,9 @@ pub fn unsayable(path: &str, what: &str, number: bool) -> String {
     deny_unsayable(path, what, number)
 }
 
-/// What HTTP says for a denial: the text of `{"answer", "nonce"?}`.
+/// What HTTP says for a denial: the text of `{"answer", "nonce"?, "possession"?}`.
 #[wasm_bindgen]
 #[must_use]
 pub fn http(denial: &str) -> String {
-    http::response_to(denial.as_bytes())
+    http::response_to(denial.as_bytes(), http::Scheme::Dpop)
 }

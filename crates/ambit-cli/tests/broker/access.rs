@@ -340,7 +340,7 @@ fn the_page_of_a_call_fits_a_small_screen() {
     for words in [
         "Betrag: 750,00. Ohne Ihr Ja darf er nur",
         "von 0,01 bis 500,00",
-        "Darf Mail-Assistent",
+        "Darf E-Mail-Assistent",
     ] {
         assert!(german.text.contains(words), "{words}: {}", german.text);
     }

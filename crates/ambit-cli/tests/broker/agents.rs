@@ -205,7 +205,7 @@ fn an_agent_that_cannot_be_told_of_is_listed_all_the_same() {
     world.edit("ambit.toml", "version = 1", "version = 2");
     world.edit(
         "schema.cedarschema",
-        "@label(\"contact, plural: contacts, any: any contact\") ",
+        "@label(\"contact, plural: contacts, any: any contact\")",
         "",
     );
     world.build();

@@ -23,24 +23,9 @@ pub(crate) fn buying() -> World {
         "agents/assistant.toml",
         format!("{rest}[[capabilities]]{own}\n[[capabilities]]{asking}"),
     );
-    for (english, german) in [
-        ("@label(\"amount\")", "Betrag"),
-        ("@label(\"currency\")", "Währung"),
-        (
-            "@label(\"invoice, plural: invoices, any: any invoice\")",
-            "Rechnung, plural: Rechnungen, any: jede Rechnung",
-        ),
-        (
-            "@label(\"pay an invoice, observe: look at payments, execute: pay invoices\")",
-            "Rechnung zahlen, observe: Zahlungen ansehen, execute: Rechnungen zahlen",
-        ),
-    ] {
-        world.edit(
-            "schema.cedarschema",
-            english,
-            &format!("{english} @label_de(\"{german}\")"),
-        );
-    }
+    let line = "execute: pay invoices\")\n";
+    let german = format!("{line}@label_de(\"Rechnung zahlen, execute: Rechnungen zahlen\")\n");
+    world.edit("schema.cedarschema", line, &german);
     world.build();
     world
 }
