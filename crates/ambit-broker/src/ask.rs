@@ -29,6 +29,20 @@ pub(crate) struct Asked {
     /// Tells this request from every other: two yeses to the same words are two grants. It correlates the lines
     /// of the log with the token (`txn`, RFC 8417).
     pub(crate) txn: String,
+    /// How old a login may be (OpenID Connect Core, section 3.1.2.1).
+    #[serde(default)]
+    pub(crate) max_age: Option<i64>,
+    /// When it was pushed.
+    #[serde(default)]
+    pub(crate) made: i64,
+}
+
+impl Asked {
+    /// Whether a login of that time is young enough. One that was made for this request always is.
+    pub(crate) fn takes_login(&self, auth_time: i64, now: i64) -> bool {
+        let young = |most| now - auth_time <= most || auth_time >= self.made;
+        self.max_age.is_none_or(young)
+    }
 }
 
 /// Who answers.

@@ -7,6 +7,7 @@ use ambit_host::audit::Clock;
 use ambit_policy::Bundle;
 use ambit_token::RECEIPT_TYP;
 
+use crate::agents;
 use crate::answer;
 use crate::config::{Config, wrong};
 use crate::language;
@@ -14,7 +15,7 @@ use crate::record::Log;
 use crate::refusal::Refusal;
 use crate::secret::Own;
 use crate::store::Store;
-use crate::{authorize, consent, login, metadata, pages, push, revoke, token};
+use crate::{access, authorize, consent, login, metadata, pages, push, revoke, token, waiting};
 
 /// The private keys; each signs one kind of statement.
 #[derive(Debug)]
@@ -135,6 +136,9 @@ impl Broker {
             ("POST", token::PATH) => self.token(heard),
             ("POST", revoke::REVOKE) => self.take_back(heard),
             ("POST", revoke::INTROSPECT) => self.introspect(heard),
+            ("POST", access::PATH) => self.hand_in(heard).map_err(Refusal::challenging),
+            ("GET", access::PATH) => self.poll(heard).map_err(Refusal::challenging),
+            ("POST", access::CANCEL) => self.withdraw(heard).map_err(Refusal::challenging),
             _ => return None,
         };
         Some(reply.unwrap_or_else(|refusal| {
@@ -149,6 +153,11 @@ impl Broker {
             ("GET", authorize::PATH) => self.authorize(heard),
             ("GET", consent::PATH) => self.consent_page(heard),
             ("POST", consent::PATH) => self.consent(heard),
+            ("GET", agents::PATH) => self.agents(heard),
+            ("POST", agents::PATH) => self.stop(heard),
+            ("GET", waiting::PATH) => self.waiting_page(heard),
+            ("POST", waiting::PATH) => self.answer_call(heard),
+            ("POST", waiting::AGAIN) => self.ask_again(heard),
             ("POST", login::PATH) => self.log_in(heard),
             ("POST", login::OTHER) => self.log_out(heard),
             ("GET", login::ENROL) => self.enrol_page(heard),
@@ -199,7 +208,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 14] = [
+const PATHS: [(&str, &[&str]); 19] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -209,6 +218,11 @@ const PATHS: [(&str, &[&str]); 14] = [
     (revoke::INTROSPECT, &["POST"]),
     (authorize::PATH, &["GET"]),
     (consent::PATH, &["GET", "POST"]),
+    (access::PATH, &["GET", "POST"]),
+    (access::CANCEL, &["POST"]),
+    (agents::PATH, &["GET", "POST"]),
+    (waiting::PATH, &["GET", "POST"]),
+    (waiting::AGAIN, &["POST"]),
     (login::PATH, &["POST"]),
     (login::OTHER, &["POST"]),
     (login::ENROL, &["GET", "POST"]),

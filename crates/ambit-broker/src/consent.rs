@@ -45,8 +45,9 @@ impl Broker {
             if opened.answer.is_some() {
                 return Err(ended());
             }
-            if session.person().is_none() {
-                return self.ask_who(tables, &session, page, words, false);
+            let person = session.person();
+            if !person.is_some_and(|(_, auth_time)| opened.asked.takes_login(auth_time, now)) {
+                return self.ask_who(tables, &session, Some(page), words, false);
             }
             self.show(tables, &session, &opened, words, &[], Note::None)
         })
@@ -67,6 +68,9 @@ impl Broker {
             if let Some(answer) = &opened.answer {
                 // The same form sent twice has one effect, and leads to the same place.
                 return Ok(self.lead_back(&opened, answer == "granted"));
+            }
+            if !opened.asked.takes_login(auth_time, now) {
+                return self.ask_who(tables, &session, Some(page), words, false);
             }
             let choices: Vec<String> = form.all("choose").map(str::to_owned).collect();
             let answer = match form.need("answer")? {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{ACR, AMR, Person, Shown};
 use crate::broker::Broker;
+use crate::evaluated::{CallText, Evaluated};
 use crate::refusal::Refusal;
 
 /// Seconds that a receipt counts: as long as the code that leads to it, and a little.
@@ -33,16 +34,7 @@ pub(crate) fn receipt(
     person: Person<'_>,
     now: i64,
 ) -> Result<String, Refusal> {
-    let key = &broker.keys.receipt;
-    let x = key.x();
-    let mut rows = bundle.keys(key.kid());
-    let row = rows.find(|row| row.x() == x && row.signs() == RECEIPT_TYP);
-    let row = row.ok_or_else(|| {
-        let detail = "the policy does not know the key `receipt_key` any more";
-        Refusal::own("broker.receipt_key", detail)
-    })?;
     let claims = json!({
-        "iss": row.iss(),
         "aud": shown.claims["iss"],
         "jti": mint::identifier()?,
         "iat": now,
@@ -58,6 +50,47 @@ pub(crate) fn receipt(
         "amr": AMR,
         "auth_time": person.auth_time,
     });
+    signed(broker, bundle, claims)
+}
+
+/// The person's yes to exactly one call, as it was shown in this language.
+pub(crate) fn of_call(
+    broker: &Broker,
+    bundle: &Bundle<'_>,
+    (call, shown): (&Evaluated, &CallText),
+    person: Person<'_>,
+    now: i64,
+    until: i64,
+) -> Result<String, Refusal> {
+    let claims = json!({
+        "aud": call.audience,
+        "jti": mint::identifier()?,
+        "iat": now,
+        "exp": until,
+        "sub": person.sub,
+        "decision": "approved",
+        "kind": "action",
+        "risk_tier": call.risk_tier,
+        "binding_s256": call.call,
+        "display": {"text_s256": shown.text_s256, "locale": shown.locale, "renderer": shown.renderer},
+        "acr": ACR,
+        "amr": AMR,
+        "auth_time": person.auth_time,
+    });
+    signed(broker, bundle, claims)
+}
+
+/// A receipt with these claims, by the key that the policy knows for it.
+fn signed(broker: &Broker, bundle: &Bundle<'_>, mut claims: Value) -> Result<String, Refusal> {
+    let key = &broker.keys.receipt;
+    let x = key.x();
+    let mut rows = bundle.keys(key.kid());
+    let row = rows.find(|row| row.x() == x && row.signs() == RECEIPT_TYP);
+    let row = row.ok_or_else(|| {
+        let detail = "the policy does not know the key `receipt_key` any more";
+        Refusal::own("broker.receipt_key", detail)
+    })?;
+    claims["iss"] = json!(row.iss());
     let text = claims.to_string();
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| Refusal::own("broker.claims", format!("{error}")))?;

@@ -26,6 +26,30 @@ pub(crate) struct Words {
     pub(crate) enrolled: &'static str,
     pub(crate) ended: &'static str,
     pub(crate) ended_what: &'static str,
+    pub(crate) login_agents: &'static str,
+    pub(crate) agents: &'static str,
+    pub(crate) agents_none: &'static str,
+    pub(crate) agents_more: &'static str,
+    pub(crate) agent_idle: &'static str,
+    pub(crate) agent_untold: &'static str,
+    pub(crate) may_for: &'static str,
+    pub(crate) lately: &'static str,
+    pub(crate) stop: &'static str,
+    pub(crate) stopped: &'static str,
+    pub(crate) stop_soon: &'static str,
+    pub(crate) stop_late: &'static str,
+    pub(crate) one_call: &'static str,
+    pub(crate) whole_call: &'static str,
+    pub(crate) waits_for: &'static str,
+    pub(crate) why_not: &'static str,
+    pub(crate) allow_once: &'static str,
+    pub(crate) waiting: &'static str,
+    pub(crate) read_and_answer: &'static str,
+    pub(crate) each_time: &'static str,
+    pub(crate) refusals: &'static str,
+    pub(crate) ask_again: &'static str,
+    pub(crate) approved: &'static str,
+    pub(crate) refused: &'static str,
     pub(crate) failed: &'static str,
 }
 
@@ -53,6 +77,30 @@ pub(crate) static ENGLISH: Words = Words {
     enrolled: "The passkey is made. You can close this page.",
     ended: "This cannot go on",
     ended_what: "The link was used before, is too old, or belongs to another browser. Go back to the agent and begin again.",
+    login_agents: "Log in with your passkey to see which agents may act for you.",
+    agents: "My agents",
+    agents_none: "No agent may act for you, and none did in the last days.",
+    agents_more: "Allowed beside this:",
+    agent_idle: "It may do nothing for you now.",
+    agent_untold: "What it may do cannot be told any more: the policy has changed. Stop it if in doubt.",
+    may_for: "Allowed for",
+    lately: "Lately",
+    stop: "Stop",
+    stopped: "The agent is stopped.",
+    stop_soon: "What you stop ends at once here, and at every service within five minutes. The agent can ask you again.",
+    stop_late: "Services are not told here who was stopped: what an agent has already ends when its time is over.",
+    one_call: "Your yes to one call",
+    whole_call: "The whole call",
+    waits_for: "Time to answer:",
+    why_not: "If you refuse, why? The agent reads it.",
+    allow_once: "Allow this once",
+    waiting: "Waits for your answer",
+    read_and_answer: "Read and answer",
+    each_time: "The agent may do this only with your yes, each time.",
+    refusals: "You refused",
+    ask_again: "The agent may ask again",
+    approved: "The agent may make this call once.",
+    refused: "Refused. The agent learns of it.",
     failed: "The broker failed. Its operator is told why; nothing was granted.",
 };
 
@@ -80,8 +128,112 @@ pub(crate) static GERMAN: Words = Words {
     enrolled: "Der Passkey ist angelegt. Sie können diese Seite schließen.",
     ended: "Hier geht es nicht weiter",
     ended_what: "Der Link wurde schon benutzt, ist zu alt oder gehört einem anderen Browser. Gehen Sie zurück zum Agenten und beginnen Sie neu.",
+    login_agents: "Melden Sie sich mit Ihrem Passkey an, um zu sehen, welche Agenten für Sie handeln dürfen.",
+    agents: "Meine Agenten",
+    agents_none: "Kein Agent darf für Sie handeln, und keiner tat es in den letzten Tagen.",
+    agents_more: "Daneben erlaubt:",
+    agent_idle: "Er darf jetzt nichts für Sie tun.",
+    agent_untold: "Was er darf, lässt sich nicht mehr sagen: die Regeln haben sich geändert. Stoppen Sie ihn im Zweifel.",
+    may_for: "Erlaubt für",
+    lately: "Zuletzt",
+    stop: "Stoppen",
+    stopped: "Der Agent ist gestoppt.",
+    stop_soon: "Was Sie stoppen, endet hier sofort und bei jedem Dienst innerhalb von fünf Minuten. Der Agent kann Sie wieder fragen.",
+    stop_late: "Dienste erfahren hier nicht, wer gestoppt wurde: Was ein Agent schon hat, endet, wenn seine Zeit um ist.",
+    one_call: "Ihr Ja zu einem Aufruf",
+    whole_call: "Der ganze Aufruf",
+    waits_for: "Zeit zum Antworten:",
+    why_not: "Wenn Sie ablehnen, warum? Der Agent liest es.",
+    allow_once: "Dies einmal erlauben",
+    waiting: "Wartet auf Ihre Antwort",
+    read_and_answer: "Lesen und antworten",
+    each_time: "Das darf der Agent nur mit Ihrem Ja, jedes Mal.",
+    refusals: "Von Ihnen abgelehnt",
+    ask_again: "Der Agent darf wieder fragen",
+    approved: "Der Agent darf diesen Aufruf einmal machen.",
+    refused: "Abgelehnt. Der Agent erfährt es.",
     failed: "Der Broker ist gescheitert. Sein Betreiber erfährt, warum; erlaubt wurde nichts.",
 };
+
+/// Spans of time: seconds, then one and several of it, as time that is left, and several of it as time that is gone.
+const ENGLISH_SPANS: [Span; 3] = [
+    (86_400, "day", "days", "days"),
+    (3600, "hour", "hours", "hours"),
+    (60, "minute", "minutes", "minutes"),
+];
+const GERMAN_SPANS: [Span; 3] = [
+    (86_400, "Tag", "Tage", "Tagen"),
+    (3600, "Stunde", "Stunden", "Stunden"),
+    (60, "Minute", "Minuten", "Minuten"),
+];
+type Span = (i64, &'static str, &'static str, &'static str);
+
+impl Words {
+    const fn is_german(&self) -> bool {
+        self.tag.len() == 2 && matches!(self.tag.as_bytes(), b"de")
+    }
+
+    /// So long, rounded down to what counts.
+    fn span(&self, seconds: i64, gone: bool) -> Option<String> {
+        let spans = if self.is_german() {
+            &GERMAN_SPANS
+        } else {
+            &ENGLISH_SPANS
+        };
+        let (of, one, left, gone_by) = spans.iter().find(|(of, ..)| seconds >= *of)?;
+        let count = seconds / of;
+        let word = match (count, gone) {
+            (1, _) => one,
+            (_, false) => left,
+            (_, true) => gone_by,
+        };
+        Some(format!("{count} {word}"))
+    }
+
+    /// How long something still lasts.
+    pub(crate) fn left(&self, seconds: i64) -> String {
+        let short = if self.is_german() {
+            "weniger als eine Minute"
+        } else {
+            "less than a minute"
+        };
+        self.span(seconds, false)
+            .unwrap_or_else(|| short.to_owned())
+    }
+
+    /// How long something is ago.
+    pub(crate) fn ago(&self, seconds: i64) -> String {
+        match (self.span(seconds, true), self.is_german()) {
+            (Some(span), true) => format!("vor {span}"),
+            (Some(span), false) => format!("{span} ago"),
+            (None, true) => "gerade eben".to_owned(),
+            (None, false) => "just now".to_owned(),
+        }
+    }
+
+    /// What an agent did, or what was done with it.
+    pub(crate) fn did(&self, what: &str) -> &'static str {
+        let [english, german] = match what {
+            "allowed" => ["you allowed it something", "Sie haben ihm etwas erlaubt"],
+            "ended" => [
+                "what it was allowed was taken back",
+                "Erlaubtes wurde zurückgenommen",
+            ],
+            "asked" => [
+                "it asked for your yes to one call",
+                "er bat um Ihr Ja zu einem Aufruf",
+            ],
+            "approved" => ["you said yes to one call", "Sie sagten Ja zu einem Aufruf"],
+            "refused" => ["you said no to one call", "Sie sagten Nein zu einem Aufruf"],
+            "withdrawn" => ["it withdrew what it asked", "er zog eine Bitte zurück"],
+            _ => [
+                "what it asked ended without an answer",
+                "eine Bitte endete ohne Antwort",
+            ],
+        };
+        if self.is_german() { german } else { english }
+    }
+}
 
 /// The language that the browser would rather have (RFC 9110, section 12.5.4).
 pub(crate) fn of(accept: Option<&str>) -> &'static Words {
@@ -117,7 +269,32 @@ fn thousandths(weight: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{ENGLISH, GERMAN, of};
+
+    #[test]
+    fn time_is_told_in_words() {
+        for (seconds, left, ago, german_left, german_ago) in [
+            (
+                59,
+                "less than a minute",
+                "just now",
+                "weniger als eine Minute",
+                "gerade eben",
+            ),
+            (60, "1 minute", "1 minute ago", "1 Minute", "vor 1 Minute"),
+            (7199, "1 hour", "1 hour ago", "1 Stunde", "vor 1 Stunde"),
+            (172_800, "2 days", "2 days ago", "2 Tage", "vor 2 Tagen"),
+        ] {
+            assert_eq!(
+                (ENGLISH.left(seconds), ENGLISH.ago(seconds)),
+                (left.to_owned(), ago.to_owned())
+            );
+            assert_eq!(
+                (GERMAN.left(seconds), GERMAN.ago(seconds)),
+                (german_left.to_owned(), german_ago.to_owned())
+            );
+        }
+    }
 
     #[test]
     fn the_language_that_is_liked_best() {

@@ -9,13 +9,18 @@
 //!   minted and revoked. What belongs together is one transaction.
 #![forbid(unsafe_code)]
 
+mod access;
+mod agents;
+mod agents_page;
 mod answer;
 mod ask;
 mod authorize;
+mod bearer;
 mod broker;
 mod client;
 mod config;
 mod consent;
+mod evaluated;
 mod findings;
 mod form;
 mod grant;
@@ -35,6 +40,8 @@ mod secret;
 mod session;
 mod store;
 mod token;
+mod waiting;
+mod waiting_page;
 
 pub use broker::{Broker, Keys, Parts};
 pub use config::Config;

@@ -6,6 +6,7 @@ use ambit_token::{Assertion, PublicKey, RelyingParty, base64url};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
+use crate::agents;
 use crate::answer;
 use crate::authorize::{Opened, ended};
 use crate::broker::Broker;
@@ -22,12 +23,13 @@ pub(crate) const OTHER: &str = "/logout";
 pub(crate) const ENROL: &str = "/enrol";
 
 impl Broker {
-    /// The page that asks who is there, with a challenge for exactly this browser.
+    /// The page that asks who is there, with a challenge for exactly this browser. Without a request, the person
+    /// wants to see their agents.
     pub(crate) fn ask_who(
         &self,
         tables: &Transaction<'_>,
         session: &Session,
-        page: &str,
+        page: Option<&str>,
         words: &Words,
         failed: bool,
     ) -> Result<Reply, Refusal> {
@@ -43,18 +45,18 @@ impl Broker {
         let now = self.now();
         let words = language::of(heard.header("accept-language").ok().flatten());
         let form = Form::body(heard)?;
-        let page = form.need("r")?;
+        let page = form.get("r");
         self.store.step(|tables| {
             let session = self.own_form(tables, heard, &form, now)?;
-            let opened = Opened::of(tables, page, &session, now)?;
+            is_opened(tables, page, &session, now)?;
             // Whatever comes of it, a challenge is answered once.
             let sql = "UPDATE session SET challenge = NULL WHERE id = ?1";
             tables.execute(sql, [session.id()])?;
             let Some(sub) = self.asserted(tables, &session, &form)? else {
                 return self.ask_who(tables, &session, page, words, true);
             };
-            let session = session.replace(tables, &digest(page), Some(&sub), now)?;
-            Ok(session.keep(answer::to(format!("/consent?r={}", opened.page))))
+            let session = session.replace(tables, page, Some(&sub), now)?;
+            Ok(session.keep(answer::to(goes_on(page))))
         })
     }
 
@@ -62,12 +64,12 @@ impl Broker {
     pub(crate) fn log_out(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let now = self.now();
         let form = Form::body(heard)?;
-        let page = form.need("r")?;
+        let page = form.get("r");
         self.store.step(|tables| {
             let session = self.own_form(tables, heard, &form, now)?;
-            Opened::of(tables, page, &session, now)?;
-            let session = session.replace(tables, &digest(page), None, now)?;
-            Ok(session.keep(answer::to(format!("/consent?r={page}"))))
+            is_opened(tables, page, &session, now)?;
+            let session = session.replace(tables, page, None, now)?;
+            Ok(session.keep(answer::to(goes_on(page))))
         })
     }
 
@@ -205,4 +207,24 @@ impl Broker {
         );
         sub.optional()?.ok_or_else(ended)
     }
+}
+
+/// A request that is named must be this browser's.
+fn is_opened(
+    tables: &Transaction<'_>,
+    page: Option<&str>,
+    session: &Session,
+    now: i64,
+) -> Result<(), Refusal> {
+    page.map_or(Ok(()), |page| {
+        Opened::of(tables, page, session, now).map(drop)
+    })
+}
+
+/// Where a browser goes after a login: to the request that waits there, or to the person's agents.
+fn goes_on(page: Option<&str>) -> String {
+    page.map_or_else(
+        || agents::PATH.to_owned(),
+        |page| format!("/consent?r={page}"),
+    )
 }

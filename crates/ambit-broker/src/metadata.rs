@@ -4,9 +4,10 @@ use ambit_gateway::http::Reply;
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
+use crate::ask::ACR;
 use crate::broker::Broker;
 use crate::refusal::Refusal;
-use crate::{authorize, push, revoke, token};
+use crate::{access, authorize, push, revoke, token};
 
 pub(crate) const PATH: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const JWKS: &str = "/jwks";
@@ -23,6 +24,7 @@ impl Broker {
             "token_endpoint": self.url(token::PATH),
             "revocation_endpoint": self.url(revoke::REVOKE),
             "introspection_endpoint": self.url(revoke::INTROSPECT),
+            "access_request_endpoint": self.url(access::PATH),
             "jwks_uri": self.url(JWKS),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
@@ -31,6 +33,7 @@ impl Broker {
             "authorization_details_types_supported": ["ambit_capability"],
             "authorization_response_iss_parameter_supported": true,
             "dpop_signing_alg_values_supported": ALGORITHMS,
+            "acr_values_supported": [ACR],
             "ui_locales_supported": ["en", "de"],
         });
         for endpoint in ["token", "revocation", "introspection"] {

@@ -34,7 +34,7 @@ pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
     };
     let body = html! {
         @if let Some(note) = consent.note { p.alert role="alert" { (note) } }
-        (parts(consent.parts))
+        (parts(consent.parts, false))
         form.answer method="post" action="/consent" {
             (hidden)
             input type="hidden" name="text" value=(consent.text_s256);
@@ -60,6 +60,7 @@ pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
         }
         footer {
             p { (words.back_to) " " bdi { (consent.goes_to) } }
+            p { a href="/agents" { (words.agents) } }
             form method="post" action="/logout" {
                 (hidden)
                 (words.you_are) " " bdi { (consent.sub) } " "
@@ -76,8 +77,8 @@ pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
 }
 
 /// The core's text as structure: the same words in the same order. What stands below a part, as marks and
-/// bounds below a capability, is below it here as well.
-fn parts(parts: &Value) -> Markup {
+/// bounds below a capability, is below it here as well. `inner`: below a heading of the page.
+pub(crate) fn parts(parts: &Value, inner: bool) -> Markup {
     let parts = parts.as_array().map_or(&[][..], Vec::as_slice);
     let kind = |part: &Value| text(part, "part").to_owned();
     let details = parts
@@ -90,12 +91,15 @@ fn parts(parts: &Value) -> Markup {
         @for section in sections {
             @match text(&section[0], "part") {
                 "group" => section class={ "group " (text(&section[0], "name")) } {
-                    h2 { (worded(text(&section[0], "text"))) }
+                    @let words = worded(text(&section[0], "text"));
+                    @if inner { h4 { (words) } } @else { h2 { (words) } }
                     (items(&section[1..]))
                 },
                 "note" => p.note { (worded(text(&section[0], "text"))) },
                 _ => @for part in section {
                     @match text(part, "part") {
+                        // A question that was answered.
+                        "title" if inner => {},
                         "title" => h1 { (worded(text(part, "text"))) },
                         _ => p.who { (worded(text(part, "text"))) },
                     }
@@ -136,7 +140,7 @@ fn items(parts: &[Value]) -> Markup {
 
 /// Foreign texts stand in quotes of either kind, in which quotes are escaped, and what they hold cannot move what
 /// stands beside them.
-fn worded(text: &str) -> Markup {
+pub(crate) fn worded(text: &str) -> Markup {
     let (mut pieces, mut rest) = (Vec::new(), text);
     while let Some((ours, foreign, behind)) = next_quoted(rest) {
         pieces.push((ours, foreign));
@@ -168,7 +172,7 @@ fn next_quoted(text: &str) -> Option<(&str, &str, &str)> {
 
 pub(crate) fn login(
     words: &Words,
-    page: &str,
+    page: Option<&str>,
     csrf: &str,
     challenge: &str,
     rp_id: &str,
@@ -177,9 +181,9 @@ pub(crate) fn login(
     let body = html! {
         @if failed { p.alert role="alert" { (words.login_failed) } }
         h1 { (words.login) }
-        p { (words.login_why) }
+        p { @if page.is_some() { (words.login_why) } @else { (words.login_agents) } }
         form.answer method="post" action="/login" data-passkey="get" data-challenge=(challenge) data-rp=(rp_id) {
-            input type="hidden" name="r" value=(page);
+            @if let Some(page) = page { input type="hidden" name="r" value=(page); }
             input type="hidden" name="csrf" value=(csrf);
             (passkey_fields(&["credential", "authenticator_data", "client_data", "signature"]))
             div.buttons { button type="submit" { (words.login_button) } }
@@ -239,7 +243,7 @@ pub(crate) fn ended(words: &Words, code: &str, own: bool) -> Markup {
     document(words, words.ended, &body)
 }
 
-fn document(words: &Words, title: &str, body: &Markup) -> Markup {
+pub(crate) fn document(words: &Words, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(words.tag) {
@@ -255,7 +259,7 @@ fn document(words: &Words, title: &str, body: &Markup) -> Markup {
     }
 }
 
-fn text<'a>(part: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(part: &'a Value, name: &str) -> &'a str {
     part[name].as_str().unwrap_or_default()
 }
 
@@ -297,7 +301,9 @@ mod tests {
             {"part": "details", "text": "Details"},
             {"part": "detail", "text": "sub: \"z\""},
         ]);
-        let shown = super::parts(&parts).into_string().replace("&quot;", "\"");
+        let shown = super::parts(&parts, false)
+            .into_string()
+            .replace("&quot;", "\"");
         for wanted in [
             r#"<h1>Let <bdi>"a"</bdi> read?</h1>"#,
             r#"<div class="row">Read <bdi>"x"</bdi> <span class="mark external">[reaches people outside]</span></div>"#,

@@ -1,4 +1,4 @@
-//! DPoP at the broker's own endpoints (RFC 9449): there is no token yet, so there is no `ath`.
+//! DPoP at the broker's own endpoints (RFC 9449): with `ath` where a token comes with the proof.
 
 use ambit_core::grammar::{Form as Grammar, PROOF_HEADER};
 use ambit_core::json::Json;
@@ -7,7 +7,7 @@ use ambit_token::{PublicKey, same_url};
 
 use crate::jws::{Jws, json};
 use crate::refusal::Refusal;
-use crate::secret::Own;
+use crate::secret::{Own, digest};
 use crate::store::Once;
 
 /// As for proofs beside tokens (docs/token.md, section 9).
@@ -29,7 +29,7 @@ pub(crate) fn nonce(own: &Own, now: i64) -> String {
     own.make("nonce", &[&(now / NONCE).to_string()])
 }
 
-/// Checks the proof in the header `DPoP` for a POST request to this URL.
+/// Checks the proof in the header `DPoP` for a request to this URL.
 pub(crate) fn check(heard: &Heard, url: &str, own: &Own, now: i64) -> Result<Proved, Refusal> {
     let given = heard
         .header("dpop")
@@ -42,7 +42,7 @@ pub(crate) fn check(heard: &Heard, url: &str, own: &Own, now: i64) -> Result<Pro
     };
     let key = signer(&jws, header.root())?;
     let claims = claims.root();
-    if text(claims, "htm") != Some("POST") {
+    if text(claims, "htm") != Some(&heard.method) {
         let detail = "`htm` is not the method of this request";
         return Err(refused("possession.method", detail));
     }
@@ -65,6 +65,28 @@ pub(crate) fn check(heard: &Heard, url: &str, own: &Own, now: i64) -> Result<Pro
         once: Once::new("proof", &[&key.thumbprint(), jti], iat + BEHIND + AHEAD),
         key,
     })
+}
+
+/// The same, for a request that uses this token.
+pub(crate) fn check_with(
+    heard: &Heard,
+    url: &str,
+    token: &str,
+    own: &Own,
+    now: i64,
+) -> Result<Proved, Refusal> {
+    let proved = check(heard, url, own, now)?;
+    let given = heard.header("dpop").ok().flatten().unwrap_or_default();
+    let claims = Jws::parse(given).map(|jws| jws.claims).unwrap_or_default();
+    let claims = json(&claims);
+    let ath = claims
+        .as_ref()
+        .and_then(|claims| text(claims.root(), "ath"));
+    if ath != Some(&digest(token)) {
+        let detail = "`ath` of the proof is not the SHA-256 of the token";
+        return Err(refused("possession.token", detail));
+    }
+    Ok(proved)
 }
 
 fn text<'j>(object: Json<'j>, name: &str) -> Option<&'j str> {

@@ -6,7 +6,7 @@ use ambit_token::base64url;
 use rusqlite::{Transaction, params};
 use serde_json::{Value, json};
 
-use crate::ask::{self, Asked, Person};
+use crate::ask::{self, ACR, Asked, Person};
 use crate::broker::Broker;
 use crate::client;
 use crate::config::Client;
@@ -25,14 +25,11 @@ const WAITING: i64 = 100;
 /// Those that were opened, by whomever, and that nobody answered.
 const OPENED: i64 = 1000;
 const STATE_BYTES: usize = 1024;
-/// Beside it RFC 9101 objects, OpenID and others, which would say things that nobody here hears: who asks for
-/// a fresh or stronger login and gets another one would not notice.
-const NOT_TAKEN: [(&str, &str); 8] = [
+/// Beside it RFC 9101 objects, OpenID and others, which would say things that nobody here hears.
+const NOT_TAKEN: [(&str, &str); 6] = [
     ("request", "request_not_supported"),
     ("request_uri", "request_uri_not_supported"),
     ("scope", "invalid_scope"),
-    ("acr_values", "invalid_request"),
-    ("max_age", "invalid_request"),
     ("claims", "invalid_request"),
     ("prompt", "invalid_request"),
     ("id_token_hint", "invalid_request"),
@@ -56,7 +53,7 @@ impl Broker {
                 "`dpop_jkt` is not the key of the proof",
             ));
         }
-        let asked = read(&form, known.client, &proved.key.jwk(), jkt);
+        let asked = read(&form, known.client, &proved.key.jwk(), jkt, now);
         let checked = asked.and_then(|asked| {
             self.policy(|bundle| self.check_asked(bundle, known.client, &asked, now))?;
             Ok(asked)
@@ -167,6 +164,13 @@ fn refuse_unheard(form: &Form) -> Result<(), Refusal> {
             return Err(Refusal::new(error, "broker.request", detail));
         }
     }
+    // Who asks for a stronger login and gets another one would not notice.
+    let acr_values = form.get("acr_values").map(|all| all.split(' '));
+    if acr_values.is_some_and(|mut all| !all.any(|acr| acr == ACR)) {
+        return Err(Refusal::request(format!(
+            "people log in here with `acr` `{ACR}`, which is not among `acr_values`"
+        )));
+    }
     if form
         .get("response_mode")
         .is_some_and(|mode| mode != "query")
@@ -176,7 +180,13 @@ fn refuse_unheard(form: &Form) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked, Refusal> {
+fn read(
+    form: &Form,
+    client: &Client,
+    holder: &str,
+    jkt: String,
+    now: i64,
+) -> Result<Asked, Refusal> {
     refuse_unheard(form)?;
     if form.need("response_type")? != "code" {
         let detail = "`response_type` is `code`";
@@ -227,6 +237,11 @@ fn read(form: &Form, client: &Client, holder: &str, jkt: String) -> Result<Asked
         depth: number(form, "ambit_depth", 0)?,
         details: details(form.need("authorization_details")?)?,
         txn: ambit_compiler::mint::identifier()?,
+        max_age: form
+            .get("max_age")
+            .map(|_| number(form, "max_age", 0))
+            .transpose()?,
+        made: now,
     })
 }
 

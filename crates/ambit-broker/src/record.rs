@@ -21,8 +21,8 @@ impl Log {
         self.0.is_some()
     }
 
-    /// Writes one line down. `what` is `request`, `grant`, `refusal`, `mint`, `revocation` or `enrolment`;
-    /// what cannot be written does not happen.
+    /// Writes one line down. `what` is `request`, `grant`, `refusal`, `mint`, `revocation`, `enrolment`, `passkey` or
+    /// `access…`; what cannot be written does not happen.
     pub(crate) fn write(&self, what: &str, allowed: bool, facts: &Value) -> Result<(), Refusal> {
         let Some(log) = &self.0 else { return Ok(()) };
         let mut facts = facts.clone();

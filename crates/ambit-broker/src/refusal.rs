@@ -16,6 +16,10 @@ pub(crate) struct Refusal {
     /// What is only for the operator.
     pub(crate) own: bool,
     nonce: Option<String>,
+    /// Told of a token that was used here (RFC 6750, section 3; RFC 9449, section 7.1).
+    challenge: bool,
+    /// Seconds after which to ask again.
+    after: Option<i64>,
 }
 
 impl Refusal {
@@ -30,6 +34,8 @@ impl Refusal {
             detail: ambit_compiler::conceal(&detail.into()),
             own: false,
             nonce: None,
+            challenge: false,
+            after: None,
         }
     }
 
@@ -61,6 +67,19 @@ impl Refusal {
         self
     }
 
+    /// As the answer to whoever used a token here: what is wrong with token or proof is a challenge.
+    pub(crate) fn challenging(mut self) -> Self {
+        let of = ["invalid_token", "invalid_dpop_proof", "use_dpop_nonce"];
+        self.challenge = of.contains(&self.error);
+        self
+    }
+
+    /// With the seconds after which to ask again.
+    pub(crate) fn after(mut self, seconds: i64) -> Self {
+        self.after = Some(seconds);
+        self
+    }
+
     pub(crate) fn reply(&self) -> Reply {
         if self.own {
             let body = json!({"error": "server_error", "error_description": "the broker failed; its operator is told why"});
@@ -68,6 +87,8 @@ impl Refusal {
         }
         let status = match self.error {
             "invalid_client" => 401,
+            _ if self.challenge => 401,
+            "access_denied" => 403,
             // RFC 9126, section 2.3.
             "temporarily_unavailable" => 429,
             _ => 400,
@@ -77,7 +98,17 @@ impl Refusal {
             "error_description": plain(&self.detail),
             "ambit_code": self.code,
         });
-        let reply = Reply::json(status, body.to_string()).with("pragma", "no-cache");
+        let mut reply = Reply::json(status, body.to_string()).with("pragma", "no-cache");
+        if self.challenge {
+            let challenge = format!(
+                "DPoP error=\"{}\", algs=\"Ed25519 ES256 EdDSA\"",
+                self.error
+            );
+            reply = reply.with("www-authenticate", challenge);
+        }
+        if let Some(after) = self.after {
+            reply = reply.with("retry-after", after.to_string());
+        }
         match &self.nonce {
             Some(nonce) => reply.with("dpop-nonce", nonce.clone()),
             None => reply,

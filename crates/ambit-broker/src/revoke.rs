@@ -142,15 +142,14 @@ impl Broker {
         })?
     }
 
-    /// `GET /epochs`: the tokens that are revoked and would still count, signed.
-    pub(crate) fn epochs(&self) -> Result<Reply, Refusal> {
-        let now = self.now();
+    /// The list as it is now, signed; `None` where none is served.
+    pub(crate) fn list(
+        &self,
+        tables: &Transaction<'_>,
+        now: i64,
+    ) -> Result<Option<String>, Refusal> {
         let Some(key) = &self.keys.epochs else {
-            return Ok(Reply::problem(
-                404,
-                "Not Found",
-                "this broker serves no revocation epochs",
-            ));
+            return Ok(None);
         };
         let x = key.x();
         let iss = self.policy(|bundle| {
@@ -161,11 +160,8 @@ impl Broker {
                 Refusal::own("broker.epochs_key", detail)
             })
         })?;
-        let (version, entries) = self.store.step(|tables| {
-            let version: i64 =
-                tables.query_row("SELECT version FROM epochs", [], |row| row.get(0))?;
-            Ok((version, entries(tables, now)?))
-        })?;
+        let version: i64 = tables.query_row("SELECT version FROM epochs", [], |row| row.get(0))?;
+        let entries = entries(tables, now)?;
         let header = json!({"alg": key.alg(), "typ": EPOCHS_TYP, "kid": key.kid()});
         let claims = json!({"iss": iss, "iat": now, "exp": now + IN_FORCE, "version": version, "entries": entries});
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
@@ -178,6 +174,20 @@ impl Broker {
             let detail = "more tokens are revoked than a list of revocation epochs can name";
             return Err(Refusal::own("broker.epochs", detail));
         }
+        Ok(Some(list))
+    }
+
+    /// `GET /epochs`: the tokens that are revoked and would still count, signed.
+    pub(crate) fn epochs(&self) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let list = self.store.step(|tables| self.list(tables, now))?;
+        let Some(list) = list else {
+            return Ok(Reply::problem(
+                404,
+                "Not Found",
+                "this broker serves no revocation epochs",
+            ));
+        };
         Ok(
             Reply::of(200, "application/jwt", list)
                 .with("cache-control", format!("max-age={KEEP}")),
@@ -186,7 +196,7 @@ impl Broker {
 }
 
 /// The claims of a token that we minted.
-fn claims(token: &str) -> Result<Value, Refusal> {
+pub(crate) fn claims(token: &str) -> Result<Value, Refusal> {
     let payload = token
         .split('.')
         .nth(1)

@@ -91,14 +91,14 @@ impl Session {
     pub(crate) fn replace(
         &self,
         tables: &Transaction<'_>,
-        page: &str,
+        page: Option<&str>,
         sub: Option<&str>,
         now: i64,
     ) -> Result<Self, Refusal> {
         let next = Self::begin(tables, sub, now)?;
         tables.execute(
             "UPDATE request SET session = ?1, shown = NULL WHERE page = ?2 AND session = ?3",
-            params![next.id(), page, self.id()],
+            params![next.id(), page.map(digest), self.id()],
         )?;
         tables.execute("DELETE FROM session WHERE id = ?1", [self.id()])?;
         Ok(next)

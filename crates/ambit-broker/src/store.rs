@@ -22,10 +22,11 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// `ambk` as a number: SQLite's `application_id`.
 const APPLICATION: i64 = 0x616d_626b;
-/// The tables' form: SQLite's `user_version`. A file with another one is refused.
-const FORMAT: i64 = 1;
+/// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
+/// is opened; a newer one is refused.
+const FORMS: [&str; 2] = [FIRST, SECOND];
 
-const TABLES: &str = "
+const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
     CREATE TABLE enrolment (link TEXT PRIMARY KEY, sub TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
     CREATE TABLE session (id TEXT PRIMARY KEY, sub TEXT, auth_time INTEGER, challenge TEXT,
@@ -45,6 +46,21 @@ const TABLES: &str = "
     INSERT INTO epochs (one, version) VALUES (1, 1);
     PRAGMA application_id = 1634558571;
     PRAGMA user_version = 1;";
+
+/// What agents hand in for a person to answer, and the noes that stand.
+const SECOND: &str = "
+    CREATE TABLE access (id TEXT PRIMARY KEY, token TEXT NOT NULL, call TEXT NOT NULL, client TEXT NOT NULL,
+        sub TEXT NOT NULL, same TEXT NOT NULL, asked TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL,
+        polled INTEGER NOT NULL, pause INTEGER NOT NULL, answer TEXT, answered INTEGER, reason TEXT, receipt TEXT,
+        UNIQUE (token, call)) STRICT;
+    CREATE INDEX access_sub ON access (sub, client, made);
+    CREATE INDEX access_waits ON access (until) WHERE answer IS NULL;
+    CREATE TABLE refused (same TEXT PRIMARY KEY, sub TEXT NOT NULL, client TEXT NOT NULL, what TEXT NOT NULL,
+        reason TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
+    CREATE INDEX refused_sub ON refused (sub, made);
+    CREATE INDEX granted_token ON granted (token);
+    CREATE INDEX token_sub ON token (sub, exp);
+    PRAGMA user_version = 2;";
 
 /// The broker's memory. Put it on a local disk.
 #[derive(Debug)]
@@ -85,15 +101,16 @@ impl Store {
             number("PRAGMA user_version").map_err(told)?,
         );
         let tables = number("SELECT count(*) FROM sqlite_schema").map_err(told)?;
-        match mark {
-            (APPLICATION, FORMAT) => {}
-            (0, 0) if tables == 0 => transaction.execute_batch(TABLES).map_err(told)?,
-            (APPLICATION, _) => {
-                return Err(fault(
-                    "the file is of another version of the broker".to_owned(),
-                ));
-            }
+        let run = match mark {
+            (APPLICATION, form) if form > 0 => usize::try_from(form).ok(),
+            (0, 0) if tables == 0 => Some(0),
             _ => return Err(fault("the file is another program's".to_owned())),
+        };
+        let missing = run
+            .and_then(|run| FORMS.get(run..))
+            .ok_or_else(|| fault("the file is of a newer version of the broker".to_owned()))?;
+        for form in missing {
+            transaction.execute_batch(form).map_err(told)?;
         }
         transaction.commit().map_err(told)?;
         let mode: String = connection
@@ -141,6 +158,8 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
         "DELETE FROM request WHERE until < ?1",
         "DELETE FROM granted WHERE forget < ?1",
         "DELETE FROM token WHERE exp < ?1 - 86400",
+        "DELETE FROM access WHERE answer IS NOT NULL AND until < ?1 - 604800",
+        "DELETE FROM refused WHERE until < ?1",
     ] {
         tables.execute(sql, [now])?;
     }

@@ -163,7 +163,10 @@ fn code(form: &Form) -> Result<&str, Refusal> {
 /// Whether who comes with the code is who asked for it.
 fn check(granted: &Granted, form: &Form, jkt: &str, now: i64) -> Result<(), Refusal> {
     if now >= granted.until {
-        return Err(Refusal::grant("broker.code", "the code is older than 60 s"));
+        return Err(Refusal::grant(
+            "broker.code",
+            "the code is older than 60 s, or the person has stopped the agent",
+        ));
     }
     if form.get("redirect_uri") != Some(&granted.agreed.redirect_uri) {
         let detail = "`redirect_uri` is not that of the request";

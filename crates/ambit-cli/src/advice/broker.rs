@@ -90,12 +90,47 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.code",
-        "nobody gave this client such a code, or it is older than 60 s",
+        "nobody gave this client such a code, it is older than 60 s, or the person has stopped the agent",
         "exchange the code at once, by the client that asked",
     ),
     (
         "broker.code_used",
         "the code was used before, so what came of it is revoked",
         "ask again; if it was not you who used it first, look for who reads your redirects",
+    ),
+    (
+        "broker.token",
+        "what stands behind `Authorization: DPoP` is no token of this broker that counts: it is another's, was passed on, has ended or is revoked",
+        "use the token as the broker gave it; a call of a token that was passed on is handed in by who passed it on",
+    ),
+    (
+        "broker.allowed",
+        "the call that was handed in needs nobody's yes",
+        "make it",
+    ),
+    (
+        "broker.unshown",
+        "the call cannot be shown whole to a person, so nobody can answer for it",
+        "hand in a shorter call; what refers to content that only the service knows is approved there (`ambit approve`)",
+    ),
+    (
+        "broker.task",
+        "nothing with this name was handed in with this token, or it is over: answered, withdrawn, too old, or for another person",
+        "an agent asks with the token that it handed the call in with; a person finds what waits on the page of their agents",
+    ),
+    (
+        "broker.slow_down",
+        "the agent looks for an answer too often",
+        "wait as many seconds as `interval` or `Retry-After` says",
+    ),
+    (
+        "broker.changed",
+        "the policy has changed since the call was handed in, so nobody answers for what it said before",
+        "make the call again, and hand it in again if it is denied",
+    ),
+    (
+        "broker.text",
+        "the answer is to another text than that of the call",
+        "load the page of the call again, and answer there",
     ),
 ];

@@ -230,7 +230,7 @@ impl<'w> Agent<'w> {
 }
 
 /// An identifier that no other statement of this test has.
-fn next(what: &str) -> String {
+pub(crate) fn next(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }

@@ -182,3 +182,40 @@ fn life_is_the_least_of_request_file_and_manifest() {
         );
     }
 }
+
+#[test]
+fn who_asks_for_a_fresh_login_gets_one() {
+    let world = World::new();
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    Agent::new(&world, &server).token(&mut ann, &json!({}));
+    drop(server);
+    let now = world.now + 120;
+    let server = world.serve_at(now);
+    let agent = Agent::new(&world, &server).at(now);
+    let mut ann = ann.at(&server);
+    let auth_time = |token: &str| claims(token)["auth_time"].as_i64();
+    // An older login is enough where nobody says otherwise, or says so.
+    let enough = agent.token(&mut ann, &json!({"max_age": "120", "acr_values": "x phr"}));
+    assert_eq!(auth_time(&enough), Some(world.now));
+    let login = ann.opens(&agent.ask(&json!({"max_age": "119"})));
+    assert!(login.text.contains("data-passkey"), "{}", login.text);
+    // Nor is a yes taken that went past that page.
+    let page = ann.opens(&agent.ask(&json!({})));
+    let (r, csrf) = (login.field("r"), page.field("csrf"));
+    let fields = [
+        ("r", r.as_str()),
+        ("csrf", &csrf),
+        ("text", &page.field("text")),
+        ("answer", "allow"),
+    ];
+    let told = ann.post("/consent", &fields);
+    assert!(
+        told.status == 200 && told.text.contains("data-passkey"),
+        "{told:?}"
+    );
+    assert_eq!(
+        auth_time(&agent.token(&mut ann, &json!({"max_age": "0"}))),
+        Some(now)
+    );
+}

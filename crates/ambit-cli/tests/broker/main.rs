@@ -1,8 +1,12 @@
 //! `ambit serve`: from a pushed request over a person's yes to a token, and everything that must not pass.
 
+mod access;
+mod access_attacks;
 mod agent;
+mod agents;
 mod attacks;
 mod bcp;
+mod call;
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;
@@ -13,6 +17,7 @@ mod listening;
 mod pages;
 mod person;
 mod pushed;
+mod screen;
 #[path = "../common/served.rs"]
 #[expect(dead_code, reason = "a project has a folder of its own")]
 mod served;

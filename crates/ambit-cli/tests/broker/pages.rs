@@ -7,7 +7,7 @@ use crate::person::{Person, invitation};
 use crate::world::{Told, World, drafts, pays};
 
 #[track_caller]
-fn is_guarded(told: &Told, forms: &str) {
+pub(crate) fn is_guarded(told: &Told, forms: &str) {
     let policy = told
         .header("content-security-policy")
         .unwrap_or_else(|| panic!("{told:?}"));

@@ -154,14 +154,34 @@ impl Person {
         data.extend([0; 4]);
         let mut message = data.clone();
         message.extend(Sha256::digest(client.as_bytes()));
-        vec![
-            ("r", page.field("r")),
+        let waits = page.text.contains("name=\"r\"");
+        let request = waits.then(|| ("r", page.field("r")));
+        let answer = [
             ("csrf", page.field("csrf")),
             ("credential", self.id.clone()),
             ("authenticator_data", base64url::encode(&data)),
             ("client_data", base64url::encode(client.as_bytes())),
             ("signature", base64url::encode(&self.passkey.sign(&message))),
-        ]
+        ];
+        request.into_iter().chain(answer).collect()
+    }
+
+    /// The page of the person's agents, after a login where the broker asks.
+    #[track_caller]
+    pub(crate) fn agents(&mut self) -> Told {
+        let page = self.get("/agents");
+        if !page.text.contains("data-passkey") {
+            return page;
+        }
+        let told = self.logs_in(&page);
+        assert_eq!(told.status, 303, "{told:?}");
+        self.get(told.header("location").unwrap())
+    }
+
+    /// Presses the button that stops this agent.
+    pub(crate) fn stops(&self, page: &Told, client: &str) -> Told {
+        let csrf = page.field("csrf");
+        self.post("/agents", &[("csrf", csrf.as_str()), ("client", client)])
     }
 
     /// Presses a button of the consent page.

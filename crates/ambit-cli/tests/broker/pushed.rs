@@ -32,6 +32,11 @@ fn metadata_and_keys_say_what_there_is() {
         metadata["grant_types_supported"],
         json!(["authorization_code"])
     );
+    assert_eq!(
+        metadata["access_request_endpoint"],
+        format!("{ISSUER}/access-requests")
+    );
+    assert_eq!(metadata["acr_values_supported"], json!(["phr"]));
     let keys = server.get("/jwks").json();
     let keys = keys["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1, "only what signs tokens: {keys:?}");

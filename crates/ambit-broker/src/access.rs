@@ -1,0 +1,399 @@
+//! Access requests: an agent hands in a call that was denied, and learns what the person said to it.
+//!
+//! In the shape of the `AuthZEN` Access Request and Approval Profile: a task, which is polled. Who asks is proved by
+//! the token that the call is made with, and by its key (RFC 9449, section 7). What the agent says of the denial
+//! counts for nothing: the call is evaluated here.
+
+use ambit_core::json::{Document, Json, Kind, Profile};
+use ambit_gateway::http::{Heard, Reply};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+use serde_json::{Value, json};
+
+use crate::bearer::{Bearer, unknown, used};
+use crate::broker::Broker;
+use crate::evaluated::{self, Evaluated, Handed};
+use crate::form::Form;
+use crate::proof;
+use crate::refusal::Refusal;
+use crate::secret::{self, digest};
+use crate::store::forget;
+
+pub(crate) const PATH: &str = "/access-requests";
+pub(crate) const CANCEL: &str = "/access-requests/cancel";
+/// Bytes of a call that is handed in.
+const BYTES: usize = 64 * 1024;
+/// Seconds for which a call waits, while its token counts.
+const WAIT: i64 = 900;
+/// Calls of one agent that wait for one person, and of all agents. What was withdrawn keeps its place until then, so that
+/// nobody fills a page by asking and withdrawing.
+const WAITING: i64 = 10;
+const OF_ALL: i64 = 50;
+/// Seconds between two looks, what is added for a look too soon (RFC 8628, section 3.5), and the most that it comes to.
+const PAUSE: i64 = 5;
+const LONGEST: i64 = 60;
+
+/// What became of a call.
+struct Task {
+    id: String,
+    until: i64,
+    pause: i64,
+    polled: i64,
+    answer: Option<String>,
+    reason: Option<String>,
+    receipt: Option<String>,
+}
+
+impl Broker {
+    /// `POST /access-requests`
+    pub(crate) fn hand_in(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let bearer = self.bearer(heard, PATH, now)?;
+        let evaluated = self.evaluate(heard, &bearer, now);
+        let id = secret::fresh()?;
+        let task = self.store.step(|tables| {
+            forget(tables, now)?;
+            self.lapse(tables, now)?;
+            let kept = used(tables, &bearer, now)?
+                .and(evaluated)
+                .and_then(|evaluated| self.keep_call(tables, &bearer, &evaluated, &id, now));
+            match kept {
+                // What went wrong here is taken back as a whole.
+                Err(refusal) if refusal.own => Err(refusal),
+                kept => Ok(kept),
+            }
+        })??;
+        let status = if task.answer.is_none() { 202 } else { 201 };
+        Ok(self.told(status, &task, now))
+    }
+
+    /// `GET /access-requests?task=…`
+    pub(crate) fn poll(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        self.on_task(heard, PATH, |tables, task, now| {
+            if task.answer.is_some() {
+                return Ok(Ok(()));
+            }
+            let soon = now < task.polled + task.pause;
+            task.pause = (task.pause + if soon { PAUSE } else { 0 }).min(LONGEST);
+            let sql = "UPDATE access SET polled = ?1, pause = ?2 WHERE id = ?3";
+            tables.execute(sql, params![now, task.pause, task.id])?;
+            Ok(if soon {
+                let detail = format!("nobody has answered yet: look again in {} s", task.pause);
+                let refusal = Refusal::new("slow_down", "broker.slow_down", detail);
+                Err(refusal.after(task.pause))
+            } else {
+                Ok(())
+            })
+        })
+    }
+
+    /// `POST /access-requests/cancel?task=…`: what was answered stays answered.
+    pub(crate) fn withdraw(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        self.on_task(heard, CANCEL, |tables, task, now| {
+            if task.answer.is_none() {
+                task.answer = Some("withdrawn".to_owned());
+                self.answered_call(tables, &task.id, "withdrawn", now)?;
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// Does something to a task of whoever has the token that it was handed in with.
+    fn on_task(
+        &self,
+        heard: &Heard,
+        path: &str,
+        act: impl FnOnce(&Transaction<'_>, &mut Task, i64) -> Result<Result<(), Refusal>, Refusal>,
+    ) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let bearer = self.bearer(heard, path, now)?;
+        let query = Form::query(heard)?;
+        let id = query.need("task")?;
+        let task = self.store.step(|tables| {
+            self.lapse(tables, now)?;
+            if let Err(refusal) = used(tables, &bearer, now)? {
+                return Ok(Err(refusal));
+            }
+            let Some(mut task) = find(tables, "id", id, &bearer.jti)? else {
+                let detail = "nothing with this name was handed in with this token";
+                return Ok(Err(Refusal::new("invalid_request", "broker.task", detail)));
+            };
+            Ok(act(tables, &mut task, now)?.map(|()| task))
+        })??;
+        Ok(self.told(200, &task, now))
+    }
+
+    fn evaluate(&self, heard: &Heard, bearer: &Bearer<'_>, now: i64) -> Result<Evaluated, Refusal> {
+        let client = self.config.client(&bearer.client).ok_or_else(unknown)?;
+        let (evaluation, audience) = read(heard, &bearer.claims)?;
+        let epochs = self.store.step(|tables| self.list(tables, now))?;
+        self.policy(|bundle| {
+            let handed = Handed {
+                evaluation,
+                token: bearer.token,
+                proof: heard.header("dpop").ok().flatten().unwrap_or_default(),
+                client,
+                sub: &bearer.sub,
+                audience: &audience,
+                url: &self.url(PATH),
+                epochs: epochs.as_deref(),
+                now,
+            };
+            evaluated::evaluated(self, bundle, &handed)
+        })
+    }
+
+    /// Keeps a call until it is answered. The same call with the same token is one request.
+    fn keep_call(
+        &self,
+        tables: &Transaction<'_>,
+        bearer: &Bearer<'_>,
+        evaluated: &Evaluated,
+        id: &str,
+        now: i64,
+    ) -> Result<Task, Refusal> {
+        if let Some(task) = find(tables, "call", &evaluated.call, &bearer.jti)? {
+            if !matches!(
+                task.answer.as_deref(),
+                Some("withdrawn" | "changed" | "expired")
+            ) {
+                return Ok(task);
+            }
+            tables.execute("DELETE FROM access WHERE id = ?1", [&task.id])?;
+        }
+        let sql = "SELECT reason FROM refused WHERE same = ?1 AND until > ?2";
+        let refused = tables.query_row(sql, params![evaluated.same, now], |row| row.get(0));
+        let refused: Option<String> = refused.optional()?;
+        let sql = "SELECT count(*) FILTER (WHERE client = ?2), count(*) FROM access
+            WHERE sub = ?1 AND until > ?3 AND (answer IS NULL OR answer IN ('withdrawn', 'refused'))";
+        let (own, all): (i64, i64) =
+            tables.query_row(sql, params![bearer.sub, bearer.client, now], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        if own >= WAITING || all >= OF_ALL {
+            let detail = "too many calls wait for this person already: try again later";
+            return Err(Refusal::new(
+                "temporarily_unavailable",
+                "broker.waiting",
+                detail,
+            ));
+        }
+        let asked = serde_json::to_string(evaluated)
+            .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
+        let until = bearer.exp.min(now + WAIT);
+        tables.execute(
+            "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10)",
+            params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE],
+        )?;
+        self.log.write(
+            "access",
+            true,
+            &json!({"client": bearer.client, "sub": bearer.sub, "jti": bearer.jti, "task_s256": digest(id),
+                "binding_s256": evaluated.call, "audience": evaluated.audience, "risk_tier": evaluated.risk_tier,
+                "reason": evaluated.reason, "until": until}),
+        )?;
+        if let Some(reason) = &refused {
+            // A no stands, whatever the token and however often it is asked.
+            let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
+            tables.execute(sql, params![reason, id])?;
+            self.answered_call(tables, id, "refused", now)?;
+        }
+        find(tables, "id", id, &bearer.jti)?.ok_or_else(unknown)
+    }
+
+    /// Marks what became of a call that waits, and writes it down. `false`: somebody was faster.
+    pub(crate) fn answered_call(
+        &self,
+        tables: &Transaction<'_>,
+        id: &str,
+        answer: &str,
+        now: i64,
+    ) -> Result<bool, Refusal> {
+        self.answered_with(tables, id, (answer, json!({})), now)
+    }
+
+    /// The same, with more facts. What was asked is not needed any more, and can be long.
+    pub(crate) fn answered_with(
+        &self,
+        tables: &Transaction<'_>,
+        id: &str,
+        (answer, mut facts): (&str, Value),
+        now: i64,
+    ) -> Result<bool, Refusal> {
+        let row = tables.query_row(
+            "UPDATE access SET answer = ?1, answered = ?2, asked = '' WHERE id = ?3 AND answer IS NULL
+             RETURNING client, sub, token, call, receipt, made",
+            params![answer, now, id],
+            |row| {
+                facts["client"] = json!(row.get::<_, String>(0)?);
+                facts["sub"] = json!(row.get::<_, String>(1)?);
+                facts["jti"] = json!(row.get::<_, String>(2)?);
+                facts["binding_s256"] = json!(row.get::<_, String>(3)?);
+                facts["receipt_s256"] = json!(row.get::<_, Option<String>>(4)?.as_deref().map(digest));
+                facts["seconds"] = json!(now - row.get::<_, i64>(5)?);
+                Ok(())
+            },
+        );
+        if row.optional()?.is_none() {
+            return Ok(false);
+        }
+        facts["task_s256"] = json!(digest(id));
+        let what = format!("access-{answer}");
+        self.log.write(&what, answer == "approved", &facts)?;
+        Ok(true)
+    }
+
+    /// Ends what nobody answered in time.
+    pub(crate) fn lapse(&self, tables: &Transaction<'_>, now: i64) -> Result<(), Refusal> {
+        let mut late =
+            tables.prepare("SELECT id FROM access WHERE answer IS NULL AND until <= ?1")?;
+        let late = late.query_map([now], |row| row.get(0))?;
+        for id in late.collect::<Result<Vec<String>, _>>()? {
+            self.answered_call(tables, &id, "expired", now)?;
+        }
+        Ok(())
+    }
+
+    fn told(&self, status: u16, task: &Task, now: i64) -> Reply {
+        let (state, why) = match task.answer.as_deref() {
+            None => ("pending", None),
+            Some("approved") => ("approved", None),
+            Some("refused") => ("denied", Some("approval.denied")),
+            Some("withdrawn" | "stopped") => ("cancelled", None),
+            Some("changed") => ("failed", Some("broker.changed")),
+            Some(_) => ("expired", None),
+        };
+        let at = self.url(&format!("{PATH}?task={}", task.id));
+        let mut body = json!({"task": {
+            "id": task.id, "status": state, "status_endpoint": at, "expires_at": timestamp(task.until),
+        }});
+        if state == "pending" {
+            body["task"]["expires_in"] = json!(task.until - now);
+            body["task"]["interval"] = json!(task.pause);
+            body["task"]["links"] = json!({
+                "review": self.url(&format!("{}?task={}", crate::waiting::PATH, task.id)),
+                "cancel": self.url(&format!("{CANCEL}?task={}", task.id)),
+            });
+        }
+        if let Some(receipt) = &task.receipt {
+            body["result"] = json!({"mode": "reevaluate", "approval": {
+                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipt": receipt,
+            }});
+        }
+        if let Some(code) = why {
+            body["result"] = json!({"ambit_code": code, "reason": task.reason});
+        }
+        Reply::json(status, body.to_string())
+            .with("dpop-nonce", proof::nonce(&self.own, now))
+            .with("location", at)
+    }
+}
+
+/// The call, as it came, and the service that it is for.
+fn read<'h>(heard: &'h Heard, claims: &Value) -> Result<(&'h str, String), Refusal> {
+    let media = heard.header("content-type").ok().flatten();
+    let media = media
+        .and_then(|it| it.split(';').next())
+        .unwrap_or_default();
+    if !media.trim().eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::request("send the call as `application/json`"));
+    }
+    if heard.body.len() > BYTES {
+        return Err(Refusal::request(format!(
+            "the call has more than {BYTES} bytes"
+        )));
+    }
+    let document = Document::parse(&heard.body, Profile::Request);
+    let document =
+        document.map_err(|error| Refusal::request(format!("no strict JSON: {error}")))?;
+    let root = document.root();
+    if root.kind() != Kind::Object {
+        return Err(Refusal::request("the call is a JSON object"));
+    }
+    let member = |of: Option<Json<'_>>, name: &str| {
+        let text = of.and_then(|of| of.get(name)).and_then(Json::as_str);
+        text.map(str::to_owned)
+    };
+    let properties = root
+        .get("action")
+        .and_then(|action| action.get("properties"));
+    if member(properties, "power").as_deref() != Some("execute") {
+        let detail = "`action.properties.power` is `execute`: a person answers for what is done";
+        return Err(Refusal::request(detail));
+    }
+    let known = claims["aud"].as_array().map_or(&[][..], Vec::as_slice);
+    let asked = member(root.get("context"), "audience");
+    let audience = match (asked, known) {
+        (Some(asked), known) if known.iter().any(|one| *one == asked) => Some(asked),
+        (None, [only]) => only.as_str().map(str::to_owned),
+        _ => None,
+    };
+    let audience = audience.ok_or_else(|| {
+        let detail = "name the service in `context.audience`: one of those of the token";
+        Refusal::new("invalid_target", "broker.audience", detail)
+    })?;
+    let text =
+        std::str::from_utf8(&heard.body).map_err(|_| Refusal::request("the call is no UTF-8"))?;
+    Ok((text, audience))
+}
+
+fn find(
+    tables: &Transaction<'_>,
+    by: &str,
+    value: &str,
+    token: &str,
+) -> Result<Option<Task>, Refusal> {
+    let sql = format!(
+        "SELECT id, until, pause, polled, answer, reason, receipt FROM access WHERE {by} = ?1 AND token = ?2"
+    );
+    let row = tables.query_row(&sql, params![value, token], |row| {
+        Ok(Task {
+            id: row.get(0)?,
+            until: row.get(1)?,
+            pause: row.get(2)?,
+            polled: row.get(3)?,
+            answer: row.get(4)?,
+            reason: row.get(5)?,
+            receipt: row.get(6)?,
+        })
+    });
+    Ok(row.optional()?)
+}
+
+/// RFC 3339, in UTC. Days to dates as in Howard Hinnant's `civil_from_days`.
+fn timestamp(seconds: i64) -> String {
+    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (date, month) = (
+        day - (153 * month + 2) / 5 + 1,
+        if month < 10 { month + 3 } else { month - 9 },
+    );
+    let year = era * 400 + year + i64::from(month <= 2);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!(
+        "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}Z",
+        second % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timestamp;
+
+    #[test]
+    fn times_are_written_as_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_772_323_200, "2026-03-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(timestamp(seconds), text);
+        }
+    }
+}
