@@ -1,6 +1,7 @@
 //! The developer's commands: `cargo xtask --help` lists them.
 
 mod bench;
+mod caddy;
 mod check;
 mod ci;
 mod fuzz;

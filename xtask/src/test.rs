@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{JUDGE, MUTANTS};
-use crate::{fuzz, golang, guest, jose, npm, package as packages, web};
+use crate::{caddy, fuzz, golang, guest, jose, npm, package as packages, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -55,11 +55,13 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         ui::note(web::build(root)?.display());
     }
     if std::env::var_os("CVC5").is_none() {
-        installed("cvc5", "nothing is proved")?;
+        installed("cvc5", "--version", "nothing is proved")?;
     }
     if node {
-        installed("chromium", "no page is opened")?;
+        installed("chromium", "--version", "no page is opened")?;
     }
+    installed("nginx", "-v", "no gateway stands behind it")?;
+    caddy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
     npm::install(root)?;
@@ -98,8 +100,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
 
 /// A program that some tests run and that Debian has. Where it is missing it is installed with apt, if that needs
 /// nobody's yes; without it those tests are skipped, but not in CI.
-fn installed(program: &str, without: &str) -> Result<(), String> {
-    if cargo::is_there(program) {
+fn installed(program: &str, version: &str, without: &str) -> Result<(), String> {
+    if cargo::answers(program, version) {
         return Ok(());
     }
     ui::heading(format_args!("Installing {program}"));
@@ -113,7 +115,7 @@ fn installed(program: &str, without: &str) -> Result<(), String> {
             break;
         }
     }
-    if cargo::is_there(program) {
+    if cargo::answers(program, version) {
         return Ok(());
     }
     if std::env::var_os("CI").is_some() {

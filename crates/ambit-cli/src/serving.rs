@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use ambit_compiler::conceal;
 use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Statements};
-use ambit_host::Enforcer;
-use ambit_host::StatementVersions;
 use ambit_host::ledger::{Consume, SqliteLedger};
 use ambit_host::proposals::Proposals;
+use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -26,7 +25,7 @@ pub(crate) struct Serving {
     trusting: Trusting,
     /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it
     #[arg(long, value_name = "FILE")]
-    ledger: PathBuf,
+    ledger: Option<PathBuf>,
     /// A file with revocation epochs, read again when it changes; may be given several times
     #[arg(long, value_name = "FILE")]
     statements: Vec<PathBuf>,
@@ -60,14 +59,39 @@ impl Serving {
         place: Place,
         holder: Option<&PathBuf>,
     ) -> Result<Point, Failure> {
+        let ledger = self.ledger.as_ref().ok_or_else(|| {
+            let message = "a budget that is forgotten when the process starts again is none";
+            Failure::unusable("serve.ledger", message).help("name the file of the ledger: --ledger")
+        })?;
+        let ledger = SqliteLedger::open(ledger)
+            .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(ledger))?;
+        self.consuming(policy, place, holder, Consume::new(Arc::new(ledger)))
+    }
+
+    /// The same in front of a service that checks as well: it alone uses up what a call costs.
+    pub(crate) fn point_before(&self, policy: Policy, place: Place) -> Result<Point, Failure> {
+        if let Some(ledger) = &self.ledger {
+            let message = "the service behind uses up what a call costs (`service_checks`), and with a ledger the gateway would as well";
+            return Err(Failure::unusable("serve.ledger", message)
+                .at(ledger)
+                .help("leave out --ledger, or `service_checks` where the service does not check"));
+        }
+        self.consuming(policy, place, None, Behind)
+    }
+
+    fn consuming(
+        &self,
+        policy: Policy,
+        place: Place,
+        holder: Option<&PathBuf>,
+        consume: impl Discharge + 'static,
+    ) -> Result<Point, Failure> {
         let versions = policy.versions();
         let statements = Statements::open(self.statements.clone());
         let enrolments = Enrolments::open(self.enrolments.clone(), self.trusting.now());
-        let ledger = SqliteLedger::open(&self.ledger)
-            .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(&self.ledger))?;
         let remembered: Arc<dyn StatementVersions> = versions.clone();
         let mut enforcer = Enforcer::new()
-            .with("consume", Consume::new(Arc::new(ledger)))
+            .with("consume", consume)
             .remember(remembered);
         if let Some(folder) = &self.proposals {
             let desk = Desk::open(folder, &place.audience).map_err(|fault| unusable(&fault))?;
@@ -88,6 +112,15 @@ impl Serving {
         };
         point.tell_zones(&say());
         Ok(point)
+    }
+}
+
+/// What a call costs is used up by the service behind, next to the action.
+struct Behind;
+
+impl Discharge for Behind {
+    fn discharge(&self, _: &Obligation<'_>) -> Result<(), NotDischarged> {
+        Ok(())
     }
 }
 

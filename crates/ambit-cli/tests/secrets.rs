@@ -267,6 +267,22 @@ const ROWS: &[Row] = &[
         "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --holder-key keys/log.jwk -- ./server",
         &["policy.dsse.json", "seen.json"],
     ),
+    row(
+        "gateway forward",
+        "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
+        &[
+            "forward.toml",
+            "policy.wasm",
+            "keys.json",
+            "keys/log.jwk",
+            "epochs.jwt",
+        ],
+    ),
+    row(
+        "gateway forward",
+        "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
+        &["policy.dsse.json", "seen.json"],
+    ),
     row("explain", "token.format", &[]),
     row(
         "audit verify",
@@ -316,6 +332,8 @@ const OUTPUTS: &[&str] = &[
 ];
 
 const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.example\"\n";
+
+const FORWARD: &str = "front = \"nginx\"\nurl = \"https://mail.example\"\naudience = \"https://mail.example\"\npurpose = \"p\"\n[[routes]]\nmethod = \"POST\"\npath = \"/mail/{to}\"\naction = \"email\"\npower = \"draft\"\nresource = { type = \"Contact\", id = \"{to}\" }\nargs.to = \"{to}\"\n";
 
 const MCP: &str = "server = \"mail\"\naudience = \"https://mail.example\"\ntoken = \"token.jwt\"\npurpose = \"p\"\nresource = { type = \"Contact\", id = \"c\" }\n";
 
@@ -371,6 +389,7 @@ impl World {
         project.write("epochs.jwt", "e30.e30.AA");
         project.write("pdp.toml", PDP);
         project.write("mcp.toml", MCP);
+        project.write("forward.toml", FORWARD);
         project.write("broker.toml", BROKER);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");

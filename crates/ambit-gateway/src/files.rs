@@ -25,6 +25,15 @@ pub fn text(path: &Path) -> Result<String, Fault> {
 ///
 /// Those of [`text`].
 pub(crate) fn bounded(path: &Path, most: u64) -> Result<String, Fault> {
+    Ok(whole(path, most)?.trim().to_owned())
+}
+
+/// The same, with all its white space.
+///
+/// # Errors
+///
+/// Those of [`text`].
+pub(crate) fn whole(path: &Path, most: u64) -> Result<String, Fault> {
     let fault = |code, message: String| Fault::new(code, message).at(path);
     let unread = |error: std::io::Error| {
         let error = error.to_string().to_lowercase();
@@ -44,8 +53,7 @@ pub(crate) fn bounded(path: &Path, most: u64) -> Result<String, Fault> {
         return Err(fault("file.size", format!("larger than {most} bytes")));
     }
     let text = String::from_utf8(bytes);
-    let text = text.map_err(|_| fault("file.text", "the file is not UTF-8".to_owned()))?;
-    Ok(text.trim().to_owned())
+    text.map_err(|_| fault("file.text", "the file is not UTF-8".to_owned()))
 }
 
 /// What tells a file from the one that stood there before. A file can be replaced by one of the same time and

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ambit_token::base64url;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,6 +27,9 @@ const HEAD: usize = 32 * 1024;
 const HEADERS: usize = 64;
 /// Connections at one time; a body's bound times the requests at one time is what bodies take.
 const CONNECTIONS: usize = 1024;
+/// Of more, those that are told so at one time, and for how long.
+const LEAVING: usize = 64;
+const LEAVE_TIME: Duration = Duration::from_secs(1);
 const REQUESTS: usize = 128;
 /// Of these, by callers that are known only once their body was read.
 const STRANGERS: usize = 64;
@@ -50,6 +53,16 @@ pub trait Service: Send + Sync + 'static {
     /// Answers; it may block.
     fn answer(&self, heard: &Heard) -> Reply;
 
+    /// Whether the answer to what was not refused needs the body. What is not needed is not read.
+    fn reads(&self, _: &Heard) -> bool {
+        true
+    }
+
+    /// Any reply as this service's callers understand it.
+    fn seal(&self, reply: Reply) -> Reply {
+        reply
+    }
+
     /// Looks at files that may have changed; called twice a second.
     fn refresh(&self);
 }
@@ -66,7 +79,9 @@ pub struct Heard {
     /// The caller's `X-Request-ID`, or one of ours; for the log only if it is plain.
     pub id: String,
     headers: HeaderMap,
-    /// Its body.
+    /// Whether it came with a body.
+    pub has_body: bool,
+    /// Its body, if it was read.
     pub body: Bytes,
 }
 
@@ -87,6 +102,19 @@ impl Heard {
                 Err(Reply::problem(400, "Bad Request", &detail))
             }
         }
+    }
+}
+
+impl Heard {
+    /// The names of its headers, in small letters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(HeaderName::as_str)
+    }
+
+    /// All headers of a name; one that is not plain characters is empty.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let values = self.headers.get_all(name).iter();
+        values.map(|value| value.to_str().unwrap_or_default())
     }
 }
 
@@ -130,6 +158,19 @@ impl Reply {
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
+    }
+
+    /// Its body.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub const fn as_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
     }
 
     /// With one more header; one of this name that is there is replaced.
@@ -179,6 +220,7 @@ pub(crate) async fn serve<S: Service>(
     let watching = Arc::clone(&graceful);
     let accepting = tokio::spawn(async move {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let leaving = Arc::new(Semaphore::new(LEAVING));
         let requests = Arc::new(Room {
             all: Arc::new(Semaphore::new(REQUESTS)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
@@ -190,7 +232,14 @@ pub(crate) async fn serve<S: Service>(
                 continue;
             };
             let Ok(connection) = Arc::clone(&connections).try_acquire_owned() else {
-                turn_away(&stream);
+                // Of more than these nobody hears why.
+                if let Ok(place) = Arc::clone(&leaving).try_acquire_owned() {
+                    let reply = service.seal(busy());
+                    tokio::spawn(async move {
+                        drop(timeout(LEAVE_TIME, turn_away(stream, &reply)).await);
+                        drop(place);
+                    });
+                }
                 continue;
             };
             let (service, requests) = (Arc::clone(&service), Arc::clone(&requests));
@@ -241,10 +290,23 @@ impl Room {
     }
 }
 
-/// Says in one write that there is no room, if the caller takes it.
-fn turn_away(stream: &TcpStream) {
-    let text = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// Says in one write that there is no room, if the caller takes it. What the caller sends meanwhile is thrown away: a
+/// connection that is closed before would take the answer with it.
+async fn turn_away(stream: TcpStream, reply: &Reply) {
+    let mut text = format!("HTTP/1.1 {} Busy\r\n", reply.status);
+    for (name, value) in &reply.headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("content-length: 0\r\nconnection: close\r\n\r\n");
     drop(stream.try_write(text.as_bytes()));
+    let mut thrown = [0; 1024];
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut thrown) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
 }
 
 async fn one<S: Service>(
@@ -261,10 +323,11 @@ async fn one<S: Service>(
         query: head.uri.query().unwrap_or_default().to_owned(),
         id: id.as_ref().map(plain).unwrap_or_default(),
         headers: head.headers,
+        has_body: !body.is_end_stream(),
         body: Bytes::new(),
     };
-    let reply = reply(service, requests, heard, body).await;
-    Ok(reply.response(id))
+    let reply = reply(Arc::clone(&service), requests, heard, body).await;
+    Ok(service.seal(reply).response(id))
 }
 
 async fn reply<S: Service>(
@@ -280,17 +343,14 @@ async fn reply<S: Service>(
     let Some(place) = requests.enter(service.knows(&heard)) else {
         return busy().with("connection", "close");
     };
-    heard.body = match timeout(BODY_TIME, Limited::new(body, BODY).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => {
-            let detail = format!("the body is larger than {BODY} bytes, or broke off");
-            return Reply::problem(413, "Content Too Large", &detail).with("connection", "close");
-        }
-        Err(_) => {
-            let detail = "the body took too long";
-            return Reply::problem(408, "Request Timeout", detail).with("connection", "close");
-        }
-    };
+    // What stays unread would be taken for the next request.
+    let closes = heard.has_body && !service.reads(&heard);
+    if !closes {
+        heard.body = match read(body).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+    }
     let begun = Instant::now();
     let answer = tokio::task::spawn_blocking(move || {
         // Nobody waits any more for what has not begun by then.
@@ -299,6 +359,7 @@ async fn reply<S: Service>(
         reply
     });
     match timeout(ANSWER_TIME, answer).await {
+        Ok(Ok(Some(reply))) if closes => reply.with("connection", "close"),
         Ok(Ok(Some(reply))) => reply,
         Ok(Ok(None)) => busy(),
         // A panic, which has said what it is: nothing is allowed by it.
@@ -306,6 +367,21 @@ async fn reply<S: Service>(
         Err(_) => {
             let detail = "the decision took too long: what it used up stays used up";
             Reply::problem(504, "Gateway Timeout", detail)
+        }
+    }
+}
+
+/// All of a body, within its bounds.
+async fn read(body: Incoming) -> Result<Bytes, Reply> {
+    match timeout(BODY_TIME, Limited::new(body, BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => {
+            let detail = format!("the body is larger than {BODY} bytes, or broke off");
+            Err(Reply::problem(413, "Content Too Large", &detail).with("connection", "close"))
+        }
+        Err(_) => {
+            let detail = "the body took too long";
+            Err(Reply::problem(408, "Request Timeout", detail).with("connection", "close"))
         }
     }
 }

@@ -5,6 +5,7 @@
 //!   `ambit_host`'s.
 //! - [`Policy`] is a signed policy that is loaded anew when its file changes; the last good one stays.
 //! - [`pdp`] answers the OpenID AuthZEN Authorization API over HTTP.
+//! - [`forward`] answers a server in front that asks before it passes a request on.
 //! - [`mcp`] stands in front of an MCP server.
 //!
 //! No decision is made without a token. Where callers have none of their own, the gateway holds it, with a
@@ -15,6 +16,7 @@ mod desk;
 mod enrolments;
 mod fault;
 mod files;
+pub mod forward;
 mod holder;
 pub mod http;
 pub mod mcp;

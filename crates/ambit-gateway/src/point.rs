@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ambit_core::Reason;
+use ambit_core::http::Told;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_host::ask::Request;
 use ambit_host::audit::Clock;
@@ -266,6 +267,17 @@ impl std::fmt::Debug for Point {
 }
 
 impl Outcome {
+    /// What only the operator is told: which part failed. `None` where the policy has spoken.
+    pub(crate) fn failed(&self) -> Option<String> {
+        if self.permitted {
+            return None;
+        }
+        let (code, admin) = self.admin();
+        let reason = Reason::from_code(&code);
+        let is_quiet = reason.is_none_or(|reason| Told::is_quiet(reason.told()));
+        is_quiet.then(|| format!("{code}: {admin}"))
+    }
+
     /// The code and the words of the answer for the operator: `obligation.failed`, and which part.
     #[must_use]
     pub fn admin(&self) -> (String, String) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use ambit_host::http::Scheme;
 use ambit_host::{
     LoadError, LoadOptions, NativeEngine, PolicyBundle, PolicyModule, StatementVersions, Trust,
     VersionError, VersionStore, Zones, detached_path,
@@ -108,6 +109,13 @@ impl Policy {
     pub fn demands_proofs(&self) -> bool {
         let demands = self.with_bundle(|bundle| Ok(bundle.possession() != "off"));
         demands.unwrap_or(true)
+    }
+
+    /// How clients of the service show their tokens.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        let scheme = self.with_bundle(|bundle| Ok(Scheme::of(bundle.possession())));
+        scheme.unwrap_or(Scheme::Dpop)
     }
 
     /// Looks at the bundle that decides now, which was verified when it was loaded.

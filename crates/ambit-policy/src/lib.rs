@@ -33,7 +33,7 @@ mod vocabulary;
 pub use arguments::{ArgumentFault, FaultKind, normalise};
 pub use bundle::{Bundle, BundleError, Key, Manifest};
 pub use overlap::overlaps;
-pub use vocabulary::{Action, Argument, Siblings};
+pub use vocabulary::{Action, Argument, Siblings, Spelling};
 
 /// Whether these bytes say that they are a bundle; [`Bundle::verify`] finds out.
 #[must_use]

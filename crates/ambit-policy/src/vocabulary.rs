@@ -321,9 +321,31 @@ impl<'a> Argument<'a> {
         Declared::new(kind, self.money(), canonical_text)
     }
 
+    /// How one text can say it, as in a path or a query; `None` for lists, records and JSON.
+    #[must_use]
+    pub fn spelling(self) -> Option<Spelling> {
+        match self.type_of()?.get("t")?.as_str()? {
+            "string" | "ext" | "entity" => Some(Spelling::Text),
+            "long" | "number" => Some(Spelling::Number),
+            "bool" => Some(Spelling::Bool),
+            _ => None,
+        }
+    }
+
     pub(crate) fn type_of(self) -> Option<Json<'a>> {
         self.0.get("type")
     }
+}
+
+/// What a text stands for that says a whole argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// For itself.
+    Text,
+    /// A JSON number.
+    Number,
+    /// `true` or `false`.
+    Bool,
 }
 
 /// What is declared beside each other: the arguments of an action, or the members of a record.

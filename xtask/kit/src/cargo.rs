@@ -53,8 +53,14 @@ pub fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Result<bool, S
 /// Whether a program can be started.
 #[must_use]
 pub fn is_there(program: &str) -> bool {
+    answers(program, "--version")
+}
+
+/// The same of one that says its version otherwise.
+#[must_use]
+pub fn answers(program: &str, version: &str) -> bool {
     Command::new(program)
-        .arg("--version")
+        .arg(version)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,5 +1,7 @@
 //! `ambit gateway`
 
+mod forward;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::say;
 use crate::serving::{self, Serving, unusable};
+use forward::Forward;
 
 /// Stand in front of a service that does not know Ambit
 #[derive(Debug, Args)]
@@ -26,12 +29,14 @@ pub(crate) struct Gateway {
 
 #[derive(Debug, Subcommand)]
 enum Kind {
+    Forward(Forward),
     Mcp(Mcp),
 }
 
 impl Gateway {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         match self.kind {
+            Kind::Forward(command) => command.run(),
             Kind::Mcp(command) => command.run(),
         }
     }

@@ -250,7 +250,7 @@ fn is_current(receipt: &str, now: i64) -> bool {
 
 /// Whether a person's yes is all that a denial lacks: where a login is lacking too, the yes alone would not let the
 /// call run, and the denial says so first. Where one is there and does not fit, asking again would not say why.
-fn wants_approval(answer: &str) -> bool {
+pub(crate) fn wants_approval(answer: &str) -> bool {
     let Ok(document) = Document::parse(answer.as_bytes(), Profile::Request) else {
         return false;
     };

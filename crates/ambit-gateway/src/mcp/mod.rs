@@ -23,6 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::point::{Point, Say};
+pub(crate) use check::wants_approval;
 pub use config::Config;
 use session::Session;
 

@@ -278,12 +278,17 @@ impl Pointer {
         let mut parts = text.strip_prefix('/')?.split('/');
         let first = parts.next()?;
         let entity = ENTITIES.iter().find(|entity| **entity == first)?;
-        let path: Option<Vec<String>> = parts.map(unescaped).collect();
+        let rest = parts.next().map(|_| &text[first.len() + 2..])?;
         Some(Self {
             entity,
-            path: path.filter(|path| !path.is_empty())?,
+            path: pointer_path(rest)?,
         })
     }
+}
+
+/// The steps of a JSON pointer (RFC 6901), of what stands behind its first slash.
+pub(crate) fn pointer_path(text: &str) -> Option<Vec<String>> {
+    text.split('/').map(unescaped).collect()
 }
 
 /// RFC 6901 section 3: `~0` is `~`, `~1` is `/`, and no other `~` is there.
@@ -301,7 +306,7 @@ fn unescaped(part: &str) -> Option<String> {
     Some(out)
 }
 
-fn is_origin(url: &str) -> bool {
+pub(crate) fn is_origin(url: &str) -> bool {
     let rest = url.strip_prefix("https://");
     let rest = rest.or_else(|| url.strip_prefix("http://"));
     let plain = |c: u8| c.is_ascii_alphanumeric() || b".-:[]".contains(&c);

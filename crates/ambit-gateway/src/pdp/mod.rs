@@ -5,7 +5,6 @@ mod ask;
 mod config;
 
 use ambit_core::Reason;
-use ambit_core::http::{Scheme, Told};
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +14,7 @@ use crate::point::{Call, Outcome, Point, Possession, Say};
 pub(crate) use answer::problem;
 use ask::{Asked, Shown};
 pub use config::Config;
+pub(crate) use config::{is_origin, pointer_path};
 
 /// Evaluations in one batch: what a page shows.
 const BATCH: usize = 64;
@@ -127,18 +127,14 @@ impl Pdp {
         Ok(self.point.decide(&call))
     }
 
-    /// How clients of the service show their tokens.
-    fn scheme(&self) -> Scheme {
-        let policy = &self.point.policy;
-        let scheme = policy.with_bundle(|bundle| Ok(Scheme::of(bundle.possession())));
-        scheme.unwrap_or(Scheme::Dpop)
-    }
-
     fn single(&self, root: Json<'_>, own: &Shown<'_>, heard: &Heard) -> Reply {
         match self.evaluate(Asked::alone(root), own, heard, false) {
             Ok(outcome) => {
                 self.tell(&outcome, heard);
-                Reply::json(200, answer::decision(&outcome, self.scheme()).1)
+                Reply::json(
+                    200,
+                    answer::decision(&outcome, self.point.policy.scheme()).1,
+                )
             }
             Err(message) => Reply::problem(400, "Bad Request", &message),
         }
@@ -201,7 +197,7 @@ impl Pdp {
         match self.evaluate(Asked::one_of(item, root), own, heard, true) {
             Ok(outcome) => {
                 self.tell(&outcome, heard);
-                answer::decision(&outcome, self.scheme())
+                answer::decision(&outcome, self.point.policy.scheme())
             }
             Err(message) => (false, answer::unusable(&message)),
         }
@@ -209,13 +205,8 @@ impl Pdp {
 
     /// Tells the operator which part failed, which no caller is told.
     fn tell(&self, outcome: &Outcome, heard: &Heard) {
-        if outcome.permitted {
-            return;
-        }
-        let (code, admin) = outcome.admin();
-        let reason = Reason::from_code(&code);
-        if reason.is_none_or(|reason| Told::is_quiet(reason.told())) {
-            (self.say)(&format!("{}: {code}: {admin}", heard.id));
+        if let Some(words) = outcome.failed() {
+            (self.say)(&format!("{}: {words}", heard.id));
         }
     }
 

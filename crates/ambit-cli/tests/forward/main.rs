@@ -1,0 +1,14 @@
+//! `ambit gateway forward`: what passes through nginx, Caddy or Envoy is what was checked, and only that.
+
+mod caddy;
+mod cases;
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/listening.rs"]
+mod listening;
+mod nginx;
+mod operation;
+#[path = "../common/served.rs"]
+mod served;
+mod starting;
+mod world;
