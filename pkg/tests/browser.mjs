@@ -23,7 +23,7 @@ export class Browser {
   static async start(folders, headers = {}) {
     const made = new Browser();
     made.server = createServer(async ({ url }, answer) => {
-      const [, folder = "", name] = /^\/(?:([a-z]+)\/)?([a-z.-]+)$/.exec(url) ?? [];
+      const [, folder = "", name] = /^\/(?:([a-z]+)\/)?((?:stores\/)?[a-z.-]+)$/.exec(url) ?? [];
       const file = join(folders[folder] ?? "none", name ?? "none");
       const bytes = await readFile(file).catch(() => undefined);
       const type = TYPES[file.split(".").at(-1)] ?? "application/octet-stream";
