@@ -1,16 +1,7 @@
 // Obeying an answer. The core says what is to be done next (`abi.md`, "Obeying an answer"); here it is done.
 
 import { failure, need, refuse, rule, stoppedHttp } from "./engine.js";
-import { statusHandler } from "./status.js";
-
-/** An obligation was not done, so the call must not happen. `code` is the reason, where it is one of the list. */
-export class NotDischarged extends Error {
-  constructor(admin, code) {
-    super(admin);
-    this.name = "NotDischarged";
-    this.code = code;
-  }
-}
+import { NotDischarged, statusHandler } from "./status.js";
 
 /** What a host does with an answer: keeps numbers, hands out lines, and has the embedder's functions do the rest. */
 export class Enforcer {

@@ -1,12 +1,20 @@
 // Discharges the obligation `status` with signed lists. The store keeps each list, so that no older one counts later.
 
 import { failure, need, rule } from "./engine.js";
-import { NotDischarged } from "./enforcing.js";
 
 /** How often what others kept in the meantime is looked at. */
 const TRIES = 8;
 /** How long a list may be on its way. */
 const WAIT_MS = 5000;
+
+/** An obligation was not done, so the call must not happen. `code` is the reason, where it is one of the list. */
+export class NotDischarged extends Error {
+  constructor(admin, code) {
+    super(admin);
+    this.name = "NotDischarged";
+    this.code = code;
+  }
+}
 
 export function statusHandler({ sources, fetch: get = fetched } = {}, store) {
   if (!Array.isArray(sources)) throw failure("module.options", "`status.sources` is no list");

@@ -7,7 +7,9 @@ export function memory() {
     async transact(keys, decide) {
       const found = keys.filter((key) => values.has(key));
       const { write = new Map(), forget } = decide(new Map(found.map((key) => [key, values.get(key)])));
-      for (const [key, { value, until }] of [...write]) values.set(key, { value, until });
+      // Read as a whole before the first is kept.
+      const written = [...write].map(([key, { value, until }]) => [key, { value, until }]);
+      for (const [key, one] of written) values.set(key, one);
       if (forget === undefined) return;
       for (const [key, { until }] of values) if (until !== undefined && until < forget) values.delete(key);
     },

@@ -16,14 +16,14 @@ export const tools = process.env.AMBIT_BROWSER;
 // The pages are those of the small build only.
 export const skip = fixture && tools && process.env.AMBIT_SMALL ? false : "no AMBIT_BROWSER, or not the small build";
 
-const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", wasm: "application/wasm", json: "application/json" };
+const TYPES = { html: "text/html", js: "text/javascript", mjs: "text/javascript", css: "text/css", wasm: "application/wasm", json: "application/json" };
 
 export class Browser {
   /** `folders` by the first part of a path; `""` for the rest. */
   static async start(folders, headers = {}) {
     const made = new Browser();
     made.server = createServer(async ({ url }, answer) => {
-      const [, folder = "", name] = /^\/(?:([a-z]+)\/)?((?:stores\/)?[a-z.-]+)$/.exec(url) ?? [];
+      const [, folder = "", name] = /^\/(?:([a-z]+)\/)?((?:stores\/)?[\w.-]+)$/.exec(url) ?? [];
       const file = join(folders[folder] ?? "none", name ?? "none");
       const bytes = await readFile(file).catch(() => undefined);
       const type = TYPES[file.split(".").at(-1)] ?? "application/octet-stream";

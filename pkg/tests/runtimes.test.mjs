@@ -1,0 +1,159 @@
+// The packed package in every runtime, and through every bundler into Chromium.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { cp, mkdir, readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import { Browser, here, skip as noBrowser } from "./browser.mjs";
+import { decide, Project, run, skip, tool, tools } from "./packed.mjs";
+
+const MAIN = "@ambit/evaluator";
+let project;
+
+before(async () => {
+  if (skip) return;
+  project = await Project.make();
+  await project.write("decide.mjs", decide(MAIN));
+  await project.write("inlined.mjs", decide(`${MAIN}/inline`));
+  for (const name of ["decide", "inlined"]) {
+    await project.write(`run-${name}.mjs`, `import { decide } from "./${name}.mjs";\nconsole.log(await decide());`);
+  }
+});
+
+after(() => project?.remove());
+
+const said = async (program, words) => (await run(program, words, { cwd: project.folder })).trim().split("\n").at(-1);
+
+test("Node", { skip }, async () => {
+  assert.equal(await said("node", ["run-decide.mjs"]), "ok");
+  assert.equal(await said("node", ["run-inlined.mjs"]), "ok");
+});
+
+test("Deno, which may do nothing", { skip }, async () => {
+  assert.equal(await said(tool(".bin/deno"), ["run", "--no-prompt", "--no-remote", "--node-modules-dir=manual", "run-decide.mjs"]), "ok");
+});
+
+/** The program for this machine; the script that would find it is not run by `npm ci --ignore-scripts`. */
+async function bun() {
+  for (const name of (await readdir(tool("@oven"))).sort().reverse()) {
+    const program = tool("@oven", name, "bin/bun");
+    if (await run(program, ["--version"]).then(() => true, () => false)) return program;
+  }
+  throw new Error("Bun does not run here");
+}
+
+test("Bun", { skip }, async () => {
+  assert.equal(await said(await bun(), ["run-decide.mjs"]), "ok");
+});
+
+/** A worker as wrangler would bundle it, in workerd with a Durable Object: what it answers at each path. */
+async function workerd(source, body) {
+  const folder = project.place("worker");
+  await mkdir(folder, { recursive: true });
+  await project.write("worker.mjs", source);
+  const { build } = await load("esbuild");
+  await build({
+    entryPoints: [project.place("worker.mjs")], outfile: join(folder, "worker.js"), bundle: true, format: "esm", target: "es2022",
+    conditions: ["workerd", "worker", "browser"], external: ["*.wasm"], logLevel: "silent",
+  });
+  const files = ["evaluator", "host", "advice"].map((name) => `${name}.wasm`);
+  for (const file of files) await cp(project.place("node_modules/@ambit/evaluator", file), join(folder, file));
+  const modules = [`(name = "worker.js", esModule = embed "worker.js")`, ...files.map((file) => `(name = "${file}", wasm = embed "${file}")`)];
+  await project.write("worker/config.capnp", `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [(name = "main", worker = .worker)], sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
+const worker :Workerd.Worker = (modules = [${modules.join(", ")}], compatibilityDate = "2026-01-01",
+  durableObjectNamespaces = [(className = "AmbitStore", uniqueKey = "ambit")], durableObjectStorage = (inMemory = void),
+  bindings = [(name = "AMBIT", durableObjectNamespace = "AmbitStore")]);`);
+  // The program itself: what npm installs as `workerd` is a script around it.
+  const program = createRequire(join(tools, "package.json"))("workerd").default;
+  const child = spawn(program, ["serve", "config.capnp", "--control-fd=3"], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  let words = "";
+  child.stderr.on("data", (more) => (words += more));
+  try {
+    const port = await new Promise((done, fail) => {
+      child.stdio[3].on("data", (line) => done(JSON.parse(`${line}`.split("\n")[0]).port));
+      child.on("exit", () => fail(new Error(words)));
+    });
+    await body(async (path) => (await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(30_000) })).text());
+  } finally {
+    child.kill();
+  }
+}
+
+test("workerd, with a store in a Durable Object", { skip }, async () => {
+  await cp(join(here, "store-contract.mjs"), project.place("store-contract.mjs"));
+  const source = `
+import { durableObject } from "${MAIN}";
+import { decide } from "./decide.mjs";
+import { contract } from "./store-contract.mjs";
+export { AmbitStore } from "${MAIN}";
+const paths = {
+  "/decide": decide,
+  "/contract": async (env) => (await contract(() => durableObject(env.AMBIT))).join("\\n"),
+};
+export default { fetch: async (request, env) => new Response(await paths[new URL(request.url).pathname](env)) };`;
+  await workerd(source, async (ask) => {
+    assert.equal(await ask("/decide"), "ok");
+    assert.equal(await ask("/contract"), "");
+  });
+});
+
+/** The packages of others lie beside the project, not in it. */
+const load = (name) => import(pathToFileURL(createRequire(join(tools, "package.json")).resolve(name)));
+const page = (script) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>…</title><script type="module" src="${script}"></script></html>`;
+const PAGE = (name) => `
+import { decide } from "./${name}.mjs";
+decide().catch(String).then((outcome) => {
+  document.title = outcome;
+  document.documentElement.dataset.ready = "yes";
+});`;
+
+const BUNDLERS = {
+  async esbuild(folder) {
+    const { build } = await load("esbuild");
+    await build({ entryPoints: [project.place("page-inlined.mjs")], outfile: join(folder, "page.js"), bundle: true, format: "esm", logLevel: "silent" });
+    await project.write("esbuild/index.html", page("page.js"));
+  },
+  async rollup(folder) {
+    const [{ rollup }, { nodeResolve }] = await Promise.all([load("rollup"), load("@rollup/plugin-node-resolve")]);
+    const bundle = await rollup({ input: project.place("page-inlined.mjs"), plugins: [nodeResolve({ browser: true })] });
+    await bundle.write({ file: join(folder, "page.js"), format: "es" });
+    await bundle.close();
+    await project.write("rollup/index.html", page("page.js"));
+  },
+  async vite(folder) {
+    const { build } = await import(pathToFileURL(tool("vite/dist/node/index.js")));
+    await project.write("index.html", page("./page-decide.mjs"));
+    await build({ root: project.folder, base: "./", logLevel: "silent", configFile: false, build: { outDir: folder, emptyOutDir: false, assetsDir: "" } });
+  },
+  async webpack(folder) {
+    const { default: webpack } = await load("webpack");
+    const stats = await new Promise((done, fail) =>
+      webpack({
+        mode: "production", context: project.folder, entry: project.place("page-decide.mjs"), target: "web",
+        output: { path: folder, filename: "page.js", assetModuleFilename: "[name][ext]" },
+      }, (error, stats) => (error ? fail(error) : done(stats))));
+    assert.equal(stats.hasErrors(), false, stats.toString());
+    await project.write("webpack/index.html", page("page.js"));
+  },
+};
+
+for (const [name, bundle] of Object.entries(BUNDLERS)) {
+  test(`a page through ${name}`, { skip: skip || noBrowser }, async () => {
+    for (const entry of ["decide", "inlined"]) await project.write(`page-${entry}.mjs`, PAGE(entry));
+    const folder = project.place(name);
+    await mkdir(folder, { recursive: true });
+    await bundle(folder);
+    const browser = await Browser.start({ "": folder }, { "content-security-policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" });
+    try {
+      const opened = await browser.open("index.html");
+      assert.equal(await opened.title(), "ok");
+    } finally {
+      await browser.close();
+    }
+  });
+}
