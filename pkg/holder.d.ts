@@ -1,9 +1,11 @@
 import type { Json, Parts, Policy } from "./index.js";
 
-/** Keys of WebCrypto. */
+/** A key of WebCrypto, whichever package has its type. */
+export type Key = Parameters<typeof crypto.subtle.sign>[1];
+
 export interface Keys {
-  publicKey: CryptoKey;
-  privateKey: CryptoKey;
+  publicKey: Key;
+  privateKey: Key;
 }
 
 export interface PublicJwk {

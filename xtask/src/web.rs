@@ -217,7 +217,10 @@ fn inline(package: &Path) -> Result<(), String> {
         let file = package.join(name);
         let wasm = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let constant = name.trim_end_matches(".wasm");
-        script += &format!("export const {constant} = \"{}\";\n", BASE64_STANDARD.encode(wasm));
+        script += &format!(
+            "export const {constant} = \"{}\";\n",
+            BASE64_STANDARD.encode(wasm)
+        );
     }
     let file = package.join(INLINE);
     fs::write(&file, script).map_err(|error| format!("{}: {error}", file.display()))
