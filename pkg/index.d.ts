@@ -66,6 +66,23 @@ export class AmbitStore {
   fetch(request: { json(): Promise<unknown> }): Promise<Response>;
 }
 
+/** What an agent shows over HTTP, and what its proof is compared with. */
+export interface Shown {
+  token?: string;
+  proof?: string;
+  approvals?: string[];
+  facts: { method: string; url: string };
+}
+
+/**
+ * Reads the headers `Authorization` (`DPoP` or `Bearer`), `DPoP` and `Ambit-Approval`. `origin` is the service's own where
+ * the request came through something that names another.
+ */
+export function shown(
+  request: { readonly method: string; readonly url: string; readonly headers: { get(name: string): string | null } },
+  origin?: string,
+): Shown;
+
 /** What is written down: each answer before anything is done, and what became of it before the call happens. */
 export type LogEvent =
   | { id: string; event: "decided"; answer: Answer }

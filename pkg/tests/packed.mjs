@@ -54,6 +54,15 @@ export class Project {
   }
 }
 
+/** The programs of the README, each by the word behind its language. */
+export async function snippets() {
+  const text = await readFile(join(npm, "README.md"), "utf8");
+  const found = [...text.matchAll(/^```ts (\w+)\n(.*?)^```$/gms)].map(([, name, program]) => [name, program]);
+  const others = [...text.matchAll(/^```(\w.*)$/gm)].filter(([, kind]) => !kind.startsWith("ts "));
+  if (others.length > 0) throw new Error(`the README has a program that nobody runs: ${others[0][0]}`);
+  return Object.fromEntries(found);
+}
+
 /** The fixture as a script, for those who may read no files. */
 async function world() {
   const base64 = async (name) => JSON.stringify((await readFile(join(fixture, name))).toString("base64"));

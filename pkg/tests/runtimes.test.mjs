@@ -2,14 +2,16 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cp, mkdir, readdir } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { Browser, here, skip as noBrowser } from "./browser.mjs";
-import { decide, Project, run, skip, tool, tools } from "./packed.mjs";
+import { Browser, fixture, here, skip as noBrowser } from "./browser.mjs";
+import { token } from "./mint.mjs";
+import { decide, NOW, Project, run, skip, snippets, tool, tools } from "./packed.mjs";
 
 const MAIN = "@ambit/evaluator";
 let project;
@@ -51,23 +53,26 @@ test("Bun", { skip }, async () => {
 });
 
 /** A worker as wrangler would bundle it, in workerd with a Durable Object: what it answers at each path. */
-async function workerd(source, body) {
-  const folder = project.place("worker");
+async function workerd(name, source, variables, body) {
+  const folder = project.place(name);
   await mkdir(folder, { recursive: true });
-  await project.write("worker.mjs", source);
+  await project.write(`${name}.ts`, source);
   const { build } = await load("esbuild");
   await build({
-    entryPoints: [project.place("worker.mjs")], outfile: join(folder, "worker.js"), bundle: true, format: "esm", target: "es2022",
+    entryPoints: [project.place(`${name}.ts`)], outfile: join(folder, "worker.js"), bundle: true, format: "esm", target: "es2022",
     conditions: ["workerd", "worker", "browser"], external: ["*.wasm"], logLevel: "silent",
+    // The fixture's policy has ended since.
+    banner: { js: `Date.now = () => ${NOW}000;` },
   });
   const files = ["evaluator", "host", "advice"].map((name) => `${name}.wasm`);
   for (const file of files) await cp(project.place("node_modules/@ambit/evaluator", file), join(folder, file));
   const modules = [`(name = "worker.js", esModule = embed "worker.js")`, ...files.map((file) => `(name = "${file}", wasm = embed "${file}")`)];
-  await project.write("worker/config.capnp", `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [(name = "main", worker = .worker)], sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
+  const texts = Object.entries(variables).map(([name, text]) => `(name = "${name}", text = "${text}")`);
+  await project.write(`${name}/config.capnp`, `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [(name = "main", worker = .worker), (name = "internet", network = (allow = ["private"]))], sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
 const worker :Workerd.Worker = (modules = [${modules.join(", ")}], compatibilityDate = "2026-01-01",
   durableObjectNamespaces = [(className = "AmbitStore", uniqueKey = "ambit")], durableObjectStorage = (inMemory = void),
-  bindings = [(name = "AMBIT", durableObjectNamespace = "AmbitStore")]);`);
+  bindings = [${[`(name = "AMBIT", durableObjectNamespace = "AmbitStore")`, ...texts].join(", ")}]);`);
   // The program itself: what npm installs as `workerd` is a script around it.
   const program = createRequire(join(tools, "package.json"))("workerd").default;
   const child = spawn(program, ["serve", "config.capnp", "--control-fd=3"], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] });
@@ -78,7 +83,7 @@ const worker :Workerd.Worker = (modules = [${modules.join(", ")}], compatibility
       child.stdio[3].on("data", (line) => done(JSON.parse(`${line}`.split("\n")[0]).port));
       child.on("exit", () => fail(new Error(words)));
     });
-    await body(async (path) => (await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(30_000) })).text());
+    await body((path, init) => fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(30_000), ...init }));
   } finally {
     child.kill();
   }
@@ -96,10 +101,62 @@ const paths = {
   "/contract": async (env) => (await contract(() => durableObject(env.AMBIT))).join("\\n"),
 };
 export default { fetch: async (request, env) => new Response(await paths[new URL(request.url).pathname](env)) };`;
-  await workerd(source, async (ask) => {
-    assert.equal(await ask("/decide"), "ok");
-    assert.equal(await ask("/contract"), "");
+  await workerd("runtime", source, {}, async (ask) => {
+    assert.equal(await (await ask("/decide")).text(), "ok");
+    assert.equal(await (await ask("/contract")).text(), "");
   });
+});
+
+/** What the README's worker asks: the policy, and the service behind it. */
+async function services(body) {
+  const drafts = [];
+  const server = createServer(async ({ url, method }, told) => {
+    if (method === "POST") drafts.push(url);
+    const bytes = method === "GET" && (await readFile(join(fixture, url.slice(1))).catch(() => undefined));
+    told.writeHead(method === "POST" ? 202 : bytes ? 200 : 404).end(bytes || "");
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  try {
+    await body(`http://127.0.0.1:${server.address().port}`, drafts);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+test("the README's worker, in workerd", { skip }, async () => {
+  await copyFile(join(fixture, "keys.json"), project.place("keys.json"));
+  const request = JSON.parse(await readFile(join(fixture, "request.json"), "utf8"));
+  const good = await token(request, { aud: ["https://mail.acme.example"] });
+  const args = (to) => JSON.stringify({ to, content_type: "text/plain", region: "eu" });
+  const post = (body, headers) => ({ method: "POST", body, headers });
+  await services(async (origin, drafts) => {
+    const variables = { POLICY: `${origin}/policy.bundle`, UPSTREAM: `${origin}/drafts` };
+    await workerd("readme", (await snippets()).worker, variables, async (ask) => {
+      const said = async (init) => {
+        const answer = await ask("/c-7", init);
+        return [answer.status, (await answer.json().catch(() => ({}))).code];
+      };
+      const bearer = { authorization: `DPoP ${good}` };
+      assert.deepEqual(await said(post(args("ann@customer.example"), bearer)), [202, undefined]);
+      assert.deepEqual(drafts, ["/drafts"]);
+      assert.deepEqual(await said(post(args("eve@evil.example"), bearer)), [403, "constraint.email_domain"]);
+      assert.deepEqual(await said(post(args("ann@customer.example"), {})), [401, "token.missing"]);
+      assert.deepEqual(await said(post("{not json", bearer)), [400, "request.syntax"]);
+      assert.deepEqual(await said(post(args("ann@customer.example"), { authorization: `DPoP ${good}`, dpop: "a.b.c" })), [401, "possession.malformed"]);
+      assert.equal(drafts.length, 1, "what was refused went nowhere");
+    });
+  });
+});
+
+test("the README's program for Node", { skip }, async () => {
+  for (const name of ["policy.bundle", "policy.wasm.dsse.json", "keys.json", "request.json"]) {
+    await copyFile(join(fixture, name), project.place(name));
+  }
+  const { transform } = await load("esbuild");
+  await project.write("readme.mjs", (await transform((await snippets()).node, { loader: "ts" })).code);
+  await project.write("clock.mjs", `Date.now = () => ${NOW}000;`);
+  assert.equal(await said("node", ["--import", "./clock.mjs", "readme.mjs"]), "act");
 });
 
 /** The packages of others lie beside the project, not in it. */

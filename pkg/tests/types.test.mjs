@@ -1,13 +1,13 @@
 // The types of the packed package, strictly and in every surrounding; and what others say of how it is packed.
 
 import assert from "node:assert/strict";
-import { cp, readFile } from "node:fs/promises";
+import { copyFile, cp, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { here } from "./browser.mjs";
-import { Project, run, skip, tool, tools } from "./packed.mjs";
+import { fixture, here } from "./browser.mjs";
+import { Project, run, skip, snippets, tool, tools } from "./packed.mjs";
 
 let project;
 
@@ -15,6 +15,8 @@ before(async () => {
   if (skip) return;
   project = await Project.make();
   await cp(join(here, "types"), project.place("types"), { recursive: true });
+  await copyFile(join(fixture, "keys.json"), project.place("types/keys.json"));
+  for (const [name, program] of Object.entries(await snippets())) await project.write(`types/readme-${name}.ts`, program);
 });
 
 after(() => project?.remove());
@@ -24,7 +26,7 @@ function complaints(files, { resolution, lib, types }) {
   const ts = createRequire(join(tools, "package.json"))("typescript");
   const options = {
     strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true, skipLibCheck: false,
-    verbatimModuleSyntax: true, target: ts.ScriptTarget.ES2022, lib: lib.map((name) => `lib.${name}.d.ts`), types,
+    verbatimModuleSyntax: true, resolveJsonModule: true, target: ts.ScriptTarget.ES2022, lib: lib.map((name) => `lib.${name}.d.ts`), types,
     module: resolution === "nodenext" ? ts.ModuleKind.NodeNext : ts.ModuleKind.ESNext,
     moduleResolution: resolution === "nodenext" ? ts.ModuleResolutionKind.NodeNext : ts.ModuleResolutionKind.Bundler,
     // Of the package alone: the others' types are theirs.
@@ -36,9 +38,9 @@ function complaints(files, { resolution, lib, types }) {
 }
 
 const AROUND = {
-  "the DOM": { files: ["use.ts", "dom.ts"], lib: ["es2022", "dom", "dom.iterable"], types: [] },
-  "Node's types alone": { files: ["use.ts"], lib: ["es2022"], types: ["node"] },
-  "Cloudflare's types": { files: ["use.ts", "worker.ts"], lib: ["es2022"], types: [tools && tool("@cloudflare/workers-types/index.d.ts")] },
+  "the DOM": { files: ["use.ts", "dom.ts", "readme-page.ts", "readme-agent.ts"], lib: ["es2022", "dom", "dom.iterable"], types: [] },
+  "Node's types alone": { files: ["use.ts", "readme-node.ts", "readme-agent.ts"], lib: ["es2022"], types: ["node"] },
+  "Cloudflare's types": { files: ["use.ts", "worker.ts", "readme-worker.ts"], lib: ["es2022"], types: [tools && tool("@cloudflare/workers-types/index.d.ts")] },
 };
 for (const [name, { files, ...around }] of Object.entries(AROUND)) {
   for (const resolution of ["bundler", "nodenext"]) {
@@ -47,6 +49,12 @@ for (const [name, { files, ...around }] of Object.entries(AROUND)) {
     });
   }
 }
+
+test("the README's worker is the example, and of at most 25 lines", { skip }, async () => {
+  const { worker } = await snippets();
+  assert.equal(worker, await readFile(join(here, "../examples/worker/worker.ts"), "utf8"));
+  assert.ok(worker.trim().split("\n").length <= 25);
+});
 
 test("publint finds nothing", { skip }, async () => {
   await run(tool(".bin/publint"), ["run", project.tarball, "--strict"]);

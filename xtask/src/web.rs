@@ -15,7 +15,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// What is published: hand-written sources of `pkg/` beside the built files.
-const SOURCES: [&str; 31] = [
+const SOURCES: [&str; 32] = [
     "package.json",
     "README.md",
     "abi.md",
@@ -28,6 +28,7 @@ const SOURCES: [&str; 31] = [
     "policy.js",
     "loading.js",
     "enforcing.js",
+    "shown.js",
     "status.js",
     "engine.js",
     "plain.js",
