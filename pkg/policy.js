@@ -192,9 +192,10 @@ export class Policy {
   }
 
   async #of(question, name) {
-    if (typeof question === "string") return this.raw(name, question);
+    if (typeof question === "string") return this.raw(name, this.#textWithEpochs(question));
     const bytes = copied(question);
-    if (bytes !== undefined) return name === "evaluate" ? decoded(this.evaluateBytes(bytes)) : this.raw(name, decoded(bytes));
+    // What is no UTF-8 is the evaluator's to refuse.
+    if (bytes !== undefined) return isUtf8(bytes) ? this.#of(decoded(bytes), name) : decoded(this.evaluateBytes(bytes));
     if (!isParts(question)) return this.#later(name, question, (request) => this.#withEpochs(request));
     const said = JSON.parse(await this.#later("request", question, (parts) => this.#whole(parts)));
     return said.request === undefined ? JSON.stringify(said) : this.raw(name, said.request);
@@ -210,6 +211,20 @@ export class Policy {
   #withEpochs(request) {
     if (this.#epochs.size === 0 || typeof request !== "object" || request === null || Object.hasOwn(request, "statements")) return request;
     return { ...request, statements: [...this.#epochs.values()] };
+  }
+
+  /** A text stays as it is, but for a member at its end. */
+  #textWithEpochs(text) {
+    if (this.#epochs.size === 0) return text;
+    let request;
+    try {
+      request = JSON.parse(text);
+    } catch {
+      return text;
+    }
+    if (this.#withEpochs(request) === request || Array.isArray(request)) return text;
+    const comma = Object.keys(request).length > 0 ? "," : "";
+    return text.replace(/\}\s*$/, () => `${comma}"statements":${JSON.stringify([...this.#epochs.values()])}}`);
   }
 
   async #later(question, request, added) {
@@ -270,5 +285,15 @@ function isParts(question) {
 }
 
 const decoded = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
+function isUtf8(bytes) {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const denied = (code, admin) => refusal(code, admin);
 const tooLong = () => denied("request.size", "the request is too long to be read");

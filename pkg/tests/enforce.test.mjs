@@ -272,6 +272,12 @@ test("revocation epochs go with requests, and never back", { skip }, async () =>
   await policy.update({ epochs: await epochs(2, [{ selector: { sub }, before: NOW }]) });
   assert.match(code(await policy.enforce(parts)), /^revocation\./);
   assert.match(code(await policy.enforce({ ...(await request()), token: parts.token })), /^revocation\./, "objects have them, too");
+  const whole = JSON.stringify({ ...(await request()), token: parts.token });
+  for (const written of [whole, `${whole} \n`, new TextEncoder().encode(whole)]) {
+    assert.match(code(await policy.enforce(written)), /^revocation\.(?!unknown)/, "and texts");
+  }
+  assert.equal(code(await policy.enforce("{not json")), "request.syntax");
+  assert.equal(code(await policy.enforce(new Uint8Array([0xff]))), "request.syntax");
   await assert.rejects(policy.update({ epochs: await epochs(1) }), { code: "revocation.rollback" });
   const again = await policyOf({ store });
   await assert.rejects(again.update({ epochs: await epochs(1) }), { code: "revocation.rollback" });

@@ -1,7 +1,7 @@
 // The package as `npm pack` makes it, installed in an empty project; and the tools of others beside it.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -32,8 +32,8 @@ export class Project {
   static async make() {
     const made = new Project();
     made.folder = await mkdtemp(join(tmpdir(), "ambit-packed-"));
-    const [{ filename }] = JSON.parse((await run("npm", ["pack", "--json", "--pack-destination", made.folder], { cwd: npm })).replace(/^[^[]*/, ""));
-    made.tarball = join(made.folder, filename.replace("@", "").replace("/", "-"));
+    await run("npm", ["pack", "--silent", "--pack-destination", made.folder], { cwd: npm });
+    made.tarball = join(made.folder, (await readdir(made.folder)).find((name) => name.endsWith(".tgz")));
     await made.write("package.json", '{"name":"used","private":true,"type":"module"}');
     await run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--no-save", made.tarball], { cwd: made.folder });
     await made.write("world.mjs", await world());

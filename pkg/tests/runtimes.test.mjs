@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { Browser, fixture, here, skip as noBrowser } from "./browser.mjs";
+import { Browser, extension, fixture, here, skip as noBrowser } from "./browser.mjs";
 import { token } from "./mint.mjs";
 import { decide, NOW, Project, run, skip, snippets, tool, tools } from "./packed.mjs";
 
@@ -168,6 +168,24 @@ decide().catch(String).then((outcome) => {
   document.title = outcome;
   document.documentElement.dataset.ready = "yes";
 });`;
+
+test("the service worker of an extension", { skip: skip || noBrowser }, async () => {
+  const folder = project.place("extension");
+  await cp(project.place("node_modules/@ambit/evaluator"), join(folder, "evaluator"), { recursive: true });
+  await cp(project.place("world.mjs"), join(folder, "world.mjs"));
+  await project.write("extension/decide.mjs", decide("./evaluator/index.js"));
+  await project.write("extension/background.js", 'import { decide } from "./decide.mjs";\nglobalThis.decide = decide;');
+  await project.write("extension/manifest.json", JSON.stringify({
+    manifest_version: 3, name: "Ambit", version: "1", background: { service_worker: "background.js", type: "module" },
+    content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" },
+  }));
+  const worker = await extension(folder, project.place("profile"));
+  try {
+    assert.equal(await worker.evaluate(() => globalThis.decide().catch(String)), "ok");
+  } finally {
+    await worker.close();
+  }
+});
 
 const BUNDLERS = {
   async esbuild(folder) {
