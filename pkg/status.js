@@ -1,5 +1,6 @@
 // Discharges the obligation `status` with signed lists. The store keeps each list, so that no older one counts later.
 
+import { isWellFormed } from "./bytes.js";
 import { failure, need, rule } from "./engine.js";
 
 /** How often what others kept in the meantime is looked at. */
@@ -40,7 +41,7 @@ export function statusHandler({ sources, fetch: get = fetched } = {}, store) {
       if (said.fetch !== undefined) {
         const { fetch, most } = said;
         // Shown again where the core is asked once more.
-        asked.fetched = await shared(fetch, most).then((list) => ({ list: `${list}` }), () => ({ failed: "the list cannot be fetched" }));
+        asked.fetched = await shared(fetch, most).then((list) => within(`${list}`, most), () => ({ failed: "the list cannot be fetched" }));
         said = rule("status", { ...asked, kept });
       }
       // Somebody else may have kept another one in the meantime.
@@ -50,6 +51,12 @@ export function statusHandler({ sources, fetch: get = fetched } = {}, store) {
     }
     throw new NotDischarged("what is kept of the status list changes all the time");
   };
+}
+
+/** A list that fits, and has a UTF-8 form. */
+function within(list, most) {
+  const fits = isWellFormed(list) && new TextEncoder().encode(list).length <= most;
+  return fits ? { list } : { failed: "the list is too long, or no text" };
 }
 
 /** What is kept; with `after`, which is kept instead unless that is no longer `before`. */

@@ -5,9 +5,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { deflateSync } from "node:zlib";
 
 import { fixture, npm } from "./browser.mjs";
-import { decoded, jws, seeded, token } from "./mint.mjs";
+import { base64url, decoded, jws, publicOf, seeded, token } from "./mint.mjs";
 
 const skip = !fixture && "no AMBIT_FIXTURE";
 const NOW = 1772000400;
@@ -286,4 +287,44 @@ test("revocation epochs go with requests, and never back", { skip }, async () =>
   for (const wrong of [undefined, "a.b.c", `${await epochs(3)}x`]) {
     await assert.rejects(policy.update({ epochs: wrong }), ({ code }) => /^(revocation|request)\./.test(code));
   }
+});
+
+const URI = "https://status.example/lists/1";
+const list = (iat, value, byte = 0x10) =>
+  jws(byte, { alg: "Ed25519", typ: "statuslist+jwt", kid: "status-1" }, {
+    sub: URI, iat, exp: iat + 1000, ttl: 60, status_list: { bits: 1, lst: base64url(deflateSync(Buffer.from([value]))) },
+  });
+
+test("a token that names a status list is looked up, and never in an older list", { skip }, async () => {
+  const store = memory();
+  const sources = [{ prefixes: ["https://status.example/lists/"], keys: [{ kid: "status-1", jwk: publicOf(0x10) }] }];
+  let [text, now, asked] = [await list(NOW - 10, 0), NOW, 0];
+  const get = async () => {
+    asked += 1;
+    if (text instanceof Error) throw text;
+    return text;
+  };
+  const served = () => policyOf({ store, clock: () => now, status: { sources, fetch: get } });
+  const policy = await served();
+  const parts = await call(email, mail, { status: { status_list: { idx: 0, uri: URI } } });
+  assert.equal(code(await (await policyOf()).enforce(parts)), "obligation.unknown");
+  const at = async (policy) => {
+    const verdict = await policy.enforce(parts);
+    return verdict.permitted || code(verdict);
+  };
+  assert.deepEqual(await Promise.all([at(policy), at(policy), at(policy)]), [true, true, true]);
+  assert.equal(asked, 1, "who asks at the same time shares the fetch");
+  assert.equal(await at(policy), true);
+  assert.equal(asked, 1, "it is kept");
+  [text, now] = [await list(NOW + 500, 1), NOW + 600];
+  assert.equal(await at(policy), "status.revoked");
+  // After a restart no older one counts.
+  [text, now] = [await list(NOW + 400, 0), NOW + 700];
+  assert.equal(await at(await served()), "status.revoked");
+  for (const wrong of [new Error("no route"), "no list", "half \ud800 a letter", "a".repeat(13 << 20), await list(NOW, 0, 0x11)]) {
+    [text, now] = [wrong, NOW];
+    const other = await policyOf({ status: { sources, fetch: get } });
+    assert.match(await at(other), /^(obligation\.failed|status\.)/, `${wrong}`.slice(0, 20));
+  }
+  await assert.rejects(policyOf({ status: {} }), { code: "module.options" });
 });
