@@ -23,7 +23,7 @@ const noted = (made) => {
 };
 WebAssembly.instantiate = async (...input) => noted(await instantiate(...input));
 WebAssembly.Instance = new Proxy(Instance, { construct: (target, input) => noted(new target(...input)) });
-const { load, memory, NotDischarged } = await entry(small ? "slim.js" : "node.js");
+const { load, memory, NotDischarged, shown } = await entry(small ? "slim.js" : "node.js");
 const { attenuate, createKeys, prove, publicJwk } = await entry("holder.js");
 const { signCall, signGrant } = await entry("approver.js");
 
@@ -252,9 +252,18 @@ test("a policy is updated, and never goes back", { skip }, async () => {
   await assert.rejects(policyOf({ store }), { code: "module.rollback" });
   await assert.rejects(policy.update(new Uint8Array(8)), ({ code }) => code.startsWith("module."));
   assert.equal((await policy.ask(await read("request.json"))).decision, true);
-  // Two at once: the newer one stays.
-  const other = await policyOf();
-  await Promise.allSettled([other.update(newer), other.update(await files())]);
+  // Two at once, of which the store is slower to say that the older one is kept.
+  const inner = memory();
+  let turn = 0;
+  const slow = {
+    async transact(...input) {
+      const late = (turn += 1) === 2;
+      await inner.transact(...input);
+      if (late) await new Promise((done) => setTimeout(done, 100));
+    },
+  };
+  const other = await policyOf({ store: slow });
+  await Promise.all([other.update(await files()), other.update(newer)]);
   assert.equal(other.statement.version, version + 1);
 });
 
@@ -327,4 +336,16 @@ test("a token that names a status list is looked up, and never in an older list"
     assert.match(await at(other), /^(obligation\.failed|status\.)/, `${wrong}`.slice(0, 20));
   }
   await assert.rejects(policyOf({ status: {} }), { code: "module.options" });
+});
+
+test("what is shown over HTTP is read as it came, or fits nothing", () => {
+  const read = (headers, ...origin) => shown(new Request("https://inner.example/c-7?x=1#y", { method: "POST", headers }), ...origin);
+  const facts = { method: "POST", url: "https://inner.example/c-7" };
+  assert.deepEqual(read({}), { facts });
+  for (const scheme of ["DPoP", "bearer", "BEARER "]) assert.deepEqual(read({ authorization: `${scheme} t.t.t` }), { token: "t.t.t", facts });
+  assert.deepEqual(read({ authorization: "Basic t" }), { facts });
+  assert.deepEqual(read({ dpop: "p", "ambit-approval": "a, b,,c" }), { proof: "p", approvals: ["a", "b", "c"], facts });
+  assert.equal(read({}, "https://outer.example").facts.url, "https://outer.example/c-7");
+  const twice = new Headers([["dpop", "p"], ["dpop", "q"], ["authorization", "DPoP t"], ["authorization", "DPoP u"]]);
+  assert.deepEqual(read(twice), { token: "t, DPoP u", proof: "p, q", facts });
 });
