@@ -478,7 +478,7 @@ test("advice and consent texts come from a further file", { skip }, async () => 
   new Uint8Array(memories.at(-1).buffer).fill(0xff);
   assert.equal((await policy.advise(denied)).context.reason.code, "engine.trap");
   assert.equal(policy.evaluateText(request), answer);
-  assert.equal(memories.length, started + 1, "the second file is no evaluator");
+  assert.equal(memories.length, started + 1, "a further file is no evaluator");
   assert.equal(await policy.raw("advise", JSON.stringify(denied)), JSON.stringify(advice), "it has joined the new instance");
   assert.equal(memories.length, started + 1);
   // Whoever gives the module back while the file is on its way gets a denial.

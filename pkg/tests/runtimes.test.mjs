@@ -83,7 +83,8 @@ const worker :Workerd.Worker = (modules = [${modules.join(", ")}], compatibility
       child.stdio[3].on("data", (line) => done(JSON.parse(`${line}`.split("\n")[0]).port));
       child.on("exit", () => fail(new Error(words)));
     });
-    await body((path, init) => fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(30_000), ...init }));
+    const origin = `http://127.0.0.1:${port}`;
+    await body((path, init) => fetch(origin + path, { signal: AbortSignal.timeout(30_000), ...init }), origin);
   } finally {
     child.kill();
   }
@@ -106,6 +107,23 @@ export default { fetch: async (request, env) => new Response(await paths[new URL
     assert.equal(await (await ask("/contract")).text(), "");
   });
 });
+
+/** An agent in Node, with the packed package: proves calls of the README's worker. */
+async function agent() {
+  const entry = (name) => import(pathToFileURL(project.place("node_modules/@ambit/evaluator", name)));
+  const [{ load, memory }, { createKeys, prove }] = [await entry("node.js"), await entry("holder.js")];
+  const policy = await load(join(fixture, "policy.bundle"), await readFile(join(fixture, "keys.json"), "utf8"), { uid: "acme/agents", store: memory(), clock: () => NOW });
+  const keys = await createKeys();
+  const call = { action: "email", power: "draft", purpose: "contract-renewal", resource: { type: "customer-contact", id: "c-7" } };
+  const facts = { audience: "https://mail.acme.example", location: "https://mail.acme.example", method: "POST" };
+  return { keys, prove: (token, args, url) => prove(policy, { ...call, token, args, facts: { ...facts, url } }, keys) };
+}
+
+/** The public key, as a token names its holder. */
+async function publicJwk({ publicKey }) {
+  const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
+  return { kty, crv, x, y };
+}
 
 /** What the README's worker asks: the policy, and the service behind it. */
 async function services(body) {
@@ -132,7 +150,7 @@ test("the README's worker, in workerd", { skip }, async () => {
   const post = (body, headers) => ({ method: "POST", body, headers });
   await services(async (origin, drafts) => {
     const variables = { POLICY: `${origin}/policy.bundle`, UPSTREAM: `${origin}/drafts` };
-    await workerd("readme", (await snippets()).worker, variables, async (ask) => {
+    await workerd("readme", (await snippets()).worker, variables, async (ask, worker) => {
       const said = async (init) => {
         const answer = await ask("/c-7", init);
         return [answer.status, (await answer.json().catch(() => ({}))).code];
@@ -145,6 +163,17 @@ test("the README's worker, in workerd", { skip }, async () => {
       assert.deepEqual(await said(post("{not json", bearer)), [400, "request.syntax"]);
       assert.deepEqual(await said(post(args("ann@customer.example"), { authorization: `DPoP ${good}`, dpop: "a.b.c" })), [401, "possession.malformed"]);
       assert.equal(drafts.length, 1, "what was refused went nowhere");
+      // A proof is taken once, also of two that come at once; and the store knows it in the next isolate.
+      const { keys, prove } = await agent();
+      const bound = await token(request, { aud: ["https://mail.acme.example"], cnf: { jwk: await publicJwk(keys) } });
+      const proof = await prove(bound, args("ann@customer.example"), `${worker}/c-7`);
+      const shown = post(args("ann@customer.example"), { authorization: `DPoP ${bound}`, dpop: proof });
+      const both = await Promise.all([said(shown), said(shown)]);
+      assert.deepEqual(both.map(([status]) => status).sort(), [202, 401]);
+      assert.deepEqual(await said(shown), [401, "possession.used"]);
+      const other = post(args("ann@customer.example"), { authorization: `DPoP ${bound}`, dpop: await prove(bound, args("bob@customer.example"), `${worker}/c-7`) });
+      assert.equal((await said(other))[0], 401, "a proof is for one call");
+      assert.equal(drafts.length, 2);
     });
   });
 });

@@ -69,7 +69,7 @@ const FAST: [&str; 4] = [
 ];
 
 /// The hash functions with their loops; and the linker says of every function and every piece of data who
-/// uses it, by which the two files are told apart.
+/// uses it, by which the files are told apart.
 const FOR_SPLITTING: [&str; 2] = [
     "--cfg=sha2_backend_soft=\"compact\"",
     "-Clink-arg=--emit-relocs",
@@ -83,8 +83,8 @@ struct Variant {
     flags: &'static [&'static str],
 }
 
-/// For browsers and edge workers; it becomes two files.
-const TWO_FILES: Variant = Variant {
+/// For browsers and edge workers; it becomes three files.
+const IN_FILES: Variant = Variant {
     profile: &SMALL,
     folder: "small",
     flags: &FOR_SPLITTING,
@@ -115,7 +115,7 @@ const INLINE: &str = "wasm.js";
 /// What failed, in one sentence; the tools' own words went to standard error.
 pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     same_bindgen(root)?;
-    let linked = TWO_FILES.link(root)?;
+    let linked = IN_FILES.link(root)?;
     let fast = ONE_FILE.link(root)?;
     let package = root.join("target/npm");
     replace_folder(&package)?;
@@ -124,7 +124,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
         copy(&root.join("pkg").join(name), &package.join(name))?;
     }
     copy(&root.join("LICENSE"), &package.join("LICENSE"))?;
-    let bound = TWO_FILES.bind(root, &linked, &package)?;
+    let bound = IN_FILES.bind(root, &linked, &package)?;
     split(root, &linked, &bound, &package)?;
     inline(&package)?;
     let fast = ONE_FILE.bind(root, &fast, &package)?;
