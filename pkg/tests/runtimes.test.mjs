@@ -198,6 +198,13 @@ decide().catch(String).then((outcome) => {
   document.documentElement.dataset.ready = "yes";
 });`;
 
+test("Node, through a bundler that leaves the wasm behind", { skip }, async () => {
+  const { build } = await load("esbuild");
+  const outfile = project.place("bundled/program.mjs");
+  await build({ entryPoints: [project.place("run-decide.mjs")], outfile, bundle: true, format: "esm", platform: "node", logLevel: "silent" });
+  assert.equal(await said("node", [outfile]), "ok");
+});
+
 test("the service worker of an extension", { skip: skip || noBrowser }, async () => {
   const folder = project.place("extension");
   await cp(project.place("node_modules/@ambit/evaluator"), join(folder, "evaluator"), { recursive: true });
