@@ -5,9 +5,10 @@
 export function laidOut({ text, page }) {
   if (!Array.isArray(page)) return asText(text);
   const all = document.createDocumentFragment();
-  // Where the next item goes, and the next mark or line.
+  // Where the next item goes, the next line, and the next mark.
   let list;
   let item;
+  let row;
   const places = {
     title: (part) => all.append(made("h2", part.text)),
     who: (part) => {
@@ -21,15 +22,20 @@ export function laidOut({ text, page }) {
     },
     item: (part) => {
       item = made("li", "");
-      item.append(hidden("\n- "), made("span", part.text, "what"));
+      row = made("div", "", "row");
+      row.append(hidden("\n- "), made("span", part.text, "what"));
+      item.append(row);
       list.append(item);
     },
     mark: (part) => {
       const mark = made("span", "", `mark ${part.name}`);
       mark.append(hidden("["), ...worded(part.text), hidden("]"));
-      item.append(" ", mark);
+      row.append(" ", mark);
     },
-    line: (part) => item.append("\n  ", made("span", part.text, "line")),
+    line: (part) => {
+      row = made("div", part.text, "row line");
+      item.append("\n  ", row);
+    },
     note: (part) => all.append(all.lastElementChild?.className === "note" ? "\n" : "\n\n", made("p", part.text, "note")),
     details: (part) => {
       const details = made("details", "");
@@ -40,16 +46,29 @@ export function laidOut({ text, page }) {
     detail: (part) => places.item(part),
   };
   try {
-    for (const part of page) places[part.part](part);
+    for (const part of page) {
+      // Rows are told apart by their elements: what has lines of its own has none.
+      if (part.text.includes("\n")) return asText(text);
+      places[part.part](part);
+    }
   } catch {
     return asText(text);
   }
   return all;
 }
 
-/** The text as it is, line by line. */
+/** The text as it is, each line in an element of its own. */
 export function asText(text) {
-  return made("div", text, "plain");
+  const all = made("div", "", "plain");
+  const lines = text.split("\n");
+  for (const [at, line] of lines.entries()) {
+    const row = made("div", "", "row");
+    // No line of ours begins with a bar: what stands behind one is foreign, and has no quotes.
+    const [, before, foreign] = /^( *\| ?)(.*)$/s.exec(line) ?? [];
+    row.append(...(before ? [before, isolated(foreign)] : worded(line)), at + 1 < lines.length ? "\n" : "");
+    all.append(row);
+  }
+  return all;
 }
 
 function made(name, text, className = "") {
@@ -59,14 +78,18 @@ function made(name, text, className = "") {
   return element;
 }
 
+/** A foreign text, in quotes of either kind. Quotes within it are escaped. */
+const QUOTED = /("(?:[^"\\\n]|\\[^\n])*"|`(?:[^`\\\n]|\\[^\n])*`)/;
+
 /** Foreign texts stand in quotes, and what they hold cannot move what stands beside them. */
-function worded(text) {
-  return text.split(/("[^"\n]*")/).map((piece) => {
-    if (!/^".*"$/s.test(piece)) return piece;
-    const foreign = document.createElement("bdi");
-    foreign.textContent = piece;
-    return foreign;
-  });
+export function worded(text) {
+  return text.split(QUOTED).map((piece, at) => (at % 2 === 0 ? piece : isolated(piece)));
+}
+
+function isolated(text) {
+  const foreign = document.createElement("bdi");
+  foreign.textContent = text;
+  return foreign;
 }
 
 /** What is seen by other means: a mark's frame, a list's sign. */
@@ -97,20 +120,25 @@ h2 { font-size: 1.22rem; line-height: 1.25; margin: 0 0 .15rem }
 h3 { color: var(--soft); font-size: .85rem; letter-spacing: .02em; margin: .9rem 0 .25rem }
 ul { list-style: none; margin: 0; padding: 0 }
 li { margin: .3rem 0; padding-inline-start: 1.7em; position: relative }
-li::before { font-weight: 700; inset-inline-start: 0; position: absolute }
+li::before { font-weight: 700; inset-inline-start: 0; position: absolute; text-indent: 0 }
 .own li::before { color: var(--yes); content: "✓" / "" }
 .person li::before { color: var(--ask); content: "?" / "" }
 .cannot li::before, .ended li::before { color: var(--no); content: "✕" / "" }
 .what { font-weight: 600 }
-.line { display: block; font-size: .95em }
+.line { font-size: .95em }
+/* A row that goes on stands behind a bar: no row of a foreign text begins where a line of ours does. */
+h2, .who, .note, .row, [part=choice] {
+  background: linear-gradient(currentColor, currentColor) 0 1.15lh / 2px calc(100% - 1.3lh) no-repeat;
+  padding-inline-start: 1.2rem; text-indent: -1.2rem;
+}
 .mark {
   border: 1px solid currentColor; border-radius: 4px; color: var(--ask); display: inline-block;
-  font-size: .8rem; margin-inline-end: .3em; padding: 0 .4em;
+  font-size: .8rem; margin-inline-end: .3em; padding: 0 .4em; text-indent: 0;
 }
 .financial, .irreversible, .wider, .new { color: var(--no) }
 .joint { clip-path: inset(50%); height: 1px; overflow: hidden; position: absolute; white-space: pre; width: 1px }
 .note { color: var(--soft); font-size: .88rem; margin: .6rem 0 0 }
-.plain { white-space: pre-wrap }
+.plain .row { white-space: pre-wrap }
 bdi { unicode-bidi: isolate }
 details { color: var(--soft); font-size: .85rem; margin-top: .6rem }
 details li { padding: 0 }

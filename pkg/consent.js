@@ -3,7 +3,7 @@
 // It lays out what the evaluator says and adds no word to it, drops none, and moves none: what stands in its text is
 // the `text` that a receipt proves. It holds no key and decides nothing.
 
-import { asText, laidOut, STYLE } from "./consent-layout.js";
+import { asText, laidOut, STYLE, worded } from "./consent-layout.js";
 
 /** How long the buttons do nothing after the page came into view: a click that was meant for another window is none. */
 const ASLEEP_MS = 700;
@@ -174,7 +174,7 @@ export class AmbitConsent extends Base {
       const name = document.createElement("span");
       box.type = "checkbox";
       name.id = `choice-${at}`;
-      name.textContent = one.text ?? one.choice;
+      name.append(...worded(one.text ?? one.choice));
       box.setAttribute("aria-labelledby", name.id);
       const was = (box.checked = this.#chosen.includes(one));
       row.addEventListener("click", (event) => {

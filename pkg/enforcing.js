@@ -26,15 +26,15 @@ export class Enforcer {
     if (status !== undefined) this.#handlers.set("status", statusHandler(status, store));
   }
 
-  /** Does what the core says until it gives a verdict. `answer` is a text. */
-  async verdict(answer, nonce) {
+  /** Does what the core says until it gives a verdict. `answer` is a text, of a policy with this `possession`. */
+  async verdict(answer, possession, nonce) {
     try {
       await need("host");
       const asked = { answer, knows: [...this.#handlers.keys()], journal: this.#log !== undefined, epochs: true, results: [], nonce };
       const id = crypto.randomUUID();
       let cause;
       for (;;) {
-        const step = rule("enforce", asked);
+        const step = rule("enforce", asked, possession);
         if (step.do === "verdict") return verdict(step, answer, cause);
         const result = await this.#do(step, id).catch((error) => failed((cause = error)));
         asked.results.push(result ?? { done: true });

@@ -131,10 +131,10 @@ export const stoppedHttp = () => JSON.parse(fault);
 const RULES = { enforce, consume, status };
 
 /** Asks a rule of a host, whose file has joined. Throws where the evaluator stops. */
-export function rule(name, asked) {
+export function rule(name, asked, ...more) {
   const text = JSON.stringify(asked);
   try {
-    return JSON.parse(inside(() => RULES[name](text)));
+    return JSON.parse(inside(() => RULES[name](text, ...more)));
   } catch (error) {
     throw failure("engine.trap", "the evaluator stopped", error);
   }
@@ -151,8 +151,8 @@ export function refusal(code, admin) {
 }
 
 /** What HTTP says for a denial: `{status, headers, problem}`. Never throws after `load`. */
-export function httpOf(answer, { nonce } = {}) {
-  return JSON.parse(said(http, { answer, nonce }, fault));
+export function httpOf(answer, { nonce, possession } = {}) {
+  return JSON.parse(said(http, { answer, nonce, possession }, fault));
 }
 
 function said(body, request, otherwise) {

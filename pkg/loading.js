@@ -85,8 +85,10 @@ function attempt(file, asked) {
   try {
     const policy = inside(() => Loaded.load(file, asked));
     const { seen, ...statement } = JSON.parse(inside(() => policy.statement()));
+    // Whether a proof is asked for, so that a challenge says it too.
+    const { possession } = JSON.parse(inside(() => policy.info()));
     // What an instance made is of no use to the next one.
-    return { policy, statement, seen, instance: current() };
+    return { policy, statement, seen, possession, instance: current() };
   } catch (error) {
     if (typeof error === "string") return JSON.parse(error);
     throw isOurs(error) ? error : failure("engine.trap", "the evaluator stopped", error);

@@ -59,6 +59,10 @@ export class Policy {
     return structuredClone(this.#loaded?.statement);
   }
 
+  get #possession() {
+    return this.#loaded?.possession ?? "required";
+  }
+
   /** Decides. Never throws: what goes wrong is a denial. Nothing is obeyed yet: `enforce` does that. */
   async ask(question) {
     return JSON.parse(await this.#answer(question));
@@ -66,13 +70,13 @@ export class Policy {
 
   /** Decides, and does all that the answer obliges to. Act only where `permitted` is `true`. */
   async enforce(question, { nonce } = {}) {
-    return this.#enforcer.verdict(await this.#answer(question), nonce);
+    return this.#enforcer.verdict(await this.#answer(question), this.#possession, nonce);
   }
 
   /** Obeys an answer that was given before: a refusal of the service's own is written down so. */
   async obey(answer, { nonce } = {}) {
     const { text, denial } = this.#text(answer);
-    return this.#enforcer.verdict(denial ?? text, nonce);
+    return this.#enforcer.verdict(denial ?? text, this.#possession, nonce);
   }
 
   /** Makes a request of its parts, with the digest of its call and what is to be signed for it. */
@@ -144,8 +148,8 @@ export class Policy {
   }
 
   /** What HTTP says for a denial, as a `Response`. */
-  response(answer, options) {
-    return responseOf(httpOf(answer, options));
+  response(answer, { nonce } = {}) {
+    return responseOf(httpOf(answer, { nonce, possession: this.#possession }));
   }
 
   /** The answer to a text in exactly the bytes of every other engine. */

@@ -43,6 +43,7 @@ type Policy struct {
 	options   Options
 	pool      *pool
 	heard     heard
+	info      info
 	// stopped is said when nothing in there can say anything any more, or who asks waits no longer.
 	stopped []byte
 }
@@ -74,6 +75,10 @@ func Load(ctx context.Context, source Source, trust Trust, options Options) (*Po
 	}
 	p.pool = newPool(options.Instances, first, func() (*instance, error) { return l.load(&loaded{}) })
 	runtime.AddCleanup(p, (*pool).close, p.pool)
+	said, err := p.pool.ask(ctx, "ambit_info")
+	if err = cmp.Or(err, json.Unmarshal(said, &p.info)); err != nil {
+		return nil, err
+	}
 	p.stopped, err = p.pool.ask(ctx, "ambit_refuse", []byte(`{"code":"engine.resources","admin":"there was no answer"}`))
 	if err != nil {
 		return nil, err
@@ -191,7 +196,7 @@ func (p *Policy) Refuse(ctx context.Context, code, admin string) *Answer {
 // HTTP is what HTTP says for a denial; nonce, where it is not empty, is the one that the next proof must carry.
 func (p *Policy) HTTP(ctx context.Context, denial *Answer, nonce string) HTTP {
 	told := HTTP{Status: 503}
-	_ = Core(context.WithoutCancel(ctx), "ambit_http", httpRequest{denial.Raw, nonce}, &told)
+	_ = Core(context.WithoutCancel(ctx), "ambit_http", httpRequest{denial.Raw, nonce, p.info.Possession}, &told)
 	return told
 }
 

@@ -172,7 +172,8 @@ func TestADenialSaysWhatToDo(t *testing.T) {
 	}
 	equal(t, denied.Status(), 401)
 	equal(t, denied.Code, denied.Answer.Reason.Code)
-	if !strings.HasPrefix(denied.Challenge(), "DPoP ") || !strings.Contains(err.Error(), denied.Words) {
+	// The policy has `possession = "off"`.
+	if !strings.HasPrefix(denied.Challenge(), "Bearer ") || !strings.Contains(err.Error(), denied.Words) {
 		t.Errorf("%q, %q", denied.Challenge(), err)
 	}
 	http := one(t).HTTP(ctx, denied.Answer, "n-1")

@@ -112,8 +112,13 @@ type consumed struct {
 }
 
 type httpRequest struct {
-	Answer json.RawMessage `json:"answer"`
-	Nonce  string          `json:"nonce,omitempty"`
+	Answer     json.RawMessage `json:"answer"`
+	Nonce      string          `json:"nonce,omitempty"`
+	Possession string          `json:"possession"`
+}
+
+type info struct {
+	Possession string `json:"possession"`
 }
 
 type refusedText struct {

@@ -32,7 +32,7 @@ test("not a word more, less or moved, whatever the page says", { skip }, async (
   await opened();
   const all = await page.$$eval("ambit-consent", (elements) =>
     elements.map((one) => [one.id, one.shadowRoot.querySelector("[part=text]").textContent, one.consent.text]));
-  assert.equal(all.length, 12);
+  assert.equal(all.length, 14);
   for (const [name, text, wanted] of all) assert.equal(text, wanted, name);
   // It is laid out where the parts are known, and in order where they are not.
   const has = (name, selector) => page.$eval(`#${name}`, (one, of) => one.shadowRoot.querySelector(of) !== null, selector);
@@ -40,7 +40,7 @@ test("not a word more, less or moved, whatever the page says", { skip }, async (
   assert.ok(await has("open", "details ul li"));
   assert.ok(await has("wider", ".mark.wider"));
   assert.ok(await has("narrower", ".mark.narrower"));
-  for (const name of ["unknown", "cut", "call"]) assert.ok(await has(name, ".plain"), name);
+  for (const name of ["unknown", "cut", "call", "letter"]) assert.ok(await has(name, ".plain"), name);
 });
 
 test("what others wrote stays where it stands", { skip }, async () => {
@@ -49,6 +49,71 @@ test("what others wrote stays where it stands", { skip }, async () => {
   const foreign = await page.$eval("#hostile", (one) => [...one.shadowRoot.querySelectorAll("bdi")].map((it) => it.textContent));
   assert.ok(foreign.some((it) => it.includes("אבגדה")), foreign.join());
   assert.ok(foreign.some((it) => it.includes("مثال")), foreign.join());
+});
+
+test("text that runs from right to left moves nothing, whatever quotes it has", { skip }, async () => {
+  await opened();
+  for (const name of ["hostile", "long", "letter"]) {
+    const [inside, outside] = await page.$eval(`#${name}`, (one) => {
+      const found = [[], []];
+      const texts = document.createTreeWalker(one.shadowRoot.querySelector("[part=text]"), NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const { data, parentElement } = texts.currentNode;
+        if (/[\u0590-\u08ff]/.test(data)) found[parentElement.closest("bdi") ? 0 : 1].push(data);
+      }
+      return found;
+    });
+    assert.ok(inside.length > 0, name);
+    assert.deepEqual(outside, [], name);
+    // What is ours stays outside.
+    for (const foreign of inside) assert.ok(!/^- |Let |\?$/.test(foreign), foreign);
+  }
+});
+
+/** Rows of the page that begin where a line of ours does, but go on with one. */
+const impostors = () => {
+  const wrong = [];
+  let wrapped = 0;
+  for (const one of document.querySelectorAll("ambit-consent")) {
+    const root = one.shadowRoot.querySelector("[part=text]");
+    root.querySelector("details")?.setAttribute("open", "");
+    const rows = new Map();
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const at = texts.currentNode.parentElement;
+      if (texts.currentNode.data.trim() === "" || at.closest(".joint, summary, h3")) continue;
+      const row = at.closest(".row, h2, .who, .note");
+      if (!row) {
+        wrong.push(`${one.id}: in no row: ${texts.currentNode.data}`);
+        continue;
+      }
+      const range = document.createRange();
+      range.selectNodeContents(texts.currentNode);
+      rows.set(row, [...(rows.get(row) ?? []), ...range.getClientRects()]);
+    }
+    for (const [row, rects] of rows) {
+      const seen = rects.filter(({ width, height }) => width > 1 && height > 1);
+      const first = Math.min(...seen.map(({ bottom }) => bottom)) - 2;
+      const rest = seen.filter(({ top }) => top >= first);
+      const left = Math.min(...seen.filter(({ top }) => top < first).map((it) => it.left));
+      wrapped += rest.length > 0 ? 1 : 0;
+      if (rest.some((it) => it.left < left + 12)) wrong.push(`${one.id}: ${row.textContent}`);
+      // And there is a bar beside it.
+      if (!getComputedStyle(row).backgroundImage.includes("linear-gradient")) wrong.push(`${one.id}: no bar: ${row.textContent}`);
+    }
+  }
+  return { wrong, wrapped };
+};
+
+test("no row of a long text begins where a line of ours does, however narrow the page", { skip }, async () => {
+  for (const [name, viewport, size] of [["wide", 1280, "100%"], ["half", 640, "100%"], ["narrow", 320, "100%"], ["large", 320, "200%"]]) {
+    await opened({ viewport: { width: viewport, height: 900 } });
+    await page.evaluate((size) => (document.documentElement.style.fontSize = size), size);
+    const { wrong, wrapped } = await page.evaluate(impostors);
+    assert.deepEqual(wrong, [], name);
+    assert.ok(wrapped > 20, `${name}: ${wrapped}`);
+    for (const one of ["long", "letter"]) await page.locator(`#${one}`).screenshot({ path: join(pictures, `${name}-${one}.png`) });
+  }
 });
 
 test("a click too early, or by a script, answers nothing", { skip }, async () => {

@@ -92,6 +92,11 @@ test("a refusal is a response, without what only operators see", { skip }, async
   assert.equal(problem.code, code(verdict));
   assert.equal(JSON.stringify(problem).includes(verdict.answer.context.reason.admin), false);
   assert.equal((await verdict.response.json()).code, problem.code, "each is a new one");
+  // The fixture's policy wants no proofs, and its challenges say so.
+  const { token: _, ...bare } = await call(email, mail);
+  for (const missing of [(await policy.enforce(bare)).response, policy.response(policy.refuse("token.missing"))]) {
+    assert.equal(missing.headers.get("www-authenticate"), 'Bearer realm="ambit"');
+  }
   const own = policy.refuse("possession.used", "jti 7");
   assert.deepEqual([policy.response(own).status, own.context.reason.admin], [401, "jti 7"]);
   const obeyed = await policy.obey(own, { nonce: "n-2" });

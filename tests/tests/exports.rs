@@ -1,6 +1,7 @@
 //! What a policy module exports for hosts and holders beside the decision: the same bytes as the
 //! functions of the crates.
 
+use ambit_core::http::{self, Scheme};
 use ambit_policy::Bundle;
 use ambit_tests::case::PolicySpec;
 use ambit_tests::data::merge;
@@ -72,9 +73,14 @@ fn refusals_and_their_responses_are_the_same_bytes() {
         assert_eq!(answer, ambit_evaluator::refuse_by(request.as_bytes()));
         let request = format!(r#"{{"answer":{answer},"nonce":"n-1"}}"#);
         let response = raw.ask("ambit_http", request.as_bytes());
-        assert_eq!(response, ambit_core::http::response(&answer, Some("n-1")));
+        assert_eq!(response, http::response(&answer, Some("n-1"), Scheme::Dpop));
         assert!(!response.contains("disk"), "{response}");
     }
+    // A host whose instance has no bundle says what the policy wants.
+    let answer = raw.ask("ambit_refuse", br#"{"code":"token.missing"}"#);
+    let request = format!(r#"{{"answer":{answer},"possession":"off"}}"#);
+    let told = raw.ask("ambit_http", request.as_bytes());
+    assert_eq!(told, http::response(&answer, None, Scheme::Bearer));
     for export in ["ambit_refuse", "ambit_http"] {
         for broken in [&b""[..], b"{", b"[]", b"\xff", br#"{"answer":1,"code":1}"#] {
             assert!(raw.ask(export, broken).starts_with('{'), "{export}");

@@ -1,8 +1,11 @@
 //! Addresses that look like another one.
 
+use ambit_compiler::mint::{AttenuateOptions, RootOptions, attenuate, root};
+use ambit_policy::Bundle;
+use ambit_tests::project::secret_key;
 use serde_json::{Value, json};
 
-use crate::world::{Call, Token, World, entry};
+use crate::world::{Call, NOW, Token, World, entry};
 
 /// A token whose exports have this one argument.
 fn exporting(world: &World, argument: &str, constraint: &Value) -> Token {
@@ -305,4 +308,47 @@ fn the_url_of_a_proof_looks_like_the_one_called() {
     ] {
         assert_eq!(made(bad), "possession.url", "{bad}");
     }
+}
+
+/// `ann*@customer.example` is also `ann@evil.example, x@customer.example`.
+#[test]
+fn a_pattern_stands_for_whom_a_call_reaches() {
+    let world = World::new();
+    let token = world.mint(&json!({}));
+    let bundle = Bundle::verify(world.policy.bundle()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = secret_key("broker-1", folder.path()).unwrap();
+    let holder = secret_key(token.holder, folder.path()).unwrap();
+    let made = |bound: &Value| {
+        let capability = json!({
+            "type": "ambit_capability", "actions": ["email"], "privileges": ["draft"], "datatypes": ["customer-contact"],
+            "purpose": "contract-renewal", "constraints": {"to": bound, "*": {"constraint_type": "wildcard"}},
+        });
+        let mut claims = token.root.clone();
+        claims["authorization_details"] = json!([capability]);
+        let options = RootOptions {
+            now: NOW,
+            ..RootOptions::default()
+        };
+        let root = root(&claims.to_string(), &key, &bundle, &options).map(|_| ());
+        let further = json!({"authorization_details": [{"type": "ambit_capability", "actions": ["email"], "constraints": {"to": bound}}]});
+        let options = AttenuateOptions {
+            now: NOW,
+            holder: Some(holder.public()),
+            bundle: Some(&bundle),
+            ..AttenuateOptions::default()
+        };
+        let further = attenuate(&token.chain, &holder, &further.to_string(), &options).map(|_| ());
+        [root, further].map(|made| made.err().map(|fault| fault.code))
+    };
+    let like = json!({"constraint_type": "like", "pattern": "ann*"});
+    for bound in [
+        like.clone(),
+        json!({"constraint_type": "optional", "constraint": like}),
+        json!({"constraint_type": "all", "constraints": [{"constraint_type": "any", "constraints": [like]}]}),
+    ] {
+        assert_eq!(made(&bound), [Some("mint.like"); 2], "{bound}");
+    }
+    let domain = json!({"constraint_type": "email_domain", "values": ["customer.example"]});
+    assert_eq!(made(&domain), [None; 2]);
 }

@@ -44,7 +44,7 @@ pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
                     @for one in choices {
                         label {
                             input type="checkbox" name="choose" value=(text(one, "choice"));
-                            " " (text(one, "text"))
+                            " " (worded(text(one, "text")))
                         }
                     }
                 }
@@ -90,14 +90,14 @@ fn parts(parts: &Value) -> Markup {
         @for section in sections {
             @match text(&section[0], "part") {
                 "group" => section class={ "group " (text(&section[0], "name")) } {
-                    h2 { (text(&section[0], "text")) }
+                    h2 { (worded(text(&section[0], "text"))) }
                     (items(&section[1..]))
                 },
-                "note" => p.note { (text(&section[0], "text")) },
+                "note" => p.note { (worded(text(&section[0], "text"))) },
                 _ => @for part in section {
                     @match text(part, "part") {
-                        "title" => h1 { (text(part, "text")) },
-                        _ => p.who { (text(part, "text")) },
+                        "title" => h1 { (worded(text(part, "text"))) },
+                        _ => p.who { (worded(text(part, "text"))) },
                     }
                 },
             }
@@ -105,7 +105,7 @@ fn parts(parts: &Value) -> Markup {
         @if let Some((head, rest)) = folded.split_first() {
             details {
                 summary { (text(head, "text")) }
-                ul { @for part in rest { li { (text(part, "text")) } } }
+                ul { @for part in rest { li { div.row { (worded(text(part, "text"))) } } } }
             }
         }
     }
@@ -117,17 +117,53 @@ fn items(parts: &[Value]) -> Markup {
         ul {
             @for item in each {
                 li {
-                    @for part in item {
-                        @match text(part, "part") {
-                            "item" => (text(part, "text")),
-                            "mark" => { " " span class={ "mark " (text(part, "name")) } { "[" (text(part, "text")) "]" } },
-                            _ => div.line { (text(part, "text")) },
+                    // Each line has an element of its own, with its marks: the style keeps the rows of one together.
+                    @for row in item.chunk_by(|_, next| text(next, "part") == "mark") {
+                        div class={ "row" @if text(&row[0], "part") == "line" { " line" } } {
+                            @for part in row {
+                                @match text(part, "part") {
+                                    "mark" => { " " span class={ "mark " (text(part, "name")) } { "[" (worded(text(part, "text"))) "]" } },
+                                    _ => (worded(text(part, "text"))),
+                                }
+                            }
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// Foreign texts stand in quotes of either kind, in which quotes are escaped, and what they hold cannot move what
+/// stands beside them.
+fn worded(text: &str) -> Markup {
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some((ours, foreign, behind)) = next_quoted(rest) {
+        pieces.push((ours, foreign));
+        rest = behind;
+    }
+    html! {
+        @for (ours, foreign) in pieces { (ours) bdi { (foreign) } }
+        (rest)
+    }
+}
+
+/// What stands before the first text in quotes, this text, and what stands behind it.
+fn next_quoted(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.find(['"', '`'])?;
+    let (ours, quoted) = text.split_at_checked(start)?;
+    let mut signs = quoted.char_indices();
+    let (_, quote) = signs.next()?;
+    while let Some((at, sign)) = signs.next() {
+        if sign == '\\' {
+            signs.next();
+        } else if sign == quote {
+            let (foreign, behind) = quoted.split_at_checked(at + quote.len_utf8())?;
+            return Some((ours, foreign, behind));
+        }
+    }
+    // Without an end all that follows is foreign.
+    Some((ours, quoted, ""))
 }
 
 pub(crate) fn login(
@@ -221,4 +257,54 @@ fn document(words: &Words, title: &str, body: &Markup) -> Markup {
 
 fn text<'a>(part: &'a Value, name: &str) -> &'a str {
     part[name].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_stands_in_quotes_is_isolated() {
+        for (text, wanted) in [
+            ("Let A read?", "Let A read?"),
+            (
+                r#"at "a" and "b"."#,
+                r#"at <bdi>"a"</bdi> and <bdi>"b"</bdi>."#,
+            ),
+            (
+                r#"for "x \" אבג 12 - 34\\", 8 hours"#,
+                r#"for <bdi>"x \" אבג 12 - 34\\"</bdi>, 8 hours"#,
+            ),
+            (
+                "act: `{\"a\": \"\\` \\\\\" אבג\"}` end",
+                "act: <bdi>`{\"a\": \"\\` \\\\\" אבג\"}`</bdi> end",
+            ),
+            (r#"a "b\"#, r#"a <bdi>"b\</bdi>"#),
+        ] {
+            let shown = worded(text).into_string().replace("&quot;", "\"");
+            assert_eq!(shown, wanted);
+        }
+    }
+
+    #[test]
+    fn every_line_of_an_item_is_an_element_of_its_own() {
+        let parts = serde_json::json!([
+            {"part": "title", "text": "Let \"a\" read?"},
+            {"part": "group", "name": "own", "text": "On its own"},
+            {"part": "item", "text": "Read \"x\""},
+            {"part": "mark", "name": "external", "text": "reaches people outside"},
+            {"part": "line", "text": "at \"y\""},
+            {"part": "details", "text": "Details"},
+            {"part": "detail", "text": "sub: \"z\""},
+        ]);
+        let shown = super::parts(&parts).into_string().replace("&quot;", "\"");
+        for wanted in [
+            r#"<h1>Let <bdi>"a"</bdi> read?</h1>"#,
+            r#"<div class="row">Read <bdi>"x"</bdi> <span class="mark external">[reaches people outside]</span></div>"#,
+            r#"<div class="row line">at <bdi>"y"</bdi></div>"#,
+            r#"<li><div class="row">sub: <bdi>"z"</bdi></div></li>"#,
+        ] {
+            assert!(shown.contains(wanted), "{shown}");
+        }
+    }
 }

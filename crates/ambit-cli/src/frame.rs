@@ -2,10 +2,11 @@
 //! could pass for a line of the page.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 
 use ambit_core::describe::{add_quoted, is_mark};
 use anstyle::Style;
-use terminal_size::{Height, Width};
+use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::say::NAME;
 
@@ -17,8 +18,11 @@ const MORE: &str = "│ … ";
 const REST: &str = "… ";
 /// Columns of what stands before the value of a field.
 const BEFORE: usize = NAME + 3;
-/// No terminal is taken to be narrower: a mark, and a sign with marks of its own.
+/// In fewer columns nothing is laid out: there must be room for what stands before a field, and for a sign with marks of
+/// its own.
 const NARROWEST: usize = 24;
+/// Columns of rows that go elsewhere than to a terminal.
+const ELSEWHERE: u16 = 80;
 
 /// How much a terminal shows at one time.
 #[derive(Clone, Copy, Debug)]
@@ -27,23 +31,45 @@ pub(crate) struct Screen {
     rows: usize,
 }
 
+/// Foreign text goes to a terminal that would wrap it by itself, or may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
+impl NoRoom {
+    pub(crate) const WHAT: &str =
+        "the terminal has fewer than 24 columns, or does not say how many";
+    pub(crate) const HELP: &str = "make it wider, or say how wide it is: `stty rows 24 cols 80`";
+}
+
 impl Screen {
     /// Where standard error goes.
-    pub(crate) fn of_words() -> Self {
-        Self::new(terminal_size::terminal_size_of(std::io::stderr()))
+    pub(crate) fn of_words() -> Result<Self, NoRoom> {
+        let stream = std::io::stderr();
+        Self::of(terminal_size_of(&stream), stream.is_terminal())
     }
 
     /// Where standard output goes.
-    pub(crate) fn of_output() -> Self {
-        Self::new(terminal_size::terminal_size_of(std::io::stdout()))
+    pub(crate) fn of_output() -> Result<Self, NoRoom> {
+        let stream = std::io::stdout();
+        Self::of(terminal_size_of(&stream), stream.is_terminal())
     }
 
-    fn new(size: Option<(Width, Height)>) -> Self {
-        let (Width(columns), Height(rows)) = size.unwrap_or((Width(80), Height(24)));
-        Self {
-            columns: usize::from(columns).max(NARROWEST),
-            rows: usize::from(rows),
+    /// What does not go to a terminal is perhaps read on one, by `less` or `tee`: on that of this process, if it has one.
+    fn of(size: Option<(Width, Height)>, is_terminal: bool) -> Result<Self, NoRoom> {
+        if is_terminal {
+            return Self::new(size);
         }
+        let (Width(columns), rows) = size_elsewhere().unwrap_or((Width(ELSEWHERE), Height(24)));
+        Self::new(Some((Width(columns.min(ELSEWHERE)), rows)))
+    }
+
+    /// A terminal of which nobody knows the size may be of any.
+    fn new(size: Option<(Width, Height)>) -> Result<Self, NoRoom> {
+        let (Width(columns), Height(rows)) = size.ok_or(NoRoom)?;
+        let (columns, rows) = (usize::from(columns), usize::from(rows));
+        (columns >= NARROWEST)
+            .then_some(Self { columns, rows })
+            .ok_or(NoRoom)
     }
 
     /// Whether the beginning of a text is out of sight when its end is shown.
@@ -108,6 +134,17 @@ impl Screen {
     fn fits(self, line: &[(Style, char)], mark: &str) -> usize {
         row(line, self.columns.saturating_sub(width(mark)))
     }
+}
+
+/// The size of the terminal at which this process runs.
+#[cfg(unix)]
+fn size_elsewhere() -> Option<(Width, Height)> {
+    terminal_size_of(std::fs::File::open("/dev/tty").ok()?)
+}
+
+#[cfg(not(unix))]
+fn size_elsewhere() -> Option<(Width, Height)> {
+    terminal_size::terminal_size()
 }
 
 /// A name that others chose: always in quotes, always whole.
@@ -211,6 +248,19 @@ mod tests {
             plain(24, "- text: \"hello      - amount: 5.00\""),
             "│ - text: \"hello      -\n│ …  amount: 5.00\"\n"
         );
+    }
+
+    #[test]
+    fn where_there_is_no_room_nothing_is_laid_out() {
+        let size = |columns, rows| Some((Width(columns), Height(rows)));
+        for none in [None, size(0, 24), size(1, 24), size(23, 24)] {
+            assert_eq!(Screen::new(none).err(), Some(NoRoom), "{none:?}");
+            assert_eq!(Screen::of(none, true).err(), Some(NoRoom), "{none:?}");
+        }
+        assert!(Screen::new(size(24, 1)).is_ok());
+        // The beginning of a text is out of sight where nobody knows how many rows there are.
+        assert!(Screen::new(size(80, 0)).unwrap().is_left_by("x\n"));
+        assert!(Screen::of(None, false).is_ok_and(|screen| screen.columns <= 80));
     }
 
     #[test]

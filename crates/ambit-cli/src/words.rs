@@ -25,7 +25,10 @@ pub(crate) fn type_text(of: Option<Json<'_>>) -> String {
             .to_owned()
     };
     match of.get("t").and_then(Json::as_str) {
-        Some("string") => "String".to_owned(),
+        Some("string") => match of.get("of").and_then(Json::as_str) {
+            Some(form) => format!("@format(\"{form}\") String"),
+            None => "String".to_owned(),
+        },
         Some("long") => "Long".to_owned(),
         Some("bool") => "Bool".to_owned(),
         Some("json") => "any JSON".to_owned(),

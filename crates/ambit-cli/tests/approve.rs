@@ -165,37 +165,41 @@ fn nobody_is_asked_for_a_yes_that_is_not_enough() {
     }
 }
 
-/// On a terminal, which `script` makes.
+/// What is said on a terminal, which `script` makes, of the size that `stty` is told; `rest` stands behind the command.
+/// `None`: there is no `script`.
+#[cfg(unix)]
+fn on_terminal(project: &Project, name: &str, size: &str, rest: &str) -> Option<String> {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let command = format!(
+        "stty {size}; '{}' approve {name} --module policy.wasm --key keys/approve.jwk --sub user:ann {rest}",
+        env!("CARGO_BIN_EXE_ambit")
+    );
+    let script = Command::new("script")
+        .args(["-q", "-e", "-c", &command, "/dev/null"])
+        .current_dir(project.path("."))
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut script) = script else {
+        eprintln!("skipped: there is no `script`");
+        return None;
+    };
+    script.stdin.take().unwrap().write_all(b"n\n").unwrap();
+    let said = script.wait_with_output().unwrap().stdout;
+    Some(String::from_utf8(said).unwrap().replace('\r', ""))
+}
+
 #[cfg(unix)]
 #[test]
 fn a_question_that_scrolled_away_is_put_again() {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
     let project = asked();
-    let asks = |lines: &str| {
-        let shown = proposal(&project);
-        let text = shown["display"]["text"].as_str().unwrap();
-        let name = keep(&project, &with_text(&shown, &format!("{text}{lines}")));
-        let command = format!(
-            "'{}' approve {name} --module policy.wasm --key keys/approve.jwk --sub user:ann",
-            env!("CARGO_BIN_EXE_ambit")
-        );
-        let script = Command::new("script")
-            .args(["-q", "-e", "-c", &command, "/dev/null"])
-            .current_dir(project.path("."))
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut script) = script else {
-            return None;
-        };
-        script.stdin.take().unwrap().write_all(b"n\n").unwrap();
-        let said = script.wait_with_output().unwrap().stdout;
-        Some(String::from_utf8(said).unwrap().replace('\r', ""))
-    };
-    let Some(long) = asks(&"\n- more".repeat(30)) else {
-        eprintln!("skipped: there is no `script`");
+    let shown = proposal(&project);
+    let text = shown["display"]["text"].as_str().unwrap();
+    let lines = "\n- more".repeat(30);
+    let name = keep(&project, &with_text(&shown, &format!("{text}{lines}")));
+    let Some(long) = on_terminal(&project, &name, "rows 24 cols 80", "") else {
         return;
     };
     let again = "It begins:\n│ Let Mail assistant pay an invoice: invoice i-1? [moves money]\nSay yes to exactly this?";
@@ -203,6 +207,48 @@ fn a_question_that_scrolled_away_is_put_again() {
         long.contains(again) && long.contains("nothing is signed"),
         "{long}"
     );
+}
+
+/// A terminal wraps what is wider than it is, and its rows begin at its edge.
+#[cfg(unix)]
+#[test]
+fn a_terminal_that_would_wrap_the_text_gets_none() {
+    let project = asked();
+    let shown = proposal(&project);
+    let text = shown["display"]["text"].as_str().unwrap();
+    let long = format!("{text}\n- note: \"{}\"", "x - amount: 5.00 ".repeat(20));
+    let name = keep(&project, &with_text(&shown, &long));
+    for size in [
+        "rows 24 cols 23",
+        "rows 24 cols 0",
+        "rows 0 cols 0",
+        "rows 0 cols 40",
+    ] {
+        let Some(said) = on_terminal(&project, &name, size, "") else {
+            return;
+        };
+        assert!(
+            said.contains("approve.screen") && said.contains("stty"),
+            "{size}: {said}"
+        );
+        assert!(!said.contains("amount: 5.00"), "{size}: {said}");
+        // Whoever says that they have read it elsewhere can sign.
+        let said = on_terminal(&project, &name, size, "--yes >/dev/null").unwrap();
+        assert!(said.contains("is not shown here"), "{size}: {said}");
+        assert!(!said.contains("amount: 5.00"), "{size}: {said}");
+    }
+    // Through a pipe it is read on the same terminal.
+    for rest in ["", "--yes 2>&1 | cat", "--yes 2>&1 </dev/null | cat"] {
+        let said = on_terminal(&project, &name, "rows 24 cols 40", rest).unwrap();
+        let rows = said.lines().filter(|row| row.contains("5.00"));
+        assert!(rows.clone().count() > 8, "{rest}: {said}");
+        for row in rows {
+            assert!(
+                row.starts_with("│ ") && row.chars().count() <= 40,
+                "{rest}: {row}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -398,6 +444,23 @@ fn a_yes_to_a_grant_makes_its_token_and_no_other() {
     assert_eq!(run.says("approval.approver").out, "");
     let german = [&ANN[..], &["--locale", "de"]].concat();
     approve(&project, "draft.json", &german)
+        .expect(0)
+        .says("Rechnungen bezahlen: jede Rechnung");
+    // Without the word nobody can be asked.
+    project.edit("schema.cedarschema", "    @label_de(\"Betrag\")\n", "");
+    project
+        .ambit(&["build", ".", "-o", "wordless.wasm"])
+        .expect(0);
+    let wordless = [
+        "approve",
+        "draft.json",
+        "--module",
+        "wordless.wasm",
+        "--key",
+        "keys/approve.jwk",
+    ];
+    project
+        .ambit(&[&wordless[..], &german].concat())
         .expect(3)
         .says("describe.no_text");
     let call = [&ANN[..], &["--approvals", "."]].concat();

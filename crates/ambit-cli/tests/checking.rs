@@ -38,7 +38,7 @@ fn faults_in_several_files_are_shown_together() {
     let run = project.ambit(&["check"]).expect(3);
     for words in [
         "did you mean `valid_days`?",
-        "--> agents/assistant.toml:10:13",
+        "--> agents/assistant.toml:11:13",
         "did you mean `amount`?",
         "--> tests/assistant.toml",
         "4 files",

@@ -396,7 +396,7 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
     assert!(
         shown
             .out
-            .contains("\n│ \n│ Prepares, a person carries out\n│ - ")
+            .contains("\n│ \n│ Prepares, a person decides\n│ - ")
             && shown.out.contains("\n│ - Draft e-mail: any contact\n"),
         "{shown:#?}"
     );
@@ -414,11 +414,22 @@ fn what_is_consented_to_is_shown_before_the_token_is_made() {
     );
     let unknown = [&describe[..], &["--choose", "less"]].concat();
     project.ambit(&unknown).expect(3).says("choices[0]");
-    // No label is German, and no English one stands in for it.
+    let german = project.ambit(&[&describe[..], &["--locale", "de"]].concat());
+    assert!(
+        german
+            .expect(0)
+            .out
+            .contains("Bereitet vor, ein Mensch entscheidet")
+    );
+    // Where a label is not German, no English one stands in for it.
+    project.edit("schema.cedarschema", "    @label_de(\"Betrag\")\n", "");
     project
-        .ambit(&[&describe[..], &["--locale", "de"]].concat())
-        .expect(3)
-        .says("describe.no_text");
+        .ambit(&["build", ".", "-o", "wordless.wasm"])
+        .expect(0);
+    let wordless = describe.map(|word| word.replace("policy.wasm", "wordless.wasm"));
+    let wordless = wordless.iter().map(String::as_str);
+    let wordless: Vec<&str> = wordless.chain(["--locale", "de"]).collect();
+    project.ambit(&wordless).expect(3).says("describe.no_text");
     // What is no receipt makes no token.
     project.write("receipt.jwt", "no receipt");
     let run = project.ambit(&MINT_AGREED);

@@ -223,8 +223,15 @@ pub(crate) fn declaration(argument: &Argument, vocabulary: &Vocabulary) -> Json 
 }
 
 fn attribute(attribute: &Attribute, enumerations: &Enumerations) -> Json {
+    let mut kind = type_of(&attribute.kind, enumerations);
+    if let Some(form) = attribute.form {
+        match &attribute.kind {
+            Type::Set(_) => kind["of"]["of"] = json!(form.name()),
+            _ => kind["of"] = json!(form.name()),
+        }
+    }
     let json = json!({
-        "type": type_of(&attribute.kind, enumerations),
+        "type": kind,
         "required": attribute.required,
         "money": attribute.money,
         "label": attribute.words.label,

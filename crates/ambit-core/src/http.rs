@@ -43,6 +43,27 @@ pub enum Told {
     Unavailable,
 }
 
+/// How a client shows its token to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// With a proof of possession (RFC 9449).
+    Dpop,
+    /// By itself (RFC 6750).
+    Bearer,
+}
+
+impl Scheme {
+    /// That of a policy with this `possession`: everything but `off` requires proofs.
+    #[must_use]
+    pub fn of(possession: &str) -> Self {
+        if possession == "off" {
+            Self::Bearer
+        } else {
+            Self::Dpop
+        }
+    }
+}
+
 /// Algorithms of a proof, for `algs` (RFC 9449 section 7.1).
 const ALGS: &str = "Ed25519 ES256";
 
@@ -82,6 +103,16 @@ impl Told {
         }
     }
 
+    /// The scheme of the challenge, where clients come by `scheme`: what was wrong with a proof is told to whoever gave
+    /// one.
+    #[must_use]
+    pub const fn scheme(self, scheme: Scheme) -> Scheme {
+        match self {
+            Self::Proof | Self::Nonce => Scheme::Dpop,
+            _ => scheme,
+        }
+    }
+
     /// Whether nobody but the operator should see what it was.
     #[must_use]
     pub const fn is_quiet(self) -> bool {
@@ -93,30 +124,34 @@ impl Told {
 /// each once.
 ///
 /// `answer` is a denial as the evaluator or `refuse` wrote it. `nonce` is the one that the next proof
-/// must carry, where the service has nonces. Anything that is not a denial with a known code is
-/// told as a fault of the service, an allow included.
+/// must carry, where the service has nonces, and `scheme` that of the policy. Anything that is not a denial
+/// with a known code is told as a fault of the service, an allow included.
 ///
 /// ```
+/// use ambit_core::http::{Scheme, response};
 /// let answer = r#"{"decision":false,"context":{"reason":{"code":"token.missing","user":"No token."}}}"#;
-/// let response = ambit_core::http::response(answer, None);
+/// let response = response(answer, None, Scheme::of("required"));
 /// assert!(response.starts_with(r#"{"status":401,"headers":{"#));
 /// ```
 #[must_use]
-pub fn response(answer: &str, nonce: Option<&str>) -> String {
+pub fn response(answer: &str, nonce: Option<&str>, scheme: Scheme) -> String {
     let parsed = Document::parse(answer.as_bytes(), Profile::Request);
-    write(parsed.as_ref().map_or(Json::null(), Document::root), nonce)
+    let answer = parsed.as_ref().map_or(Json::null(), Document::root);
+    write(answer, nonce, scheme)
 }
 
-/// [`response`] for `{"answer", "nonce"?}`, as engines in other languages ask for it.
+/// [`response`] for `{"answer", "nonce"?, "possession"?}`, as engines in other languages ask for it; `own` is the
+/// scheme of their policy, which the last member names where they have none.
 #[must_use]
-pub fn response_to(request: &[u8]) -> String {
+pub fn response_to(request: &[u8], own: Scheme) -> String {
     let parsed = Document::parse(request, Profile::Request);
     let root = parsed.as_ref().map_or(Json::null(), Document::root);
     let nonce = root.get_str("nonce");
-    write(root.get("answer").unwrap_or_default(), nonce)
+    let scheme = root.get_str("possession").map_or(own, Scheme::of);
+    write(root.get("answer").unwrap_or_default(), nonce, scheme)
 }
 
-fn write(answer: Json<'_>, nonce: Option<&str>) -> String {
+fn write(answer: Json<'_>, nonce: Option<&str>, scheme: Scheme) -> String {
     let denial = Denial::read(answer);
     let nonce = nonce.filter(|nonce| is_plain(nonce));
     let told = match &denial {
@@ -137,7 +172,8 @@ fn write(answer: Json<'_>, nonce: Option<&str>) -> String {
             if let Some(denial) = &denial
                 && (told == Told::NoToken || told.error().is_some())
             {
-                out.name("www-authenticate").string(&denial.challenge(told));
+                out.name("www-authenticate")
+                    .string(&denial.challenge(told, told.scheme(scheme)));
             }
         });
         out.name("problem");
@@ -202,8 +238,12 @@ impl<'a> Denial<'a> {
         }
     }
 
-    fn challenge(&self, told: Told) -> String {
-        let mut out = format!("DPoP algs=\"{ALGS}\"");
+    fn challenge(&self, told: Told, scheme: Scheme) -> String {
+        // RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values".
+        let mut out = match scheme {
+            Scheme::Dpop => format!("DPoP algs=\"{ALGS}\""),
+            Scheme::Bearer => String::from("Bearer realm=\"ambit\""),
+        };
         let Some(error) = told.error() else {
             return out;
         };

@@ -1,7 +1,7 @@
 //! Denials as HTTP responses.
 
 use ambit_core::Reason;
-use ambit_core::http::{Told, response_to};
+use ambit_core::http::{Scheme, Told, response, response_to};
 use serde_json::{Value, json};
 
 fn denial(code: &str, remedy: &Value) -> Value {
@@ -13,7 +13,7 @@ fn denial(code: &str, remedy: &Value) -> Value {
 
 fn told(answer: &Value, nonce: Option<&str>) -> Value {
     let request = json!({"answer": answer, "nonce": nonce});
-    let text = response_to(request.to_string().as_bytes());
+    let text = response_to(request.to_string().as_bytes(), Scheme::Dpop);
     assert!(!text.contains("secret"), "{text}");
     serde_json::from_str(&text).unwrap()
 }
@@ -61,6 +61,50 @@ fn every_reason_has_a_sound_response() {
 fn no_token_is_challenged_without_an_error() {
     let said = challenge(&denial("token.missing", &json!({})), None);
     assert_eq!(said, r#"DPoP algs="Ed25519 ES256""#);
+}
+
+/// RFC 6750 section 3: "All challenges defined by this specification MUST use the auth-scheme value "Bearer"." Where
+/// the policy does without proofs nobody is asked for one, unless theirs is wrong.
+#[test]
+fn where_no_proof_is_wanted_the_scheme_is_bearer() {
+    assert_eq!(Scheme::of("off"), Scheme::Bearer);
+    for wanted in ["required", "", "OFF"] {
+        assert_eq!(Scheme::of(wanted), Scheme::Dpop, "{wanted}");
+    }
+    let said = |code: &str, possession: Option<&str>, own: Scheme| {
+        let answer = denial(code, &json!({}));
+        let request = json!({"answer": answer, "possession": possession}).to_string();
+        let text = response_to(request.as_bytes(), own);
+        if possession.is_none() {
+            assert_eq!(text, response(&answer.to_string(), None, own));
+        }
+        let told: Value = serde_json::from_str(&text).unwrap();
+        let challenge = told["headers"]["www-authenticate"].as_str();
+        challenge.unwrap_or_default().to_owned()
+    };
+    for (possession, own) in [(None, Scheme::Bearer), (Some("off"), Scheme::Dpop)] {
+        let none = said("token.missing", possession, own);
+        assert_eq!(none, r#"Bearer realm="ambit""#);
+        for reason in Reason::ALL {
+            let said = said(reason.code(), possession, own);
+            let is_of_proof = matches!(reason.told(), Told::Proof | Told::Nonce);
+            let scheme = if is_of_proof {
+                "DPoP algs="
+            } else {
+                "Bearer realm="
+            };
+            assert!(
+                said.is_empty() || said.starts_with(scheme),
+                "{reason}: {said}"
+            );
+        }
+    }
+    let expired = said("token.expired", None, Scheme::Bearer);
+    assert!(
+        expired.starts_with(r#"Bearer realm="ambit", error="invalid_token", error_description=""#),
+        "{expired}"
+    );
+    assert!(said("token.expired", Some("required"), Scheme::Bearer).starts_with("DPoP "));
 }
 
 #[test]
@@ -160,5 +204,5 @@ fn what_is_no_denial_is_a_fault() {
         let bare = json!({"type": "about:blank", "title": "Internal Server Error", "status": 500});
         assert_eq!(told["problem"], bare);
     }
-    assert!(Told::Fault.is_quiet() && response_to(b"no JSON").contains("500"));
+    assert!(Told::Fault.is_quiet() && response_to(b"no JSON", Scheme::Dpop).contains("500"));
 }

@@ -17,7 +17,8 @@ use core::ops::Range;
 use core::{ptr, slice};
 
 use ambit_advice::{advise, describe};
-use ambit_core::{Reason, http};
+use ambit_core::Reason;
+use ambit_core::http::{self, Scheme};
 use ambit_evaluator::{
     ABI, ChainCache, call_digest, evaluate, info, refuse, refuse_by, signing_input,
 };
@@ -125,7 +126,7 @@ extern "C" fn ambit_refuse(at: usize, len: usize) -> u64 {
 /// What HTTP says for a denial.
 #[unsafe(no_mangle)]
 extern "C" fn ambit_http(at: usize, len: usize) -> u64 {
-    GUEST.with(|guest| guest.say(at, len, http::response_to))
+    GUEST.with(|guest| guest.tell(at, len, http::response_to))
 }
 
 /// Says which policy this is, after verifying its bundle in full.
@@ -190,9 +191,18 @@ impl Guest {
 
     /// The same for a function that needs no bundle.
     fn say(&mut self, at: usize, len: usize, run: fn(&[u8]) -> String) -> u64 {
+        self.tell(at, len, |request, _| run(request))
+    }
+
+    /// The same for one that is told how clients show their tokens, where there is a bundle that says so.
+    fn tell(&mut self, at: usize, len: usize, run: impl FnOnce(&[u8], Scheme) -> String) -> u64 {
         self.prepare();
+        let scheme = match &self.policy {
+            Policy::Open(bundle) => Scheme::of(bundle.possession()),
+            Policy::Unread | Policy::Unusable => Scheme::Dpop,
+        };
         let answer = if self.buffers.hold(at, len) {
-            run(host_bytes(at, len))
+            run(host_bytes(at, len), scheme)
         } else {
             no_buffer()
         };

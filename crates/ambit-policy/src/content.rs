@@ -116,7 +116,9 @@ fn argument(argument: Json<'_>) -> bool {
 
 fn type_of(value: Json<'_>) -> bool {
     match text(value, "t") {
-        Some("string" | "long" | "bool" | "json") => true,
+        // What the text is, by `@format`.
+        Some("string") => value.get("of").is_none_or(|form| form.as_str().is_some()),
+        Some("long" | "bool" | "json") => true,
         Some("number") => matches!(
             value.get("of").map(Json::as_str),
             None | Some(Some("decimal"))

@@ -1,9 +1,11 @@
 //! The vocabulary: what actions there are, on what, with which arguments.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::capability::{Contradiction, contradiction};
-use ambit_core::constraint::{Arguments, Declared};
+use ambit_core::constraint::{self, Arguments, Declared};
 use ambit_core::describe::Form;
 use ambit_core::json::{Json, Kind};
 use ambit_core::{Power, Powers};
@@ -13,6 +15,19 @@ use crate::cedar::canonical_text;
 
 /// The language of `@label`; other languages have annotations of their own (`@label_de`).
 const LABEL_LANGUAGE: &str = "en";
+
+/// What is wrong with a pattern, and what to write instead.
+const LIKE_TRAP: &str = "`like` does not bound a path, a URL, a host, or whom or what is reached: a `*` also goes \
+     across `/`, `.` and `@`; use `subpath`, `url`, `host`, `email_domain` or `one_of`";
+
+/// Whether a constraint is a pattern, or has one in it.
+fn has_pattern(spec: Json<'_>) -> bool {
+    let inner = spec.get("constraint").into_iter();
+    constraint::kind(spec) == Some(constraint::Kind::Like)
+        || inner
+            .chain(spec.get_elements("constraints"))
+            .any(has_pattern)
+}
 
 /// The words of `json` for people who read this language (a tag such as `de`).
 pub(crate) fn label_in<'a>(json: Json<'a>, language: &str) -> Option<&'a str> {
@@ -51,6 +66,27 @@ impl Bundle<'_> {
             .map(|action| -> &dyn Arguments { action })
             .collect();
         contradiction(entry, &actions)
+    }
+
+    /// The first bound of an entry that is a pattern, of an argument where a star goes across the parts that it has:
+    /// a path, a URL, a host, or whom or what the call reaches. Nobody signs such a bound; one that was signed is
+    /// judged like any other.
+    #[must_use]
+    pub fn like_trap(&self, entry: Json<'_>) -> Option<Contradiction> {
+        let mut constraints = entry.get_members("constraints");
+        let (name, _) = constraints.find(|(name, spec)| {
+            let mut actions = entry.get_elements("actions");
+            has_pattern(*spec)
+                && actions.any(|action| {
+                    let action = action.as_str().and_then(|action| self.action(action));
+                    let argument = action.and_then(|action| action.argument(name));
+                    argument.is_some_and(Argument::has_parts)
+                })
+        })?;
+        Some(Contradiction {
+            member: format!("constraints.{name}"),
+            detail: String::from(LIKE_TRAP),
+        })
     }
 
     /// The label of a resource type in a form and language.
@@ -232,6 +268,12 @@ impl<'a> Argument<'a> {
             .get("target")
             .and_then(Json::as_bool)
             .unwrap_or_default()
+    }
+
+    /// Whether it is a text, or a list of texts, that has parts which a pattern goes across.
+    fn has_parts(self) -> bool {
+        let innermost = self.innermost().unwrap_or_default();
+        innermost.get_str("t") == Some("string") && (self.target() || innermost.get("of").is_some())
     }
 
     /// Whether it refers to something that can change, whose content people must see (`@content`).

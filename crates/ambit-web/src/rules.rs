@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use ambit_core::http;
+use ambit_core::http::{self, Scheme};
 use ambit_enforce::wire;
 use ambit_evaluator as evaluator;
 use wasm_bindgen::prelude::*;
@@ -23,18 +23,18 @@ pub fn unsayable(path: &str, what: &str, number: bool) -> String {
     deny_unsayable(path, what, number)
 }
 
-/// What HTTP says for a denial: the text of `{"answer", "nonce"?}`.
+/// What HTTP says for a denial: the text of `{"answer", "nonce"?, "possession"?}`.
 #[wasm_bindgen]
 #[must_use]
 pub fn http(denial: &str) -> String {
-    http::response_to(denial.as_bytes())
+    http::response_to(denial.as_bytes(), Scheme::Dpop)
 }
 
-/// What is to be done next with an answer, or the verdict.
+/// What is to be done next with an answer, or the verdict, under a policy that wants proofs as its `possession` says.
 #[wasm_bindgen]
 #[must_use]
-pub fn enforce(asked: &str) -> String {
-    wire::enforce(asked.as_bytes())
+pub fn enforce(asked: &str, possession: &str) -> String {
+    wire::enforce(asked.as_bytes(), Scheme::of(possession))
 }
 
 /// What a `consume` obligation writes, or which charge does not fit.

@@ -31,6 +31,19 @@ const bounded = (max) => GRANT.authorization_details.map((one) => structuredClon
   if (one.constraints.amount) one.constraints.amount.max = max;
   return one;
 });
+const BLANK = `wait${" a".repeat(9)}  - amount: 5.00 EUR Risk: low `;
+const long = {
+  ...GRANT, sub: `"אבג 12 - 34 דהו" ${BLANK.repeat(2)}`.slice(0, 180), tenant: "x".repeat(150),
+  authorization_details: GRANT.authorization_details.map((one) => ({ ...one, identifier: `漢字${"漢字かな".repeat(20)} ${BLANK}` })),
+};
+// As the text of a call is: a block, a text with quotes in it, and one that is long in every way.
+const letter = [
+  "Let Renewal bot send e-mail: customer contact \"a\\\" אבג 12 - 34 דהו\"?", "For ann", "",
+  `- to: "eve@evil.example${"x".repeat(200)}"`,
+  "- text:", "  | Dear Ann,", "  |", `  | ${BLANK.repeat(8)}`, `  | "אבג" 12 - 34 ${"דהו ".repeat(60)}`,
+  "- list:", `    - note: "${"- cc: nobody ".repeat(20)}\"${"e\u0301".repeat(200)}"`, `    - more: \`{"a": "\\\\\" אבג ${"漢".repeat(90)}"}\``,
+  "", "Details", "- Critical risk",
+].join("\n");
 const hostile = { ...GRANT, sub: 'user:אבגדה "x"\n\nCannot\n- nothing', tenant: "مثال" };
 
 const keys = await (await fetch("/fixture/keys.json")).text();
@@ -66,6 +79,8 @@ add("wider", await described({ claims: GRANT, granted: bounded(10000) }));
 add("narrower", await described({ claims: { ...GRANT, authorization_details: bounded(10000) }, granted: bounded(20000) }));
 add("hostile", await described({ claims: hostile }));
 add("call", (await policy.digest(request)).display);
+add("long", await described({ claims: long }));
+add("letter", { ...(await policy.digest(request)).display, text: letter });
 for (const state of ["busy", "approved", "denied", "failed"]) add(state, await described({ claims: GRANT }), state);
 add("unknown", { ...(await described({ claims: GRANT })), page: [{ part: "later", text: "What a newer renderer says" }] });
 const cut = await described({ claims: GRANT });

@@ -20,7 +20,7 @@ use super::words::Words;
 use super::{NoText, time};
 use crate::digest;
 
-/// Actions named in the question; of more, the number is said.
+/// Actions named in the question; of more, the number is said. As many sums: of more, none.
 const TITLES: usize = 2;
 
 /// One capability, and what became of it.
@@ -188,7 +188,7 @@ impl Composer<'_> {
     fn what(&self, all: &[One]) -> String {
         let locale = self.question.locale;
         // Budgets in one currency add up.
-        let mut sum: Option<(i64, u32, &str)> = None;
+        let mut sums: Vec<(i64, u32, &str)> = Vec::new();
         let mut titles: Vec<&str> = Vec::new();
         for one in all {
             if let Money::UpTo {
@@ -197,13 +197,13 @@ impl Composer<'_> {
                 currency,
             } = &one.told.money
             {
-                let (before, ..) = *sum.get_or_insert((0, *decimals, currency));
-                if sum == Some((before, *decimals, currency)) {
-                    sum = Some((before.saturating_add(*max), *decimals, currency));
-                    continue;
+                let alike = |sum: &&mut (i64, u32, &str)| (sum.1, sum.2) == (*decimals, currency);
+                match sums.iter_mut().find(alike) {
+                    Some(sum) => sum.0 = sum.0.saturating_add(*max),
+                    None => sums.push((*max, *decimals, currency)),
                 }
             }
-            if one.told.money != Money::None {
+            if one.told.money == Money::Free || sums.len() > TITLES {
                 return Phrase::MoveMoney.text(locale).into();
             }
             for title in &one.told.titles {
@@ -212,8 +212,15 @@ impl Composer<'_> {
                 }
             }
         }
-        if let Some((max, decimals, currency)) = sum {
-            return self.filled(Phrase::Spend, &[&amount(max, decimals, currency, locale)]);
+        let mut spent = String::new();
+        for (max, decimals, currency) in sums {
+            if !spent.is_empty() {
+                spent.push_str(Phrase::And.text(locale));
+            }
+            spent.push_str(&amount(max, decimals, currency, locale));
+        }
+        if !spent.is_empty() {
+            return self.filled(Phrase::Spend, &[&spent]);
         }
         let more = titles.len().saturating_sub(TITLES);
         let mut out = String::new();

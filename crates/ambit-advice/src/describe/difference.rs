@@ -59,7 +59,7 @@ pub(super) fn status(before: Json<'_>, now: Json<'_>) -> Status {
         lists(before.get("locations"), now.get("locations")),
         bounds(before.get("identifier"), now.get("identifier")),
         bounds(before.get("hours"), now.get("hours")),
-        bounds(before.get("limits"), now.get("limits")),
+        limits(before.get("limits"), now.get("limits")),
         bounds(before.get("requires"), now.get("requires")),
         equal(before.get("consent"), now.get("consent")),
         constraints(before.get("constraints"), now.get("constraints")),
@@ -131,6 +131,39 @@ fn sets(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
     }
 }
 
+/// Limits: one that is not there bounds nothing.
+fn limits(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
+    let [before, now] = [before, now].map(Option::unwrap_or_default);
+    let mut whole = Some(Ordering::Equal);
+    for limit in now.elements() {
+        let mut known = before
+            .elements()
+            .filter(|known| counts_alike(*known, limit));
+        let part = match (known.next(), known.next()) {
+            (None, _) => Some(Ordering::Less),
+            (Some(known), None) => Some(limit.get_int("max").cmp(&known.get_int("max"))),
+            (Some(_), Some(_)) => None,
+        };
+        whole = both(whole, part);
+    }
+    for limit in before.elements() {
+        let kept = now.elements().filter(|kept| counts_alike(*kept, limit));
+        whole = match kept.count() {
+            0 => both(whole, Some(Ordering::Greater)),
+            1 => whole,
+            _ => None,
+        };
+    }
+    whole
+}
+
+/// Whether two limits are the same but for how much.
+fn counts_alike(one: Json<'_>, other: Json<'_>) -> bool {
+    let mut members = one.members();
+    one.len() == other.len()
+        && members.all(|(name, value)| name == "max" || same(Some(value), other.get(name)))
+}
+
 fn constraints(before: Option<Json<'_>>, now: Option<Json<'_>>) -> Option<Ordering> {
     let of = |list: Option<Json<'_>>, name: &str| list?.get(name).map(Json::index);
     let opens = of(before, "*").is_some();
@@ -167,6 +200,23 @@ fn takes_absent(spec: Json<'_>) -> bool {
 
 /// Two bounds on the same detail.
 fn one(before: Json<'_>, now: Json<'_>) -> Option<Ordering> {
+    let absent = takes_absent(now).cmp(&takes_absent(before));
+    both(Some(absent), given(required(before), required(now)))
+}
+
+/// The bound of a value that is there.
+fn required(spec: Json<'_>) -> Json<'_> {
+    match spec.get("constraint") {
+        Some(inner) if takes_absent(spec) => required(inner),
+        _ => spec,
+    }
+}
+
+fn given(before: Json<'_>, now: Json<'_>) -> Option<Ordering> {
+    let free = |spec| constraint::kind(spec) == Some(Kind::Wildcard);
+    if free(before) || free(now) {
+        return Some(free(now).cmp(&free(before)));
+    }
     let kind = constraint::kind(now).filter(|kind| constraint::kind(before) == Some(*kind));
     let Some(kind) = kind else {
         return equal(Some(before), Some(now));
@@ -214,9 +264,14 @@ mod tests {
         status(before.root(), now.root())
     }
 
+    fn limit(members: &str) -> String {
+        alloc::format!("'limits':[{{{members}}}]")
+    }
+
     /// One detail with a bound of this kind.
     fn bound(kind: &str, members: &str) -> String {
-        alloc::format!("'constraints':{{'n':{{'constraint_type':'{kind}',{members}}}}}")
+        let comma = if members.is_empty() { "" } else { "," };
+        alloc::format!("'constraints':{{'n':{{'constraint_type':'{kind}'{comma}{members}}}}}")
     }
 
     #[test]
@@ -255,6 +310,23 @@ mod tests {
                 "'constraints':{}".into(),
                 "'constraints':{'n':{'constraint_type':'optional','constraint':{'constraint_type':'wildcard'}}}".into(),
             ),
+            (
+                limit("'type':'spend','argument':'n','currency':'EUR','max':5"),
+                limit("'type':'spend','argument':'n','currency':'EUR','max':6"),
+            ),
+            (
+                limit("'type':'use_limit','max':5"),
+                limit("'type':'use_limit','max':6"),
+            ),
+            (range("'max':5"), bound("wildcard", "")),
+            (
+                range("'max':5"),
+                bound("optional", "'constraint':{'constraint_type':'range','max':5}"),
+            ),
+            (
+                bound("optional", "'constraint':{'constraint_type':'range','max':5}"),
+                bound("optional", "'constraint':{'constraint_type':'range','max':6}"),
+            ),
             (range("'max':5"), "'constraints':{'*':{'constraint_type':'wildcard'}}".into()),
             (
                 "'datatypes':['x'],'limits':[{'type':'use_limit','max':1}]".into(),
@@ -269,6 +341,21 @@ mod tests {
         for (one, other) in [
             (range("'min':2,'max':5"), range("'min':1,'max':4")),
             (range("'max':5"), "'constraints':{}".into()),
+            (
+                range("'max':6"),
+                bound(
+                    "optional",
+                    "'constraint':{'constraint_type':'range','max':5}",
+                ),
+            ),
+            (
+                limit("'type':'spend','argument':'n','currency':'EUR','max':5"),
+                limit("'type':'spend','argument':'n','currency':'USD','max':6"),
+            ),
+            (
+                limit("'type':'rate','seconds':60,'max':5"),
+                limit("'type':'rate','seconds':61,'max':6"),
+            ),
             (of("['a']"), of("['b']")),
             (
                 bound("subpath", "'root':'/a'"),

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
-use crate::frame::{Screen, quoted};
+use crate::frame::{NoRoom, Screen, quoted};
 use crate::policy::PolicyArgs;
 use crate::say::{self, Page};
 use crate::signing::{is_yes, jws, refused};
@@ -243,7 +243,18 @@ impl Approve {
         answer: &Answer,
         signer: &IssuerKey<'_>,
     ) -> Result<(), Failure> {
-        let screen = Screen::of_words();
+        let screen = match Screen::of_words() {
+            Ok(screen) => screen,
+            Err(NoRoom) if self.yes => {
+                let why = NoRoom::WHAT;
+                say::note(format!("what is asked is not shown here: {why}"));
+                return Ok(());
+            }
+            Err(NoRoom) => {
+                let message = format!("what is asked cannot be shown: {}", NoRoom::WHAT);
+                return Err(Failure::unusable("approve.screen", message).help(NoRoom::HELP));
+            }
+        };
         let mut page = Page::new();
         page.heading("What is asked");
         page.say();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
-use crate::frame::Screen;
+use crate::frame::{NoRoom, Screen};
 use crate::keys;
 use crate::policy::PolicyArgs;
 use crate::say::{self, BAD, BOLD, DIM, GOOD, Page, WARN, foreign};
@@ -19,7 +19,7 @@ use crate::time;
 /// Show what a person is asked to consent to
 ///
 /// Says in the words of the policy what a token would allow: what the agent does on its own, what it
-/// prepares and a person carries out, what it cannot do, how to end it, and every claim to the letter.
+/// prepares and a person decides on, what it cannot do, how to end it, and every claim to the letter.
 /// This is the text whose hash a receipt carries, by the code with which every host shows it, in rows of
 /// the terminal's width: each begins with a mark, and with … where a line goes on. --json has the text as
 /// it is hashed. What has no label in the language has no text, and cannot be approved.
@@ -81,7 +81,11 @@ impl Describe {
         }
         let text = parts["text"].as_str().unwrap_or_default();
         let pieces = pieces(&parts["page"], text);
-        say::styled(&Screen::of_output().framed(&pieces))?;
+        let screen = Screen::of_output().map_err(|NoRoom| {
+            let message = format!("the text cannot be shown: {}", NoRoom::WHAT);
+            Failure::unusable("describe.screen", message).help(NoRoom::HELP)
+        })?;
+        say::styled(&screen.framed(&pieces))?;
         self.for_receipt(&parts);
         narrower(&parts["choices"]);
         Ok(Exit::Done)
@@ -168,7 +172,11 @@ fn narrower(choices: &Value) {
     if choices.is_empty() {
         return;
     }
-    let (mut page, screen) = (Page::new(), Screen::of_words());
+    let Ok(screen) = Screen::of_words() else {
+        say::note(format!("narrower grants are not shown: {}", NoRoom::WHAT));
+        return;
+    };
+    let mut page = Page::new();
     page.heading("Narrower, with --choose");
     for one in choices {
         let text = |name: &str| one[name].as_str().unwrap_or_default();

@@ -146,6 +146,11 @@ fn what_stands_beside_the_text_is_approved_with_it() {
     result(&world, &with("bob"));
     let mut client = world.serve();
     assert_eq!(code(&send(&mut client)), Some("approval.waiting"));
+    let shown = world.proposed()["display"]["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(shown.contains("|   \"bcc\": \"bob\"\n"), "{shown}");
     world.answer_the_proposal("approved");
     result(&world, &with("eve"));
     assert_eq!(code(&send(&mut client)), Some("approval.waiting"));

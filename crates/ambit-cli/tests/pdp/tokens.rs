@@ -97,6 +97,27 @@ fn an_agent_asks_by_itself() {
     assert_eq!(send(&request, &[headers[0], headers[0]]).status, 400);
 }
 
+/// RFC 6750: what a service without proofs tells its own client.
+#[test]
+fn where_no_proof_is_wanted_the_challenge_is_bearer() {
+    let world = World::new();
+    let token = world.token("ann", &[read()]);
+    let mut request = native(&token, &json!({}));
+    request["context"].as_object_mut().unwrap().remove("token");
+    let challenge = || {
+        let server = world.serve(&[]);
+        let told = server.post("/access/v1/evaluation", &[], &request.to_string());
+        assert_eq!(told.denied(), "token.missing");
+        let headers = &told.body["context"]["http"]["headers"];
+        headers["www-authenticate"].as_str().unwrap().to_owned()
+    };
+    assert!(challenge().starts_with("DPoP "));
+    let off = "\nversion = 2\npossession = \"off\"\n";
+    world.edit("ambit.toml", "\nversion = 1\n", off);
+    world.build();
+    assert_eq!(challenge(), r#"Bearer realm="ambit""#);
+}
+
 /// What an argument marked `@content` refers to, the service says, and nobody else.
 #[test]
 fn the_service_says_what_an_argument_refers_to() {

@@ -45,7 +45,7 @@ pub struct RootOptions<'a> {
 ///
 /// `mint.claims` for what is not a JSON object of our profile; `token.claim_unknown`; `mint.exp`, `mint.life`,
 /// `mint.holder`; `policy.expired`; `mint.entry` and `mint.contradiction` for a capability that could
-/// never match; `mint.approver` for one that names an approver whom the manifest does not name;
+/// never match; `mint.like` for a pattern that bounds nothing; `mint.approver` for one that names an approver whom the manifest does not name;
 /// `mint.audience` for one with limits in a token for several audiences;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
 /// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
@@ -276,14 +276,15 @@ fn approvers(entry: Json<'_>) -> impl Iterator<Item = &str> {
     named.flat_map(Json::elements).filter_map(Json::as_str)
 }
 
-/// A bound that the vocabulary contradicts: the evaluator would not use such a capability.
+/// A bound that the vocabulary contradicts: the evaluator would not use such a capability. And one that bounds
+/// less than whoever reads it thinks.
 pub(super) fn check_fit(
     entry: Json<'_>,
     at: usize,
     bundle: &Bundle<'_>,
 ) -> Result<(), CompileError> {
     let Some(found) = bundle.contradiction(entry) else {
-        return Ok(());
+        return check_like(entry, at, bundle);
     };
     let message = format!(
         "capability {}, `{}`, would never match: {}",
@@ -292,6 +293,19 @@ pub(super) fn check_fit(
         found.detail
     );
     Err(CompileError::new("mint.contradiction", message))
+}
+
+fn check_like(entry: Json<'_>, at: usize, bundle: &Bundle<'_>) -> Result<(), CompileError> {
+    let Some(found) = bundle.like_trap(entry) else {
+        return Ok(());
+    };
+    let message = format!(
+        "capability {}, `{}`: {}",
+        at + 1,
+        found.member,
+        found.detail
+    );
+    Err(CompileError::new("mint.like", message))
 }
 
 fn check_bounds(claims: Json<'_>, manifest: Manifest<'_>) -> Result<(), CompileError> {

@@ -25,7 +25,7 @@ pub(super) struct Target<'a> {
 pub(super) enum Trap {
     /// By its `@format`.
     Form(Form),
-    /// By its `@target`, where the pattern has such parts.
+    /// By its `@target`.
     Target,
 }
 
@@ -38,13 +38,12 @@ impl Trap {
     }
 
     /// What is wrong with a pattern, and what to write instead.
-    fn fault(self, pattern: &str) -> Option<(&'static str, String)> {
+    fn fault(self) -> (&'static str, String) {
         let instead = |kind: Kind| {
             let (name, example) = (kind.name(), kind.example());
             format!("`{{ constraint_type = \"{name}\", {example} }}`")
         };
         let (what, kind) = match self {
-            Self::Target if !pattern.contains(['/', '\\', '.', ':', '@']) => return None,
             Self::Target => {
                 let kinds = [
                     Kind::OneOf,
@@ -54,14 +53,14 @@ impl Trap {
                     Kind::Subpath,
                 ];
                 let names = kinds.iter().map(|kind| kind.name());
-                return Some((
+                return (
                     "`like` does not bound whom or what is reached: a `*` also goes across `/`, `.` and `@`",
                     format!(
                         "use one of {}; for example {}",
                         suggest::one_of(names),
                         instead(Kind::EmailDomain)
                     ),
-                ));
+                );
             }
             Self::Form(Form::PosixPath) => (
                 "`like` does not bound a path: `/srv/*/x` matches `/srv/../../etc/x`",
@@ -76,7 +75,7 @@ impl Trap {
                 Kind::Host,
             ),
         };
-        Some((what, format!("write for example {}", instead(kind))))
+        (what, format!("write for example {}", instead(kind)))
     }
 }
 
@@ -101,8 +100,10 @@ fn spec(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
     let table = file.table(value, target.name, &example)?;
     let kind = find_kind(file, value, table)?;
     check_members(file, value, table, kind);
-    if kind == Kind::Like {
-        check_like(file, value, table, target)?;
+    if let Some(trap) = target.like.filter(|_| kind == Kind::Like) {
+        let (what, instead) = trap.fault();
+        file.error("project.like", value.span(), what, instead);
+        return None;
     }
     let mut json = Map::new();
     json.insert("constraint_type".to_owned(), kind.name().into());
@@ -115,21 +116,6 @@ fn spec(file: File<'_>, value: &Value<'_>, target: Target<'_>) -> Option<Json> {
     let json = Json::Object(json);
     check_form(file, value, table, kind, &json);
     Some(json)
-}
-
-fn check_like(
-    file: File<'_>,
-    value: &Value<'_>,
-    table: &DeTable<'_>,
-    target: Target<'_>,
-) -> Option<()> {
-    let pattern = table.get("pattern").and_then(|one| one.get_ref().as_str());
-    let trap = target.like.zip(pattern);
-    let Some((what, instead)) = trap.and_then(|(trap, pattern)| trap.fault(pattern)) else {
-        return Some(());
-    };
-    file.error("project.like", value.span(), what, instead);
-    None
 }
 
 fn find_kind(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>) -> Option<Kind> {

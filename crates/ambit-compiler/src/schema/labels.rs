@@ -65,15 +65,22 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
     let guessed = item.annotation("guessed").is_some();
     for (language, annotation) in given(item) {
         let forms = words.read(file, language, annotation, (&Form::OF_ACTIONS, guessed));
-        let lacks = |power: Power| {
-            powers.contains(power) && powers.iter().count() > 1 && !forms.contains(&power.name())
-        };
+        // What is proposed is prepared until somebody approves it: in English that reads well.
+        let drafts = [Power::Draft, Power::Propose];
+        let drafts = drafts.into_iter().find(|power| {
+            powers.contains(*power) && (*power == Power::Draft || language != ENGLISH)
+        });
+        let observes = Some(Power::Observe).filter(|power| powers.contains(*power));
         let (look, prepare) = match language {
             ENGLISH => ("look at: …", "prepare to …"),
-            _ => ("ansehen: …", "… vorbereiten"),
+            _ => ("ansehen: …", "vorbereiten: …"),
         };
-        for (power, read) in [(Power::Observe, look), (Power::Draft, prepare)] {
-            if lacks(power) {
+        for (held, form, read) in [
+            (observes, Power::Observe, look),
+            (drafts, Power::Draft, prepare),
+        ] {
+            let lacks = powers.iter().count() > 1 && !forms.contains(&form.name());
+            if let Some(power) = held.filter(|_| lacks) {
                 let name = words.named(language);
                 file.warning(
                     "project.label_form",
@@ -83,7 +90,7 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
                         read.replace('…', name)
                     ),
                     format!(
-                        "give it words of its own: `@{}(\"…, {power}: …\")`",
+                        "give it words of its own: `@{}(\"…, {form}: …\")`",
                         annotation.name
                     ),
                 );

@@ -51,13 +51,18 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "posix-path" => Some(Self::PosixPath),
-            "url" => Some(Self::Url),
-            "host" => Some(Self::Host),
-            _ => None,
+    /// As `@format` and bundles have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::PosixPath => "posix-path",
+            Self::Url => "url",
+            Self::Host => "host",
         }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::PosixPath, Self::Url, Self::Host];
+        all.into_iter().find(|form| form.name() == name)
     }
 }
 

@@ -21,7 +21,7 @@ fn capability(most: i64) -> Value {
     json!({
         "type": "ambit_capability", "actions": ["email"], "privileges": ["propose"],
         "datatypes": ["customer-contact"], "purpose": "contract-renewal",
-        "constraints": {"to": {"constraint_type": "like", "pattern": format!("ann{most}@*")}},
+        "constraints": {"to": {"constraint_type": "email_domain", "values": [format!("a{most}.example")]}},
     })
 }
 

@@ -27,7 +27,7 @@ impl<'a> Teller<'a> {
             if name == "*" {
                 self.others(of, out);
             } else if !said.contains(&Some(name)) {
-                self.bound(of, name, required(spec), out);
+                self.bound(of, name, spec, out);
             }
         }
         self.limits(of, said, out);
@@ -40,14 +40,33 @@ impl<'a> Teller<'a> {
 
     fn bound(&self, of: &[&'a str], name: &'a str, spec: Json<'a>, out: &mut Vec<String>) {
         let member = constraint_of(name);
-        let free = is(spec, Kind::Wildcard);
+        let free = is(required(spec), Kind::Wildcard);
         for argument in self.argument(of, &member, name) {
             if !free {
-                let clause = self.clause(&member, spec, argument.unit);
+                let clause = self.clause(&member, required(spec), argument.unit);
+                let clause = self.or_absent(self.or_less(clause, spec, argument.unit), spec);
                 out.push(self.filled(Phrase::Bound, &[&argument.label, &clause]));
             } else if !self.style.strict || self.is_notable(of, name) {
                 out.push(self.filled(Phrase::Free, &[&argument.label]));
             }
+        }
+    }
+
+    /// A sum without a lower end: people do not think of sums below zero.
+    fn or_less(&self, clause: String, spec: Json<'_>, unit: Unit<'_>) -> String {
+        let ends = constraint::ends(required(spec));
+        match (unit, ends) {
+            (Unit::Money { .. }, Some((None, Some(_)))) => {
+                self.filled(Phrase::BelowZero, &[&clause])
+            }
+            _ => clause,
+        }
+    }
+
+    fn or_absent(&self, clause: String, spec: Json<'_>) -> String {
+        match is(spec, Kind::Optional) {
+            true => self.filled(Phrase::OrAbsent, &[&clause]),
+            false => clause,
         }
     }
 
@@ -94,11 +113,13 @@ impl<'a> Teller<'a> {
     /// which no other line then tells.
     fn amounts(&self, of: &[&'a str], out: &mut Vec<String>) -> [Option<&'a str>; 2] {
         let mut spends = elements(self.entry.limits).filter(|one| text(*one, "type") == "spend");
-        let (amount, currency) = counted(spends.next());
-        let bound = |name: &str| Some(required(self.entry.constraints?.get(name)?));
-        let Some(spec) = bound(amount).filter(|spec| is(*spec, Kind::Range)) else {
+        let counting = spends.next();
+        let (amount, currency) = counted(counting);
+        let bound = |name: &str| self.entry.constraints?.get(name);
+        let Some(given) = bound(amount).filter(|spec| is(required(*spec), Kind::Range)) else {
             return [None, None];
         };
+        let spec = required(given);
         let member = constraint_of(amount);
         let arguments = self.argument(of, &member, amount);
         let [argument] = arguments.as_slice() else {
@@ -109,6 +130,7 @@ impl<'a> Teller<'a> {
         }
         let ends = constraint::ends(spec).unwrap_or_default();
         let mut sum = self.said(&member, &mut |speech| match ends {
+            // What is below zero is told apart.
             (None | Some(0 | 1), Some(max)) => {
                 speech.say(Phrase::UpTo);
                 speech.integer(max, argument.unit);
@@ -135,7 +157,12 @@ impl<'a> Teller<'a> {
             sum = self.filled(Phrase::AnyCurrency, &[&sum]);
         }
         let mut line = self.filled(Phrase::PerCall, &[&sum]);
-        if argument.actions.len() < of.len() {
+        // What a budget counts is above zero.
+        if counting.is_none() {
+            line = self.or_less(line, spec, argument.unit);
+        }
+        line = self.or_absent(line, given);
+        if argument.actions.len() < of.len() || is(given, Kind::Optional) {
             line = self.filled(Phrase::Bound, &[&argument.label, &line]);
         }
         out.push(line);

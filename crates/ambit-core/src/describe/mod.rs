@@ -218,7 +218,7 @@ const fn consent_style(locale: Locale) -> Style {
 /// )?;
 /// assert_eq!(
 ///     entry(document.root(), &PlainVocabulary),
-///     "Prepares, a person carries out: Email: any customer-contact; to: an address at \
+///     "Prepares, a person decides: Email: any customer-contact; to: an address at \
 ///      customer.example; each only after a person has approved exactly that one; \
 ///      purpose: renewal"
 /// );

@@ -67,13 +67,13 @@ macro_rules! phrases {
 phrases! {
     // What may be done.
     Own "On its own" "Selbstständig";
-    Person "Prepares, a person carries out" "Bereitet vor, ein Mensch führt aus";
+    Person "Prepares, a person decides" "Bereitet vor, ein Mensch entscheidet";
     Cannot "Cannot" "Nicht erlaubt";
     Narrows "As granted before" "Wie schon erteilt";
     Of "{0} ({1})" "{0} ({1})";
     Before "whatever was granted before" "alles, was schon erteilt war";
     LookAt "look at: {0}" "ansehen: {0}";
-    Prepare "prepare to {0}" "{0} vorbereiten";
+    Prepare "prepare to {0}" "vorbereiten: {0}";
     AnyOne "any {0}" "{0} (beliebig)";
     AnyOf "all {0}" "alle {0}";
     AnyThing "any kind of thing" "Dinge jeder Art";
@@ -90,6 +90,8 @@ phrases! {
     Bound "{0}: {1}" "{0}: {1}";
     UpTo "up to " "bis zu ";
     Free "{0}: any" "{0}: beliebig";
+    BelowZero "{0}, also below zero" "{0}, auch unter null";
+    OrAbsent "{0}, or left out" "{0}, oder weggelassen";
     PerCall "{0} each" "{0} je Vorgang";
     AnyCurrency "{0} in any currency" "{0} in beliebiger Währung";
     Altogether "{0} altogether" "insgesamt {0}";
@@ -140,7 +142,7 @@ phrases! {
     Web "a web address at " "eine Web-Adresse bei ";
     Under " under " " unter ";
     Path "a path in " "ein Pfad in ";
-    Network "a network address in " "eine Netzadresse in ";
+    Network "a network address in " "eine Netzadresse aus ";
     Public "the public Internet" "dem öffentlichen Internet";
     Except " except " " außer ";
     Each "a list in which each element is " "eine Liste, in der jedes Element dies ist: ";

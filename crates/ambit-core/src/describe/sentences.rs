@@ -112,7 +112,6 @@ impl<'a> Teller<'a> {
                 Group::Person => reach == Reach::Asked,
                 Group::Narrows => true,
             };
-            // In a question, what a person carries out is only prepared.
             let mut say = |power, asked| {
                 labels.push(self.label(action, power));
                 told.titles.push(self.label(action, asked));
@@ -120,8 +119,8 @@ impl<'a> Teller<'a> {
             if group == Group::Own && held.contains(Power::Observe) {
                 say(Power::Observe, Power::Observe);
             }
-            // Who carries something out also prepares it.
-            if carries && group == Group::Person {
+            // Who carries something out also prepares it. In a question, what is only proposed is prepared.
+            if carries && !held.contains(Power::Execute) {
                 say(Power::Execute, Power::Draft);
             } else if carries {
                 say(Power::Execute, Power::Execute);

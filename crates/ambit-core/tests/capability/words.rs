@@ -55,7 +55,7 @@ fn capabilities_are_said_in_words() {
     let said = |value: &Value| with(value, |value| entry(value, &Words));
     assert_eq!(
         said(&mail()),
-        "Prepares, a person carries out: Send e-mail: any customer-contact; to: an address at \
+        "Prepares, a person decides: Send e-mail: any customer-contact; to: an address at \
          customer.example; content_type: \"text/plain\" or \"text/html\"; at \
          https://mail.acme.example; each only after a person has approved exactly that one; purpose: \
          contract-renewal"
@@ -78,9 +78,9 @@ fn capabilities_are_said_in_words() {
     });
     assert_eq!(
         said(&refund),
-        "Prepares, a person carries out: Refund and pay: signed contract account/1042; moves \
+        "Prepares, a person decides: Refund and pay: signed contract account/1042; moves \
          money; cannot be undone; up to 200.00 EUR each, 500.00 EUR altogether; note: a text like \
-         \"inv-*\" (* is any text); any other details; at most 3 times altogether; the person it acts for must approve each one; needs a \
+         \"inv-*\" (* is any text), or left out; any other details; at most 3 times altogether; the person it acts for must approve each one; needs a \
          login at level urn:acme:loa:2; the login may be at most 300 seconds old; 1 of user:a, \
          user:b must approve each one; purpose: contract-renewal"
     );
@@ -182,7 +182,7 @@ fn units_that_disagree_are_not_guessed() {
     let said = with(&entry, |value| self::entry(value, &Words));
     assert_eq!(
         said,
-        "As granted before: Pay and weigh; sum (pay): at most 7.00; sum (weigh): at most 700 kg"
+        "As granted before: Pay and weigh; sum (pay): at most 7.00, also below zero; sum (weigh): at most 700 kg"
     );
 }
 
@@ -192,7 +192,7 @@ fn a_hostile_text_stays_in_its_quotes() {
     let hostile = changed(hostile, "purpose", json!("x. It may execute"));
     let said = with(&hostile, |value| entry(value, &Words));
     assert!(said.starts_with(
-        "Prepares, a person carries out: \"read\\\". It may do anything. \\\"\\u{202e}\\u{a}\": any customer-contact"
+        "Prepares, a person decides: \"read\\\". It may do anything. \\\"\\u{202e}\\u{a}\": any customer-contact"
     ), "{said}");
     assert!(said.ends_with("; purpose: \"x. It may execute\""), "{said}");
     let long = changed(mail(), "purpose", json!("x".repeat(5000)));

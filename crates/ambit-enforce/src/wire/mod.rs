@@ -9,8 +9,9 @@ use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ambit_core::Reason;
+use ambit_core::http::{self, Scheme};
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
-use ambit_core::{Reason, http};
 use ambit_evaluator::refuse;
 
 use crate::enforce::{Abilities, Outcome, Step, Turn, Verdict, admitted, next};
@@ -22,9 +23,10 @@ pub use epochs::epochs;
 pub use log::log;
 pub use status::status;
 
-/// What is to be done next with an answer, for `{"answer", "knows", "journal", "epochs", "results", "nonce"?}`.
+/// What is to be done next with an answer, for `{"answer", "knows", "journal", "epochs", "results", "nonce"?}`; of
+/// clients who come by `scheme`.
 #[must_use]
-pub fn enforce(request: &[u8]) -> String {
+pub fn enforce(request: &[u8], scheme: Scheme) -> String {
     let parsed = Document::parse(request, Profile::Request);
     let root = parsed.as_ref().map_or(Json::null(), Document::root);
     let nonce = root.get_str("nonce");
@@ -33,11 +35,12 @@ pub fn enforce(request: &[u8]) -> String {
             &unread("the host asks in a form that is not known"),
             "",
             nonce,
+            scheme,
         );
     };
     let text = admitted(asked.answer);
     let Ok(answer) = Document::parse(text.as_bytes(), Profile::Request) else {
-        return said(&unread("the answer is not JSON"), "", nonce);
+        return said(&unread("the answer is not JSON"), "", nonce, scheme);
     };
     let host = Abilities {
         turn: &|kind| asked.knows.contains(&kind).then(|| Turn::of(kind)),
@@ -45,7 +48,7 @@ pub fn enforce(request: &[u8]) -> String {
         epochs: asked.epochs,
     };
     let step = next(answer.root(), &text, host, &asked.outcomes);
-    said(&step, &text, nonce)
+    said(&step, &text, nonce, scheme)
 }
 
 fn unread(admin: &str) -> Step<'static> {
@@ -108,7 +111,7 @@ fn outcome(value: Json<'_>) -> Option<Outcome> {
 }
 
 /// A step in JSON.
-fn said(step: &Step<'_>, answer: &str, nonce: Option<&str>) -> String {
+fn said(step: &Step<'_>, answer: &str, nonce: Option<&str>, scheme: Scheme) -> String {
     let mut out = Writer::default();
     out.object(|out| match step {
         Step::Keep(heard) => {
@@ -146,7 +149,7 @@ fn said(step: &Step<'_>, answer: &str, nonce: Option<&str>) -> String {
             out.name("do").string("verdict");
             write_verdict(out, verdict);
             if let Verdict::Refused { answer, .. } = verdict {
-                out.name("http").raw(&http::response(answer, nonce));
+                out.name("http").raw(&http::response(answer, nonce, scheme));
             }
         }
     });

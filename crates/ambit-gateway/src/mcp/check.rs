@@ -143,7 +143,7 @@ impl Check<'_> {
     }
 
     fn refusal(&self, call: &Call<'_>, outcome: &Outcome) -> Refusal {
-        let told = http::response(&outcome.answer, None);
+        let told = http::response(&outcome.answer, None, http::Scheme::Dpop);
         let told = Document::parse(told.as_bytes(), Profile::Request);
         let problem = told
             .as_ref()

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use ambit_core::Power;
 use ambit_core::json::{Json, Kind, Writer};
-use ambit_evaluator::s256;
 use ambit_policy::Bundle;
 use serde::Deserialize;
 
 use super::check::Refusal;
 use super::config::{Config, Target};
 use super::message;
+use super::said::{Content, said};
 use super::session::{Session, lock};
 
-/// Bytes of one content. The text of a call has no more (`docs/token.md`, section 7), so that nobody could approve it.
-const LONGEST: usize = 64 * 1024;
 /// How long the server may take to say it.
 const READING: Duration = Duration::from_secs(10);
 /// Where the value stands in the address of a resource.
@@ -38,12 +36,6 @@ pub(super) struct ContentRow {
 enum Reader<'r> {
     Tool(&'r str, &'r str),
     Resource(&'r str),
-}
-
-/// What it says, and the digest of the whole where there is more than a text.
-struct Content {
-    text: String,
-    s256: Option<String>,
 }
 
 impl ContentRow {
@@ -135,25 +127,27 @@ impl Session {
             _ => value.as_int().map(|number| number.to_string()),
         };
         let text = text.ok_or_else(|| unread("it refers to nothing".to_owned()))?;
-        let answer = match row.reader() {
+        let content = match row.reader() {
             Some(Reader::Tool(tool, with)) => {
                 self.reads(tool)?;
-                self.ask_server("tools/call", READING, |out| {
+                let answer = self.ask_server("tools/call", READING, |out| {
                     out.name("name").string(tool);
                     out.name("arguments").object(|out| {
                         out.name(with).json(value);
                     });
-                })
+                });
+                answer.and_then(|answer| said(&answer, None))
             }
             Some(Reader::Resource(uri)) => {
                 let uri = uri.replacen(HOLE, &filled(uri, &text), 1);
-                self.ask_server("resources/read", READING, |out| {
+                let answer = self.ask_server("resources/read", READING, |out| {
                     out.name("uri").string(&uri);
-                })
+                });
+                answer.and_then(|answer| said(&answer, Some(&uri)))
             }
             None => Err("nothing says how to read it".to_owned()),
         };
-        answer.and_then(|answer| said(&answer)).map_err(unread)
+        content.map_err(unread)
     }
 
     /// Whether a tool is still the one that somebody looked at, and only reads.
@@ -191,17 +185,6 @@ impl Session {
     }
 }
 
-impl Content {
-    fn write(&self, out: &mut Writer) {
-        out.object(|out| {
-            out.name("text").string(&self.text);
-            if let Some(digest) = &self.s256 {
-                out.name("s256").string(digest);
-            }
-        });
-    }
-}
-
 /// What a request may change, or what may change while it is under way.
 pub(super) fn is_work(method: &str) -> bool {
     ![
@@ -229,98 +212,9 @@ fn filled(uri: &str, value: &str) -> String {
     out
 }
 
-/// The text of a result, which has nothing but texts.
-fn said(answer: &[u8]) -> Result<Content, String> {
-    if answer.len() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} bytes"));
-    }
-    let document = message::parse(answer)?;
-    let result = document.root().get("result");
-    let result = result.ok_or("the server answers with an error")?;
-    if message::wants_more(result) {
-        return Err("the server asks for input instead".to_owned());
-    }
-    if result
-        .get("isError")
-        .is_some_and(|is| is.as_bool() != Some(false))
-    {
-        return Err("the server says that it failed".to_owned());
-    }
-    let parts = result.get("content").or_else(|| result.get("contents"));
-    let parts = parts.filter(|parts| parts.kind() == Kind::Array);
-    let parts = parts.ok_or("the server's answer has no content")?;
-    let mut texts = Vec::new();
-    for part in parts.elements() {
-        let is_text = part
-            .get("type")
-            .is_none_or(|it| it.as_str() == Some("text"));
-        let text = part.get("text").and_then(Json::as_str).filter(|_| is_text);
-        texts.push(text.ok_or("it has parts that are no text")?);
-    }
-    let text = texts.join("\n");
-    if text.is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    let plain = |part: Json<'_>| {
-        let known = ["type", "text", "uri", "mimeType"];
-        part.members().all(|(name, _)| known.contains(&name))
-    };
-    let beside = |name: &str| !["content", "contents", "isError", "_meta"].contains(&name);
-    let is_more = texts.len() > 1
-        || !parts.elements().all(plain)
-        || result.members().any(|(name, _)| beside(name));
-    let s256 = is_more.then(|| {
-        let mut whole = Writer::default();
-        message::rewrite(result, &mut whole, &mut |name, _, _| name == "_meta");
-        s256(whole.finish().as_bytes())
-    });
-    Ok(Content { text, s256 })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(result: &str) -> Result<(String, bool), String> {
-        let answer = format!(r#"{{"jsonrpc":"2.0","id":"a","result":{result}}}"#);
-        said(answer.as_bytes()).map(|content| (content.text, content.s256.is_some()))
-    }
-
-    #[test]
-    fn a_text_is_read_whole_and_all_that_is_beside_it_is_in_the_digest() {
-        let one = r#"{"content":[{"type":"text","text":"Dear Ann"}],"_meta":{"at":1}}"#;
-        assert_eq!(read(one), Ok(("Dear Ann".to_owned(), false)));
-        let resource = r#"{"contents":[{"uri":"d:17","mimeType":"text/plain","text":"Dear Ann"}]}"#;
-        assert_eq!(read(resource), Ok(("Dear Ann".to_owned(), false)));
-        for more in [
-            r#"{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}"#,
-            r#"{"content":[{"type":"text","text":"a"}],"structuredContent":{"bcc":"eve"}}"#,
-            r#"{"content":[{"type":"text","text":"a","annotations":{}}]}"#,
-        ] {
-            assert!(read(more).is_ok_and(|(_, digest)| digest), "{more}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_is_not_read() {
-        let long = format!(
-            r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#,
-            "x".repeat(LONGEST)
-        );
-        for none in [
-            r#"{"content":[]}"#,
-            r#"{"content":[{"type":"text","text":""}]}"#,
-            r#"{"content":[{"type":"image","data":"","text":"a"}]}"#,
-            r#"{"content":[{"type":"text","text":"a"}],"isError":true}"#,
-            r#"{"contents":[{"uri":"d:17","blob":"AAAA"}]}"#,
-            r#"{"resultType":"input_required","content":[{"type":"text","text":"a"}]}"#,
-            "{}",
-            &long,
-        ] {
-            assert!(read(none).is_err(), "{none}");
-        }
-        assert!(said(br#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}"#).is_err());
-    }
 
     #[test]
     fn a_value_is_one_part_of_an_address() {

@@ -10,6 +10,7 @@ mod content;
 mod message;
 mod meta;
 mod output;
+mod said;
 mod session;
 mod tools;
 

@@ -1,14 +1,14 @@
 //! AuthZEN responses.
 
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
-use ambit_host::http;
+use ambit_host::http::{self, Scheme};
 
 use crate::point::Outcome;
 
 /// Whether to act, and `{"decision", "context"?}`. A denial's context has the reason and its remedy, and under
 /// `http` what a service would answer its own client; of the decision point's own faults only that. A call that
 /// was put before people is not to be acted on either: its context has what they were asked.
-pub(super) fn decision(outcome: &Outcome) -> (bool, String) {
+pub(super) fn decision(outcome: &Outcome, scheme: Scheme) -> (bool, String) {
     let mut out = Writer::with_capacity(1024);
     let document = Document::parse(outcome.answer.as_bytes(), Profile::Request);
     let context = document
@@ -26,7 +26,7 @@ pub(super) fn decision(outcome: &Outcome) -> (bool, String) {
                 });
             }
             None if acts => {}
-            None => denied(&outcome.answer, context, out),
+            None => denied(&outcome.answer, context, scheme, out),
         }
     });
     (acts, out.finish())
@@ -39,8 +39,8 @@ fn proposal(context: Option<Json<'_>>) -> Option<Json<'_>> {
     obligations.elements().find(is_approve)?.get("ext")
 }
 
-fn denied(answer: &str, context: Option<Json<'_>>, out: &mut Writer) {
-    let told = http::response(answer, None);
+fn denied(answer: &str, context: Option<Json<'_>>, scheme: Scheme, out: &mut Writer) {
+    let told = http::response(answer, None, scheme);
     let told = Document::parse(told.as_bytes(), Profile::Request);
     let told = told.as_ref().map_or(Json::null(), Document::root);
     let is_told = told

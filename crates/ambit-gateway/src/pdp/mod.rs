@@ -5,7 +5,7 @@ mod ask;
 mod config;
 
 use ambit_core::Reason;
-use ambit_core::http::Told;
+use ambit_core::http::{Scheme, Told};
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 use sha2::{Digest as _, Sha256};
 
@@ -52,7 +52,8 @@ impl Pdp {
     fn caller<'a>(&self, heard: &'a Heard) -> Result<Shown<'a>, Reply> {
         let unknown = || {
             let detail = "send `Authorization: Bearer` with the secret of this caller";
-            Reply::problem(401, "Unauthorized", detail).with("www-authenticate", "Bearer")
+            Reply::problem(401, "Unauthorized", detail)
+                .with("www-authenticate", "Bearer realm=\"ambit\"")
         };
         let Some(authorization) = heard.header("authorization")? else {
             return match self.config.has_callers() {
@@ -126,11 +127,18 @@ impl Pdp {
         Ok(self.point.decide(&call))
     }
 
+    /// How clients of the service show their tokens.
+    fn scheme(&self) -> Scheme {
+        let policy = &self.point.policy;
+        let scheme = policy.with_bundle(|bundle| Ok(Scheme::of(bundle.possession())));
+        scheme.unwrap_or(Scheme::Dpop)
+    }
+
     fn single(&self, root: Json<'_>, own: &Shown<'_>, heard: &Heard) -> Reply {
         match self.evaluate(Asked::alone(root), own, heard, false) {
             Ok(outcome) => {
                 self.tell(&outcome, heard);
-                Reply::json(200, answer::decision(&outcome).1)
+                Reply::json(200, answer::decision(&outcome, self.scheme()).1)
             }
             Err(message) => Reply::problem(400, "Bad Request", &message),
         }
@@ -193,7 +201,7 @@ impl Pdp {
         match self.evaluate(Asked::one_of(item, root), own, heard, true) {
             Ok(outcome) => {
                 self.tell(&outcome, heard);
-                answer::decision(&outcome)
+                answer::decision(&outcome, self.scheme())
             }
             Err(message) => (false, answer::unusable(&message)),
         }

@@ -33,7 +33,7 @@ extern "C" fn ambit_ask(at: usize, len: usize) -> u64 {
 /// What is to be done next with an answer, or the verdict.
 #[unsafe(no_mangle)]
 extern "C" fn ambit_enforce(at: usize, len: usize) -> u64 {
-    GUEST.with(|guest| guest.say(at, len, wire::enforce))
+    GUEST.with(|guest| guest.tell(at, len, wire::enforce))
 }
 
 /// What a `consume` obligation writes, or which charge does not fit.
