@@ -20,7 +20,7 @@ const server = createServer(async (asked, answer) => {
   const part = /^\/npm\/((?:stores\/)?[a-z-]+\.(?:js|wasm))$/.exec(pathname)?.[1];
   const file = part ? here(`../target/npm/${part}`) : files[pathname];
   const bytes = pathname === "/uid" ? uid : file && (await readFile(file).catch(() => undefined));
-  const type = types[String(file).split(".").at(-1)];
+  const type = types[String(file).split(".").at(-1)] ?? "text/plain";
   answer.writeHead(bytes ? 200 : 404, bytes ? { "content-type": type } : {}).end(bytes);
 });
 server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}/`));
