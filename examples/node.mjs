@@ -1,22 +1,23 @@
-// The npm package in Node: verifies the module's signature, and decides with its own evaluator.
+// The npm package in Node: verifies the policy's signature, decides with its own evaluator, and obeys the answer.
 //
 //   cargo xtask web
-//   node examples/node.mjs policy.wasm keys.json request.json
+//   node examples/node.mjs policy.wasm keys.json request.json UID
 //
-// In a project of yours it is `import { init, PolicyModule } from "@ambit/evaluator"`.
+// In a project of yours it is `import { load, memory } from "@ambit/evaluator"`.
 
 import { readFile } from "node:fs/promises";
-import { init, PolicyModule } from "../target/npm/node.js";
+import { load, memory } from "../target/npm/node.js";
 
-const [module, keys, request] = process.argv.slice(2);
-await init();
-const policy = PolicyModule.load(await readFile(module), undefined, await readFile(keys, "utf8"), {
-  now: JSON.parse(await readFile(request, "utf8")).facts.now,
-});
-
+const [file, keys, request, uid] = process.argv.slice(2);
 // As text, so that the digits of a number stay as the agent wrote them.
-const answer = JSON.parse(policy.evaluateText(await readFile(request, "utf8")));
-console.log(answer.decision, answer.context.reason.code);
+const asked = await readFile(request, "utf8");
+const { now } = JSON.parse(asked).facts;
+// `memory()` ends with this process: a service gives a store that lasts.
+const policy = await load(file, await readFile(keys, "utf8"), { uid, store: memory(), clock: () => now });
 
-// Act only on `true`, and only after every obligation was discharged.
-for (const obligation of answer.context.obligations) console.log("to do first:", obligation.type);
+const verdict = await policy.enforce(asked);
+console.log(verdict.permitted, verdict.answer.context.reason.code);
+
+// Act only where it is `true`: every obligation was done.
+if (verdict.permitted) console.log("done first:", verdict.discharged.join(" ") || "nothing");
+else console.log(verdict.http.status, (await policy.advise(asked)).alternatives[0]?.text ?? "nothing helps");

@@ -19,3 +19,7 @@ const HALF_PAIR = /\p{Cs}/u;
 export function isWellFormed(text) {
   return text.isWellFormed?.() ?? !HALF_PAIR.test(text);
 }
+
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+}

@@ -1,224 +1,230 @@
-export type WasmInput = BufferSource | WebAssembly.Module | Response | URL | string;
+import type {
+  Advice, Answer, CallDigest, ConsentFault, ConsentRequest, ConsentText, Http, Made, Obligation, Parts, Question, Request,
+  SigningInput, SigningRequest,
+} from "./data.js";
 
-/**
- * Starts the evaluator, once. Call it before anything else. The second wasm file, for what gives a
- * `Promise`, is loaded when it is first needed: `advice` says from where.
- */
-export function init(input?: WasmInput | Promise<WasmInput>, options?: { advice?: WasmInput | Promise<WasmInput> }): Promise<void>;
-
-/** A number that a host keeps between two loads, so that no older module comes back. */
-export interface Seen {
-  version: number;
-  /** base64url */
-  digest: string;
-}
-
-export interface LoadOptions {
-  /** The policy that is expected. Leave it out only to look at a module. */
-  uid?: string;
-  /** Seconds since 1970, UTC: `Math.floor(Date.now() / 1000)`. */
-  now: number;
-  /** `module.seen` of the last module that was accepted. */
-  seen?: Seen;
-}
+export type * from "./data.js";
 
 /** What `keys.json` holds. */
 export interface TrustedKeys {
   threshold: number;
   /** The guests that modules may be built with (SHA-256, base64url): any, if it is not there. */
-  guests?: string[];
-  keys: { kid: string; jwk: { kty: "OKP"; crv: "Ed25519"; x: string } }[];
+  guests?: readonly string[];
+  keys: readonly { kid: string; jwk: { kty: "OKP"; crv: "Ed25519"; x: string } }[];
 }
 
-export interface Obligation {
-  id: string;
-  type: string;
-  ext: Record<string, unknown>;
-}
-
-export interface Answer {
-  decision: boolean;
-  context: {
-    reason: { code: string; user: string; admin: string };
-    /** Discharge every one before acting. One that you do not know makes the answer a no. */
-    obligations: Obligation[];
-    /** What the failed step wanted, as far as it knows: `advise` says what would help. */
-    remedy: Record<string, unknown>;
-    policies: string[];
-    record: Record<string, unknown>;
-  };
-}
-
-/** What HTTP says for a denial: RFC 6750, RFC 9449, RFC 9470, RFC 9457. */
-export interface HttpResponse {
-  status: number;
-  /** By lower-case names. Send every one. */
-  headers: Record<string, string>;
-  /** The body, as JSON. `code`, `detail` and `remedy` are left out where the fault is the service's own. */
-  problem: { type: string; title: string; status: number; detail?: string; code?: string; remedy?: Record<string, unknown> };
+/** Bytes of a policy: `policy.bundle`, or a whole `policy.wasm`, which may carry its signature. */
+export interface PolicyFiles {
+  file: Uint8Array | ArrayBuffer;
+  /** `policy.wasm.dsse.json`, the same for both. */
+  signature?: string | Uint8Array | ArrayBuffer | undefined;
 }
 
 /**
- * `nonce` is the one that the next proof must carry, where the service has nonces; `possession` is that of the policy's
- * `info`: where it is `off`, the challenge is `Bearer`.
+ * Where a policy is: its bytes, or what is fetched (in Node a path or a `file:` URL is read), with the signature beside
+ * it: that of `policy.bundle` is `policy.wasm.dsse.json`.
  */
-export function httpResponse(answer: Answer, options?: { nonce?: string; possession?: string }): HttpResponse;
+export type Source = PolicyFiles | Uint8Array | ArrayBuffer | URL | string;
 
-/**
- * A denial of the host's own, in the form of every other answer: `possession.used`,
- * `obligation.failed` … `admin` is for the operator and is never part of an `HttpResponse`.
- */
-export function refuse(code: string, admin?: string): Answer;
-
-/** What would help. Doing all steps of one alternative is enough. */
-export interface Advice {
-  decision: boolean;
-  reason: { code: string; user: string; admin: string };
-  /** Nearest first. One that is not `judged` needs a token that does not exist yet. */
-  alternatives: { judged: boolean; text: string; steps: Record<string, unknown>[] }[];
+/** A value, and the second (since 1970) after which it may be forgotten; `undefined`: never. */
+export interface Kept {
+  value: string;
+  until?: number | undefined;
 }
 
-/** Whole `claims` of the token to be made, or `authorization_details` and what else is known of them. */
-export interface ConsentRequest {
-  claims?: Record<string, unknown>;
-  authorization_details?: object[];
-  sub?: string;
-  aud?: string[];
-  tenant?: string;
-  act?: { sub: string };
-  agent?: { uid: string };
-  /** Seconds since 1970, UTC. */
-  exp?: number;
-  del_max_depth?: number;
-  /** What was granted before: the answer then tells the difference. */
-  granted?: object[];
-  locale?: "en" | "de";
-  /** Seconds since 1970: the text then says how long it is until `exp`. */
-  now?: number;
-  /** Minutes between the person's clock and UTC: the text then tells their time beside UTC. */
-  utc_offset?: number;
-  /** Names out of the answer's own `choices`: it then tells of the grant that they leave. */
-  choices?: string[];
+/** What is to be written, and the second before whose `until` everything is to be forgotten. */
+export interface StoreChange {
+  write?: ReadonlyMap<string, Kept>;
+  forget?: number | undefined;
 }
 
-/** `abi.md` says what each part is, and how the texts of all parts are joined to `text`. */
-export interface ConsentPart {
-  part: "title" | "who" | "group" | "item" | "mark" | "line" | "note" | "details" | "detail";
-  text: string;
-  /** Of a group or a mark. */
-  name?:
-    | "own" | "person" | "cannot" | "ended"
-    | "financial" | "external" | "irreversible"
-    | "new" | "same" | "wider" | "narrower" | "changed";
-  /** Of an item: the place in `authorization_details` that it tells of. */
-  capability?: number;
+/** Keeps values for good. It decides nothing. */
+export interface Store {
+  /**
+   * Reads `keys` (those that are not there are left out), asks `decide`, and keeps what it says, in one step: nobody else
+   * writes those keys in between, and either everything is written or nothing. `decide` awaits nothing, may be called more
+   * than once, and what it throws rejects, with nothing kept. Once this is fulfilled, the change lasts.
+   */
+  transact(keys: readonly string[], decide: (kept: Map<string, Kept>) => StoreChange): Promise<void>;
 }
 
-export interface ConsentText {
-  /** Show exactly this: `text_s256` is its hash. */
-  text: string;
-  locale: string;
-  renderer: string;
-  risk_tier: "low" | "medium" | "high" | "critical";
-  text_s256: string;
-  /** The grant digest; only for whole `claims`. */
-  binding_s256?: string;
-  /** The narrower grants that the person may choose instead. */
-  choices: { choice: string; text: string }[];
-  /** The choices that were asked: those by which this text was made, and of no other. */
-  chosen: string[];
-  /** The claims that are left, where `choices` were asked: what a token is to be made of. */
-  claims?: Record<string, unknown>;
-  page: ConsentPart[];
+/** Ends with its process: for tests. */
+export function memory(): Store;
+/** In a browser: pages and workers of one origin share it. */
+export function indexedDb(name?: string): Store;
+
+/** What `durableObject` needs of a binding. */
+export interface StoreNamespace {
+  idFromName(name: string): unknown;
+  get(id: never): { fetch(url: string, init: { method: string; body: string }): Promise<unknown> };
+}
+/** In workers: `durableObject(env.AMBIT)`, with `AmbitStore` exported by the worker and bound to that name. */
+export function durableObject(namespace: StoreNamespace, name?: string): Store;
+/** The class of the Durable Object. */
+export class AmbitStore {
+  constructor(state: { storage: unknown });
+  fetch(request: { json(): Promise<unknown> }): Promise<Response>;
 }
 
-/** What a person reads before a yes to one call: `facts.locale` says in which language. */
-export interface CallText {
-  /** Show exactly this, with its line ends and blanks: `text_s256` is its hash. */
-  text: string;
-  text_s256: string;
-  locale: "en" | "de";
-  renderer: string;
-}
-
-/** `risk_tier` and `display` are absent where the call is too long to be shown, so nobody can approve it. */
-export interface CallDigest {
-  binding_s256: string;
-  risk_tier?: "low" | "medium" | "high" | "critical";
-  display?: CallText;
-}
-
-/** A proof and a further block name the `token` before them, a receipt the `kid` of its key. */
-export interface SigningRequest {
-  typ: "dpop+jwt" | "cap+jwt" | "approval-receipt+jwt";
-  claims: Record<string, unknown>;
+/** What an agent shows over HTTP, and what its proof is compared with. */
+export interface Shown {
   token?: string;
-  kid?: string;
+  proof?: string;
+  approvals?: string[];
+  facts: { method: string; url: string };
 }
 
-/** A JWS is `signing_input`, a point, and the signature as base64url. */
-export interface SigningInput {
-  typ: string;
-  alg: string;
-  signing_input: string;
-  /** SHA-256 of `signing_input`, base64url: a WebAuthn challenge, the next block's `par_hash`. */
-  s256: string;
+/**
+ * Reads the headers `Authorization` (`DPoP` or `Bearer`), `DPoP` and `Ambit-Approval`. `origin` is the service's own where
+ * the request came through something that names another.
+ */
+export function shown(
+  request: { readonly method: string; readonly url: string; readonly headers: { get(name: string): string | null } },
+  origin?: string,
+): Shown;
+
+/** What is written down: each answer before anything is done, and what became of it before the call happens. */
+export type LogEvent =
+  | { id: string; event: "decided"; answer: Answer }
+  | { id: string; event: "ended"; permitted: true; discharged: string[] }
+  | { id: string; event: "ended"; permitted: false; discharged: string[]; answer: Answer };
+
+/** Does an obligation completely and gives nothing, or throws: a `NotDischarged`, or whatever else. */
+export type Handler = (obligation: Obligation & { now?: number }) => void | Promise<void>;
+
+/** Whose status lists count: those at addresses that begin so, if one of the keys signed them. */
+export interface StatusOptions {
+  sources: readonly { prefixes: readonly string[]; keys: readonly { kid: string; jwk: object }[] }[];
+  /** Gives what is at a URL, of at most so many bytes; follows no redirects. By default `fetch`, for at most 5 s. */
+  fetch?: (url: string, most: number) => Promise<string>;
 }
 
-/** What `PolicyModule.load` throws. */
-export interface LoadError extends Error {
+export interface LoadOptions {
+  /** The policy that is expected. */
+  uid: string;
+  /** Keeps the highest version of the policy, so that no older one is accepted again, and what calls use up. */
+  store: Store;
+  /** Demands the evaluator that a module was built with, by its SHA-256 (base64url). */
+  guest?: string;
+  /** Seconds since 1970. */
+  clock?: () => number;
+  /** Keeps an event for good, or throws: what cannot be written denies. */
+  log?: (event: LogEvent) => unknown;
+  /** By the type of obligation. `consume` is done by the store. */
+  discharge?: { readonly [type: string]: Handler };
+  status?: StatusOptions;
+}
+
+/**
+ * Loads a policy: verifies its signature, version and content. Rejects with an `AmbitError`.
+ *
+ * @param trust The text of `keys.json`, or its content.
+ */
+export function load(source: Source, trust: TrustedKeys | string, options: LoadOptions): Promise<Policy>;
+
+/** Why there is no policy, or nothing was done. Its message is for operators. */
+export interface AmbitError extends Error {
+  name: "AmbitError";
   /** Stable, for example `module.signature`. */
   code: string;
-  /** With `module.expired`: it was verified all the same, so keep this as `module.seen` is kept. */
-  seen?: Seen;
+  /** With `module.expired`: it was verified all the same, and is remembered. */
+  seen?: { version: number; digest: string };
 }
 
-/** A policy module whose signature, bundle and version were verified. */
-export class PolicyModule {
+/** An obligation was not done. `code` is the reason, where `obligation.failed` is not precise. */
+export class NotDischarged extends Error {
+  constructor(admin: string, code?: string);
+  readonly code: string | undefined;
+}
+
+/** What the signers say of a policy. */
+export interface Statement {
+  uid: string;
+  version: number;
+  /** Seconds since 1970. */
+  issued: number;
+  expires: number;
+  abi: number;
+  file_s256: string;
+  guest_s256: string;
+  bundle_s256: string;
+  tests_s256?: string;
+  signers: string[];
+}
+
+export interface Permitted {
+  permitted: true;
+  answer: Answer;
+  /** The obligations that were done, by `id`. */
+  discharged: string[];
+}
+
+export interface Refused {
+  permitted: false;
+  answer: Answer;
+  discharged: string[];
+  http: Http;
+  /** The same as a new `Response`: status, challenge and the problem as its body. */
+  readonly response: Response;
+  /** What a function threw last, if any did. */
+  cause: unknown;
+}
+
+/** Act only where `permitted` is `true`. */
+export type Verdict = Permitted | Refused;
+
+export interface HttpOptions {
+  /** The nonce that the next proof must carry, where the service has nonces. */
+  nonce?: string;
+}
+
+/** A policy whose signature, version and content were verified. `load` makes it. */
+export class Policy {
   private constructor();
 
-  /**
-   * @param file A policy module (`policy.wasm`), or its bundle alone (`policy.bundle`), which is far smaller.
-   * @param detached The signature, `policy.wasm.dsse.json`: the same for both. Only a module can carry it.
-   * @throws {LoadError}
-   */
-  static load(
-    file: Uint8Array,
-    detached: Uint8Array | undefined,
-    trust: TrustedKeys | string,
-    options: LoadOptions,
-  ): PolicyModule;
+  /** What the signers say of the policy in force; `undefined` once it was given back. */
+  readonly statement: Statement | undefined;
 
-  /** Answers a request object of plain data; what JSON cannot say is denied. Never throws. */
-  evaluate(request: object): Answer;
-  /** Answers a request text, in exactly the bytes of every other engine. Never throws. */
+  // Nothing of these rejects: what goes wrong is a denial.
+
+  /** Decides. Nothing is obeyed yet: `enforce` does that. */
+  ask(question: Question): Promise<Answer>;
+  /** Decides, and does all that the answer obliges to. */
+  enforce(question: Question, options?: HttpOptions): Promise<Verdict>;
+  /** Obeys an answer that was given before: so a `refuse` of the service's own is written down. */
+  obey(answer: Answer, options?: HttpOptions): Promise<Verdict>;
+  /** A denial for what only the service can see. `admin` is for operators. */
+  refuse(code: string, admin?: string): Answer;
+  /** What HTTP says for a denial. */
+  response(answer: Answer, options?: HttpOptions): Response;
+  /** The answer to a text, in exactly the bytes of every other engine. */
   evaluateText(request: string): string;
   /** The same for UTF-8 bytes. */
   evaluateBytes(request: Uint8Array): Uint8Array;
 
-  // What gives a `Promise` rejects only where the second file cannot be loaded (`engine.advice`).
+  // These reject only where a further wasm file cannot be loaded (`engine.host`, `engine.advice`).
 
-  /** Says what would help after a denial of this request. */
-  advise(request: object): Promise<Advice>;
-  adviseText(request: string): Promise<string>;
-
-  /** The digest of the call in a request, and what a person is shown before a yes. */
-  digest(request: object): Promise<CallDigest | Answer>;
-  digestText(request: string): Promise<string>;
-
+  /** Makes a request of its parts, the digest of its call, and what is to be signed for it; or a denial. */
+  request(parts: Parts): Promise<Made | Answer>;
+  /** What would help after a denial of this request; of what cannot be read, the denial. */
+  advise(question: Question): Promise<Advice | Answer>;
+  /** The digest of a call, and what a person is shown before a yes; or a denial. */
+  digest(question: Question): Promise<CallDigest | Answer>;
   /** The bytes to be signed; a denial where the evaluator would refuse the statement. */
   signingInput(request: SigningRequest): Promise<SigningInput | Answer>;
-  signingInputText(request: string): Promise<string>;
-
   /** Says what a grant allows, for a person to consent to. `abi.md` describes every part. */
-  describe(request: ConsentRequest): Promise<ConsentText | { error: { code: string; at: string; admin: string } }>;
-  describeText(request: string): Promise<string>;
+  describe(request: ConsentRequest): Promise<ConsentText | ConsentFault>;
+  /** The answer to a text in exactly the bytes of every other engine. */
+  raw(question: RawQuestion, request?: string): Promise<string>;
 
-  /** Says which policy this is. */
-  info(): Record<string, unknown>;
-  infoText(): string;
+  /** Takes a newer policy of the same name and is that one from then on. Rejects with an `AmbitError`, and never goes back. */
+  update(newer: Source): Promise<{ statement: Statement }>;
+  /** Takes a list of revocation epochs, which goes with the requests from then on. Fetch the next `before` that second. */
+  update(newer: { epochs: string }): Promise<{ before: number }>;
 
-  readonly seen: Seen;
-  /** Gives the memory back; nothing else may be called afterwards. */
+  /** Gives the memory back; from then on every answer is a denial. */
   free(): void;
 }
+
+export type RawQuestion = "evaluate" | "advise" | "describe" | "digest" | "signingInput" | "request" | "ask" | "info";
+export type { Request };

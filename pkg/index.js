@@ -1,17 +1,15 @@
-// Browsers, extensions and edge workers: nothing here needs a bundler, Node or generated code.
+// Browsers and extensions: the wasm files are fetched from beside this file, and compiled while they come in.
 
-import { start } from "./policy-module.js";
+import { overHttp } from "./loading.js";
+import { loader } from "./policy.js";
 
-export { httpResponse, PolicyModule, refuse } from "./policy-module.js";
+export * from "./common.js";
 
-/**
- * Starts the evaluator, once. Without arguments the wasm files are fetched from beside this file, the
- * second when it is first needed; where that is impossible (an edge worker), give the bytes or the
- * compiled modules: `init(evaluator, { advice })`.
- */
-export function init(input, { advice } = {}) {
-  return start(
-    () => input ?? new URL("./evaluator.wasm", import.meta.url),
-    () => advice ?? new URL("./advice.wasm", import.meta.url),
-  );
-}
+export const load = loader(
+  () => ({
+    evaluator: () => new URL("./evaluator.wasm", import.meta.url),
+    host: () => new URL("./host.wasm", import.meta.url),
+    advice: () => new URL("./advice.wasm", import.meta.url),
+  }),
+  overHttp,
+);

@@ -1,15 +1,35 @@
-// Node: the same, but the wasm files are read from the disk, because `fetch` does not read files, and the
-// evaluator is the one that was built for speed.
+// Node and Bun: files are read from the disk, and the evaluator is the one that was built for speed, in one file. A
+// bundler may have put this script elsewhere and left that file behind: then it is the one inside a script.
 
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
-import { start } from "./policy-module.js";
+import { fromBase64 } from "./bytes.js";
+import { failure } from "./engine.js";
+import { beside, overHttp } from "./loading.js";
+import { loader } from "./policy.js";
 
-export { httpResponse, PolicyModule, refuse } from "./policy-module.js";
+export * from "./common.js";
 
-export function init(input, { advice } = {}) {
-  return start(
-    () => input ?? readFile(new URL("./evaluator-fast.wasm", import.meta.url)),
-    () => advice ?? readFile(new URL("./advice.wasm", import.meta.url)),
-  );
+const inside = async (name) => fromBase64((await import("./wasm.js"))[name]);
+
+export const load = loader(
+  () => ({
+    evaluator: () => readFile(new URL("./evaluator-fast.wasm", import.meta.url)).catch(() => inside("evaluator")),
+    host: () => inside("host"),
+    advice: () => inside("advice"),
+  }),
+  (source) => (/^https?:/.test(source) ? overHttp(source) : fromDisk(source)),
+);
+
+/** A path, or a `file:` URL; the signature lies beside. */
+async function fromDisk(source) {
+  const path = `${source}`.startsWith("file:") ? fileURLToPath(source) : `${source}`;
+  const get = (path, otherwise) =>
+    readFile(path).catch((error) => {
+      if (error.code === "ENOENT" && otherwise) return undefined;
+      throw failure("module.read", `\`${path}\`: ${error.code}`, error);
+    });
+  const [file, signature] = await Promise.all([get(path), get(beside(path), true)]);
+  return { file: new Uint8Array(file), signature: signature?.toString() };
 }

@@ -35,6 +35,9 @@ fn a_sub_agent() -> Outcome<()> {
     sub_agent::main()
 }
 
+/// The policy of the shop.
+const UID: &str = "shop/agents";
+
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -61,10 +64,11 @@ fn node() -> Outcome<()> {
     let output = Command::new("node")
         .arg(here().join("node.mjs"))
         .args([shop.file("policy.wasm"), shop.file("keys.json"), request])
+        .arg(UID)
         .output()?;
     let said = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(said, "true allowed\nto do first: consume\n", "{errors}");
+    assert_eq!(said, "true allowed\ndone first: consume\n", "{errors}");
     Ok(())
 }
 
@@ -113,6 +117,7 @@ fn a_browser() -> Outcome<()> {
     let mut server = Command::new("node")
         .arg(here().join("browser.mjs"))
         .args(files)
+        .arg(UID)
         .stdout(Stdio::piped())
         .spawn()?;
     let out = server.stdout.take().ok_or("the server's output")?;

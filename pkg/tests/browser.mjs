@@ -16,22 +16,38 @@ export const tools = process.env.AMBIT_BROWSER;
 // The pages are those of the small build only.
 export const skip = fixture && tools && process.env.AMBIT_SMALL ? false : "no AMBIT_BROWSER, or not the small build";
 
-const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", wasm: "application/wasm", json: "application/json" };
+const TYPES = { html: "text/html", js: "text/javascript", mjs: "text/javascript", css: "text/css", wasm: "application/wasm", json: "application/json" };
+
+const chromium = () => createRequire(join(tools, "package.json"))("playwright-core").chromium;
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** The service worker of an extension in a Chromium of its own, which `close` ends. */
+export async function extension(folder, profile) {
+  const context = await chromium().launchPersistentContext(profile, {
+    executablePath,
+    ignoreDefaultArgs: ["--disable-extensions"],
+    args: [
+      "--headless=new", "--no-sandbox", "--disable-features=DisableLoadExtensionCommandLineSwitch",
+      `--disable-extensions-except=${folder}`, `--load-extension=${folder}`,
+    ],
+  });
+  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: 20_000 }));
+  return { evaluate: (body) => worker.evaluate(body), close: () => context.close() };
+}
 
 export class Browser {
   /** `folders` by the first part of a path; `""` for the rest. */
   static async start(folders, headers = {}) {
     const made = new Browser();
     made.server = createServer(async ({ url }, answer) => {
-      const [, folder = "", name] = /^\/(?:([a-z]+)\/)?([a-z.-]+)$/.exec(url) ?? [];
+      const [, folder = "", name] = /^\/(?:([a-z]+)\/)?((?:stores\/)?[\w.-]+)$/.exec(url) ?? [];
       const file = join(folders[folder] ?? "none", name ?? "none");
       const bytes = await readFile(file).catch(() => undefined);
       const type = TYPES[file.split(".").at(-1)] ?? "application/octet-stream";
       answer.writeHead(bytes ? 200 : 404, { "content-type": type, ...headers }).end(bytes);
     });
     await new Promise((done) => made.server.listen(0, "127.0.0.1", done));
-    const { chromium } = createRequire(join(tools, "package.json"))("playwright-core");
-    made.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+    made.browser = await chromium().launch({ executablePath, args: ["--no-sandbox"] });
     return made;
   }
 

@@ -48,12 +48,12 @@ function fields(bytes) {
 }
 
 async function decisions() {
-  const { init, PolicyModule } = await import(pathToFileURL(join(npm, "node.js")));
-  await init();
+  const { load, memory } = await import(pathToFileURL(join(npm, "node.js")));
   const file = new Uint8Array(await readFile(join(folder, "policy.wasm")));
   const trust = await readFile(join(folder, "keys.json"), "utf8");
   const now = Number(await readFile(join(folder, "now"), "utf8"));
-  const policy = PolicyModule.load(file, undefined, trust, { now });
+  const uid = await readFile(join(folder, "uid"), "utf8");
+  const policy = await load(file, trust, { uid, store: memory(), clock: () => now });
   for (const [name, what] of [
     ["known", "known token, no proof"],
     ["new", "new token, no proof"],

@@ -4,7 +4,7 @@
 //   {"op": "evaluate" | "advise" | "describe" | "info", "policy": ID, "input": BASE64}       the output in base64
 //
 // A line that starts with "error: " says what failed. Usage: node node.mjs FOLDER_OF_THE_PACKAGE ENTRY,
-// which is `node.js`, or `index.js` with the files for browsers.
+// which is `node.js`, or `slim.js` with the files for browsers.
 
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -12,22 +12,24 @@ import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const [, , folder, entry] = process.argv;
-const { init, PolicyModule } = await import(pathToFileURL(join(resolve(folder), entry)));
-const wasm = (name) => readFile(join(folder, name));
-await (entry === "index.js" ? init(wasm("evaluator.wasm"), { advice: wasm("advice.wasm") }) : init());
+const { load, memory } = await import(pathToFileURL(join(resolve(folder), entry)));
+const wasm = {};
+if (entry === "slim.js") {
+  for (const name of ["evaluator", "host", "advice"]) wasm[name] = new WebAssembly.Module(await readFile(join(folder, `${name}.wasm`)));
+}
 
 const policies = new Map();
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 const operations = {
-  async load({ policy, module, trust, now }) {
+  async load({ policy, module, trust, now, uid }) {
     const file = new Uint8Array(await readFile(module));
-    policies.set(policy, PolicyModule.load(file, undefined, trust, { now }));
+    policies.set(policy, await load(file, trust, { uid, store: memory(), clock: () => now, ...(entry === "slim.js" && { wasm }) }));
     return "ok";
   },
   evaluate: ({ policy, input }) => base64(policies.get(policy).evaluateBytes(bytes(input))),
-  advise: async ({ policy, input }) => base64(await policies.get(policy).adviseText(text.decode(bytes(input)))),
-  describe: async ({ policy, input }) => base64(await policies.get(policy).describeText(text.decode(bytes(input)))),
-  info: ({ policy }) => base64(policies.get(policy).infoText()),
+  advise: async ({ policy, input }) => base64(await policies.get(policy).raw("advise", text.decode(bytes(input)))),
+  describe: async ({ policy, input }) => base64(await policies.get(policy).raw("describe", text.decode(bytes(input)))),
+  info: async ({ policy }) => base64(await policies.get(policy).raw("info")),
 };
 
 function bytes(input) {

@@ -415,8 +415,8 @@ impl Engine for Node {
     }
 }
 
-/// The two small files that browsers get, in Node as well. What decides runs where the second file is
-/// never loaded, so the first needs nothing of it.
+/// The small files that browsers get, in Node as well. What decides runs where no further file is ever loaded, so the
+/// first needs nothing of them.
 struct Browser {
     first: Node,
     both: Node,
@@ -424,7 +424,7 @@ struct Browser {
 
 impl Browser {
     fn start() -> Result<Option<Self>, String> {
-        let [first, both] = [Node::start("index.js")?, Node::start("index.js")?];
+        let [first, both] = [Node::start("slim.js")?, Node::start("slim.js")?];
         let both = first.zip(both);
         Ok(both.map(|(first, both)| Self { first, both }))
     }

@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
         plot::write(&results, &root.join("tests/bench"))?;
     }
     results.extend(size("guest template", &guest)?);
-    for name in ["evaluator", "evaluator-fast", "advice"] {
+    for name in ["evaluator", "evaluator-fast", "host", "advice"] {
         let file = npm.join(format!("{name}.wasm"));
         results.extend(size(&format!("npm {name}"), &file)?);
     }

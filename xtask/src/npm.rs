@@ -8,30 +8,47 @@ use std::process::Command;
 struct Set {
     folder: &'static str,
     what: &'static str,
-    packages: &'static [&'static str],
+    source: Source,
 }
 
-const SETS: [Set; 2] = [
+/// What is installed.
+enum Source {
+    /// These versions, and what they ask for.
+    Packages(&'static [&'static str]),
+    /// A folder with `package.json` and `package-lock.json`: all of it in the versions of the lock file.
+    Lock(&'static str),
+}
+
+const SETS: [Set; 3] = [
     // `crates/ambit-cli/tests/gateway/real.rs`
     Set {
         folder: "target/mcp",
         what: "the official MCP client and servers",
-        packages: &[
+        source: Source::Packages(&[
             "@modelcontextprotocol/sdk@1.32.2",
             "@modelcontextprotocol/server-filesystem@2026.8.31",
             "@modelcontextprotocol/server-memory@2026.8.31",
-        ],
+        ]),
     },
     // `pkg/tests/consent.test.mjs`
     Set {
         folder: BROWSER,
         what: "pages in a browser",
-        packages: &["axe-core@4.14.1", "playwright-core@1.65.1"],
+        source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
+    },
+    // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
+    Set {
+        folder: RUNTIMES,
+        what: "the npm package in other runtimes, through bundlers, and its types",
+        source: Source::Lock("pkg/tests/tools"),
     },
 ];
 
 /// What drives a browser, and what judges pages.
 pub(crate) const BROWSER: &str = "target/browser";
+
+/// Runtimes, bundlers, and what reads types.
+pub(crate) const RUNTIMES: &str = "target/runtimes";
 
 /// Installs them where they are not yet. Without npm the tests are skipped, but not in CI.
 pub(crate) fn install(root: &Path) -> Result<(), String> {
@@ -43,7 +60,11 @@ impl Set {
         let folder = root.join(self.folder);
         let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;
-        let (list, wanted) = (folder.join("installed.txt"), self.packages.join("\n"));
+        let wanted = match self.source {
+            Source::Packages(packages) => packages.join("\n"),
+            Source::Lock(from) => copied(&root.join(from), &folder)?,
+        };
+        let list = folder.join("installed.txt");
         if !crate::jose::can_use("npm", self.what)?
             || fs::read_to_string(&list).is_ok_and(|found| found == wanted)
         {
@@ -51,10 +72,26 @@ impl Set {
         }
         let mut npm = Command::new("npm");
         npm.current_dir(&folder)
-            .args(["install", "--no-audit", "--no-fund", "--silent"])
-            .args(["--ignore-scripts", "--prefix", "."])
-            .args(self.packages);
+            .args(match self.source {
+                Source::Packages(_) => ["install", "--prefix", "."],
+                Source::Lock(_) => ["ci", "--prefix", "."],
+            })
+            .args(["--no-audit", "--no-fund", "--silent", "--ignore-scripts"]);
+        if let Source::Packages(packages) = self.source {
+            npm.args(packages);
+        }
         crate::jose::run(&mut npm)?;
         fs::write(&list, wanted).map_err(failed)
     }
+}
+
+/// Copies what says the versions, and gives the lock file's text.
+fn copied(from: &Path, folder: &Path) -> Result<String, String> {
+    for name in ["package.json", "package-lock.json"] {
+        let file = from.join(name);
+        fs::copy(&file, folder.join(name))
+            .map_err(|error| format!("`{}`: {error}", file.display()))?;
+    }
+    let lock = folder.join("package-lock.json");
+    fs::read_to_string(&lock).map_err(|error| format!("`{}`: {error}", lock.display()))
 }

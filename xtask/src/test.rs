@@ -231,6 +231,7 @@ fn package(root: &Path) -> Result<Tally, String> {
         node.env("AMBIT_FIXTURE", &fixture);
         if small {
             node.env("AMBIT_SMALL", "1");
+            node.env("AMBIT_RUNTIMES", root.join(npm::RUNTIMES));
             if cargo::is_there("chromium") {
                 node.env("AMBIT_BROWSER", root.join(npm::BROWSER));
             }

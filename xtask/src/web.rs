@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use xtask_kit::cargo::cargo;
 
 use crate::guest::{STACK_BYTES, WasmBuild, run};
@@ -13,18 +15,38 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// What is published: hand-written sources of `pkg/` beside the built files.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 32] = [
     "package.json",
     "README.md",
     "abi.md",
     "index.js",
     "node.js",
-    "policy-module.js",
+    "workerd.js",
+    "slim.js",
+    "inline.js",
+    "common.js",
+    "policy.js",
+    "loading.js",
+    "enforcing.js",
+    "shown.js",
+    "status.js",
+    "engine.js",
     "plain.js",
     "bytes.js",
-    "index.d.ts",
+    "stores/memory.js",
+    "stores/indexed-db.js",
+    "stores/durable-object.js",
+    "signing.js",
+    "holder.js",
+    "approver.js",
     "consent.js",
     "consent-layout.js",
+    "index.d.ts",
+    "data.d.ts",
+    "reasons.d.ts",
+    "slim.d.ts",
+    "holder.d.ts",
+    "approver.d.ts",
     "consent.d.ts",
 ];
 
@@ -47,7 +69,7 @@ const FAST: [&str; 4] = [
 ];
 
 /// The hash functions with their loops; and the linker says of every function and every piece of data who
-/// uses it, by which the two files are told apart.
+/// uses it, by which the files are told apart.
 const FOR_SPLITTING: [&str; 2] = [
     "--cfg=sha2_backend_soft=\"compact\"",
     "-Clink-arg=--emit-relocs",
@@ -61,8 +83,8 @@ struct Variant {
     flags: &'static [&'static str],
 }
 
-/// For browsers and edge workers; it becomes two files.
-const TWO_FILES: Variant = Variant {
+/// For browsers and edge workers; it becomes three files.
+const IN_FILES: Variant = Variant {
     profile: &SMALL,
     folder: "small",
     flags: &FOR_SPLITTING,
@@ -73,17 +95,18 @@ const ONE_FILE: Variant = Variant {
     folder: "fast",
     flags: &[],
 };
-/// The exports of the second file, and its name and that of the first.
-const LATER: [&str; 4] = [
-    "policy_advise",
-    "policy_describe",
-    "policy_digest",
-    "policy_signingInput",
-];
 const FIRST: &str = "evaluator.wasm";
-const SECOND: &str = "advice.wasm";
+/// The further files, each with the exports that are called through it.
+const FURTHER: [(&str, &str); 2] = [
+    ("advice.wasm", "policy_advise,policy_describe"),
+    (
+        "host.wasm",
+        "enforce,consume,status,policy_request,policy_epochs,policy_ask,policy_digest,policy_signingInput",
+    ),
+];
 const WHOLE: &str = "evaluator-fast.wasm";
 const GLUE: &str = "evaluator.js";
+const INLINE: &str = "wasm.js";
 
 /// Builds the package `@ambit/evaluator` and gives its folder, `target/npm`.
 ///
@@ -92,16 +115,18 @@ const GLUE: &str = "evaluator.js";
 /// What failed, in one sentence; the tools' own words went to standard error.
 pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     same_bindgen(root)?;
-    let linked = TWO_FILES.link(root)?;
+    let linked = IN_FILES.link(root)?;
     let fast = ONE_FILE.link(root)?;
     let package = root.join("target/npm");
     replace_folder(&package)?;
+    replace_folder(&package.join("stores"))?;
     for name in SOURCES {
         copy(&root.join("pkg").join(name), &package.join(name))?;
     }
     copy(&root.join("LICENSE"), &package.join("LICENSE"))?;
-    let bound = TWO_FILES.bind(root, &linked, &package)?;
+    let bound = IN_FILES.bind(root, &linked, &package)?;
     split(root, &linked, &bound, &package)?;
+    inline(&package)?;
     let fast = ONE_FILE.bind(root, &fast, &package)?;
     optimise(root, &fast, &package.join(WHOLE), &STRIPPED)?;
     playground(root, &package)?;
@@ -120,8 +145,10 @@ fn playground(root: &Path, package: &Path) -> Result<(), String> {
     }
     let npm = folder.join("npm");
     replace_folder(&npm)?;
+    replace_folder(&npm.join("stores"))?;
     let scripts = SOURCES.iter().filter(|name| name.ends_with(".js"));
-    for name in scripts.chain(&[GLUE, FIRST, SECOND]) {
+    let files = FURTHER.map(|(name, _)| name);
+    for name in scripts.chain(&[GLUE, FIRST]).chain(&files) {
         copy(&package.join(name), &npm.join(name))?;
     }
     Ok(())
@@ -162,7 +189,7 @@ impl Variant {
     }
 }
 
-/// Makes two files of one, once it is optimised: what leads from one to the other stays as it is then.
+/// Makes several files of one, once it is optimised: what leads from one to the other stays as it is then.
 fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(), String> {
     let work = bound.with_file_name("whole.wasm");
     // Blocks and jumps are made anew, all by the same rules, and the result optimised again.
@@ -172,19 +199,38 @@ fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(),
         &work,
         &["--flatten", "--rereloop", "-Oz", "--debuginfo"],
     )?;
-    let parts = [FIRST, SECOND].map(|name| bound.with_file_name(name));
     let mut tool = bindgen(root, "split");
-    run(
-        tool.args([linked, &work]).args(&parts).args(LATER),
-        "splitting",
-    )?;
-    for part in parts {
+    tool.args([linked, &work, &bound.with_file_name(FIRST)]);
+    for (name, exports) in FURTHER {
+        tool.arg(format!(
+            "{}={exports}",
+            bound.with_file_name(name).display()
+        ));
+    }
+    run(&mut tool, "splitting")?;
+    for name in [FIRST].into_iter().chain(FURTHER.map(|(name, _)| name)) {
         // The names say an order in which what is alike stands together, which compresses better.
         let last = [&["--reorder-functions-by-name"][..], &STRIPPED].concat();
-        let name = part.file_name().unwrap_or_default();
+        let part = bound.with_file_name(name);
         optimise(root, &part, &package.join(name), &last)?;
     }
     Ok(())
+}
+
+/// The wasm files as a script, for `inline.js`.
+fn inline(package: &Path) -> Result<(), String> {
+    let mut script = String::from("// Made by the build: the wasm files in base64.\n");
+    for name in [FIRST].into_iter().chain(FURTHER.map(|(name, _)| name)) {
+        let file = package.join(name);
+        let wasm = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let constant = name.trim_end_matches(".wasm");
+        script += &format!(
+            "export const {constant} = \"{}\";\n",
+            BASE64_STANDARD.encode(wasm)
+        );
+    }
+    let file = package.join(INLINE);
+    fs::write(&file, script).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// A tool for wasm files. It is a crate outside the workspace: its dependencies share the names of ours,

@@ -229,7 +229,7 @@ fn obey<'a>(
         let admin = "the answer's obligations cannot be read";
         return Ok(refused(Reason::EngineTrap, admin));
     };
-    let mut work = Vec::with_capacity(obligations.len());
+    let mut work: Vec<(Turn, bool, Obligation<'_>)> = Vec::with_capacity(obligations.len());
     for obligation in obligations {
         let logged = host.journal && is_log(&obligation);
         let turn = if logged {
@@ -241,9 +241,10 @@ fn obey<'a>(
             let admin = format!("the obligation `{}` is not known here", obligation.kind);
             return Ok(refused(Reason::ObligationUnknown, &admin));
         };
-        work.push((turn, logged, obligation));
+        // In place, each behind those of its own turn: a sort would be a tenth of the wasm file for hosts.
+        let at = work.partition_point(|(other, ..)| *other <= turn);
+        work.insert(at, (turn, logged, obligation));
     }
-    work.sort_by_key(|(turn, ..)| *turn);
     let mut discharged = Vec::with_capacity(work.len());
     for (_, logged, obligation) in work {
         if !logged {

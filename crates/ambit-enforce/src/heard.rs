@@ -90,9 +90,10 @@ pub fn read(answer: Json<'_>) -> Result<Heard<'_>, Unheard> {
         let iss = epochs.get_str("iss");
         let version = epochs.get_int("version");
         let version = version.and_then(|version| u64::try_from(version).ok());
-        heard.push(iss.zip(version).ok_or(Unheard::Record)?);
+        let (iss, version) = iss.zip(version).ok_or(Unheard::Record)?;
+        let at = heard.partition_point(|(_, other)| *other <= version);
+        heard.insert(at, (iss, version));
     }
-    heard.sort_by_key(|(_, version)| *version);
     Ok(Heard(heard))
 }
 

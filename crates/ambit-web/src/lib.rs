@@ -1,5 +1,5 @@
-//! The evaluator for JavaScript: browsers, extensions, edge workers, Node. The first of the two wasm files
-//! of the npm package, and all that deciding needs.
+//! The evaluator and the host core for JavaScript: browsers, extensions, edge workers, Node. The wasm files of the npm
+//! package are made of it.
 //!
 //! Many of those may not compile code that they fetched, so a policy module's own code is not run
 //! here. The same signed file is verified by the same function as everywhere, and the bundle in it
@@ -24,13 +24,13 @@ fn stop(_: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 #[cfg(target_arch = "wasm32")]
-mod load;
-#[cfg(target_arch = "wasm32")]
 mod policy;
 #[cfg(target_arch = "wasm32")]
 mod refuse;
 #[cfg(target_arch = "wasm32")]
-mod seen;
+mod rules;
 
 #[cfg(target_arch = "wasm32")]
-pub use policy::{Policy, http, refuse, unsayable};
+pub use policy::Policy;
+#[cfg(target_arch = "wasm32")]
+pub use rules::{consume, enforce, http, refuse, status, unsayable};

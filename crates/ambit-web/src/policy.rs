@@ -1,44 +1,47 @@
-//! The exports.
+//! A policy and what it is asked.
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_advice as advice;
-use ambit_core::http;
+use ambit_enforce::wire;
 use ambit_evaluator::{self as evaluator, ChainCache};
 use ambit_policy::Bundle;
 use wasm_bindgen::prelude::*;
 
-use crate::load::{self, Loaded};
-use crate::refuse::{no_bundle, unsayable as deny_unsayable};
+use crate::refuse::no_bundle;
 
-/// A policy module whose signature, bundle and version were verified.
+/// A policy whose signature, bundle and version were verified.
 #[wasm_bindgen]
 pub struct Policy {
-    loaded: Loaded,
+    bundle: Vec<u8>,
+    digest: [u8; 32],
+    statement: String,
     cache: Box<ChainCache>,
 }
 
 #[wasm_bindgen]
 impl Policy {
-    /// Verifies a module, or the bundle of one, with its detached signature if it carries none, against
-    /// trusted keys (the text of `keys.json`) and `{uid?, now, seen?: {version, digest}}` (a text as well).
+    /// Verifies a module, or the bundle of one, as `ambit_load` does.
     ///
     /// # Errors
     ///
-    /// A JavaScript `Error` with a stable `code`.
-    pub fn load(
-        file: &[u8],
-        detached: Option<Vec<u8>>,
-        trust: &str,
-        options: &str,
-    ) -> Result<Self, JsValue> {
-        let (trust, options) = (trust.as_bytes(), options.as_bytes());
+    /// The text of `{"code", "admin", "seen"?}`.
+    pub fn load(file: &[u8], asked: &str) -> Result<Self, String> {
+        let loaded = ambit_enforce::load(file, asked.as_bytes())?;
         Ok(Self {
-            loaded: load::load(file, detached.as_deref(), trust, options)?,
+            bundle: loaded.bundle.to_vec(),
+            digest: loaded.digest,
+            statement: loaded.statement,
             cache: Box::new(ChainCache::new()),
         })
+    }
+
+    /// The verified statement, as `ambit_load` answers it.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        self.statement.clone()
     }
 
     /// Answers a request, in exactly the bytes of every other engine.
@@ -51,6 +54,21 @@ impl Policy {
     pub fn evaluate_bytes(&mut self, request: &[u8]) -> Vec<u8> {
         let answer = self.answer(|bundle, cache| evaluator::evaluate(bundle, request, cache));
         answer.into_bytes()
+    }
+
+    /// The request for `evaluate`, made of its parts.
+    pub fn request(&mut self, parts: &str) -> String {
+        self.answer(|bundle, _| wire::request(bundle, parts.as_bytes()))
+    }
+
+    /// Whether revocation epochs that were fetched go with the requests from now on.
+    pub fn epochs(&mut self, asked: &str) -> String {
+        self.answer(|bundle, _| wire::epochs(bundle, asked.as_bytes()))
+    }
+
+    /// The request made of its parts, the digest of its call, and what is to be signed for it.
+    pub fn ask(&mut self, parts: &str) -> String {
+        self.answer(|bundle, cache| wire::ask(bundle, parts.as_bytes(), cache))
     }
 
     /// The digest of the call in a request, and what a person is shown of it.
@@ -79,16 +97,9 @@ impl Policy {
         self.answer(|bundle, _| advice::describe(bundle, request.as_bytes()))
     }
 
-    /// What a host keeps, and gives as `options.seen` the next time: `{version, digest}`.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn seen(&self) -> JsValue {
-        JsValue::from(&self.loaded.seen)
-    }
-
     /// The bundle was verified by `load`, so opening it is enough.
     fn answer(&mut self, body: impl FnOnce(&Bundle<'_>, &mut ChainCache) -> String) -> String {
-        match Bundle::open(&self.loaded.bundle, self.loaded.bundle_digest) {
+        match Bundle::open(&self.bundle, self.digest) {
             Ok(bundle) => body(&bundle, &mut self.cache),
             Err(_) => no_bundle(),
         }
@@ -99,25 +110,4 @@ impl core::fmt::Debug for Policy {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Policy").finish_non_exhaustive()
     }
-}
-
-/// A denial of the host's own, or of what JavaScript found wrong: the text of `{"code", "admin"?}`.
-#[wasm_bindgen]
-#[must_use]
-pub fn refuse(denial: &str) -> String {
-    evaluator::refuse_by(denial.as_bytes())
-}
-
-/// The denial of a value that JSON cannot say, which `plain.js` found.
-#[wasm_bindgen]
-#[must_use]
-pub fn unsayable(path: &str, what: &str, number: bool) -> String {
-    deny_unsayable(path, what, number)
-}
-
-/// What HTTP says for a denial: the text of `{"answer", "nonce"?, "possession"?}`.
-#[wasm_bindgen]
-#[must_use]
-pub fn http(denial: &str) -> String {
-    http::response_to(denial.as_bytes(), http::Scheme::Dpop)
 }

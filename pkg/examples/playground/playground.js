@@ -1,8 +1,8 @@
-// A page that shows what a policy says of a request. It allows nothing: it only looks, so it keeps no `seen`, and its
-// time is that of the last request that had one.
+// A page that shows what a policy says of a request. It allows nothing: it only looks, so its store ends with each
+// look, and its time is that of the last request that had one.
 
 import { AmbitConsent } from "./npm/consent.js";
-import { init, PolicyModule } from "./npm/index.js";
+import { load as loadPolicy, memory } from "./npm/index.js";
 
 const form = document.querySelector("#given");
 const files = {};
@@ -54,15 +54,16 @@ function spread(json) {
   });
 }
 
-function load() {
+async function load() {
   const { policy, signature, trust } = files;
   if (policy === undefined || trust === undefined) {
     show("policy", element("p", "Choose a policy (`policy.bundle` with its signature, or `policy.wasm`) and the trusted keys."));
     return undefined;
   }
   try {
-    const loaded = PolicyModule.load(policy, signature, new TextDecoder().decode(trust), { now });
-    show("policy", element("p", "Its signature holds.", "yes"), element("pre", spread(loaded.infoText())));
+    const options = { uid: form.uid.value.trim(), store: memory(), clock: () => now };
+    const loaded = await loadPolicy({ file: policy, signature }, new TextDecoder().decode(trust), options);
+    show("policy", element("p", "Its signature holds.", "yes"), element("pre", spread(await loaded.raw("info"))));
     return loaded;
   } catch (error) {
     show("policy", element("p", `It is refused: ${error.message} [${error.code}]`, "no"));
@@ -122,7 +123,8 @@ async function ask() {
   const token = typeof whole?.token === "string" ? whole.token : form.token.value.trim();
   show("chain", ...(token ? chain(token) : []));
   if (Number.isSafeInteger(whole?.facts?.now)) now = whole.facts.now;
-  const policy = load();
+  const policy = await load();
+  if (mine !== asked) return policy?.free();
   for (const id of ["advice", "call", "grant"]) show(id);
   if (policy === undefined || text === "") {
     show("answer", element("p", text === "" ? "No request yet." : "No policy yet."));
@@ -133,9 +135,9 @@ async function ask() {
   show("answer", ...answerOf(answer));
   const claims = decoded(token?.split("~")[0] ?? "")?.claims;
   const [advice, call, grant] = await Promise.all([
-    policy.adviseText(text).then(parsed),
-    policy.digestText(text).then(parsed),
-    claims && policy.describeText(`{"now":${now},"claims":${claims}}`).then(parsed),
+    policy.raw("advise", text).then(parsed),
+    policy.raw("digest", text).then(parsed),
+    claims && policy.raw("describe", `{"now":${now},"claims":${claims}}`).then(parsed),
   ]);
   policy.free();
   if (mine !== asked) return;
@@ -149,6 +151,19 @@ async function ask() {
 
 async function take(name, file) {
   files[name] = file && new Uint8Array(await file.arrayBuffer());
+  if (name === "signature" && form.uid.value === "") form.uid.value = named(files.signature);
+}
+
+/** The policy that a signature names: whether it does sign for it is seen when it is loaded. */
+function named(signature) {
+  try {
+    const { payload } = JSON.parse(new TextDecoder().decode(signature));
+    const bytes = Uint8Array.from(atob(payload), (it) => it.charCodeAt(0));
+    const { uid } = JSON.parse(new TextDecoder().decode(bytes)).predicate;
+    return typeof uid === "string" ? uid : "";
+  } catch {
+    return "";
+  }
 }
 
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -175,6 +190,5 @@ drop.addEventListener("drop", async ({ dataTransfer }) => {
   await ask();
 });
 
-await init();
 document.documentElement.dataset.ready = "yes";
 await ask();

@@ -1,7 +1,7 @@
 // Every state of `<ambit-consent>`, of texts that the evaluator makes here of a real policy.
 
 import "/npm/consent.js";
-import { init, PolicyModule } from "/npm/index.js";
+import { load, memory } from "/npm/index.js";
 
 const NOW = 1772000000;
 const GRANT = {
@@ -46,12 +46,8 @@ const letter = [
 ].join("\n");
 const hostile = { ...GRANT, sub: 'user:אבגדה "x"\n\nCannot\n- nothing', tenant: "مثال" };
 
-await init();
-const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
-const policy = PolicyModule.load(
-  await bytes("/fixture/policy.bundle"), await bytes("/fixture/policy.wasm.dsse.json"),
-  await (await fetch("/fixture/keys.json")).text(), { now: NOW },
-);
+const keys = await (await fetch("/fixture/keys.json")).text();
+const policy = await load(new URL("/fixture/policy.bundle", location), keys, { uid: "acme/agents", store: memory(), clock: () => NOW });
 const described = async (request) => {
   const said = await policy.describe({ now: NOW, utc_offset: 60, ...request });
   if (said.error) throw new Error(JSON.stringify(said.error));

@@ -61,6 +61,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
         write(file, &requests?)?;
     }
     write("keys.json", policy.trust())?;
+    write("uid", policy.load()?.uid())?;
     write("now", &NOW.to_string())?;
     fs::copy(policy.file(), folder.join("policy.wasm")).map_err(|error| error.to_string())?;
     let (_, envelope) = policy.detached()?;

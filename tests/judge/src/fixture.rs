@@ -7,17 +7,24 @@ use ambit_host::{Evaluator as _, NativeEngine};
 use ambit_tests::case::PolicySpec;
 use ambit_tests::chain::{BlockSpec, Chain};
 use ambit_tests::project::SignedPolicy;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A real module with its detached signature, a request, and the native engine's answer.
+/// A real module with its detached signature, a request, and the native engine's answer; and the next version of it.
 pub(crate) fn write(folder: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let template = template("conformance/templates/renewal.json")?;
-    let policy = SignedPolicy::make(&PolicySpec {
+    let mut keys = template["keys"].as_array().cloned().unwrap_or_default();
+    keys.push(json!({
+        "key": "revoker", "kid": "revoke-1", "iss": "https://revoke.acme.example", "alg": "Ed25519",
+        "signs": "revocation-epochs+jwt"
+    }));
+    let spec = |bundle| PolicySpec {
         project: "acme".to_owned(),
-        keys: template["keys"].as_array().cloned().unwrap_or_default(),
-        bundle: None,
-    })?;
+        keys: keys.clone(),
+        bundle,
+    };
+    let policy = SignedPolicy::make(&spec(None))?;
+    let newer = SignedPolicy::make(&spec(Some(json!({"version": 43}))))?;
     let names = [("bundle_s256", policy.bundle_s256())];
     let names = names
         .each_ref()
@@ -40,6 +47,9 @@ pub(crate) fn write(folder: &Path) -> Result<(), String> {
         "answer.json",
         engine.evaluate(request.as_bytes()).as_bytes(),
     )?;
+    fs::create_dir_all(folder.join("newer")).map_err(|error| error.to_string())?;
+    write("newer/policy.bundle", newer.bundle())?;
+    write("newer/policy.wasm.dsse.json", &newer.detached()?.1)?;
     write("request.json", request.as_bytes())
 }
 

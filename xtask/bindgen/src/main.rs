@@ -1,7 +1,7 @@
 //! What `cargo xtask web` does to wasm files besides building and optimising them.
 //!
 //! - `bindgen glue WASM NAME FOLDER` writes the glue between JavaScript and a wasm file.
-//! - `bindgen split LINKED WHOLE FIRST SECOND EXPORT...` makes two files of one.
+//! - `bindgen split LINKED WHOLE FIRST FURTHER=EXPORT,EXPORT...` makes several files of one.
 
 mod glue;
 mod hints;
@@ -22,14 +22,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["glue", wasm, name, folder] => bind(wasm, name, folder),
-        ["split", linked, whole, first, second, exports @ ..] => {
-            let exports: Vec<String> = exports.iter().map(ToString::to_string).collect();
+        ["split", linked, whole, first, further @ ..] => {
+            let further = further.iter().map(|file| file.split_once('='));
+            let further: Vec<_> = further.collect::<Option<_>>().ok_or("a further file needs `=` and its exports")?;
+            let exports = further.iter().map(|(_, exports)| exports.split(',').map(String::from).collect());
+            let exports: Vec<Vec<String>> = exports.collect();
             let parts = split::split(&fs::read(linked)?, &fs::read(whole)?, &exports)?;
-            fs::write(first, &parts[0])?;
-            fs::write(second, &parts[1])?;
+            let files = std::iter::once(*first).chain(further.iter().map(|(file, _)| *file));
+            for (file, part) in files.zip(parts) {
+                fs::write(file, part)?;
+            }
             Ok(())
         }
-        _ => Err("usage: bindgen glue WASM NAME FOLDER, or bindgen split LINKED WHOLE FIRST SECOND EXPORT...".into()),
+        _ => Err("usage: bindgen glue WASM NAME FOLDER, or bindgen split LINKED WHOLE FIRST FURTHER=EXPORT,EXPORT...".into()),
     }
 }
 

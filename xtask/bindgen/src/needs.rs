@@ -257,17 +257,25 @@ impl<'a> Link<'a> {
 
     /// What all exports need but those of these names.
     pub(crate) fn needs_without(&self, names: &[String]) -> Result<Needs, Box<dyn Error>> {
-        let is = |export: &str, name: &str| export == name || unhashed(export) == Some(name);
         for name in names {
             if !self.exports.iter().any(|(export, _)| is(export, name)) {
                 return Err(format!("there is no export `{name}`").into());
             }
         }
-        let roots = self.exports.iter().filter(|(export, _)| {
-            // What describes an export to `wasm-bindgen` is gone once the glue is written.
-            let describes = export.starts_with("__wbindgen_describe_");
-            !describes && !names.iter().any(|name| is(export, name))
-        });
+        // What describes an export to `wasm-bindgen` is gone once the glue is written.
+        Ok(self.needs(|export| {
+            !export.starts_with("__wbindgen_describe_")
+                && !names.iter().any(|name| is(export, name))
+        }))
+    }
+
+    /// What the exports of these names need.
+    pub(crate) fn needs_of(&self, names: &[String]) -> Needs {
+        self.needs(|export| names.iter().any(|name| is(export, name)))
+    }
+
+    fn needs(&self, asks: impl Fn(&str) -> bool) -> Needs {
+        let roots = self.exports.iter().filter(|(export, _)| asks(export));
         let mut open: Vec<Node> = roots.map(|(_, index)| Node::Function(*index)).collect();
         let mut reached = BTreeSet::new();
         while let Some(node) = open.pop() {
@@ -283,11 +291,16 @@ impl<'a> Link<'a> {
         });
         let slots = self.slots.iter();
         let foreign = slots.filter(|(_, function)| !by_address.contains(function));
-        Ok(Needs {
+        Needs {
             foreign_slots: foreign.map(|(slot, _)| *slot).collect(),
             data: joined(places.collect()),
-        })
+        }
     }
+}
+
+/// Whether an export of the linked file has this name.
+fn is(export: &str, name: &str) -> bool {
+    export == name || unhashed(export) == Some(name)
 }
 
 /// An export without the digest that `wasm-bindgen` puts behind its name until the glue is written.

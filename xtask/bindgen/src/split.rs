@@ -1,12 +1,12 @@
-//! One wasm file becomes two: the first has what most exports need, the second what only the others do, and
+//! One wasm file becomes several: the first has what most exports need, each further one what only some others do, and
 //! is loaded into the instance of the first when one of these is first called.
 //!
-//! In the first, such an export calls through a slot of the table. Loading the second fills it, and until
-//! then the call is a trap. So the glue of the whole serves the pair. The second brings no memory, table or
+//! In the first, such an export calls through a slot of the table. Loading its file fills it, and until
+//! then the call is a trap. So the glue of the whole serves them all. A further file brings no memory, table or
 //! runtime of its own. The functions of the first that it needs are in the table as well: a slot takes fewer
-//! bytes than the name of an export.
+//! bytes than the name of an export. What two of them need and the first does not is in both, the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::ops::Range;
 
@@ -22,42 +22,48 @@ use crate::order::name_by_likeness;
 
 type Done = Result<(), Box<dyn Error>>;
 
-/// The module that the second file imports from: the instance of the first.
+/// The module that the further files import from: the instance of the first.
 const FIRST: &str = "e";
-/// Data of the second that is shorter stays in the first: a segment of its own would be longer.
+/// Data of a further file that is shorter stays in the first: a segment of its own would be longer.
 const SHORTEST: u32 = 16;
 
-/// Splits `whole`, which was made from `linked`: of the exports, those named `later` go into the second file.
+/// Splits `whole`, which was made from `linked`: of the exports, those of each list in `later` go into a file of their own.
 pub(crate) fn split(
     linked: &[u8],
     whole: &[u8],
-    later: &[String],
-) -> Result<[Vec<u8>; 2], Box<dyn Error>> {
-    let linked = Link::read(linked)?;
-    let mut needs = linked.needs_without(later)?;
-    needs.data = without_gaps(needs.data);
-    // There is also data that only faults name: nobody needs it.
-    let rest = linked.needs_without(&[])?.data;
-    let rest = rest.iter().flat_map(|place| between(place, &needs.data));
-    let rest: Vec<_> = rest.collect();
-    type Make = fn(&Parts, &mut Module, &[Range<u32>], &str) -> Done;
-    let make = |make: Make, data: &[Range<u32>], build: &str| -> Result<_, Box<dyn Error>> {
+    later: &[Vec<String>],
+) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let link = Link::read(linked)?;
+    let mut first = link.needs_without(&later.concat())?;
+    first.data = without_gaps(first.data);
+    let needs = AllNeeds {
+        first,
+        later: later.iter().map(|names| link.needs_of(names)).collect(),
+    };
+    let make = |file: Option<usize>, build: &str| -> Result<_, Box<dyn Error>> {
         let mut module = parse(whole)?;
         // Made anew for each: items belong to the module that was read. The order is that of the file.
-        Parts::of(&module, &needs, later)
-            .and_then(|parts| make(&parts, &mut module, data, build))?;
+        let parts = Parts::of(&module, &needs, later)?;
+        match file {
+            None => parts.make_first(&mut module, &needs.first, build)?,
+            Some(file) => parts.make_further(&mut module, &needs, file, build)?,
+        }
         walrus::passes::gc::run(&mut module);
         name_by_likeness(&module.emit_wasm())
     };
-    let pair = |build: &str| -> Result<_, Box<dyn Error>> {
-        Ok([
-            make(Parts::make_first, &needs.data, build)?,
-            make(Parts::make_second, &rest, build)?,
-        ])
+    let all = |build: &str| -> Result<Vec<_>, Box<dyn Error>> {
+        let files = std::iter::once(None).chain((0..later.len()).map(Some));
+        files.map(|file| make(file, build)).collect()
     };
-    // Named after both as they are cut: the same whole may be cut otherwise.
-    let unnamed = pair("advice-")?;
-    pair(&format!("advice-{:016x}", digest(&unnamed.concat())))
+    // Named after all as they are cut: the same whole may be cut otherwise.
+    let unnamed = all("build-")?;
+    all(&format!("build-{:016x}", digest(&unnamed.concat())))
+}
+
+/// What the first file needs, and what the exports of each further one do.
+struct AllNeeds {
+    first: Needs,
+    later: Vec<Needs>,
 }
 
 fn parse(wasm: &[u8]) -> Result<Module, Box<dyn Error>> {
@@ -87,13 +93,20 @@ fn without_gaps(ranges: Vec<Range<u32>>) -> Vec<Range<u32>> {
 struct Parts {
     memory: MemoryId,
     table: TableId,
-    /// Slots behind those of the whole, one for each export of the second.
-    later: Vec<(ExportId, FunctionId, u32)>,
-    /// Slots behind these, one for each function of the first that the second needs.
-    shared: Vec<(FunctionId, u32)>,
-    /// What else the second needs of the first, with the names it has there.
-    globals: Vec<(GlobalId, String)>,
     slots: Vec<Slot>,
+    /// How many slots there are behind those of the whole.
+    added: u64,
+    further: Vec<Further>,
+}
+
+/// A further file.
+struct Further {
+    /// Slots behind those of the whole, one for each of its exports.
+    exports: Vec<(ExportId, FunctionId, u32)>,
+    /// Slots behind these, one for each function of the first that it needs.
+    shared: Vec<(FunctionId, u32)>,
+    /// What else it needs of the first, with the names it has there.
+    globals: Vec<(GlobalId, String)>,
 }
 
 /// A slot of the table that has a function.
@@ -102,78 +115,111 @@ struct Slot {
     function: FunctionId,
     /// Whether the first file fills it.
     is_first: bool,
+    /// Which of the others do, where it does not.
+    fills: Vec<bool>,
 }
 
 impl Parts {
-    fn of(whole: &Module, needs: &Needs, later: &[String]) -> Result<Self, Box<dyn Error>> {
+    fn of(whole: &Module, needs: &AllNeeds, later: &[Vec<String>]) -> Result<Self, Box<dyn Error>> {
         let table = whole.tables.main_function_table()?;
         let table = table.ok_or("there is no table of functions")?;
         let memory = whole.memories.iter().next().ok_or("there is no memory")?;
         let slots = slots(whole, table, needs)?;
         let mut roots: Vec<FunctionId> = whole.start.into_iter().collect();
-        let (mut others, mut later_exports) = (Vec::new(), Vec::new());
+        let mut exports: Vec<Vec<_>> = later.iter().map(|_| Vec::new()).collect();
+        let size = u32::try_from(whole.tables.get(table).initial)?;
+        let mut next = size;
         for export in whole.exports.iter() {
             if let ExportItem::Function(function) = export.item {
-                if later.contains(&export.name) {
-                    others.push(function);
-                    later_exports.push((export.id(), function));
-                } else {
-                    roots.push(function);
+                let file = later.iter().position(|names| names.contains(&export.name));
+                match file.and_then(|file| exports.get_mut(file)) {
+                    None => roots.push(function),
+                    Some(exports) => {
+                        exports.push((export.id(), function, next));
+                        next += 1;
+                    }
                 }
             }
         }
-        let of_first = |is_first: bool| {
-            let slots = slots.iter().filter(move |slot| slot.is_first == is_first);
-            slots.map(|slot| slot.function)
-        };
-        roots.extend(of_first(true));
+        let of_first = slots.iter().filter(|slot| slot.is_first);
+        roots.extend(of_first.map(|slot| slot.function));
         let first = reached(whole, roots, &BTreeSet::new()).functions;
-        let size = u32::try_from(whole.tables.get(table).initial)?;
-        let later: Vec<_> = later_exports
-            .into_iter()
-            .zip(size..)
-            .map(|((export, function), slot)| (export, function, slot))
+        let reached: Vec<Reached> = (0..)
+            .zip(&exports)
+            .map(|(file, exports)| {
+                let roots = exports.iter().map(|(_, function, _)| *function);
+                let roots = roots.chain(filled(&slots, file).map(|(_, function)| function));
+                reached(whole, roots.collect(), &first)
+            })
             .collect();
-        others.extend(of_first(false));
-        let second = reached(whole, others, &first);
-        let shared = whole.funcs.iter().map(walrus::Function::id);
-        let shared = shared.filter(|id| second.functions.contains(id) && first.contains(id));
-        let shared = shared.zip(size + u32::try_from(later.len())?..).collect();
-        let names = (0..).map(short);
+        // In the order of the file, so that the lists are alike.
+        let functions = whole.funcs.iter().map(walrus::Function::id);
+        let functions = functions.filter(|id| {
+            first.contains(id) && reached.iter().any(|one| one.functions.contains(id))
+        });
+        let functions: BTreeMap<_, _> = functions.zip(next..).collect();
+        let added = u64::from(next - size) + u64::try_from(functions.len())?;
+        let globals = whole.globals.iter().map(walrus::Global::id);
+        let globals = globals.filter(|id| reached.iter().any(|one| one.globals.contains(id)));
+        let globals: BTreeMap<_, _> = globals.zip((0..).map(short)).collect();
+        let further = exports
+            .into_iter()
+            .zip(&reached)
+            .map(|(exports, reached)| Further {
+                exports,
+                shared: named(&functions, &reached.functions),
+                globals: named(&globals, &reached.globals),
+            });
         Ok(Self {
             memory: memory.id(),
             table,
-            later,
-            shared,
-            globals: second.globals.into_iter().zip(names).collect(),
+            further: further.collect(),
+            added,
             slots,
         })
     }
 
-    fn make_first(&self, module: &mut Module, data: &[Range<u32>], build: &str) -> Done {
-        for (export, function, slot) in &self.later {
+    fn make_first(&self, module: &mut Module, needs: &Needs, build: &str) -> Done {
+        for (export, function, slot) in self.further.iter().flat_map(|one| &one.exports) {
             let stub = stub(module, *function, self.table, *slot);
             module.exports.get_mut(*export).item = ExportItem::Function(stub);
         }
         let table = module.tables.get_mut(self.table);
-        table.initial += self.more()?;
+        table.initial += self.added;
         table.maximum = Some(table.initial);
-        for (global, name) in &self.globals {
-            module.exports.add(name, *global);
+        let globals: BTreeMap<_, _> = self
+            .further
+            .iter()
+            .flat_map(|one| &one.globals)
+            .map(|(id, name)| (*id, name))
+            .collect();
+        for (global, name) in globals {
+            module.exports.add(name, global);
         }
         module.exports.add(build, self.memory);
         module.exports.add(&format!("{build} table"), self.table);
+        let shared: BTreeMap<_, _> = self
+            .further
+            .iter()
+            .flat_map(|one| &one.shared)
+            .map(|(function, slot)| (*slot, *function))
+            .collect();
         let slots = self.slots.iter().filter(|slot| slot.is_first);
         let slots = slots.map(|slot| (slot.at, slot.function));
-        let shared = self
-            .shared
-            .iter()
-            .map(|(function, slot)| (*slot, *function));
         self.fill(module, slots.chain(shared));
-        self.keep_data(module, data)
+        self.keep_data(module, |place| overlaps(place, &needs.data))
     }
 
-    fn make_second(&self, module: &mut Module, data: &[Range<u32>], build: &str) -> Done {
+    fn make_further(
+        &self,
+        module: &mut Module,
+        needs: &AllNeeds,
+        file: usize,
+        build: &str,
+    ) -> Done {
+        let (Some(further), Some(of_file)) = (self.further.get(file), needs.later.get(file)) else {
+            return Err("there is no such file".into());
+        };
         let exports: Vec<_> = module.exports.iter().map(walrus::Export::id).collect();
         for export in exports {
             module.exports.delete(export);
@@ -186,29 +232,24 @@ impl Parts {
             &format!("{build} table"),
             self.table,
         ));
-        module.tables.get_mut(self.table).initial += self.more()?;
+        module.tables.get_mut(self.table).initial += self.added;
         module.tables.get_mut(self.table).maximum = None;
-        for (function, slot) in &self.shared {
+        for (function, slot) in &further.shared {
             lead_to(module, *function, self.table, *slot);
         }
-        for (global, name) in &self.globals {
+        for (global, name) in &further.globals {
             let import = module.imports.add(FIRST, name, *global);
             module.globals.get_mut(*global).kind = GlobalKind::Import(import);
         }
-        let slots = self
-            .slots
-            .iter()
-            .filter(|slot| !slot.is_first)
-            .map(|slot| (slot.at, slot.function));
-        let later = self.later.iter();
-        let later = later.map(|(_, function, slot)| (*slot, *function));
-        self.fill(module, slots.chain(later));
-        self.keep_data(module, data)
-    }
-
-    /// How many slots the table has behind those of the whole.
-    fn more(&self) -> Result<u64, Box<dyn Error>> {
-        Ok(u64::try_from(self.later.len() + self.shared.len())?)
+        let exports = further.exports.iter();
+        let exports = exports.map(|(_, function, slot)| (*slot, *function));
+        self.fill(module, filled(&self.slots, file).chain(exports));
+        self.keep_data(module, |place| {
+            let own = between(place, &needs.first.data);
+            own.iter()
+                .flat_map(|part| overlaps(part, &of_file.data))
+                .collect()
+        })
     }
 
     /// Gives the table these functions alone, in as few segments as there are runs of slots.
@@ -238,8 +279,12 @@ impl Parts {
         }
     }
 
-    /// Keeps of each segment what lies in these ranges.
-    fn keep_data(&self, module: &mut Module, ranges: &[Range<u32>]) -> Done {
+    /// Keeps of each segment the ranges that `kept` says.
+    fn keep_data(
+        &self,
+        module: &mut Module,
+        kept: impl Fn(&Range<u32>) -> Vec<Range<u32>>,
+    ) -> Done {
         let all: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
         module.memories.get_mut(self.memory).data_segments.clear();
         for data in all {
@@ -251,7 +296,7 @@ impl Parts {
             let bytes = segment.value.clone();
             module.data.delete(data);
             let place = start..start + u32::try_from(bytes.len())?;
-            for part in overlaps(&place, ranges) {
+            for part in kept(&place) {
                 let [from, to] = [part.start, part.end].map(|at| (at - start) as usize);
                 let kind = DataKind::Active {
                     memory: self.memory,
@@ -271,7 +316,7 @@ impl Parts {
 }
 
 /// The table, slot by slot. What the build added after linking is the first's.
-fn slots(whole: &Module, table: TableId, needs: &Needs) -> Result<Vec<Slot>, Box<dyn Error>> {
+fn slots(whole: &Module, table: TableId, needs: &AllNeeds) -> Result<Vec<Slot>, Box<dyn Error>> {
     let mut slots = Vec::new();
     for element in whole.elements.iter() {
         let ElementKind::Active { table: of, offset } = &element.kind else {
@@ -287,12 +332,32 @@ fn slots(whole: &Module, table: TableId, needs: &Needs) -> Result<Vec<Slot>, Box
             slots.push(Slot {
                 at: slot,
                 function: *function,
-                is_first: !needs.foreign_slots.contains(&slot),
+                is_first: !needs.first.foreign_slots.contains(&slot),
+                fills: needs
+                    .later
+                    .iter()
+                    .map(|needs| !needs.foreign_slots.contains(&slot))
+                    .collect(),
             });
         }
     }
     slots.sort_by_key(|slot| slot.at);
     Ok(slots)
+}
+
+/// The slots that a further file fills.
+fn filled(slots: &[Slot], file: usize) -> impl Iterator<Item = (u32, FunctionId)> {
+    let fills = move |slot: &&Slot| !slot.is_first && slot.fills.get(file) == Some(&true);
+    slots
+        .iter()
+        .filter(fills)
+        .map(|slot| (slot.at, slot.function))
+}
+
+/// Those that are reached, with their names.
+fn named<T: Copy + Ord, N: Clone>(names: &BTreeMap<T, N>, reached: &BTreeSet<T>) -> Vec<(T, N)> {
+    let reached = names.iter().filter(|(id, _)| reached.contains(id));
+    reached.map(|(id, name)| (*id, name.clone())).collect()
 }
 
 /// What functions call and use, not looking into those of `but`.

@@ -1,7 +1,6 @@
 //! What every ledger decides, whatever it keeps its numbers in.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -106,16 +105,17 @@ fn tidy(book: &mut dyn Book, now: i64, forgotten: i64) -> Result<(), LedgerError
     book.forget(before)
 }
 
-/// The charges by budget. Two of one call to one budget are one of both amounts.
+/// The charges by budget, in the order of the keys. Two of one call to one budget are one of both amounts.
 fn sums<'a>(
     charges: &[Charge<'a>],
     forgotten: i64,
-) -> Result<BTreeMap<&'a str, Charge<'a>>, LedgerError> {
-    let mut sums: BTreeMap<&str, Charge<'_>> = BTreeMap::new();
+) -> Result<Vec<(&'a str, Charge<'a>)>, LedgerError> {
+    let mut sums: Vec<(&str, Charge<'_>)> = Vec::with_capacity(charges.len());
     for charge in charges {
         check(charge, forgotten)?;
-        let Some(sum) = sums.get_mut(charge.key) else {
-            sums.insert(charge.key, *charge);
+        let at = sums.partition_point(|(key, _)| *key < charge.key);
+        let Some((_, sum)) = sums.get_mut(at).filter(|(key, _)| *key == charge.key) else {
+            sums.insert(at, (charge.key, *charge));
             continue;
         };
         sum.amount = sum

@@ -57,21 +57,37 @@ pub fn ask(bundle: &Bundle<'_>, parts: &[u8], cache: &mut ChainCache) -> String 
 /// A reason, and where and what.
 type Fault = (Reason, String);
 
-fn made(bundle: &Bundle<'_>, parts: &[u8], cache: &mut ChainCache) -> Result<String, Fault> {
+/// The same without digest and without anything to be signed: `{"request"}`, or a denial.
+#[must_use]
+pub fn request(bundle: &Bundle<'_>, parts: &[u8]) -> String {
+    let made = read_parts(bundle, parts).and_then(|document| {
+        let request = Asked::of(document.root())?.request(true);
+        let mut out = Writer::with_capacity(request.len().saturating_mul(LONGER));
+        out.object(|out| {
+            out.name("request").string(&request);
+        });
+        Ok(out.finish())
+    });
+    made.unwrap_or_else(|(reason, admin)| refuse(reason, &admin))
+}
+
+/// The parts, in their form.
+fn read_parts<'p>(bundle: &Bundle<'_>, parts: &'p [u8]) -> Result<Document<'p>, Fault> {
     let most = bundle.limits().request_bytes.saturating_mul(LONGER);
     if parts.len() > most {
         let admin = format!("{} bytes, at most {most}", parts.len());
         return Err((Reason::RequestSize, admin));
     }
     let document = read(parts, "the parts")?;
-    let root = document.root();
-    let formed = Form::Object(PARTS).check(root);
+    let formed = Form::Object(PARTS).check(document.root());
     formed.map_err(|fault| (Reason::RequestMember, fault.within("the parts")))?;
-    let asked = Asked {
-        root,
-        evaluation: evaluation(root)?,
-        facts: root.get("facts").unwrap_or_default(),
-    };
+    Ok(document)
+}
+
+fn made(bundle: &Bundle<'_>, parts: &[u8], cache: &mut ChainCache) -> Result<String, Fault> {
+    let document = read_parts(bundle, parts)?;
+    let root = document.root();
+    let asked = Asked::of(root)?;
     let request = asked.request(true);
     let shown = call_digest(bundle, request.as_bytes(), cache);
     let shown = read(shown.as_bytes(), "the digest")?;
@@ -114,7 +130,15 @@ struct Asked<'a> {
     facts: Json<'a>,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn of(root: Json<'a>) -> Result<Self, Fault> {
+        Ok(Self {
+            root,
+            evaluation: evaluation(root)?,
+            facts: root.get("facts").unwrap_or_default(),
+        })
+    }
+
     /// The request, with or without what arguments refer to.
     fn request(&self, with_content: bool) -> String {
         let list = |name| self.root.get(name).map(Json::texts).unwrap_or_default();

@@ -6,7 +6,6 @@ mod log;
 mod status;
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -19,7 +18,7 @@ use crate::enforce::{Abilities, Outcome, Step, Turn, Verdict, admitted, next};
 use crate::has_only;
 use crate::ledger::{self, Book, Charge, LedgerError, Loan, OpenLoan};
 
-pub use ask::ask;
+pub use ask::{ask, request};
 pub use epochs::epochs;
 pub use log::log;
 pub use status::status;
@@ -222,7 +221,7 @@ fn read_consume(root: Json<'_>) -> Option<(Vec<Charge<'_>>, i64, Numbers<'_>)> {
         .map(|(key, budget)| Some((key, read_budget(budget)?)));
     let numbers = Numbers {
         known: known.collect::<Option<_>>()?,
-        set: BTreeMap::new(),
+        set: Vec::new(),
         forgotten: root.get("forgotten")?.as_int()?,
         forget: None,
     };
@@ -254,13 +253,20 @@ struct Budget {
 
 /// The numbers that a store holds of some budgets, and what is to be written.
 struct Numbers<'a> {
-    known: BTreeMap<&'a str, Option<Budget>>,
-    set: BTreeMap<String, Budget>,
+    known: Vec<(&'a str, Option<Budget>)>,
+    /// In the order in which they were charged, each once.
+    set: Vec<(String, Budget)>,
     forgotten: i64,
     forget: Option<i64>,
 }
 
 impl Numbers<'_> {
+    /// What the host says of a budget.
+    fn known(&self, key: &str) -> Option<Option<Budget>> {
+        let found = self.known.iter().find(|(known, _)| *known == key);
+        found.map(|(_, budget)| *budget)
+    }
+
     fn written(&self) -> String {
         let mut out = Writer::default();
         out.object(|out| {
@@ -298,16 +304,16 @@ impl Book for Numbers<'_> {
 
     /// A budget of which the host says nothing is not one that is unused.
     fn used(&self, key: &str) -> Result<Option<i64>, LedgerError> {
-        let known = self.known.get(key);
+        let known = self.known(key);
         let known = known.ok_or(LedgerError::Malformed("the store says nothing of a budget"))?;
         Ok(known.map(|budget| budget.used))
     }
 
     fn set(&mut self, key: &str, used: i64, until: Option<i64>) -> Result<(), LedgerError> {
-        let known = self.known.get(key).copied().flatten();
+        let known = self.known(key).flatten();
         let before = known.map_or(until, |budget| budget.until);
         let until = before.zip(until).map(|(one, two)| one.max(two));
-        self.set.insert(key.to_owned(), Budget { used, until });
+        self.set.push((key.to_owned(), Budget { used, until }));
         Ok(())
     }
 
