@@ -119,6 +119,16 @@ pub fn start() -> Result<Engines, String> {
                 .to_owned(),
         ),
     }
+    match Node::java()? {
+        Some(java) => engines.list.push(Box::new(java)),
+        None if env::var_os("CI").is_some() => {
+            return Err("the Java package is not built, and CI needs it".to_owned());
+        }
+        None => engines.lacking.push(
+            "SKIPPED: the Java package, because it is not built (`cargo xtask package java --build`)"
+                .to_owned(),
+        ),
+    }
     Ok(engines)
 }
 
@@ -336,6 +346,17 @@ impl Node {
             "go",
             &mut Command::new(workspace().join("target/go/engine")),
         )
+    }
+
+    /// The Java package as it was built; `None` where it was not.
+    fn java() -> Result<Option<Self>, String> {
+        let artifacts = workspace().join("target/java/lib");
+        if !artifacts.is_dir() {
+            return Ok(None);
+        }
+        let mut java = Command::new("java");
+        java.arg("-cp").arg(artifacts.join("*"));
+        Self::spawn("java", java.arg(suites().join("engines/Engine.java")))
     }
 
     fn run(name: &'static str, script: &str, arguments: &[&OsStr]) -> Result<Option<Self>, String> {

@@ -4,4 +4,6 @@ module dev.ambit {
     requires run.endive.runtime;
 
     exports dev.ambit;
+    exports dev.ambit.auditlog;
+    exports dev.ambit.statuslist;
 }

@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import run.endive.runtime.ByteArrayMemory;
 import run.endive.runtime.ExportFunction;
 import run.endive.runtime.Instance;
+import run.endive.runtime.WasmInterruptedException;
 import run.endive.wasm.Parser;
 import run.endive.wasm.WasmModule;
 import run.endive.wasm.types.MemoryLimits;
@@ -36,7 +37,13 @@ final class Endive implements Machine {
 
     @Override
     public long call(String export, long... arguments) {
-        long[] results = functions.computeIfAbsent(export, instance::export).apply(arguments);
+        long[] results;
+        try {
+            results = functions.computeIfAbsent(export, instance::export).apply(arguments);
+        } catch (WasmInterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw Fault.resources("the caller waited no longer");
+        }
         return results == null || results.length == 0 ? 0 : results[0];
     }
 

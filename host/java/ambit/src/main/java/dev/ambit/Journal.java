@@ -2,7 +2,7 @@ package dev.ambit;
 
 import java.util.List;
 
-/** Writes down what was decided, and what became of it: {@code AuditLog}, or one of your own. */
+/** Writes down what was decided, and what became of it: {@link dev.ambit.auditlog.AuditLog}, or one of your own. */
 @FunctionalInterface
 public interface Journal {
     /**

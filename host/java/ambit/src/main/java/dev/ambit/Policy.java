@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 
 /** A policy whose signature, version and content were verified. {@link #load} makes one; threads may share it. */
@@ -171,7 +172,7 @@ public final class Policy {
     private byte[] asked(String name, Question question) {
         byte[] request;
         try {
-            request = question.json();
+            request = Objects.requireNonNull(question.json());
         } catch (RuntimeException unsayable) {
             boolean isTold = unsayable instanceof IllegalArgumentException;
             return refusal("request.value", isTold ? unsayable.getMessage() : "a part of the request is missing");

@@ -28,10 +28,26 @@ final class Pool {
         return take(export, inputs);
     }
 
-    /** Asks for what must be said, whoever waits. */
+    /** Asks for what must be said, whoever waits. A call that an interrupt stopped is made again: all that is asked so is pure. */
     byte[] insist(String export, byte[]... inputs) {
-        places.acquireUninterruptibly();
-        return take(export, inputs);
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                places.acquireUninterruptibly();
+                try {
+                    return take(export, inputs);
+                } catch (Fault fault) {
+                    if (!Thread.interrupted()) {
+                        throw fault;
+                    }
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** What stopped or grew is thrown away. */

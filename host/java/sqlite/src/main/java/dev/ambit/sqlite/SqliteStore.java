@@ -181,8 +181,9 @@ public final class SqliteStore implements Store, AutoCloseable {
                 select.setString(1, key);
                 try (ResultSet row = select.executeQuery()) {
                     if (row.next()) {
+                        String value = row.getString(1);
                         long until = row.getLong(2);
-                        found.put(key, new Kept(row.getString(1), row.wasNull() ? null : until));
+                        found.put(key, new Kept(value, row.wasNull() ? null : until));
                     }
                 }
             }

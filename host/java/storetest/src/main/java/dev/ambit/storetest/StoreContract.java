@@ -248,7 +248,8 @@ public abstract class StoreContract {
                 for (String line = said.readLine(); line != null; line = said.readLine()) {
                     last = Integer.parseInt(line.substring("did ".length()));
                     if (last == 25) {
-                        child.destroyForcibly();
+                        // By its handle, which leaves open what it still has to say.
+                        child.toHandle().destroyForcibly();
                     }
                 }
             }
