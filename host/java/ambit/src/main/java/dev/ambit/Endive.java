@@ -1,11 +1,8 @@
 package dev.ambit;
 
 import dev.ambit.wasm.Code;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.function.Supplier;
 import run.endive.runtime.ByteArrayMemory;
-import run.endive.runtime.ExportFunction;
 import run.endive.runtime.Instance;
 import run.endive.runtime.WasmInterruptedException;
 import run.endive.wasm.Parser;
@@ -18,7 +15,6 @@ final class Endive implements Machine {
     private static final int PAGES = (64 + 32 + 2) << 4;
 
     private final Instance instance;
-    private final Map<String, ExportFunction> functions = new HashMap<>();
 
     private Endive(WasmModule module) {
         MemoryLimits limits = module.memorySection().orElseThrow().getMemory(0).limits();
@@ -37,14 +33,13 @@ final class Endive implements Machine {
 
     @Override
     public long call(String export, long... arguments) {
-        long[] results;
         try {
-            results = functions.computeIfAbsent(export, instance::export).apply(arguments);
+            long[] results = instance.export(export).apply(arguments);
+            return results == null || results.length == 0 ? 0 : results[0];
         } catch (WasmInterruptedException interrupted) {
             Thread.currentThread().interrupt();
             throw Fault.resources("the caller waited no longer");
         }
-        return results == null || results.length == 0 ? 0 : results[0];
     }
 
     @Override

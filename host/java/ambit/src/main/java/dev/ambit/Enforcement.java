@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Does the steps that the core says, for one policy. */
 final class Enforcement {
@@ -15,7 +16,7 @@ final class Enforcement {
 
     private final Policy policy;
     /** What was heard of revocation epochs and the store did not take: nothing is allowed by less. */
-    private final Map<String, Long> unsaved = new HashMap<>();
+    private final Map<String, Long> unsaved = new ConcurrentHashMap<>();
 
     Enforcement(Policy policy) {
         this.policy = policy;
@@ -33,30 +34,23 @@ final class Enforcement {
         List<String> knows = new ArrayList<>(List.of("consume"));
         knows.addAll(options.handlers().keySet());
         Course course = new Course();
-        while (true) {
-            Json next;
-            try {
-                next = Core.ask("ambit_enforce", Request.map("answer", answer.text(), "knows", knows, "journal",
-                        options.journal() != null, "epochs", true, "results", course.results));
-            } catch (Fault | IllegalArgumentException why) {
-                options.logger().log(Level.ERROR, "not enforced: {0}", why.getMessage());
-                throw policy.denied(policy.refuse("engine.trap", "the answer was not enforced: " + why.getMessage()));
+        Map<String, Object> asked = Request.map("answer", answer.text(), "knows", knows, "journal", options.journal() != null,
+                "epochs", true, "results", course.results);
+        try {
+            Json next = Core.ask("ambit_enforce", asked);
+            while (!"verdict".equals(next.get("do").string())) {
+                course.results.add(came(next, course));
+                next = Core.ask("ambit_enforce", asked);
             }
-            if ("verdict".equals(next.get("do").string())) {
-                verdict(next, course.cause);
-                return;
+            if (!next.get("permitted").isTrue()) {
+                Answer denial = policy.answer(Json.bytes(next.get("answer").text()));
+                options.logger().log(Level.INFO, "refused: {0}", denial.reason().code());
+                throw policy.denied(denial, next.get("discharged").strings(), course.cause);
             }
-            course.results.add(came(next, course));
+        } catch (Fault | IllegalArgumentException why) {
+            options.logger().log(Level.ERROR, "not enforced: {0}", why.getMessage());
+            throw policy.denied(policy.refuse("engine.trap", "the answer was not enforced: " + why.getMessage()));
         }
-    }
-
-    private void verdict(Json next, Throwable cause) {
-        if (next.get("permitted").isTrue()) {
-            return;
-        }
-        Answer denial = policy.answer(Engine.bytes(next.get("answer").text()));
-        policy.options.logger().log(Level.INFO, "refused: {0}", denial.reason().code());
-        throw policy.denied(denial, next.get("discharged").strings(), cause);
     }
 
     /** What came of a step: done, what was kept before, or why it failed. */
@@ -105,11 +99,12 @@ final class Enforcement {
     }
 
     private void discharge(Obligation obligation) throws Exception {
-        Handler handler = policy.options.handlers().get(obligation.type());
-        if (handler == null && "consume".equals(obligation.type())) {
+        if ("consume".equals(obligation.type())) {
             consume(obligation);
             return;
-        } else if (handler == null) {
+        }
+        Handler handler = policy.options.handlers().get(obligation.type());
+        if (handler == null) {
             throw new NotDischarged(null, "there is no way to " + obligation.type() + " here");
         }
         try {
@@ -123,13 +118,9 @@ final class Enforcement {
 
     /** Remembers versions of epochs for good, the highest of each issuer, and gives those that were known before. */
     Map<String, Long> keep(List<Json> epochs) throws Exception {
-        Map<String, Long> before;
-        Map<String, Long> heard;
-        synchronized (unsaved) {
-            before = new TreeMap<>(unsaved);
-            epochs.forEach(one -> unsaved.merge(one.get("iss").string(), one.get("version").number(), Math::max));
-            heard = new TreeMap<>(unsaved);
-        }
+        Map<String, Long> before = new TreeMap<>(unsaved);
+        epochs.forEach(one -> unsaved.merge(one.get("iss").string(), one.get("version").number(), Math::max));
+        Map<String, Long> heard = new TreeMap<>(unsaved);
         String key = "epochs:" + policy.statement().uid();
         policy.options.store().transact(List.of(key), kept -> {
             Store.Kept known = kept.get(key);
@@ -142,9 +133,7 @@ final class Enforcement {
             boolean isKept = heard.isEmpty() || known != null && text.equals(known.value());
             return isKept ? Store.Change.NONE : new Store.Change(Map.of(key, new Store.Kept(text, null)), null);
         });
-        synchronized (unsaved) {
-            unsaved.entrySet().removeIf(one -> one.getValue() <= heard.getOrDefault(one.getKey(), Long.MIN_VALUE));
-        }
+        unsaved.entrySet().removeIf(one -> one.getValue() <= heard.getOrDefault(one.getKey(), Long.MIN_VALUE));
         return before;
     }
 
@@ -156,20 +145,12 @@ final class Enforcement {
             Map<String, Object> budgets = new HashMap<>();
             for (String key : keys.subList(1, keys.size())) {
                 Store.Kept known = kept.get(key);
-                budgets.put(key.substring(BUDGET.length()),
-                        known == null ? null : Request.map("used", used(known), "until", known.until()));
+                budgets.put(key.substring(BUDGET.length()), known == null ? null
+                        : Request.map("used", Long.parseLong(known.value()), "until", known.until()));
             }
-            long forgotten = kept.containsKey(FORGOTTEN) ? used(kept.get(FORGOTTEN)) : 0;
+            long forgotten = kept.containsKey(FORGOTTEN) ? Long.parseLong(kept.get(FORGOTTEN).value()) : 0;
             return charge(Request.map("ext", obligation.ext(), "now", obligation.now(), "forgotten", forgotten, "budgets", budgets));
         });
-    }
-
-    private static long used(Store.Kept kept) throws NotDischarged {
-        try {
-            return Long.parseLong(kept.value());
-        } catch (NumberFormatException none) {
-            throw new NotDischarged(null, "what is kept of a budget is no number");
-        }
     }
 
     /** Asks what is to be written. */

@@ -2,13 +2,11 @@ package dev.ambit;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Supplier;
 
 /** The core in one machine, which answers one call at a time; after a fault it must not be used again. */
@@ -22,11 +20,13 @@ final class Engine {
     private static final int KEPT_GROWTH = 64;
 
     final Machine machine;
+    /** What the core said of the policy that it was given. */
+    Json said;
     private int first;
 
     Engine(Machine machine) {
         this.machine = machine;
-        if (run("ambit_abi") != ABI) {
+        if (machine.call("ambit_abi") != ABI) {
             throw Fault.trap("the code has another ABI than this package");
         }
         settle();
@@ -79,14 +79,14 @@ final class Engine {
             if (input.length > INPUT_MOST) {
                 throw Fault.resources("the request is too long to be read");
             }
-            int at = (int) run("ambit_alloc", input.length);
+            int at = (int) machine.call("ambit_alloc", input.length);
             if (at == 0) {
                 throw Fault.resources("the request does not fit into the memory of the code");
             }
             machine.write(at, input);
             places.addAll(List.of(at, input.length));
         }
-        long packed = run(export, places.stream().mapToLong(Integer::longValue).toArray());
+        long packed = machine.call(export, places.stream().mapToLong(Integer::longValue).toArray());
         int at = (int) (packed >>> 32);
         int size = (int) packed;
         if (size <= 0 || size > ANSWER_MOST || at <= 0) {
@@ -95,25 +95,8 @@ final class Engine {
         byte[] answer = machine.read(at, size);
         places.addAll(List.of(at, size));
         for (int place = 0; place < places.size(); place += 2) {
-            run("ambit_free", places.get(place), places.get(place + 1));
+            machine.call("ambit_free", places.get(place), places.get(place + 1));
         }
         return answer;
-    }
-
-    private long run(String export, long... arguments) {
-        return machine.call(export, arguments);
-    }
-
-    /** Asks in the core's JSON. */
-    Json ask(String export, Map<String, Object> asked) {
-        return Json.read(text(ask(export, bytes(Json.write(asked)))));
-    }
-
-    static byte[] bytes(String text) {
-        return text.getBytes(StandardCharsets.UTF_8);
-    }
-
-    static String text(byte[] bytes) {
-        return new String(bytes, StandardCharsets.UTF_8);
     }
 }

@@ -1,5 +1,6 @@
 package dev.ambit;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -144,6 +145,14 @@ public final class Json {
         StringBuilder out = new StringBuilder();
         write(value, out);
         return out.toString();
+    }
+
+    static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
     }
 
     private static void write(Object value, StringBuilder out) {

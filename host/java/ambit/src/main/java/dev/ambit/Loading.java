@@ -1,6 +1,5 @@
 package dev.ambit;
 
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -8,67 +7,53 @@ import java.util.Map;
 final class Loading {
     private final byte[] file;
     private final Map<String, Object> request;
-    private final String uid;
-    Statement statement;
-    Json seen;
     Engine engine;
 
-    Loading(Source.Content file, String keys, Trust trust, long now) {
+    Loading(Source.Content file, byte[] keys, Trust trust, long now) {
         this.file = file.content();
-        uid = trust.uid();
-        request = Request.map("trust", keys, "uid", uid, "now", now);
+        request = Request.map("trust", Json.text(keys), "uid", trust.uid(), "now", now, "seen", null);
         Request.put(request, "guest", trust.guest());
-        Request.put(request, "signature", file.signature() == null ? null : Engine.text(file.signature()));
+        Request.put(request, "signature", file.signature() == null ? null : Json.text(file.signature()));
     }
 
     /** Loads against what the store keeps, and keeps what was verified, in one step. */
     void accept(Store store) {
-        String key = "policy:" + uid;
-        LoadException[] refused = {null};
+        String key = "policy:" + request.get("uid");
         try {
             store.transact(List.of(key), kept -> {
-                Store.Kept known = kept.get(key);
-                Loaded loaded = load(known == null ? Json.read("null") : Json.read(known.value()));
-                refused[0] = loaded.refused;
-                seen = loaded.said.get("seen");
-                engine = loaded.engine;
-                statement = engine == null ? null : Statement.of(loaded.said);
+                request.put("seen", kept.containsKey(key) ? Json.read(kept.get(key).value()) : null);
+                engine = load();
                 // One that has ended was verified all the same, and is to be remembered.
+                Json seen = engine.said.get("seen");
                 return seen.isNull() ? Store.Change.NONE : new Store.Change(Map.of(key, new Store.Kept(seen.text(), null)), null);
             });
-        } catch (LoadException why) {
-            throw why;
         } catch (Fault why) {
             throw new LoadException(why.code, why.getMessage());
+        } catch (LoadException why) {
+            throw why;
         } catch (Exception unknown) {
             throw new IllegalStateException("what is kept of the policy is not to be had", unknown);
         }
-        if (refused[0] != null) {
-            throw refused[0];
-        }
+        request.put("seen", engine.said.get("seen"));
+        checked(engine);
     }
 
     /** A further engine. */
     Engine again() {
-        Loaded loaded = load(seen);
-        if (loaded.refused != null) {
-            throw loaded.refused;
-        }
-        return loaded.engine;
+        return checked(load());
     }
 
-    /** What came of a load. */
-    private record Loaded(Engine engine, Json said, LoadException refused) {}
-
-    private Loaded load(Json seen) {
-        Map<String, Object> asked = new LinkedHashMap<>(request);
-        asked.put("seen", seen);
+    private Engine load() {
         Engine started = Engine.start();
-        Json said = Json.read(Engine.text(started.ask("ambit_load", file, Engine.bytes(Json.write(asked)))));
-        if (said.get("code").isString()) {
-            return new Loaded(null, said, new LoadException(said.get("code").string(), said.get("admin").string()));
-        }
+        started.said = Json.read(Json.text(started.ask("ambit_load", file, Json.bytes(Json.write(request)))));
         started.settle();
-        return new Loaded(started, said, null);
+        return started;
+    }
+
+    private static Engine checked(Engine engine) {
+        if (engine.said.get("code").isString()) {
+            throw new LoadException(engine.said.get("code").string(), engine.said.get("admin").string());
+        }
+        return engine;
     }
 }

@@ -21,7 +21,7 @@ public final class Policy {
 
     private Policy(Options options, Loading loading) {
         this.options = options;
-        statement = loading.statement;
+        statement = Statement.of(loading.engine.said);
         int most = options.instances() > 0 ? options.instances() : Runtime.getRuntime().availableProcessors();
         pool = new Pool(most, loading::again);
         pool.idle.add(loading.engine);
@@ -42,15 +42,12 @@ public final class Policy {
         if (options.handlers().containsKey("consume")) {
             throw new LoadException("module.options", "`consume` is done by the store, and has no handler");
         }
-        Source.Content file;
-        byte[] keys;
+        Loading loading;
         try {
-            file = source.read();
-            keys = trust.keys().read().content();
+            loading = new Loading(source.read(), trust.keys().read().content(), trust, options.clock().instant().getEpochSecond());
         } catch (IOException unread) {
             throw new LoadException("module.read", unread.toString());
         }
-        Loading loading = new Loading(file, Engine.text(keys), trust, options.clock().instant().getEpochSecond());
         loading.accept(options.store());
         Policy policy = new Policy(options, loading);
         options.logger().log(Level.INFO, "policy in force: {0}, version {1}", policy.statement.uid(), "" + policy.statement.version());
@@ -92,7 +89,7 @@ public final class Policy {
     /** What would help after a denial of this request. */
     public Advice advise(Question question) {
         byte[] raw = asked("advise", question);
-        Advice advice = Advice.of(Json.read(Engine.text(raw)));
+        Advice advice = Advice.of(Json.read(Json.text(raw)));
         if (!advice.reason().code().isEmpty()) {
             return advice;
         }
@@ -182,28 +179,28 @@ public final class Policy {
 
     /** Asks for what is no decision, unless it was denied, or has no text. */
     private <T> T said(String name, Question question, Function<Json, T> read) {
-        Json said = Json.read(Engine.text(asked(name, question)));
+        Json said = Json.read(Json.text(asked(name, question)));
         Json refused = said.get("error");
         if (refused.isObject()) {
             throw new ConsentException(refused.get("code").string(), refused.get("at").string(), refused.get("admin").string());
         }
         if (said.get("decision").isBoolean()) {
-            throw denied(answer(Engine.bytes(said.text())));
+            throw denied(answer(Json.bytes(said.text())));
         }
         return read.apply(said);
     }
 
     Answer answer(byte[] raw) {
         try {
-            return Answer.read(Engine.text(raw));
+            return Answer.read(Json.text(raw));
         } catch (IllegalArgumentException none) {
-            return Answer.read(Engine.text(refusal("engine.trap", "this is no answer: " + none.getMessage())));
+            return Answer.read(Json.text(refusal("engine.trap", "this is no answer: " + none.getMessage())));
         }
     }
 
     private byte[] refusal(String code, String admin) {
         try {
-            return Engine.bytes(Core.ask("ambit_refuse", Request.map("code", code, "admin", admin)).text());
+            return Json.bytes(Core.ask("ambit_refuse", Request.map("code", code, "admin", admin)).text());
         } catch (Fault | IllegalArgumentException unsaid) {
             return stopped;
         }

@@ -73,6 +73,6 @@ final class Pool {
 
     /** Asks in the core's JSON. */
     Json insist(String export, Map<String, Object> asked) {
-        return Json.read(Engine.text(insist(export, Engine.bytes(Json.write(asked)))));
+        return Json.read(Json.text(insist(export, Json.bytes(Json.write(asked)))));
     }
 }

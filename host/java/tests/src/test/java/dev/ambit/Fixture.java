@@ -36,7 +36,7 @@ final class Fixture {
     }
 
     static String text(String name) {
-        return Engine.text(bytes(name));
+        return Json.text(bytes(name));
     }
 
     /** Vectors that every engine runs. */

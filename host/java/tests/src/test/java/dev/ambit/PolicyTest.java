@@ -55,7 +55,7 @@ class PolicyTest {
                 assertArrayEquals(WANTED, each.raw("evaluate", ASKED));
             }
             assertEquals(POLICY.statement().bundleS256(), each.statement().bundleS256());
-            assertTrue(Engine.text(each.raw("info")).contains(each.statement().bundleS256()));
+            assertTrue(Json.text(each.raw("info")).contains(each.statement().bundleS256()));
         }
         Statement said = POLICY.statement();
         assertEquals("acme/agents", said.uid());
@@ -163,7 +163,7 @@ class PolicyTest {
         String other = "{\"threshold\":1,\"keys\":[{\"kid\":\"k\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}}]}";
         refused("module.unsigned", Source.of(altered, null), trust, options -> options);
         refused("module.altered", Source.of(altered, Fixture.bytes("policy.wasm.dsse.json")), trust, options -> options);
-        refused("module.threshold", policy, new Trust(Source.of(Engine.bytes(other), null), "acme/agents"), options -> options);
+        refused("module.threshold", policy, new Trust(Source.of(Json.bytes(other), null), "acme/agents"), options -> options);
         refused("module.trust", policy, new Trust(Source.of(new byte[] {(byte) 0xff}, null), "acme/agents"), options -> options);
         refused("module.uid", policy, new Trust(trust.keys(), "acme/others"), options -> options);
         refused("module.uid", policy, new Trust(trust.keys(), ""), options -> options);
@@ -248,7 +248,7 @@ class PolicyTest {
         Policy policy = Fixture.load(Fixture.options(new MemoryStore()).instances(1));
         Engine before = policy.pool.idle.peekFirst();
         for (String name : List.of("load", "alloc", "free", "enforce", "refuse", "log", "abi", "check_info")) {
-            Answer answer = Answer.read(Engine.text(policy.raw(name, Engine.bytes("{}"))));
+            Answer answer = Answer.read(Json.text(policy.raw(name, Json.bytes("{}"))));
             assertEquals("engine.trap", answer.reason().code());
             assertFalse(answer.decision());
         }

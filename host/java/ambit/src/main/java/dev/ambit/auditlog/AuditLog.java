@@ -37,7 +37,7 @@ public final class AuditLog implements Journal, AutoCloseable {
     private static final int PUBLIC_BYTES = 32;
 
     private final KeyPair key;
-    private final String origin;
+    String origin;
     private final Clock clock;
     private final int part;
     private final RandomAccessFile guard;

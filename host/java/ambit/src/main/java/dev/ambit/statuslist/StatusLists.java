@@ -57,7 +57,7 @@ public final class StatusLists implements Handler {
 
     /** Fetches with the client of the JDK. The store keeps each list, so that after a restart no older one counts. */
     public StatusLists(Store store, List<Source> sources) {
-        this(store, overHttp(HttpClient.newBuilder().connectTimeout(WAIT).followRedirects(HttpClient.Redirect.NEVER).build()), sources);
+        this(store, overHttp(), sources);
     }
 
     /** Fetches in another way, which must follow no redirects. */
@@ -67,7 +67,8 @@ public final class StatusLists implements Handler {
         this.sources = sources.stream().map(Source::written).toList();
     }
 
-    private static Fetch overHttp(HttpClient client) {
+    static Fetch overHttp() {
+        HttpClient client = HttpClient.newBuilder().connectTimeout(WAIT).followRedirects(HttpClient.Redirect.NEVER).build();
         return (address, most) -> {
             HttpRequest request = HttpRequest.newBuilder(address).timeout(WAIT).header("Accept", "application/statuslist+jwt").build();
             HttpResponse<InputStream> response = client.send(request, HttpResponse.BodyHandlers.ofInputStream());
