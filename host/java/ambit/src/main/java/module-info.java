@@ -5,5 +5,6 @@ module dev.ambit {
 
     exports dev.ambit;
     exports dev.ambit.auditlog;
+    exports dev.ambit.guard;
     exports dev.ambit.statuslist;
 }

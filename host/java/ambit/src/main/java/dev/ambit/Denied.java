@@ -1,6 +1,7 @@
 package dev.ambit;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * A call that must not happen. Its message is the sentence for people, and its cause what a store, a journal or a handler
@@ -17,6 +18,17 @@ public final class Denied extends RuntimeException {
         this.answer = answer;
         this.http = http;
         this.discharged = List.copyOf(discharged);
+    }
+
+    /** Refuses a call while no policy is loaded; there is nothing to write it down by. */
+    public static Denied unloaded() {
+        Json said = Core.ask("ambit_refuse", Map.of("code", "engine.resources", "admin", "no policy is loaded"));
+        return new Denied(Answer.read(said.text()), Http.of(Core.ask("ambit_http", Map.of("answer", said))), List.of(), null);
+    }
+
+    /** The same with what else a service says. */
+    public Denied with(Http other) {
+        return new Denied(answer, other, discharged, getCause());
     }
 
     /** Stable: {@code capability.power}, {@code limit.spend} … */
