@@ -99,26 +99,9 @@ pub fn start() -> Result<Engines, String> {
                 .to_owned(),
         ),
     }
-    match Node::python()? {
-        Some(python) => engines.list.push(Box::new(python)),
-        None if env::var_os("CI").is_some() => {
-            return Err("the Python package is not installed, and CI needs it".to_owned());
-        }
-        None => engines.lacking.push(
-            "SKIPPED: the Python package, because it is not installed (`cargo xtask package python --build`)"
-                .to_owned(),
-        ),
-    }
-    match Node::go()? {
-        Some(go) => engines.list.push(Box::new(go)),
-        None if env::var_os("CI").is_some() => {
-            return Err("the Go package is not built, and CI needs it".to_owned());
-        }
-        None => engines.lacking.push(
-            "SKIPPED: the Go package, because it is not built (`cargo xtask package go --build`)"
-                .to_owned(),
-        ),
-    }
+    engines.package("Python", "is not installed", Node::python()?)?;
+    engines.package("Go", "is not built", Node::go()?)?;
+    engines.package("Java", "is not built", Node::java()?)?;
     Ok(engines)
 }
 
@@ -132,6 +115,26 @@ fn native() -> Result<Engines, String> {
 }
 
 impl Engines {
+    /// The package of another language, or a line about it where it is not there; in CI that is an error.
+    fn package(
+        &mut self,
+        language: &str,
+        lacking: &str,
+        package: Option<Node>,
+    ) -> Result<(), String> {
+        match package {
+            Some(package) => self.list.push(Box::new(package)),
+            None if env::var_os("CI").is_some() => {
+                return Err(format!("the {language} package {lacking}, and CI needs it"));
+            }
+            None => self.lacking.push(format!(
+                "SKIPPED: the {language} package, because it {lacking} (`cargo xtask package {} --build`)",
+                language.to_lowercase()
+            )),
+        }
+        Ok(())
+    }
+
     /// Has every engine load a policy.
     ///
     /// # Errors
@@ -336,6 +339,17 @@ impl Node {
             "go",
             &mut Command::new(workspace().join("target/go/engine")),
         )
+    }
+
+    /// The Java package as it was built; `None` where it was not.
+    fn java() -> Result<Option<Self>, String> {
+        let artifacts = workspace().join("target/java/lib");
+        if !artifacts.is_dir() {
+            return Ok(None);
+        }
+        let mut java = Command::new("java");
+        java.arg("-cp").arg(artifacts.join("*"));
+        Self::spawn("java", java.arg(suites().join("engines/Engine.java")))
     }
 
     fn run(name: &'static str, script: &str, arguments: &[&OsStr]) -> Result<Option<Self>, String> {

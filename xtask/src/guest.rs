@@ -46,9 +46,35 @@ pub(crate) fn build_into(root: &Path, target_dir: &Path) -> Result<PathBuf, Stri
 ///
 /// As [`build`].
 pub(crate) fn build_core(root: &Path) -> Result<PathBuf, String> {
-    let target_dir = root.join("target/core");
+    core(root, "target/core", &[], &[])
+}
+
+/// The same for a virtual machine of Java, which compiles no function that becomes 8,000 bytes of its code: SHA-256 and
+/// others would be interpreted for ever. So it is built for size, and functions with one caller stay functions: an instruction
+/// costs twelve times as much as usual where the compiler asks whether to inline.
+///
+/// # Errors
+///
+/// As [`build`].
+pub(crate) fn build_small_core(root: &Path) -> Result<PathBuf, String> {
+    let flags = [
+        "--cfg=sha2_backend_soft=\"compact\"",
+        "-Cllvm-args=-inline-instr-cost=60",
+        "-Cllvm-args=-inline-threshold=300",
+    ];
+    let profile = [
+        "opt-level=\"s\"",
+        "package.curve25519-dalek.opt-level=\"s\"",
+        "package.ed25519-dalek.opt-level=\"s\"",
+        "package.sha2.opt-level=\"s\"",
+    ];
+    core(root, "target/core-small", &flags, &profile)
+}
+
+fn core(root: &Path, folder: &str, flags: &[&str], profile: &[&str]) -> Result<PathBuf, String> {
+    let target_dir = root.join(folder);
     let stack = format!("-Clink-arg=-zstack-size={STACK_BYTES}");
-    let flags = [stack.as_str(), "-Clink-arg=--stack-first"];
+    let flags = [&[stack.as_str(), "-Clink-arg=--stack-first"], flags].concat();
     let build = WasmBuild {
         root,
         target_dir: &target_dir,
@@ -56,7 +82,7 @@ pub(crate) fn build_core(root: &Path) -> Result<PathBuf, String> {
         target: TARGET,
         flags: &flags,
         features: &["host-core"],
-        profile: &[],
+        profile,
     };
     let built = build.run()?.join("ambit_guest.wasm");
     let core = target_dir.join("ambit-core.wasm");

@@ -7,6 +7,7 @@ mod ci;
 mod fuzz;
 mod golang;
 mod guest;
+mod java;
 mod jose;
 mod npm;
 mod package;

@@ -10,7 +10,7 @@ use xtask_kit::cargo;
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE};
-use crate::{golang, guest};
+use crate::{golang, guest, java};
 
 /// Lines of a host, ABI included. What is beside it does not count: stores, fetched lists and integrations, which have
 /// folders of their own, and [`BESIDE`].
@@ -31,6 +31,7 @@ pub(crate) struct Args {
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 enum Language {
     Go,
+    Java,
     Python,
 }
 
@@ -38,6 +39,10 @@ enum Language {
 pub(crate) fn run(args: Args, root: &Path) -> Result<Tally, String> {
     let (is_there, lacking) = match args.language {
         Language::Go => (golang::build(root)?, "`go` is needed"),
+        Language::Java => (
+            java::build(root)?,
+            "`javac` 17 or later and `mvn` are needed",
+        ),
         Language::Python => (
             python(root)?,
             "`python3` 3.11 or later with `venv` is needed",
@@ -47,6 +52,7 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<Tally, String> {
         _ if !is_there => Err(lacking.to_owned()),
         _ if args.build => Ok(Tally::one(true)),
         Language::Go => golang::test(root),
+        Language::Java => java::test(root),
         Language::Python => test_python(root),
     }
 }

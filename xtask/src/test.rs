@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{JUDGE, MUTANTS};
-use crate::{caddy, fuzz, golang, guest, jose, npm, package as packages, web};
+use crate::{caddy, fuzz, golang, guest, java, jose, npm, package as packages, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -69,6 +69,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     let python = packages::python(root)?;
     ui::heading("Building the Go package");
     let go = golang::build(root)?;
+    ui::heading("Building the Java package");
+    let java = java::build(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));
@@ -83,6 +85,10 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     if go {
         ui::heading("Tests of the Go package");
         parts.add("Go package", golang::test(root));
+    }
+    if java {
+        ui::heading("Tests of the Java package");
+        parts.add("Java package", java::test(root));
     }
     ui::heading("Vectors and judges");
     guest::build_vectors(root)?;

@@ -105,6 +105,7 @@ fn told(
 }
 
 /// Says of each what became of it; gives the lines of what is granted no more.
+#[inline(never)]
 fn compare(
     bundle: &Bundle<'_>,
     question: &Question<'_>,

@@ -230,6 +230,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         Ok(found.unwrap_or(!ends))
     }
 
+    #[inline(never)]
     fn equal(&self, node: Node, depth: usize) -> Outcome<bool> {
         let (left, right) = self.two(node, depth)?;
         match (&left, &right) {
@@ -375,6 +376,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         Ok(set.contains(&right))
     }
 
+    #[inline(never)]
     fn contains_many(&self, node: Node, depth: usize) -> Outcome<bool> {
         let (left, right) = self.two(node, depth)?;
         let (Value::Set(left), Value::Set(right)) = (self.settled(left)?, self.settled(right)?)

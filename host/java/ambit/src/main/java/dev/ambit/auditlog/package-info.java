@@ -1,0 +1,2 @@
+/** A chained audit log, signed. */
+package dev.ambit.auditlog;

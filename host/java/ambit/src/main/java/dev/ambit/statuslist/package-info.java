@@ -1,0 +1,2 @@
+/** The status of tokens. */
+package dev.ambit.statuslist;
