@@ -275,6 +275,15 @@ impl Vocabulary {
         unseen.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Whether some action has an argument of this name that policies see.
+    pub(crate) fn sees(&self, name: &str) -> bool {
+        let mut actions = self.actions.values();
+        actions.any(|action| {
+            let argument = action.args.get(name);
+            argument.is_some_and(|argument| !argument.attribute.kind.is_unseen())
+        })
+    }
+
     /// "did you mean" for the name of an action.
     pub(crate) fn help_action(&self, name: &str) -> String {
         suggest::help(name, self.actions.keys().map(String::as_str))

@@ -17,6 +17,8 @@ const TEXT: &str = "text";
 const STRUCTURED: &str = "structuredContent";
 /// What is neither shown nor bound: it is about the message, and not part of what is said.
 const META: &str = "_meta";
+/// What SDKs call a text that they wrap.
+const WRAPPED: &str = "result";
 /// Levels that are indented: of more blanks the text of a call makes escapes.
 const DEEPEST: usize = 7;
 
@@ -202,11 +204,9 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether a value is nothing but this text under some name, as SDKs wrap what a tool returns.
+/// Whether a value is nothing but this text, as SDKs wrap what a tool returns. Under another name it would say more.
 fn is_only(value: Json<'_>, text: &str) -> bool {
-    let mut members = value.members();
-    let only = members.next().filter(|_| members.next().is_none());
-    only.is_some_and(|(_, member)| member.as_str() == Some(text))
+    value.len() == 1 && value.get_str(WRAPPED) == Some(text)
 }
 
 /// Whether a text is the JSON of this value, which servers give to clients that know no structured content.
@@ -364,6 +364,8 @@ later: "x""#;
             r#"{"content":[{"text":"{\"to\":\"ann\"}"}],"structuredContent":{"to":"ann","cc":"eve"}}"#,
             r#"{"content":[{"text":"{\"to\":\"eve\",\"to\":\"ann\"}"}],"structuredContent":{"to":"ann"}}"#,
             r#"{"content":[{"text":"ann"}],"structuredContent":{"to":"ann","cc":"eve"}}"#,
+            r#"{"content":[{"text":"ann"}],"structuredContent":{"bcc":"ann"}}"#,
+            r#"{"content":[{"text":"ann"}],"structuredContent":{"result":"ann","cc":"eve"}}"#,
             r#"{"content":[{"text":"ann"}],"structuredContent":["ann"]}"#,
             r#"{"content":[{"text":"ann"},{"text":"ann"}],"structuredContent":{"to":"ann"}}"#,
         ] {

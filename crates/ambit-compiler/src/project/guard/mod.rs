@@ -18,7 +18,7 @@ use cedar_policy::{
 use serde_json::Value as Json;
 
 use super::{file, files};
-use crate::cedar::{OwnEntity, Slots, Source};
+use crate::cedar::{Expr, OwnEntity, Slots, Source, Var};
 use crate::diagnostics::Sink;
 use crate::reader::{File, Lines};
 use crate::schema::{Vocabulary, report, syntax_errors, without_number};
@@ -66,7 +66,9 @@ pub(super) fn read(dir: &Path, sink: &Sink, vocabulary: Option<&Vocabulary>) -> 
         if let Some(schema) = schema {
             validate(file, sheet, schema, &unseen);
         }
-        guard.policies.extend(sources(file, sheet));
+        let policies = sources(file, sheet);
+        refuse_unseen(file, &policies, &unseen, vocabulary);
+        guard.policies.extend(policies);
     }
     unique(&guard.policies, &sheets, sink);
     if !guard.policies.is_empty() && guard.policies.iter().all(|policy| policy.forbids) {
@@ -172,12 +174,44 @@ fn validate(file: File<'_>, sheet: &Sheet, schema: &Schema, unseen: &BTreeSet<&s
     }
 }
 
+/// Cedar takes `context has x` for false where it knows no `x`: of an argument that is there, and that policies do not
+/// see, no policy may ask that.
+fn refuse_unseen(
+    file: File<'_>,
+    policies: &[Source],
+    unseen: &BTreeSet<&str>,
+    vocabulary: Option<&Vocabulary>,
+) {
+    let seen = |name: &&str| vocabulary.is_some_and(|vocabulary| vocabulary.sees(name));
+    for policy in policies {
+        let mut open: Vec<&Expr> = policy.conditions.iter().collect();
+        let mut asked = BTreeSet::new();
+        while let Some(expr) = open.pop() {
+            open.extend(expr.children());
+            if let Expr::Has(of, path) = expr
+                && **of == Expr::Var(Var::Context)
+            {
+                asked.extend(path.first().map(String::as_str));
+            }
+        }
+        for name in asked.intersection(unseen).filter(|name| !seen(name)) {
+            let span = policy.notes.span.clone();
+            report_at(file, name, Some(span));
+        }
+    }
+}
+
 /// An argument that is there, but not for policies.
 fn report_unseen(file: File<'_>, name: &str, error: &dyn miette::Diagnostic) {
     let label = error.labels().and_then(Iterator::last);
+    let span = label.map(|label| label.offset()..label.offset() + label.len());
+    report_at(file, name, span);
+}
+
+fn report_at(file: File<'_>, name: &str, span: Option<Range<usize>>) {
     file.error(
         "project.policy",
-        label.map(|label| label.offset()..label.offset() + label.len()),
+        span,
         format!("policies do not see `{name}`: as a String, a number may have more places than a `decimal`"),
         format!("bound it in `agents/`; or, if four digits after the decimal point are enough, declare it as `@format(\"number\") {name}: decimal`"),
     );
