@@ -141,6 +141,12 @@ fn compare(
             }
         });
     }
+    for (one, entry) in all.iter_mut().zip(question.entries.elements()) {
+        let certain = matches!(one.status, Some(Status::Same | Status::Narrower));
+        if certain && !difference::settled(granted, question.entries, entry) {
+            one.status = Some(Status::Changed);
+        }
+    }
     Ok(left.into_iter().map(|(_, line)| line).collect())
 }
 

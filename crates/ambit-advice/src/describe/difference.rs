@@ -72,6 +72,32 @@ pub(super) fn status(before: Json<'_>, now: Json<'_>) -> Status {
     }
 }
 
+/// Whether an entry is asked as before where it is told as such: the first one that applies binds, so where one of
+/// several for an action wants more than others, what another in its place allows is not known.
+pub(super) fn settled(before: Json<'_>, now: Json<'_>, entry: Json<'_>) -> bool {
+    let mut actions = entry.get_elements("actions").filter_map(Json::as_str);
+    actions.all(|action| {
+        let [before, now] = [before, now].map(|list| sharing(list, action));
+        let wants = |one: &Json<'_>| one.get("requires").is_some() || one.get("consent").is_some();
+        let alone = before.len() <= 1 && now.len() <= 1;
+        alone
+            || !before.iter().chain(&now).any(wants)
+            || (before.len() == now.len()
+                && before
+                    .iter()
+                    .zip(&now)
+                    .all(|(before, now)| same(Some(*before), Some(*now))))
+    })
+}
+
+fn sharing<'a>(list: Json<'a>, action: &str) -> Vec<Json<'a>> {
+    let names = |entry: &Json<'_>| {
+        let mut names = entry.get_elements("actions");
+        names.any(|name| name.as_str() == Some(action))
+    };
+    list.elements().filter(names).collect()
+}
+
 /// Two parts together; `None` where they point in different directions.
 fn both(one: Option<Ordering>, other: Option<Ordering>) -> Option<Ordering> {
     match (one?, other?) {

@@ -69,9 +69,10 @@ impl Vocabulary for Words<'_> {
         match term {
             Term::Action(_) => {
                 let mut actions = self.0.actions();
+                // In any power: one may stand beside the other.
                 let said = |action: Action<'_>| {
-                    let given = action.form_in(form, language).is_some();
-                    action.form_in(if given { form } else { Form::Name }, language) == Some(label)
+                    let mut forms = Form::OF_ACTIONS.iter().chain(&[Form::Name]);
+                    forms.any(|form| action.form_in(*form, language) == Some(label))
                 };
                 let found = actions.find(|(name, one)| *name != term.name() && said(*one));
                 found.map(|(name, _)| name)
@@ -96,6 +97,15 @@ impl Vocabulary for Words<'_> {
             .flatten()
             .filter(|(_, one)| one.target() || one.decimals().is_some());
         notable.map(|(name, _)| name).collect()
+    }
+
+    fn sums(&self, action: &str) -> Vec<&str> {
+        let arguments = self.0.action(action).map(Action::arguments);
+        let sums = arguments
+            .into_iter()
+            .flatten()
+            .filter(|(_, one)| one.decimals().is_some() || one.declared().hides_money());
+        sums.map(|(name, _)| name).collect()
     }
 
     fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>> {

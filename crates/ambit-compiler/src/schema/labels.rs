@@ -71,6 +71,12 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
             powers.contains(*power) && (*power == Power::Draft || language != ENGLISH)
         });
         let observes = Some(Power::Observe).filter(|power| powers.contains(*power));
+        refuse_alike(
+            file,
+            annotation,
+            words.forms.get(language),
+            words.named(language),
+        );
         let (look, prepare) = match language {
             ENGLISH => ("look at: …", "prepare to …"),
             _ => ("ansehen: …", "vorbereiten: …"),
@@ -98,6 +104,41 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
         }
     }
     words
+}
+
+/// What is only prepared must not read like what is carried out.
+fn refuse_alike(
+    file: File<'_>,
+    annotation: &Annotation,
+    forms: Option<&BTreeMap<&'static str, String>>,
+    name: &str,
+) {
+    let form = |power: Power| forms.and_then(|forms| forms.get(power.name()));
+    let carried_out = form(Power::Execute).map_or(name, String::as_str);
+    if let Some(draft) =
+        form(Power::Draft).filter(|draft| is_label(draft) && same(draft, carried_out))
+    {
+        file.error(
+            "project.same_label",
+            annotation.value_span.clone(),
+            format!("people read `{draft}` for what is only prepared and for what is carried out"),
+            format!(
+                "say what is prepared in other words: `@{}(\"…, draft: …\")`",
+                annotation.name
+            ),
+        );
+    }
+}
+
+/// Whether people read the same.
+fn same(one: &str, other: &str) -> bool {
+    let words = |text: &str| {
+        text.to_lowercase()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    words(one) == words(other)
 }
 
 /// `@label` and `@label_de`, with their language.

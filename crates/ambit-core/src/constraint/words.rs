@@ -97,7 +97,9 @@ impl Words<'_, '_> {
     pub(super) fn except(&mut self, list: Option<Json<'_>>) {
         if list.is_some() {
             self.say(Phrase::Except);
-            self.names(list);
+            self.speech.listed(list, Phrase::And, &mut |speech, name| {
+                speech.name(name.as_str().unwrap_or_default());
+            });
         }
     }
 

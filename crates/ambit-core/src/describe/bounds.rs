@@ -162,7 +162,9 @@ impl<'a> Teller<'a> {
             line = self.or_less(line, spec, argument.unit);
         }
         line = self.or_absent(line, given);
-        if argument.actions.len() < of.len() || is(given, Kind::Optional) {
+        // Nobody shall take one sum for another.
+        let several = of.iter().any(|action| self.sums(action).len() > 1);
+        if several || argument.actions.len() < of.len() || is(given, Kind::Optional) {
             line = self.filled(Phrase::Bound, &[&argument.label, &line]);
         }
         out.push(line);

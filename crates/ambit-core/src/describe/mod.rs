@@ -219,7 +219,7 @@ const fn consent_style(locale: Locale) -> Style {
 /// assert_eq!(
 ///     entry(document.root(), &PlainVocabulary),
 ///     "Prepares, a person decides: Email: any customer-contact; to: an address at \
-///      customer.example; each only after a person has approved exactly that one; \
+///      customer.example; each only once approved; \
 ///      purpose: renewal"
 /// );
 /// # Ok::<(), ambit_core::json::JsonError>(())

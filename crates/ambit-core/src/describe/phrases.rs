@@ -115,7 +115,7 @@ phrases! {
     Saturday "Saturday" "Samstag";
     Sunday "Sunday" "Sonntag";
     // What asks again.
-    AskCall "each only after a person has approved exactly that one" "jeder Vorgang erst, wenn ein Mensch genau diesen genehmigt hat";
+    AskCall "each only once approved" "jeder Vorgang erst nach Genehmigung";
     AskSubject "the person it acts for must approve each one" "die Person, für die er handelt, muss jedem Vorgang zustimmen";
     AskApprovers "{0} of {1} must approve each one" "{0} von {1} müssen jedem Vorgang zustimmen";
     AskSome "some only after an approval" "manches erst nach einer Genehmigung";
@@ -129,7 +129,7 @@ phrases! {
     Exactly "exactly " "genau ";
     OneOf "one of " "eines von ";
     OtherText "a text other than " "ein anderer Text als ";
-    OtherNumber "a whole number other than " "eine andere ganze Zahl als ";
+    OtherNumber "a number other than " "eine andere Zahl als ";
     OtherBool "true or false, other than " "ein anderer Wahrheitswert als ";
     From "from " "von ";
     To " to " " bis ";
@@ -175,7 +175,7 @@ phrases! {
     LifeOnly "Only for {0}" "Nur für {0}";
     NoDelegation "Pass nothing on to other agents" "Nichts an andere Agenten weitergeben";
     PassOn "pass this on to other agents, {0} deep" "dies an andere Agenten weitergeben, {0} tief";
-    Unlisted "do anything not listed here" "alles, was hier nicht steht";
+    Unlisted "anything else" "alles andere";
     Stop "End it at any time: {0}" "Jederzeit beenden: {0}";
     StopBy "Your organisation can end it at any time." "Ihre Organisation kann es jederzeit beenden.";
     Rules "Your organisation's rules may refuse more, or ask again." "Regeln Ihrer Organisation können mehr ablehnen oder noch einmal nachfragen.";

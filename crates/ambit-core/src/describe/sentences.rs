@@ -116,7 +116,13 @@ impl<'a> Teller<'a> {
                 labels.push(self.label(action, power));
                 told.titles.push(self.label(action, asked));
             };
-            if group == Group::Own && held.contains(Power::Observe) {
+            // An approval that the entry wants is wanted for looking, too.
+            let looks = if self.wants_approval() {
+                Group::Person
+            } else {
+                Group::Own
+            };
+            if group == looks && held.contains(Power::Observe) {
                 say(Power::Observe, Power::Observe);
             }
             // Who carries something out also prepares it. In a question, what is only proposed is prepared.
@@ -186,8 +192,7 @@ impl<'a> Teller<'a> {
                 false => Reach::Not,
             };
         }
-        let requires = self.entry.requires;
-        if requires.is_some_and(|requires| requires.get("approval").is_some()) {
+        if self.wants_approval() {
             return Reach::Asked;
         }
         let consents = self.consents(action);
@@ -197,6 +202,11 @@ impl<'a> Teller<'a> {
             all if all == consents.len() => Reach::Asked,
             _ => Reach::Partly,
         }
+    }
+
+    fn wants_approval(&self) -> bool {
+        let requires = self.entry.requires;
+        requires.is_some_and(|requires| requires.get("approval").is_some())
     }
 
     /// What the entries of the manifest ask of people each time an action is carried out, and the entry
@@ -251,7 +261,8 @@ impl<'a> Teller<'a> {
         let mut found = Money::Free;
         for limit in elements(self.entry.limits) {
             if text(limit, "type") == "spend" {
-                if found != Money::Free {
+                let counts = limit.get_str("argument").unwrap_or("amount");
+                if found != Money::Free || self.moves_more(counts) {
                     return Money::Free;
                 }
                 found = Money::UpTo {
@@ -262,6 +273,20 @@ impl<'a> Teller<'a> {
             }
         }
         found
+    }
+
+    /// Whether an action can be given sums beside this argument, which a budget counts.
+    fn moves_more(&self, counts: &str) -> bool {
+        let mut actions = self.actions.iter();
+        actions.any(|action| self.sums(action).iter().any(|name| *name != counts))
+    }
+
+    /// The arguments of an action that are sums, or hold some, and that can be given.
+    pub(super) fn sums(&self, action: &str) -> Vec<&str> {
+        let mut names = self.vocabulary.sums(action);
+        let constraints = self.entry.constraints.unwrap_or_default();
+        names.retain(|name| constraints.get(name).is_some() || constraints.get("*").is_some());
+        names
     }
 
     /// What an action does in a power, as it stands in a sentence.

@@ -166,6 +166,11 @@ pub trait Vocabulary {
         alloc::vec::Vec::new()
     }
 
+    /// The arguments of an action that are amounts of money, or hold some.
+    fn sums(&self, _action: &str) -> alloc::vec::Vec<&str> {
+        alloc::vec::Vec::new()
+    }
+
     /// The unit of an action's argument; `None` for one that is not declared.
     fn unit(&self, action: &str, argument: &str) -> Option<Unit<'_>>;
 

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use crate::constraint::Unit;
 use crate::constraint::declared::{Declared, Misfit};
 use crate::constraint::examples::{Examples, OPEN};
 use crate::constraint::spec::{Asked, Spec};
@@ -30,6 +31,8 @@ pub(crate) fn misfit(spec: Spec<'_>, declared: Declared<'_>) -> Option<Misfit> {
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
     words.say(match spec.list().next().map(Json::kind) {
+        // The text of a number, where the argument is one.
+        Some(Kind::String) if matches!(words.unit, Unit::Number(_)) => Phrase::OtherNumber,
         Some(Kind::String) => Phrase::OtherText,
         Some(Kind::Number) => Phrase::OtherNumber,
         Some(Kind::Bool | Kind::Null | Kind::Array | Kind::Object) | None => Phrase::OtherBool,

@@ -38,11 +38,11 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
     let [schemes, hosts, prefix, except] = spec.members;
     words.say(Phrase::Web);
     words.names(hosts);
-    words.except(except);
     if let Some(prefix) = prefix.and_then(Json::as_str) {
         words.say(Phrase::Under);
         words.name(prefix);
     }
+    words.except(except);
     words.speech.out.push_str(" (");
     words.names(schemes);
     words.speech.out.push(')');
