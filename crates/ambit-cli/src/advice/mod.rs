@@ -6,6 +6,7 @@
 mod authority;
 mod broker;
 mod enrolments;
+mod gateways;
 mod hosts;
 mod modules;
 mod requests;
@@ -36,7 +37,11 @@ pub(crate) fn find(code: &str) -> Option<Advice> {
 
 /// All codes, those of denials first.
 pub(crate) fn all() -> impl Iterator<Item = Advice> {
-    denials().chain(modules()).chain(hosts()).chain(broker())
+    denials()
+        .chain(modules())
+        .chain(hosts())
+        .chain(broker())
+        .chain(gateways())
 }
 
 /// The codes that an answer can carry, in the order in which the evaluator checks.
@@ -88,6 +93,18 @@ pub(crate) fn broker() -> impl Iterator<Item = Advice> {
         meaning,
         action,
     })
+}
+
+/// The codes with which a gateway refuses, where it is not the decision that does.
+pub(crate) fn gateways() -> impl Iterator<Item = Advice> {
+    gateways::ROWS
+        .iter()
+        .map(|&(code, meaning, action)| Advice {
+            code,
+            sentence: "The gateway does not pass this on.",
+            meaning,
+            action,
+        })
 }
 
 /// Codes that resemble one that does not exist: a few letters away, or else with the same area or
@@ -155,6 +172,43 @@ mod tests {
                 "`{code}` says nothing"
             );
         }
+    }
+
+    /// Codes stand in the gateways' sources as texts.
+    #[test]
+    fn every_code_of_the_gateways_is_explained() {
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../ambit-gateway/src");
+        let mut folders = vec![std::path::PathBuf::from(sources)];
+        let mut codes = std::collections::BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let is_code = |part: &&str| {
+                    let area = part.split_once('.').filter(|(_, rest)| {
+                        !rest.is_empty()
+                            && rest
+                                .bytes()
+                                .all(|one| one == b'_' || one.is_ascii_lowercase())
+                    });
+                    area.is_some_and(|(area, _)| {
+                        ["approval", "forward", "mcp", "pdp"].contains(&area)
+                    })
+                };
+                codes.extend(text.split('"').filter(is_code).map(str::to_owned));
+            }
+        }
+        // A host's name.
+        codes.remove("pdp.example");
+        let missing: Vec<&String> = codes.iter().filter(|code| find(code).is_none()).collect();
+        assert!(
+            codes.len() > 12 && missing.is_empty(),
+            "{missing:?} of {codes:?}"
+        );
     }
 
     #[test]

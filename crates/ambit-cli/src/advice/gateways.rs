@@ -1,0 +1,86 @@
+//! Why a gateway refuses, where it is not the decision that does.
+
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "approval.waiting",
+        "the same call already waits for a person",
+        "wait for the answer, then repeat exactly that call",
+    ),
+    (
+        "mcp.busy",
+        "other requests are under way that may change what this call refers to",
+        "repeat the call when they have been answered",
+    ),
+    (
+        "mcp.config",
+        "the gateway's file says something that cannot be right",
+        "look at the place that is named; `docs/gateway.md` has every member",
+    ),
+    (
+        "mcp.content",
+        "what the call refers to cannot be read and shown whole, so nobody can approve it",
+        "let the tool of `[[contents]]` answer with texts below 64 KiB; `docs/gateway.md` says what is shown",
+    ),
+    (
+        "mcp.unknown",
+        "the server behind the gateway has no such tool",
+        "list the tools again, and call one of them",
+    ),
+    (
+        "mcp.unmapped",
+        "nothing says what this tool or method is in the policy, or the tool has changed since somebody looked at it",
+        "run `ambit import mcp`, look at what it says, and build the policy anew",
+    ),
+    (
+        "forward.argument",
+        "a value of the path, the query or the body cannot be the argument that the mapping makes of it",
+        "send a value of the type that the message names",
+    ),
+    (
+        "forward.body",
+        "the body is not one that the mapping checks: none was expected, it is too long, or it is no JSON of the form",
+        "send the body that the route needs, with `Content-Length` and one media type",
+    ),
+    (
+        "forward.config",
+        "the gateway's file says something that cannot be right",
+        "look at the place that is named; `docs/forward.md` has every member",
+    ),
+    (
+        "forward.front",
+        "the server in front does not say what it was asked, so nothing can be checked",
+        "set it up as in `docs/forward.md`, header by header",
+    ),
+    (
+        "forward.header",
+        "a header could make another request of this one, or is there twice",
+        "send the request without it",
+    ),
+    (
+        "forward.host",
+        "the request names another host than the service's",
+        "call the service by the name in `origin`",
+    ),
+    (
+        "forward.path",
+        "servers could read the path differently: escapes, dot segments, doubled slashes, or a path that is nearly another",
+        "send the path in its plain form, as the mapping has it",
+    ),
+    (
+        "forward.query",
+        "servers could read the query differently: a parameter twice, an odd escape, or too many",
+        "send each parameter once, in its plain form",
+    ),
+    (
+        "forward.unmapped",
+        "nothing says what this request is in the policy",
+        "add a route for it to the mapping, or call one that is there",
+    ),
+    (
+        "pdp.config",
+        "the decision point's file says something that cannot be right",
+        "look at the place that is named; `docs/pdp.md` has every member",
+    ),
+];
