@@ -75,12 +75,9 @@ func Load(ctx context.Context, source Source, trust Trust, options Options) (*Po
 	}
 	p.pool = newPool(options.Instances, first, func() (*instance, error) { return l.load(&loaded{}) })
 	runtime.AddCleanup(p, (*pool).close, p.pool)
-	said, err := p.pool.ask(ctx, "ambit_info")
-	if err = cmp.Or(err, json.Unmarshal(said, &p.info)); err != nil {
-		return nil, err
-	}
 	p.stopped, err = p.pool.ask(ctx, "ambit_refuse", []byte(`{"code":"engine.resources","admin":"there was no answer"}`))
-	if err != nil {
+	said, failed := p.pool.ask(ctx, "ambit_info")
+	if err = cmp.Or(err, failed, json.Unmarshal(said, &p.info)); err != nil {
 		return nil, err
 	}
 	options.Logger.InfoContext(ctx, "policy in force", "uid", p.Statement.UID, "version", p.Statement.Version)
@@ -202,8 +199,7 @@ func (p *Policy) HTTP(ctx context.Context, denial *Answer, nonce string) HTTP {
 
 // Denied is a denial as an error.
 func (p *Policy) Denied(ctx context.Context, denial *Answer) *Denied {
-	why := denial.Reason
-	return &Denied{why.Code, why.User, denial.Remedy.Steps, p.HTTP(ctx, denial, ""), denial, nil, nil}
+	return &Denied{denial.Reason.Code, denial.Reason.User, denial.Remedy.Steps, p.HTTP(ctx, denial, ""), denial, nil, nil}
 }
 
 func (p *Policy) asked(ctx context.Context, name string, question Question) []byte {
@@ -220,8 +216,7 @@ func said[T any](ctx context.Context, p *Policy, name string, question Question)
 	if denial, err := readAnswer(raw); err == nil {
 		return nil, p.Denied(ctx, denial)
 	}
-	var refused refusedText
-	said := new(T)
+	refused, said := refusedText{}, new(T)
 	err := errors.Join(json.Unmarshal(raw, &refused), json.Unmarshal(raw, said))
 	if refused.Error != nil {
 		err = refused.Error

@@ -489,7 +489,7 @@ test("advice and consent texts come from a further file", { skip }, async () => 
 
 test("the files for browsers have no words for faults that nobody hears", async () => {
   const words = /index out of bounds|slice index|capacity overflow|already borrowed/;
-  for (const name of ["evaluator.wasm", "host.wasm", "advice.wasm"]) {
+  for (const name of ["evaluator", "host", "advice"]) {
     assert.doesNotMatch((await wasm(name)).toString("latin1"), words, name);
   }
 });
