@@ -118,9 +118,10 @@ phrases! {
     AskCall "each only once approved" "jeder Vorgang erst nach Genehmigung";
     AskSubject "the person it acts for must approve each one" "die Person, für die er handelt, muss jedem Vorgang zustimmen";
     AskApprovers "{0} of {1} must approve each one" "{0} von {1} müssen jedem Vorgang zustimmen";
+    AskOne "{0} must approve each one" "{0} muss jedem Vorgang zustimmen";
     AskSome "some only after an approval" "manches erst nach einer Genehmigung";
     AskLogin "needs a login at level {0}" "nötig ist eine Anmeldung der Stufe {0}";
-    AskFresh "the login may be at most {0} seconds old" "die Anmeldung darf höchstens {0} Sekunden alt sein";
+    AskFresh "the login may be at most {0} old" "die Anmeldung darf höchstens {0} alt sein";
     // Lists.
     Comma ", " ", ";
     And " and " " und ";

@@ -12,6 +12,7 @@ use core::cell::RefCell;
 use super::phrases::Phrase;
 use super::speech::{Speech, Style};
 use super::vocabulary::{Effect, Form, Term, Tier, Vocabulary};
+use super::when;
 use super::{Fault, Group, Kind, Money, Part, Told};
 use crate::capability::Entry;
 use crate::constraint::Unit;
@@ -409,7 +410,7 @@ impl<'a> Teller<'a> {
             add(self.filled(Phrase::AskLogin, &[&levels]));
         }
         if let Some(age) = requires.get_int("max_age") {
-            add(self.filled(Phrase::AskFresh, &[&self.number(age, Unit::None)]));
+            add(self.filled(Phrase::AskFresh, &[&when::span(age, locale)]));
         }
         if let Some(approval) = requires.get("approval") {
             add(self.approval("requires", approval));
@@ -421,7 +422,11 @@ impl<'a> Teller<'a> {
         let Some(count) = approval.get_int("count") else {
             return Phrase::AskSubject.text(self.style.locale).into();
         };
-        let people = self.names(member, approval.get("approvers"), Phrase::Comma);
+        let approvers = approval.get("approvers");
+        let people = self.names(member, approvers, Phrase::Comma);
+        if count == 1 && approvers.is_some_and(|list| list.len() == 1) {
+            return self.filled(Phrase::AskOne, &[&people]);
+        }
         self.filled(
             Phrase::AskApprovers,
             &[&self.number(count, Unit::None), &people],

@@ -77,6 +77,15 @@ impl Teller<'_> {
 
 /// A time behind "per", in the largest unit that it is whole in.
 fn period(seconds: i64, locale: Locale) -> String {
+    let span = span(seconds, locale);
+    match span.strip_prefix("1 ") {
+        Some(one) => one.into(),
+        None => span,
+    }
+}
+
+/// A time in the largest unit that it is whole in.
+pub(super) fn span(seconds: i64, locale: Locale) -> String {
     let mut out = String::new();
     for (unit, phrase) in [
         (86_400, Phrase::Day),
@@ -89,10 +98,8 @@ fn period(seconds: i64, locale: Locale) -> String {
         }
         let many = seconds.checked_div(unit).unwrap_or_default();
         let (one, ending) = phrase.text(locale).split_once(' ').unwrap_or_default();
-        if many != 1 {
-            out.push_str(&decimal(usize::try_from(many).unwrap_or_default()));
-            out.push(' ');
-        }
+        out.push_str(&decimal(usize::try_from(many).unwrap_or_default()));
+        out.push(' ');
         out.push_str(one);
         out.push_str(if many == 1 { "" } else { ending });
         break;
@@ -127,5 +134,7 @@ mod tests {
             assert_eq!(period(seconds, Locale::En), english);
             assert_eq!(period(seconds, Locale::De), german);
         }
+        assert_eq!(span(3600, Locale::En), "1 hour");
+        assert_eq!(span(172_800, Locale::De), "2 Tage");
     }
 }
