@@ -163,7 +163,8 @@ impl<'a> Teller<'a> {
         }
         line = self.or_absent(line, given);
         // Nobody shall take one sum for another.
-        let several = of.iter().any(|action| self.sums(action).len() > 1);
+        let sums = |action: &&str| self.vocabulary.sums(action).len();
+        let several = of.iter().any(|action| sums(action) > 1);
         if several || argument.actions.len() < of.len() || is(given, Kind::Optional) {
             line = self.filled(Phrase::Bound, &[&argument.label, &line]);
         }

@@ -12,7 +12,6 @@ use core::cell::RefCell;
 use super::phrases::Phrase;
 use super::speech::{Speech, Style};
 use super::vocabulary::{Effect, Form, Term, Tier, Vocabulary};
-use super::when;
 use super::{Fault, Group, Kind, Money, Part, Told};
 use crate::capability::Entry;
 use crate::constraint::Unit;
@@ -283,7 +282,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The arguments of an action that are sums, or hold some, and that can be given.
-    pub(super) fn sums(&self, action: &str) -> Vec<&str> {
+    fn sums(&self, action: &str) -> Vec<&str> {
         let mut names = self.vocabulary.sums(action);
         let constraints = self.entry.constraints.unwrap_or_default();
         names.retain(|name| constraints.get(name).is_some() || constraints.get("*").is_some());
@@ -410,7 +409,7 @@ impl<'a> Teller<'a> {
             add(self.filled(Phrase::AskLogin, &[&levels]));
         }
         if let Some(age) = requires.get_int("max_age") {
-            add(self.filled(Phrase::AskFresh, &[&when::span(age, locale)]));
+            add(self.filled(Phrase::AskFresh, &[&self.span(age)]));
         }
         if let Some(approval) = requires.get("approval") {
             add(self.approval("requires", approval));

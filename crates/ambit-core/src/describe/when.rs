@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use super::Locale;
 use super::phrases::Phrase;
 use super::sentences::{Teller, text};
-use super::speech::decimal;
 use crate::constraint::Unit;
 use crate::hours::{DAYS, Hours, Opening};
 use crate::json::Json;
@@ -63,48 +62,46 @@ impl Teller<'_> {
     /// At most how often: altogether, or in each of so many seconds.
     pub(super) fn uses(&self, max: i64, seconds: Option<i64>) -> String {
         let often = self.number(max, Unit::None);
-        match (
-            max,
-            seconds.map(|seconds| period(seconds, self.style.locale)),
-        ) {
+        match (max, seconds.map(|seconds| self.period(seconds))) {
             (1, None) => Phrase::Once.text(self.style.locale).into(),
             (_, None) => self.filled(Phrase::Times, &[&often]),
             (1, Some(period)) => self.filled(Phrase::RateOnce, &[&period]),
             (_, Some(period)) => self.filled(Phrase::Rate, &[&often, &period]),
         }
     }
-}
 
-/// A time behind "per", in the largest unit that it is whole in.
-fn period(seconds: i64, locale: Locale) -> String {
-    let span = span(seconds, locale);
-    match span.strip_prefix("1 ") {
-        Some(one) => one.into(),
-        None => span,
-    }
-}
-
-/// A time in the largest unit that it is whole in.
-pub(super) fn span(seconds: i64, locale: Locale) -> String {
-    let mut out = String::new();
-    for (unit, phrase) in [
-        (86_400, Phrase::Day),
-        (3600, Phrase::Hour),
-        (60, Phrase::Minute),
-        (1, Phrase::Second),
-    ] {
-        if seconds.checked_rem(unit) != Some(0) {
-            continue;
+    /// A time behind "per", in the largest unit that it is whole in.
+    fn period(&self, seconds: i64) -> String {
+        let span = self.span(seconds);
+        match span.strip_prefix("1 ") {
+            Some(one) => one.into(),
+            None => span,
         }
-        let many = seconds.checked_div(unit).unwrap_or_default();
-        let (one, ending) = phrase.text(locale).split_once(' ').unwrap_or_default();
-        out.push_str(&decimal(usize::try_from(many).unwrap_or_default()));
-        out.push(' ');
-        out.push_str(one);
-        out.push_str(if many == 1 { "" } else { ending });
-        break;
     }
-    out
+
+    /// A time in the largest unit that it is whole in.
+    pub(super) fn span(&self, seconds: i64) -> String {
+        let mut out = String::new();
+        for (unit, phrase) in [
+            (86_400, Phrase::Day),
+            (3600, Phrase::Hour),
+            (60, Phrase::Minute),
+            (1, Phrase::Second),
+        ] {
+            if seconds.checked_rem(unit) != Some(0) {
+                continue;
+            }
+            let many = seconds.checked_div(unit).unwrap_or_default();
+            let name = phrase.text(self.style.locale);
+            let (one, ending) = name.split_once(' ').unwrap_or_default();
+            out = self.number(many, Unit::None);
+            out.push(' ');
+            out.push_str(one);
+            out.push_str(if many == 1 { "" } else { ending });
+            break;
+        }
+        out
+    }
 }
 
 /// When hours begin next, in English: `Monday 09:00, time in Europe/Berlin`.
@@ -120,7 +117,14 @@ pub fn opening(hours: Json<'_>, opening: Opening) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{PlainVocabulary, consent_style};
     use super::*;
+    use crate::capability::Entry;
+
+    fn teller(locale: Locale) -> Teller<'static> {
+        let style = consent_style(locale);
+        Teller::new(Entry::default(), &[], &PlainVocabulary, style)
+    }
 
     #[test]
     fn a_period_is_said_in_one_unit() {
@@ -130,11 +134,12 @@ mod tests {
             (7200, "2 hours", "2 Stunden"),
             (5400, "90 minutes", "90 Minuten"),
             (61, "61 seconds", "61 Sekunden"),
+            (3661, "3,661 seconds", "3.661 Sekunden"),
         ] {
-            assert_eq!(period(seconds, Locale::En), english);
-            assert_eq!(period(seconds, Locale::De), german);
+            assert_eq!(teller(Locale::En).period(seconds), english);
+            assert_eq!(teller(Locale::De).period(seconds), german);
         }
-        assert_eq!(span(3600, Locale::En), "1 hour");
-        assert_eq!(span(172_800, Locale::De), "2 Tage");
+        assert_eq!(teller(Locale::En).span(3600), "1 hour");
+        assert_eq!(teller(Locale::De).span(172_800), "2 Tage");
     }
 }
