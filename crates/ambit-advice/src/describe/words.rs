@@ -64,15 +64,16 @@ impl Vocabulary for Words<'_> {
     fn namesake(&self, term: Term<'_>, form: Form, locale: Locale) -> Option<&str> {
         let label = self.label(term, form, locale)?;
         let language = locale.tag();
-        let other =
-            |(name, one): (&'_ str, Option<&str>)| one == Some(label) && name != term.name();
+        // The first letter is a capital where a sentence begins with it.
+        let same = |one: Option<&str>| one.is_some_and(|one| one.eq_ignore_ascii_case(label));
+        let other = |(name, one): (&'_ str, Option<&str>)| same(one) && name != term.name();
         match term {
             Term::Action(_) => {
                 let mut actions = self.0.actions();
                 // In any power: one may stand beside the other.
                 let said = |action: Action<'_>| {
                     let mut forms = Form::OF_ACTIONS.iter().chain(&[Form::Name]);
-                    forms.any(|form| action.form_in(*form, language) == Some(label))
+                    forms.any(|form| same(action.form_in(*form, language)))
                 };
                 let found = actions.find(|(name, one)| *name != term.name() && said(*one));
                 found.map(|(name, _)| name)

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ambit_core::describe::{Form, is_label};
 use ambit_core::{Power, Powers};
 
+use super::alike;
 use super::source::{Annotation, Item};
 use crate::reader::File;
 
@@ -46,6 +47,13 @@ pub(super) fn thing(file: File<'_>, item: &Item) -> Words {
     let mut words = Words::default();
     for (language, annotation) in given(item) {
         let forms = words.read(file, language, annotation, (&Form::OF_THINGS, false));
+        let any = words
+            .forms
+            .get(language)
+            .and_then(|forms| forms.get(Form::Any.name()));
+        if let Some(any) = any {
+            alike::check_any(file, annotation, any);
+        }
         if language == "de" && forms.is_empty() {
             file.warning(
                 "project.label_form",
@@ -71,12 +79,7 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
             powers.contains(*power) && (*power == Power::Draft || language != ENGLISH)
         });
         let observes = Some(Power::Observe).filter(|power| powers.contains(*power));
-        refuse_alike(
-            file,
-            annotation,
-            words.forms.get(language),
-            words.named(language),
-        );
+        alike::check_powers(file, (language, annotation), &words, powers);
         let (look, prepare) = match language {
             ENGLISH => ("look at: …", "prepare to …"),
             _ => ("ansehen: …", "vorbereiten: …"),
@@ -106,43 +109,8 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
     words
 }
 
-/// What is only prepared must not read like what is carried out.
-fn refuse_alike(
-    file: File<'_>,
-    annotation: &Annotation,
-    forms: Option<&BTreeMap<&'static str, String>>,
-    name: &str,
-) {
-    let form = |power: Power| forms.and_then(|forms| forms.get(power.name()));
-    let carried_out = form(Power::Execute).map_or(name, String::as_str);
-    if let Some(draft) =
-        form(Power::Draft).filter(|draft| is_label(draft) && same(draft, carried_out))
-    {
-        file.error(
-            "project.same_label",
-            annotation.value_span.clone(),
-            format!("people read `{draft}` for what is only prepared and for what is carried out"),
-            format!(
-                "say what is prepared in other words: `@{}(\"…, draft: …\")`",
-                annotation.name
-            ),
-        );
-    }
-}
-
-/// Whether people read the same.
-fn same(one: &str, other: &str) -> bool {
-    let words = |text: &str| {
-        text.to_lowercase()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    words(one) == words(other)
-}
-
 /// `@label` and `@label_de`, with their language.
-fn given(item: &Item) -> impl Iterator<Item = (&str, &Annotation)> {
+pub(super) fn given(item: &Item) -> impl Iterator<Item = (&str, &Annotation)> {
     item.annotations.iter().filter_map(|one| {
         let language = match one.name.as_str() {
             "label" => ENGLISH,
@@ -160,7 +128,8 @@ impl Words {
         }
     }
 
-    fn named(&self, language: &str) -> &str {
+    /// The name in a language; empty where there is none.
+    pub(super) fn named(&self, language: &str) -> &str {
         let label = match language {
             ENGLISH => self.label.as_ref(),
             _ => self.labels.get(language),

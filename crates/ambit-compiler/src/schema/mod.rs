@@ -1,5 +1,6 @@
 //! `schema.cedarschema`: read and checked by Cedar, its annotations read as the vocabulary.
 
+mod alike;
 mod annotations;
 mod context;
 mod labels;

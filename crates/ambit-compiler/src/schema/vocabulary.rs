@@ -7,6 +7,7 @@ use ambit_core::Powers;
 use cedar_policy::Schema;
 use serde_json::Value;
 
+use super::alike::Called;
 use super::annotations::{self, COMMENT};
 use super::context::STANDARD;
 use super::labels::{self, Words};
@@ -68,6 +69,7 @@ pub(super) fn read(file: File<'_>, source: &Source, json: &Value, sound: bool) -
         source,
         types: Types::new(file, source, json, sound),
         found: Vocabulary::default(),
+        called: Called::default(),
     };
     let before = file.sink.errors();
     for (namespace, content) in json.as_object().into_iter().flatten() {
@@ -92,6 +94,7 @@ struct Builder<'a> {
     source: &'a Source,
     types: Types<'a>,
     found: Vocabulary,
+    called: Called,
 }
 
 impl Builder<'_> {
@@ -143,6 +146,7 @@ impl Builder<'_> {
                 .map(|(name, (argument, _))| (name, argument))
                 .collect(),
         };
+        self.called.check(self.file, name, &item, &action.words);
         if self.found.actions.insert(name.to_owned(), action).is_some() {
             self.file.error(
                 "project.duplicate",

@@ -132,6 +132,7 @@ phrases! {
     OtherText "a text other than " "ein anderer Text als ";
     OtherNumber "a number other than " "eine andere Zahl als ";
     OtherBool "true or false, other than " "ein anderer Wahrheitswert als ";
+    Whole "a whole number " "eine ganze Zahl ";
     From "from " "von ";
     To " to " " bis ";
     AtLeast "at least " "mindestens ";

@@ -133,6 +133,18 @@ const CLAUSES: &[(&str, &str)] = &[
         "a network address in 10.1.0.0/16",
     ),
     (
+        r#"{"constraint_type": "url", "schemes": ["https"], "hosts": ["*.lab.example"], "path_prefix": "/a", "except": ["x.lab.example", "y.lab.example"]}"#,
+        "a web address at `*.lab.example` under /a except x.lab.example and y.lab.example (https)",
+    ),
+    (
+        r#"{"constraint_type": "host", "hosts": ["*.lab.example"], "except": ["x.lab.example", "y.lab.example"]}"#,
+        "a machine named `*.lab.example` except x.lab.example and y.lab.example",
+    ),
+    (
+        r#"{"constraint_type": "cidr", "ranges": ["10.0.0.0/8"], "except": ["10.1.0.0/16", "10.2.0.0/16"]}"#,
+        "a network address in 10.0.0.0/8 except 10.1.0.0/16 and 10.2.0.0/16",
+    ),
+    (
         r#"{"constraint_type": "each", "constraint": {"constraint_type": "range", "max": 1}}"#,
         "a list in which each element is at most 0.01",
     ),
@@ -173,6 +185,50 @@ fn every_kind_has_a_clause() {
         let document = Document::parse(spec.as_bytes(), Profile::Signed).expect("JSON");
         let said = constraint::describe(document.root(), Unit::Money { decimals: 2 });
         assert_eq!(said, *words);
+    }
+}
+
+/// Clauses on numbers that are no money: in free JSON, and where the argument is declared a number.
+const NUMBERS: &[(&str, &str, &str)] = &[
+    (
+        r#"{"constraint_type": "not_one_of", "excluded": [2]}"#,
+        "a number other than 2",
+        "a number other than 2",
+    ),
+    (
+        r#"{"constraint_type": "not_one_of", "excluded": ["1.5"]}"#,
+        "a text other than `1.5`",
+        "a number other than 1.5",
+    ),
+    (
+        r#"{"constraint_type": "range", "min": 1, "max": "2"}"#,
+        "a whole number from 1 to 2",
+        "from 1 to 2",
+    ),
+    (
+        r#"{"constraint_type": "range", "min": "0.5", "max": 2}"#,
+        "a whole number from 0.5 to 2",
+        "from 0.5 to 2",
+    ),
+    (
+        r#"{"constraint_type": "range", "min": "1", "max": "2"}"#,
+        "from 1 to 2",
+        "from 1 to 2",
+    ),
+    (
+        r#"{"constraint_type": "range", "min": 1, "max": 2}"#,
+        "from 1 to 2",
+        "from 1 to 2",
+    ),
+];
+
+#[test]
+fn numbers_are_called_what_is_matched() {
+    for (spec, free, declared) in NUMBERS {
+        let document = Document::parse(spec.as_bytes(), Profile::Signed).expect("JSON");
+        let said = |unit| constraint::describe(document.root(), unit);
+        assert_eq!(said(Unit::None), *free);
+        assert_eq!(said(Unit::Number(None)), *declared);
     }
 }
 

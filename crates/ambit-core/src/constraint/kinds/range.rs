@@ -1,10 +1,12 @@
 //! `range`: a number between two ends.
 
 use crate::Number;
+use crate::constraint::Unit;
 use crate::constraint::declared::{Declared, Misfit};
 use crate::constraint::examples::Examples;
 use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
+use crate::describe::phrases::Phrase;
 use crate::json::Json;
 
 /// Steps for reading three numbers.
@@ -28,6 +30,11 @@ pub(crate) fn misfit(spec: Spec<'_>, declared: Declared<'_>) -> Option<Misfit> {
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
+    // Beside a text, nobody would see that an integer is for integers alone.
+    let mixed = spec.has_integer_end() && !spec.has_whole_ends();
+    if mixed && !matches!(words.unit, Unit::Number(_)) {
+        words.say(Phrase::Whole);
+    }
     words.range(spec.numbers(), words.unit);
 }
 
