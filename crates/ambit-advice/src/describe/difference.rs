@@ -72,13 +72,18 @@ pub(super) fn status(before: Json<'_>, now: Json<'_>) -> Status {
     }
 }
 
-/// Whether an entry is asked as before where it is told as such: the first one that applies binds, so where one of
-/// several for an action wants more than others, what another in its place allows is not known.
+/// Whether comparing this entry alone with its predecessor tells the truth. Where several entries cover one action,
+/// the first that applies decides; if one of them asks for more or can be used up, narrowing it may let another
+/// decide that allows more. Then the comparison counts only if all of them are as before.
 pub(super) fn settled(before: Json<'_>, now: Json<'_>, entry: Json<'_>) -> bool {
     let mut actions = entry.get_elements("actions").filter_map(Json::as_str);
     actions.all(|action| {
         let [before, now] = [before, now].map(|list| sharing(list, action));
-        let wants = |one: &Json<'_>| one.get("requires").is_some() || one.get("consent").is_some();
+        let wants = |one: &Json<'_>| {
+            ["requires", "consent", "limits"]
+                .iter()
+                .any(|name| one.get(name).is_some())
+        };
         let alone = before.len() <= 1 && now.len() <= 1;
         alone
             || !before.iter().chain(&now).any(wants)

@@ -264,7 +264,6 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// The constraint on a value that is there.
 /// Where the bound of an argument stands in a capability.
 fn constraint_of(argument: &str) -> String {
     let mut place = String::from("constraints.");
@@ -272,6 +271,7 @@ fn constraint_of(argument: &str) -> String {
     place
 }
 
+/// The constraint on a value that is there.
 fn required(spec: Json<'_>) -> Json<'_> {
     match spec.get("constraint") {
         Some(inner) if is(spec, Kind::Optional) => required(inner),
