@@ -16,7 +16,7 @@ use crate::form::Form;
 use crate::proof;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
-use crate::store::forget;
+use crate::store::{forget, texts};
 
 pub(crate) const PATH: &str = "/access-requests";
 pub(crate) const CANCEL: &str = "/access-requests/cancel";
@@ -245,10 +245,8 @@ impl Broker {
 
     /// Ends what nobody answered in time.
     pub(crate) fn lapse(&self, tables: &Transaction<'_>, now: i64) -> Result<(), Refusal> {
-        let mut late =
-            tables.prepare("SELECT id FROM access WHERE answer IS NULL AND until <= ?1")?;
-        let late = late.query_map([now], |row| row.get(0))?;
-        for id in late.collect::<Result<Vec<String>, _>>()? {
+        let sql = "SELECT id FROM access WHERE answer IS NULL AND until <= ?1";
+        for id in texts(tables, sql, [now])? {
             self.answered_call(tables, &id, "expired", now)?;
         }
         Ok(())
@@ -360,40 +358,7 @@ fn find(
     Ok(row.optional()?)
 }
 
-/// RFC 3339, in UTC. Days to dates as in Howard Hinnant's `civil_from_days`.
+/// RFC 3339, in UTC.
 fn timestamp(seconds: i64) -> String {
-    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let day = day + 719_468;
-    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (date, month) = (
-        day - (153 * month + 2) / 5 + 1,
-        if month < 10 { month + 3 } else { month - 9 },
-    );
-    let year = era * 400 + year + i64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}Z",
-        second % 60
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::timestamp;
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_772_323_200, "2026-03-01T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(timestamp(seconds), text);
-        }
-    }
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -18,6 +18,7 @@ use crate::language::{self, ENGLISH, Words};
 use crate::refusal::Refusal;
 use crate::revoke;
 use crate::session::Session;
+use crate::store::texts;
 
 pub(crate) const PATH: &str = "/agents";
 /// Seconds for which an agent that may do nothing any more is still listed.
@@ -74,9 +75,7 @@ impl Broker {
             let (sub, _) = session.person().ok_or_else(ended)?;
             let sql = "SELECT jti FROM token
                 WHERE sub = ?1 AND client = ?2 AND revoked IS NULL AND exp > ?3 ORDER BY jti";
-            let mut live = tables.prepare(sql)?;
-            let live = live.query_map(params![sub, client, now], |row| row.get(0))?;
-            for jti in live.collect::<Result<Vec<String>, _>>()? {
+            for jti in texts(tables, sql, params![sub, client, now])? {
                 // One of them may have ended with all of the client's.
                 revoke::revoke(tables, &jti, now)?;
                 let facts = json!({"client": client, "sub": sub, "jti": jti, "why": "the person stopped the agent"});
@@ -90,9 +89,7 @@ impl Broker {
                 self.log.write("revocation", true, &facts)?;
             }
             let sql = "SELECT id FROM access WHERE sub = ?1 AND client = ?2 AND answer IS NULL";
-            let mut waiting = tables.prepare(sql)?;
-            let waiting = waiting.query_map([sub, client], |row| row.get(0))?;
-            for id in waiting.collect::<Result<Vec<String>, _>>()? {
+            for id in texts(tables, sql, [sub, client])? {
                 self.answered_call(tables, &id, "stopped", now)?;
             }
             Ok(answer::to(format!("{PATH}?done=stopped")))
@@ -120,8 +117,8 @@ impl Broker {
             let agent = self.policy(|bundle| {
                 let shown = live.len().min(room);
                 room -= shown;
-                let grants = live.iter().take(shown);
-                let grants = grants.map(|live| grant(bundle, live, words, now));
+                let told = live.iter().take(shown);
+                let grants = told.map(|live| grant(bundle, live, words, now));
                 let label = self.label(bundle, &client, words);
                 Ok(Agent {
                     label: label.unwrap_or_else(|| client.clone()),
@@ -174,8 +171,8 @@ fn live(tables: &Transaction<'_>, sub: &str, now: i64) -> Result<Vec<Live>, Refu
         WHERE granted.sub = ?1 AND CASE WHEN granted.token IS NULL THEN granted.until > ?2
             ELSE token.revoked IS NULL AND token.exp > ?2 END
         ORDER BY granted.client, granted.made DESC";
-    let mut rows = tables.prepare(sql)?;
-    let rows = rows.query_map(params![sub, now], |row| {
+    let mut statement = tables.prepare(sql)?;
+    let rows = statement.query_map(params![sub, now], |row| {
         Ok(Live {
             client: row.get(0)?,
             agreed: row.get(1)?,
@@ -188,9 +185,7 @@ fn live(tables: &Transaction<'_>, sub: &str, now: i64) -> Result<Vec<Live>, Refu
 fn recent(tables: &Transaction<'_>, sub: &str, now: i64) -> Result<Vec<String>, Refusal> {
     let sql = "SELECT DISTINCT client FROM granted WHERE sub = ?1 AND made > ?2
         UNION SELECT DISTINCT client FROM access WHERE sub = ?1 AND made > ?2";
-    let mut rows = tables.prepare(sql)?;
-    let rows = rows.query_map(params![sub, now - LATELY], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    texts(tables, sql, params![sub, now - LATELY])
 }
 
 /// What the broker knows that an agent did, the last first.
@@ -200,8 +195,8 @@ fn did(tables: &Transaction<'_>, sub: &str, client: &str) -> Result<Vec<(String,
         UNION SELECT 'asked', made FROM access WHERE sub = ?1 AND client = ?2
         UNION SELECT answer, answered FROM access WHERE sub = ?1 AND client = ?2 AND answered IS NOT NULL
         ORDER BY at DESC, what LIMIT ?3";
-    let mut rows = tables.prepare(sql)?;
-    let rows = rows.query_map(params![sub, client, DID], |row| {
+    let mut statement = tables.prepare(sql)?;
+    let rows = statement.query_map(params![sub, client, DID], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

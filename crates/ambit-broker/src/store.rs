@@ -149,6 +149,17 @@ pub(crate) fn use_once(tables: &Transaction<'_>, once: &Once) -> rusqlite::Resul
     Ok(added == 1)
 }
 
+/// The texts in the one column of all rows.
+pub(crate) fn texts(
+    tables: &Transaction<'_>,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<String>, Refusal> {
+    let mut statement = tables.prepare(sql)?;
+    let rows = statement.query_map(parameters, |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Forgets what counts no more.
 pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     for sql in [

@@ -15,6 +15,7 @@ use crate::grant;
 use crate::language::{self, Words};
 use crate::refusal::Refusal;
 use crate::session::Session;
+use crate::store::texts;
 use crate::waiting_page::{self, Refused, Waits};
 
 pub(crate) const PATH: &str = "/agents/request";
@@ -183,9 +184,8 @@ impl Broker {
                 now + STANDS
             ],
         )?;
-        let mut all = tables.prepare("SELECT id FROM access WHERE same = ?1 AND answer IS NULL")?;
-        let all = all.query_map([&waiting.same], |row| row.get(0))?;
-        for id in all.collect::<Result<Vec<String>, _>>()? {
+        let sql = "SELECT id FROM access WHERE same = ?1 AND answer IS NULL";
+        for id in texts(tables, sql, [&waiting.same])? {
             let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
             tables.execute(sql, params![reason, id])?;
             self.answered_call(tables, &id, "refused", now)?;
@@ -202,10 +202,8 @@ impl Broker {
         now: i64,
     ) -> Result<Vec<Waits>, Refusal> {
         let sql = "SELECT id FROM access WHERE sub = ?1 AND answer IS NULL AND until > ?2 ORDER BY made, id";
-        let mut all = tables.prepare(sql)?;
-        let all = all.query_map(params![sub, now], |row| row.get(0))?;
         let mut waits = Vec::new();
-        for id in all.collect::<Result<Vec<String>, _>>()? {
+        for id in texts(tables, sql, params![sub, now])? {
             if let Some(waiting) = self.waiting(tables, &id, sub, now)? {
                 waits.push(self.waits(&waiting, words, now)?);
             }
@@ -222,8 +220,8 @@ impl Broker {
     ) -> Result<Vec<Refused>, Refusal> {
         let sql = "SELECT same, what, reason, made FROM refused
             WHERE sub = ?1 AND until > ?2 ORDER BY made DESC LIMIT 20";
-        let mut rows = tables.prepare(sql)?;
-        let rows = rows.query_map(params![sub, now], |row| {
+        let mut statement = tables.prepare(sql)?;
+        let rows = statement.query_map(params![sub, now], |row| {
             Ok(Refused {
                 same: row.get(0)?,
                 what: row.get(1)?,
