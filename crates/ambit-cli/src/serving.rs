@@ -1,16 +1,18 @@
 //! What every service of the command needs: a policy that follows its file, what was used up, a log.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ambit_compiler::conceal;
+use ambit_gateway::http::Service;
 use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Statements};
 use ambit_host::ledger::{Consume, SqliteLedger};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::log::{self, Logging};
 use crate::module::Trusting;
 use crate::say;
@@ -37,6 +39,18 @@ pub(crate) struct Serving {
     proposals: Option<PathBuf>,
     #[command(flatten)]
     logging: Logging,
+}
+
+/// Serves until it is told to end. `doing` says what is done at the address.
+pub(crate) fn listen(at: SocketAddr, service: impl Service, doing: &str) -> Result<Exit, Failure> {
+    ambit_gateway::serve(at, service, |address| {
+        say::note(format!("{doing} at http://{address}"));
+    })
+    .map_err(|error| {
+        let message = format!("cannot serve at {at}: {error}");
+        Failure::tool("serve.listen", message)
+    })?;
+    Ok(Exit::Done)
 }
 
 impl Serving {

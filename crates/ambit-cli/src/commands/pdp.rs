@@ -7,7 +7,6 @@ use ambit_gateway::pdp::{Config, Pdp as Server};
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
-use crate::say;
 use crate::serving::{self, Serving, unusable};
 
 /// Serve decisions over the OpenID AuthZEN Authorization API 1.0
@@ -68,15 +67,6 @@ impl Pdp {
             .serving
             .point(policy, place, self.holder_key.as_ref())?;
         let server = Server::new(point, config, serving::say());
-        ambit_gateway::serve(self.listen, server, |address| {
-            say::note(format!("deciding at http://{address}"));
-        })
-        .map_err(|error| {
-            Failure::tool(
-                "serve.listen",
-                format!("cannot serve at {}: {error}", self.listen),
-            )
-        })?;
-        Ok(Exit::Done)
+        serving::listen(self.listen, server, "deciding")
     }
 }

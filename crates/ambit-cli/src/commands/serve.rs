@@ -77,14 +77,7 @@ impl Serve {
         if self.check {
             return self.check(&broker);
         }
-        ambit_gateway::serve(self.listen, broker, |address| {
-            say::note(format!("the broker listens at http://{address}"));
-        })
-        .map_err(|error| {
-            let message = format!("cannot serve at {}: {error}", self.listen);
-            Failure::tool("serve.listen", message)
-        })?;
-        Ok(Exit::Done)
+        serving::listen(self.listen, broker, "the broker listens")
     }
 
     fn broker(&self, log: Log) -> Result<Broker, Failure> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{Run, ambit_in};
@@ -44,6 +45,32 @@ impl Folder {
 
     pub(crate) fn ambit(&self, arguments: &[&str]) -> Run {
         ambit_in(self.0.path(), arguments, b"")
+    }
+
+    /// A token for `sub` at `aud`, which the agent of this class holds by its key.
+    pub(crate) fn minted(
+        &self,
+        (sub, aud): (&str, &str),
+        (uid, key): (&str, &str),
+        entries: &Value,
+    ) -> String {
+        let claims = json!({
+            "sub": sub, "aud": [aud],
+            "act": {"sub": format!("https://{uid}.example/1"), "iss": "https://issuer.example", "sub_profile": "ai_agent"},
+            "agent": {"uid": uid, "instance_uid": "1"}, "authorization_details": entries,
+        });
+        self.write("claims.json", &claims.to_string());
+        let mint = [
+            "mint",
+            "--module",
+            "policy.wasm",
+            "--key",
+            "keys/issuer.jwk",
+            "--yes",
+        ];
+        let more = ["--claims", "claims.json", "--holder", key];
+        let token = self.ambit(&[&mint[..], &more].concat()).expect(0).out;
+        token.trim().to_owned()
     }
 }
 

@@ -88,23 +88,7 @@ impl World {
 
     /// A token with these capabilities, bound to the holder's key.
     pub(crate) fn mint(&self, entries: &Value) -> String {
-        let claims = json!({
-            "sub": "user:ann", "aud": [URL],
-            "act": {"sub": "https://app.example/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
-            "agent": {"uid": "app", "instance_uid": "1"}, "authorization_details": entries,
-        });
-        self.write("claims.json", &claims.to_string());
-        let mint = [
-            "mint",
-            "--module",
-            "policy.wasm",
-            "--key",
-            "keys/issuer.jwk",
-            "--yes",
-        ];
-        let more = ["--claims", "claims.json", "--holder", "keys/holder.pub.jwk"];
-        let token = self.ambit(&[&mint[..], &more].concat()).expect(0).out;
-        token.trim().to_owned()
+        self.minted(("user:ann", URL), ("app", "keys/holder.pub.jwk"), entries)
     }
 
     /// A fresh proof of a call, which names its digest where the policy wants that.

@@ -101,27 +101,8 @@ impl World {
 
     /// Makes `token.jwt` of these capabilities.
     pub(crate) fn grant(&self, entries: &[Value]) {
-        let claims = json!({
-            "sub": "user:ann", "aud": ["https://notes.example/mcp"],
-            "act": {"sub": "https://notes.example/agent/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
-            "agent": {"uid": "notes", "instance_uid": "1"}, "authorization_details": entries,
-        });
-        self.write("claims.json", &claims.to_string());
-        let mint = [
-            "mint",
-            "--module",
-            "policy.wasm",
-            "--key",
-            "keys/issuer.jwk",
-            "--yes",
-        ];
-        let more = [
-            "--claims",
-            "claims.json",
-            "--holder",
-            "keys/gateway.pub.jwk",
-        ];
-        let token = self.ambit(&[&mint[..], &more].concat()).expect(0).out;
+        let whose = ("user:ann", "https://notes.example/mcp");
+        let token = self.minted(whose, ("notes", "keys/gateway.pub.jwk"), &json!(entries));
         self.write("token.jwt", &token);
     }
 

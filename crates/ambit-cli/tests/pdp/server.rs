@@ -89,23 +89,9 @@ impl World {
 
     /// A token for a subject, bound to the holder's key.
     pub(crate) fn token(&self, id: &str, entries: &[Value]) -> String {
-        let claims = json!({
-            "sub": format!("user:{id}"), "aud": ["https://todo.example"],
-            "act": {"sub": "https://app.example/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
-            "agent": {"uid": "app", "instance_uid": "1"}, "authorization_details": entries,
-        });
-        self.write("claims.json", &claims.to_string());
-        let mint = [
-            "mint",
-            "--module",
-            "policy.wasm",
-            "--key",
-            "keys/issuer.jwk",
-            "--yes",
-        ];
-        let more = ["--claims", "claims.json", "--holder", "keys/holder.pub.jwk"];
-        let token = self.ambit(&[&mint[..], &more].concat()).expect(0).out;
-        token.trim().to_owned()
+        let whose = format!("user:{id}");
+        let holder = ("app", "keys/holder.pub.jwk");
+        self.minted((&whose, "https://todo.example"), holder, &json!(entries))
     }
 
     pub(crate) const SERVE: [&str; 17] = [

@@ -7,7 +7,6 @@ use ambit_gateway::forward::{self, Config};
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
-use crate::say;
 use crate::serving::{self, Serving, unusable};
 
 /// Tell nginx, Caddy or Envoy whether a request may pass
@@ -54,13 +53,6 @@ impl Forward {
         let proposes = self.serving.proposes();
         let service = forward::Forward::new(point, config, proposes, serving::say())
             .map_err(|fault| unusable(&fault).at(&self.config))?;
-        ambit_gateway::serve(self.listen, service, |address| {
-            say::note(format!("checking at http://{address}"));
-        })
-        .map_err(|error| {
-            let message = format!("cannot serve at {}: {error}", self.listen);
-            Failure::tool("serve.listen", message)
-        })?;
-        Ok(Exit::Done)
+        serving::listen(self.listen, service, "checking")
     }
 }
