@@ -18,15 +18,17 @@ public final class Policy {
     private final Enforcement enforcement;
     /** Said when nothing in there can say anything any more, or who asks waits no longer. */
     private final byte[] stopped;
+    /** Whether tokens are shown with a proof: what a challenge asks for. */
+    private final String possession;
 
     private Policy(Options options, Loading loading) {
         this.options = options;
         statement = Statement.of(loading.engine.said);
-        int most = options.instances() > 0 ? options.instances() : Runtime.getRuntime().availableProcessors();
-        pool = new Pool(most, loading::again);
+        pool = new Pool(options.instances() > 0 ? options.instances() : Runtime.getRuntime().availableProcessors(), loading::again);
         pool.idle.add(loading.engine);
         enforcement = new Enforcement(this);
         stopped = refusal("engine.resources", "there was no answer");
+        possession = Json.read(Json.text(raw("info"))).get("possession").string();
     }
 
     /**
@@ -149,7 +151,7 @@ public final class Policy {
     /** What HTTP says for a denial; {@code nonce}, where it is not {@code null}, is the one that the next proof must carry. */
     public Http http(Answer denial, String nonce) {
         try {
-            Map<String, Object> asked = Request.map("answer", Json.read(denial.text()));
+            Map<String, Object> asked = Request.map("answer", Json.read(denial.text()), "possession", possession);
             Request.put(asked, "nonce", nonce);
             return Http.of(Core.ask("ambit_http", asked));
         } catch (IllegalArgumentException | Fault unsaid) {

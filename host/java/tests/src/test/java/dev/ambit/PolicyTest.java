@@ -103,7 +103,7 @@ class PolicyTest {
         Denied denied = assertThrows(Denied.class, () -> POLICY.decide(request().token("")));
         assertEquals(401, denied.status());
         assertEquals(denied.code(), denied.answer().reason().code());
-        assertTrue(denied.challenge().startsWith("DPoP "));
+        assertTrue(denied.challenge().startsWith("Bearer "), "this policy wants no proof");
         assertTrue(denied.getMessage().contains(denied.words()));
         Http http = POLICY.http(denied.answer(), "n-1");
         assertEquals("n-1", http.headers().get("dpop-nonce"));
