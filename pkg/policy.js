@@ -274,11 +274,11 @@ export class Policy {
   #noText(request) {
     if (typeof request === "string" && request.length > REQUEST_MOST) return tooLong();
     if (typeof request === "string" && isWellFormed(request)) return undefined;
-    return denied("request.syntax", "the request is not a text");
+    return refusal("request.syntax", "the request is not a text");
   }
 
   #noBytes(request) {
-    if (request === undefined) return denied("request.syntax", "the request is not a `Uint8Array` whose buffer is there");
+    if (request === undefined) return refusal("request.syntax", "the request is not a `Uint8Array` whose buffer is there");
     return request.length > REQUEST_MOST ? tooLong() : undefined;
   }
 }
@@ -299,5 +299,4 @@ function isUtf8(bytes) {
   }
 }
 
-const denied = (code, admin) => refusal(code, admin);
-const tooLong = () => denied("request.size", "the request is too long to be read");
+const tooLong = () => refusal("request.size", "the request is too long to be read");
