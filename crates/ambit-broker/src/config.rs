@@ -9,6 +9,8 @@ use ambit_token::PublicKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::openid::{Party, PartyEntry};
+
 /// Clients, and keys, redirect URIs and audiences of each.
 const CLIENTS: usize = 1000;
 const EACH: usize = 16;
@@ -25,6 +27,7 @@ struct File {
     receipt_key: PathBuf,
     epochs_key: Option<PathBuf>,
     life_seconds: Option<i64>,
+    login: Option<PartyEntry>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
@@ -54,6 +57,8 @@ pub struct Config {
     pub receipt_key: PathBuf,
     /// The private key that signs revocation epochs, where they are served.
     pub epochs_key: Option<PathBuf>,
+    /// The OpenID provider at which people log in, where there is one.
+    pub(crate) login: Option<Party>,
     /// The most seconds that a token lives.
     pub(crate) life: i64,
     pub(crate) clients: Vec<Client>,
@@ -113,6 +118,7 @@ impl Config {
         if !(60..=86_400).contains(&life) {
             return Err(wrong("`life_seconds` is between 60 and 86400"));
         }
+        let login = file.login.map(|entry| Party::check(entry, folder));
         if file.clients.is_empty() || file.clients.len() > CLIENTS {
             return Err(wrong(format!("there are 1 to {CLIENTS} `[[clients]]`")));
         }
@@ -144,9 +150,16 @@ impl Config {
             token_key: folder.join(file.token_key),
             receipt_key: folder.join(file.receipt_key),
             epochs_key: file.epochs_key.map(|key| folder.join(key)),
+            login: login.transpose()?,
             life,
             clients,
         })
+    }
+
+    /// The private key by which the OpenID provider knows the broker, where there is one.
+    #[must_use]
+    pub fn login_key(&self) -> Option<&Path> {
+        self.login.as_ref()?.key.as_deref()
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<&Client> {

@@ -46,7 +46,7 @@ impl Broker {
                 return Err(ended());
             }
             let person = session.person();
-            if !person.is_some_and(|(_, auth_time)| opened.asked.takes_login(auth_time, now)) {
+            if !person.is_some_and(|(_, login)| opened.asked.takes_login(login, now)) {
                 return self.ask_who(tables, &session, Some(page), words, false);
             }
             self.show(tables, &session, &opened, words, &[], Note::None)
@@ -62,14 +62,14 @@ impl Broker {
         self.store.step(|tables| {
             let session = self.own_form(tables, heard, &form, now)?;
             let opened = Opened::of(tables, page, &session, now)?;
-            let Some((sub, auth_time)) = session.person() else {
+            let Some((sub, login)) = session.person() else {
                 return Err(ended());
             };
             if let Some(answer) = &opened.answer {
                 // The same form sent twice has one effect, and leads to the same place.
                 return Ok(self.lead_back(&opened, answer == "granted"));
             }
-            if !opened.asked.takes_login(auth_time, now) {
+            if !opened.asked.takes_login(login, now) {
                 return self.ask_who(tables, &session, Some(page), words, false);
             }
             let choices: Vec<String> = form.all("choose").map(str::to_owned).collect();
@@ -105,7 +105,7 @@ impl Broker {
                     self.show(tables, &session, &opened, words, &all, Note::None)
                 }
                 "allow" => {
-                    let person = Person { sub, auth_time };
+                    let person = Person { sub, login };
                     match self.read(&opened, person, form.get("text"), now)? {
                         Some(shown) => self.grant(tables, &opened, person, shown, now),
                         None => self.show(tables, &session, &opened, words, &[], Note::Changed),
@@ -128,13 +128,13 @@ impl Broker {
         note: Note,
     ) -> Result<Reply, Refusal> {
         let now = self.now();
-        let Some((sub, auth_time)) = session.person() else {
+        let Some((sub, login)) = session.person() else {
             return Err(ended());
         };
         let client = self.config.client(&opened.client).ok_or_else(ended)?;
         let last = before(tables, sub, &opened.client)?;
         let described = self.policy(|bundle| {
-            let person = Person { sub, auth_time };
+            let person = Person { sub, login };
             let claims = ask::draft(self, bundle, client, &opened.asked, person, now)?;
             let granted = last.and_then(|last| comparable(last, &claims));
             let told = |tag: &str| {

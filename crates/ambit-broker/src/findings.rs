@@ -49,6 +49,7 @@ impl Broker {
         if self.config.issuer.starts_with("http://") {
             add("broker.issuer", "the issuer is `http`: good for trying things out on this machine, and for nothing else".to_owned());
         }
+        self.login_findings(&mut add);
         if !self.log.is_kept() {
             add(
                 "broker.log",
@@ -92,6 +93,28 @@ impl Broker {
         })
         .map_err(|refusal| ambit_gateway::Fault::new("broker.policy", refusal.detail))?;
         Ok(found)
+    }
+
+    fn login_findings(&self, add: &mut impl FnMut(&'static str, String)) {
+        let Some(provider) = &self.provider else {
+            return;
+        };
+        let issuer = &provider.party.issuer;
+        if issuer.starts_with("http://") {
+            add(
+                "broker.login",
+                format!(
+                    "people would log in at `{issuer}` without TLS: good for trying things out, and for nothing else"
+                ),
+            );
+        }
+        if let Err(refusal) = provider.known(self.now()) {
+            let detail = refusal.detail;
+            add(
+                "broker.login",
+                format!("nobody can log in at `{issuer}`: {detail}"),
+            );
+        }
     }
 
     fn policy_findings(&self, bundle: &Bundle<'_>, add: &mut impl FnMut(&'static str, String)) {

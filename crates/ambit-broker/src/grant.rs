@@ -8,7 +8,7 @@ use ambit_token::{RECEIPT_TYP, base64url, signing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::ask::{ACR, AMR, Person, Shown};
+use crate::ask::{Person, Shown};
 use crate::broker::Broker;
 use crate::evaluated::{CallText, Evaluated};
 use crate::refusal::Refusal;
@@ -34,7 +34,7 @@ pub(crate) fn receipt(
     person: Person<'_>,
     now: i64,
 ) -> Result<String, Refusal> {
-    let claims = json!({
+    let mut claims = json!({
         "aud": shown.claims["iss"],
         "jti": mint::identifier()?,
         "iat": now,
@@ -46,10 +46,8 @@ pub(crate) fn receipt(
         "binding_s256": shown.binding_s256,
         "display": {"text_s256": shown.text_s256, "locale": shown.locale,
             "renderer": shown.renderer, "now": shown.now},
-        "acr": ACR,
-        "amr": AMR,
-        "auth_time": person.auth_time,
     });
+    person.login.say(&mut claims);
     signed(broker, bundle, claims)
 }
 
@@ -62,7 +60,7 @@ pub(crate) fn of_call(
     now: i64,
     until: i64,
 ) -> Result<String, Refusal> {
-    let claims = json!({
+    let mut claims = json!({
         "aud": call.audience,
         "jti": mint::identifier()?,
         "iat": now,
@@ -73,10 +71,8 @@ pub(crate) fn of_call(
         "risk_tier": call.risk_tier,
         "binding_s256": call.call,
         "display": {"text_s256": shown.text_s256, "locale": shown.locale, "renderer": shown.renderer},
-        "acr": ACR,
-        "amr": AMR,
-        "auth_time": person.auth_time,
     });
+    person.login.say(&mut claims);
     signed(broker, bundle, claims)
 }
 

@@ -29,6 +29,7 @@ mod language;
 mod login;
 mod metadata;
 mod narrow;
+mod openid;
 mod pages;
 mod passkey;
 mod proof;

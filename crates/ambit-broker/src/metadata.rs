@@ -4,9 +4,9 @@ use ambit_gateway::http::Reply;
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
-use crate::ask::ACR;
 use crate::broker::Broker;
 use crate::refusal::Refusal;
+use crate::session::ACR;
 use crate::{access, authorize, push, revoke, token};
 
 pub(crate) const PATH: &str = "/.well-known/oauth-authorization-server";
@@ -16,6 +16,13 @@ const ALGORITHMS: [&str; 3] = ["Ed25519", "ES256", "EdDSA"];
 impl Broker {
     /// `GET /.well-known/oauth-authorization-server`
     pub(crate) fn metadata(&self) -> Reply {
+        let provider = self.provider.as_ref().map(|provider| &provider.party);
+        let mut acr_values = vec![ACR];
+        for acr in provider.map_or(&[][..], |party| &party.acr_values) {
+            if acr != ACR {
+                acr_values.push(acr);
+            }
+        }
         let mut metadata = json!({
             "issuer": self.config.issuer,
             "authorization_endpoint": self.url(authorize::PATH),
@@ -33,7 +40,7 @@ impl Broker {
             "authorization_details_types_supported": ["ambit_capability"],
             "authorization_response_iss_parameter_supported": true,
             "dpop_signing_alg_values_supported": ALGORITHMS,
-            "acr_values_supported": [ACR],
+            "acr_values_supported": acr_values,
             "ui_locales_supported": ["en", "de"],
         });
         for endpoint in ["token", "revocation", "introspection"] {

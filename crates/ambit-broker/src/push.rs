@@ -6,15 +6,17 @@ use ambit_token::base64url;
 use rusqlite::{Transaction, params};
 use serde_json::{Value, json};
 
-use crate::ask::{self, ACR, Asked, Person};
+use crate::ask::{self, Asked, Person};
 use crate::broker::Broker;
 use crate::client;
 use crate::config::Client;
 use crate::form::Form;
 use crate::jws;
+use crate::openid::Party;
 use crate::proof;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
+use crate::session::{ACR, Login};
 use crate::store::{Once, forget, use_once};
 
 pub(crate) const PATH: &str = "/par";
@@ -53,7 +55,14 @@ impl Broker {
                 "`dpop_jkt` is not the key of the proof",
             ));
         }
-        let asked = read(&form, known.client, &proved.key.jwk(), jkt, now);
+        let asked = read(
+            &form,
+            known.client,
+            &proved.key.jwk(),
+            jkt,
+            self.provider.as_ref().map(|provider| &provider.party),
+            now,
+        );
         let checked = asked.and_then(|asked| {
             self.policy(|bundle| self.check_asked(bundle, known.client, &asked, now))?;
             Ok(asked)
@@ -83,9 +92,10 @@ impl Broker {
         asked: &Asked,
         now: i64,
     ) -> Result<(), Refusal> {
+        let login = Login::passkey(now);
         let person = Person {
             sub: NOBODY,
-            auth_time: now,
+            login: &login,
         };
         let claims = ask::draft(self, bundle, client, asked, person, now)?;
         let english = ask::describe(bundle, claims.clone(), "en", &[], None, now);
@@ -164,13 +174,6 @@ fn refuse_unheard(form: &Form) -> Result<(), Refusal> {
             return Err(Refusal::new(error, "broker.request", detail));
         }
     }
-    // Who asks for a stronger login and gets another one would not notice.
-    let acr_values = form.get("acr_values").map(|all| all.split(' '));
-    if acr_values.is_some_and(|mut all| !all.any(|acr| acr == ACR)) {
-        return Err(Refusal::request(format!(
-            "people log in here with `acr` `{ACR}`, which is not among `acr_values`"
-        )));
-    }
     if form
         .get("response_mode")
         .is_some_and(|mode| mode != "query")
@@ -185,6 +188,7 @@ fn read(
     client: &Client,
     holder: &str,
     jkt: String,
+    login: Option<&Party>,
     now: i64,
 ) -> Result<Asked, Refusal> {
     refuse_unheard(form)?;
@@ -241,8 +245,33 @@ fn read(
             .get("max_age")
             .map(|_| number(form, "max_age", 0))
             .transpose()?,
+        acr: known_acr(form, login)?,
         made: now,
     })
+}
+
+/// The ways to log in of which one is wanted, as far as there are such. Who asks for a stronger login and gets another
+/// one would not notice.
+fn known_acr(form: &Form, login: Option<&Party>) -> Result<Vec<String>, Refusal> {
+    let Some(asked) = form.get("acr_values") else {
+        return Ok(Vec::new());
+    };
+    let here = login.map_or(&[][..], |party| &party.acr_values);
+    let is_known = |acr: &&str| *acr == ACR || here.iter().any(|known| known == acr);
+    let known: Vec<String> = asked
+        .split(' ')
+        .filter(is_known)
+        .map(str::to_owned)
+        .collect();
+    if known.is_empty() {
+        let mut all: Vec<&str> = here.iter().map(String::as_str).collect();
+        all.push(ACR);
+        return Err(Refusal::request(format!(
+            "people log in here with `acr` `{}`, of which none is among `acr_values`",
+            all.join("`, `")
+        )));
+    }
+    Ok(known)
 }
 
 fn number(form: &Form, name: &str, usual: i64) -> Result<i64, Refusal> {

@@ -24,7 +24,7 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
 const APPLICATION: i64 = 0x616d_626b;
 /// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
 /// is opened; a newer one is refused.
-const FORMS: [&str; 2] = [FIRST, SECOND];
+const FORMS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
@@ -61,6 +61,12 @@ const SECOND: &str = "
     CREATE INDEX granted_token ON granted (token);
     CREATE INDEX token_sub ON token (sub, exp);
     PRAGMA user_version = 2;";
+
+/// Logins at an OpenID provider.
+const THIRD: &str = "
+    ALTER TABLE session ADD COLUMN login TEXT;
+    ALTER TABLE session ADD COLUMN away TEXT;
+    PRAGMA user_version = 3;";
 
 /// The broker's memory. Put it on a local disk.
 #[derive(Debug)]

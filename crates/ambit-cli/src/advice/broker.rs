@@ -133,4 +133,29 @@ pub(super) const ROWS: &[Row] = &[
         "the answer is to another text than that of the call",
         "load the page of the call again, and answer there",
     ),
+    (
+        "broker.provider",
+        "the OpenID provider of `[login]` cannot be reached, does not know the broker, or says of itself what cannot be",
+        "read what the broker said on standard error; compare `issuer`, `client_id` and `key` with what the provider has, and the redirect URI there with `/login/back` of the broker",
+    ),
+    (
+        "broker.login_token",
+        "what the OpenID provider says of a login is not taken: its signature, issuer, audience, nonce or times are not those of this login",
+        "read what the broker said on standard error; a provider that does not say `auth_time` when `max_age` is asked cannot be used",
+    ),
+    (
+        "broker.login_state",
+        "no login of this browser waits for this answer: it was used before, is older than ten minutes, belongs to another browser, or the person began again",
+        "go back to the agent and begin again; if you did not try to log in, somebody tried to log you in",
+    ),
+    (
+        "broker.login_issuer",
+        "the answer to a login does not name the OpenID provider that was asked (RFC 9207)",
+        "begin again; if it happens once more, somebody mixes up the answers of two providers",
+    ),
+    (
+        "broker.login_person",
+        "`[login.people]` names no person for the subject who logged in",
+        "add the subject, which the audit log has in its line `login`, to `[login.people]`",
+    ),
 ];

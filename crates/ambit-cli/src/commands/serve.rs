@@ -18,7 +18,7 @@ use crate::time;
 /// Run the broker: it asks people, and mints short-lived tokens over OAuth
 ///
 /// Agents push what they ask for (PAR, RAR, PKCE, DPoP, `private_key_jwt`), a person logs in with a
-/// passkey, reads what it would allow and answers; a code becomes one token. There are no refresh tokens.
+/// passkey or at an OpenID provider, reads what it would allow and answers; a code becomes one token. There are no refresh tokens.
 ///
 /// CONFIG says who may ask, and which keys sign. It is checked before anything is served.
 #[derive(Debug, Args)]
@@ -92,6 +92,7 @@ impl Serve {
                 .as_deref()
                 .map(keys::private)
                 .transpose()?,
+            login: config.login_key().map(keys::private).transpose()?,
         };
         let store = Store::open(&config.database).map_err(|fault| unusable(&fault))?;
         let parts = Parts {

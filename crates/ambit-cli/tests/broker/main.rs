@@ -14,8 +14,11 @@ mod crash;
 mod flow;
 #[path = "../common/listening.rs"]
 mod listening;
+mod openid;
+mod openid_real;
 mod pages;
 mod person;
+mod provider;
 mod pushed;
 mod screen;
 #[path = "../common/served.rs"]
