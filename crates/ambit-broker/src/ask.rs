@@ -36,6 +36,9 @@ pub(crate) struct Asked {
     /// How people may have logged in (`acr_values`); empty: in any way.
     #[serde(default)]
     pub(crate) acr: Vec<String>,
+    /// For how long the grant is to be used again without a question, in seconds.
+    #[serde(default)]
+    pub(crate) again: Option<i64>,
     /// When it was pushed.
     #[serde(default)]
     pub(crate) made: i64,
@@ -46,8 +49,10 @@ impl Asked {
     /// always is. The clock of an OpenID provider is another one than ours.
     pub(crate) fn takes_login(&self, login: &Login, now: i64) -> bool {
         let skew = if login.by.is_some() { SKEW } else { 0 };
-        let age = now - login.auth_time;
-        let young = |most| age <= most + skew || login.auth_time + skew >= self.made;
+        let young = |most| {
+            let at = |time: i64| now - time <= most + skew || time + skew >= self.made;
+            login.auth_time.is_some_and(at)
+        };
         let asked = |acr: &String| self.acr.contains(acr);
         let strong = self.acr.is_empty() || login.acr.as_ref().is_some_and(asked);
         strong && self.max_age.is_none_or(young)
@@ -63,7 +68,7 @@ pub(crate) struct Person<'a> {
 }
 
 /// A text that a person is shown, and the grant that it tells of.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Shown {
     pub(crate) claims: Value,
     pub(crate) text_s256: String,

@@ -12,6 +12,7 @@ use crate::ask::{Person, Shown};
 use crate::broker::Broker;
 use crate::evaluated::{CallText, Evaluated};
 use crate::refusal::Refusal;
+use crate::session::Login;
 
 /// Seconds that a receipt counts: as long as the code that leads to it, and a little.
 const RECEIPT: i64 = 90;
@@ -24,14 +25,26 @@ pub(crate) struct Agreed {
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     pub(crate) jkt: String,
+    /// Where the person allowed it to be used again.
+    #[serde(default)]
+    pub(crate) again: Option<Again>,
 }
 
-/// The person's yes to exactly what was shown (docs/token.md, section 8), signed by the approver key.
+/// What was read when a grant was allowed for some time, and how the person had logged in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Again {
+    pub(crate) shown: Shown,
+    pub(crate) login: Login,
+}
+
+/// The person's yes to exactly what was shown (docs/token.md, section 8), signed by the approver key. `first` is the
+/// `txn` of the grant on whose yes it rests, where that is used again.
 pub(crate) fn receipt(
     broker: &Broker,
     bundle: &Bundle<'_>,
     shown: &Shown,
     person: Person<'_>,
+    first: Option<&str>,
     now: i64,
 ) -> Result<String, Refusal> {
     let mut claims = json!({
@@ -47,6 +60,9 @@ pub(crate) fn receipt(
         "display": {"text_s256": shown.text_s256, "locale": shown.locale,
             "renderer": shown.renderer, "now": shown.now},
     });
+    if let Some(first) = first {
+        claims["txn"] = json!(first);
+    }
     person.login.say(&mut claims);
     signed(broker, bundle, claims)
 }

@@ -5,6 +5,8 @@
 pub(crate) struct Words {
     pub(crate) tag: &'static str,
     pub(crate) allow: &'static str,
+    pub(crate) again_note: &'static str,
+    pub(crate) again_agent: &'static str,
     pub(crate) less: &'static str,
     pub(crate) less_of: &'static str,
     pub(crate) less_none: &'static str,
@@ -57,6 +59,8 @@ pub(crate) struct Words {
 pub(crate) static ENGLISH: Words = Words {
     tag: "en",
     allow: "Allow",
+    again_note: "Allowed without asking again, the agent gets exactly this, or less of it, anew as often as it needs in that time. You can stop it at any time on the page of your agents.",
+    again_agent: "The agent can get this anew in that time, without asking you.",
     less: "Allow less",
     less_of: "Less of it",
     less_none: "Choose what is to be less, and then read what is left.",
@@ -109,6 +113,8 @@ pub(crate) static ENGLISH: Words = Words {
 pub(crate) static GERMAN: Words = Words {
     tag: "de",
     allow: "Erlauben",
+    again_note: "Ohne neue Frage erlaubt, bekommt der Agent in dieser Zeit genau dies, oder weniger davon, so oft neu, wie er es braucht. Sie können ihn jederzeit auf der Seite Ihrer Agenten stoppen.",
+    again_agent: "Der Agent kann dies in dieser Zeit neu bekommen, ohne Sie zu fragen.",
     less: "Weniger erlauben",
     less_of: "Weniger davon",
     less_none: "Wählen Sie, was weniger sein soll, und lesen Sie dann, was bleibt.",
@@ -191,6 +197,16 @@ impl Words {
             (_, true) => gone_by,
         };
         Some(format!("{count} {word}"))
+    }
+
+    /// The button that allows a grant for so long.
+    pub(crate) fn again(&self, seconds: i64) -> String {
+        let time = self.left(seconds);
+        if self.is_german() {
+            format!("Erlauben, {time} ohne neue Frage")
+        } else {
+            format!("Allow for {time} without asking again")
+        }
     }
 
     /// How long something still lasts.

@@ -21,6 +21,7 @@ mod client;
 mod config;
 mod consent;
 mod evaluated;
+mod exchange;
 mod findings;
 mod form;
 mod grant;

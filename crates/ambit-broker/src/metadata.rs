@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::broker::Broker;
 use crate::refusal::Refusal;
 use crate::session::ACR;
-use crate::{access, authorize, push, revoke, token};
+use crate::{access, authorize, exchange, push, revoke, token};
 
 pub(crate) const PATH: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const JWKS: &str = "/jwks";
@@ -48,6 +48,9 @@ impl Broker {
                 json!(["private_key_jwt"]);
             metadata[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] =
                 json!(ALGORITHMS);
+        }
+        if self.provider.is_some() {
+            metadata["grant_types_supported"] = json!(["authorization_code", exchange::GRANT]);
         }
         if self.keys.epochs.is_some() {
             metadata["ambit_epochs_uri"] = json!(self.url(revoke::EPOCHS));

@@ -20,6 +20,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) parts: &'a Value,
     pub(crate) choices: &'a Value,
     pub(crate) is_less: bool,
+    /// The seconds for which it can be used again, where that can be allowed.
+    pub(crate) again: Option<i64>,
     pub(crate) text_s256: &'a str,
     /// The host to which the answer goes.
     pub(crate) goes_to: &'a str,
@@ -52,8 +54,12 @@ pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
             div.buttons {
                 button name="answer" value="allow" { (words.allow) }
                 @if !choices.is_empty() { button name="answer" value="less" { (words.less) } }
+                @if let Some(again) = consent.again {
+                    button name="answer" value="again" { (words.again(again)) }
+                }
                 button name="answer" value="refuse" { (words.refuse) }
             }
+            @if consent.again.is_some() { p.note { (words.again_note) } }
             @if consent.is_less {
                 button.plain name="answer" value="whole" { (words.whole) }
             }

@@ -60,7 +60,10 @@ impl Broker {
             known.client,
             &proved.key.jwk(),
             jkt,
-            self.provider.as_ref().map(|provider| &provider.party),
+            (
+                self.provider.as_ref().map(|provider| &provider.party),
+                self.config.again,
+            ),
             now,
         );
         let checked = asked.and_then(|asked| {
@@ -188,7 +191,7 @@ fn read(
     client: &Client,
     holder: &str,
     jkt: String,
-    login: Option<&Party>,
+    (login, most_again): (Option<&Party>, i64),
     now: i64,
 ) -> Result<Asked, Refusal> {
     refuse_unheard(form)?;
@@ -246,7 +249,22 @@ fn read(
             .map(|_| number(form, "max_age", 0))
             .transpose()?,
         acr: known_acr(form, login)?,
+        again: again(form, most_again)?,
         made: now,
+    })
+}
+
+/// For how long the grant is to be used again, as far as the file allows that.
+fn again(form: &Form, most: i64) -> Result<Option<i64>, Refusal> {
+    let Some(text) = form.get("ambit_again_seconds") else {
+        return Ok(None);
+    };
+    let seconds = text.parse().ok().filter(|again| (1..=most).contains(again));
+    seconds.map(Some).ok_or_else(|| {
+        Refusal::request(match most {
+            0 => "`ambit_again_seconds`: no grant is used again here (`again_seconds` of the broker's file)".to_owned(),
+            _ => format!("`ambit_again_seconds` is a whole number from 1 to {most}"),
+        })
     })
 }
 
@@ -274,7 +292,7 @@ fn known_acr(form: &Form, login: Option<&Party>) -> Result<Vec<String>, Refusal>
     Ok(known)
 }
 
-fn number(form: &Form, name: &str, usual: i64) -> Result<i64, Refusal> {
+pub(crate) fn number(form: &Form, name: &str, usual: i64) -> Result<i64, Refusal> {
     let Some(text) = form.get(name) else {
         return Ok(usual);
     };
@@ -304,7 +322,7 @@ fn audiences(form: &Form, client: &Client) -> Result<Vec<String>, Refusal> {
 }
 
 /// Strict JSON: what a verifier would read otherwise is refused. The core judges the entries.
-fn details(text: &str) -> Result<Value, Refusal> {
+pub(crate) fn details(text: &str) -> Result<Value, Refusal> {
     let wrong =
         |detail: &str| Refusal::new("invalid_authorization_details", "broker.details", detail);
     let document = jws::json(text.as_bytes());

@@ -22,7 +22,8 @@ pub(crate) const SKEW: i64 = 30;
 pub(crate) struct Login {
     pub(crate) acr: Option<String>,
     pub(crate) amr: Vec<String>,
-    pub(crate) auth_time: i64,
+    /// When, where that is said.
+    pub(crate) auth_time: Option<i64>,
     /// The OpenID provider that says so; without one it was a passkey of ours.
     pub(crate) by: Option<String>,
 }
@@ -34,14 +35,16 @@ impl Login {
         Self {
             acr: Some(ACR.to_owned()),
             amr: ["mfa", "pop", "user"].map(str::to_owned).to_vec(),
-            auth_time: now,
+            auth_time: Some(now),
             by: None,
         }
     }
 
     /// Says it in claims. What nobody said is not there.
     pub(crate) fn say(&self, claims: &mut Value) {
-        claims["auth_time"] = json!(self.auth_time);
+        if let Some(time) = self.auth_time {
+            claims["auth_time"] = json!(time);
+        }
         if let Some(acr) = &self.acr {
             claims["acr"] = json!(acr);
         }
@@ -144,6 +147,7 @@ impl Session {
             .transpose();
         let login = login.map_err(|error| Refusal::own("broker.json", error.to_string()))?;
         let (sub, auth_time) = who.map(|(sub, login)| (sub, login.auth_time)).unzip();
+        let auth_time: Option<i64> = Option::flatten(auth_time);
         tables.execute(
             "INSERT INTO session (id, sub, auth_time, login, until) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![session.id(), sub, auth_time, login, until],

@@ -62,10 +62,11 @@ const SECOND: &str = "
     CREATE INDEX token_sub ON token (sub, exp);
     PRAGMA user_version = 2;";
 
-/// Logins at an OpenID provider.
+/// Logins at an OpenID provider, and until when a grant may be used again.
 const THIRD: &str = "
     ALTER TABLE session ADD COLUMN login TEXT;
     ALTER TABLE session ADD COLUMN away TEXT;
+    ALTER TABLE granted ADD COLUMN again INTEGER;
     PRAGMA user_version = 3;";
 
 /// The broker's memory. Put it on a local disk.

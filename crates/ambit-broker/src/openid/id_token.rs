@@ -4,13 +4,15 @@ use serde_json::Value;
 
 use super::keys::KeySet;
 use crate::jws::Jws;
-use crate::session::{Login, SKEW};
+use crate::session::{LOGIN, Login, SKEW};
 
 /// Bytes of one: providers put groups into it.
 const BYTES: usize = 64 * 1024;
 /// Seconds since it was made: it comes at once.
 const FRESH: i64 = 300;
 const SUBJECT: usize = 255;
+/// `typ` of an ID-JAG.
+const JAG: &str = "oauth-id-jag+jwt";
 const METHODS: usize = 32;
 
 /// What an ID token must have been made for.
@@ -20,6 +22,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) audience: &'a str,
     /// That of this login, where it is one.
     pub(crate) nonce: Option<&'a str>,
+    /// The client of ours that it is for, where it is an ID-JAG (draft-ietf-oauth-identity-assertion-authz-grant).
+    pub(crate) client_id: Option<&'a str>,
     pub(crate) now: i64,
 }
 
@@ -28,6 +32,8 @@ pub(crate) struct Wanted<'a> {
 pub(crate) struct Subject {
     pub(crate) subject: String,
     pub(crate) login: Login,
+    pub(crate) jti: Option<String>,
+    pub(crate) exp: i64,
 }
 
 /// Why a token is not taken.
@@ -49,9 +55,11 @@ pub(crate) fn read(token: &str, keys: &KeySet, wanted: Wanted<'_>) -> Result<Sub
     };
     let header = object(&jws.header).ok_or(Why::Says("its header is no JSON"))?;
     let claims = object(&jws.claims).ok_or(Why::Says("its claims are no JSON"))?;
-    let typed = header["typ"]
-        .as_str()
-        .is_none_or(|typ| typ.eq_ignore_ascii_case("jwt"));
+    let typ = header["typ"].as_str();
+    let typed = match wanted.client_id {
+        Some(_) => typ.is_some_and(|typ| typ.eq_ignore_ascii_case(JAG)),
+        None => typ.is_none_or(|typ| typ.eq_ignore_ascii_case("jwt")),
+    };
     if !typed || header.get("crit").is_some() {
         return Err(Why::Says("its header says that it is something else"));
     }
@@ -66,6 +74,8 @@ pub(crate) fn read(token: &str, keys: &KeySet, wanted: Wanted<'_>) -> Result<Sub
     Ok(Subject {
         subject: subject.ok_or(Why::Says("it has no `sub`"))?.to_owned(),
         login: login(&claims, wanted)?,
+        jti: claims["jti"].as_str().map(str::to_owned),
+        exp: claims["exp"].as_i64().unwrap_or_default(),
     })
 }
 
@@ -89,14 +99,21 @@ fn check(claims: &Value, wanted: Wanted<'_>) -> Result<(), Why> {
     {
         return Err(Why::Says("its `nonce` is that of another login"));
     }
+    if let Some(client) = wanted.client_id {
+        let jti = claims["jti"].as_str().unwrap_or_default();
+        if claims["client_id"] != client || !(1..=SUBJECT).contains(&jti.len()) {
+            return Err(Why::Says(
+                "its `client_id` is another client, or it has no `jti`",
+            ));
+        }
+    }
     let now = wanted.now;
+    // One that comes with a login was made for it; another one is shown for as long as a login lasts here.
+    let oldest = now - wanted.nonce.map_or(LOGIN, |_| FRESH);
     match (claims["exp"].as_i64(), claims["iat"].as_i64()) {
         (Some(exp), _) if now >= exp.saturating_add(SKEW) => Err(Why::Says("it has expired")),
         (Some(_), Some(iat)) if iat > now + SKEW => Err(Why::Says("its `iat` is ahead")),
-        // One that comes with a login was made for it.
-        (Some(_), Some(iat)) if wanted.nonce.is_some() && iat < now - FRESH => {
-            Err(Why::Says("it was made long ago"))
-        }
+        (Some(_), Some(iat)) if iat < oldest => Err(Why::Says("it was made long ago")),
         (Some(_), Some(_)) => Ok(()),
         _ => Err(Why::Says("it has no `exp` or no `iat`")),
     }
@@ -105,10 +122,12 @@ fn check(claims: &Value, wanted: Wanted<'_>) -> Result<(), Why> {
 /// How and when: as the provider says, and nothing that it does not say.
 fn login(claims: &Value, wanted: Wanted<'_>) -> Result<Login, Why> {
     let now = wanted.now;
-    let auth_time = claims["auth_time"]
-        .as_i64()
-        .filter(|time| (0..=now + SKEW).contains(time));
-    let auth_time = auth_time.ok_or(Why::Says("its `auth_time` is missing, or ahead"))?;
+    let auth_time = match claims["auth_time"].as_i64() {
+        Some(time) if (0..=now + SKEW).contains(&time) => Some(time.min(now)),
+        // Of a login here it was asked.
+        None if wanted.nonce.is_none() && claims.get("auth_time").is_none() => None,
+        _ => return Err(Why::Says("its `auth_time` is missing, or ahead")),
+    };
     let acr = match &claims["acr"] {
         Value::Null => None,
         Value::String(acr) if !acr.is_empty() => Some(acr.clone()),
@@ -128,7 +147,7 @@ fn login(claims: &Value, wanted: Wanted<'_>) -> Result<Login, Why> {
     Ok(Login {
         acr,
         amr,
-        auth_time: auth_time.min(now),
+        auth_time,
         by: Some(wanted.issuer.to_owned()),
     })
 }

@@ -11,5 +11,6 @@ mod party;
 mod visit;
 
 pub(crate) use fetch::Provider;
+pub(crate) use id_token::Wanted;
 pub(crate) use party::{Party, PartyEntry};
-pub(crate) use visit::{AWAY, BACK};
+pub(crate) use visit::{AWAY, BACK, verified};

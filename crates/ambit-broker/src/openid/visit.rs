@@ -120,7 +120,7 @@ impl Broker {
         let Some(subject) = subject else {
             return self
                 .store
-                .step(|tables| self.again(tables, heard, &session, &visit));
+                .step(|tables| self.ask_anew(tables, heard, &session, &visit));
         };
         self.arrive(heard, provider, &visit, &subject, now)
     }
@@ -143,6 +143,7 @@ impl Broker {
             issuer: &provider.party.issuer,
             audience: &provider.party.client_id,
             nonce: Some(&nonce),
+            client_id: None,
             now,
         };
         verified(provider, known, &token, wanted)
@@ -190,7 +191,7 @@ impl Broker {
             if !enough {
                 facts["why"] = json!("the login is weaker or older than was asked");
                 self.log.write("login", false, &facts)?;
-                return self.again(tables, heard, &session, visit).map(Ok);
+                return self.ask_anew(tables, heard, &session, visit).map(Ok);
             }
             self.log.write("login", true, &facts)?;
             let session = session.replace(tables, page, Some((sub, login)), now)?;
@@ -198,7 +199,7 @@ impl Broker {
         })?
     }
 
-    fn again(
+    fn ask_anew(
         &self,
         tables: &Transaction<'_>,
         heard: &Heard,

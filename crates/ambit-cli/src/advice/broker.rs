@@ -125,13 +125,28 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.changed",
-        "the policy has changed since the call was handed in, so nobody answers for what it said before",
-        "make the call again, and hand it in again if it is denied",
+        "the policy, or the agent, has changed since a call was handed in or a grant was allowed for some time, so nobody answers for what was said before",
+        "make the call again, and hand it in again if it is denied; for a grant, ask the person again",
     ),
     (
         "broker.text",
         "the answer is to another text than that of the call",
         "load the page of the call again, and answer there",
+    ),
+    (
+        "broker.no_grant",
+        "the person has given this agent, with this key, no grant that could be used again, or its time is over, or they stopped the agent",
+        "push a request with `ambit_again_seconds` and send the person to its page; `ambit_remedy` of the answer has the addresses",
+    ),
+    (
+        "broker.subject",
+        "`subject_token` is no ID token, or ID-JAG, of the broker's OpenID provider for this client that counts now",
+        "get a fresh one from the provider of `[login]`, as the client that `login_client_id` names; an ID token of the broker or of another client says nothing here",
+    ),
+    (
+        "broker.actor",
+        "`actor_token` is not by this client for the broker, or it, or an ID-JAG, was used before",
+        "sign a new JWT for each request: `typ` `actor+jwt`, `iss` the client, `sub` its `act` in the broker's file, `aud` the broker's issuer, `exp` within 300 s, and a `jti`",
     ),
     (
         "broker.provider",

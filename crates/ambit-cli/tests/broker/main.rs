@@ -11,6 +11,7 @@ mod checking;
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
+mod exchange;
 mod flow;
 #[path = "../common/listening.rs"]
 mod listening;

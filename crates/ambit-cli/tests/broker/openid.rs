@@ -454,6 +454,30 @@ fn a_check_says_what_is_unsafe_about_the_login() {
 }
 
 #[test]
+fn at_the_provider_an_agent_is_neither_the_broker_nor_another_agent() {
+    let agent = "agent = { uid = \"assistant\" }";
+    for (name, words) in [
+        ("broker", "what the broker is"),
+        ("https://agents.example/other", "one `login_client_id`"),
+    ] {
+        let world = Provider::new().world();
+        let first = format!("act = \"https://agents.example/assistant/1\"\n{agent}");
+        let with = format!("{first}\nlogin_client_id = \"{name}\"");
+        world.edit("broker.toml", &first, &with);
+        let run = [
+            "serve",
+            "broker.toml",
+            "--module",
+            "policy.wasm",
+            "--trust",
+            "keys.json",
+            "--check",
+        ];
+        world.ambit(&run).expect(3).says(words);
+    }
+}
+
+#[test]
 fn without_a_provider_there_is_no_way_to_one() {
     let world = World::new();
     let server = world.serve();
