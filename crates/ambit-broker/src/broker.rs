@@ -1,5 +1,7 @@
 //! The broker: what it has, and which request is which.
 
+use std::sync::Arc;
+
 use ambit_compiler::keys::SecretKey;
 use ambit_gateway::http::{Heard, Reply, Service};
 use ambit_gateway::{Fault, Policy, Say};
@@ -11,6 +13,7 @@ use crate::agents;
 use crate::answer;
 use crate::config::{Config, wrong};
 use crate::language;
+use crate::metrics::Metrics;
 use crate::openid::{self, Provider};
 use crate::record::Log;
 use crate::refusal::Refusal;
@@ -182,8 +185,15 @@ impl Broker {
         }))
     }
 
-    /// The operator learns of the broker's own faults.
+    /// What is counted, for a listener of its own.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics(Arc::clone(&self.log.figures))
+    }
+
+    /// It is counted, and the operator learns of the broker's own faults.
     fn tell(&self, refusal: &Refusal, heard: &Heard) {
+        self.log.figures.denied(&heard.path, &refusal.code);
         if refusal.own {
             (self.say)(&format!(
                 "{}: {} [{}]",
@@ -281,6 +291,9 @@ impl Service for Broker {
             Some(Ok(version)) => (self.say)(&format!("policy version {version} decides now")),
             Some(Err(fault)) => (self.say)(&format!("the policy stays as it was: {fault}")),
             None => {}
+        }
+        if let Err(refusal) = self.catch_up() {
+            (self.say)(&format!("{} [{}]", refusal.detail, refusal.code));
         }
     }
 }

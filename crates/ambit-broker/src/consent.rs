@@ -156,6 +156,9 @@ impl Broker {
             "UPDATE request SET shown = ?1 WHERE page = ?2",
             params![shown, digest(&opened.page)],
         )?;
+        if opened.shown.is_none() {
+            self.log.figures.asked();
+        }
         let csrf = session.csrf(&self.own);
         let again = offered(self, opened, &described.shown)?;
         let markup = consent_markup(words, opened, &described, (sub, &csrf), (note, again));

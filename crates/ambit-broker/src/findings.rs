@@ -21,6 +21,8 @@ pub struct Finding {
 pub struct Surroundings {
     /// Where it listens, without TLS.
     pub listen: SocketAddr,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     /// Whether versions of the policy are remembered beyond the process.
     pub remembers_versions: bool,
 }
@@ -44,6 +46,12 @@ impl Broker {
                     "it would listen on {} without TLS: listen on 127.0.0.1, behind a proxy that has it",
                     around.listen.ip()
                 ),
+            );
+        }
+        if around.metrics.is_some_and(|at| !at.ip().is_loopback()) {
+            add(
+                "broker.metrics",
+                "metrics would be served beyond this machine, to whoever asks: let nobody but who collects them reach that address".to_owned(),
             );
         }
         if self.config.issuer.starts_with("http://") {
@@ -72,6 +80,16 @@ impl Broker {
                 ),
             );
         }
+        self.redirect_findings(&mut add);
+        self.policy(|bundle| {
+            self.policy_findings(bundle, &mut add);
+            Ok(())
+        })
+        .map_err(|refusal| ambit_gateway::Fault::new("broker.policy", refusal.detail))?;
+        Ok(found)
+    }
+
+    fn redirect_findings(&self, add: &mut impl FnMut(&'static str, String)) {
         for client in &self.config.clients {
             let plain = client
                 .redirect_uris
@@ -87,12 +105,6 @@ impl Broker {
                 );
             }
         }
-        self.policy(|bundle| {
-            self.policy_findings(bundle, &mut add);
-            Ok(())
-        })
-        .map_err(|refusal| ambit_gateway::Fault::new("broker.policy", refusal.detail))?;
-        Ok(found)
     }
 
     fn login_findings(&self, add: &mut impl FnMut(&'static str, String)) {

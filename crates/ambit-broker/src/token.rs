@@ -13,6 +13,7 @@ use crate::config::Client;
 use crate::exchange;
 use crate::form::Form;
 use crate::grant::{self, Agreed};
+use crate::operate;
 use crate::proof;
 use crate::push::once_each;
 use crate::refusal::Refusal;
@@ -157,8 +158,8 @@ impl Broker {
         );
         let jti = jti.unwrap_or_default();
         tables.execute(
-            "INSERT INTO token (jti, input, whole, client, sub, exp) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![jti, revoke::input(&chain), digest(&chain), client, sub, exp],
+            "INSERT INTO token (jti, input, whole, client, sub, exp, about) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![jti, revoke::input(&chain), digest(&chain), client, sub, exp, operate::about(&claims).to_string()],
         )?;
         self.log.write(
             "mint",

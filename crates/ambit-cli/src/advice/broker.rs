@@ -149,6 +149,11 @@ pub(super) const ROWS: &[Row] = &[
         "sign a new JWT for each request: `typ` `actor+jwt`, `iss` the client, `sub` its `act` in the broker's file, `aud` the broker's issuer, `exp` within 300 s, and a `jti`",
     ),
     (
+        "broker.selection",
+        "nothing is named that is to be taken back, or so many tokens that a list of revocation epochs cannot name them one by one",
+        "name an agent class, model, client, key, tenant or policy version, for which the list has words; leave out the agent's version",
+    ),
+    (
         "broker.provider",
         "the OpenID provider of `[login]` cannot be reached, does not know the broker, or says of itself what cannot be",
         "read what the broker said on standard error; compare `issuer`, `client_id` and `key` with what the provider has, and the redirect URI there with `/login/back` of the broker",

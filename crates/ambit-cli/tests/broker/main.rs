@@ -17,6 +17,7 @@ mod flow;
 mod listening;
 mod openid;
 mod openid_real;
+mod operations;
 mod pages;
 mod person;
 mod provider;

@@ -197,7 +197,7 @@ fn only_the_provider_signs_and_only_with_a_key_of_its_own() {
             json!({"alg": "Ed25519", "kid": "provider-1", "typ": "logout+jwt"}),
             &scene.provider.key,
         ),
-        (good.clone(), &stranger),
+        (good, &stranger),
     ] {
         let (mut ann, visit) = scene.away(&json!({}));
         let claims = scene.provider.claims(&visit, scene.world.now);
