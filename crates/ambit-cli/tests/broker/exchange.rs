@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::agent::{Agent, drafting, jws, next, parameter, patched};
 use crate::person::Person;
 use crate::provider::Provider;
+use crate::screen;
 use crate::world::{CLIENT, ISSUER, Server, Told, World, drafts, pays};
 
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
@@ -503,5 +504,44 @@ fn without_a_provider_or_the_files_leave_there_is_none() {
     assert_eq!(
         metadata["grant_types_supported"],
         json!(["authorization_code"])
+    );
+}
+
+#[test]
+fn the_pages_of_a_login_elsewhere_and_of_some_time_fit_a_small_screen() {
+    let scene = Scene::new();
+    let agent = scene.agent();
+    let details = json!([drafts()]).to_string();
+    let asked = json!({"ambit_again_seconds": "28800", "authorization_details": details});
+    let mut bob = Person::new(&scene.server, "user:bob");
+    let login = bob.opens(&agent.ask(&asked));
+    let mut pages = Vec::new();
+    for language in ["en", "de"] {
+        let mut ann = Person::new(&scene.server, "user:ann");
+        ann.language = language;
+        let page = ann.opens(&agent.ask(&asked));
+        let visit = ann.leaves(&page);
+        let claims = scene.provider.claims(&visit, scene.now);
+        scene.provider.vouches(&claims);
+        let told = ann.get(&scene.provider.back(&visit));
+        let page = ann.get(told.header("location").unwrap());
+        assert!(page.text.contains(AGAIN), "{page:?}");
+        ann.answers(&page, "again", &[]);
+        pages.push((page, ann.agents()));
+    }
+    assert!(
+        pages[1]
+            .0
+            .text
+            .contains("Erlauben, 8 Stunden ohne neue Frage")
+    );
+    screen::fit(
+        &scene.server,
+        &[
+            ("login-elsewhere", &login),
+            ("some-time", &pages[0].0),
+            ("some-time-de", &pages[1].0),
+            ("agents-again", &pages[0].1),
+        ],
     );
 }

@@ -1,5 +1,7 @@
 //! Logging in at an OpenID provider, and everything that must not pass as a login.
 
+use std::time::{Duration, Instant};
+
 use ambit_compiler::keys;
 use ambit_token::base64url;
 use serde_json::{Value, json};
@@ -475,6 +477,37 @@ fn at_the_provider_an_agent_is_neither_the_broker_nor_another_agent() {
         ];
         world.ambit(&run).expect(3).says(words);
     }
+}
+
+#[test]
+fn a_provider_that_hangs_holds_up_logins_and_nothing_else() {
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let provider = Provider::new();
+    let world = provider.world();
+    let issuer = format!("http://{}", silent.local_addr().unwrap());
+    world.edit("broker.toml", &provider.issuer, &issuer);
+    let server = world.serve();
+    let mut ann = Person::new(&server, "user:ann");
+    ann.get("/agents");
+    let (line, cookie) = (&server.line, ann.cookie.as_deref().unwrap());
+    std::thread::scope(|scope| {
+        let leaves = || line.send("GET", "/login/away", &[("cookie", cookie)], "");
+        // More than the broker answers at one time.
+        let away: Vec<_> = (0..20).map(|_| scope.spawn(leaves)).collect();
+        std::thread::sleep(Duration::from_millis(500));
+        let begun = Instant::now();
+        assert_eq!(line.get("/jwks").status, 200);
+        let waited = begun.elapsed();
+        assert!(waited < Duration::from_secs(3), "{waited:?}");
+        for one in away {
+            let told = one.join().unwrap();
+            assert!(
+                told.status == 500 && told.text.contains("broker.provider"),
+                "{told:?}"
+            );
+        }
+    });
 }
 
 #[test]
