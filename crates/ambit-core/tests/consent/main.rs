@@ -222,3 +222,30 @@ fn what_has_no_text_is_a_fault() {
         assert_eq!(fault(member, value, before), expected);
     }
 }
+
+#[test]
+fn a_budget_is_said_of_what_it_counts() {
+    let entry = |powers: &[&str]| {
+        json!({
+            "type": "ambit_capability", "actions": ["pay"], "privileges": powers, "datatypes": ["contact"],
+            "purpose": "work",
+            "constraints": {
+                "amount": {"constraint_type": "range", "min": 1, "max": 500},
+                "currency": {"constraint_type": "exact", "value": "EUR"},
+            },
+            "limits": [{"type": "spend", "max": 900, "decimals": 2, "currency": "EUR"}],
+        })
+    };
+    let text = |powers: &[&str]| {
+        let told = told(&entry(powers), &Words::new(""), Locale::En);
+        told.unwrap().line(Locale::En)
+    };
+    assert!(text(&["execute"]).contains("5.00 EUR each, 9.00 EUR altogether"));
+    for powers in [["observe", "draft"], ["draft", "draft"]] {
+        let text = text(&powers);
+        assert!(
+            text.contains("5.00 EUR each") && !text.contains("altogether"),
+            "{text}"
+        );
+    }
+}
