@@ -8,6 +8,8 @@ import { plainText } from "./plain.js";
 
 /** Bytes of a file that are copied in at all; the core's own limits lie below. */
 const FILE_MOST = 32 * 1024 * 1024;
+/** How long a policy may be on its way. */
+const WAIT_MS = 30_000;
 const OPTIONS = ["uid", "store", "guest", "clock", "log", "discharge", "status", "wasm"];
 
 /** What `load` was given, checked for its form: what it says is the core's to judge. */
@@ -24,7 +26,9 @@ export async function read(files, source, trust, options, fetched) {
     const { file, signature } = await filesOf(source, fetched);
     return accept(file, { trust: isWellFormed(keys) ? keys : "", uid, guest: guest ?? null, signature: signature ?? null }, now, store);
   };
-  return { load, loaded: await load(source), now, store, uid };
+  // What is fetched once can be fetched again.
+  const again = typeof source === "string" || source instanceof URL ? `${source}` : undefined;
+  return { load, loaded: await load(source), again, now, store, uid };
 }
 
 /** A source's bytes: given as they are, or to be fetched. */
@@ -49,7 +53,7 @@ function bytes(value, what) {
 /** Fetches a policy and the signature that lies beside it: `policy.wasm` and `policy.bundle` share one. */
 export async function overHttp(source) {
   const get = async (url, otherwise) => {
-    const response = await fetch(url).catch((error) => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(WAIT_MS) }).catch((error) => {
       throw failure("module.read", `\`${url}\` cannot be fetched`, error);
     });
     if (response.status === 404 && otherwise) return undefined;
