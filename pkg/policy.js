@@ -16,7 +16,7 @@ import { fetched } from "./status.js";
 const REQUEST_MOST = 32 * 1024 * 1024;
 /** The longest list of epochs that is fetched: no request takes more. */
 const EPOCHS_MOST = 256 * 1024;
-/** How many seconds after a failure `refresh` tries again, at the earliest. */
+/** How many seconds after a failure `refresh` tries again, at the earliest, and how long it waits for a policy. */
 const AGAIN = 5;
 
 /** What is asked, by the file that it is in; `undefined`: in the first. */
@@ -126,7 +126,10 @@ export class Policy {
   /** Takes a newer policy, or newer revocation epochs, and never goes back. */
   async update(newer) {
     if (Object.hasOwn(newer ?? {}, "epochs")) return this.#takeEpochs(newer.epochs);
-    const loaded = await this.#load(newer);
+    return this.#take(await this.#load(newer));
+  }
+
+  #take(loaded) {
     // One that was accepted later may be in force already, and nothing may come back that was given back.
     if (this.#loaded === undefined || this.#loaded.statement.version > loaded.statement.version) {
       return { statement: loaded.statement };
@@ -141,14 +144,15 @@ export class Policy {
    * in force stays so until it ends, and why something was not taken is what this gives.
    */
   async refresh({ epochs = [], every = 60 } = {}) {
-    if (!Array.isArray(epochs) || !(every >= 0)) return [failure("module.options", "`epochs` is no list, or `every` no number of seconds")];
-    const policy = async () => void (await this.update(this.#source));
+    const are = Array.isArray(epochs) && epochs.every((url) => typeof url === "string" || url instanceof URL);
+    if (!are || !(every >= 0)) return [failure("module.options", "`epochs` is no list of URLs, or `every` no number of seconds")];
+    const policy = async () => void this.#take(await this.#load(this.#source, AGAIN * 1000));
     const list = async (url) => (await this.#takeEpochs(await epochsAt(url))).before;
     const all = [...(this.#source === undefined ? [] : [this.#again(this.#source, every, policy)]), ...epochs.map((url) => this.#again(`${url}`, every, list))];
     return (await Promise.all(all)).filter((failed) => failed !== undefined);
   }
 
-  /** Does it if it is due. Who comes in the meantime does not wait for what another request began, except where nothing is there yet. */
+  /** Does it if it is due. Who comes in the meantime goes on with what is there; where nothing is there yet, they fetch, too. */
   async #again(place, every, take) {
     const now = this.#now();
     const known = this.#due.get(place);
@@ -163,7 +167,7 @@ export class Policy {
       wait(before === undefined ? undefined : Math.min(every, Math.max(soon, (before - now) / 2)));
       return undefined;
     } catch (error) {
-      if (known !== undefined) wait(soon);
+      wait(soon);
       return error;
     }
   }
