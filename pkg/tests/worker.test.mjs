@@ -104,14 +104,42 @@ async function world(folder, all, body) {
 
 const ALLOWED = [202, undefined];
 
+/** What agents and people have: the packed package in Node. */
+async function client() {
+  const [main, holder, approver] = await Promise.all(
+    ["node.js", "holder.js", "approver.js"].map((name) => import(pathToFileURL(project.place("node_modules/@ambit/evaluator", name)))),
+  );
+  const keys = await readFile(join(fixture, "keys.json"), "utf8");
+  const policy = await main.load(join(fixture, "policy.bundle"), keys, { uid: "acme/agents", store: main.memory(), clock: () => NOW });
+  return { policy, ...holder, ...approver };
+}
+
+test("a proof that one isolate took is taken by no other", { skip }, async () => {
+  // Behind one name, as isolates are.
+  const named = { "shown(request)": "shown(request, audience)" };
+  await world("replay", { main: named, other: named }, async ({ said, minted, asked }) => {
+    const { policy, createKeys, prove, publicJwk } = await client();
+    const keys = await createKeys();
+    const shown = await minted(MAIL, { cnf: { jwk: await publicJwk(keys) } });
+    const fresh = () => prove(policy, {
+      action: "email", power: "draft", args: email("ann@customer.example"), purpose: "contract-renewal", token: shown,
+      resource: { type: "customer-contact", id: "c-7" }, facts: { audience: MAIL, location: MAIL, method: "POST", url: `${MAIL}/c-7` },
+    }, keys);
+    const dpop = await fresh();
+    const both = await Promise.all([said("main", { shown, dpop }), said("other", { shown, dpop })]);
+    assert.deepEqual(both.map(([status]) => status).sort(), [202, 401]);
+    for (const name of ["main", "other"]) assert.deepEqual(await said(name, { shown, dpop }), [401, "possession.used"]);
+    assert.deepEqual(await said("other", { shown, dpop: await fresh() }), ALLOWED);
+    assert.equal(asked.drafts, 2);
+  });
+});
+
 test("a worker holds a call for a person, and does it once with their receipt", { skip }, async () => {
   await world("held", { main: EXECUTE }, async ({ said, minted, asked }) => {
     const shown = await minted();
     const [status, code] = await said("main", { shown });
     assert.deepEqual([status, code], [403, "capability.power"]);
-    const entry = (name) => import(pathToFileURL(project.place("node_modules/@ambit/evaluator", name)));
-    const [{ load, memory }, { signCall }] = [await entry("node.js"), await entry("approver.js")];
-    const policy = await load(join(fixture, "policy.bundle"), await readFile(join(fixture, "keys.json"), "utf8"), { uid: "acme/agents", store: memory(), clock: () => NOW });
+    const { policy, signCall } = await client();
     const parts = {
       action: "email", power: "execute", args: email("ann@customer.example"), purpose: "contract-renewal",
       resource: { type: "customer-contact", id: "c-7" }, token: shown, facts: { audience: MAIL, location: MAIL },
