@@ -52,7 +52,7 @@ export class Policy {
   #epochs = new Map();
   /** Where the policy was fetched, if it was. */
   #source;
-  /** The second at which each place is fetched again. */
+  /** When each place was asked, and for how many seconds that is enough (those that `refresh` says, if none). */
   #due = new Map();
 
   constructor(key, given, enforcer) {
