@@ -222,6 +222,12 @@ export class Policy {
   /** Takes a list of revocation epochs, which goes with the requests from then on. Fetch the next `before` that second. */
   update(newer: { epochs: string }): Promise<{ before: number }>;
 
+  /**
+   * Fetches the policy and the lists of revocation epochs at these URLs, each where that was not done in the last `every` seconds (60).
+   * Does not reject: what is in force stays so until it ends. Gives why something was not taken: an empty list where all is well.
+   */
+  refresh(options?: { epochs?: readonly (string | URL)[]; every?: number }): Promise<Error[]>;
+
   /** Gives the memory back; from then on every answer is a denial. */
   free(): void;
 }

@@ -8,6 +8,8 @@ import { plainText } from "./plain.js";
 
 /** Bytes of a file that are copied in at all; the core's own limits lie below. */
 const FILE_MOST = 32 * 1024 * 1024;
+/** How long a policy may be on its way. */
+const WAIT_MS = 30_000;
 const OPTIONS = ["uid", "store", "guest", "clock", "log", "discharge", "status", "wasm"];
 
 /** What `load` was given, checked for its form: what it says is the core's to judge. */
@@ -20,11 +22,13 @@ export async function read(files, source, trust, options, fetched) {
   if (typeof store?.transact !== "function") throw failure("module.options", "`store` is required: `memory()` or one that lasts");
   const keys = typeof trust === "string" ? trust : plain(trust, "module.trust");
   const now = () => Math.floor(clock());
-  const load = async (source) => {
-    const { file, signature } = await filesOf(source, fetched);
+  const load = async (source, wait) => {
+    const { file, signature } = await filesOf(source, (url) => fetched(url, wait));
     return accept(file, { trust: isWellFormed(keys) ? keys : "", uid, guest: guest ?? null, signature: signature ?? null }, now, store);
   };
-  return { load, loaded: await load(source), now, store, uid };
+  // What is fetched once can be fetched again.
+  const again = typeof source === "string" || source instanceof URL ? `${source}` : undefined;
+  return { load, loaded: await load(source), again, now, store, uid };
 }
 
 /** A source's bytes: given as they are, or to be fetched. */
@@ -47,14 +51,15 @@ function bytes(value, what) {
 }
 
 /** Fetches a policy and the signature that lies beside it: `policy.wasm` and `policy.bundle` share one. */
-export async function overHttp(source) {
+export async function overHttp(source, wait = WAIT_MS) {
   const get = async (url, otherwise) => {
-    const response = await fetch(url).catch((error) => {
+    const unread = (error) => {
       throw failure("module.read", `\`${url}\` cannot be fetched`, error);
-    });
+    };
+    const response = await fetch(url, { signal: AbortSignal.timeout(wait) }).catch(unread);
     if (response.status === 404 && otherwise) return undefined;
     if (!response.ok) throw failure("module.read", `\`${url}\`: status ${response.status}`);
-    return new Uint8Array(await response.arrayBuffer());
+    return new Uint8Array(await response.arrayBuffer().catch(unread));
   };
   const [file, signature] = await Promise.all([get(source), get(beside(source), true)]);
   return { file: bytes(file, "module"), signature: textOf(signature) };

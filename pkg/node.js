@@ -19,7 +19,7 @@ export const load = loader(
     host: () => inside("host"),
     advice: () => inside("advice"),
   }),
-  (source) => (/^https?:/.test(source) ? overHttp(source) : fromDisk(source)),
+  (source, wait) => (/^https?:/.test(source) ? overHttp(source, wait) : fromDisk(source)),
 );
 
 /** A path, or a `file:` URL; the signature lies beside. */

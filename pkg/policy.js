@@ -7,12 +7,17 @@ import { current, failure, httpOf, inside, isSound, need, refusal, refuse, stopp
 import { unsayable } from "./evaluator.js";
 import { read } from "./loading.js";
 import { plainText } from "./plain.js";
+import { fetched } from "./status.js";
 
 /**
  * Bytes of a request that are copied in at all. The evaluator's own limits are lower and give the same answer
  * everywhere; this only keeps memory from growing without end.
  */
 const REQUEST_MOST = 32 * 1024 * 1024;
+/** The longest list of epochs that is fetched: no request takes more. */
+const EPOCHS_MOST = 256 * 1024;
+/** How many seconds after a failure `refresh` tries again, at the earliest, and how long it waits for a policy. */
+const AGAIN = 5;
 
 /** What is asked, by the file that it is in; `undefined`: in the first. */
 const QUESTIONS = new Map([
@@ -45,11 +50,17 @@ export class Policy {
   #enforcer;
   /** The newest list of revocation epochs of each issuer. */
   #epochs = new Map();
+  /** Where the policy was fetched, if it was. */
+  #source;
+  /** When each place was asked, and for how many seconds that is enough (those that `refresh` says, if none). */
+  #due = new Map();
 
   constructor(key, given, enforcer) {
     if (key !== MADE_HERE) throw failure("module.unsigned", "a policy is made by `load` only");
     this.#loaded = given.loaded;
     this.#load = given.load;
+    this.#source = given.again;
+    this.#due.set(this.#source, { since: given.now() });
     this.#now = given.now;
     this.#enforcer = enforcer;
   }
@@ -115,7 +126,10 @@ export class Policy {
   /** Takes a newer policy, or newer revocation epochs, and never goes back. */
   async update(newer) {
     if (Object.hasOwn(newer ?? {}, "epochs")) return this.#takeEpochs(newer.epochs);
-    const loaded = await this.#load(newer);
+    return this.#take(await this.#load(newer));
+  }
+
+  #take(loaded) {
     // One that was accepted later may be in force already, and nothing may come back that was given back.
     if (this.#loaded === undefined || this.#loaded.statement.version > loaded.statement.version) {
       return { statement: loaded.statement };
@@ -123,6 +137,39 @@ export class Policy {
     this.#free();
     this.#loaded = loaded;
     return { statement: this.statement };
+  }
+
+  /**
+   * Fetches the policy and the lists of epochs at these URLs, each where that was not done in the last seconds. Never rejects: what is
+   * in force stays so until it ends, and why something was not taken is what this gives.
+   */
+  async refresh({ epochs = [], every = 60 } = {}) {
+    const are = Array.isArray(epochs) && epochs.every((url) => typeof url === "string" || url instanceof URL);
+    if (!are || !(every >= 0)) return [failure("module.options", "`epochs` is no list of URLs, or `every` no number of seconds")];
+    const policy = async () => void this.#take(await this.#load(this.#source, AGAIN * 1000));
+    const list = async (url) => (await this.#takeEpochs(await epochsAt(url))).before;
+    const all = [...(this.#source === undefined ? [] : [this.#again(this.#source, every, policy)]), ...epochs.map((url) => this.#again(`${url}`, every, list))];
+    return (await Promise.all(all)).filter((failed) => failed !== undefined);
+  }
+
+  /** Does it if it is due. Who comes in the meantime goes on with what is there; where nothing is there yet, they fetch, too. */
+  async #again(place, every, take) {
+    const now = this.#now();
+    const known = this.#due.get(place);
+    const wait = (wait) => this.#due.set(place, { since: now, wait });
+    const soon = Math.min(AGAIN, every);
+    // A clock that was set back does not put it off.
+    if (known !== undefined && now >= known.since && now < known.since + (known.wait ?? every)) return undefined;
+    if (known !== undefined) wait(soon);
+    try {
+      const before = await take(place);
+      // A list is fetched anew at half its life, so that none is stale in between.
+      wait(before === undefined ? undefined : Math.min(every, Math.max(soon, (before - now) / 2)));
+      return undefined;
+    } catch (error) {
+      wait(soon);
+      return error;
+    }
   }
 
   async #takeEpochs(list) {
@@ -289,6 +336,13 @@ function isParts(question) {
 }
 
 const decoded = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
+/** A list of epochs as it is served. */
+async function epochsAt(url) {
+  return (await fetched(url, EPOCHS_MOST).catch((error) => {
+    throw failure("module.read", `\`${url}\` cannot be fetched`, error);
+  })).trim();
+}
 
 function isUtf8(bytes) {
   try {

@@ -22,13 +22,16 @@ export function statusHandler({ sources, fetch: get = fetched } = {}, store) {
   /** Who asks for one list at the same time shares the fetch. */
   const fetching = new Map();
   const shared = (uri, most) => {
-    if (!fetching.has(uri)) {
-      const started = (async () => get(uri, most))();
-      const done = () => fetching.delete(uri);
+    const started = fetching.get(uri) ?? (async () => get(uri, most))();
+    const done = () => fetching.get(uri) === started && fetching.delete(uri);
+    if (fetching.get(uri) !== started) {
       fetching.set(uri, started);
       started.then(done, done);
     }
-    return fetching.get(uri);
+    // In a worker, the fetch of a request that was cancelled never ends: nobody may wait for it for ever.
+    let timer;
+    const late = new Promise((_, fail) => (timer = setTimeout(() => (done(), fail(new Error("too late"))), 2 * WAIT_MS)));
+    return Promise.race([started, late]).finally(() => clearTimeout(timer));
   };
   return async ({ ext, now }) => {
     await need("host");
@@ -69,9 +72,9 @@ async function keep(store, key, before, after) {
   return found;
 }
 
-/** What is at a URL, of at most so many bytes. */
-async function fetched(url, most) {
-  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(WAIT_MS) });
+/** What is at a URL, of at most so many bytes. workerd does not know `redirect: "error"`; one that is not followed is not `ok`. */
+export async function fetched(url, most) {
+  const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(WAIT_MS) });
   if (!response.ok) throw new Error(`status ${response.status}`);
   const chunks = [];
   let size = 0;

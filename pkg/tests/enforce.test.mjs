@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -301,6 +302,90 @@ test("revocation epochs go with requests, and never back", { skip }, async () =>
   for (const wrong of [undefined, "a.b.c", `${await epochs(3)}x`]) {
     await assert.rejects(policy.update({ epochs: wrong }), ({ code }) => /^(revocation|request)\./.test(code));
   }
+});
+
+test("what is fetched again is what is due, and what fails changes nothing", { skip }, async () => {
+  let [now, list, status] = [NOW, await epochs(1), 200];
+  const asked = [];
+  const given = globalThis.fetch;
+  globalThis.fetch = async (url, { redirect }) => {
+    asked.push(`${url}`);
+    if (redirect !== "manual") throw new Error("it would follow");
+    return new Response(list, { status });
+  };
+  try {
+    const policy = await policyOf({ clock: () => now });
+    const options = { epochs: ["https://revoke.acme.example/epochs"] };
+    const turn = async (at) => {
+      [now, asked.length] = [at, 0];
+      return [(await policy.refresh(options)).map(({ code }) => code), asked.length];
+    };
+    assert.deepEqual(await turn(NOW), [[], 1]);
+    assert.deepEqual(await turn(NOW + 59), [[], 0]);
+    status = 500;
+    assert.deepEqual(await turn(NOW + 60), [["module.read"], 1]);
+    assert.deepEqual(await turn(NOW + 62), [[], 0], "a server that fails is left alone for some seconds");
+    [status, list] = [200, await epochs(2)];
+    assert.deepEqual(await turn(NOW + 66), [[], 1]);
+    list = await epochs(1);
+    assert.deepEqual(await turn(NOW + 200), [["revocation.rollback"], 1]);
+    list = "a".repeat(300_000);
+    assert.deepEqual(await turn(NOW + 300), [["module.read"], 1], "too long");
+    list = await epochs(3, [], { iat: NOW + 390, exp: NOW + 420 });
+    assert.deepEqual(await turn(NOW + 400), [[], 1]);
+    assert.deepEqual(await turn(NOW + 410), [[], 1], "at half its life");
+    for (const wrong of [{ epochs: "https://" }, { epochs: [undefined] }, { epochs: [Symbol("x")] }, { every: NaN }]) {
+      assert.deepEqual((await policy.refresh(wrong)).map(({ code }) => code), ["module.options"]);
+    }
+    await assert.doesNotReject(policy.refresh());
+  } finally {
+    globalThis.fetch = given;
+  }
+});
+
+test("a policy that is fetched again is waited for a short time only", { skip }, async () => {
+  let hangs = false;
+  const server = createServer(async ({ url }, told) => {
+    if (!hangs) told.end(await readFile(join(fixture, url)));
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  try {
+    const place = `http://127.0.0.1:${server.address().port}/policy.bundle`;
+    const policy = await load(place, await read("keys.json"), { uid: "acme/agents", store: memory(), clock: () => NOW, ...given });
+    assert.deepEqual(await policy.refresh({ every: 0 }), []);
+    hangs = true;
+    const began = performance.now();
+    const [failed] = await policy.refresh({ every: 0 });
+    assert.equal(failed.code, "module.read");
+    assert.ok(performance.now() - began < 15_000);
+    assert.equal((await policy.enforce(await call(email, mail))).permitted, true);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+test("a fetch that never ends holds nobody for ever", { skip }, async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const sources = [{ prefixes: ["https://status.example/lists/"], keys: [{ kid: "status-1", jwk: publicOf(0x10) }] }];
+  let [asked, now, begun] = [0, NOW];
+  const started = new Promise((done) => (begun = done));
+  const get = () => {
+    asked += 1;
+    if (asked > 1) return list(NOW - 10, 0);
+    begun();
+    return new Promise(() => undefined);
+  };
+  const policy = await policyOf({ clock: () => now, status: { sources, fetch: get } });
+  const parts = await call(email, mail, { status: { status_list: { idx: 0, uri: URI } } });
+  const first = policy.enforce(parts);
+  await started;
+  await new Promise(setImmediate);
+  context.mock.timers.tick(10_000);
+  assert.match(code(await first), /^(obligation\.failed|status\.)/);
+  now += 11; // the core puts the next try off
+  const next = await policy.enforce(parts);
+  assert.equal(next.permitted, true, next.cause?.message);
 });
 
 const URI = "https://status.example/lists/1";

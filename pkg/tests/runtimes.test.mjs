@@ -1,7 +1,6 @@
 // The packed package in every runtime, and through every bundler into Chromium.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { copyFile, cp, mkdir, readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -12,6 +11,7 @@ import { pathToFileURL } from "node:url";
 import { Browser, extension, fixture, here, skip as noBrowser } from "./browser.mjs";
 import { token } from "./mint.mjs";
 import { decide, NOW, Project, run, skip, snippets, tool, tools } from "./packed.mjs";
+import { workers } from "./workerd.mjs";
 
 const MAIN = "@ambit/evaluator";
 let project;
@@ -52,43 +52,9 @@ test("Bun", { skip }, async () => {
   assert.equal(await said(await bun(), ["run-decide.mjs"]), "ok");
 });
 
-/** A worker as wrangler would bundle it, in workerd with a Durable Object: what it answers at each path. */
-async function workerd(name, source, variables, body) {
-  const folder = project.place(name);
-  await mkdir(folder, { recursive: true });
-  await project.write(`${name}.ts`, source);
-  const { build } = await load("esbuild");
-  await build({
-    entryPoints: [project.place(`${name}.ts`)], outfile: join(folder, "worker.js"), bundle: true, format: "esm", target: "es2022",
-    conditions: ["workerd", "worker", "browser"], external: ["*.wasm"], logLevel: "silent",
-    // The fixture's policy has ended since.
-    banner: { js: `Date.now = () => ${NOW}000;` },
-  });
-  const files = ["evaluator", "host", "advice"].map((name) => `${name}.wasm`);
-  for (const file of files) await cp(project.place("node_modules/@ambit/evaluator", file), join(folder, file));
-  const modules = [`(name = "worker.js", esModule = embed "worker.js")`, ...files.map((file) => `(name = "${file}", wasm = embed "${file}")`)];
-  const texts = Object.entries(variables).map(([name, text]) => `(name = "${name}", text = "${text}")`);
-  await project.write(`${name}/config.capnp`, `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [(name = "main", worker = .worker), (name = "internet", network = (allow = ["private"]))], sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]);
-const worker :Workerd.Worker = (modules = [${modules.join(", ")}], compatibilityDate = "2026-01-01",
-  durableObjectNamespaces = [(className = "AmbitStore", uniqueKey = "ambit")], durableObjectStorage = (inMemory = void),
-  bindings = [${[`(name = "AMBIT", durableObjectNamespace = "AmbitStore")`, ...texts].join(", ")}]);`);
-  // The program itself: what npm installs as `workerd` is a script around it.
-  const program = createRequire(join(tools, "package.json"))("workerd").default;
-  const child = spawn(program, ["serve", "config.capnp", "--control-fd=3"], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] });
-  let words = "";
-  child.stderr.on("data", (more) => (words += more));
-  try {
-    const port = await new Promise((done, fail) => {
-      child.stdio[3].on("data", (line) => done(JSON.parse(`${line}`.split("\n")[0]).port));
-      child.on("exit", () => fail(new Error(words)));
-    });
-    const origin = `http://127.0.0.1:${port}`;
-    await body((path, init) => fetch(origin + path, { signal: AbortSignal.timeout(30_000), ...init }), origin);
-  } finally {
-    child.kill();
-  }
-}
+/** One worker in workerd: what it answers at each path. */
+const workerd = (name, source, variables, body) =>
+  workers(project, name, { main: { source, variables } }, (ask, { main }) => body((path, init) => ask("main", path, init), main));
 
 test("workerd, with a store in a Durable Object", { skip }, async () => {
   await cp(join(here, "store-contract.mjs"), project.place("store-contract.mjs"));
@@ -149,7 +115,7 @@ test("the README's worker, in workerd", { skip }, async () => {
   const args = (to) => JSON.stringify({ to, content_type: "text/plain", region: "eu" });
   const post = (body, headers) => ({ method: "POST", body, headers });
   await services(async (origin, drafts) => {
-    const variables = { POLICY: `${origin}/policy.bundle`, UPSTREAM: `${origin}/drafts` };
+    const variables = { POLICY: `${origin}/policy.bundle`, EPOCHS: `${origin}/epochs`, UPSTREAM: `${origin}/drafts` };
     await workerd("readme", (await snippets()).worker, variables, async (ask, worker) => {
       const said = async (init) => {
         const answer = await ask("/c-7", init);

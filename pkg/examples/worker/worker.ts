@@ -3,12 +3,13 @@ import keys from "./keys.json" with { type: "json" };
 export { AmbitStore } from "@ambit/evaluator";
 
 const audience = "https://mail.acme.example";
-let policy: Policy | undefined;
+let loaded: Policy | undefined;
 
 export default {
   async fetch(request, env) {
     const options = { uid: "acme/agents", store: durableObject(env.AMBIT), log: (event: object) => console.log(JSON.stringify(event)) };
-    policy ??= await load(env.POLICY, JSON.stringify(keys), options);
+    const policy = (loaded ??= await load(env.POLICY, JSON.stringify(keys), options));
+    for (const { message } of await policy.refresh({ epochs: [env.EPOCHS] })) console.warn(message);
     const { facts, ...papers } = shown(request);
     const args = await request.text();
     const verdict = await policy.enforce({
@@ -17,6 +18,6 @@ export default {
       facts: { ...facts, audience, location: audience },
     });
     if (!verdict.permitted) return verdict.response;
-    return fetch(env.UPSTREAM, { method: "POST", body: args });
+    return fetch(env.UPSTREAM, { method: "POST", body: args }).catch(() => new Response("upstream", { status: 502 }));
   },
-} satisfies ExportedHandler<{ AMBIT: DurableObjectNamespace; POLICY: string; UPSTREAM: string }>;
+} satisfies ExportedHandler<{ AMBIT: DurableObjectNamespace; POLICY: string; EPOCHS: string; UPSTREAM: string }>;
