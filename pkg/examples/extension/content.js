@@ -3,8 +3,8 @@
 
 (() => {
   const { form: selector, fields } = globalThis.SERVICE;
-  /** When a person last pressed the form's button. A script's click is none. */
-  let pressed = 0;
+  /** When a person last pressed the form's button, until that was made use of. A script's click is none. */
+  let pressed = -Infinity;
   const line = document.createElement("p");
 
   addEventListener("click", (event) => {
@@ -17,7 +17,9 @@
     // Only a courtesy to the page, whose own sending the network refuses.
     event.preventDefault();
     event.stopImmediatePropagation();
-    void offer(event.target, performance.now() - pressed < 1000);
+    const invited = performance.now() - pressed < 1000;
+    pressed = -Infinity;
+    void offer(event.target, invited);
   }, true);
 
   chrome.runtime.onMessage.addListener((said) => say(said));

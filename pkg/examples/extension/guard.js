@@ -17,7 +17,7 @@ export function offer(offered, tab, invited) {
   return inTurn(async () => {
     let message;
     try {
-      message = read(offered);
+      message = read({ ...offered, id: crypto.randomUUID() });
     } catch (error) {
       if (error instanceof Unfit) return refuse({ to: [] }, { code: error.code, words: error.message });
       throw error;

@@ -5,7 +5,7 @@ const BARE = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-
 /** Characters of a message, its attachments in base64 included: what waits for a person is kept in memory. */
 const MOST = 6_000_000;
 const LISTS = ["to", "cc", "bcc"];
-const MEMBERS = [...LISTS, "subject", "body", "attachments"];
+const MEMBERS = ["id", ...LISTS, "subject", "body", "attachments"];
 
 /** Why something is no message that could be judged. */
 export class Unfit extends Error {
@@ -15,7 +15,10 @@ export class Unfit extends Error {
   }
 }
 
-/** The same message with nothing else in it, or an `Unfit`. */
+/**
+ * The same message with nothing else in it, or an `Unfit`. Its `id` is new for each: a yes is for one call, which runs once,
+ * and the same words may be sent again.
+ */
 export function read(offered) {
   if (typeof offered !== "object" || offered === null) throw new Unfit("message.form", "there is no message");
   const unknown = Object.keys(offered).find((name) => !MEMBERS.includes(name));
@@ -26,7 +29,7 @@ export function read(offered) {
   if (/[\p{Cc}\u2028\u2029]/u.test(subject)) throw new Unfit("message.subject", "the subject has a line break or another control character");
   const body = text(offered.body, "body").replaceAll("\r\n", "\n");
   const attachments = list(offered.attachments, "attachments").map((one) => attachment(one));
-  const message = { to, cc, bcc, subject, body, attachments };
+  const message = { id: text(offered.id, "id"), to, cc, bcc, subject, body, attachments };
   if (JSON.stringify(message).length > MOST) throw new Unfit("message.size", "the message is too large: 4 MB with its attachments");
   return message;
 }
