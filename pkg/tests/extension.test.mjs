@@ -62,7 +62,7 @@ async function runAll(context, names, most) {
   }
 }
 
-test("every attack works where nothing refuses it", { skip, timeout: 60_000 }, async () => {
+test("every attack works where nothing refuses it", { skip, timeout: 180_000 }, async () => {
   const bare = await open(tools, join(folder, "bare"), mail.port);
   try {
     await runAll(bare, Object.keys(ATTACKS), 2500);
@@ -74,7 +74,7 @@ test("every attack works where nothing refuses it", { skip, timeout: 60_000 }, a
   }
 });
 
-test("none gets through with the extension", { skip, timeout: 60_000 }, async () => {
+test("none gets through with the extension", { skip, timeout: 180_000 }, async () => {
   const extension = await layOut(example, npm, world, join(folder, "extension"));
   context = await open(tools, join(folder, "profile"), mail.port, [extension, await other()]);
   person = await Person.with(context, world);
@@ -98,7 +98,7 @@ const since = async (act) => {
   return act();
 };
 
-test("own domain and listed people go without asking, and exactly as written", { skip, timeout: 30_000 }, () => since(async () => {
+test("own domain and listed people go without asking, and exactly as written", { skip, timeout: 90_000 }, () => since(async () => {
   const page = await person.openMail();
   const files = [{ name: "offer.txt", mimeType: "text/plain", buffer: Buffer.from("12 months") }];
   assert.equal(await person.send(page, { to: "carl@acme.example, ben@partner.example", subject: "Plan", files }), "Sent.");
@@ -120,7 +120,7 @@ test("own domain and listed people go without asking, and exactly as written", {
   assert.deepEqual([mail.sent.length, mail.drafts.length], [2, 3]);
 }));
 
-test("a person sees all of it, and their button wakes up late", { skip, timeout: 30_000 }, () => since(async () => {
+test("a person sees all of it, and their button wakes up late", { skip, timeout: 90_000 }, () => since(async () => {
   const page = await person.openMail();
   const opening = context.waitForEvent("page");
   assert.match(await person.sendByScript(page, EVE), /^Held/);
@@ -161,7 +161,7 @@ test("a person sees all of it, and their button wakes up late", { skip, timeout:
   assert.equal(mail.sent.length, 1);
 }));
 
-test("a window that is closed sends nothing, and neither does a second answer", { skip, timeout: 30_000 }, () => since(async () => {
+test("a window that is closed sends nothing, and neither does a second answer", { skip, timeout: 90_000 }, () => since(async () => {
   const page = await person.openMail();
   const dialog = await person.held(page, EVE);
   const [{ id, binding_s256 }] = await waiting();
@@ -176,7 +176,7 @@ test("a window that is closed sends nothing, and neither does a second answer", 
   assert.equal(mail.sent.length, 1);
 }));
 
-test("the worker sleeps between hold and approval", { skip, timeout: 30_000 }, () => since(async () => {
+test("the worker sleeps between hold and approval", { skip, timeout: 90_000 }, () => since(async () => {
   const page = await person.openMail();
   const dialog = await person.held(page, EVE);
   await person.worker.evaluate(() => (globalThis.sinceTheHold = true));
@@ -192,7 +192,7 @@ test("the worker sleeps between hold and approval", { skip, timeout: 30_000 }, (
   assert.equal(await person.worker.evaluate(() => globalThis.sinceTheHold), undefined);
 }));
 
-test("two tabs: one hold that nobody asked for, and each answer is for its own", { skip, timeout: 30_000 }, () => since(async () => {
+test("two tabs: one hold that nobody asked for, and each answer is for its own", { skip, timeout: 90_000 }, () => since(async () => {
   const [one, two] = [await person.openMail(), await person.openMail()];
   const first = await person.held(one, { ...EVE, subject: "one" }, "sendByScript");
   assert.match(await person.sendByScript(two, { ...EVE, subject: "two" }), /waits for you already/);
@@ -206,7 +206,7 @@ test("two tabs: one hold that nobody asked for, and each answer is for its own",
   assert.deepEqual(subjects(), ["four", "one"]);
 }));
 
-test("the page reaches nothing of the extension", { skip, timeout: 30_000 }, async () => {
+test("the page reaches nothing of the extension", { skip, timeout: 90_000 }, async () => {
   const page = await person.openMail();
   for (const name of ["dialog.html", "popup.html", "setup.html", "content.js", "evaluator/evaluator.wasm", "manifest.json"]) {
     const url = `chrome-extension://${person.id}/${name}`;
@@ -234,7 +234,7 @@ test("the page reaches nothing of the extension", { skip, timeout: 30_000 }, asy
   await page.close();
 });
 
-test("what cannot be judged is refused in words", { skip, timeout: 30_000 }, () => since(async () => {
+test("what cannot be judged is refused in words", { skip, timeout: 90_000 }, () => since(async () => {
   const page = await person.openMail();
   for (const to of ["", "Ann <ann@acme.example>", "ann@acme.example;eve@evil.example", "ann@acme.example\u200b", "\"a,b\"@acme.example", "ann@acme.example eve@evil.example"]) {
     assert.match(await person.sendByScript(page, { ...EVE, to }), /^Not sent: /, to);
@@ -245,7 +245,7 @@ test("what cannot be judged is refused in words", { skip, timeout: 30_000 }, () 
   assert.deepEqual([subjects(), await waiting()], [[], []]);
 }));
 
-test("the policy changes while an e-mail waits", { skip, timeout: 60_000 }, () => since(async () => {
+test("the policy changes while an e-mail waits", { skip, timeout: 180_000 }, () => since(async () => {
   const page = await person.openMail();
   let dialog = await person.held(page, EVE);
   // The same call in other words: what was read is no longer what would be proved.
@@ -263,7 +263,7 @@ test("the policy changes while an e-mail waits", { skip, timeout: 60_000 }, () =
   await world.update({ "policies/base.cedar": (text) => text.split("@id")[0] });
 }));
 
-test("the token, and the person's key, are revoked while an e-mail waits", { skip, timeout: 60_000 }, () => since(async () => {
+test("the token, and the person's key, are revoked while an e-mail waits", { skip, timeout: 180_000 }, () => since(async () => {
   const page = await person.openMail();
   const { token } = await person.takeGrant();
   let dialog = await person.held(page, EVE);
@@ -282,7 +282,7 @@ test("the token, and the person's key, are revoked while an e-mail waits", { ski
   await person.takeGrant();
 }));
 
-test("what the extension does not promise, the service's own check does", { skip, timeout: 60_000 }, () => since(async () => {
+test("what the extension does not promise, the service's own check does", { skip, timeout: 180_000 }, () => since(async () => {
   const window = await context.newPage();
   await window.goto(otherUrl);
   const byOther = (headers = {}, message = { ...EVE, id: "1", to: [EVE.to], cc: [], bcc: [], attachments: [] }) =>
@@ -303,7 +303,7 @@ test("what the extension does not promise, the service's own check does", { skip
   mail.check = undefined;
 }));
 
-test("the popup says what there is, and ends it at once", { skip, timeout: 60_000 }, () => since(async () => {
+test("the popup says what there is, and ends it at once", { skip, timeout: 180_000 }, () => since(async () => {
   const popup = await person.window("popup.html");
   await popup.waitForSelector("ambit-consent:not([hidden])");
   const text = await popup.innerText("main");
@@ -323,6 +323,10 @@ test("the popup says what there is, and ends it at once", { skip, timeout: 60_00
   await popup.waitForFunction(() => document.getElementById("left").textContent.includes("no grant"));
   assert.deepEqual([await waiting(), subjects()], [[], []]);
   assert.match(await person.send(page, { to: "carl@acme.example", subject: "x" }), /has no grant/);
+  // A grant for another key is none.
+  const papers = await world.papers({ holder: { kty: "EC", crv: "P-256", x: "a", y: "b" }, approver: {} });
+  const { words } = await person.own.evaluate((papers) => chrome.runtime.sendMessage({ type: "accept", papers }), papers);
+  assert.match(words, /for another key/);
   // The button in the window does the same, and a new grant begins anew, with another key.
   await person.takeGrant();
   const dialog = await person.held(page, EVE);

@@ -42,7 +42,7 @@ chrome.runtime.onMessage.addListener((message, sender, reply) => {
   if (act === undefined) return false;
   refusing
     .then(() => act(message, sender))
-    .catch((error) => ({ outcome: "refused", code: error.code ?? "guard.fault", words: `Not sent: ${error.message}` }))
+    .catch((error) => ({ outcome: "refused", code: error.code ?? "guard.fault", words: `That did not work, and nothing was sent: ${error.message}` }))
     .then(reply);
   return true;
 });

@@ -41,7 +41,12 @@ async function hold({ message, args, tab, invited }, { binding_s256, display, wh
   const id = crypto.randomUUID();
   const one = { id, message, args, tab, invited: invited === true, binding_s256, display, why, outside: outsiders(message) };
   await chrome.storage.session.set({ [held(id)]: one });
-  const window = await chrome.windows.create({ url: `dialog.html#${id}`, type: "popup", width: 560, height: 760, focused: true });
+  const opening = chrome.windows.create({ url: `dialog.html#${id}`, type: "popup", width: 560, height: 760, focused: true });
+  const window = await opening.catch(() => undefined);
+  if (window === undefined) {
+    await chrome.storage.session.remove(held(id));
+    return refuse(message, { code: "guard.unshown", words: "The window that asks you could not be opened." });
+  }
   await chrome.storage.session.set({ [held(id)]: { ...one, window: window.id } });
   await badge();
   return { outcome: "held", words: "Held: answer in the window of Ambit. Nothing was sent yet." };

@@ -2,7 +2,7 @@
 
 import "./service.js";
 import { indexedDb, load } from "./evaluator/index.js";
-import { prove } from "./evaluator/holder.js";
+import { prove, publicJwk } from "./evaluator/holder.js";
 import { keepPapers, keys, papers } from "./kept.js";
 import { receipt } from "./receipt.js";
 
@@ -91,8 +91,13 @@ export async function describe({ token }) {
   return (await policy()).describe({ claims: claims(token), locale, now, utc_offset: 0 - new Date().getTimezoneOffset() });
 }
 
-/** Keeps papers that are of this device: for its keys, and of a policy that is known. */
-export const accept = (given) => keepPapers(given);
+/** Keeps papers for the agent's key of this browser; of others it could prove nothing. */
+export async function accept(given) {
+  const { x, y } = await publicJwk(await keys("holder"));
+  const { jwk } = claims(given.token).cnf;
+  if (jwk.x !== x || jwk.y !== y) throw new Error("this grant is for another key: set it up with the keys that are shown here");
+  await keepPapers(given);
+}
 
 /** The claims of the first block, which nobody has verified: the evaluator does, at each call. */
 export function claims(token) {

@@ -25,8 +25,9 @@ at("papers").addEventListener("change", async () => {
 });
 
 element.addEventListener("ambit-answer", async ({ detail: { decision } }) => {
-  if (decision === "approved") await ask({ type: "accept", papers: given });
-  element.state = decision;
+  const refused = decision === "approved" && (await ask({ type: "accept", papers: given })).words;
+  at("said").textContent = refused || "";
+  element.state = refused ? "failed" : decision;
 });
 
 function read({ token, mailbox, enrolments }) {

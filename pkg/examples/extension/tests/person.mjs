@@ -41,8 +41,9 @@ export class Person {
     return page;
   }
 
-  /** Fills the form in. */
+  /** Fills the form in. A page that is not seen draws nothing, and whoever clicks in it waits. */
   async write(page, { to, cc = "", bcc = "", subject, body = "Hello\nthere", files = [] }) {
+    await page.bringToFront();
     for (const [name, value] of Object.entries({ to, cc, bcc, subject, body })) await page.fill(`[name=${name}]`, value);
     await page.setInputFiles("[name=attachments]", files);
   }
