@@ -19,7 +19,7 @@ enum Source {
     Lock(&'static str),
 }
 
-const SETS: [Set; 3] = [
+const SETS: [Set; 4] = [
     // `crates/ambit-cli/tests/gateway/real.rs`
     Set {
         folder: "target/mcp",
@@ -29,6 +29,12 @@ const SETS: [Set; 3] = [
             "@modelcontextprotocol/server-filesystem@2026.8.31",
             "@modelcontextprotocol/server-memory@2026.8.31",
         ]),
+    },
+    // `crates/ambit-cli/tests/broker/openid_real.rs`
+    Set {
+        folder: "target/oidc",
+        what: "a certified OpenID provider",
+        source: Source::Packages(&["oidc-provider@9.13.3"]),
     },
     // `pkg/tests/consent.test.mjs`
     Set {

@@ -32,6 +32,8 @@ struct Live {
     client: String,
     agreed: String,
     until: i64,
+    /// Whether it may be had anew until then.
+    again: bool,
 }
 
 impl Broker {
@@ -81,6 +83,8 @@ impl Broker {
                 let facts = json!({"client": client, "sub": sub, "jti": jti, "why": "the person stopped the agent"});
                 self.log.write("revocation", true, &facts)?;
             }
+            let sql = "UPDATE granted SET again = NULL WHERE sub = ?1 AND client = ?2";
+            tables.execute(sql, [sub, client])?;
             let sql = "UPDATE granted SET until = ?3
                 WHERE sub = ?1 AND client = ?2 AND token IS NULL AND until > ?3";
             let codes = tables.execute(sql, params![sub, client, now])?;
@@ -158,6 +162,7 @@ fn grant(bundle: &Bundle<'_>, live: &Live, words: &Words, now: i64) -> Result<Gr
     let told = told(words.tag).or_else(|_| told(ENGLISH.tag)).ok();
     Ok(Grant {
         left: live.until - now,
+        again: live.again,
         tag: told.as_ref().map(|told| told.shown.locale.clone()),
         parts: told.map_or(Value::Null, |told| told.page),
     })
@@ -166,9 +171,12 @@ fn grant(bundle: &Bundle<'_>, live: &Live, words: &Words, now: i64) -> Result<Gr
 /// Tokens that count, and codes that may still become one.
 fn live(tables: &Transaction<'_>, sub: &str, now: i64) -> Result<Vec<Live>, Refusal> {
     let sql =
-        "SELECT granted.client, granted.agreed, coalesce(token.exp, granted.until) FROM granted
+        "SELECT granted.client, granted.agreed,
+            CASE WHEN granted.again > ?2 THEN granted.again ELSE coalesce(token.exp, granted.until) END,
+            coalesce(granted.again > ?2, 0) FROM granted
         LEFT JOIN token ON token.jti = granted.token
-        WHERE granted.sub = ?1 AND CASE WHEN granted.token IS NULL THEN granted.until > ?2
+        WHERE granted.sub = ?1 AND CASE WHEN granted.again > ?2 THEN 1
+            WHEN granted.token IS NULL THEN granted.until > ?2
             ELSE token.revoked IS NULL AND token.exp > ?2 END
         ORDER BY granted.client, granted.made DESC";
     let mut statement = tables.prepare(sql)?;
@@ -177,6 +185,7 @@ fn live(tables: &Transaction<'_>, sub: &str, now: i64) -> Result<Vec<Live>, Refu
             client: row.get(0)?,
             agreed: row.get(1)?,
             until: row.get(2)?,
+            again: row.get(3)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

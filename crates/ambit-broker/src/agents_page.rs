@@ -38,6 +38,8 @@ pub(crate) struct Agent {
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) left: i64,
+    /// Whether it may be had anew in that time.
+    pub(crate) again: bool,
     /// The language of the parts.
     pub(crate) tag: Option<String>,
     pub(crate) parts: Value,
@@ -116,6 +118,7 @@ fn one(page: &Page<'_>, agent: &Agent) -> Markup {
 fn may(words: &Words, grant: &Grant) -> Markup {
     html! {
         h3 { (words.may_for) " " (words.left(grant.left)) }
+        @if grant.again { p.note { (words.again_agent) } }
         @match &grant.tag {
             Some(tag) => div lang=(tag) { (parts(&grant.parts, true)) },
             None => p.alert { (words.agent_untold) },

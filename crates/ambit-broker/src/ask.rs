@@ -10,6 +10,7 @@ use crate::config::Client;
 use crate::jws;
 use crate::narrow;
 use crate::refusal::Refusal;
+use crate::session::{Login, SKEW};
 
 /// A request that was pushed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,16 +33,29 @@ pub(crate) struct Asked {
     /// How old a login may be (OpenID Connect Core, section 3.1.2.1).
     #[serde(default)]
     pub(crate) max_age: Option<i64>,
+    /// How people may have logged in (`acr_values`); empty: in any way.
+    #[serde(default)]
+    pub(crate) acr: Vec<String>,
+    /// For how long the grant is to be used again without a question, in seconds.
+    #[serde(default)]
+    pub(crate) again: Option<i64>,
     /// When it was pushed.
     #[serde(default)]
     pub(crate) made: i64,
 }
 
 impl Asked {
-    /// Whether a login of that time is young enough. One that was made for this request always is.
-    pub(crate) fn takes_login(&self, auth_time: i64, now: i64) -> bool {
-        let young = |most| now - auth_time <= most || auth_time >= self.made;
-        self.max_age.is_none_or(young)
+    /// Whether a login is one of those that are asked for, and young enough. One that was made for this request
+    /// always is. The clock of an OpenID provider is another one than ours.
+    pub(crate) fn takes_login(&self, login: &Login, now: i64) -> bool {
+        let skew = if login.by.is_some() { SKEW } else { 0 };
+        let young = |most| {
+            let at = |time: i64| now - time <= most + skew || time + skew >= self.made;
+            login.auth_time.is_some_and(at)
+        };
+        let asked = |acr: &String| self.acr.contains(acr);
+        let strong = self.acr.is_empty() || login.acr.as_ref().is_some_and(asked);
+        strong && self.max_age.is_none_or(young)
     }
 }
 
@@ -49,17 +63,12 @@ impl Asked {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Person<'a> {
     pub(crate) sub: &'a str,
-    /// When they logged in.
-    pub(crate) auth_time: i64,
+    /// How and when they logged in.
+    pub(crate) login: &'a Login,
 }
 
-/// How a passkey logs in: it does not fall to phishing (OpenID EAP ACR values), possession and the person's
-/// own factor (RFC 8176).
-pub(crate) const ACR: &str = "phr";
-pub(crate) const AMR: [&str; 3] = ["mfa", "pop", "user"];
-
 /// A text that a person is shown, and the grant that it tells of.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Shown {
     pub(crate) claims: Value,
     pub(crate) text_s256: String,
@@ -111,13 +120,11 @@ pub(crate) fn draft(
         "client_id": client.id,
         "agent": client.agent,
         "authorization_details": asked.details,
-        "acr": ACR,
-        "amr": AMR,
-        "auth_time": person.auth_time,
         "cnf": {"jwk": asked.holder},
         "del_max_depth": asked.depth,
         "txn": asked.txn,
     });
+    person.login.say(&mut claims);
     if let Some(tenant) = &client.tenant {
         claims["tenant"] = json!(tenant);
     }

@@ -1,5 +1,7 @@
 //! The broker: what it has, and which request is which.
 
+use std::sync::Arc;
+
 use ambit_compiler::keys::SecretKey;
 use ambit_gateway::http::{Heard, Reply, Service};
 use ambit_gateway::{Fault, Policy, Say};
@@ -11,6 +13,8 @@ use crate::agents;
 use crate::answer;
 use crate::config::{Config, wrong};
 use crate::language;
+use crate::metrics::Metrics;
+use crate::openid::{self, Provider};
 use crate::record::Log;
 use crate::refusal::Refusal;
 use crate::secret::Own;
@@ -26,6 +30,8 @@ pub struct Keys {
     pub receipt: SecretKey,
     /// Which tokens are revoked, where that is served.
     pub epochs: Option<SecretKey>,
+    /// Says to the OpenID provider who the broker is.
+    pub login: Option<SecretKey>,
 }
 
 /// What a broker is made of.
@@ -60,6 +66,7 @@ pub struct Broker {
     pub(crate) store: Store,
     pub(crate) log: Log,
     pub(crate) own: Own,
+    pub(crate) provider: Option<Provider>,
     clock: Clock,
     say: Say,
 }
@@ -98,10 +105,14 @@ impl Broker {
             parts.config.check_policy(bundle)
         })?;
         let own = Own::new().map_err(|refusal| Fault::new("broker.random", refusal.detail))?;
+        let (mut config, mut keys) = (parts.config, parts.keys);
+        let key = keys.login.take();
+        let provider = config.login.take().map(|party| Provider::new(party, key));
         Ok(Self {
-            config: parts.config,
+            config,
+            provider,
             policy: parts.policy,
-            keys: parts.keys,
+            keys,
             store: parts.store,
             log: parts.log,
             own,
@@ -159,6 +170,8 @@ impl Broker {
             ("POST", waiting::PATH) => self.answer_call(heard),
             ("POST", waiting::AGAIN) => self.ask_again(heard),
             ("POST", login::PATH) => self.log_in(heard),
+            ("GET", openid::AWAY) => self.go_away(heard),
+            ("GET", openid::BACK) => self.come_back(heard),
             ("POST", login::OTHER) => self.log_out(heard),
             ("GET", login::ENROL) => self.enrol_page(heard),
             ("POST", login::ENROL) => self.enrol(heard),
@@ -172,8 +185,15 @@ impl Broker {
         }))
     }
 
-    /// The operator learns of the broker's own faults.
+    /// What is counted, for a listener of its own.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics(Arc::clone(&self.log.figures))
+    }
+
+    /// It is counted, and the operator learns of the broker's own faults.
     fn tell(&self, refusal: &Refusal, heard: &Heard) {
+        self.log.figures.denied(&heard.path, &refusal.code);
         if refusal.own {
             (self.say)(&format!(
                 "{}: {} [{}]",
@@ -208,7 +228,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 19] = [
+const PATHS: [(&str, &[&str]); 21] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -224,6 +244,8 @@ const PATHS: [(&str, &[&str]); 19] = [
     (waiting::PATH, &["GET", "POST"]),
     (waiting::AGAIN, &["POST"]),
     (login::PATH, &["POST"]),
+    (openid::AWAY, &["GET"]),
+    (openid::BACK, &["GET"]),
     (login::OTHER, &["POST"]),
     (login::ENROL, &["GET", "POST"]),
     (STYLE, &["GET"]),
@@ -269,6 +291,9 @@ impl Service for Broker {
             Some(Ok(version)) => (self.say)(&format!("policy version {version} decides now")),
             Some(Err(fault)) => (self.say)(&format!("the policy stays as it was: {fault}")),
             None => {}
+        }
+        if let Err(refusal) = self.catch_up() {
+            (self.say)(&format!("{} [{}]", refusal.detail, refusal.code));
         }
     }
 }

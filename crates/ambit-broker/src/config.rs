@@ -9,11 +9,15 @@ use ambit_token::PublicKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::openid::{Party, PartyEntry};
+
 /// Clients, and keys, redirect URIs and audiences of each.
 const CLIENTS: usize = 1000;
 const EACH: usize = 16;
 /// Seconds that a token lives unless the file says less.
 const LIFE: i64 = 600;
+/// The most seconds for which a grant may be used again: 30 days.
+const AGAIN: i64 = 30 * 86_400;
 
 /// The file, as it is written.
 #[derive(Debug, Deserialize)]
@@ -25,6 +29,8 @@ struct File {
     receipt_key: PathBuf,
     epochs_key: Option<PathBuf>,
     life_seconds: Option<i64>,
+    again_seconds: Option<i64>,
+    login: Option<PartyEntry>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
@@ -39,6 +45,7 @@ struct ClientEntry {
     tenant: Option<String>,
     agent: Map<String, Value>,
     act: String,
+    login_client_id: Option<String>,
 }
 
 /// The file, checked.
@@ -54,8 +61,12 @@ pub struct Config {
     pub receipt_key: PathBuf,
     /// The private key that signs revocation epochs, where they are served.
     pub epochs_key: Option<PathBuf>,
+    /// The OpenID provider at which people log in, where there is one.
+    pub(crate) login: Option<Party>,
     /// The most seconds that a token lives.
     pub(crate) life: i64,
+    /// The most seconds for which a grant may be used again; 0: never.
+    pub(crate) again: i64,
     pub(crate) clients: Vec<Client>,
 }
 
@@ -71,6 +82,8 @@ pub(crate) struct Client {
     pub(crate) agent: Value,
     /// `act.sub`.
     pub(crate) act: String,
+    /// What the OpenID provider calls it: the audience of ID tokens that are its own.
+    pub(crate) login_client_id: String,
 }
 
 impl Client {
@@ -113,40 +126,30 @@ impl Config {
         if !(60..=86_400).contains(&life) {
             return Err(wrong("`life_seconds` is between 60 and 86400"));
         }
-        if file.clients.is_empty() || file.clients.len() > CLIENTS {
-            return Err(wrong(format!("there are 1 to {CLIENTS} `[[clients]]`")));
+        let login = file.login.map(|entry| Party::check(entry, folder));
+        let login = login.transpose()?;
+        let again = file.again_seconds.unwrap_or(0);
+        if !(0..=AGAIN).contains(&again) {
+            return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
         }
-        let mut clients: Vec<Client> = Vec::new();
-        for entry in file.clients {
-            let client = client(entry, folder)?;
-            let shares = |other: &Client| {
-                let shared = |key: &PublicKey| other.keys.iter().any(|one| one.same_hand(key));
-                other.id == client.id || client.keys.iter().any(shared)
-            };
-            if let Some(other) = clients.iter().find(|other| shares(other)) {
-                return Err(wrong(format!(
-                    "the clients `{}` and `{}` have one `client_id` or one key: each has its own",
-                    other.id, client.id
-                )));
-            }
-            // The persons who log in are those of one tenant: they would answer for every other as well.
-            if let Some(other) = clients.iter().find(|other| other.tenant != client.tenant) {
-                return Err(wrong(format!(
-                    "the clients `{}` and `{}` are of two tenants: give each tenant a broker with a database of its own",
-                    other.id, client.id
-                )));
-            }
-            clients.push(client);
-        }
+        let clients = clients(file.clients, folder, login.as_ref())?;
         Ok(Self {
             issuer,
             database: folder.join(file.database),
             token_key: folder.join(file.token_key),
             receipt_key: folder.join(file.receipt_key),
             epochs_key: file.epochs_key.map(|key| folder.join(key)),
+            login,
             life,
+            again,
             clients,
         })
+    }
+
+    /// The private key by which the OpenID provider knows the broker, where there is one.
+    #[must_use]
+    pub fn login_key(&self) -> Option<&Path> {
+        self.login.as_ref()?.key.as_deref()
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<&Client> {
@@ -171,6 +174,49 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Each with a name and keys of its own, all of one tenant.
+fn clients(
+    entries: Vec<ClientEntry>,
+    folder: &Path,
+    login: Option<&Party>,
+) -> Result<Vec<Client>, Fault> {
+    if entries.is_empty() || entries.len() > CLIENTS {
+        return Err(wrong(format!("there are 1 to {CLIENTS} `[[clients]]`")));
+    }
+    let mut clients: Vec<Client> = Vec::new();
+    for entry in entries {
+        let client = client(entry, folder)?;
+        let shares = |other: &Client| {
+            let shared = |key: &PublicKey| other.keys.iter().any(|one| one.same_hand(key));
+            other.id == client.id
+                || other.login_client_id == client.login_client_id
+                || client.keys.iter().any(shared)
+        };
+        if let Some(other) = clients.iter().find(|other| shares(other)) {
+            return Err(wrong(format!(
+                "the clients `{}` and `{}` have one `client_id` or one key (or one `login_client_id`): each has its own",
+                other.id, client.id
+            )));
+        }
+        // Else who logs in to the broker would have logged in for this agent.
+        if login.is_some_and(|party| party.client_id == client.login_client_id) {
+            return Err(wrong(format!(
+                "the client `{}` is at the OpenID provider what the broker is: each has a `client_id` of its own there (`login_client_id`)",
+                client.id
+            )));
+        }
+        // The persons who log in are those of one tenant: they would answer for every other as well.
+        if let Some(other) = clients.iter().find(|other| other.tenant != client.tenant) {
+            return Err(wrong(format!(
+                "the clients `{}` and `{}` are of two tenants: give each tenant a broker with a database of its own",
+                other.id, client.id
+            )));
+        }
+        clients.push(client);
+    }
+    Ok(clients)
 }
 
 fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
@@ -208,6 +254,7 @@ fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
         tenant: entry.tenant,
         agent,
         act: entry.act,
+        login_client_id: entry.login_client_id.unwrap_or_else(|| id.clone()),
         id,
     })
 }

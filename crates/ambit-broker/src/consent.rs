@@ -9,8 +9,9 @@ use crate::ask::{self, Described, Person, Shown};
 use crate::authorize::{Opened, ended};
 use crate::broker::Broker;
 use crate::config;
+use crate::exchange;
 use crate::form::Form;
-use crate::grant::{self, Agreed};
+use crate::grant::{self, Again, Agreed};
 use crate::language::{self, ENGLISH, GERMAN, Words};
 use crate::pages;
 use crate::refusal::Refusal;
@@ -46,7 +47,7 @@ impl Broker {
                 return Err(ended());
             }
             let person = session.person();
-            if !person.is_some_and(|(_, auth_time)| opened.asked.takes_login(auth_time, now)) {
+            if !person.is_some_and(|(_, login)| opened.asked.takes_login(login, now)) {
                 return self.ask_who(tables, &session, Some(page), words, false);
             }
             self.show(tables, &session, &opened, words, &[], Note::None)
@@ -62,20 +63,20 @@ impl Broker {
         self.store.step(|tables| {
             let session = self.own_form(tables, heard, &form, now)?;
             let opened = Opened::of(tables, page, &session, now)?;
-            let Some((sub, auth_time)) = session.person() else {
+            let Some((sub, login)) = session.person() else {
                 return Err(ended());
             };
             if let Some(answer) = &opened.answer {
                 // The same form sent twice has one effect, and leads to the same place.
                 return Ok(self.lead_back(&opened, answer == "granted"));
             }
-            if !opened.asked.takes_login(auth_time, now) {
+            if !opened.asked.takes_login(login, now) {
                 return self.ask_who(tables, &session, Some(page), words, false);
             }
             let choices: Vec<String> = form.all("choose").map(str::to_owned).collect();
             let answer = match form.need("answer")? {
                 // Who ticked a box means less, whichever button was pressed.
-                "allow" if !choices.is_empty() => "less",
+                "allow" | "again" if !choices.is_empty() => "less",
                 answer => answer,
             };
             match answer {
@@ -104,15 +105,16 @@ impl Broker {
                     all.extend(choices.into_iter().filter(|one| !before.contains(one)));
                     self.show(tables, &session, &opened, words, &all, Note::None)
                 }
-                "allow" => {
-                    let person = Person { sub, auth_time };
+                answer @ ("allow" | "again") => {
+                    let person = Person { sub, login };
+                    let again = answer == "again";
                     match self.read(&opened, person, form.get("text"), now)? {
-                        Some(shown) => self.grant(tables, &opened, person, shown, now),
+                        Some(shown) => self.grant(tables, &opened, person, (shown, again), now),
                         None => self.show(tables, &session, &opened, words, &[], Note::Changed),
                     }
                 }
                 _ => Err(Refusal::request(
-                    "`answer` is `allow`, `less`, `whole` or `refuse`",
+                    "`answer` is `allow`, `again`, `less`, `whole` or `refuse`",
                 )),
             }
         })
@@ -128,13 +130,13 @@ impl Broker {
         note: Note,
     ) -> Result<Reply, Refusal> {
         let now = self.now();
-        let Some((sub, auth_time)) = session.person() else {
+        let Some((sub, login)) = session.person() else {
             return Err(ended());
         };
         let client = self.config.client(&opened.client).ok_or_else(ended)?;
         let last = before(tables, sub, &opened.client)?;
         let described = self.policy(|bundle| {
-            let person = Person { sub, auth_time };
+            let person = Person { sub, login };
             let claims = ask::draft(self, bundle, client, &opened.asked, person, now)?;
             let granted = last.and_then(|last| comparable(last, &claims));
             let told = |tag: &str| {
@@ -154,8 +156,12 @@ impl Broker {
             "UPDATE request SET shown = ?1 WHERE page = ?2",
             params![shown, digest(&opened.page)],
         )?;
+        if opened.shown.is_none() {
+            self.log.figures.asked();
+        }
         let csrf = session.csrf(&self.own);
-        let markup = consent_markup(words, opened, &described, (sub, &csrf), note);
+        let again = offered(self, opened, &described.shown)?;
+        let markup = consent_markup(words, opened, &described, (sub, &csrf), (note, again));
         Ok(answer::page(
             200,
             markup,
@@ -206,18 +212,28 @@ impl Broker {
         tables: &Transaction<'_>,
         opened: &Opened,
         person: Person<'_>,
-        shown: &Shown,
+        (shown, again): (&Shown, bool),
         now: i64,
     ) -> Result<Reply, Refusal> {
+        let again = if again {
+            let again = offered(self, opened, shown)?;
+            Some(again.ok_or_else(|| Refusal::request("this can only be allowed once"))?)
+        } else {
+            None
+        };
         let agreed = Agreed {
             claims: shown.claims.clone(),
             granted: shown.granted.clone(),
             redirect_uri: opened.asked.redirect_uri.clone(),
             challenge: opened.asked.challenge.clone(),
             jkt: opened.asked.jkt.clone(),
+            again: again.map(|_| Again {
+                shown: shown.clone(),
+                login: person.login.clone(),
+            }),
         };
         let receipt = self.policy(|bundle| {
-            let receipt = grant::receipt(self, bundle, shown, person, now)?;
+            let receipt = grant::receipt(self, bundle, shown, person, None, now)?;
             // What could not be minted is not granted either.
             grant::draft(
                 self,
@@ -233,8 +249,8 @@ impl Broker {
             .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
         let code = self.code(opened);
         tables.execute(
-            "INSERT INTO granted (code, request, client, sub, agreed, receipt, made, until, forget)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO granted (code, request, client, sub, agreed, receipt, made, until, forget, again)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 digest(&code),
                 digest(&opened.page),
@@ -244,7 +260,8 @@ impl Broker {
                 receipt,
                 now,
                 now + CODE,
-                now + REMEMBER
+                now + REMEMBER,
+                again.map(|again| now + again)
             ],
         )?;
         self.answered(tables, opened, "granted")?;
@@ -253,7 +270,7 @@ impl Broker {
             true,
             &json!({"txn": opened.asked.txn, "client": opened.client, "sub": person.sub, "binding_s256": shown.binding_s256,
                 "text_s256": shown.text_s256, "locale": shown.locale, "choices": shown.choices,
-                "risk_tier": shown.risk_tier, "seconds": now - shown.now,
+                "risk_tier": shown.risk_tier, "again_seconds": again, "seconds": now - shown.now,
                 "receipt_s256": digest(&receipt)}),
         )?;
         Ok(self.lead_back(opened, true))
@@ -319,7 +336,7 @@ fn consent_markup(
     opened: &Opened,
     described: &Described,
     (sub, csrf): (&str, &str),
-    note: Note,
+    (note, again): (Note, Option<i64>),
 ) -> maud::Markup {
     let note = match note {
         Note::None => None,
@@ -336,8 +353,20 @@ fn consent_markup(
         choices: &described.choices,
         is_less: !described.shown.choices.is_empty(),
         text_s256: &described.shown.text_s256,
+        again,
         goes_to: config::host(&opened.asked.redirect_uri),
     })
+}
+
+/// For how long what was shown may be used again without a question, where that was asked and can be.
+fn offered(broker: &Broker, opened: &Opened, shown: &Shown) -> Result<Option<i64>, Refusal> {
+    match opened.asked.again {
+        Some(again) => broker.policy(|bundle| {
+            let may = exchange::may_recur(bundle, &shown.claims, &shown.risk_tier)?;
+            Ok(Some(again).filter(|_| may))
+        }),
+        None => Ok(None),
+    }
 }
 
 /// What this person granted this client last, of which a token was made.
@@ -356,7 +385,7 @@ fn before(tables: &Transaction<'_>, sub: &str, client: &str) -> Result<Option<Va
 
 /// What an older grant allowed, where "as before" would be true of it: at the same services, for the same
 /// tenant and agent, and passed on at least as far.
-fn comparable(mut last: Value, now: &Value) -> Option<Value> {
+pub(crate) fn comparable(mut last: Value, now: &Value) -> Option<Value> {
     let same = ["aud", "tenant", "agent", "act"]
         .iter()
         .all(|name| last.get(*name) == now.get(*name));

@@ -17,6 +17,7 @@ use crate::config::Client;
 use crate::grant;
 use crate::language::{ENGLISH, GERMAN};
 use crate::refusal::Refusal;
+use crate::session::Login;
 
 /// A call as it was handed in.
 #[derive(Debug)]
@@ -91,9 +92,10 @@ pub(crate) fn evaluated(
         return Err(Refusal::new("invalid_request", "broker.allowed", detail));
     }
     let mut evaluated = shown(bundle, handed, &denied, &mut cache)?;
+    let login = Login::passkey(handed.now);
     let person = Person {
         sub: handed.sub,
-        auth_time: handed.now,
+        login: &login,
     };
     let english = evaluated.text(ENGLISH.tag)?;
     let until = handed.now + 60;

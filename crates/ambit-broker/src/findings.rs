@@ -21,6 +21,8 @@ pub struct Finding {
 pub struct Surroundings {
     /// Where it listens, without TLS.
     pub listen: SocketAddr,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     /// Whether versions of the policy are remembered beyond the process.
     pub remembers_versions: bool,
 }
@@ -46,9 +48,16 @@ impl Broker {
                 ),
             );
         }
+        if around.metrics.is_some_and(|at| !at.ip().is_loopback()) {
+            add(
+                "broker.metrics",
+                "metrics would be served beyond this machine, to whoever asks: let nobody but who collects them reach that address".to_owned(),
+            );
+        }
         if self.config.issuer.starts_with("http://") {
             add("broker.issuer", "the issuer is `http`: good for trying things out on this machine, and for nothing else".to_owned());
         }
+        self.login_findings(&mut add);
         if !self.log.is_kept() {
             add(
                 "broker.log",
@@ -71,6 +80,16 @@ impl Broker {
                 ),
             );
         }
+        self.redirect_findings(&mut add);
+        self.policy(|bundle| {
+            self.policy_findings(bundle, &mut add);
+            Ok(())
+        })
+        .map_err(|refusal| ambit_gateway::Fault::new("broker.policy", refusal.detail))?;
+        Ok(found)
+    }
+
+    fn redirect_findings(&self, add: &mut impl FnMut(&'static str, String)) {
         for client in &self.config.clients {
             let plain = client
                 .redirect_uris
@@ -86,12 +105,28 @@ impl Broker {
                 );
             }
         }
-        self.policy(|bundle| {
-            self.policy_findings(bundle, &mut add);
-            Ok(())
-        })
-        .map_err(|refusal| ambit_gateway::Fault::new("broker.policy", refusal.detail))?;
-        Ok(found)
+    }
+
+    fn login_findings(&self, add: &mut impl FnMut(&'static str, String)) {
+        let Some(provider) = &self.provider else {
+            return;
+        };
+        let issuer = &provider.party.issuer;
+        if issuer.starts_with("http://") {
+            add(
+                "broker.login",
+                format!(
+                    "people would log in at `{issuer}` without TLS: good for trying things out, and for nothing else"
+                ),
+            );
+        }
+        if let Err(refusal) = provider.known(self.now()) {
+            let detail = refusal.detail;
+            add(
+                "broker.login",
+                format!("nobody can log in at `{issuer}`: {detail}"),
+            );
+        }
     }
 
     fn policy_findings(&self, bundle: &Bundle<'_>, add: &mut impl FnMut(&'static str, String)) {

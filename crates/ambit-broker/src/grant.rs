@@ -8,10 +8,11 @@ use ambit_token::{RECEIPT_TYP, base64url, signing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::ask::{ACR, AMR, Person, Shown};
+use crate::ask::{Person, Shown};
 use crate::broker::Broker;
 use crate::evaluated::{CallText, Evaluated};
 use crate::refusal::Refusal;
+use crate::session::Login;
 
 /// Seconds that a receipt counts: as long as the code that leads to it, and a little.
 const RECEIPT: i64 = 90;
@@ -24,17 +25,29 @@ pub(crate) struct Agreed {
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     pub(crate) jkt: String,
+    /// Where the person allowed it to be used again.
+    #[serde(default)]
+    pub(crate) again: Option<Again>,
 }
 
-/// The person's yes to exactly what was shown (docs/token.md, section 8), signed by the approver key.
+/// What was read when a grant was allowed for some time, and how the person had logged in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Again {
+    pub(crate) shown: Shown,
+    pub(crate) login: Login,
+}
+
+/// The person's yes to exactly what was shown (docs/token.md, section 8), signed by the approver key. `first` is the
+/// `txn` of the grant on whose yes it rests, where that is used again.
 pub(crate) fn receipt(
     broker: &Broker,
     bundle: &Bundle<'_>,
     shown: &Shown,
     person: Person<'_>,
+    first: Option<&str>,
     now: i64,
 ) -> Result<String, Refusal> {
-    let claims = json!({
+    let mut claims = json!({
         "aud": shown.claims["iss"],
         "jti": mint::identifier()?,
         "iat": now,
@@ -46,10 +59,11 @@ pub(crate) fn receipt(
         "binding_s256": shown.binding_s256,
         "display": {"text_s256": shown.text_s256, "locale": shown.locale,
             "renderer": shown.renderer, "now": shown.now},
-        "acr": ACR,
-        "amr": AMR,
-        "auth_time": person.auth_time,
     });
+    if let Some(first) = first {
+        claims["txn"] = json!(first);
+    }
+    person.login.say(&mut claims);
     signed(broker, bundle, claims)
 }
 
@@ -62,7 +76,7 @@ pub(crate) fn of_call(
     now: i64,
     until: i64,
 ) -> Result<String, Refusal> {
-    let claims = json!({
+    let mut claims = json!({
         "aud": call.audience,
         "jti": mint::identifier()?,
         "iat": now,
@@ -73,10 +87,8 @@ pub(crate) fn of_call(
         "risk_tier": call.risk_tier,
         "binding_s256": call.call,
         "display": {"text_s256": shown.text_s256, "locale": shown.locale, "renderer": shown.renderer},
-        "acr": ACR,
-        "amr": AMR,
-        "auth_time": person.auth_time,
     });
+    person.login.say(&mut claims);
     signed(broker, bundle, claims)
 }
 

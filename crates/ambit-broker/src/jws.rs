@@ -17,7 +17,11 @@ pub(crate) struct Jws<'a> {
 
 impl<'a> Jws<'a> {
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let (input, signature) = text.rsplit_once('.').filter(|_| text.len() <= BYTES)?;
+        Self::parse_within(text, BYTES)
+    }
+
+    pub(crate) fn parse_within(text: &'a str, bytes: usize) -> Option<Self> {
+        let (input, signature) = text.rsplit_once('.').filter(|_| text.len() <= bytes)?;
         let (header, claims) = input.split_once('.')?;
         Some(Self {
             input,
@@ -25,6 +29,15 @@ impl<'a> Jws<'a> {
             claims: base64url::decode(claims.as_bytes())?,
             signature: base64url::decode(signature.as_bytes())?,
         })
+    }
+
+    /// What was signed.
+    pub(crate) const fn input(&self) -> &[u8] {
+        self.input.as_bytes()
+    }
+
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
     }
 
     /// Whether `key` signed it with the algorithm that the header names; a key has one algorithm, whose

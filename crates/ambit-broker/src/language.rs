@@ -5,6 +5,8 @@
 pub(crate) struct Words {
     pub(crate) tag: &'static str,
     pub(crate) allow: &'static str,
+    pub(crate) again_note: &'static str,
+    pub(crate) again_agent: &'static str,
     pub(crate) less: &'static str,
     pub(crate) less_of: &'static str,
     pub(crate) less_none: &'static str,
@@ -16,6 +18,7 @@ pub(crate) struct Words {
     pub(crate) changed: &'static str,
     pub(crate) login: &'static str,
     pub(crate) login_why: &'static str,
+    pub(crate) login_at: &'static str,
     pub(crate) login_button: &'static str,
     pub(crate) login_failed: &'static str,
     pub(crate) needs_script: &'static str,
@@ -56,6 +59,8 @@ pub(crate) struct Words {
 pub(crate) static ENGLISH: Words = Words {
     tag: "en",
     allow: "Allow",
+    again_note: "Allowed without asking again, the agent gets exactly this, or less of it, anew as often as it needs in that time. You can stop it at any time on the page of your agents.",
+    again_agent: "The agent can get this anew in that time, without asking you.",
     less: "Allow less",
     less_of: "Less of it",
     less_none: "Choose what is to be less, and then read what is left.",
@@ -66,7 +71,8 @@ pub(crate) static ENGLISH: Words = Words {
     back_to: "Your answer goes to",
     changed: "What you read is not what would be granted now. Please read it again.",
     login: "Log in",
-    login_why: "An agent asks for permission to act for you. Log in with your passkey to read what it asks.",
+    login_why: "An agent asks for permission to act for you. Log in to read what it asks.",
+    login_at: "Log in at",
     login_button: "Log in with a passkey",
     login_failed: "That did not work. Please try again.",
     needs_script: "A passkey needs JavaScript; nothing else here does.",
@@ -77,7 +83,7 @@ pub(crate) static ENGLISH: Words = Words {
     enrolled: "The passkey is made. You can close this page.",
     ended: "This cannot go on",
     ended_what: "The link was used before, is too old, or belongs to another browser. Go back to the agent and begin again.",
-    login_agents: "Log in with your passkey to see which agents may act for you.",
+    login_agents: "Log in to see which agents may act for you.",
     agents: "My agents",
     agents_none: "No agent may act for you, and none did in the last days.",
     agents_more: "Allowed beside this:",
@@ -107,6 +113,8 @@ pub(crate) static ENGLISH: Words = Words {
 pub(crate) static GERMAN: Words = Words {
     tag: "de",
     allow: "Erlauben",
+    again_note: "Ohne neue Frage erlaubt, bekommt der Agent in dieser Zeit genau dies, oder weniger davon, so oft neu, wie er es braucht. Sie können ihn jederzeit auf der Seite Ihrer Agenten stoppen.",
+    again_agent: "Der Agent kann dies in dieser Zeit neu bekommen, ohne Sie zu fragen.",
     less: "Weniger erlauben",
     less_of: "Weniger davon",
     less_none: "Wählen Sie, was weniger sein soll, und lesen Sie dann, was bleibt.",
@@ -117,7 +125,8 @@ pub(crate) static GERMAN: Words = Words {
     back_to: "Ihre Antwort geht an",
     changed: "Was Sie gelesen haben, ist nicht, was jetzt erlaubt würde. Bitte lesen Sie es noch einmal.",
     login: "Anmelden",
-    login_why: "Ein Agent bittet darum, für Sie zu handeln. Melden Sie sich mit Ihrem Passkey an, um zu lesen, worum er bittet.",
+    login_why: "Ein Agent bittet darum, für Sie zu handeln. Melden Sie sich an, um zu lesen, worum er bittet.",
+    login_at: "Anmelden bei",
     login_button: "Mit einem Passkey anmelden",
     login_failed: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
     needs_script: "Ein Passkey braucht JavaScript; sonst braucht es hier nichts.",
@@ -128,7 +137,7 @@ pub(crate) static GERMAN: Words = Words {
     enrolled: "Der Passkey ist angelegt. Sie können diese Seite schließen.",
     ended: "Hier geht es nicht weiter",
     ended_what: "Der Link wurde schon benutzt, ist zu alt oder gehört einem anderen Browser. Gehen Sie zurück zum Agenten und beginnen Sie neu.",
-    login_agents: "Melden Sie sich mit Ihrem Passkey an, um zu sehen, welche Agenten für Sie handeln dürfen.",
+    login_agents: "Melden Sie sich an, um zu sehen, welche Agenten für Sie handeln dürfen.",
     agents: "Meine Agenten",
     agents_none: "Kein Agent darf für Sie handeln, und keiner tat es in den letzten Tagen.",
     agents_more: "Daneben erlaubt:",
@@ -188,6 +197,16 @@ impl Words {
             (_, true) => gone_by,
         };
         Some(format!("{count} {word}"))
+    }
+
+    /// The button that allows a grant for so long.
+    pub(crate) fn again(&self, seconds: i64) -> String {
+        let time = self.left(seconds);
+        if self.is_german() {
+            format!("Erlauben, {time} ohne neue Frage")
+        } else {
+            format!("Allow for {time} without asking again")
+        }
     }
 
     /// How long something still lasts.

@@ -10,13 +10,14 @@ use crate::agents;
 use crate::answer;
 use crate::authorize::{Opened, ended};
 use crate::broker::Broker;
+use crate::config;
 use crate::form::Form;
 use crate::language::{self, Words};
 use crate::pages;
 use crate::passkey;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
-use crate::session::Session;
+use crate::session::{Login, Session};
 
 pub(crate) const PATH: &str = "/login";
 pub(crate) const OTHER: &str = "/logout";
@@ -35,9 +36,36 @@ impl Broker {
     ) -> Result<Reply, Refusal> {
         let challenge = session.challenge(tables)?;
         let csrf = session.csrf(&self.own);
-        let markup = pages::login(words, page, &csrf, &challenge, self.config.rp_id(), failed);
+        let away = self.way_to_provider(tables, session, page)?;
+        let markup = pages::login(&pages::Login {
+            words,
+            page,
+            csrf: &csrf,
+            challenge: &challenge,
+            rp_id: self.config.rp_id(),
+            away: away.as_deref(),
+            failed,
+        });
         let status = if failed { 400 } else { 200 };
         Ok(session.keep(answer::page(status, markup, "")))
+    }
+
+    /// The host of the OpenID provider, where a login there can be what is asked for.
+    fn way_to_provider(
+        &self,
+        tables: &Transaction<'_>,
+        session: &Session,
+        page: Option<&str>,
+    ) -> Result<Option<String>, Refusal> {
+        let Some(provider) = &self.provider else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let opened = page.map(|page| Opened::of(tables, page, session, now));
+        let opened = opened.transpose()?;
+        let asked = opened.as_ref().map_or(&[][..], |opened| &opened.asked.acr);
+        let may = provider.party.may_meet(asked);
+        Ok(may.then(|| config::host(&provider.party.issuer).to_owned()))
     }
 
     /// `POST /login`
@@ -55,7 +83,8 @@ impl Broker {
             let Some(sub) = self.asserted(tables, &session, &form)? else {
                 return self.ask_who(tables, &session, page, words, true);
             };
-            let session = session.replace(tables, page, Some(&sub), now)?;
+            let login = Login::passkey(now);
+            let session = session.replace(tables, page, Some((&sub, &login)), now)?;
             Ok(session.keep(answer::to(goes_on(page))))
         })
     }
@@ -222,7 +251,7 @@ fn is_opened(
 }
 
 /// Where a browser goes after a login: to the request that waits there, or to the person's agents.
-fn goes_on(page: Option<&str>) -> String {
+pub(crate) fn goes_on(page: Option<&str>) -> String {
     page.map_or_else(
         || agents::PATH.to_owned(),
         |page| format!("/consent?r={page}"),

@@ -4,10 +4,10 @@ use ambit_gateway::http::Reply;
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
 
-use crate::ask::ACR;
 use crate::broker::Broker;
 use crate::refusal::Refusal;
-use crate::{access, authorize, push, revoke, token};
+use crate::session::ACR;
+use crate::{access, authorize, exchange, push, revoke, token};
 
 pub(crate) const PATH: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const JWKS: &str = "/jwks";
@@ -16,6 +16,13 @@ const ALGORITHMS: [&str; 3] = ["Ed25519", "ES256", "EdDSA"];
 impl Broker {
     /// `GET /.well-known/oauth-authorization-server`
     pub(crate) fn metadata(&self) -> Reply {
+        let provider = self.provider.as_ref().map(|provider| &provider.party);
+        let mut acr_values = vec![ACR];
+        for acr in provider.map_or(&[][..], |party| &party.acr_values) {
+            if acr != ACR {
+                acr_values.push(acr);
+            }
+        }
         let mut metadata = json!({
             "issuer": self.config.issuer,
             "authorization_endpoint": self.url(authorize::PATH),
@@ -33,7 +40,7 @@ impl Broker {
             "authorization_details_types_supported": ["ambit_capability"],
             "authorization_response_iss_parameter_supported": true,
             "dpop_signing_alg_values_supported": ALGORITHMS,
-            "acr_values_supported": [ACR],
+            "acr_values_supported": acr_values,
             "ui_locales_supported": ["en", "de"],
         });
         for endpoint in ["token", "revocation", "introspection"] {
@@ -41,6 +48,9 @@ impl Broker {
                 json!(["private_key_jwt"]);
             metadata[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] =
                 json!(ALGORITHMS);
+        }
+        if self.provider.is_some() {
+            metadata["grant_types_supported"] = json!(["authorization_code", exchange::GRANT]);
         }
         if self.keys.epochs.is_some() {
             metadata["ambit_epochs_uri"] = json!(self.url(revoke::EPOCHS));

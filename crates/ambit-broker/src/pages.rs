@@ -20,6 +20,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) parts: &'a Value,
     pub(crate) choices: &'a Value,
     pub(crate) is_less: bool,
+    /// The seconds for which it can be used again, where that can be allowed.
+    pub(crate) again: Option<i64>,
     pub(crate) text_s256: &'a str,
     /// The host to which the answer goes.
     pub(crate) goes_to: &'a str,
@@ -52,8 +54,12 @@ pub(crate) fn consent(consent: &Consent<'_>) -> Markup {
             div.buttons {
                 button name="answer" value="allow" { (words.allow) }
                 @if !choices.is_empty() { button name="answer" value="less" { (words.less) } }
+                @if let Some(again) = consent.again {
+                    button name="answer" value="again" { (words.again(again)) }
+                }
                 button name="answer" value="refuse" { (words.refuse) }
             }
+            @if consent.again.is_some() { p.note { (words.again_note) } }
             @if consent.is_less {
                 button.plain name="answer" value="whole" { (words.whole) }
             }
@@ -170,18 +176,39 @@ fn next_quoted(text: &str) -> Option<(&str, &str, &str)> {
     Some((ours, quoted, ""))
 }
 
-pub(crate) fn login(
-    words: &Words,
-    page: Option<&str>,
-    csrf: &str,
-    challenge: &str,
-    rp_id: &str,
-    failed: bool,
-) -> Markup {
+/// What stands on the page that asks who is there.
+#[derive(Debug)]
+pub(crate) struct Login<'a> {
+    pub(crate) words: &'a Words,
+    /// The request that waits.
+    pub(crate) page: Option<&'a str>,
+    pub(crate) csrf: &'a str,
+    pub(crate) challenge: &'a str,
+    pub(crate) rp_id: &'a str,
+    /// The host of the OpenID provider, where it can help.
+    pub(crate) away: Option<&'a str>,
+    pub(crate) failed: bool,
+}
+
+pub(crate) fn login(login: &Login<'_>) -> Markup {
+    let Login {
+        words,
+        page,
+        csrf,
+        challenge,
+        rp_id,
+        failed,
+        ..
+    } = *login;
+    let request = page.map_or_else(String::new, |page| format!("r={page}&"));
     let body = html! {
         @if failed { p.alert role="alert" { (words.login_failed) } }
         h1 { (words.login) }
         p { @if page.is_some() { (words.login_why) } @else { (words.login_agents) } }
+        @if let Some(provider) = login.away {
+            div.buttons { a.button href={ "/login/away?" (request) } { (words.login_at) " " bdi { (provider) } } }
+            p { a href={ "/login/away?" (request) "other=1" } { (words.other) } }
+        }
         form.answer method="post" action="/login" data-passkey="get" data-challenge=(challenge) data-rp=(rp_id) {
             @if let Some(page) = page { input type="hidden" name="r" value=(page); }
             input type="hidden" name="csrf" value=(csrf);

@@ -6,15 +6,17 @@ use ambit_token::base64url;
 use rusqlite::{Transaction, params};
 use serde_json::{Value, json};
 
-use crate::ask::{self, ACR, Asked, Person};
+use crate::ask::{self, Asked, Person};
 use crate::broker::Broker;
 use crate::client;
 use crate::config::Client;
 use crate::form::Form;
 use crate::jws;
+use crate::openid::Party;
 use crate::proof;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
+use crate::session::{ACR, Login};
 use crate::store::{Once, forget, use_once};
 
 pub(crate) const PATH: &str = "/par";
@@ -53,7 +55,17 @@ impl Broker {
                 "`dpop_jkt` is not the key of the proof",
             ));
         }
-        let asked = read(&form, known.client, &proved.key.jwk(), jkt, now);
+        let asked = read(
+            &form,
+            known.client,
+            &proved.key.jwk(),
+            jkt,
+            (
+                self.provider.as_ref().map(|provider| &provider.party),
+                self.config.again,
+            ),
+            now,
+        );
         let checked = asked.and_then(|asked| {
             self.policy(|bundle| self.check_asked(bundle, known.client, &asked, now))?;
             Ok(asked)
@@ -83,9 +95,10 @@ impl Broker {
         asked: &Asked,
         now: i64,
     ) -> Result<(), Refusal> {
+        let login = Login::passkey(now);
         let person = Person {
             sub: NOBODY,
-            auth_time: now,
+            login: &login,
         };
         let claims = ask::draft(self, bundle, client, asked, person, now)?;
         let english = ask::describe(bundle, claims.clone(), "en", &[], None, now);
@@ -164,13 +177,6 @@ fn refuse_unheard(form: &Form) -> Result<(), Refusal> {
             return Err(Refusal::new(error, "broker.request", detail));
         }
     }
-    // Who asks for a stronger login and gets another one would not notice.
-    let acr_values = form.get("acr_values").map(|all| all.split(' '));
-    if acr_values.is_some_and(|mut all| !all.any(|acr| acr == ACR)) {
-        return Err(Refusal::request(format!(
-            "people log in here with `acr` `{ACR}`, which is not among `acr_values`"
-        )));
-    }
     if form
         .get("response_mode")
         .is_some_and(|mode| mode != "query")
@@ -185,6 +191,7 @@ fn read(
     client: &Client,
     holder: &str,
     jkt: String,
+    (login, most_again): (Option<&Party>, i64),
     now: i64,
 ) -> Result<Asked, Refusal> {
     refuse_unheard(form)?;
@@ -241,11 +248,51 @@ fn read(
             .get("max_age")
             .map(|_| number(form, "max_age", 0))
             .transpose()?,
+        acr: known_acr(form, login)?,
+        again: again(form, most_again)?,
         made: now,
     })
 }
 
-fn number(form: &Form, name: &str, usual: i64) -> Result<i64, Refusal> {
+/// For how long the grant is to be used again, as far as the file allows that.
+fn again(form: &Form, most: i64) -> Result<Option<i64>, Refusal> {
+    let Some(text) = form.get("ambit_again_seconds") else {
+        return Ok(None);
+    };
+    let seconds = text.parse().ok().filter(|again| (1..=most).contains(again));
+    seconds.map(Some).ok_or_else(|| {
+        Refusal::request(match most {
+            0 => "`ambit_again_seconds`: no grant is used again here (`again_seconds` of the broker's file)".to_owned(),
+            _ => format!("`ambit_again_seconds` is a whole number from 1 to {most}"),
+        })
+    })
+}
+
+/// The ways to log in of which one is wanted, as far as there are such. Who asks for a stronger login and gets another
+/// one would not notice.
+fn known_acr(form: &Form, login: Option<&Party>) -> Result<Vec<String>, Refusal> {
+    let Some(asked) = form.get("acr_values") else {
+        return Ok(Vec::new());
+    };
+    let here = login.map_or(&[][..], |party| &party.acr_values);
+    let is_known = |acr: &&str| *acr == ACR || here.iter().any(|known| known == acr);
+    let known: Vec<String> = asked
+        .split(' ')
+        .filter(is_known)
+        .map(str::to_owned)
+        .collect();
+    if known.is_empty() {
+        let mut all: Vec<&str> = here.iter().map(String::as_str).collect();
+        all.push(ACR);
+        return Err(Refusal::request(format!(
+            "people log in here with `acr` `{}`, of which none is among `acr_values`",
+            all.join("`, `")
+        )));
+    }
+    Ok(known)
+}
+
+pub(crate) fn number(form: &Form, name: &str, usual: i64) -> Result<i64, Refusal> {
     let Some(text) = form.get(name) else {
         return Ok(usual);
     };
@@ -275,7 +322,7 @@ fn audiences(form: &Form, client: &Client) -> Result<Vec<String>, Refusal> {
 }
 
 /// Strict JSON: what a verifier would read otherwise is refused. The core judges the entries.
-fn details(text: &str) -> Result<Value, Refusal> {
+pub(crate) fn details(text: &str) -> Result<Value, Refusal> {
     let wrong =
         |detail: &str| Refusal::new("invalid_authorization_details", "broker.details", detail);
     let document = jws::json(text.as_bytes());

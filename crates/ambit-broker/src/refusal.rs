@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ambit_compiler::CompileError;
 use ambit_gateway::http::Reply;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An OAuth error (RFC 6749, section 5.2), or a fault of the broker's own.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Refusal {
     challenge: bool,
     /// Seconds after which to ask again.
     after: Option<i64>,
+    /// What the client can do.
+    remedy: Option<Box<Value>>,
 }
 
 impl Refusal {
@@ -36,6 +38,7 @@ impl Refusal {
             nonce: None,
             challenge: false,
             after: None,
+            remedy: None,
         }
     }
 
@@ -80,6 +83,12 @@ impl Refusal {
         self
     }
 
+    /// With what the client can do.
+    pub(crate) fn remedy(mut self, remedy: Value) -> Self {
+        self.remedy = Some(Box::new(remedy));
+        self
+    }
+
     pub(crate) fn reply(&self) -> Reply {
         if self.own {
             let body = json!({"error": "server_error", "error_description": "the broker failed; its operator is told why"});
@@ -93,11 +102,14 @@ impl Refusal {
             "temporarily_unavailable" => 429,
             _ => 400,
         };
-        let body = json!({
+        let mut body = json!({
             "error": self.error,
             "error_description": plain(&self.detail),
             "ambit_code": self.code,
         });
+        if let Some(remedy) = &self.remedy {
+            body["ambit_remedy"] = Value::clone(remedy);
+        }
         let mut reply = Reply::json(status, body.to_string()).with("pragma", "no-cache");
         if self.challenge {
             let challenge = format!(

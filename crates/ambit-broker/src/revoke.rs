@@ -12,7 +12,7 @@ use crate::client::{self, Known};
 use crate::form::Form;
 use crate::refusal::Refusal;
 use crate::secret::digest;
-use crate::store::use_once;
+use crate::store::{texts, use_once};
 
 pub(crate) const REVOKE: &str = "/revoke";
 pub(crate) const INTROSPECT: &str = "/introspect";
@@ -24,7 +24,7 @@ const KEEP: i64 = 30;
 /// The revoked tokens of one client that the list names each by itself.
 const NAMED: i64 = 100;
 /// Seconds after `before` in which a token was made that an entry ends (docs/token.md, "Revocation epochs").
-const LEEWAY: i64 = 30;
+pub(crate) const LEEWAY: i64 = 30;
 
 /// The digest of what was signed, by which a token is known: a signature of ES256 can be altered without
 /// becoming invalid. Of a chain, its root's.
@@ -41,7 +41,7 @@ pub(crate) fn revoke(tables: &Transaction<'_>, jti: &str, now: i64) -> Result<bo
     let Some(client) = client.optional()? else {
         return Ok(false);
     };
-    let sql = "SELECT count(*) FROM token WHERE client = ?1 AND revoked IS NOT NULL AND exp > ?2";
+    let sql = "SELECT count(*) FROM token WHERE client = ?1 AND revoked IS NOT NULL AND named = 1 AND exp > ?2";
     let named: i64 = tables.query_row(sql, params![client, now - IN_FORCE], |row| row.get(0))?;
     if named > NAMED {
         let sql = "UPDATE token SET revoked = ?1 WHERE client = ?2 AND revoked IS NULL";
@@ -51,11 +51,33 @@ pub(crate) fn revoke(tables: &Transaction<'_>, jti: &str, now: i64) -> Result<bo
     Ok(true)
 }
 
-/// The entries of the list: each revoked token that could still count, or, of a client with more than
+/// Ends all that a selector of the list names, until `before` and the leeway, and says so until nothing of it could count.
+pub(crate) fn end(
+    tables: &Transaction<'_>,
+    selector: &Value,
+    (before, until): (i64, i64),
+) -> Result<(), Refusal> {
+    tables.execute(
+        "INSERT INTO ended (selector, before, until) VALUES (?1, ?2, ?3) ON CONFLICT (selector)
+         DO UPDATE SET before = max(before, excluded.before), until = max(until, excluded.until)",
+        params![selector.to_string(), before, until],
+    )?;
+    tables.execute("UPDATE epochs SET version = version + 1", [])?;
+    Ok(())
+}
+
+fn ended(tables: &Transaction<'_>, now: i64) -> Result<Vec<Value>, Refusal> {
+    let sql = "SELECT json_object('selector', json(selector), 'before', before) FROM ended
+        WHERE until > ?1 ORDER BY selector";
+    let entries = texts(tables, sql, [now])?;
+    entries.iter().map(|entry| ask::value(entry)).collect()
+}
+
+/// The entries of the list: what was ended as a whole, and each revoked token that could still count, or, of a client with more than
 /// [`NAMED`], all until the last one was revoked.
 fn entries(tables: &Transaction<'_>, now: i64) -> Result<Vec<Value>, Refusal> {
     let sql = "SELECT client, max(revoked), count(*) FROM token
-        WHERE revoked IS NOT NULL AND exp > ?1 GROUP BY client ORDER BY client";
+        WHERE revoked IS NOT NULL AND named = 1 AND exp > ?1 GROUP BY client ORDER BY client";
     let mut clients = tables.prepare(sql)?;
     let rows = clients.query_map([now - IN_FORCE], |row| {
         Ok((
@@ -65,9 +87,9 @@ fn entries(tables: &Transaction<'_>, now: i64) -> Result<Vec<Value>, Refusal> {
         ))
     })?;
     let sql = "SELECT jti FROM token
-        WHERE client = ?1 AND revoked IS NOT NULL AND exp > ?2 ORDER BY jti";
+        WHERE client = ?1 AND revoked IS NOT NULL AND named = 1 AND exp > ?2 ORDER BY jti";
     let mut tokens = tables.prepare(sql)?;
-    let mut entries = Vec::new();
+    let mut entries = ended(tables, now)?;
     for row in rows {
         let (client, last, count) = row?;
         if count > NAMED {

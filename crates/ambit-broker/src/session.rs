@@ -2,6 +2,8 @@
 
 use ambit_gateway::http::{Heard, Reply};
 use rusqlite::{OptionalExtension as _, Transaction, params};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::refusal::Refusal;
 use crate::secret::{self, Own, digest};
@@ -12,13 +14,57 @@ const COOKIE: &str = "__Host-ambit";
 pub(crate) const LOGIN: i64 = 3600;
 const ANONYMOUS: i64 = 900;
 
+/// Seconds by which an OpenID provider's clock may be another.
+pub(crate) const SKEW: i64 = 30;
+
+/// How and when a person logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Login {
+    pub(crate) acr: Option<String>,
+    pub(crate) amr: Vec<String>,
+    /// When, where that is said.
+    pub(crate) auth_time: Option<i64>,
+    /// The OpenID provider that says so; without one it was a passkey of ours.
+    pub(crate) by: Option<String>,
+}
+
+impl Login {
+    /// By a passkey: it does not fall to phishing (OpenID EAP ACR values), possession and the person's own factor
+    /// (RFC 8176).
+    pub(crate) fn passkey(now: i64) -> Self {
+        Self {
+            acr: Some(ACR.to_owned()),
+            amr: ["mfa", "pop", "user"].map(str::to_owned).to_vec(),
+            auth_time: Some(now),
+            by: None,
+        }
+    }
+
+    /// Says it in claims. What nobody said is not there.
+    pub(crate) fn say(&self, claims: &mut Value) {
+        if let Some(time) = self.auth_time {
+            claims["auth_time"] = json!(time);
+        }
+        if let Some(acr) = &self.acr {
+            claims["acr"] = json!(acr);
+        }
+        if !self.amr.is_empty() {
+            claims["amr"] = json!(self.amr);
+        }
+    }
+}
+
+/// The `acr` of a passkey.
+pub(crate) const ACR: &str = "phr";
+
 /// A browser that we know.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     /// What the cookie says. It is not kept.
     secret: String,
-    pub(crate) sub: Option<String>,
-    pub(crate) auth_time: Option<i64>,
+    who: Option<(String, Login)>,
+    /// The login that it is away for.
+    pub(crate) away: Option<String>,
     pub(crate) challenge: Option<String>,
 }
 
@@ -28,9 +74,9 @@ impl Session {
         digest(&self.secret)
     }
 
-    /// The person, and when they logged in.
-    pub(crate) fn person(&self) -> Option<(&str, i64)> {
-        Some((self.sub.as_deref()?, self.auth_time?))
+    /// The person, and how they logged in.
+    pub(crate) fn person(&self) -> Option<(&str, &Login)> {
+        self.who.as_ref().map(|(sub, login)| (sub.as_str(), login))
     }
 
     /// What a form of ours says, and no other site can.
@@ -52,36 +98,59 @@ impl Session {
             return Ok(None);
         };
         let found = tables.query_row(
-            "SELECT sub, auth_time, challenge FROM session WHERE id = ?1 AND until > ?2",
+            "SELECT sub, auth_time, challenge, login, away FROM session WHERE id = ?1 AND until > ?2",
             params![digest(&secret), now],
             |row| {
-                Ok(Self {
-                    secret,
-                    sub: row.get(0)?,
-                    auth_time: row.get(1)?,
-                    challenge: row.get(2)?,
-                })
+                let login: Option<String> = row.get(3)?;
+                Ok((
+                    (row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?, login),
+                    Self {
+                        secret,
+                        who: None,
+                        away: row.get(4)?,
+                        challenge: row.get(2)?,
+                    },
+                ))
             },
         );
-        Ok(found.optional()?)
+        let Some(((sub, auth_time, login), session)) = found.optional()? else {
+            return Ok(None);
+        };
+        let login = match login {
+            Some(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|error| Refusal::own("broker.json", error.to_string()))?,
+            // Sessions of an older form of the tables are all by passkey.
+            None => auth_time.map(Login::passkey),
+        };
+        Ok(Some(Self {
+            who: sub.zip(login),
+            ..session
+        }))
     }
 
     /// A new one: of nobody, or of who has just logged in.
     pub(crate) fn begin(
         tables: &Transaction<'_>,
-        sub: Option<&str>,
+        who: Option<(&str, &Login)>,
         now: i64,
     ) -> Result<Self, Refusal> {
         let session = Self {
             secret: secret::fresh()?,
-            sub: sub.map(str::to_owned),
-            auth_time: sub.map(|_| now),
+            who: who.map(|(sub, login)| (sub.to_owned(), login.clone())),
+            away: None,
             challenge: None,
         };
-        let until = now + if sub.is_some() { LOGIN } else { ANONYMOUS };
+        let until = now + if who.is_some() { LOGIN } else { ANONYMOUS };
+        let login = who
+            .map(|(_, login)| serde_json::to_string(login))
+            .transpose();
+        let login = login.map_err(|error| Refusal::own("broker.json", error.to_string()))?;
+        let (sub, auth_time) = who.map(|(sub, login)| (sub, login.auth_time)).unzip();
+        let auth_time: Option<i64> = Option::flatten(auth_time);
         tables.execute(
-            "INSERT INTO session (id, sub, auth_time, until) VALUES (?1, ?2, ?3, ?4)",
-            params![session.id(), session.sub, session.auth_time, until],
+            "INSERT INTO session (id, sub, auth_time, login, until) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![session.id(), sub, auth_time, login, until],
         )?;
         Ok(session)
     }
@@ -92,10 +161,10 @@ impl Session {
         &self,
         tables: &Transaction<'_>,
         page: Option<&str>,
-        sub: Option<&str>,
+        who: Option<(&str, &Login)>,
         now: i64,
     ) -> Result<Self, Refusal> {
-        let next = Self::begin(tables, sub, now)?;
+        let next = Self::begin(tables, who, now)?;
         tables.execute(
             "UPDATE request SET session = ?1, shown = NULL WHERE page = ?2 AND session = ?3",
             params![next.id(), page.map(digest), self.id()],
@@ -116,7 +185,7 @@ impl Session {
 
     /// The reply with the cookie. `Lax`: the browser comes from another site with the request.
     pub(crate) fn keep(&self, reply: Reply) -> Reply {
-        let life = if self.sub.is_some() { LOGIN } else { ANONYMOUS };
+        let life = if self.who.is_some() { LOGIN } else { ANONYMOUS };
         let cookie = format!(
             "{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}",
             self.secret

@@ -24,7 +24,7 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
 const APPLICATION: i64 = 0x616d_626b;
 /// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
 /// is opened; a newer one is refused.
-const FORMS: [&str; 2] = [FIRST, SECOND];
+const FORMS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
@@ -61,6 +61,19 @@ const SECOND: &str = "
     CREATE INDEX granted_token ON granted (token);
     CREATE INDEX token_sub ON token (sub, exp);
     PRAGMA user_version = 2;";
+
+/// Logins at an OpenID provider, until when a grant may be used again, what security people ended, and lines that
+/// another process left to be written.
+const THIRD: &str = "
+    ALTER TABLE session ADD COLUMN login TEXT;
+    ALTER TABLE session ADD COLUMN away TEXT;
+    ALTER TABLE granted ADD COLUMN again INTEGER;
+    ALTER TABLE token ADD COLUMN about TEXT;
+    ALTER TABLE token ADD COLUMN named INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE ended (selector TEXT PRIMARY KEY, before INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
+    CREATE TABLE line (id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, allowed INTEGER NOT NULL,
+        facts TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
+    PRAGMA user_version = 3;";
 
 /// The broker's memory. Put it on a local disk.
 #[derive(Debug)]
@@ -140,6 +153,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What such a step would do: it is tried, and taken back.
+    pub(crate) fn look<R>(
+        &self,
+        run: impl FnOnce(&Transaction<'_>) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = run(&transaction);
+        transaction.rollback()?;
+        result
+    }
+}
+
 /// Remembers something for good, until it could not count any more. `false`: it was used before.
 pub(crate) fn use_once(tables: &Transaction<'_>, once: &Once) -> rusqlite::Result<bool> {
     let added = tables.execute(
@@ -171,6 +198,7 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
         "DELETE FROM token WHERE exp < ?1 - 86400",
         "DELETE FROM access WHERE answer IS NOT NULL AND until < ?1 - 604800",
         "DELETE FROM refused WHERE until < ?1",
+        "DELETE FROM ended WHERE until < ?1",
     ] {
         tables.execute(sql, [now])?;
     }

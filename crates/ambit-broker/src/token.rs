@@ -10,8 +10,10 @@ use crate::ask;
 use crate::broker::Broker;
 use crate::client;
 use crate::config::Client;
+use crate::exchange;
 use crate::form::Form;
 use crate::grant::{self, Agreed};
+use crate::operate;
 use crate::proof;
 use crate::push::once_each;
 use crate::refusal::Refusal;
@@ -39,12 +41,23 @@ impl Broker {
         let known = client::authenticate(&form, &self.config, now)?;
         let proved = proof::check(heard, &self.url(PATH), &self.own, now)?;
         let jkt = proved.key.thumbprint();
+        let kind = form.get("grant_type");
+        let exchange = match kind {
+            Some(exchange::GRANT) => Some(self.read_exchange(known.client, &form, now)),
+            _ => None,
+        };
         // What is refused here has used up its assertion and proof, and nothing else.
         let token = self.store.step(|tables| {
             let fresh = once_each(tables, &known.once, &proved.once)?;
             match fresh {
                 Err(refusal) => Ok(Err(refusal)),
-                Ok(()) => self.exchange(tables, known.client, &form, &jkt, now),
+                Ok(()) => match exchange {
+                    Some(Ok(exchange)) => self.again(tables, known.client, &exchange, &jkt, now),
+                    // A fault of ours takes the uses back as well.
+                    Some(Err(refusal)) if refusal.own => Err(refusal),
+                    Some(Err(refusal)) => Ok(Err(refusal)),
+                    None => self.exchange(tables, known.client, &form, &jkt, now),
+                },
             }
         })??;
         let reply = Reply::json(200, token.to_string()).with("pragma", "no-cache");
@@ -70,6 +83,8 @@ impl Broker {
             return Ok(Err(Refusal::grant("broker.code", detail)));
         };
         if let Some(jti) = &granted.token {
+            let sql = "UPDATE granted SET again = NULL WHERE code = ?1";
+            tables.execute(sql, [&code])?;
             // Whoever used it first may not be whom it was for (RFC 6749, section 4.1.2).
             if revoke::revoke(tables, jti, now)? {
                 let facts = json!({"client": client.id, "sub": granted.sub, "jti": jti, "why": "the code came twice"});
@@ -97,9 +112,27 @@ impl Broker {
         granted: &Granted,
         now: i64,
     ) -> Result<Value, Refusal> {
-        let receipts = std::slice::from_ref(&granted.receipt);
+        let who = (granted.client.as_str(), granted.sub.as_str());
+        let (answer, jti) = self.sign(tables, who, &granted.agreed, &granted.receipt, now)?;
+        let sql = "UPDATE granted SET token = ?1, receipt = '' WHERE code = ?2 AND token IS NULL";
+        if tables.execute(sql, params![jti, code])? != 1 {
+            return Err(Refusal::own("broker.store", "the grant has gone"));
+        }
+        Ok(answer)
+    }
+
+    /// Signs the token that somebody agreed to, once, and remembers it: what the client is answered, and its name.
+    pub(crate) fn sign(
+        &self,
+        tables: &Transaction<'_>,
+        (client, sub): (&str, &str),
+        agreed: &Agreed,
+        receipt: &String,
+        now: i64,
+    ) -> Result<(Value, String), Refusal> {
+        let receipts = std::slice::from_ref(receipt);
         let (chain, claims) = self.policy(|bundle| {
-            grant::draft(self, bundle, &granted.agreed, receipts, now, |draft| {
+            grant::draft(self, bundle, agreed, receipts, now, |draft| {
                 let mut uses = Vec::new();
                 let chain = draft.sign_once(|used| {
                     uses.extend_from_slice(used);
@@ -125,32 +158,29 @@ impl Broker {
         );
         let jti = jti.unwrap_or_default();
         tables.execute(
-            "INSERT INTO token (jti, input, whole, client, sub, exp) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![jti, revoke::input(&chain), digest(&chain), granted.client, granted.sub, exp],
+            "INSERT INTO token (jti, input, whole, client, sub, exp, about) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![jti, revoke::input(&chain), digest(&chain), client, sub, exp, operate::about(&claims).to_string()],
         )?;
-        let sql = "UPDATE granted SET token = ?1, receipt = '' WHERE code = ?2 AND token IS NULL";
-        if tables.execute(sql, params![jti, code])? != 1 {
-            return Err(Refusal::own("broker.store", "the grant has gone"));
-        }
         self.log.write(
             "mint",
             true,
-            &json!({"txn": claims["txn"], "client": granted.client, "sub": granted.sub, "jti": jti, "exp": exp,
-                "token_s256": digest(&chain), "receipt_s256": digest(&granted.receipt),
-                "jkt": granted.agreed.jkt}),
+            &json!({"txn": claims["txn"], "client": client, "sub": sub, "jti": jti, "exp": exp,
+                "token_s256": digest(&chain), "receipt_s256": digest(receipt),
+                "jkt": agreed.jkt}),
         )?;
-        Ok(json!({
+        let answer = json!({
             "access_token": chain,
             "token_type": "DPoP",
             "expires_in": exp - now,
             "authorization_details": claims["authorization_details"],
-        }))
+        });
+        Ok((answer, jti.to_owned()))
     }
 }
 
 fn code(form: &Form) -> Result<&str, Refusal> {
     if form.need("grant_type")? != "authorization_code" {
-        let detail = "`grant_type` is `authorization_code`: there are no refresh tokens";
+        let detail = "`grant_type` is `authorization_code` or that of token exchange: there are no refresh tokens";
         return Err(Refusal::new(
             "unsupported_grant_type",
             "broker.request",

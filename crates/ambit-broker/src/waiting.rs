@@ -74,7 +74,7 @@ impl Broker {
         // What goes wrong is taken back, but for the mark that a call has ended.
         self.store.step(|tables| {
             let session = self.own_form(tables, heard, &form, now)?;
-            let (sub, auth_time) = session.person().ok_or_else(ended)?;
+            let (sub, login) = session.person().ok_or_else(ended)?;
             self.lapse(tables, now)?;
             if let Some(answer) = answer_of(tables, id, sub)? {
                 // The same form sent twice has one effect; the first answer is the answer.
@@ -94,7 +94,7 @@ impl Broker {
             }
             let done = match form.need("answer")? {
                 "allow" => {
-                    let person = Person { sub, auth_time };
+                    let person = Person { sub, login };
                     self.approve(tables, &waiting, person, form.get("text"), now)?;
                     "approved"
                 }

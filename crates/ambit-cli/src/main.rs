@@ -32,7 +32,8 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
-    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, serve, sign, test, verify,
+    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, revoke, serve, sign, test,
+    verify,
 };
 use failure::{Exit, Failure};
 
@@ -76,6 +77,7 @@ enum Command {
     Pdp(pdp::Pdp),
     Gateway(gateway::Gateway),
     Serve(serve::Serve),
+    Revoke(revoke::Revoke),
     Completions(completions::Completions),
 }
 
@@ -106,6 +108,7 @@ impl Command {
             Self::Pdp(command) => command.run(),
             Self::Gateway(command) => command.run(),
             Self::Serve(command) => command.run(),
+            Self::Revoke(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

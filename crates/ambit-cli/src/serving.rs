@@ -53,6 +53,30 @@ pub(crate) fn listen(at: SocketAddr, service: impl Service, doing: &str) -> Resu
     Ok(Exit::Done)
 }
 
+/// Serves beside what is served then, until the process ends.
+pub(crate) fn listen_beside(
+    at: SocketAddr,
+    service: impl Service,
+    doing: &'static str,
+) -> Result<(), Failure> {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let bound = tell.clone();
+        let served = ambit_gateway::serve(at, service, move |address| {
+            say::note(format!("{doing} at http://{address}"));
+            let _ = bound.send(None);
+        });
+        let _ = tell.send(served.err());
+    });
+    match told.recv() {
+        Ok(Some(error)) => {
+            let message = format!("cannot serve at {at}: {error}");
+            Err(Failure::tool("serve.listen", message))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Serving {
     /// The policy, loaded for the first time.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {

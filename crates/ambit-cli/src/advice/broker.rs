@@ -125,12 +125,57 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.changed",
-        "the policy has changed since the call was handed in, so nobody answers for what it said before",
-        "make the call again, and hand it in again if it is denied",
+        "the policy, or the agent, has changed since a call was handed in or a grant was allowed for some time, so nobody answers for what was said before",
+        "make the call again, and hand it in again if it is denied; for a grant, ask the person again",
     ),
     (
         "broker.text",
         "the answer is to another text than that of the call",
         "load the page of the call again, and answer there",
+    ),
+    (
+        "broker.no_grant",
+        "the person has given this agent, with this key, no grant that could be used again, or its time is over, or they stopped the agent",
+        "push a request with `ambit_again_seconds` and send the person to its page; `ambit_remedy` of the answer has the addresses",
+    ),
+    (
+        "broker.subject",
+        "`subject_token` is no ID token, or ID-JAG, of the broker's OpenID provider for this client that counts now",
+        "get a fresh one from the provider of `[login]`, as the client that `login_client_id` names; an ID token of the broker or of another client says nothing here",
+    ),
+    (
+        "broker.actor",
+        "`actor_token` is not by this client for the broker, or it, or an ID-JAG, was used before",
+        "sign a new JWT for each request: `typ` `actor+jwt`, `iss` the client, `sub` its `act` in the broker's file, `aud` the broker's issuer, `exp` within 300 s, and a `jti`",
+    ),
+    (
+        "broker.selection",
+        "nothing is named that is to be taken back, or so many tokens that a list of revocation epochs cannot name them one by one",
+        "name an agent class, model, client, key, tenant or policy version, for which the list has words; leave out the agent's version",
+    ),
+    (
+        "broker.provider",
+        "the OpenID provider of `[login]` cannot be reached, does not know the broker, or says of itself what cannot be",
+        "read what the broker said on standard error; compare `issuer`, `client_id` and `key` with what the provider has, and the redirect URI there with `/login/back` of the broker",
+    ),
+    (
+        "broker.login_token",
+        "what the OpenID provider says of a login is not taken: its signature, issuer, audience, nonce or times are not those of this login",
+        "read what the broker said on standard error; a provider that does not say `auth_time` when `max_age` is asked cannot be used",
+    ),
+    (
+        "broker.login_state",
+        "no login of this browser waits for this answer: it was used before, is older than ten minutes, belongs to another browser, or the person began again",
+        "go back to the agent and begin again; if you did not try to log in, somebody tried to log you in",
+    ),
+    (
+        "broker.login_issuer",
+        "the answer to a login does not name the OpenID provider that was asked (RFC 9207)",
+        "begin again; if it happens once more, somebody mixes up the answers of two providers",
+    ),
+    (
+        "broker.login_person",
+        "`[login.people]` names no person for the subject who logged in",
+        "add the subject, which the audit log has in its line `login`, to `[login.people]`",
     ),
 ];

@@ -21,6 +21,7 @@ pub(crate) mod list;
 pub(crate) mod mint;
 pub(crate) mod pdp;
 pub(crate) mod prove;
+pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod test;

@@ -1,7 +1,7 @@
 //! `ambit serve`
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ambit_broker::{Broker, Config, Keys, Log, Parts, Store, Surroundings};
 use ambit_gateway::Policy;
@@ -18,7 +18,7 @@ use crate::time;
 /// Run the broker: it asks people, and mints short-lived tokens over OAuth
 ///
 /// Agents push what they ask for (PAR, RAR, PKCE, DPoP, `private_key_jwt`), a person logs in with a
-/// passkey, reads what it would allow and answers; a code becomes one token. There are no refresh tokens.
+/// passkey or at an OpenID provider, reads what it would allow and answers; a code becomes one token. There are no refresh tokens.
 ///
 /// CONFIG says who may ask, and which keys sign. It is checked before anything is served.
 #[derive(Debug, Args)]
@@ -35,6 +35,9 @@ pub(crate) struct Serve {
     /// Where to listen. TLS is for a proxy in front
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8282")]
     listen: SocketAddr,
+    /// Where to serve `GET /metrics` (Prometheus); by default nowhere
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     logging: Logging,
     /// Say what is unsafe about all this, and serve nothing
@@ -68,7 +71,7 @@ impl Serve {
             Some(_) => Log::default(),
             None => Log::new(self.logging.journal(self.trusting.clock())?),
         };
-        let broker = self.broker(log)?;
+        let broker = open(&self.config, &self.module, &self.trusting, log)?;
         if let Some(sub) = &self.invite {
             let link = broker.invite(sub, self.life);
             say::data(format!("{}\n", link.map_err(|fault| unusable(&fault))?))?;
@@ -77,38 +80,16 @@ impl Serve {
         if self.check {
             return self.check(&broker);
         }
+        if let Some(at) = self.metrics {
+            serving::listen_beside(at, broker.metrics(), "metrics are")?;
+        }
         serving::listen(self.listen, broker, "the broker listens")
-    }
-
-    fn broker(&self, log: Log) -> Result<Broker, Failure> {
-        let policy = Policy::open(self.trusting.source(&self.module), self.trusting.now())
-            .map_err(|fault| unusable(&fault))?;
-        let config = Config::read(&self.config).map_err(|fault| unusable(&fault))?;
-        let keys = Keys {
-            token: keys::private(&config.token_key)?,
-            receipt: keys::private(&config.receipt_key)?,
-            epochs: config
-                .epochs_key
-                .as_deref()
-                .map(keys::private)
-                .transpose()?,
-        };
-        let store = Store::open(&config.database).map_err(|fault| unusable(&fault))?;
-        let parts = Parts {
-            config,
-            policy,
-            keys,
-            store,
-            log,
-            clock: self.trusting.clock(),
-            say: serving::say(),
-        };
-        Broker::new(parts).map_err(|fault| unusable(&fault.at(&self.config)))
     }
 
     fn check(&self, broker: &Broker) -> Result<Exit, Failure> {
         let around = Surroundings {
             listen: self.listen,
+            metrics: self.metrics,
             remembers_versions: self.trusting.versions().is_some(),
         };
         let found = broker.findings(around).map_err(|fault| unusable(&fault))?;
@@ -123,4 +104,37 @@ impl Serve {
         }
         Ok(Exit::Denied)
     }
+}
+
+/// The broker of this file, by this policy.
+pub(crate) fn open(
+    path: &Path,
+    module: &Path,
+    trusting: &Trusting,
+    log: Log,
+) -> Result<Broker, Failure> {
+    let policy =
+        Policy::open(trusting.source(module), trusting.now()).map_err(|fault| unusable(&fault))?;
+    let config = Config::read(path).map_err(|fault| unusable(&fault))?;
+    let keys = Keys {
+        token: keys::private(&config.token_key)?,
+        receipt: keys::private(&config.receipt_key)?,
+        epochs: config
+            .epochs_key
+            .as_deref()
+            .map(keys::private)
+            .transpose()?,
+        login: config.login_key().map(keys::private).transpose()?,
+    };
+    let store = Store::open(&config.database).map_err(|fault| unusable(&fault))?;
+    let parts = Parts {
+        config,
+        policy,
+        keys,
+        store,
+        log,
+        clock: trusting.clock(),
+        say: serving::say(),
+    };
+    Broker::new(parts).map_err(|fault| unusable(&fault.at(path)))
 }

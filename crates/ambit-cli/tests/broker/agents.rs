@@ -230,7 +230,10 @@ fn what_a_broker_of_before_kept_is_brought_forward() {
     drop(server);
     let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
     database
-        .execute_batch("DROP TABLE access; DROP TABLE refused; DROP INDEX granted_token; DROP INDEX token_sub; PRAGMA user_version = 1")
+        .execute_batch("DROP TABLE access; DROP TABLE refused; DROP INDEX granted_token; DROP INDEX token_sub; \
+            ALTER TABLE session DROP COLUMN login; ALTER TABLE session DROP COLUMN away; ALTER TABLE granted DROP COLUMN again; \
+            ALTER TABLE token DROP COLUMN about; ALTER TABLE token DROP COLUMN named; DROP TABLE ended; DROP TABLE line; \
+            PRAGMA user_version = 1")
         .unwrap();
     drop(database);
     let server = world.serve();

@@ -11,11 +11,16 @@ mod checking;
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
+mod exchange;
 mod flow;
 #[path = "../common/listening.rs"]
 mod listening;
+mod openid;
+mod openid_real;
+mod operations;
 mod pages;
 mod person;
+mod provider;
 mod pushed;
 mod screen;
 #[path = "../common/served.rs"]

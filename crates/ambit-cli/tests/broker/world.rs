@@ -87,6 +87,10 @@ impl World {
 
     /// A broker whose clock stands there.
     pub(crate) fn serve_at(&self, now: i64) -> Server {
+        self.serve_with(now, &[])
+    }
+
+    pub(crate) fn serve_with(&self, now: i64, more: &[&str]) -> Server {
         let now = now.to_string();
         let arguments = [
             "serve",
@@ -106,6 +110,7 @@ impl World {
             "--now",
             &now,
         ];
+        let arguments = [&arguments[..], more].concat();
         let running = Listening::start(&self.path(""), &arguments, "the broker listens at http://");
         Server {
             line: Line {

@@ -36,12 +36,12 @@ impl Listening {
             if let Some(address) = line.strip_prefix(mark) {
                 break address.to_owned();
             }
-            said.push_str(&line);
+            said.push_str(&(line + "\n"));
         };
         Self {
             child,
             address,
-            said: Said::hear(lines),
+            said: Said::hear(said, lines),
         }
     }
 }

@@ -79,11 +79,12 @@ impl Folder {
 pub(crate) struct Said(Arc<Mutex<String>>);
 
 impl Said {
-    /// Hears these lines until they end.
+    /// Hears these lines until they end, behind what was said before.
     pub(crate) fn hear(
+        before: String,
         lines: impl Iterator<Item = std::io::Result<String>> + Send + 'static,
     ) -> Self {
-        let said = Self::default();
+        let said = Self(Arc::new(Mutex::new(before)));
         let heard = Arc::clone(&said.0);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {

@@ -204,7 +204,10 @@ impl World {
                 .map_while(Result::ok)
                 .all(|line| told.send(line).is_ok())
         });
-        let said = Said::hear(BufReader::new(child.stderr.take().unwrap()).lines());
+        let said = Said::hear(
+            String::new(),
+            BufReader::new(child.stderr.take().unwrap()).lines(),
+        );
         let input = child.stdin.take();
         Client {
             child,

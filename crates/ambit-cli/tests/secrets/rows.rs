@@ -204,6 +204,21 @@ pub(crate) const ROWS: &[Row] = &[
         &["policy.dsse.json", "seen.json"],
     ),
     row(
+        "revoke",
+        "broker.toml --module policy.wasm --trust keys.json --agent assistant",
+        &[
+            "broker.toml",
+            "policy.wasm",
+            "keys.json",
+            "keys/approve.jwk",
+        ],
+    ),
+    row(
+        "revoke",
+        "broker.toml --module policy.wasm --trust keys.json --signature policy.dsse.json --seen seen.json --agent assistant --yes --why x",
+        &["policy.dsse.json", "seen.json"],
+    ),
+    row(
         "approve",
         "answer.json --module policy.wasm --trust keys.json --key keys/approve.jwk --sub user:ann --yes --approvals approvals",
         &[
