@@ -8,7 +8,7 @@ use std::process::Command;
 use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
-use crate::program::{JUDGE, MUTANTS};
+use crate::program::{CLI, JUDGE, MUTANTS};
 use crate::{caddy, fuzz, golang, guest, java, jose, npm, package as packages, web};
 
 /// Names the folder with third-party data.
@@ -229,12 +229,15 @@ fn package(root: &Path) -> Result<Tally, String> {
     files.sort();
     let fixture = root.join("target/fixture");
     JUDGE.write(root, &["fixture".as_ref(), fixture.as_os_str()])?;
+    // The extension's tests build a policy of their own.
+    CLI.build(root)?;
     let mut tally = Tally::default();
     // Node's own build, and the small one, which browsers run.
     for small in [false, true] {
         let mut node = Command::new("node");
         node.current_dir(root.join("pkg"));
         node.env("AMBIT_FIXTURE", &fixture);
+        node.env("AMBIT_COMMAND", root.join("target/debug/ambit"));
         if small {
             node.env("AMBIT_SMALL", "1");
             node.env("AMBIT_RUNTIMES", root.join(npm::RUNTIMES));
