@@ -18,7 +18,9 @@ export class Person {
   /** A page of the extension. */
   async window(name) {
     const page = await this.context.newPage();
-    await page.goto(`chrome-extension://${this.id}/${name}`);
+    const url = `chrome-extension://${this.id}/${name}`;
+    // The page that opens by itself after the installation may take this empty tab first.
+    await page.goto(url).catch(() => page.goto(url));
     return page;
   }
 
