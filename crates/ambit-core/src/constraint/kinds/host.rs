@@ -9,6 +9,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
+use crate::split;
 
 pub(crate) use super::fits as misfit;
 
@@ -92,7 +93,7 @@ pub(super) fn is_name(name: &str, also: fn(u8) -> bool) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || also(byte))
     };
-    name.len() <= NAME && name.split('.').all(label)
+    name.len() <= NAME && split(name, b'.').all(label)
 }
 
 /// The integer that `text` writes in decimal, without sign and leading zeros.

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use ambit_core::address::{parse_v4, parse_v6, v4_text, v6_text};
+use ambit_core::split_once;
 
 /// An address, or the range that its prefix makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +39,7 @@ impl Ip {
         {
             return None;
         }
-        let (address, prefix) = match text.split_once('/') {
+        let (address, prefix) = match split_once(text, "/") {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
