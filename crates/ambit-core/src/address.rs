@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::find::{split, split_once};
+use crate::find::{place, split, split_once};
 
 const GROUPS: usize = 8;
 
@@ -53,7 +53,7 @@ fn groups(text: &str, may_end_in_v4: bool) -> Option<(u128, usize)> {
             None => (list, None),
         };
         rest = further;
-        if rest.is_none() && may_end_in_v4 && group.as_bytes().contains(&b'.') {
+        if rest.is_none() && may_end_in_v4 && place(group.as_bytes(), b'.').is_some() {
             bits = bits.wrapping_shl(32) | u128::from(parse_v4(group)?);
             count = count.saturating_add(2);
         } else {

@@ -46,5 +46,5 @@ pub use money::{decimal_text, minor_units};
 pub use number::Number;
 pub use power::{Power, Powers};
 pub use reason::Reason;
-pub use sort::{sort, sort_by};
+pub use sort::{keep, sort, sort_by};
 pub use steps::Steps;

@@ -8,7 +8,7 @@ use super::Unit;
 use super::characters::{Class, class};
 use crate::json::{Json, Kind, Writer};
 use crate::limits::MONEY_DECIMALS;
-use crate::{Number, decimal_text, rsplit_once, split, split_once};
+use crate::{Number, decimal_text, place, rsplit_once, split, split_once};
 
 /// Characters of one shown value, quotes included: about a line and a half.
 const LONGEST: usize = 120;
@@ -123,7 +123,7 @@ pub fn foreign_name(text: &str) -> String {
 /// A path of members between backquotes, unless a name in it has its own ([`foreign_name`]).
 #[must_use]
 pub fn foreign_path(path: &str) -> String {
-    let quote = if path.as_bytes().contains(&b'`') {
+    let quote = if place(path.as_bytes(), b'`').is_some() {
         ""
     } else {
         "`"

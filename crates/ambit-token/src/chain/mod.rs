@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use ambit_core::limits::{Limits, TOKEN_BLOCKS, TOKEN_BYTES};
-use ambit_core::{Reason, grammar, rsplit_once, split, split_once};
+use ambit_core::{Reason, grammar, place, rsplit_once, split, split_once};
 
 pub use cache::{ChainCache, KnownChain};
 pub use verified::{Block, VerifiedToken};
@@ -79,7 +79,7 @@ impl<'c> Parts<'c> {
         let (signing_input, signature) = rsplit_once(block, b'.').ok_or_else(format)?;
         let (header, payload) = split_once(signing_input, ".").ok_or_else(format)?;
         let payload = match decode_behind(payload.as_bytes(), payloads) {
-            None if payload.as_bytes().contains(&b'.') => return Err(format()),
+            None if place(payload.as_bytes(), b'.').is_some() => return Err(format()),
             decoded => decoded.ok_or_else(Fault::base64)?,
         };
         Ok(Self {

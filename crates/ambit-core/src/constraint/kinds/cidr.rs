@@ -10,7 +10,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
-use crate::split_once;
+use crate::{place, split_once};
 
 pub(crate) use super::fits as misfit;
 
@@ -160,7 +160,7 @@ fn address(text: &str) -> Option<(u128, u32)> {
     if text.len() > LONGEST {
         return None;
     }
-    if text.as_bytes().contains(&b':') {
+    if place(text.as_bytes(), b':').is_some() {
         Some((parse_v6(text)?, 128))
     } else {
         Some((parse_v4(text)?.into(), 32))

@@ -9,7 +9,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
-use crate::split;
+use crate::{place, split};
 
 pub(crate) use super::fits as misfit;
 
@@ -59,7 +59,9 @@ pub(super) fn example(listed: &str) -> String {
 /// No port.
 pub(crate) fn is_pattern(host: &str) -> bool {
     match host.strip_prefix(BELOW) {
-        Some(parent) => is_host(parent) && parent.contains('.') && is_named(parent),
+        Some(parent) => {
+            is_host(parent) && place(parent.as_bytes(), b'.').is_some() && is_named(parent)
+        }
         None => is_host(host),
     }
 }
