@@ -193,12 +193,10 @@ impl Variant {
 fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(), String> {
     let work = bound.with_file_name("whole.wasm");
     // Blocks and jumps are made anew, all by the same rules, and the result optimised again.
-    optimise(
-        root,
-        bound,
-        &work,
-        &["--flatten", "--rereloop", "-Oz", "--debuginfo"],
-    )?;
+    let anew = ["--flatten", "--rereloop", "-Oz"];
+    let offsets = [OFFSETS, "--optimize-added-constants-propagate", "-Oz"];
+    let whole = [&anew[..], &offsets, &["--debuginfo"]].concat();
+    optimise(root, bound, &work, &whole)?;
     let mut tool = bindgen(root, "split");
     tool.args([linked, &work, &bound.with_file_name(FIRST)]);
     for (name, exports) in FURTHER {
@@ -210,7 +208,7 @@ fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(),
     run(&mut tool, "splitting")?;
     for name in [FIRST].into_iter().chain(FURTHER.map(|(name, _)| name)) {
         // The names say an order in which what is alike stands together, which compresses better.
-        let last = [&["--reorder-functions-by-name"][..], &STRIPPED].concat();
+        let last = [&[OFFSETS, "--reorder-functions-by-name"][..], &STRIPPED].concat();
         let part = bound.with_file_name(name);
         optimise(root, &part, &package.join(name), &last)?;
     }
@@ -274,6 +272,10 @@ fn share(from: &Path, to: &Path) -> Result<(), String> {
     }
     copy(from, to)
 }
+
+/// Numbers that are added to an address may stand in the load or store itself. It differs for an address that is
+/// negative and becomes one of the first 1,024 by it: that is a trap then. Nothing but the end of the stack lies there.
+const OFFSETS: &str = "--low-memory-unused";
 
 /// What stays in no file that is published.
 const STRIPPED: [&str; 3] = [

@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::find::split_once;
+use crate::find::{place, split, split_once};
 
 const GROUPS: usize = 8;
 
@@ -13,7 +13,7 @@ const GROUPS: usize = 8;
 pub fn parse_v4(text: &str) -> Option<u32> {
     let mut bits = 0_u32;
     let mut count = 0_u32;
-    for part in text.split('.') {
+    for part in split(text, b'.') {
         let normal = part.len() == 1 || !part.starts_with('0');
         let digits = part.bytes().all(|byte| byte.is_ascii_digit());
         let number: u8 = part.parse().ok().filter(|_| normal && digits)?;
@@ -48,12 +48,12 @@ fn groups(text: &str, may_end_in_v4: bool) -> Option<(u128, usize)> {
     let mut count = 0_usize;
     let mut rest = Some(text).filter(|text| !text.is_empty());
     while let Some(list) = rest {
-        let (group, further) = match list.split_once(':') {
+        let (group, further) = match split_once(list, ":") {
             Some((group, further)) => (group, Some(further)),
             None => (list, None),
         };
         rest = further;
-        if rest.is_none() && may_end_in_v4 && group.as_bytes().contains(&b'.') {
+        if rest.is_none() && may_end_in_v4 && place(group.as_bytes(), b'.').is_some() {
             bits = bits.wrapping_shl(32) | u128::from(parse_v4(group)?);
             count = count.saturating_add(2);
         } else {

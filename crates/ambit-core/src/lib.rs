@@ -41,10 +41,10 @@ mod sort;
 mod steps;
 
 pub use constraint::text::{foreign, foreign_name, foreign_path};
-pub use find::{same_bytes, split_once};
+pub use find::{Split, place, place_of_any, rsplit_once, same_bytes, split, split_once};
 pub use money::{decimal_text, minor_units};
 pub use number::Number;
 pub use power::{Power, Powers};
 pub use reason::Reason;
-pub use sort::{sort, sort_by};
+pub use sort::{keep, sort, sort_by};
 pub use steps::Steps;

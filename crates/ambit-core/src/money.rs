@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::limits::{INTEGER_MAX, MONEY_DECIMALS};
+use crate::split_once;
 
 /// The minor units that a JSON number's *text* stands for, with `decimals` digits after the point.
 ///
@@ -21,7 +22,7 @@ pub fn minor_units(text: &str, decimals: u32) -> Option<i64> {
     let (negative, digits) = text
         .strip_prefix('-')
         .map_or((false, text), |rest| (true, rest));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let (whole, fraction) = split_once(digits, ".").unwrap_or((digits, "0"));
     if decimals > MONEY_DECIMALS || whole.is_empty() || fraction.is_empty() {
         return None;
     }

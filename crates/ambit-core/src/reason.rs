@@ -26,8 +26,9 @@ macro_rules! reasons {
 
             /// The stable code.
             #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
+            pub fn code(self) -> &'static str {
+                const LENGTHS: &[u8] = &[$(length($code)),+];
+                self.among(concat!($($code),+), LENGTHS)
             }
 
             /// How it is told over HTTP.
@@ -38,8 +39,9 @@ macro_rules! reasons {
 
             /// The sentence for people (English).
             #[must_use]
-            pub const fn sentence(self) -> &'static str {
-                match self { $(Self::$variant => $sentence,)+ }
+            pub fn sentence(self) -> &'static str {
+                const LENGTHS: &[u8] = &[$(length($sentence)),+];
+                self.among(concat!($($sentence),+), LENGTHS)
             }
         }
     };
@@ -240,7 +242,30 @@ reasons! {
     EngineResources "engine.resources" Fault "The check needed more memory or work than it may have.";
 }
 
+/// How long a text of the list is. A byte for each takes less of the wasm than where each text begins.
+const fn length(text: &str) -> u8 {
+    assert!(
+        text.len() < 256,
+        "a reason's text is at most 255 bytes long"
+    );
+    let [length, ..] = text.len().to_le_bytes();
+    length
+}
+
 impl Reason {
+    /// The one of the texts of all, which stand one after the other.
+    fn among(self, texts: &'static str, lengths: &[u8]) -> &'static str {
+        let mut start = 0_usize;
+        for (one, length) in Self::ALL.iter().zip(lengths) {
+            let end = start.saturating_add(usize::from(*length));
+            if *one == self {
+                return texts.get(start..end).unwrap_or_default();
+            }
+            start = end;
+        }
+        ""
+    }
+
     /// The reason with this code.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {

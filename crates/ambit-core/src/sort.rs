@@ -1,4 +1,5 @@
-//! One sort for all kinds of lists. `slice::sort_unstable` is there once for each, five kilobytes in wasm.
+//! One sort for all kinds of lists, and what keeps some of a list. `slice::sort_unstable` is there once for each, five
+//! kilobytes in wasm.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -24,6 +25,18 @@ pub fn sort_by<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
             items.swap(one, other);
         }
     });
+}
+
+/// Keeps the items that are wanted, in their order. `Vec::retain` is there once for each closure.
+pub fn keep<T>(items: &mut Vec<T>, wanted: &mut dyn FnMut(&T) -> bool) {
+    let mut kept = 0_usize;
+    for at in 0..items.len() {
+        if items.get(at).is_some_and(&mut *wanted) {
+            items.swap(kept, at);
+            kept = kept.saturating_add(1);
+        }
+    }
+    items.truncate(kept);
 }
 
 /// Sorts places by what stands there: pairs are merged, then pairs of pairs, and so on.
@@ -76,8 +89,29 @@ fn arrange(order: &mut [usize], swap: &mut dyn FnMut(usize, usize)) {
 
 #[cfg(test)]
 mod tests {
-    use super::sort;
+    use super::{keep, sort};
     use alloc::vec::Vec;
+
+    #[test]
+    fn what_is_wanted_is_kept_in_its_order() {
+        // Every choice among eight items.
+        for choice in 0..=255_u32 {
+            let is_wanted = |item: &u32| choice >> *item & 1 == 1;
+            let mut items: Vec<u32> = (0..8).collect();
+            let mut expected = items.clone();
+            expected.retain(is_wanted);
+            let mut asked = Vec::new();
+            keep(&mut items, &mut |item| {
+                asked.push(*item);
+                is_wanted(item)
+            });
+            assert_eq!(items, expected);
+            assert!(
+                asked.into_iter().eq(0..8),
+                "each is asked about once, in turn"
+            );
+        }
+    }
 
     #[test]
     fn every_short_list_is_sorted() {

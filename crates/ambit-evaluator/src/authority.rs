@@ -8,7 +8,7 @@ use ambit_core::capability::{self, Ask, Mismatch, Place};
 use ambit_core::constraint;
 use ambit_core::describe::opening;
 use ambit_core::json::Json;
-use ambit_core::{Reason, Steps, foreign};
+use ambit_core::{Reason, Steps, foreign, keep};
 use ambit_policy::Manifest;
 
 use crate::budget;
@@ -82,7 +82,9 @@ pub(crate) fn check<'a>(
     };
     check_bounds(case, manifest)?;
     let mut layers = layers(case, manifest);
-    layers.retain(|layer| token || layer.source == Source::Manifest);
+    keep(&mut layers, &mut |layer| {
+        token || layer.source == Source::Manifest
+    });
     let mut selected = Err(Denial::new(Reason::ManifestNone, ""));
     let asked = case.asked();
     asked.with_ask(case.bundle, approved, &mut |ask| {

@@ -64,7 +64,7 @@ fn spelled_alike(left: &str, right: &str) -> bool {
     let plain = |url: &str| {
         let url = url.to_ascii_lowercase();
         let (scheme, rest) = split_once(&url, "://").unwrap_or(("", &url));
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (authority, path) = split_once(rest, "/").unwrap_or((rest, ""));
         let port = match scheme {
             "https" => ":443",
             "http" => ":80",

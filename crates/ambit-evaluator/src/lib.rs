@@ -59,7 +59,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Json, Profile};
-use ambit_core::{Power, Reason, Steps};
+use ambit_core::{Power, Reason, Steps, keep};
 use ambit_policy::Bundle;
 
 pub use ambit_token::ChainCache;
@@ -183,7 +183,9 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found<'a>) -> Result<Grant<'a>, Den
         Err(denial) => (Vec::new(), Some(denial)),
     };
     let given = receipts.len();
-    receipts.retain(|receipt| needs.counts(case, &receipt.sub));
+    keep(&mut receipts, &mut |receipt| {
+        needs.counts(case, &receipt.sub)
+    });
     let strangers = receipts.len() < given;
     found.people = receipts.iter().map(|one| one.sub.clone()).collect();
     let heard = needs.heard(case, &found.people);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::grammar::{self, FaultKind, Form, REQUEST};
 use ambit_core::json::Json;
-use ambit_core::{Power, Reason, Steps, foreign_path};
+use ambit_core::{Power, Reason, Steps, foreign_path, place_of_any, split};
 use ambit_policy::cedar::{Entities, InputFault, Uid};
 use ambit_policy::{Action, Bundle};
 
@@ -131,8 +131,10 @@ impl<'a> Request<'a> {
 
 /// The reason that a fault of the request has: facts and token have reasons of their own.
 fn refused(fault: grammar::Fault) -> Denial {
-    let part = fault.path.split(['.', '[']).next().unwrap_or_default();
-    let levels = fault.path.split('.').count();
+    let part = place_of_any(&fault.path, b".[").map_or(fault.path.as_str(), |end| {
+        fault.path.get(..end).unwrap_or_default()
+    });
+    let levels = split(&fault.path, b'.').count();
     let reason = match (part, fault.kind) {
         (_, FaultKind::Refused) => Reason::RequestUnsupported,
         ("facts", FaultKind::Missing(_)) if levels == 2 => Reason::FactsMissing,

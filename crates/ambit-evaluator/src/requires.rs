@@ -4,7 +4,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
-use ambit_core::{Power, Reason, sort, sort_by};
+use ambit_core::{Power, Reason, keep, sort, sort_by};
 
 use crate::authority::{self, Selected, Source};
 use crate::case::Case;
@@ -91,7 +91,7 @@ impl Needs {
     /// Of these people, those whose yes the guard rails see.
     pub(crate) fn heard(&self, case: &Case<'_>, people: &[String]) -> Vec<String> {
         let mut heard = people.to_vec();
-        heard.retain(|person| self.is_heard(case, person));
+        keep(&mut heard, &mut |person| self.is_heard(case, person));
         heard
     }
 
@@ -143,12 +143,14 @@ impl Needs {
         let people = if self.login.is_empty() { people } else { &[] };
         for need in &mut self.approvals {
             let before = need.approvers.len();
-            need.approvers.retain(|approver| !people.contains(approver));
+            keep(&mut need.approvers, &mut |approver| {
+                !people.contains(approver)
+            });
             let yes = before.saturating_sub(need.approvers.len());
             let yes = i64::try_from(yes).unwrap_or(i64::MAX);
             need.count = need.count.saturating_sub(yes);
         }
-        self.approvals.retain(|need| need.count > 0);
+        keep(&mut self.approvals, &mut |need| need.count > 0);
     }
 }
 
@@ -179,7 +181,9 @@ impl Login {
         let mut acr_values = strong()
             .next()
             .map_or_else(Vec::new, |login| login.acr_values.clone());
-        acr_values.retain(|acr| strong().all(|login| login.acr_values.contains(acr)));
+        keep(&mut acr_values, &mut |acr| {
+            strong().all(|login| login.acr_values.contains(acr))
+        });
         if acr_values.is_empty() && strong().next().is_some() {
             return None;
         }

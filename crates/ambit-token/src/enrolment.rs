@@ -7,10 +7,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
 use ambit_core::grammar::ENROLMENT;
 use ambit_core::json::Json;
 use ambit_core::limits::{ENROLMENT_BYTES, ENROLMENT_LIFE_SECONDS};
+use ambit_core::{Reason, split_once};
 
 use crate::error::TokenError;
 use crate::key::PublicKey;
@@ -88,7 +88,7 @@ impl<'s> UnverifiedEnrolment<'s> {
     ///
     /// `enrolment.malformed`.
     pub fn parse(text: &'s str) -> Result<Self, TokenError> {
-        let (enrolment, countersignature) = match text.split_once('~') {
+        let (enrolment, countersignature) = match split_once(text, "~") {
             None => (text, None),
             Some((enrolment, countersignature)) => (enrolment, Some(countersignature)),
         };

@@ -7,10 +7,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
 use ambit_core::grammar::{self, Form, Member};
 use ambit_core::json::{Document, Json, JsonErrorKind, Kind, Profile};
 use ambit_core::limits::CLOCK_SKEW_SECONDS;
+use ambit_core::{Reason, keep, rsplit_once, split_once};
 
 use crate::base64url;
 use crate::error::TokenError;
@@ -197,8 +197,8 @@ impl<'s> UnverifiedStatement<'s> {
     /// [`StatementFault::Format`].
     pub fn parse(text: &'s str, most: usize) -> Result<Self, StatementFault> {
         let parse = || {
-            let (signing_input, signature) = text.rsplit_once('.')?;
-            let (header, payload) = signing_input.split_once('.')?;
+            let (signing_input, signature) = rsplit_once(text, b'.')?;
+            let (header, payload) = split_once(signing_input, ".")?;
             Some(Self {
                 signing_input: signing_input.as_bytes(),
                 header: base64url::decode(header.as_bytes())?,
@@ -264,15 +264,17 @@ impl<'s> UnverifiedStatement<'s> {
         if named.is_empty() {
             return Err(StatementFault::UnknownKey);
         }
-        named.retain(|key| Some(key.alg()) == member("alg"));
+        keep(&mut named, &mut |key| Some(key.alg()) == member("alg"));
         if named.is_empty() {
             return Err(StatementFault::Alg);
         }
-        named.retain(|key| key.signs == typ);
+        keep(&mut named, &mut |key| key.signs == typ);
         if named.is_empty() {
             return Err(StatementFault::Role);
         }
-        named.retain(|key| key.verify(self.signing_input, &self.signature));
+        keep(&mut named, &mut |key| {
+            key.verify(self.signing_input, &self.signature)
+        });
         if named.is_empty() {
             return Err(StatementFault::Signature);
         }

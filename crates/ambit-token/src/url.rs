@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use ambit_core::split_once;
+use ambit_core::{place, place_of_any, split, split_once};
 
 /// Whether both are http or https URLs, and the same one.
 #[must_use]
@@ -16,8 +16,11 @@ pub fn same(left: &str, right: &str) -> bool {
 /// The URL as everybody would write it. `None` for what no client sends: another scheme, user-info, an
 /// escape or a character that does not belong there.
 fn normal(url: &str) -> Option<String> {
-    let (scheme, rest) = split_once(url.split(['?', '#']).next()?, "://")?;
-    let (authority, path) = match rest.find('/') {
+    let (scheme, rest) = split_once(
+        url.get(..place_of_any(url, b"?#").unwrap_or(url.len()))?,
+        "://",
+    )?;
+    let (authority, path) = match place(rest.as_bytes(), b'/') {
         Some(at) => rest.split_at_checked(at)?,
         None => (rest, "/"),
     };
@@ -41,8 +44,8 @@ fn normal(url: &str) -> Option<String> {
 
 /// A name or an address in brackets, and a port or nothing. User-info has no place here.
 fn host_and_port(authority: &str) -> Option<(&str, &str)> {
-    let end = authority.find(']').map_or(0, |at| at.saturating_add(1));
-    let (host, port) = match authority.get(end..)?.rfind(':') {
+    let end = place(authority.as_bytes(), b']').map_or(0, |at| at.saturating_add(1));
+    let (host, port) = match authority.get(end..)?.bytes().rposition(|byte| byte == b':') {
         Some(at) => authority.split_at_checked(end.saturating_add(at))?,
         None => (authority, ""),
     };
@@ -95,7 +98,7 @@ fn decoded(path: &str) -> Option<String> {
 fn push_path(out: &mut String, path: &str) {
     let mut kept: Vec<&str> = Vec::new();
     let mut ends_in_dots = false;
-    for segment in path.split('/').skip(1) {
+    for segment in split(path, b'/').skip(1) {
         ends_in_dots = matches!(segment, "." | "..");
         match segment {
             "." => {}

@@ -8,7 +8,7 @@ use super::Unit;
 use super::characters::{Class, class};
 use crate::json::{Json, Kind, Writer};
 use crate::limits::MONEY_DECIMALS;
-use crate::{Number, decimal_text};
+use crate::{Number, decimal_text, place, rsplit_once, split, split_once};
 
 /// Characters of one shown value, quotes included: about a line and a half.
 const LONGEST: usize = 120;
@@ -123,7 +123,7 @@ pub fn foreign_name(text: &str) -> String {
 /// A path of members between backquotes, unless a name in it has its own ([`foreign_name`]).
 #[must_use]
 pub fn foreign_path(path: &str) -> String {
-    let quote = if path.as_bytes().contains(&b'`') {
+    let quote = if place(path.as_bytes(), b'`').is_some() {
         ""
     } else {
         "`"
@@ -164,7 +164,7 @@ pub(crate) fn block(
 ) -> bool {
     let mut rest = Some(text);
     while let Some(text) = rest {
-        let (line, behind) = match text.split_once('\n') {
+        let (line, behind) = match split_once(text, "\n") {
             Some((line, behind)) => (line, Some(behind)),
             None => (text, None),
         };
@@ -186,8 +186,8 @@ pub(crate) fn block(
 
 /// Whether every line of a text but the last ends with CR LF.
 pub(crate) fn has_windows_lines(text: &str) -> bool {
-    let (before, _) = text.rsplit_once('\n').unwrap_or_default();
-    !text.is_empty() && before.split('\n').all(|line| line.ends_with('\r'))
+    let (before, _) = rsplit_once(text, b'\n').unwrap_or_default();
+    !text.is_empty() && split(before, b'\n').all(|line| line.ends_with('\r'))
 }
 
 /// [`name`] without shortening it, like [`whole`].

@@ -3,10 +3,10 @@
 use alloc::string::String;
 
 use super::phrases::{Locale, Phrase};
-use crate::Number;
 use crate::constraint::{Unit, text};
 use crate::json::{Json, Kind, Writer};
 use crate::limits::{CONSENT_LIST, CONSENT_VALUE_CHARS};
+use crate::{Number, place_of_any, split};
 
 /// Listed names that are shown where nothing need be whole.
 const SHOWN: usize = 24;
@@ -146,7 +146,7 @@ impl Speech {
             Locale::En => (',', '.'),
             Locale::De => ('.', ','),
         };
-        let whole = number.find(['.', 'e']).unwrap_or(number.len());
+        let whole = place_of_any(number, b".e").unwrap_or(number.len());
         for (at, digit) in number.char_indices() {
             let left = whole.saturating_sub(at);
             let before = number.get(..at).unwrap_or_default();
@@ -233,7 +233,7 @@ pub(crate) fn number_of_language(speech: &mut Speech, value: Number, unit: Unit<
 
 /// Writes a template with the texts for its holes `{0}` to `{9}`.
 fn fill(out: &mut String, template: &str, holes: &[&str]) {
-    let mut parts = template.split('{');
+    let mut parts = split(template, b'{');
     out.push_str(parts.next().unwrap_or_default());
     for part in parts {
         let (hole, rest) = part.split_at_checked(2).unwrap_or((part, ""));

@@ -9,6 +9,7 @@ use super::sentences::{Teller, text};
 use crate::constraint::Unit;
 use crate::hours::{DAYS, Hours, Opening};
 use crate::json::Json;
+use crate::split_once;
 
 const WEEK: [Phrase; 7] = [
     Phrase::Monday,
@@ -93,7 +94,7 @@ impl Teller<'_> {
             }
             let many = seconds.checked_div(unit).unwrap_or_default();
             let name = phrase.text(self.style.locale);
-            let (one, ending) = name.split_once(' ').unwrap_or_default();
+            let (one, ending) = split_once(name, " ").unwrap_or_default();
             out = self.number(many, Unit::None);
             out.push(' ');
             out.push_str(one);

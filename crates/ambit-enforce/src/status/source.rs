@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Profile};
 use ambit_core::limits::TOKEN_BYTES as CHAIN_BYTES;
+use ambit_core::{split, split_once};
 use ambit_token::{PublicKey, base64url};
 
 use super::StatusError;
@@ -61,8 +62,8 @@ pub fn of<'s>(sources: &'s [StatusSource], uri: &str) -> Result<&'s StatusSource
 ///
 /// [`StatusError::Reference`]
 pub fn reference(token: &str) -> Result<Option<(String, i64)>, StatusError> {
-    let root = token.split('~').next().unwrap_or_default();
-    let payload = root.split('.').nth(1);
+    let root = split(token, b'~').next().unwrap_or_default();
+    let payload = split(root, b'.').nth(1);
     let claims = payload
         .filter(|_| token.len() <= CHAIN_BYTES)
         .and_then(|payload| base64url::decode(payload.as_bytes()))
@@ -81,7 +82,7 @@ pub fn reference(token: &str) -> Result<Option<(String, i64)>, StatusError> {
 fn is_prefix(prefix: &str) -> bool {
     let Some((host, path)) = prefix
         .strip_prefix("https://")
-        .and_then(|rest| rest.split_once('/'))
+        .and_then(|rest| split_once(rest, "/"))
     else {
         return false;
     };

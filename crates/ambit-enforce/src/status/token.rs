@@ -2,6 +2,7 @@
 
 use ambit_core::json::{Document, Json, Profile};
 use ambit_core::limits::CLOCK_SKEW_SECONDS;
+use ambit_core::{rsplit_once, split_once};
 use ambit_token::base64url;
 
 use super::{StatusError, StatusKey, StatusList};
@@ -48,11 +49,11 @@ pub fn verify(
     let text = core::str::from_utf8(token)
         .map(|text| text.trim_end_matches(['\r', '\n']))
         .unwrap_or_default();
-    let Some((input, signature)) = text.rsplit_once('.') else {
+    let Some((input, signature)) = rsplit_once(text, b'.') else {
         return Err(malformed);
     };
     let (Some((header, claims)), Some(signature)) = (
-        input.split_once('.'),
+        split_once(input, "."),
         base64url::decode(signature.as_bytes()),
     ) else {
         return Err(malformed);

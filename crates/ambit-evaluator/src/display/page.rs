@@ -14,6 +14,7 @@ use ambit_core::describe::{
 };
 use ambit_core::json::{Document, Json, Kind, Profile, sorted_members};
 use ambit_core::limits::CALL_TEXT_BYTES;
+use ambit_core::place;
 use ambit_policy::{Action, Argument, Siblings};
 
 use super::risk;
@@ -227,7 +228,7 @@ impl Page<'_, '_> {
         if self.full {
             return;
         }
-        let fits = if text.contains('\n') {
+        let fits = if place(text.as_bytes(), b'\n').is_some() {
             let before = "  ".repeat(depth);
             add_block(&mut self.out, text, &before, self.locale, CALL_TEXT_BYTES)
         } else {

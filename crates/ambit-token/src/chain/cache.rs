@@ -8,7 +8,7 @@ use core::ops::Range;
 use ambit_core::grammar::CLAIMS;
 use ambit_core::json::Document;
 use ambit_core::limits::{CACHED_CHAINS, CHAIN_CACHE_BYTES, Limits, TOKEN_BLOCKS};
-use ambit_core::{Reason, same_bytes};
+use ambit_core::{Reason, same_bytes, split};
 
 use super::claims::Claims;
 use super::header::TYP;
@@ -230,7 +230,11 @@ impl ChainCache {
             at = end;
         }
         let mut blocks = [const { None }; TOKEN_BLOCKS];
-        for ((place, block), text) in blocks.iter_mut().zip(token.blocks()).zip(chain.split('~')) {
+        for ((place, block), text) in blocks
+            .iter_mut()
+            .zip(token.blocks())
+            .zip(split(chain, b'~'))
+        {
             *place = Some(KeptBlock::of(block, text.len()));
         }
         let entry = Entry {

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
 use ambit_core::grammar::{self, Member};
 use ambit_core::json::{Document, Json, Kind, Profile};
+use ambit_core::{Reason, keep};
 
 use super::Fault;
 use super::verify::json_fault;
@@ -37,7 +37,9 @@ pub(super) fn root_keys<'k>(
         return Err(Fault::new(Reason::TokenUnknownKey, "no key has this `kid`"));
     }
     let alg = member(header, "alg");
-    named.retain(|key| Some(key.alg()) == alg && key.signs == TYP);
+    keep(&mut named, &mut |key| {
+        Some(key.alg()) == alg && key.signs == TYP
+    });
     if named.is_empty() {
         let detail = "the key may not sign capability tokens";
         return Err(Fault::new(Reason::KeyRole, detail));

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use ambit_core::limits::{Limits, TOKEN_BLOCKS, TOKEN_BYTES};
-use ambit_core::{Reason, grammar};
+use ambit_core::{Reason, grammar, place, rsplit_once, split, split_once};
 
 pub use cache::{ChainCache, KnownChain};
 pub use verified::{Block, VerifiedToken};
@@ -58,7 +58,7 @@ impl<'c> UnverifiedToken<'c> {
         let most = limits.token_blocks.min(TOKEN_BLOCKS);
         let mut blocks = Vec::with_capacity(most);
         let mut payloads = Vec::with_capacity(chain.len());
-        for block in chain.split('~') {
+        for block in split(chain, b'~') {
             if blocks.len() >= most {
                 return too_large("the chain has too many blocks");
             }
@@ -76,10 +76,10 @@ impl<'c> Parts<'c> {
     fn split(block: &'c str, payloads: &mut Vec<u8>) -> Result<Self, Fault> {
         let format = || Fault::new(Reason::TokenFormat, "a block has exactly three parts");
         // From both ends: the payload, by far the longest part, is then read only once.
-        let (signing_input, signature) = block.rsplit_once('.').ok_or_else(format)?;
-        let (header, payload) = signing_input.split_once('.').ok_or_else(format)?;
+        let (signing_input, signature) = rsplit_once(block, b'.').ok_or_else(format)?;
+        let (header, payload) = split_once(signing_input, ".").ok_or_else(format)?;
         let payload = match decode_behind(payload.as_bytes(), payloads) {
-            None if payload.as_bytes().contains(&b'.') => return Err(format()),
+            None if place(payload.as_bytes(), b'.').is_some() => return Err(format()),
             decoded => decoded.ok_or_else(Fault::base64)?,
         };
         Ok(Self {

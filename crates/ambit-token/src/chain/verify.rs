@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use ambit_core::Reason;
 use ambit_core::json::{Document, JsonError, JsonErrorKind, Profile};
 use ambit_core::limits::Limits;
+use ambit_core::{Reason, keep};
 
 use super::cache::ChainCache;
 use super::claims::{CNF, Claims};
@@ -89,7 +89,7 @@ impl<'a> Check<'a, '_> {
         signature: &[u8],
     ) -> Result<(), Fault> {
         let public = self.signing_key(&keys, parts, signature)?;
-        keys.retain(|key| key.public == public);
+        keep(&mut keys, &mut |key| key.public == public);
         let document = self.payload(parts)?;
         let iss = document.root().get_str("iss");
         let iss = iss.filter(|iss| !iss.is_empty());

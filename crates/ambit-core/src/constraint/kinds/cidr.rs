@@ -10,6 +10,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
+use crate::{place, split_once};
 
 pub(crate) use super::fits as misfit;
 
@@ -52,7 +53,7 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
 /// The first address of each range.
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
     for range in spec.list().filter_map(Json::as_str) {
-        let address = range.split_once('/').map_or(ANY, |(address, _)| address);
+        let address = split_once(range, "/").map_or(ANY, |(address, _)| address);
         found.string(address);
     }
 }
@@ -159,7 +160,7 @@ fn address(text: &str) -> Option<(u128, u32)> {
     if text.len() > LONGEST {
         return None;
     }
-    if text.as_bytes().contains(&b':') {
+    if place(text.as_bytes(), b':').is_some() {
         Some((parse_v6(text)?, 128))
     } else {
         Some((parse_v4(text)?.into(), 32))
@@ -174,7 +175,7 @@ struct Range {
 
 impl Range {
     fn parse(range: &str) -> Option<Self> {
-        let (text, length) = range.split_once('/')?;
+        let (text, length) = split_once(range, "/")?;
         let (network, family) = address(text)?;
         let range = Self {
             network,

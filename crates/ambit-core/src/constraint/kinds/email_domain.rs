@@ -8,7 +8,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
-use crate::split_once;
+use crate::{rsplit_once, split, split_once};
 
 pub(crate) use super::fits as misfit;
 
@@ -32,7 +32,7 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
     let local = found
         .asked_text()
-        .and_then(|asked| asked.rsplit_once('@'))
+        .and_then(|asked| rsplit_once(asked, b'@'))
         .map(|(local, _)| local)
         .filter(|local| local.len() <= PART)
         .unwrap_or(OPEN);
@@ -51,7 +51,7 @@ pub(crate) fn is_domain(domain: &str) -> bool {
 /// The domain of `dot-atom@domain` (RFC 5322 section 3.2.3), the only form in which no two mail
 /// programs can see different recipients.
 fn domain_of(address: &str) -> Option<&str> {
-    let (local, domain) = address.split_once('@')?;
+    let (local, domain) = split_once(address, "@")?;
     (is_local(local) && is_domain(domain)).then_some(domain)
 }
 
@@ -60,9 +60,7 @@ fn domain_of(address: &str) -> Option<&str> {
 fn is_local(local: &str) -> bool {
     local.len() <= LOCAL
         && split_once(local, "=?").is_none()
-        && local
-            .split('.')
-            .all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
+        && split(local, b'.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
 const fn is_atext(byte: u8) -> bool {

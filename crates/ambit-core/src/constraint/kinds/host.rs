@@ -9,6 +9,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
+use crate::{place, split};
 
 pub(crate) use super::fits as misfit;
 
@@ -58,7 +59,9 @@ pub(super) fn example(listed: &str) -> String {
 /// No port.
 pub(crate) fn is_pattern(host: &str) -> bool {
     match host.strip_prefix(BELOW) {
-        Some(parent) => is_host(parent) && parent.contains('.') && is_named(parent),
+        Some(parent) => {
+            is_host(parent) && place(parent.as_bytes(), b'.').is_some() && is_named(parent)
+        }
         None => is_host(host),
     }
 }
@@ -92,7 +95,7 @@ pub(super) fn is_name(name: &str, also: fn(u8) -> bool) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || also(byte))
     };
-    name.len() <= NAME && name.split('.').all(label)
+    name.len() <= NAME && split(name, b'.').all(label)
 }
 
 /// The integer that `text` writes in decimal, without sign and leading zeros.

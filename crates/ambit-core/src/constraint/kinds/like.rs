@@ -2,11 +2,11 @@
 
 use alloc::string::String;
 
-use crate::Steps;
 use crate::constraint::examples::{Examples, OPEN};
 use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
+use crate::{Steps, place};
 
 pub(crate) use super::fits as misfit;
 
@@ -18,7 +18,7 @@ pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
     words.say(Phrase::Like);
     words.speech.quoted(spec.text());
-    if spec.text().as_bytes().contains(&b'*') {
+    if place(spec.text().as_bytes(), b'*').is_some() {
         words.say(Phrase::Stars);
     }
 }

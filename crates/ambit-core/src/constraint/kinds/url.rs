@@ -13,6 +13,7 @@ use crate::constraint::spec::{Asked, Spec};
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 use crate::json::Json;
+use crate::{place, place_of_any, rsplit_once, split, split_once};
 
 pub(crate) use super::fits as misfit;
 
@@ -86,7 +87,7 @@ enum Ports {
 pub(crate) fn is_prefix(prefix: &str) -> bool {
     prefix.starts_with('/')
         && is_visible(prefix)
-        && !prefix.contains(['?', '#'])
+        && place_of_any(prefix, b"?#").is_none()
         && is_clean_path(prefix)
 }
 
@@ -99,11 +100,11 @@ struct Url<'a> {
 
 impl<'a> Url<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = text.split_once(':')?;
+        let (scheme, rest) = split_once(text, ":")?;
         let rest = rest.strip_prefix("//")?;
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let end = place_of_any(rest, b"/?#").unwrap_or(rest.len());
         let (authority, tail) = rest.split_at_checked(end)?;
-        let path = tail.split(['?', '#']).next()?;
+        let path = tail.get(..place_of_any(tail, b"?#").unwrap_or(tail.len()))?;
         let (host, port) = split_port(authority)?;
         // Query and fragment are allowed after a path only.
         let whole = tail.is_empty() || tail.starts_with('/');
@@ -160,8 +161,8 @@ fn port_beside(scheme: &str, port: Option<u16>) -> Option<u16> {
 /// `host` or `host:port`, without an empty port. Whether the host is one is for the caller to see.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let colon = match authority.strip_prefix('[') {
-        Some(literal) => literal.find(']')?.checked_add(2)?,
-        None => authority.find(':').unwrap_or(authority.len()),
+        Some(literal) => place(literal.as_bytes(), b']')?.checked_add(2)?,
+        None => place(authority.as_bytes(), b':').unwrap_or(authority.len()),
     };
     let (host, port) = authority.split_at_checked(colon)?;
     let port = match port.strip_prefix(':') {
@@ -180,7 +181,7 @@ pub(super) fn is_host(host: &str) -> bool {
     }
     // A name whose last label is a number is read as an IPv4 address by browsers, in octal and
     // hexadecimal too: only the plain form may stand.
-    let last = host.rsplit('.').next().unwrap_or_default();
+    let last = rsplit_once(host, b'.').map_or(host, |(_, last)| last);
     let hexadecimal = last.starts_with("0x") || last.starts_with("0X");
     if hexadecimal || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())) {
         return parse_v4(host).is_some();
@@ -191,13 +192,13 @@ pub(super) fn is_host(host: &str) -> bool {
 
 /// No `.` or `..` segment, and escapes that are harmless.
 fn is_clean_path(path: &str) -> bool {
-    !path.split('/').any(is_dots) && has_harmless_escapes(path)
+    !split(path, b'/').any(is_dots) && has_harmless_escapes(path)
 }
 
 /// Whether some server reads a segment as `.` or `..`: there are those that cut `;parameters` off before
 /// they read the dots, and file systems that drop the blanks of a name.
 fn is_dots(segment: &str) -> bool {
-    let name = segment.split(';').next().unwrap_or_default();
+    let name = split(segment, b';').next().unwrap_or_default();
     let dots = name.bytes().filter(|byte| *byte == b'.').count();
     let mut rest = name;
     while !rest.is_empty() {

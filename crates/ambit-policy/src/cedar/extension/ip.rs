@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use ambit_core::address::{parse_v4, parse_v6, v4_text, v6_text};
+use ambit_core::{place, split_once};
 
 /// An address, or the range that its prefix makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,15 +35,15 @@ impl Ip {
         const LONGEST: usize = 43;
         let text = core::str::from_utf8(text).ok()?;
         if text.len() > LONGEST
-            || text.as_bytes().contains(&b':') && text.as_bytes().contains(&b'.')
+            || place(text.as_bytes(), b':').is_some() && place(text.as_bytes(), b'.').is_some()
         {
             return None;
         }
-        let (address, prefix) = match text.split_once('/') {
+        let (address, prefix) = match split_once(text, "/") {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let v6 = address.as_bytes().contains(&b':');
+        let v6 = place(address.as_bytes(), b':').is_some();
         let bits = if v6 {
             parse_v6(address)?
         } else {
