@@ -6,11 +6,10 @@
 
 pub(crate) mod comb;
 
-use core::ops::Neg as _;
-
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::Identity as _;
+use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha512};
 
 use crate::digits;
@@ -20,19 +19,19 @@ use crate::digits;
 /// the group order, `R` compared as bytes, no small-order `A` or `R`.
 #[must_use]
 pub fn verify_strict(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    let Some(key) = point(public) else {
+    let Ok(signature) = <&[u8; 64]>::try_from(signature) else {
         return false;
     };
-    let sum = |challenge: &Scalar, s: &Scalar| {
-        EdwardsPoint::vartime_double_scalar_mul_basepoint(challenge, &key.neg(), s)
-    };
-    verify_by(&sum, public, message, signature)
+    VerifyingKey::from_bytes(public).is_ok_and(|key| {
+        key.verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
+    })
 }
 
 /// Whether `public` can be anybody's key: a point of the curve that is not of small order.
 #[must_use]
 pub fn usable(public: &[u8; 32]) -> bool {
-    point(public).is_some()
+    VerifyingKey::from_bytes(public).is_ok_and(|key| !key.is_weak())
 }
 
 /// The point of a usable key.
@@ -43,6 +42,9 @@ pub(crate) fn point(public: &[u8; 32]) -> Option<EdwardsPoint> {
 
 /// The same as [`verify_strict`], with the tables of the base point and of the point that `public` is,
 /// which is usable.
+///
+/// `R` is not decompressed: whatever is equal to the encoding of a point is the encoding of a point, and
+/// it is that point that must not be of small order.
 pub(crate) fn verify_with(
     base: &[EdwardsPoint],
     table: &[EdwardsPoint],
@@ -50,28 +52,11 @@ pub(crate) fn verify_with(
     message: &[u8],
     signature: &[u8],
 ) -> bool {
-    let sum = |challenge: &Scalar, s: &Scalar| {
-        let key_part = comb::add(EdwardsPoint::identity(), table, digits::KEY, challenge);
-        comb::add(key_part.neg(), base, digits::BASE, s)
-    };
-    verify_by(&sum, public, message, signature)
-}
-
-/// The rule, for a usable key and what multiplies it: of the challenge and `S`, the sum of the base point times
-/// `S` and the key's point times the negative challenge.
-///
-/// `R` is not decompressed: whatever is equal to the encoding of a point is the encoding of a point, and
-/// it is that point that must not be of small order.
-fn verify_by(
-    sum: &dyn Fn(&Scalar, &Scalar) -> EdwardsPoint,
-    public: &[u8; 32],
-    message: &[u8],
-    signature: &[u8],
-) -> bool {
     let Some((r, rest)) = signature.split_first_chunk::<32>() else {
         return false;
     };
-    let Some(s) = <[u8; 32]>::try_from(rest).ok().and_then(below_order) else {
+    let s = <[u8; 32]>::try_from(rest).ok();
+    let Some(s) = s.and_then(|s| Option::<Scalar>::from(Scalar::from_canonical_bytes(s))) else {
         return false;
     };
     let mut hash = Sha512::new();
@@ -79,14 +64,7 @@ fn verify_by(
     hash.update(public);
     hash.update(message);
     let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-    let sum = sum(&challenge, &s);
+    let key_part = comb::add(EdwardsPoint::identity(), table, digits::KEY, &challenge);
+    let sum = comb::add(core::ops::Neg::neg(key_part), base, digits::BASE, &s);
     sum.compress().as_bytes() == r && !sum.is_small_order()
-}
-
-/// A number below the group order: it stays as it is when it is reduced, which is done here as for the challenge.
-fn below_order(bytes: [u8; 32]) -> Option<Scalar> {
-    let mut wide = [0; 64];
-    wide.first_chunk_mut().map(|low| *low = bytes)?;
-    let reduced = Scalar::from_bytes_mod_order_wide(&wide);
-    (reduced.to_bytes() == bytes).then_some(reduced)
 }

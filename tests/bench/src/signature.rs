@@ -4,14 +4,14 @@ use std::error::Error;
 use std::path::Path;
 
 use ambit_tests::test_module::TestModule;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ambit_token::ed25519::verify_strict;
 use vectors_guest::Case;
 
 use crate::rounds::Row;
 
 const WHAT: &str = "strict Ed25519 verification";
 
-/// The unit of all ratios: what the library for signatures does, which no change of ours moves.
+/// The unit of all ratios.
 pub(crate) fn native(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     let bytes = std::fs::read(folder.join("signature.case"))?;
     let Some(Case::Ed25519 {
@@ -22,19 +22,17 @@ pub(crate) fn native(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     else {
         return Err("signature.case is no signature".into());
     };
-    let public: [u8; 32] = public.try_into()?;
-    let (message, signature) = (message.to_vec(), Signature::from_slice(signature)?);
-    let verifies = move || {
-        let key = VerifyingKey::from_bytes(&public);
-        key.is_ok_and(|key| key.verify_strict(&message, &signature).is_ok())
-    };
-    if !verifies() {
+    let public: &[u8; 32] = public.try_into()?;
+    if !verify_strict(public, message, signature) {
         return Err("the signature to be measured does not verify".into());
     }
-    Ok(Row::here("native", WHAT, verifies))
+    let (public, message, signature) = (*public, message.to_vec(), signature.to_vec());
+    Ok(Row::here("native", WHAT, move || {
+        verify_strict(&public, &message, &signature)
+    }))
 }
 
-/// Our own verification in the wasm of the vector tests; passing the case is counted.
+/// The same function in the wasm of the vector tests; passing the case is counted.
 pub(crate) fn wasmtime(folder: &Path) -> Result<Row<'static>, Box<dyn Error>> {
     let case = std::fs::read(folder.join("signature.case"))?;
     let mut guest = TestModule::read(&folder.join("vectors_guest.wasm"))?.start()?;
