@@ -1,0 +1,185 @@
+//! Answers that come when they come: one message as JSON, or several as server-sent events.
+
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
+
+/// Messages that wait to be taken by one reader. One more place is the last one's.
+const WAITING: usize = 64;
+/// With nothing to say for so long, a stream is begun: who stands between ends what is silent.
+const QUIET: Duration = Duration::from_secs(15);
+/// A comment in a stream of events, which keeps it open.
+const BEAT: &str = ": \n\n";
+
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
+enum Event {
+    Part(Bytes),
+    Last(Bytes),
+}
+
+/// Where messages for one reader go.
+pub(crate) struct Feed(Sender<Event>);
+
+/// What comes of them.
+#[derive(Debug)]
+pub(crate) struct Events(Receiver<Event>);
+
+/// A reader, and where its messages go.
+pub(crate) fn feed() -> (Feed, Events) {
+    let (sender, receiver) = channel(WAITING + 1);
+    (Feed(sender), Events(receiver))
+}
+
+impl Feed {
+    /// One of several messages. `false`: nobody reads it, or too slowly.
+    pub(crate) fn part(&self, message: &[u8]) -> bool {
+        let part = Event::Part(Bytes::copy_from_slice(message));
+        self.0.capacity() > 1 && self.0.try_send(part).is_ok()
+    }
+
+    /// The answer, after which nothing comes.
+    pub(crate) fn last(self, message: &[u8]) {
+        // Whoever does not read any more does not want it.
+        let _ = self
+            .0
+            .try_send(Event::Last(Bytes::copy_from_slice(message)));
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+/// What a reply waits for.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// An answer, for so long. What comes before it makes a stream of it.
+    Answer(Events, Duration),
+    /// A stream, for so long.
+    Stream(Events, Duration),
+}
+
+impl Later {
+    /// The first that comes, and so the media type.
+    pub(crate) async fn begin(self) -> (&'static str, Body) {
+        let (mut events, life, waits) = match self {
+            Self::Answer(events, life) => (events, life, true),
+            Self::Stream(events, life) => (events, life, false),
+        };
+        let first = match waits {
+            true => timeout(QUIET, events.0.recv()).await.ok(),
+            false => None,
+        };
+        match first {
+            Some(Some(Event::Last(message))) => ("application/json", Body::Whole(Some(message))),
+            Some(Some(Event::Part(message))) => {
+                (EVENT_STREAM, Body::stream(events, life, Some(&message)))
+            }
+            // Nothing comes any more.
+            Some(None) => (EVENT_STREAM, Body::Whole(None)),
+            None => (EVENT_STREAM, Body::stream(events, life, None)),
+        }
+    }
+}
+
+/// The body of an answer.
+pub(crate) enum Body {
+    Whole(Option<Bytes>),
+    Stream(Box<Stream>),
+}
+
+pub(crate) struct Stream {
+    events: Events,
+    first: Option<Bytes>,
+    beat: Interval,
+    end: Pin<Box<Sleep>>,
+    is_over: bool,
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::Whole(Some(Bytes::from(text)).filter(|text| !text.is_empty()))
+    }
+}
+
+impl Body {
+    fn stream(events: Events, life: Duration, first: Option<&Bytes>) -> Self {
+        let first = match first {
+            Some(message) => as_event(message),
+            None => Bytes::from_static(BEAT.as_bytes()),
+        };
+        Self::Stream(Box::new(Stream {
+            events,
+            first: Some(first),
+            beat: interval_at(Instant::now() + QUIET, QUIET),
+            end: Box::pin(sleep(life)),
+            is_over: false,
+        }))
+    }
+}
+
+impl Stream {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        if self.is_over || self.end.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        match self.events.0.poll_recv(context) {
+            Poll::Ready(Some(Event::Part(message))) => Poll::Ready(Some(as_event(&message))),
+            Poll::Ready(Some(Event::Last(message))) => {
+                self.is_over = true;
+                Poll::Ready(Some(as_event(&message)))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let beat = self.beat.poll_tick(context);
+                beat.map(|_| Some(Bytes::from_static(BEAT.as_bytes())))
+            }
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = match self.get_mut() {
+            Self::Whole(whole) => Poll::Ready(whole.take()),
+            Self::Stream(stream) => stream.poll(context),
+        };
+        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => {
+                let length = whole.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            }
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// A message, which is one line, as an event.
+fn as_event(message: &[u8]) -> Bytes {
+    Bytes::from([b"event: message\ndata: ", message, b"\n\n"].concat())
+}
