@@ -218,7 +218,10 @@ impl Check<'_> {
                 words.push_str(text);
             }
         }
-        let challenge = told.as_ref().ok().and_then(|told| challenge(told.root()));
+        let challenge = told
+            .as_ref()
+            .ok()
+            .and_then(|told| challenge(told.root(), advice.get("alternatives")));
         let challenge = challenge.filter(|told| told.status == 401 || !by_itself);
         Refusal {
             challenge: challenge.map(|told| Challenge {
@@ -230,14 +233,26 @@ impl Check<'_> {
     }
 }
 
-/// What a denial as an HTTP response says of tokens.
-pub(super) fn challenge(told: Json<'_>) -> Option<Challenge> {
+/// What a denial as an HTTP response says of tokens, with what would help where that was asked.
+pub(super) fn challenge(told: Json<'_>, helps: Option<Json<'_>>) -> Option<Challenge> {
     let header = told.get("headers")?.get_str("www-authenticate")?;
+    let given = told.get("problem")?;
     let mut problem = Writer::default();
-    problem.json(told.get("problem")?);
+    problem.object(|out| {
+        for (name, value) in given.members() {
+            out.name(name).json(value);
+        }
+        if let Some(helps) = helps.filter(|helps| !helps.is_empty()) {
+            out.name("alternatives").json(helps);
+        }
+    });
     Some(Challenge {
         status: u16::try_from(told.get("status")?.as_int()?).ok()?,
-        header: header.to_owned(),
+        // `ambit_code` is a parameter of our own (RFC 9110, section 11.3); a code has letters, dots and underscores.
+        header: match given.get_str("code") {
+            Some(code) => format!("{header}, ambit_code=\"{code}\""),
+            None => header.to_owned(),
+        },
         problem: problem.finish(),
         words: String::new(),
     })

@@ -70,7 +70,7 @@ impl Endpoint {
         let status = status.and_then(|status| u16::try_from(status).ok());
         let problem = message::text(root.get("problem").unwrap_or_default());
         let reply = Reply::of(status.unwrap_or(500), "application/problem+json", problem);
-        match challenge(root) {
+        match challenge(root, None) {
             Some(told) => reply.with("www-authenticate", self.site.challenge(&told.header)),
             None => reply,
         }
