@@ -11,6 +11,7 @@ mod listening;
 mod passing;
 mod people;
 mod real;
+mod real_http;
 #[path = "../common/served.rs"]
 mod served;
 mod upstream;
