@@ -2,7 +2,10 @@
 
 use std::convert::Infallible;
 use std::future::Future as _;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,8 +13,9 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
 
-/// Messages that wait to be taken by one reader. One more place is the last one's.
+/// Messages that wait to be taken by one reader, and their bytes. One more place is the last one's.
 const WAITING: usize = 64;
+const BYTES: usize = 4 * 1024 * 1024;
 /// With nothing to say for so long, a stream is begun: who stands between ends what is silent.
 const QUIET: Duration = Duration::from_secs(15);
 /// A comment in a stream of events, which keeps it open.
@@ -25,36 +29,62 @@ enum Event {
 }
 
 /// Where messages for one reader go.
-pub(crate) struct Feed(Sender<Event>);
+pub(crate) struct Feed {
+    to: Sender<Event>,
+    bytes: Arc<AtomicUsize>,
+}
 
 /// What comes of them.
 #[derive(Debug)]
-pub(crate) struct Events(Receiver<Event>);
+pub(crate) struct Events {
+    from: Receiver<Event>,
+    bytes: Arc<AtomicUsize>,
+}
 
 /// A reader, and where its messages go.
 pub(crate) fn feed() -> (Feed, Events) {
-    let (sender, receiver) = channel(WAITING + 1);
-    (Feed(sender), Events(receiver))
+    let (to, from) = channel(WAITING + 1);
+    let bytes = Arc::<AtomicUsize>::default();
+    let feed = Feed {
+        to,
+        bytes: Arc::clone(&bytes),
+    };
+    (feed, Events { from, bytes })
 }
 
 impl Feed {
     /// One of several messages. `false`: nobody reads it, or too slowly.
     pub(crate) fn part(&self, message: &[u8]) -> bool {
+        let fits = self.bytes.load(Ordering::SeqCst) + message.len() <= BYTES;
+        if !fits || self.to.capacity() <= 1 {
+            return false;
+        }
+        self.bytes.fetch_add(message.len(), Ordering::SeqCst);
         let part = Event::Part(Bytes::copy_from_slice(message));
-        self.0.capacity() > 1 && self.0.try_send(part).is_ok()
+        self.to.try_send(part).is_ok()
     }
 
     /// The answer, after which nothing comes.
     pub(crate) fn last(self, message: &[u8]) {
         // Whoever does not read any more does not want it.
         let _ = self
-            .0
+            .to
             .try_send(Event::Last(Bytes::copy_from_slice(message)));
     }
 
     /// Whether nobody reads any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.to.is_closed()
+    }
+}
+
+impl Events {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        let next = self.from.poll_recv(context);
+        if let Poll::Ready(Some(Event::Part(message))) = &next {
+            self.bytes.fetch_sub(message.len(), Ordering::SeqCst);
+        }
+        next
     }
 }
 
@@ -75,7 +105,9 @@ impl Later {
             Self::Stream(events, life) => (events, life, false),
         };
         let first = match waits {
-            true => timeout(QUIET, events.0.recv()).await.ok(),
+            true => timeout(QUIET, poll_fn(|context| events.poll(context)))
+                .await
+                .ok(),
             false => None,
         };
         match first {
@@ -134,7 +166,7 @@ impl Stream {
         if self.is_over || self.end.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
-        match self.events.0.poll_recv(context) {
+        match self.events.poll(context) {
             Poll::Ready(Some(Event::Part(message))) => Poll::Ready(Some(as_event(&message))),
             Poll::Ready(Some(Event::Last(message))) => {
                 self.is_over = true;
@@ -182,4 +214,26 @@ impl HttpBody for Body {
 /// A message, which is one line, as an event.
 fn as_event(message: &[u8]) -> Bytes {
     Bytes::from([b"event: message\ndata: ", message, b"\n\n"].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_slow_reader_is_bounded_and_the_answer_has_its_place() {
+        let (feed, events) = feed();
+        let sent = (0..200).filter(|_| feed.part(b"x")).count();
+        assert_eq!(sent, WAITING);
+        feed.last(b"answer");
+        assert_eq!(events.from.len(), WAITING + 1);
+        let (feed, mut events) = super::feed();
+        let large = vec![b'x'; BYTES / 2];
+        assert!(feed.part(&large) && feed.part(&large) && !feed.part(b"x"));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(events.poll(&mut context).is_ready());
+        assert!(feed.part(b"x"));
+        drop(events);
+        assert!(!feed.part(b"x") && feed.is_closed());
+    }
 }

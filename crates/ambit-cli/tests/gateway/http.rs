@@ -199,7 +199,8 @@ fn a_session_is_its_holders() {
     assert_eq!(ann.reads(&gateway, "/notes/a").status, 200);
     // With a token of her own, however good.
     eve.session = ann.session.clone();
-    assert_eq!(eve.reads(&gateway, "/notes/a").status, 404);
+    let told = eve.reads(&gateway, "/notes/a");
+    assert_eq!((told.status, code(&told)), (404, "mcp.session".to_owned()));
     let delete = |agent: &Agent<'_>| {
         let headers = agent.headers(&agent.proof("DELETE", None));
         send(&gateway, "DELETE /mcp", &headers, "").status
@@ -354,7 +355,8 @@ fn pages_and_other_names_are_kept_out() {
     assert_eq!(ping("host: localhost:8383\r\n"), 200);
     // Not even metadata, by a name that somebody gave to this address.
     let at = "GET /.well-known/oauth-protected-resource";
-    assert_eq!(send(&gateway, at, "host: evil.example\r\n", "").status, 403);
+    let told = send(&gateway, at, "host: evil.example\r\n", "");
+    assert_eq!((told.status, code(&told)), (403, "mcp.host".to_owned()));
 }
 
 #[test]
@@ -397,6 +399,18 @@ fn what_has_not_the_form_of_the_transport_is_refused() {
         send(&format!("{FORM}authorization: Bearer x\r\n"), ping).status,
         400
     );
+    // What begins a session says in itself what is spoken.
+    let newer = format!("{FORM}mcp-protocol-version: 2026-07-28\r\n");
+    let bob = world.agent("bob", &[reads()]);
+    let headers = bob.headers(&bob.proof("POST", None));
+    let begin = ping.replace("ping", "initialize");
+    let told = crate::agent::send(
+        &gateway,
+        "POST /mcp",
+        &format!("{newer}{headers}"),
+        &begin.replace("\"}", "\",\"params\":{}}"),
+    );
+    assert_eq!(told.status, 200, "{}", told.body);
     // Line ends between its parts say nothing, and do not begin another message behind the gateway.
     let lines = ping.replace(',', ",\r\n");
     assert_eq!(send(FORM, &lines).status, 200);
@@ -416,7 +430,7 @@ fn what_has_not_the_form_of_the_transport_is_refused() {
     // It still serves, and the server heard of none of this but the pings.
     assert_eq!(send(FORM, ping).status, 200);
     let heard = world.read("heard.jsonl");
-    assert_eq!(heard.lines().count(), 2 + 5, "{heard}");
+    assert_eq!(heard.lines().count(), 2 + 1 + 5, "{heard}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What a request must say of itself before its body is read.
 
+use ambit_core::json::Writer;
 use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
 
 use super::super::check::Shown;
+use super::SESSION_ID;
 use super::site::Site;
 use crate::events::EVENT_STREAM;
 use crate::http::{Heard, Reply};
@@ -16,23 +18,23 @@ pub(super) fn place(heard: &Heard, site: &Site) -> Result<(), Reply> {
     let host = heard.header("host")?.unwrap_or_default();
     if !site.is_called(host) {
         let detail = "call the endpoint by its own name";
-        return Err(Reply::problem(403, "Forbidden", detail));
+        return Err(problem(403, "mcp.host", detail));
     }
     if heard
         .header("origin")?
         .is_some_and(|origin| !site.is_own(origin))
     {
         let detail = "pages of other origins may not call";
-        return Err(Reply::problem(403, "Forbidden", detail));
+        return Err(problem(403, "mcp.origin", detail));
     }
     let allowed = match heard.path.as_str() {
         path if path == site.path => &["POST", "GET", "DELETE"][..],
         path if site.is_metadata(path) => &["GET"],
-        _ => return Err(Reply::problem(404, "Not Found", "there is nothing here")),
+        _ => return Err(problem(404, "mcp.form", "there is nothing here")),
     };
     if !allowed.contains(&heard.method.as_str()) {
         let allowed = allowed.join(", ");
-        let reply = Reply::problem(405, "Method Not Allowed", &format!("use {allowed}"));
+        let reply = problem(405, "mcp.form", &format!("use {allowed}"));
         return Err(reply.with("allow", allowed));
     }
     Ok(())
@@ -40,8 +42,10 @@ pub(super) fn place(heard: &Heard, site: &Site) -> Result<(), Reply> {
 
 /// Its form, as the transport has it.
 pub(super) fn form(heard: &Heard) -> Result<(), Reply> {
-    let bad = |detail: &str| Err(Reply::problem(400, "Bad Request", detail));
-    if let Some(version) = heard.header("mcp-protocol-version")?
+    let bad = |detail: &str| Err(problem(400, "mcp.form", detail));
+    // What begins a session says in itself which versions its client speaks.
+    if heard.header(SESSION_ID)?.is_some()
+        && let Some(version) = heard.header("mcp-protocol-version")?
         && !VERSIONS.contains(&version)
     {
         return bad(&format!(
@@ -56,7 +60,7 @@ pub(super) fn form(heard: &Heard) -> Result<(), Reply> {
     };
     if !wanted.iter().all(|wanted| accepts(heard, wanted)) {
         let detail = format!("`Accept` must have {}", wanted.join(" and "));
-        return Err(Reply::problem(406, "Not Acceptable", &detail));
+        return Err(problem(406, "mcp.form", &detail));
     }
     if heard.method != "POST" {
         return Ok(());
@@ -68,7 +72,7 @@ pub(super) fn form(heard: &Heard) -> Result<(), Reply> {
         .is_some_and(|kind| kind.eq_ignore_ascii_case(JSON));
     if !is_json || !parts.all(|part| part.eq_ignore_ascii_case("charset=utf-8")) {
         let detail = "`Content-Type` must be `application/json`";
-        return Err(Reply::problem(415, "Unsupported Media Type", detail));
+        return Err(problem(415, "mcp.form", detail));
     }
     if heard.headers("content-encoding").next().is_some() {
         return bad("a message must not be compressed");
@@ -103,11 +107,35 @@ pub(super) fn shown(heard: &Heard) -> Result<Option<Shown>, Reply> {
         let detail = format!(
             "`Ambit-Approval` has more than {RECEIPTS} receipts, or one of more than {RECEIPT_BYTES} bytes"
         );
-        return Err(Reply::problem(400, "Bad Request", &detail));
+        return Err(problem(400, "mcp.form", &detail));
     }
     Ok(Some(Shown {
         token: token.trim().to_owned(),
         proof: heard.header("dpop")?.map(str::to_owned),
         approvals,
     }))
+}
+
+/// A request that is refused before it is looked at as a call.
+pub(super) fn problem(status: u16, code: &str, detail: &str) -> Reply {
+    let title = match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        409 => "Conflict",
+        415 => "Unsupported Media Type",
+        502 => "Bad Gateway",
+        _ => "Service Unavailable",
+    };
+    let mut out = Writer::default();
+    out.object(|out| {
+        out.name("type").string("about:blank");
+        out.name("title").string(title);
+        out.name("status").integer(i64::from(status));
+        out.name("detail").string(detail);
+        out.name("code").string(code);
+    });
+    Reply::of(status, "application/problem+json", out.finish())
 }

@@ -23,6 +23,7 @@ use crate::events::Later;
 use crate::fault::Fault;
 use crate::http::{Heard, REQUESTS, Reply, Service};
 use crate::point::{Call, Possession};
+use headers::problem;
 use sessions::{Live, Owner, Sessions};
 pub(super) use site::Site;
 
@@ -139,12 +140,12 @@ impl Endpoint {
     fn session(&self, heard: &Heard, standing: &Standing) -> Result<(String, Arc<Live>), Reply> {
         let Some(id) = heard.header(SESSION_ID)? else {
             let detail = "`Mcp-Session-Id` is lacking: begin with `initialize`";
-            return Err(Reply::problem(400, "Bad Request", detail));
+            return Err(problem(400, "mcp.session", detail));
         };
         let live = self.sessions.find(id, &Owner::from(standing));
         let live = live.ok_or_else(|| {
             let detail = "there is no such session of yours: begin with `initialize`";
-            Reply::problem(404, "Not Found", detail)
+            problem(404, "mcp.session", detail)
         })?;
         Ok((id.to_owned(), live))
     }
@@ -187,7 +188,7 @@ impl Endpoint {
             (true, None) => self.open(&standing)?,
             (true, Some(_)) => {
                 let detail = "a session is begun without `Mcp-Session-Id`";
-                return Err(Reply::problem(400, "Bad Request", detail));
+                return Err(problem(400, "mcp.session", detail));
             }
             (false, _) => self.session(heard, &standing)?,
         };
@@ -209,7 +210,7 @@ impl Endpoint {
             Err(error) => {
                 (self.gateway.say)(&format!("no session can be opened: {error}"));
                 let detail = "the server behind the gateway cannot be reached";
-                Err(Reply::problem(502, "Bad Gateway", detail))
+                Err(problem(502, "mcp.server", detail))
             }
         }
     }
@@ -284,7 +285,11 @@ impl Endpoint {
         events
             .map(|events| Reply::later(Later::Stream(events, LISTENING.min(left))))
             .ok_or_else(|| {
-                Reply::problem(409, "Conflict", "somebody listens to this session already")
+                problem(
+                    409,
+                    "mcp.session",
+                    "somebody listens to this session already",
+                )
             })
     }
 
@@ -367,5 +372,5 @@ impl std::fmt::Debug for Endpoint {
 /// There is no room for more.
 fn busy() -> Reply {
     let detail = "too many sessions, or requests of one, at one time: try again";
-    Reply::problem(503, "Service Unavailable", detail).with("retry-after", "1")
+    problem(503, "mcp.full", detail).with("retry-after", "1")
 }

@@ -34,6 +34,10 @@ impl Streams {
     /// Waits for the answer to a request. `None`: one with this id waits already, or too many do.
     pub(super) fn expect(&self, id: &str, params: Json<'_>) -> Option<Events> {
         let mut open = lock(&self.0);
+        if open.waiting.len() >= WAITING {
+            // Who has hung up waits no more.
+            open.waiting.retain(|_, waiting| !waiting.feed.is_closed());
+        }
         if open.is_closed || open.waiting.len() >= WAITING || open.waiting.contains_key(id) {
             return None;
         }
