@@ -59,15 +59,13 @@ pub(crate) fn prepare(
     open(bundle, request, cache, steps, arguments, body);
 }
 
-/// How the arguments of a request become the ones that are judged.
-type Read = fn(&Bundle<'_>, &Request<'_>, &Steps) -> Result<String, Denial>;
-
+/// `arguments` says how those of a request become the ones that are judged.
 fn open(
     bundle: &Bundle<'_>,
     request: &[u8],
     cache: &mut ChainCache,
     steps: &Steps,
-    arguments: Read,
+    arguments: impl Fn(&Bundle<'_>, &Request<'_>, &Steps) -> Result<String, Denial>,
     body: &mut dyn FnMut(Seen<'_>, Result<&Case<'_>, &Denial>),
 ) {
     let mut seen = Seen::new(bundle, request);
