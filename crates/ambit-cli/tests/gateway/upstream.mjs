@@ -37,6 +37,7 @@ const server = createServer((request, response) => {
     if (path.endsWith("/changed")) {
       for (const stream of streams) stream.write(`data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n`);
     }
+    if (path.endsWith("/silent")) return events().end(": nothing\n\n");
     if (path.endsWith("/pretty")) return json(JSON.stringify(JSON.parse(text("pretty")), null, 2).replaceAll("\n", "\r\n"));
     if (path.endsWith("/away")) return response.writeHead(307, { location: "/elsewhere" }).end();
     if (path.endsWith("/denied")) return response.writeHead(401, { "www-authenticate": "Bearer" }).end();

@@ -146,6 +146,8 @@ fn what_a_far_server_answers_is_bounded_and_not_followed() {
         ("/notes/away", "redirects are not followed"),
         ("/notes/denied", "401"),
         ("/notes/page", "neither JSON nor events"),
+        ("/notes/silent", "it ends without an answer"),
+        ("/notes/twice", "it ends without an answer"),
         ("/notes/break", "the connection broke"),
         ("/notes/large", "more than 16777216 bytes"),
         ("/notes/event", "more than 16777216 bytes"),

@@ -99,6 +99,13 @@ struct Named {
     version: Option<HeaderValue>,
 }
 
+/// What was asked: whether it begins the session, and by which id it is answered.
+#[derive(Default)]
+struct Asked<'a> {
+    is_first: bool,
+    id: Option<&'a str>,
+}
+
 struct Server {
     url: Url,
     named: Mutex<Named>,
@@ -124,7 +131,11 @@ impl Server {
         };
         let server = Arc::clone(self);
         let sending = async move {
-            if let Err(why) = server.post(line, is_first).await {
+            let asked = Asked {
+                is_first,
+                id: id.as_deref(),
+            };
+            if let Err(why) = server.post(line, &asked).await {
                 // Of what is no request nobody waits for an answer.
                 if let Some(id) = id {
                     let error = format!("the server behind the gateway: {why}");
@@ -144,15 +155,16 @@ impl Server {
         }
     }
 
-    async fn post(&self, line: Vec<u8>, is_first: bool) -> Result<(), String> {
+    async fn post(&self, line: Vec<u8>, asked: &Asked<'_>) -> Result<(), String> {
         let response = self.send(Method::POST, line).await?;
-        if is_first {
+        if asked.is_first {
             let session = response.headers().get(SESSION_ID).cloned();
             lock(&self.named).session = session;
         }
         match response.status() {
             StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
-            StatusCode::OK => self.read(response, is_first).await,
+            StatusCode::OK if self.read(response, asked).await? || asked.id.is_none() => Ok(()),
+            StatusCode::OK => Err("it ends without an answer".to_owned()),
             StatusCode::NOT_FOUND if lock(&self.named).session.is_some() => {
                 // Its session is over, and so is this one.
                 lock(&self.told).take();
@@ -171,7 +183,7 @@ impl Server {
             match self.send(Method::GET, Vec::new()).await {
                 Ok(response) if response.status() == StatusCode::OK => {
                     // It may end at any time.
-                    let _ = self.read(response, false).await;
+                    let _ = self.read(response, &Asked::default()).await;
                 }
                 Ok(_) => return,
                 Err(_) => {}
@@ -224,8 +236,8 @@ impl Server {
             .map_err(broken)
     }
 
-    /// The messages of an answer.
-    async fn read(&self, response: Response<Incoming>, is_first: bool) -> Result<(), String> {
+    /// Hands on all messages of an answer. Whether one was the answer to what was asked.
+    async fn read(&self, response: Response<Incoming>, asked: &Asked<'_>) -> Result<bool, String> {
         let kind = response.headers().get(CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind
@@ -240,7 +252,7 @@ impl Server {
             "text/event-stream" => Some(Events::new(ANSWER)),
             _ => return Err("it answers with neither JSON nor events".to_owned()),
         };
-        let mut whole = Vec::new();
+        let (mut whole, mut is_answered) = (Vec::new(), false);
         loop {
             let frame = timeout(ANSWERING, body.frame()).await;
             let frame = frame.map_err(|_| "it stops in its answer".to_owned())?;
@@ -252,7 +264,7 @@ impl Server {
             match &mut events {
                 Some(events) => {
                     for message in events.take(&data)? {
-                        self.told(message, is_first).await;
+                        is_answered |= self.told(message, asked).await;
                     }
                 }
                 None if whole.len() + data.len() > ANSWER => {
@@ -262,30 +274,37 @@ impl Server {
             }
         }
         if events.is_none() {
-            self.told(whole, is_first).await;
+            is_answered |= self.told(whole, asked).await;
         }
-        Ok(())
+        Ok(is_answered)
     }
 
-    /// A message, which becomes one line. What no JSON may have within a text stays as it is, and is refused behind this.
-    async fn told(&self, mut line: Vec<u8>, is_first: bool) {
-        if is_first {
-            let version = message::parse(&line).ok().and_then(|document| {
-                let version = document.root().get("result")?.get("protocolVersion")?;
-                HeaderValue::from_str(version.as_str()?).ok()
-            });
-            if version.is_some() {
-                lock(&self.named).version = version;
+    /// A message, which becomes one line. Whether it is the answer to what was asked.
+    async fn told(&self, mut line: Vec<u8>, asked: &Asked<'_>) -> bool {
+        let mut is_answer = false;
+        let sound = Document::parse(&line, Profile::Request).map(|document| {
+            if let Ok(Message::Answer { id }) = message::read(document.root()) {
+                is_answer = asked.id == Some(message::text(id).as_str());
             }
-        }
-        if Document::parse(&line, Profile::Request).is_ok() {
-            for byte in line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
-                *byte = b' ';
+            let result = document.root().get("result").filter(|_| asked.is_first);
+            let version = result.and_then(|result| result.get("protocolVersion")?.as_str());
+            version.and_then(|version| HeaderValue::from_str(version).ok())
+        });
+        match sound {
+            Ok(version) => {
+                if version.is_some() {
+                    lock(&self.named).version = version;
+                }
+                // What is sound has line ends between its parts alone, where blanks say the same.
+                for byte in line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
+                    *byte = b' ';
+                }
             }
+            // One line, which is told to the operator and dropped.
+            Err(_) => line.retain(|byte| *byte != b'\n'),
         }
-        // What is no JSON has no line ends that mean anything: it is one line, which is dropped.
-        line.retain(|byte| *byte != b'\n');
         self.tell(line).await;
+        is_answer
     }
 
     /// Hands a line on. Whoever reads slowly is waited for.

@@ -280,8 +280,8 @@ impl Endpoint {
         let (_, live) = self.session(heard, &standing)?;
         let left = standing.ends.saturating_sub((self.gateway.point.clock)());
         let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
-        // It counts as use of the session.
-        let events = live.in_turn(|| live.streams.listen()).flatten();
+        live.touch();
+        let events = live.streams.listen();
         events
             .map(|events| Reply::later(Later::Stream(events, LISTENING.min(left))))
             .ok_or_else(|| {

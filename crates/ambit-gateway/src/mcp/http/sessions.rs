@@ -56,14 +56,18 @@ pub(super) struct Live {
 impl Live {
     /// Does something alone: a session hears one message after the other. `None`: too many wait for that.
     pub(super) fn in_turn<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
-        let waits = self.turns.fetch_add(1, Ordering::SeqCst) < TURNS;
-        let done = waits.then(|| {
-            let _turn = lock(&self.turn);
-            run()
-        });
-        self.turns.fetch_sub(1, Ordering::SeqCst);
+        self.touch();
+        let waiting = Waiting::enter(&self.turns)?;
+        let turn = lock(&self.turn);
+        let done = run();
+        self.touch();
+        drop((turn, waiting));
+        Some(done)
+    }
+
+    /// It is needed now.
+    pub(super) fn touch(&self) {
         *lock(&self.used) = Instant::now();
-        done
     }
 
     fn is_idle(&self) -> bool {
@@ -80,6 +84,23 @@ impl Live {
             session.close();
             drop(guard);
         }));
+    }
+}
+
+/// One that waits for its turn, or has it.
+struct Waiting<'t>(&'t AtomicUsize);
+
+impl<'t> Waiting<'t> {
+    fn enter(turns: &'t AtomicUsize) -> Option<Self> {
+        let before = turns.fetch_add(1, Ordering::SeqCst);
+        // Dropped where there are too many, and so not counted.
+        Some(Self(turns)).filter(|_| before < TURNS)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
