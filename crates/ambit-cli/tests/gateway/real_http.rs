@@ -169,17 +169,7 @@ impl Site {
             assert_eq!(told["metadataUrl"], at);
         }
         assert!(told["session"].is_string(), "{told}");
-        let tools = told["tools"].as_array().unwrap().iter();
-        let names: Vec<&str> = tools.map(|tool| tool["name"].as_str().unwrap()).collect();
-        assert_eq!(
-            names,
-            [
-                "echo",
-                "get-sum",
-                "get-tiny-image",
-                "trigger-long-running-operation"
-            ]
-        );
+        are_offered(&told);
         let text = |at: usize| {
             told["results"][at]["content"][0]["text"]
                 .as_str()
@@ -202,6 +192,10 @@ impl Site {
             "{}",
             told["results"][5]
         );
+        self.is_closed_to_others(key);
+    }
+
+    fn is_closed_to_others(&self, key: Option<&Value>) {
         // Without a token nobody gets in, and with another one neither.
         let told = self.client(&json!({"calls": []}));
         assert!(
@@ -217,6 +211,21 @@ impl Site {
             "{told}"
         );
     }
+}
+
+/// The tools of the token, and no others.
+fn are_offered(told: &Value) {
+    let tools = told["tools"].as_array().unwrap().iter();
+    let names: Vec<&str> = tools.map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "echo",
+            "get-sum",
+            "get-tiny-image",
+            "trigger-long-running-operation"
+        ]
+    );
 }
 
 #[test]

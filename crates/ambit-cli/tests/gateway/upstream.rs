@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::agent::{body, code};
+use crate::agent::{Agent, body, code};
 use crate::world::{World, entry, source, under};
 
 /// The server, which ends with this.
@@ -82,7 +82,26 @@ fn a_far_server_is_asked_what_was_checked_and_shown_no_token() {
     );
     let told = ann.reads(&gateway, "/notes/pretty");
     assert_eq!(body(&told)["result"]["content"][0]["text"], "pretty");
-    let heard = Far::heard(&world);
+    is_shown_no_token(&world, &ann);
+    // It is told when the session has ended.
+    let headers = ann.headers(&ann.proof("DELETE", None));
+    assert_eq!(
+        crate::agent::send(&gateway, "DELETE /mcp", &headers, "").status,
+        204
+    );
+    let begun = Instant::now();
+    while !Far::heard(&world)
+        .iter()
+        .any(|one| one["method"] == "DELETE")
+    {
+        assert!(begun.elapsed().as_secs() < 10, "it is not told");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Three calls arrived, with the headers of the transport and no others.
+fn is_shown_no_token(world: &World, ann: &Agent<'_>) {
+    let heard = Far::heard(world);
     let calls: Vec<&Value> = heard
         .iter()
         .filter(|one| one["body"].as_str().unwrap().contains("tools/call"))
@@ -119,20 +138,6 @@ fn a_far_server_is_asked_what_was_checked_and_shown_no_token() {
             .read("upstream.jsonl")
             .contains(ann.session.as_ref().unwrap())
     );
-    // It is told when the session has ended.
-    let headers = ann.headers(&ann.proof("DELETE", None));
-    assert_eq!(
-        crate::agent::send(&gateway, "DELETE /mcp", &headers, "").status,
-        204
-    );
-    let begun = Instant::now();
-    while !Far::heard(&world)
-        .iter()
-        .any(|one| one["method"] == "DELETE")
-    {
-        assert!(begun.elapsed().as_secs() < 10, "it is not told");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

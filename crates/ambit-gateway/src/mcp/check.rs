@@ -28,7 +28,7 @@ pub(super) struct Refusal {
     /// The stable code, where the agent is told one.
     pub(super) code: Option<String>,
     /// How it is told over HTTP, where another token or proof is what would help.
-    pub(super) challenge: Option<Challenge>,
+    pub(super) challenge: Option<Box<Challenge>>,
 }
 
 /// What a refusal says of tokens, over HTTP.
@@ -224,9 +224,9 @@ impl Check<'_> {
             .and_then(|told| challenge(told.root(), advice.get("alternatives")));
         let challenge = challenge.filter(|told| told.status == 401 || !by_itself);
         Refusal {
-            challenge: challenge.map(|told| Challenge {
-                words: words.clone(),
-                ..told
+            challenge: challenge.map(|told| {
+                let words = words.clone();
+                Box::new(Challenge { words, ..told })
             }),
             ..Refusal::plain(code, words)
         }

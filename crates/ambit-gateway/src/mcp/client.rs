@@ -33,7 +33,7 @@ pub(super) enum Next {
     /// It is answered here.
     Answer(String),
     /// The same, where over HTTP another token or proof is asked for.
-    Challenge(String, Challenge),
+    Challenge(String, Box<Challenge>),
     Drop,
 }
 

@@ -92,7 +92,10 @@ impl Side for Streams {
                     waiting.feed.last(line);
                 }
             }
-            Ok(Message::Notification { method, params }) if method == "notifications/progress" => {
+            Ok(Message::Notification {
+                method: "notifications/progress",
+                params,
+            }) => {
                 let token = params.get("progressToken").map(message::text);
                 let mut waiting = open.waiting.values();
                 if let Some(one) = waiting.find(|one| token.is_some() && one.progress == token) {
