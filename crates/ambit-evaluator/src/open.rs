@@ -187,6 +187,7 @@ fn none(bundle: &Bundle<'_>, request: &Request<'_>, _: &Steps) -> Result<String,
 }
 
 /// The action, while the policy has not ended.
+#[inline]
 fn in_time<'b>(bundle: &'b Bundle<'b>, request: &Request<'_>) -> Result<Action<'b>, Denial> {
     if request.facts.now >= bundle.expires() {
         let admin = alloc::format!(

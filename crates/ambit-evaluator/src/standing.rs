@@ -44,7 +44,7 @@ pub fn standing(
         let first = |denial: &Denial| Denial::new(denial.reason, denial.admin.clone());
         found = Some(case.map_err(first).and_then(|case| {
             binding::check(case)?;
-            let proof = possession::verify(case)?;
+            let proof = possession::check_for_any(case)?;
             binding::check_status(case)?;
             revocation::check(case, &mut Vec::new())?;
             let once = proof.map(|proof| possession::charge(case, &proof));
