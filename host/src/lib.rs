@@ -48,7 +48,7 @@ mod zones;
 
 pub use ambit_core::http;
 pub use ambit_enforce::ask;
-pub use ambit_evaluator::refuse;
+pub use ambit_evaluator::{Standing, refuse};
 pub use ambit_token::module::TrustedKeys as Trust;
 pub use code::CodeCache;
 pub use enforce::{Discharge, Enforcer, NotDischarged, Obligation, Turn, Verdict};

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_advice as advice;
+use ambit_core::Reason;
 use ambit_enforce::wire;
-use ambit_evaluator as evaluator;
+use ambit_evaluator::{self as evaluator, Standing};
 use ambit_policy::Bundle;
 use ambit_token::ChainCache;
 
@@ -40,6 +41,20 @@ impl NativeEngine {
         self.with_bundle(|bundle| {
             self.with_cache(|cache| evaluator::call_digest(bundle, request, cache))
         })
+    }
+
+    /// Whether the token of a request counts here, before anything is asked with it: steps 2 to 5 of the decision. The
+    /// request has no arguments.
+    ///
+    /// # Errors
+    ///
+    /// The reason of the first step that fails, and the words for an administrator.
+    pub fn standing(&self, request: &[u8]) -> Result<Standing, (Reason, String)> {
+        let Ok(bundle) = Bundle::open(&self.bundle, self.digest) else {
+            return Err((Reason::EngineTrap, "the bundle cannot be opened".to_owned()));
+        };
+        self.with_cache(|cache| evaluator::standing(&bundle, request, cache))
+            .map_err(|denial| (denial.reason, denial.admin))
     }
 
     /// What a holder signs, as `ambit_signing_input` of `pkg/abi.md`, or a denial.

@@ -26,6 +26,7 @@ const SETS: [Set; 4] = [
         what: "the official MCP client and servers",
         source: Source::Packages(&[
             "@modelcontextprotocol/sdk@1.32.2",
+            "@modelcontextprotocol/server-everything@2026.8.31",
             "@modelcontextprotocol/server-filesystem@2026.8.31",
             "@modelcontextprotocol/server-memory@2026.8.31",
         ]),

@@ -97,13 +97,18 @@ impl Serving {
         place: Place,
         holder: Option<&PathBuf>,
     ) -> Result<Point, Failure> {
+        self.consuming(policy, place, holder, Consume::new(self.ledger()?))
+    }
+
+    /// What was used up.
+    pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>, Failure> {
         let ledger = self.ledger.as_ref().ok_or_else(|| {
             let message = "a budget that is forgotten when the process starts again is none";
             Failure::unusable("serve.ledger", message).help("name the file of the ledger: --ledger")
         })?;
         let ledger = SqliteLedger::open(ledger)
             .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(ledger))?;
-        self.consuming(policy, place, holder, Consume::new(Arc::new(ledger)))
+        Ok(Arc::new(ledger))
     }
 
     /// The same in front of a service that checks as well: it alone uses up what a call costs.

@@ -53,6 +53,7 @@ mod requires;
 mod revocation;
 mod seen;
 mod signing;
+mod standing;
 mod text;
 
 use alloc::string::String;
@@ -77,6 +78,7 @@ pub use open::with_case;
 pub use remedy::{Approval, Bound, Login, Remedy, Shown, Wait};
 pub use revocation::{FetchedEpochs, fetched_epochs};
 pub use signing::{call_digest, signing_input};
+pub use standing::{Standing, standing};
 pub use text::joined;
 
 use authority::Grant;

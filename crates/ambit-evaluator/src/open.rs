@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_core::{Reason, Steps};
 use ambit_policy::cedar::texts;
-use ambit_policy::{Bundle, normalise};
+use ambit_policy::{Action, Bundle, normalise};
 use ambit_token::{ChainCache, UnverifiedToken};
 
 use crate::case::{Case, SignIn};
@@ -29,12 +29,43 @@ pub fn with_case(
     });
 }
 
+/// [`with_case`] where nobody has said arguments yet: the request has none, and the action may want some.
+pub(crate) fn with_caller(
+    bundle: &Bundle<'_>,
+    request: &[u8],
+    cache: &mut ChainCache,
+    body: &mut dyn FnMut(Result<&Case<'_>, &Denial>),
+) {
+    open(
+        bundle,
+        request,
+        cache,
+        &Steps::new(),
+        none,
+        &mut |_, case| {
+            body(case);
+        },
+    );
+}
+
 /// [`with_case`], with what has been established so far.
 pub(crate) fn prepare(
     bundle: &Bundle<'_>,
     request: &[u8],
     cache: &mut ChainCache,
     steps: &Steps,
+    body: &mut dyn FnMut(Seen<'_>, Result<&Case<'_>, &Denial>),
+) {
+    open(bundle, request, cache, steps, arguments, body);
+}
+
+/// `arguments` says how those of a request become the ones that are judged.
+fn open(
+    bundle: &Bundle<'_>,
+    request: &[u8],
+    cache: &mut ChainCache,
+    steps: &Steps,
+    arguments: impl Fn(&Bundle<'_>, &Request<'_>, &Steps) -> Result<String, Denial>,
     body: &mut dyn FnMut(Seen<'_>, Result<&Case<'_>, &Denial>),
 ) {
     let mut seen = Seen::new(bundle, request);
@@ -132,15 +163,7 @@ pub(crate) fn read<'r>(bundle: &Bundle<'_>, request: &'r [u8]) -> Result<Documen
 /// Step 1, continued: the policy's own end, and the request against the vocabulary. Gives the
 /// arguments in canonical form.
 fn arguments(bundle: &Bundle<'_>, request: &Request<'_>, steps: &Steps) -> Result<String, Denial> {
-    if request.facts.now >= bundle.expires() {
-        let admin = alloc::format!(
-            "the policy ended at {}, now is {}",
-            bundle.expires(),
-            request.facts.now
-        );
-        return Err(Denial::new(Reason::PolicyExpired, admin));
-    }
-    let action = request.known_action(bundle)?;
+    let action = in_time(bundle, request)?;
     // Each is looked for among those that are declared, and the other way round; every value is
     // checked, written and read again.
     let (given, declared) = (request.arguments.len(), action.arguments().count());
@@ -156,4 +179,23 @@ fn arguments(bundle: &Bundle<'_>, request: &Request<'_>, steps: &Steps) -> Resul
     }
     written?;
     Ok(out.finish())
+}
+
+/// The same where nobody has said any yet.
+fn none(bundle: &Bundle<'_>, request: &Request<'_>, _: &Steps) -> Result<String, Denial> {
+    in_time(bundle, request).map(|_| String::from("{}"))
+}
+
+/// The action, while the policy has not ended.
+#[inline]
+fn in_time<'b>(bundle: &'b Bundle<'b>, request: &Request<'_>) -> Result<Action<'b>, Denial> {
+    if request.facts.now >= bundle.expires() {
+        let admin = alloc::format!(
+            "the policy ended at {}, now is {}",
+            bundle.expires(),
+            request.facts.now
+        );
+        return Err(Denial::new(Reason::PolicyExpired, admin));
+    }
+    request.known_action(bundle)
 }

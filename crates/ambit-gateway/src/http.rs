@@ -6,8 +6,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::events::{Body, Later};
 use ambit_token::base64url;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -30,7 +31,9 @@ const CONNECTIONS: usize = 1024;
 /// Of more, those that are told so at one time, and for how long.
 const LEAVING: usize = 64;
 const LEAVE_TIME: Duration = Duration::from_secs(1);
-const REQUESTS: usize = 128;
+pub(crate) const REQUESTS: usize = 128;
+/// Decisions at one time: they wait for disks, and for little else.
+const DECIDING: usize = 16;
 /// Of these, by callers that are known only once their body was read.
 const STRANGERS: usize = 64;
 /// For a head, a body, an answer, and for a caller to take some of it.
@@ -61,6 +64,11 @@ pub trait Service: Send + Sync + 'static {
     /// Any reply as this service's callers understand it.
     fn seal(&self, reply: Reply) -> Reply {
         reply
+    }
+
+    /// Answers at one time.
+    fn threads(&self) -> usize {
+        DECIDING
     }
 
     /// Looks at files that may have changed; called twice a second.
@@ -119,11 +127,13 @@ impl Heard {
 }
 
 /// What is answered.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
+    /// What comes instead of the body.
+    later: Option<Later>,
 }
 
 impl Reply {
@@ -144,6 +154,15 @@ impl Reply {
             status,
             headers,
             body,
+            later: None,
+        }
+    }
+
+    /// What comes when it comes.
+    pub(crate) fn later(later: Later) -> Self {
+        Self {
+            later: Some(later),
+            ..Self::json(200, String::new())
         }
     }
 
@@ -181,8 +200,16 @@ impl Reply {
         self
     }
 
-    fn response(self, id: Option<HeaderValue>) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+    async fn response(mut self, id: Option<HeaderValue>) -> Response<Body> {
+        let body = match self.later.take() {
+            None => Body::from(std::mem::take(&mut self.body)),
+            Some(later) => {
+                let (media_type, body) = later.begin().await;
+                self = self.with("content-type", media_type);
+                body
+            }
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = hyper::StatusCode::from_u16(self.status)
             .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers {
@@ -313,7 +340,7 @@ async fn one<S: Service>(
     service: Arc<S>,
     requests: Arc<Room>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let given = head.headers.get(REQUEST_ID).cloned();
     let id = given.or_else(fresh_id);
@@ -327,7 +354,7 @@ async fn one<S: Service>(
         body: Bytes::new(),
     };
     let reply = reply(Arc::clone(&service), requests, heard, body).await;
-    Ok(service.seal(reply).response(id))
+    Ok(service.seal(reply).response(id).await)
 }
 
 async fn reply<S: Service>(

@@ -14,6 +14,7 @@
 
 mod desk;
 mod enrolments;
+mod events;
 mod fault;
 mod files;
 pub mod forward;

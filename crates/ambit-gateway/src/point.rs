@@ -7,7 +7,7 @@ use ambit_core::http::Told;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_host::ask::Request;
 use ambit_host::audit::Clock;
-use ambit_host::{Enforcer, Evaluator as _, Signer, Verdict, refuse};
+use ambit_host::{Enforcer, Evaluator as _, Signer, Standing, Verdict, refuse};
 
 use crate::enrolments::Enrolments;
 use crate::holder::{self, Proving};
@@ -107,6 +107,19 @@ impl Point {
         match self.request(&policy, call) {
             Ok(request) => policy.engine.evaluate(request.as_bytes()),
             Err(admin) => refuse(Reason::ObligationFailed, &admin),
+        }
+    }
+
+    /// Who shows this token, if it counts here at all; nothing is allowed by it. The call has no arguments.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not count. Nothing is written down yet.
+    pub(crate) fn standing(&self, call: &Call<'_>) -> Result<Standing, (Reason, String)> {
+        let policy = self.policy.current();
+        match self.request(&policy, call) {
+            Ok(request) => policy.engine.standing(request.as_bytes()),
+            Err(admin) => Err((Reason::ObligationFailed, admin)),
         }
     }
 

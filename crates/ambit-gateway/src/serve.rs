@@ -13,8 +13,6 @@ use crate::http::{self, Service};
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// Decisions at one time: they wait for disks, and for little else.
-const DECIDING: usize = 16;
 
 /// Serves until the process is told to end (`SIGTERM`, `SIGINT`). `bound` is told where it listens.
 ///
@@ -28,7 +26,7 @@ pub fn serve<S: Service>(
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(DECIDING)
+        .max_blocking_threads(service.threads())
         .enable_all()
         .build()?;
     let service = Arc::new(service);

@@ -24,6 +24,36 @@ pub(super) const ROWS: &[Row] = &[
         "let the tool of `[[contents]]` answer with texts below 64 KiB; `docs/gateway.md` says what is shown",
     ),
     (
+        "mcp.form",
+        "the request has not the form of MCP's streamable HTTP: method, path, `Accept`, `Content-Type` or version",
+        "send it as the detail says; `docs/gateway.md`, section 6, has the versions",
+    ),
+    (
+        "mcp.full",
+        "there are too many sessions at one time, or too many requests of one",
+        "try again later, and end sessions that are not needed (DELETE)",
+    ),
+    (
+        "mcp.host",
+        "the request names another host than that of `audience`",
+        "call the endpoint by its own name, or by one of this machine",
+    ),
+    (
+        "mcp.origin",
+        "a page of another origin called the endpoint",
+        "call it from a program; only pages of the endpoint's own origin may",
+    ),
+    (
+        "mcp.server",
+        "the server behind the gateway cannot be started or reached",
+        "look at the command after `--`, or at --upstream; the gateway's own output says why",
+    ),
+    (
+        "mcp.session",
+        "the session is lacking, has ended, or is another holder's",
+        "begin a new one with `initialize`, and show the token of the same holder in all its requests",
+    ),
+    (
         "mcp.unknown",
         "the server behind the gateway has no such tool",
         "list the tools again, and call one of them",

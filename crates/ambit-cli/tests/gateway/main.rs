@@ -1,12 +1,18 @@
 //! `ambit gateway mcp`: what passes between a client and a server, and what does not.
 
+mod agent;
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod content;
+mod http;
+#[path = "../common/listening.rs"]
+mod listening;
 mod passing;
 mod people;
 mod real;
+mod real_http;
 #[path = "../common/served.rs"]
 mod served;
+mod upstream;
 mod world;

@@ -24,14 +24,14 @@ fn installed() -> Option<PathBuf> {
 }
 
 /// A world whose tools are those of a server from npm.
-struct Guarded {
-    world: World,
-    folder: PathBuf,
-    server: Vec<String>,
+pub(crate) struct Guarded {
+    pub(crate) world: World,
+    pub(crate) folder: PathBuf,
+    pub(crate) server: Vec<String>,
 }
 
 impl Guarded {
-    fn new(name: &str, manifest: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str, manifest: &str) -> Option<Self> {
         let folder = installed()?;
         let world = World::with(&["ambit.toml", "mcp.toml"]);
         fs::create_dir_all(world.path("notes/drafts")).unwrap();
@@ -40,7 +40,10 @@ impl Guarded {
         let server = vec![
             "node".to_owned(),
             folder.join(script).to_str().unwrap().to_owned(),
-            notes,
+            match name {
+                "everything" => "stdio".to_owned(),
+                _ => notes,
+            },
         ];
         let guarded = Self {
             world,
@@ -63,7 +66,17 @@ impl Guarded {
         // A person looked at it.
         let schema = world.read("schema.cedarschema");
         let lines = schema.lines().filter(|line| !line.starts_with("@guessed"));
-        world.write("schema.cedarschema", &lines.collect::<Vec<_>>().join("\n"));
+        let schema = lines.collect::<Vec<_>>().join("\n");
+        // This one only waits, whatever its name says.
+        let (before, waits) = schema
+            .split_once("@label(\"everything: Trigger Long")
+            .unwrap_or((&schema, ""));
+        let waits = waits.replacen("\"propose, execute\"", "\"observe\"", 1);
+        let schema = match waits.as_str() {
+            "" => before.to_owned(),
+            waits => format!("{before}@label(\"everything: Trigger Long{waits}"),
+        };
+        world.write("schema.cedarschema", &schema);
         world.write("agents/notes.toml", manifest);
         let config = format!(
             "server = \"{name}\"\naudience = \"https://notes.example/mcp\"\ntoken = \"token.jwt\"\npurpose = \"notes\"\n\
@@ -134,8 +147,11 @@ impl Guarded {
 }
 
 /// Everything, of which a token takes its part.
-fn manifest(kind: &str, observed: &[&str], executed: &[&str]) -> String {
+pub(crate) fn manifest(kind: &str, observed: &[&str], executed: &[&str]) -> String {
     let part = |actions: &[&str], powers: &str| {
+        if actions.is_empty() {
+            return String::new();
+        }
         format!(
             "[[capabilities]]\nactions = {actions:?}\nprivileges = [{powers}]\ndatatypes = [\"mcp/{kind}\"]\n\
              purpose = \"notes\"\nconsent = \"none\"\nconstraints.\"*\" = {{ constraint_type = \"wildcard\" }}\n"

@@ -46,6 +46,10 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/changed")) {
     answer(id, { content: [] });
     say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }));
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/progress")) {
+    const progressToken = params._meta.progressToken;
+    say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken, progress: 1 } }));
+    setTimeout(() => answer(id, { content: [{ type: "text", text: "slowly" }] }), 50);
   } else if (method === "tools/call" && params.name === "read_draft") {
     // What the file says; without one, never anything.
     if (existsSync("draft.json")) answer(id, JSON.parse(readFileSync("draft.json", "utf8")));

@@ -173,11 +173,15 @@ impl World {
     pub(crate) fn serve_by_options(&self, options: &[&str]) -> Client {
         let server = source("server.mjs");
         let mut client = self.serve_by(options, &["node", server.to_str().unwrap()]);
-        let capabilities = json!({"sampling": {}, "elicitation": {}, "roots": {}});
-        let info = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "c", "version": "1"}});
-        client.introduced = client.ask("initialize", &info);
-        client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        client.introduce();
         client
+    }
+
+    /// The gateway in front of a server at this address.
+    pub(crate) fn serve_at(&self, url: &str) -> Client {
+        let arguments = Self::SERVE.into_iter().filter(|word| *word != "--");
+        let arguments: Vec<&str> = arguments.chain(["--upstream", url]).collect();
+        self.start(&arguments)
     }
 
     pub(crate) fn serve_with(&self, server: &[&str]) -> Client {
@@ -187,8 +191,12 @@ impl World {
     /// The same, with more options.
     pub(crate) fn serve_by(&self, options: &[&str], server: &[&str]) -> Client {
         let (command, more) = Self::SERVE.split_at(3);
+        self.start(&[command, options, more, server].concat())
+    }
+
+    fn start(&self, arguments: &[&str]) -> Client {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
-            .args([command, options, more, server].concat())
+            .args(arguments)
             .current_dir(self.path(""))
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
@@ -240,6 +248,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn introduce(&mut self) {
+        let capabilities = json!({"sampling": {}, "elicitation": {}, "roots": {}});
+        let info = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "c", "version": "1"}});
+        self.introduced = self.ask("initialize", &info);
+        self.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    }
+
     pub(crate) fn send(&mut self, line: &str) {
         let input = self.input.as_mut().unwrap();
         input.write_all(format!("{line}\n").as_bytes()).unwrap();

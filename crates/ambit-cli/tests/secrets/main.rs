@@ -101,6 +101,9 @@ impl World {
         project.write("epochs.jwt", "e30.e30.AA");
         project.write("pdp.toml", PDP);
         project.write("mcp.toml", MCP);
+        let servers = "authorization_servers = [\"https://issuer.example\"]";
+        let shared = MCP.replace("token = \"token.jwt\"", servers);
+        project.write("shared.toml", shared);
         project.write("forward.toml", FORWARD);
         project.write("broker.toml", BROKER);
         project.write("tools.json", TOOLS);

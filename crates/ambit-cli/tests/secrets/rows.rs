@@ -272,6 +272,11 @@ pub(crate) const ROWS: &[Row] = &[
         &["policy.dsse.json", "seen.json"],
     ),
     row(
+        "gateway mcp",
+        "shared.toml --module policy.wasm --trust keys.json --ledger used.sqlite --listen 203.0.113.1:1 --upstream http://127.0.0.1:1/mcp",
+        &["shared.toml"],
+    ),
+    row(
         "gateway forward",
         "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
         &[

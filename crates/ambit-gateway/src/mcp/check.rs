@@ -27,6 +27,37 @@ pub(super) struct Refusal {
     pub(super) words: String,
     /// The stable code, where the agent is told one.
     pub(super) code: Option<String>,
+    /// How it is told over HTTP, where another token or proof is what would help.
+    pub(super) challenge: Option<Box<Challenge>>,
+}
+
+/// What a refusal says of tokens, over HTTP.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    pub(super) status: u16,
+    /// `WWW-Authenticate`.
+    pub(super) header: String,
+    /// Problem details, with code and remedy.
+    pub(super) problem: String,
+    /// What the agent is told.
+    pub(super) words: String,
+}
+
+/// Whose token a message comes with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Caller<'a> {
+    /// The one that the gateway holds for the agent.
+    Held,
+    /// The agent's own.
+    Shown(&'a Shown),
+}
+
+/// What came with a message over HTTP.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) token: String,
+    pub(super) proof: Option<String>,
+    pub(super) approvals: Vec<String>,
 }
 
 impl Refusal {
@@ -34,6 +65,7 @@ impl Refusal {
         Self {
             words: words.into(),
             code: Some(code.to_owned()),
+            challenge: None,
         }
     }
 
@@ -43,6 +75,7 @@ impl Refusal {
             words: "Not done: the check itself failed. The gateway's own output says why."
                 .to_owned(),
             code: None,
+            challenge: None,
         }
     }
 }
@@ -52,6 +85,10 @@ pub(super) struct Check<'a> {
     pub(super) point: &'a Point,
     /// The token, read anew for each call.
     pub(super) token: &'a str,
+    /// Who shows that it is theirs.
+    pub(super) possession: Possession<'a>,
+    /// Receipts that came with the call.
+    pub(super) shown: &'a [String],
     /// Where people's receipts are laid down: files that begin with the digest of the call.
     pub(super) approvals: Option<&'a PathBuf>,
     /// Whether calls can be put before people.
@@ -104,7 +141,7 @@ impl Check<'_> {
         Call {
             evaluation,
             token: Some(self.token),
-            possession: Possession::Ours,
+            possession: self.possession,
             approvals,
             http: Some(("POST", &self.point.place.audience)),
             content: self.content,
@@ -136,14 +173,19 @@ impl Check<'_> {
 
     /// The receipts for exactly this call.
     fn receipts(&self, call: &Call<'_>) -> Vec<String> {
-        match self.approvals.zip(self.point.digest(call)) {
+        let mut receipts = match self.approvals.zip(self.point.digest(call)) {
             Some((folder, digest)) => laid_down(folder, &digest, (self.point.clock)(), self.say),
             None => Vec::new(),
-        }
+        };
+        let news = self.shown.iter().filter(|one| !receipts.contains(one));
+        let news: Vec<_> = news.cloned().collect();
+        receipts.extend(news);
+        receipts.truncate(RECEIPTS);
+        receipts
     }
 
     fn refusal(&self, call: &Call<'_>, outcome: &Outcome) -> Refusal {
-        let told = http::response(&outcome.answer, None, http::Scheme::Dpop);
+        let told = http::response(&outcome.answer, None, self.point.policy.scheme());
         let told = Document::parse(told.as_bytes(), Profile::Request);
         let problem = told
             .as_ref()
@@ -163,7 +205,12 @@ impl Check<'_> {
             .get("alternatives")
             .into_iter()
             .flat_map(Json::elements);
-        let texts: Vec<&str> = listed.filter_map(|one| one.get("text")?.as_str()).collect();
+        let listed: Vec<Json<'_>> = listed.collect();
+        // What the agent can do with the token that it has is no matter of another one.
+        let by_itself = |one: &Json<'_>| one.get("judged").and_then(Json::as_bool) == Some(true);
+        let by_itself = listed.iter().any(by_itself);
+        let texts = listed.iter().filter_map(|one| one.get("text")?.as_str());
+        let texts: Vec<&str> = texts.collect();
         if !texts.is_empty() {
             words.push_str("\nWhat would be allowed instead, each enough by itself:");
             for text in texts {
@@ -171,8 +218,44 @@ impl Check<'_> {
                 words.push_str(text);
             }
         }
-        Refusal::plain(code, words)
+        let challenge = told
+            .as_ref()
+            .ok()
+            .and_then(|told| challenge(told.root(), advice.get("alternatives")));
+        let challenge = challenge.filter(|told| told.status == 401 || !by_itself);
+        Refusal {
+            challenge: challenge.map(|told| {
+                let words = words.clone();
+                Box::new(Challenge { words, ..told })
+            }),
+            ..Refusal::plain(code, words)
+        }
     }
+}
+
+/// What a denial as an HTTP response says of tokens, with what would help where that was asked.
+pub(super) fn challenge(told: Json<'_>, helps: Option<Json<'_>>) -> Option<Challenge> {
+    let header = told.get("headers")?.get_str("www-authenticate")?;
+    let given = told.get("problem")?;
+    let mut problem = Writer::default();
+    problem.object(|out| {
+        for (name, value) in given.members() {
+            out.name(name).json(value);
+        }
+        if let Some(helps) = helps.filter(|helps| !helps.is_empty()) {
+            out.name("alternatives").json(helps);
+        }
+    });
+    Some(Challenge {
+        status: u16::try_from(told.get("status")?.as_int()?).ok()?,
+        // `ambit_code` is a parameter of our own (RFC 9110, section 11.3); a code has letters, dots and underscores.
+        header: match given.get_str("code") {
+            Some(code) => format!("{header}, ambit_code=\"{code}\""),
+            None => header.to_owned(),
+        },
+        problem: problem.finish(),
+        words: String::new(),
+    })
 }
 
 /// The receipts in a folder for the call with this digest, of which no more are read than a request may have. What is
@@ -223,7 +306,7 @@ pub(super) fn arguments(action: Action<'_>, given: Json<'_>) -> Result<String, S
     }
 }
 
-fn evaluation(target: &Target, arguments: &str, power: Power) -> String {
+pub(super) fn evaluation(target: &Target, arguments: &str, power: Power) -> String {
     let evaluation = Evaluation {
         action: &target.action,
         power: power.name(),

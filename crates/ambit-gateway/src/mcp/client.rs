@@ -6,7 +6,7 @@ use std::time::Duration;
 use ambit_core::Reason;
 use ambit_core::json::{Json, Kind, Writer};
 
-use super::check::{self, Check, Refusal};
+use super::check::{self, Caller, Challenge, Check, Refusal};
 use super::config::Target;
 use super::message::{self, Message};
 use super::session::{
@@ -14,6 +14,7 @@ use super::session::{
 };
 use super::tools::{PAGES, Tools};
 use crate::files;
+use crate::point::Possession;
 
 /// How long the server may take to list its tools.
 const LISTING: Duration = Duration::from_secs(30);
@@ -31,11 +32,19 @@ pub(super) enum Next {
     Changed(String),
     /// It is answered here.
     Answer(String),
+    /// The same, where over HTTP another token or proof is asked for.
+    Challenge(String, Box<Challenge>),
     Drop,
 }
 
 impl Session {
-    pub(super) fn client_says(&self, message: Message<'_>, root: Json<'_>) -> Next {
+    /// One message at a time.
+    pub(super) fn client_says(
+        &self,
+        message: Message<'_>,
+        root: Json<'_>,
+        caller: Caller<'_>,
+    ) -> Next {
         let (id, method, params) = match message {
             Message::Request { id, method, params } => (message::text(id), method, params),
             Message::Notification { method, params } => {
@@ -72,18 +81,18 @@ impl Session {
         }
         let next = match method {
             "initialize" | "server/discover" => Next::Changed(self.introduced(root)),
-            "tools/list" => return Next::Answer(self.list(&id, params)),
-            "tools/call" => match self.call(params) {
+            "tools/list" => return Next::Answer(self.list(&id, params, caller)),
+            "tools/call" => match self.call(params, caller) {
                 Ok(is_alone) => {
                     lock(&self.state).alone = is_alone.then(|| id.clone());
                     self.passes(root)
                 }
-                Err(refusal) => return Next::Answer(denied(&id, &refusal)),
+                Err(refusal) => return told(denied(&id, &refusal), refusal),
             },
             _ if PASSES.contains(&method) => self.passes(root),
-            _ => match self.other(method, params) {
+            _ => match self.other(method, params, caller) {
                 Ok(()) => self.passes(root),
-                Err(refusal) => return Next::Answer(refused(&id, &refusal)),
+                Err(refusal) => return told(refused(&id, &refusal), refusal),
             },
         };
         lock(&self.state).of_client.insert(id, method.to_owned());
@@ -91,9 +100,9 @@ impl Session {
     }
 
     /// The tools that the token could ever allow, as the server describes them now.
-    fn list(&self, id: &str, params: Json<'_>) -> String {
+    fn list(&self, id: &str, params: Json<'_>, caller: Caller<'_>) -> String {
         let listed = self.learn(params).and_then(|()| {
-            let token = self.token()?;
+            let token = self.token(caller)?;
             let loaded = self.gateway.point.policy.current();
             self.gateway
                 .vocabulary
@@ -208,12 +217,16 @@ impl Session {
         answer.ok_or_else(|| format!("the server does not answer `{method}`"))
     }
 
-    fn token(&self) -> Result<String, String> {
-        files::text(&self.gateway.config.token).map_err(|fault| fault.to_string())
+    fn token(&self, caller: Caller<'_>) -> Result<String, String> {
+        match (caller, &self.gateway.config.token) {
+            (Caller::Shown(shown), _) => Ok(shown.token.clone()),
+            (Caller::Held, Some(file)) => files::text(file).map_err(|fault| fault.to_string()),
+            (Caller::Held, None) => Err("no token is held here".to_owned()),
+        }
     }
 
     /// Checks a call of a tool. What the check sees is what passes; whether it must be alone under way.
-    fn call(&self, params: Json<'_>) -> Result<bool, Refusal> {
+    fn call(&self, params: Json<'_>, caller: Caller<'_>) -> Result<bool, Refusal> {
         let malformed = |words: &str| Refusal::plain("request.member", words);
         let name = params.get("name").and_then(Json::as_str);
         let name = name.ok_or_else(|| malformed("`name` must be a string"))?;
@@ -239,14 +252,14 @@ impl Session {
         let understood = understood.map_err(|fault| self.failed(&fault.to_string()))?;
         let (target, arguments) = understood.map_err(|why| self.unmapped(&why))?;
         if self.reads_for(&target)
-            && !self.with_check(None, |it| it.is_open(&target, &arguments))?
+            && !self.with_check(caller, None, |it| it.is_open(&target, &arguments))?
         {
             // Whoever may not make the call learns nothing of what there is to read.
-            self.check(&target, &arguments, None)?;
+            self.check(caller, &target, &arguments, None)?;
             return Err(self.failed("a call was denied, and then it was not"));
         }
         let content = self.contents(&target, &arguments)?;
-        self.check(&target, &arguments, content.as_deref())?;
+        self.check(caller, &target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
         if self.pin(name, params)? != pin {
             let why = format!("the tool `{name}` was described anew meanwhile");
@@ -289,34 +302,50 @@ impl Session {
     }
 
     /// Checks another request, of either side.
-    pub(super) fn other(&self, method: &str, params: Json<'_>) -> Result<(), Refusal> {
+    pub(super) fn other(
+        &self,
+        method: &str,
+        params: Json<'_>,
+        caller: Caller<'_>,
+    ) -> Result<(), Refusal> {
         let mapped = self.gateway.config.method(method, params);
         let (target, arguments) = mapped.map_err(|why| {
             self.refuse("mcp.unmapped", &why);
             Refusal::plain("mcp.unmapped", why)
         })?;
-        self.check(&target, &arguments, None)
+        self.check(caller, &target, &arguments, None)
     }
 
     fn check(
         &self,
+        caller: Caller<'_>,
         target: &Target,
         arguments: &str,
         content: Option<&str>,
     ) -> Result<(), Refusal> {
-        self.with_check(content, |check| check.call(target, arguments))?
+        self.with_check(caller, content, |check| check.call(target, arguments))?
     }
 
     fn with_check<T>(
         &self,
+        caller: Caller<'_>,
         content: Option<&str>,
         run: impl FnOnce(&Check<'_>) -> T,
     ) -> Result<T, Refusal> {
-        let token = self.token().map_err(|why| self.failed(&why))?;
+        let token = self.token(caller).map_err(|why| self.failed(&why))?;
+        let (possession, shown) = match caller {
+            Caller::Held => (Possession::Ours, &[][..]),
+            Caller::Shown(shown) => (
+                Possession::Theirs(shown.proof.as_deref()),
+                &shown.approvals[..],
+            ),
+        };
         let gateway = &self.gateway;
         Ok(run(&Check {
             point: &gateway.point,
             token: &token,
+            possession,
+            shown,
             approvals: gateway.approvals.as_ref(),
             proposes: gateway.proposes,
             content,
@@ -327,6 +356,14 @@ impl Session {
     fn failed(&self, why: &str) -> Refusal {
         self.say(&format!("a call is refused: {why}"));
         Refusal::failed()
+    }
+}
+
+/// A refusal as it is told.
+fn told(answer: String, refusal: Refusal) -> Next {
+    match refusal.challenge {
+        Some(challenge) => Next::Challenge(answer, challenge),
+        None => Next::Answer(answer),
     }
 }
 

@@ -9,11 +9,15 @@ use ambit_policy::{Action, Bundle};
 use serde::Deserialize;
 
 use super::content::ContentRow;
+use super::http::Site;
 use super::message;
 use crate::fault::Fault;
 use crate::files;
 use crate::point::Place;
 use crate::policy::Policy;
+
+/// Actions by which a token is looked at before a call.
+const PROBES: usize = 64;
 
 /// The file, checked as far as it can be without a policy.
 #[derive(Debug, Deserialize)]
@@ -23,7 +27,11 @@ pub struct Config {
     audience: String,
     location: Option<String>,
     tenant: Option<String>,
-    pub(super) token: PathBuf,
+    /// The token that the gateway holds; `None` where agents show their own.
+    pub(super) token: Option<PathBuf>,
+    /// Who makes tokens for it, where agents show their own.
+    #[serde(default)]
+    pub(super) authorization_servers: Vec<String>,
     purpose: String,
     resource: Resource,
     #[serde(default)]
@@ -33,6 +41,15 @@ pub struct Config {
     /// How what arguments refer to is read.
     #[serde(default)]
     pub(super) contents: Vec<ContentRow>,
+}
+
+/// Whose token calls are decided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The gateway holds it.
+    Gateway,
+    /// Each agent shows its own, over HTTP.
+    Agent,
 }
 
 /// What calls are about.
@@ -86,13 +103,18 @@ impl Config {
     /// # Errors
     ///
     /// [`Fault`], which names the first thing that is wrong.
-    pub fn read(path: &Path, policy: &Policy) -> Result<Self, Fault> {
+    pub fn read(path: &Path, policy: &Policy, holder: Holder) -> Result<Self, Fault> {
         let text = files::text(path)?;
         let mut config: Self =
             toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()).at(path))?;
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        config.token = folder.join(&config.token);
-        files::text(&config.token)?;
+        config.token = config.token.map(|token| folder.join(token));
+        config
+            .check_holder(holder)
+            .map_err(|fault| fault.at(path))?;
+        if let Some(token) = &config.token {
+            files::text(token)?;
+        }
         config.check(policy).map_err(|fault| fault.at(path))?;
         Ok(config)
     }
@@ -105,6 +127,82 @@ impl Config {
             location: self.location.clone(),
             tenant: self.tenant.clone(),
         }
+    }
+
+    fn check_holder(&self, holder: Holder) -> Result<(), Fault> {
+        match (holder, &self.token) {
+            (Holder::Gateway, None) => {
+                return Err(wrong("`token` is lacking: the gateway holds it"));
+            }
+            (Holder::Gateway, Some(_)) if !self.authorization_servers.is_empty() => {
+                let why = "`authorization_servers` is for agents that show tokens of their own";
+                return Err(wrong(why));
+            }
+            (Holder::Gateway, Some(_)) => return Ok(()),
+            (Holder::Agent, Some(_)) => {
+                let why = "`token` has no place with --listen: each agent shows its own";
+                return Err(wrong(why));
+            }
+            (Holder::Agent, None) => {}
+        }
+        Site::of(&self.audience)?;
+        let is_url = |url: &&String| {
+            let rest = url.strip_prefix("https://");
+            let rest = rest.or_else(|| url.strip_prefix("http://"));
+            rest.is_none_or(|rest| rest.is_empty() || !rest.bytes().all(|c| c.is_ascii_graphic()))
+        };
+        if self.authorization_servers.is_empty() {
+            let why = "`authorization_servers` is lacking: agents are told there who makes tokens";
+            return Err(wrong(why));
+        }
+        if let Some(url) = self.authorization_servers.iter().find(is_url) {
+            return Err(wrong(format!(
+                "`{url}` of `authorization_servers` is no address"
+            )));
+        }
+        // Of what a server asks, no agent shows a token.
+        let asks = ["sampling/", "elicitation/", "roots/"];
+        let of_server = |row: &&MethodRow| asks.iter().any(|kind| row.method.starts_with(kind));
+        match self.methods.iter().find(of_server) {
+            Some(row) => Err(wrong(format!(
+                "`{}` cannot be mapped with --listen: a server asks for it, and shows no token",
+                row.method
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Where agents reach it.
+    pub(super) fn site(&self) -> Result<Site, Fault> {
+        Site::of(&self.audience)
+    }
+
+    /// Whether a request is decided, and not only passed or refused.
+    pub(super) fn decides(&self, method: &str) -> bool {
+        method == "tools/call" || self.methods.iter().any(|row| row.method == method)
+    }
+
+    /// What the policy knows of this server, by which a token can be looked at before a call.
+    pub(super) fn known(&self, bundle: &Bundle<'_>) -> Vec<Target> {
+        let place = format!("{}/", written(&self.server));
+        let of_server = |(_, action): &(&str, Action<'_>)| {
+            let mut tools = action.tools();
+            tools.any(|(name, _)| name.starts_with(&place))
+        };
+        let actions = bundle.actions().filter(of_server);
+        let tools = actions.filter_map(|(name, action)| {
+            let mut powers = action.powers().iter();
+            let power = powers.find(|power| *power != Power::Propose)?;
+            let row = self.tools.iter().find(|row| row.action == name);
+            let resource = row.and_then(|row| row.resource.clone());
+            self.target(name, power.name(), &None, &resource).ok()
+        });
+        let methods = self.methods.iter();
+        let methods = methods.filter_map(|row| {
+            self.target(&row.action, &row.power, &row.purpose, &row.resource)
+                .ok()
+        });
+        tools.chain(methods).take(PROBES).collect()
     }
 
     /// Whether the policy knows what the file speaks of.
@@ -349,6 +447,6 @@ fn known(bundle: &Bundle<'_>, action: &str, power: &str) -> Result<(), String> {
         .ok_or_else(|| format!("`{action}` has no power `{power}`"))
 }
 
-fn wrong(message: impl Into<String>) -> Fault {
+pub(super) fn wrong(message: impl Into<String>) -> Fault {
     Fault::new("mcp.config", message)
 }

@@ -105,6 +105,21 @@ pub(super) fn error(id: &str, code: i64, message: &str) -> String {
     out.finish()
 }
 
+/// The same, with data as JSON.
+pub(super) fn error_with(id: &str, code: i64, message: &str, data: &str) -> String {
+    let mut out = Writer::default();
+    out.object(|out| {
+        out.name("jsonrpc").string("2.0");
+        out.name("id").raw(id);
+        out.name("error").object(|out| {
+            out.name("code").integer(code);
+            out.name("message").string(message);
+            out.name("data").raw(data);
+        });
+    });
+    out.finish()
+}
+
 /// An object with some members replaced or taken out: `change` writes in its place, and says whether it did.
 pub(super) fn rewrite(
     object: Json<'_>,

@@ -7,12 +7,14 @@ mod check;
 mod client;
 mod config;
 mod content;
+mod http;
 mod message;
 mod meta;
 mod output;
 mod said;
 mod session;
 mod tools;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
@@ -24,8 +26,11 @@ use std::time::Duration;
 
 use crate::point::{Point, Say};
 pub(crate) use check::wants_approval;
-pub use config::Config;
+pub use config::{Config, Holder};
+pub use http::Endpoint;
+use output::Output;
 use session::Session;
+pub use upstream::Upstream;
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -60,6 +65,17 @@ pub struct Gateway {
     pub say: Say,
 }
 
+impl Gateway {
+    /// Files that changed; a new policy may be one in which the mapping makes no sense.
+    fn refresh(&self) {
+        if self.point.refresh(&self.say)
+            && let Err(fault) = self.config.check(&self.point.policy)
+        {
+            (self.say)(&format!("the mapping does not fit this policy: {fault}"));
+        }
+    }
+}
+
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gateway")
@@ -67,6 +83,32 @@ impl std::fmt::Debug for Gateway {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
+}
+
+/// The server of one session.
+pub struct Link {
+    /// What it says, one message a line.
+    pub from: Box<dyn Read + Send>,
+    /// What it is told.
+    pub to: Box<dyn Write + Send>,
+    /// Ends it when this is dropped; may wait for it.
+    pub guard: Box<dyn Send>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+/// How a session gets a server.
+pub trait Connect: Send + Sync {
+    /// One for this session alone.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    fn connect(&self) -> io::Result<Link>;
 }
 
 /// Who ended a session.
@@ -89,7 +131,8 @@ pub fn bridge(
     client: (impl Read + Send + 'static, impl Write + Send + 'static),
     server: (impl Read + Send + 'static, impl Write + Send + 'static),
 ) -> io::Result<Ended> {
-    let session = Session::new(gateway, Box::new(client.1), Box::new(server.1))?;
+    let output = Arc::new(Output::start("to client", Box::new(client.1))?);
+    let session = Session::new(Arc::new(gateway), output, Box::new(server.1))?;
     let session = Arc::new(session);
     let (ends, ended) = std::sync::mpsc::channel();
     let (from_client, from_server) = (Arc::clone(&session), Arc::clone(&session));
@@ -110,7 +153,7 @@ pub fn bridge(
                 session.close();
                 return Ok(ended);
             }
-            Err(RecvTimeoutError::Timeout) => session.refresh(),
+            Err(RecvTimeoutError::Timeout) => session.gateway.refresh(),
             Err(RecvTimeoutError::Disconnected) => {
                 session.close();
                 return Ok(Ended::Server);

@@ -16,6 +16,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
 
+/// One side of a session, as what is sent to it.
+pub(super) trait Side: Send + Sync {
+    /// Has a message sent. `false`: this side takes no more, and is sent nothing from now on.
+    fn send(&self, line: &[u8]) -> bool;
+
+    /// Nothing more comes. What waits is still sent, if it is taken soon.
+    fn close(&self);
+
+    /// The same, and waits for it.
+    fn finish(&self);
+}
+
 pub(super) struct Output {
     lines: Mutex<Option<SyncSender<Vec<u8>>>>,
     writer: JoinHandle<()>,
@@ -30,9 +42,10 @@ impl Output {
             writer: writer.spawn(move || write(&lines, to))?,
         })
     }
+}
 
-    /// Has a line written. `false`: this side takes no more, and is sent nothing from now on.
-    pub(super) fn send(&self, line: &[u8]) -> bool {
+impl Side for Output {
+    fn send(&self, line: &[u8]) -> bool {
         let Some(sender) = lock(&self.lines).clone() else {
             return false;
         };
@@ -50,13 +63,11 @@ impl Output {
         false
     }
 
-    /// Nothing more comes. What waits is still written, if it is taken soon.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         lock(&self.lines).take();
     }
 
-    /// The same, and waits for it.
-    pub(super) fn finish(&self) {
+    fn finish(&self) {
         self.close();
         let begun = Instant::now();
         while begun.elapsed() < FAREWELL && !self.writer.is_finished() {

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read as _, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ambit_core::json::{Json, Kind, Writer};
 use ambit_token::base64url;
 
 use super::Gateway;
+use super::check::{Caller, Refusal};
 use super::client::Next;
 use super::content::is_work;
 use super::message::{self, Message};
-use super::output::Output;
+use super::output::{Output, Side};
 use super::tools::Tools;
 
 /// Bytes of a line: the evaluator takes 256 KiB of a call; results may be files.
@@ -44,8 +45,8 @@ const TO_CLIENT: [&str; 4] = [
 ];
 
 pub(super) struct Session {
-    pub(super) gateway: Gateway,
-    pub(super) client: Output,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) client: Arc<dyn Side>,
     pub(super) server: Output,
     pub(super) state: Mutex<State>,
     /// Told when the server has answered the gateway itself, or is gone.
@@ -75,29 +76,20 @@ pub(super) struct State {
 
 impl Session {
     pub(super) fn new(
-        gateway: Gateway,
-        client: Box<dyn Write + Send>,
+        gateway: Arc<Gateway>,
+        client: Arc<dyn Side>,
         server: Box<dyn Write + Send>,
     ) -> io::Result<Self> {
         let mut random = [0; 12];
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self {
             gateway,
-            client: Output::start("to client", client)?,
+            client,
             server: Output::start("to server", server)?,
             state: Mutex::default(),
             heard: Condvar::new(),
             own: format!("ambit-{}", base64url::encode(&random)),
         })
-    }
-
-    /// Files that changed; a new policy may be one in which the mapping makes no sense.
-    pub(super) fn refresh(&self) {
-        if self.gateway.point.refresh(&self.gateway.say)
-            && let Err(fault) = self.gateway.config.check(&self.gateway.point.policy)
-        {
-            self.say(&format!("the mapping does not fit this policy: {fault}"));
-        }
     }
 
     /// Tells both sides that nothing more comes.
@@ -112,7 +104,7 @@ impl Session {
         self.heard.notify_all();
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         lock(&self.state).gone
     }
 
@@ -149,7 +141,7 @@ impl Session {
     fn hear_client(&self, line: &[u8]) {
         let next = match message::parse(line) {
             Ok(document) => match message::read(document.root()) {
-                Ok(message) => self.client_says(message, document.root()),
+                Ok(message) => self.client_says(message, document.root(), Caller::Held),
                 Err(why) => Next::Answer(message::error("null", INVALID, why)),
             },
             Err(why) => Next::Answer(message::error("null", PARSE, &why)),
@@ -157,7 +149,9 @@ impl Session {
         match next {
             Next::Pass => self.send(&self.server, line),
             Next::Changed(text) => self.send(&self.server, text.as_bytes()),
-            Next::Answer(text) => self.send(&self.client, text.as_bytes()),
+            Next::Answer(text) | Next::Challenge(text, _) => {
+                self.send(&*self.client, text.as_bytes());
+            }
             Next::Drop => {}
         }
     }
@@ -182,15 +176,15 @@ impl Session {
                 let kind = method.strip_prefix("notifications/").unwrap_or_default();
                 let kind = kind.split('/').next().unwrap_or_default();
                 if TO_CLIENT.contains(&method) || self.gateway.config.has_methods(kind) {
-                    self.send(&self.client, line);
+                    self.send(&*self.client, line);
                 }
             }
             Ok(Message::Request { id, method, params }) => {
                 let id = message::text(id);
                 match self.server_asks(&id, method, params) {
                     Ok(()) => match self.passes(document.root()) {
-                        Next::Changed(text) => self.send(&self.client, text.as_bytes()),
-                        _ => self.send(&self.client, line),
+                        Next::Changed(text) => self.send(&*self.client, text.as_bytes()),
+                        _ => self.send(&*self.client, line),
                     },
                     Err(answer) => self.send(&self.server, answer.as_bytes()),
                 }
@@ -212,7 +206,12 @@ impl Session {
             let why = "too many requests are under way, or one with this id";
             return Err(message::error(id, INVALID, why));
         }
-        self.other(method, params).map_err(|refusal| {
+        // Where agents show tokens of their own, none is shown for what a server asks.
+        let asked = match self.gateway.config.token {
+            Some(_) => self.other(method, params, Caller::Held),
+            None => Err(Refusal::failed()),
+        };
+        asked.map_err(|refusal| {
             self.say(&format!(
                 "the server may not ask for `{method}`: {}",
                 refusal.words
@@ -251,13 +250,13 @@ impl Session {
             self.say("the server may not ask for input by way of an answer");
             let answer =
                 message::error(&text, DENIED, "the server asks for what is not let through");
-            return self.send(&self.client, answer.as_bytes());
+            return self.send(&*self.client, answer.as_bytes());
         }
         match method.as_str() {
             "initialize" | "server/discover" => {
-                self.send(&self.client, self.offered(root).as_bytes());
+                self.send(&*self.client, self.offered(root).as_bytes());
             }
-            _ => self.send(&self.client, line),
+            _ => self.send(&*self.client, line),
         }
     }
 
@@ -288,7 +287,7 @@ impl Session {
     }
 
     /// Sends a line. When one side takes none any more, all has ended.
-    pub(super) fn send(&self, to: &Output, line: &[u8]) {
+    pub(super) fn send(&self, to: &dyn Side, line: &[u8]) {
         if !to.send(line) {
             self.ends();
         }

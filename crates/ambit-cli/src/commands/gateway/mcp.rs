@@ -1,0 +1,216 @@
+//! `ambit gateway mcp`
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ambit_gateway::mcp::{
+    self, Config, Connect, Ended, Endpoint, Holder, Link, Upstream, Vocabulary,
+};
+use ambit_workbench::import;
+use clap::Args;
+
+use super::super::list;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::say;
+use crate::serving::{self, Serving, unusable};
+
+/// Check every call of an MCP server's tools, with its arguments
+///
+/// Stands in the place of a server: of one that it starts (named after `--`), or of one that it reaches over
+/// streamable HTTP (--upstream). The agent sees the tools that its token could ever allow, each with its bounds;
+/// each call is decided before it passes. What is not mapped, pinned or understood does not pass.
+///
+/// Beside an agent it speaks over standard input and output, and holds the token (--holder-key). With --listen
+/// it serves agents over streamable HTTP, and each shows a token of its own.
+///
+/// CONFIG says what the tools are in the policy's vocabulary, where `@mcp` alone does not. `ambit import mcp`
+/// writes that vocabulary.
+#[derive(Debug, Args)]
+#[command(after_long_help = NOTES)]
+pub(super) struct Mcp {
+    /// What stands behind the gateway (TOML): `docs/gateway.md` describes it
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// The Ed25519 key to which the token is bound: it proves that the token is held here
+    #[arg(
+        long,
+        value_name = "KEY",
+        required_unless_present = "listen",
+        conflicts_with = "listen"
+    )]
+    holder_key: Option<PathBuf>,
+    /// Serve agents here over streamable HTTP, each with a token of its own. TLS is for a proxy in front
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The server's address, where it is one that speaks streamable HTTP (`http://…`). It is shown no token
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    upstream: Option<String>,
+    /// The folder in which receipts of people's yes are laid down, in files that begin with the digest of
+    /// the call
+    #[arg(long, value_name = "DIR")]
+    approvals: Option<PathBuf>,
+    #[command(flatten)]
+    serving: Serving,
+    /// The server and its arguments
+    #[arg(
+        last = true,
+        required_unless_present = "upstream",
+        value_name = "COMMAND"
+    )]
+    server: Vec<OsString>,
+}
+
+const NOTES: &str = "\
+Over standard input and output it ends when the client or the server does; with --listen on SIGTERM or SIGINT. A \
+server that it started is given five seconds then. What the operator should know is told on standard error, where \
+the server's own words go as well.
+
+Exit codes: 0 the client has ended, or it ended as it was told to, 1 the server has, or it cannot listen, 3 the \
+command line or a file it names is unusable.
+
+Example, as the command of a server in an MCP client's settings:
+  ambit gateway mcp files.toml --module policy.wasm --trust keys.json --uid acme/files --seen seen.json \\
+      --ledger used.sqlite --holder-key keys/gateway.jwk --proposals proposals --approvals approvals \\
+      -- npx -y @modelcontextprotocol/server-filesystem /home/ann/notes
+
+Example, for agents that come over HTTP, in front of a server that does as well:
+  ambit gateway mcp files.toml --module policy.wasm --trust keys.json --uid acme/files --seen seen.json \\
+      --ledger used.sqlite --listen 127.0.0.1:8383 --upstream http://127.0.0.1:3000/mcp";
+
+/// How long a server may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Mcp {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let holder = match self.listen {
+            Some(_) => Holder::Agent,
+            None => Holder::Gateway,
+        };
+        let policy = self.serving.policy()?;
+        let config =
+            Config::read(&self.config, &policy, holder).map_err(|fault| unusable(&fault))?;
+        if let Some(folder) = self.approvals.as_ref().filter(|folder| !folder.is_dir()) {
+            let message = "there is no such folder for approvals";
+            return Err(Failure::unusable("file.missing", message).at(folder));
+        }
+        let connect = self.server()?;
+        let point = self
+            .serving
+            .point(policy, config.place(), self.holder_key.as_ref())?;
+        let gateway = mcp::Gateway {
+            point,
+            config,
+            vocabulary: Box::new(Workbench),
+            approvals: self.approvals.clone(),
+            proposes: self.serving.proposes(),
+            say: serving::say(),
+        };
+        match self.listen {
+            Some(address) => {
+                let endpoint = Endpoint::new(gateway, connect, self.serving.ledger()?);
+                let endpoint = endpoint.map_err(|fault| unusable(&fault).at(&self.config))?;
+                serving::listen(address, endpoint, "checking")
+            }
+            None => beside(gateway, &*connect),
+        }
+    }
+
+    /// How a session gets its server.
+    fn server(&self) -> Result<Box<dyn Connect>, Failure> {
+        match &self.upstream {
+            Some(url) => {
+                let upstream = Upstream::new(url).map_err(|fault| unusable(&fault))?;
+                Ok(Box::new(upstream))
+            }
+            None => Ok(Box::new(Program(self.server.clone()))),
+        }
+    }
+}
+
+/// Speaks with one client over standard input and output.
+fn beside(gateway: mcp::Gateway, connect: &dyn Connect) -> Result<Exit, Failure> {
+    let link = connect.connect().map_err(|error| {
+        let message = format!("the server cannot be started: {}", files::plain(&error));
+        Failure::unusable("mcp.server", message)
+            .help("name the server and its arguments after `--`")
+    })?;
+    let client = (io::stdin(), io::stdout());
+    let ended = mcp::bridge(gateway, client, (link.from, link.to))
+        .map_err(|error| Failure::tool("mcp.start", files::plain(&error)))?;
+    drop(link.guard);
+    match ended {
+        Ended::Client => Ok(Exit::Done),
+        Ended::Server => {
+            say::note("the server has ended");
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+/// A server that is started, once for each session.
+struct Program(Vec<OsString>);
+
+impl Connect for Program {
+    fn connect(&self) -> io::Result<Link> {
+        let mut words = self.0.iter();
+        let mut child = Command::new(words.next().cloned().unwrap_or_default())
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let guard = Box::new(Started(child));
+        match (input, output) {
+            (Some(input), Some(output)) => Ok(Link {
+                from: Box::new(output),
+                to: Box::new(input),
+                guard,
+            }),
+            _ => Err(io::Error::other("it has no standard input or output")),
+        }
+    }
+}
+
+/// One that was started, and ends with this.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        end(&mut self.0);
+    }
+}
+
+/// Its input is closed: it ends by itself, or is ended.
+fn end(server: &mut Child) {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if !matches!(server.try_wait(), Ok(None)) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    // It may have ended in this moment.
+    let _ = server.kill();
+    let _ = server.wait();
+}
+
+/// What `ambit import` and `ambit list` know.
+struct Workbench;
+
+impl Vocabulary for Workbench {
+    fn pin(&self, tool: &str) -> Option<String> {
+        let tool = serde_json::from_str(tool).ok()?;
+        Some(import::tool_digest(&tool))
+    }
+
+    fn offers(&self, bundle: &[u8], token: &str) -> Result<BTreeMap<String, String>, String> {
+        list::offers(bundle, token).map_err(|failure| failure.to_string())
+    }
+}

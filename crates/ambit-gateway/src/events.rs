@@ -1,0 +1,239 @@
+//! Answers that come when they come: one message as JSON, or several as server-sent events.
+
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
+
+/// Messages that wait to be taken by one reader, and their bytes. One more place is the last one's.
+const WAITING: usize = 64;
+const BYTES: usize = 4 * 1024 * 1024;
+/// With nothing to say for so long, a stream is begun: who stands between ends what is silent.
+const QUIET: Duration = Duration::from_secs(15);
+/// A comment in a stream of events, which keeps it open.
+const BEAT: &str = ": \n\n";
+
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
+enum Event {
+    Part(Bytes),
+    Last(Bytes),
+}
+
+/// Where messages for one reader go.
+pub(crate) struct Feed {
+    to: Sender<Event>,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// What comes of them.
+#[derive(Debug)]
+pub(crate) struct Events {
+    from: Receiver<Event>,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// A reader, and where its messages go.
+pub(crate) fn feed() -> (Feed, Events) {
+    let (to, from) = channel(WAITING + 1);
+    let bytes = Arc::<AtomicUsize>::default();
+    let feed = Feed {
+        to,
+        bytes: Arc::clone(&bytes),
+    };
+    (feed, Events { from, bytes })
+}
+
+impl Feed {
+    /// One of several messages. `false`: nobody reads it, or too slowly.
+    pub(crate) fn part(&self, message: &[u8]) -> bool {
+        let fits = self.bytes.load(Ordering::SeqCst) + message.len() <= BYTES;
+        if !fits || self.to.capacity() <= 1 {
+            return false;
+        }
+        self.bytes.fetch_add(message.len(), Ordering::SeqCst);
+        let part = Event::Part(Bytes::copy_from_slice(message));
+        self.to.try_send(part).is_ok()
+    }
+
+    /// The answer, after which nothing comes.
+    pub(crate) fn last(self, message: &[u8]) {
+        // Whoever does not read any more does not want it.
+        let _ = self
+            .to
+            .try_send(Event::Last(Bytes::copy_from_slice(message)));
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.to.is_closed()
+    }
+}
+
+impl Events {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        let next = self.from.poll_recv(context);
+        if let Poll::Ready(Some(Event::Part(message))) = &next {
+            self.bytes.fetch_sub(message.len(), Ordering::SeqCst);
+        }
+        next
+    }
+}
+
+/// What a reply waits for.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// An answer, for so long. What comes before it makes a stream of it.
+    Answer(Events, Duration),
+    /// A stream, for so long.
+    Stream(Events, Duration),
+}
+
+impl Later {
+    /// The first that comes, and so the media type.
+    pub(crate) async fn begin(self) -> (&'static str, Body) {
+        let (mut events, life, waits) = match self {
+            Self::Answer(events, life) => (events, life, true),
+            Self::Stream(events, life) => (events, life, false),
+        };
+        let first = match waits {
+            true => timeout(QUIET, poll_fn(|context| events.poll(context)))
+                .await
+                .ok(),
+            false => None,
+        };
+        match first {
+            Some(Some(Event::Last(message))) => ("application/json", Body::Whole(Some(message))),
+            Some(Some(Event::Part(message))) => {
+                (EVENT_STREAM, Body::stream(events, life, Some(&message)))
+            }
+            // Nothing comes any more.
+            Some(None) => (EVENT_STREAM, Body::Whole(None)),
+            None => (EVENT_STREAM, Body::stream(events, life, None)),
+        }
+    }
+}
+
+/// The body of an answer.
+pub(crate) enum Body {
+    Whole(Option<Bytes>),
+    Stream(Box<Stream>),
+}
+
+pub(crate) struct Stream {
+    events: Events,
+    first: Option<Bytes>,
+    beat: Interval,
+    end: Pin<Box<Sleep>>,
+    is_over: bool,
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::Whole(Some(Bytes::from(text)).filter(|text| !text.is_empty()))
+    }
+}
+
+impl Body {
+    fn stream(events: Events, life: Duration, first: Option<&Bytes>) -> Self {
+        let first = match first {
+            Some(message) => as_event(message),
+            None => Bytes::from_static(BEAT.as_bytes()),
+        };
+        Self::Stream(Box::new(Stream {
+            events,
+            first: Some(first),
+            beat: interval_at(Instant::now() + QUIET, QUIET),
+            end: Box::pin(sleep(life)),
+            is_over: false,
+        }))
+    }
+}
+
+impl Stream {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        if self.is_over || self.end.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        match self.events.poll(context) {
+            Poll::Ready(Some(Event::Part(message))) => Poll::Ready(Some(as_event(&message))),
+            Poll::Ready(Some(Event::Last(message))) => {
+                self.is_over = true;
+                Poll::Ready(Some(as_event(&message)))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let beat = self.beat.poll_tick(context);
+                beat.map(|_| Some(Bytes::from_static(BEAT.as_bytes())))
+            }
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = match self.get_mut() {
+            Self::Whole(whole) => Poll::Ready(whole.take()),
+            Self::Stream(stream) => stream.poll(context),
+        };
+        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => {
+                let length = whole.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            }
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// A message, which is one line, as an event.
+fn as_event(message: &[u8]) -> Bytes {
+    Bytes::from([b"event: message\ndata: ", message, b"\n\n"].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_slow_reader_is_bounded_and_the_answer_has_its_place() {
+        let (feed, events) = feed();
+        let sent = (0..200).filter(|_| feed.part(b"x")).count();
+        assert_eq!(sent, WAITING);
+        feed.last(b"answer");
+        assert_eq!(events.from.len(), WAITING + 1);
+        let (feed, mut events) = super::feed();
+        let large = vec![b'x'; BYTES / 2];
+        assert!(feed.part(&large) && feed.part(&large) && !feed.part(b"x"));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(events.poll(&mut context).is_ready());
+        assert!(feed.part(b"x"));
+        drop(events);
+        assert!(!feed.part(b"x") && feed.is_closed());
+    }
+}

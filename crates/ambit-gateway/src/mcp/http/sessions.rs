@@ -1,0 +1,201 @@
+//! Sessions over HTTP. None is a login: each request shows its token, and a session only to whom it belongs.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufReader};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ambit_host::Standing;
+use ambit_token::base64url;
+
+use super::super::session::{Session, lock};
+use super::super::{Connect, Gateway};
+use super::streams::Streams;
+
+/// Sessions at one time: each may be a process. And of one holder.
+const SESSIONS: usize = 64;
+const OF_ONE: usize = 8;
+/// For so long nobody needs one.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Requests of one session that wait for their turn.
+const TURNS: usize = 16;
+
+/// Whose a session is: who holds the key, for whom, as which agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    holder: Option<String>,
+    issuer: String,
+    sub: String,
+    agent: String,
+}
+
+impl From<&Standing> for Owner {
+    fn from(standing: &Standing) -> Self {
+        Self {
+            holder: standing.holder.clone(),
+            issuer: standing.issuer.clone(),
+            sub: standing.sub.clone(),
+            agent: standing.agent.clone(),
+        }
+    }
+}
+
+/// One that is open.
+pub(super) struct Live {
+    owner: Owner,
+    pub(super) session: Arc<Session>,
+    pub(super) streams: Arc<Streams>,
+    turn: Mutex<()>,
+    turns: AtomicUsize,
+    used: Mutex<Instant>,
+    guard: Mutex<Option<Box<dyn Send>>>,
+}
+
+impl Live {
+    /// Does something alone: a session hears one message after the other. `None`: too many wait for that.
+    pub(super) fn in_turn<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
+        self.touch();
+        let waiting = Waiting::enter(&self.turns)?;
+        let turn = lock(&self.turn);
+        let done = run();
+        self.touch();
+        drop((turn, waiting));
+        Some(done)
+    }
+
+    /// It is needed now.
+    pub(super) fn touch(&self) {
+        *lock(&self.used) = Instant::now();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.turns.load(Ordering::SeqCst) == 0 && self.streams.is_idle()
+    }
+
+    /// Ends it, with its server. Waits for nothing.
+    fn end(&self) {
+        let guard = lock(&self.guard).take();
+        let session = Arc::clone(&self.session);
+        // A server may take its time; without a thread it is ended here.
+        let ending = thread::Builder::new().name("end of session".to_owned());
+        drop(ending.spawn(move || {
+            session.close();
+            drop(guard);
+        }));
+    }
+}
+
+/// One that waits for its turn, or has it.
+struct Waiting<'t>(&'t AtomicUsize);
+
+impl<'t> Waiting<'t> {
+    fn enter(turns: &'t AtomicUsize) -> Option<Self> {
+        let before = turns.fetch_add(1, Ordering::SeqCst);
+        // Dropped where there are too many, and so not counted.
+        Some(Self(turns)).filter(|_| before < TURNS)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<BTreeMap<String, Arc<Live>>>);
+
+impl Sessions {
+    /// Opens one, with a server of its own. `Ok(None)`: there are too many.
+    pub(super) fn open(
+        &self,
+        gateway: &Arc<Gateway>,
+        connect: &dyn Connect,
+        owner: Owner,
+    ) -> io::Result<Option<(String, Arc<Live>)>> {
+        let mut all = lock(&self.0);
+        all.retain(|_, live| stays(live));
+        let own = all.iter().filter(|(_, live)| live.owner == owner);
+        if own.clone().count() >= OF_ONE {
+            // Who comes back without having said goodbye takes the place of their own.
+            let idle = own.filter(|(_, live)| live.is_idle());
+            let oldest = idle.min_by_key(|(_, live)| *lock(&live.used));
+            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
+                return Ok(None);
+            };
+            if let Some(live) = all.remove(&oldest) {
+                live.end();
+            }
+        }
+        if all.len() >= SESSIONS {
+            return Ok(None);
+        }
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+        let id = base64url::encode(&random);
+        let link = connect.connect()?;
+        let streams = Arc::new(Streams::default());
+        let client = Arc::clone(&streams);
+        let session = Arc::new(Session::new(Arc::clone(gateway), client, link.to)?);
+        let live = Arc::new(Live {
+            owner,
+            session: Arc::clone(&session),
+            streams,
+            turn: Mutex::default(),
+            turns: AtomicUsize::new(0),
+            used: Mutex::new(Instant::now()),
+            guard: Mutex::new(Some(link.guard)),
+        });
+        let from = link.from;
+        thread::Builder::new()
+            .name("server".to_owned())
+            .spawn(move || {
+                session.read_server(BufReader::new(from));
+                session.close();
+            })?;
+        all.insert(id.clone(), Arc::clone(&live));
+        Ok(Some((id, live)))
+    }
+
+    /// The session of this id, if it is theirs.
+    pub(super) fn find(&self, id: &str, owner: &Owner) -> Option<Arc<Live>> {
+        let all = lock(&self.0);
+        let live = all
+            .get(id)
+            .filter(|live| is_open(live) && live.owner == *owner);
+        live.map(Arc::clone)
+    }
+
+    /// Whether there is one of this id, whoever asks.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        lock(&self.0).contains_key(id)
+    }
+
+    /// Ends one.
+    pub(super) fn end(&self, id: &str) {
+        if let Some(live) = lock(&self.0).remove(id) {
+            live.end();
+        }
+    }
+
+    /// Ends what nobody needs any more.
+    pub(super) fn expire(&self) {
+        lock(&self.0).retain(|_, live| stays(live));
+    }
+}
+
+/// Whether somebody may need it. Where not, it is ended.
+fn stays(live: &Arc<Live>) -> bool {
+    let is_old = lock(&live.used).elapsed() > IDLE && live.is_idle();
+    let stays = is_open(live) && !is_old;
+    if !stays {
+        live.end();
+    }
+    stays
+}
+
+fn is_open(live: &Arc<Live>) -> bool {
+    !live.session.has_ended()
+}

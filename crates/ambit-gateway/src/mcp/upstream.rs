@@ -1,0 +1,362 @@
+//! A server that is reached over streamable HTTP, as if it were a process beside the gateway: one message a line.
+//!
+//! It gets no token, and no header of the agent. Redirects are not followed.
+
+mod events;
+mod url;
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use ambit_core::json::{Document, Profile};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::{sleep, timeout};
+
+use super::message::{self, Message};
+use super::session::{INTERNAL, lock};
+use super::{Connect, Link};
+use crate::fault::Fault;
+use events::Events;
+use url::Url;
+
+/// Bytes of an answer, or of one message of a stream: as of a server beside the gateway.
+const ANSWER: usize = 16 * 1024 * 1024;
+/// Until it is reached, until it begins to answer, and between two parts of an answer.
+const CONNECTING: Duration = Duration::from_secs(10);
+const ANSWERING: Duration = Duration::from_secs(15 * 60);
+const GOODBYE: Duration = Duration::from_secs(2);
+/// Before it is listened to again.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Messages that wait: to it, and from it.
+const LINES: usize = 16;
+const SESSION_ID: &str = "mcp-session-id";
+const VERSION: &str = "mcp-protocol-version";
+
+/// Where the server is.
+#[derive(Clone, Debug)]
+pub struct Upstream(Url);
+
+impl Upstream {
+    /// The server at this address.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] where it is no address of `http`.
+    pub fn new(url: &str) -> Result<Self, Fault> {
+        Url::parse(url).map(Self)
+    }
+}
+
+impl Connect for Upstream {
+    fn connect(&self) -> io::Result<Link> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (to, mut lines) = channel::<Vec<u8>>(LINES);
+        let (told, from) = sync_channel::<Vec<u8>>(LINES);
+        let server = Arc::new(Server {
+            url: self.0.clone(),
+            named: Mutex::default(),
+            told: Mutex::new(Some(told)),
+        });
+        thread::Builder::new()
+            .name("upstream".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    while let Some(line) = lines.recv().await {
+                        server.hear(line).await;
+                    }
+                    server.leave().await;
+                });
+                // What still waits for an answer has nobody who reads it.
+                runtime.shutdown_background();
+            })?;
+        Ok(Link {
+            from: Box::new(Lines {
+                from,
+                rest: Vec::new(),
+            }),
+            to: Box::new(Outbox(to)),
+            guard: Box::new(()),
+        })
+    }
+}
+
+/// What the server is called in this session.
+#[derive(Clone, Default)]
+struct Named {
+    session: Option<HeaderValue>,
+    version: Option<HeaderValue>,
+}
+
+/// What was asked: whether it begins the session, and by which id it is answered.
+#[derive(Default)]
+struct Asked<'a> {
+    is_first: bool,
+    id: Option<&'a str>,
+}
+
+struct Server {
+    url: Url,
+    named: Mutex<Named>,
+    /// Where its messages go, until it is gone.
+    told: Mutex<Option<SyncSender<Vec<u8>>>>,
+}
+
+impl Server {
+    /// Has one message sent. What comes before a session is there is sent one after the other.
+    async fn hear(self: &Arc<Self>, line: Vec<u8>) {
+        let (is_first, begins, id) = {
+            let document = message::parse(&line);
+            let message = document.as_ref().ok().map(|it| message::read(it.root()));
+            match message {
+                Some(Ok(Message::Request { id, method, .. })) => {
+                    (method == "initialize", false, Some(message::text(id)))
+                }
+                Some(Ok(Message::Notification { method, .. })) => {
+                    (false, method == "notifications/initialized", None)
+                }
+                _ => (false, false, None),
+            }
+        };
+        let server = Arc::clone(self);
+        let sending = async move {
+            let asked = Asked {
+                is_first,
+                id: id.as_deref(),
+            };
+            if let Err(why) = server.post(line, &asked).await {
+                // Of what is no request nobody waits for an answer.
+                if let Some(id) = id {
+                    let error = format!("the server behind the gateway: {why}");
+                    server
+                        .tell(message::error(&id, INTERNAL, &error).into_bytes())
+                        .await;
+                }
+            }
+        };
+        if is_first || begins {
+            sending.await;
+        } else {
+            tokio::spawn(sending);
+        }
+        if begins {
+            tokio::spawn(Arc::clone(self).listen());
+        }
+    }
+
+    async fn post(&self, line: Vec<u8>, asked: &Asked<'_>) -> Result<(), String> {
+        let response = self.send(Method::POST, line).await?;
+        if asked.is_first {
+            let session = response.headers().get(SESSION_ID).cloned();
+            lock(&self.named).session = session;
+        }
+        match response.status() {
+            StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
+            StatusCode::OK if self.read(response, asked).await? || asked.id.is_none() => Ok(()),
+            StatusCode::OK => Err("it ends without an answer".to_owned()),
+            StatusCode::NOT_FOUND if lock(&self.named).session.is_some() => {
+                // Its session is over, and so is this one.
+                lock(&self.told).take();
+                Err("its session has ended".to_owned())
+            }
+            status if status.is_redirection() => Err(format!(
+                "it answers with {status}, and redirects are not followed"
+            )),
+            status => Err(format!("it answers with {status}")),
+        }
+    }
+
+    /// What the server says by itself, as long as it has a stream for that.
+    async fn listen(self: Arc<Self>) {
+        while lock(&self.told).is_some() {
+            match self.send(Method::GET, Vec::new()).await {
+                Ok(response) if response.status() == StatusCode::OK => {
+                    // It may end at any time.
+                    let _ = self.read(response, &Asked::default()).await;
+                }
+                Ok(_) => return,
+                Err(_) => {}
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn leave(&self) {
+        lock(&self.told).take();
+        if lock(&self.named).session.is_some() {
+            // It may not know how to end one.
+            let _ = timeout(GOODBYE, self.send(Method::DELETE, Vec::new())).await;
+        }
+    }
+
+    async fn send(&self, method: Method, line: Vec<u8>) -> Result<Response<Incoming>, String> {
+        let stream = timeout(
+            CONNECTING,
+            TcpStream::connect((self.url.host.as_str(), self.url.port)),
+        );
+        let stream = stream
+            .await
+            .map_err(|_| "it cannot be reached in time".to_owned())?;
+        let stream = stream.map_err(|error| format!("it cannot be reached: {error}"))?;
+        let broken = |error: hyper::Error| format!("the connection broke: {error}");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
+        tokio::spawn(connection);
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(&self.url.path)
+            .header(HOST, &self.url.authority)
+            .header(ACCEPT, "application/json, text/event-stream");
+        if method == Method::POST {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let named = lock(&self.named).clone();
+        for (name, value) in [(SESSION_ID, named.session), (VERSION, named.version)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let request = request.body(Full::new(Bytes::from(line)));
+        let request = request.map_err(|error| error.to_string())?;
+        let response = timeout(ANSWERING, sender.send_request(request)).await;
+        response
+            .map_err(|_| "it does not answer".to_owned())?
+            .map_err(broken)
+    }
+
+    /// Hands on all messages of an answer. Whether one was the answer to what was asked.
+    async fn read(&self, response: Response<Incoming>, asked: &Asked<'_>) -> Result<bool, String> {
+        let kind = response.headers().get(CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let mut body = response.into_body();
+        let mut events = match kind.as_str() {
+            "application/json" => None,
+            "text/event-stream" => Some(Events::new(ANSWER)),
+            _ => return Err("it answers with neither JSON nor events".to_owned()),
+        };
+        let (mut whole, mut is_answered) = (Vec::new(), false);
+        loop {
+            let frame = timeout(ANSWERING, body.frame()).await;
+            let frame = frame.map_err(|_| "it stops in its answer".to_owned())?;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| format!("the connection broke: {error}"))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            match &mut events {
+                Some(events) => {
+                    for message in events.take(&data)? {
+                        is_answered |= self.told(message, asked).await;
+                    }
+                }
+                None if whole.len() + data.len() > ANSWER => {
+                    return Err(format!("its answer has more than {ANSWER} bytes"));
+                }
+                None => whole.extend_from_slice(&data),
+            }
+        }
+        if events.is_none() {
+            is_answered |= self.told(whole, asked).await;
+        }
+        Ok(is_answered)
+    }
+
+    /// A message, which becomes one line. Whether it is the answer to what was asked.
+    async fn told(&self, mut line: Vec<u8>, asked: &Asked<'_>) -> bool {
+        let mut is_answer = false;
+        let sound = Document::parse(&line, Profile::Request).map(|document| {
+            if let Ok(Message::Answer { id }) = message::read(document.root()) {
+                is_answer = asked.id == Some(message::text(id).as_str());
+            }
+            let result = document.root().get("result").filter(|_| asked.is_first);
+            let version = result.and_then(|result| result.get("protocolVersion")?.as_str());
+            version.and_then(|version| HeaderValue::from_str(version).ok())
+        });
+        match sound {
+            Ok(version) => {
+                if version.is_some() {
+                    lock(&self.named).version = version;
+                }
+                // What is sound has line ends between its parts alone, where blanks say the same.
+                for byte in line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
+                    *byte = b' ';
+                }
+            }
+            // One line, which is told to the operator and dropped.
+            Err(_) => line.retain(|byte| *byte != b'\n'),
+        }
+        self.tell(line).await;
+        is_answer
+    }
+
+    /// Hands a line on. Whoever reads slowly is waited for.
+    async fn tell(&self, mut line: Vec<u8>) {
+        line.push(b'\n');
+        let told = lock(&self.told).clone();
+        let Some(told) = told else { return };
+        // Blocks a thread of its own: this one has other messages to send.
+        let handed = tokio::task::spawn_blocking(move || told.send(line).is_ok());
+        if !handed.await.unwrap_or_default() {
+            lock(&self.told).take();
+        }
+    }
+}
+
+/// Lines to the server.
+struct Outbox(Sender<Vec<u8>>);
+
+impl Write for Outbox {
+    /// One whole line at a time, as it is sent.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let whole = line.trim_ascii_end().to_vec();
+        self.0
+            .blocking_send(whole)
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lines of the server.
+struct Lines {
+    from: Receiver<Vec<u8>>,
+    rest: Vec<u8>,
+}
+
+impl Read for Lines {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() {
+            match self.from.recv() {
+                Ok(line) => self.rest = line,
+                // Nobody says anything any more.
+                Err(_) => return Ok(0),
+            }
+        }
+        let many = self.rest.len().min(into.len());
+        for (to, from) in into.iter_mut().zip(self.rest.drain(..many)) {
+            *to = from;
+        }
+        Ok(many)
+    }
+}
