@@ -20,11 +20,13 @@ pub mod forward;
 mod holder;
 pub mod http;
 pub mod mcp;
+pub mod passing;
 pub mod pdp;
 mod point;
 mod policy;
 mod serve;
 mod statements;
+mod upstream;
 
 pub use desk::Desk;
 pub use enrolments::Enrolments;
@@ -34,3 +36,4 @@ pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Policy, Source, Versions};
 pub use serve::serve;
 pub use statements::Statements;
+pub use upstream::Upstream;

@@ -1,6 +1,7 @@
 //! `ambit gateway`
 
 mod forward;
+mod proxy;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use crate::files;
 use crate::say;
 use crate::serving::{self, Serving, unusable};
 use forward::Forward;
+use proxy::Proxy;
 
 /// Stand in front of a service that does not know Ambit
 #[derive(Debug, Args)]
@@ -31,6 +33,7 @@ pub(crate) struct Gateway {
 enum Kind {
     Forward(Forward),
     Mcp(Mcp),
+    Proxy(Proxy),
 }
 
 impl Gateway {
@@ -38,6 +41,7 @@ impl Gateway {
         match self.kind {
             Kind::Forward(command) => command.run(),
             Kind::Mcp(command) => command.run(),
+            Kind::Proxy(command) => command.run(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod common;
 mod listening;
 mod nginx;
 mod operation;
+mod proxy;
 #[path = "../common/served.rs"]
 mod served;
 mod starting;
