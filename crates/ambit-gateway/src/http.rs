@@ -196,6 +196,13 @@ impl Reply {
         &self.body
     }
 
+    /// Its headers.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// Whether the request may pass.
     #[must_use]
     pub const fn passes(&self) -> bool {
@@ -308,13 +315,13 @@ pub(crate) async fn serve<S: Service>(
 type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// How many requests there may be at one time.
-struct Room {
+pub(crate) struct Room {
     all: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
 }
 
 impl Room {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             all: Arc::new(Semaphore::new(REQUESTS)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
@@ -444,6 +451,25 @@ async fn reply<S: Service>(
     }
 }
 
+/// The reply to a request that came with all of its body.
+#[cfg(feature = "grpc")]
+pub(crate) async fn whole<S: Service>(service: Arc<S>, requests: &Room, heard: Heard) -> Reply {
+    if let Some(reply) = service.refuse(&heard) {
+        return reply;
+    }
+    if heard.body.len() > BODY {
+        let detail = format!("the body is larger than {BODY} bytes");
+        return Reply::problem(413, "Content Too Large", &detail);
+    }
+    let Some(place) = requests.enter(service.knows(&heard)) else {
+        return busy();
+    };
+    match decide(service, heard, place).await {
+        Said::Reply(reply) => reply,
+        Said::Passes(..) => Reply::passing(),
+    }
+}
+
 /// The answer to a request whose body was read, in time or not at all.
 async fn decide<S: Service>(service: Arc<S>, heard: Heard, place: Place) -> Said {
     let begun = Instant::now();
@@ -489,7 +515,7 @@ fn fresh_id() -> Option<HeaderValue> {
 }
 
 /// What of an id may stand in a log line.
-fn plain(id: &str) -> String {
+pub(crate) fn plain(id: &str) -> String {
     id.chars()
         .filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c))
         .take(64)

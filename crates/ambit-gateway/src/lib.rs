@@ -35,5 +35,7 @@ pub use files::text as read_text;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Policy, Source, Versions};
 pub use serve::serve;
+#[cfg(feature = "grpc")]
+pub use serve::serve_grpc;
 pub use statements::Statements;
 pub use upstream::Upstream;

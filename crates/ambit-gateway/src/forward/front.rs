@@ -18,7 +18,7 @@ pub(super) enum Front {
     Nginx,
     /// `forward_auth`.
     Caddy,
-    /// `ext_authz` over HTTP.
+    /// `ext_authz`, over HTTP or gRPC.
     Envoy,
     /// Nobody: the gateway passes requests on itself.
     Proxy,

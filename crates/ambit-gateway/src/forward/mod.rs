@@ -2,6 +2,8 @@
 
 mod config;
 mod front;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
 mod pattern;
 mod route;
 mod rows;
@@ -236,6 +238,12 @@ impl Forward {
         }
         refusal.reply()
     }
+
+    /// Whether Envoy asks, which alone can do so over gRPC.
+    #[must_use]
+    pub fn is_for_envoy(&self) -> bool {
+        self.config.front == front::Front::Envoy
+    }
 }
 
 impl Service for Forward {
@@ -297,6 +305,18 @@ impl std::fmt::Debug for Forward {
         f.debug_struct("Forward")
             .field("point", &self.point)
             .finish_non_exhaustive()
+    }
+}
+
+/// The segments of a path as it came, decoded, where all servers read it alike; a slash at its end is none.
+///
+/// # Errors
+///
+/// That servers read it differently, for the caller.
+pub fn segments(path: &str) -> Result<Vec<String>, String> {
+    match target::Target::read(path) {
+        Ok(target) => Ok(target.segments),
+        Err(ambiguous) => Err(ambiguous.words),
     }
 }
 
