@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Cedar,
     /// From files to the first decision
     Start,
+    /// What the gateways add to a tool call, and to a request through nginx
+    Gateway,
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -71,6 +73,12 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
     }
     if args.wants(Part::Start) {
         results.extend(lines(bench(root).arg(&folder).arg("start"))?);
+    }
+    if args.wants(Part::Gateway) {
+        let build = ["build", "--release", "--quiet", "--package", "ambit-cli"];
+        guest::run(&mut cargo(root, &build), "building the command line")?;
+        let ambit = root.join("target/release/ambit");
+        results.extend(lines(bench(root).arg(&folder).arg("gateway").arg(ambit))?);
     }
     if args.wants(Part::Cedar) {
         results.extend(lines(bench(root).arg(&folder).arg("cedar"))?);
@@ -167,11 +175,16 @@ fn print_table(results: &[Value]) {
         let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
         let number = |value: &Value| value.as_f64().unwrap_or_default();
         let (engine, what) = (text("engine"), text("what"));
-        if text("unit") != "ns" {
-            println!(
-                "{engine:<16} {what:<52} {:>8.1} KB",
-                number(&row["median"]) / 1000.0
-            );
+        let median = number(&row["median"]);
+        let plain = match text("unit").as_str() {
+            "bytes" => Some(format!("{:>8.1} KB", median / 1000.0)),
+            "ns" if row["p10"].is_null() => Some(format!("{:>8.2} µs", median / 1000.0)),
+            "ns" => None,
+            "ratio" => Some(format!("{:>11} {median:>7.2}", "")),
+            unit => Some(format!("{median:>8.0} {unit}")),
+        };
+        if let Some(plain) = plain {
+            println!("{engine:<16} {what:<52} {plain}");
             continue;
         }
         let micro = |member: &str| number(&row[member]) / 1000.0;

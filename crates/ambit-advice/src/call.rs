@@ -35,6 +35,8 @@ pub(crate) struct Layer<'a> {
 pub(crate) enum Lacks {
     Power,
     Purpose,
+    /// In arguments or hours.
+    Bounds,
     Other,
 }
 
@@ -61,10 +63,12 @@ pub(crate) struct Wanted {
 }
 
 impl Lacks {
-    pub(crate) const fn of(reason: Reason) -> Self {
+    pub(crate) fn of(reason: Reason) -> Self {
         match reason {
             Reason::CapabilityPower => Self::Power,
             Reason::CapabilityPurpose => Self::Purpose,
+            Reason::CapabilityHours => Self::Bounds,
+            _ if reason.code().starts_with("constraint.") => Self::Bounds,
             _ => Self::Other,
         }
     }

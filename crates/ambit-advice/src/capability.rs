@@ -59,6 +59,7 @@ impl Missing {
             held: match call.lacks {
                 Lacks::Power => Held::Powers(held_powers(layers, ask)),
                 Lacks::Purpose => Held::Purposes(held_purposes(layers, ask)),
+                Lacks::Bounds => Held::Otherwise,
                 Lacks::Other => Held::Nothing,
             },
         }

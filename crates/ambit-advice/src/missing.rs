@@ -20,6 +20,8 @@ pub(crate) struct Missing {
 #[derive(Clone, Debug)]
 pub(crate) enum Held {
     Nothing,
+    /// At other hours or within other bounds.
+    Otherwise,
     Powers(Vec<&'static str>),
     Purposes(Vec<String>),
 }
@@ -28,6 +30,9 @@ impl Missing {
     pub(crate) fn text(&self) -> String {
         let held = match &self.held {
             Held::Nothing => String::from("the token holds nothing for it"),
+            Held::Otherwise => {
+                String::from("the token holds it at other hours or within other bounds")
+            }
             Held::Powers(powers) if powers.is_empty() => {
                 String::from("the token holds no power for it")
             }
@@ -56,7 +61,7 @@ impl Missing {
                 out.name("purpose").string(&self.purpose);
             });
             out.name("held").object(|out| match &self.held {
-                Held::Nothing => {}
+                Held::Nothing | Held::Otherwise => {}
                 Held::Powers(powers) => {
                     out.name("powers").array(|out| {
                         for power in powers {

@@ -4,7 +4,8 @@ use ambit_compiler::conceal;
 use ambit_core::json::{Json, Kind, Writer};
 use ambit_policy::Bundle;
 
-use crate::say::{Page, foreign};
+use crate::say::Page;
+use crate::signing::Consent;
 use crate::{time, words};
 
 /// The capabilities that claims grant.
@@ -18,37 +19,59 @@ pub(crate) fn capabilities(claims: Json<'_>) -> impl Iterator<Item = Json<'_>> {
 
 /// Claims in the order in which people ask; then whatever else is there, as it is.
 pub(crate) fn describe(page: &mut Page, claims: Json<'_>, bundle: Option<&Bundle<'_>>, now: i64) {
-    let text = |name: &str| {
-        claims
-            .get(name)
-            .and_then(Json::as_str)
-            .map(|text| foreign(text, 400))
-    };
+    who(page, claims, now);
+    for capability in capabilities(claims) {
+        page.field("allows", words::capability(bundle, capability));
+    }
+    rest(page, claims);
+}
+
+/// The same of what somebody is asked about: beside the words for a capability, which leave out what is much, all of it
+/// stands as it is. With `told`, the capabilities were told in full before.
+pub(crate) fn describe_whole(page: &mut Page, claims: Json<'_>, consent: &Consent<'_>, told: bool) {
+    who(page, claims, consent.now);
+    for capability in capabilities(claims).filter(|_| !told) {
+        page.field("allows", words::capability(consent.bundle, capability));
+        let exactly = page.foreign(&compact(capability), usize::MAX);
+        page.field("exactly", exactly);
+    }
+    rest(page, claims);
+}
+
+/// Who has it, from whom, for whom, and how long.
+fn who(page: &mut Page, claims: Json<'_>, now: i64) {
     for (name, claim) in [
         ("issuer", "iss"),
         ("for", "sub"),
         ("tenant", "tenant"),
         ("id", "jti"),
     ] {
-        if let Some(value) = text(claim) {
+        if let Some(value) = claims.get(claim).and_then(Json::as_str) {
+            let value = page.foreign(value, 400);
             page.field(name, value);
         }
     }
     if claims.get("aud").is_some() {
-        page.field("service", foreign(&words::list(claims.get("aud")), 400));
+        let services = page.foreign(&words::list(claims.get("aud")), 400);
+        page.field("service", services);
     }
     agent(page, claims);
     times(page, claims, now);
-    for capability in capabilities(claims) {
-        page.field("allows", words::capability(bundle, capability));
-    }
+}
+
+/// What else a block says.
+fn rest(page: &mut Page, claims: Json<'_>) {
     passed_on(page, claims);
     holder(page, claims);
     policy(page, claims);
     for (name, value) in claims.members() {
         let said = SAID.contains(&name) && value.kind() != Kind::Null;
         if !said {
-            page.field(&foreign(name, 40), foreign(&conceal(&compact(value)), 300));
+            let (name, value) = (
+                page.foreign(name, 40),
+                page.foreign(&conceal(&compact(value)), 300),
+            );
+            page.field(&name, value);
         }
     }
 }
@@ -86,7 +109,10 @@ fn holder(page: &mut Page, claims: Json<'_>) {
             "held by",
             format!("the key with thumbprint {}", public.thumbprint()),
         ),
-        None => page.field("held by", foreign(&conceal(&compact(cnf)), 300)),
+        None => {
+            let held = page.foreign(&conceal(&compact(cnf)), 300);
+            page.field("held by", held)
+        }
     };
 }
 
@@ -97,15 +123,16 @@ fn policy(page: &mut Page, claims: Json<'_>) {
     let known = policy
         .members()
         .all(|(name, _)| matches!(name, "uid" | "version" | "s256"));
-    match (
+    let said = match (
         policy.get("uid").and_then(Json::as_str),
         policy.get("version").and_then(Json::as_int),
     ) {
         (Some(uid), Some(version)) if known => {
-            page.field("policy", format!("{} version {version}", foreign(uid, 128)))
+            format!("{} version {version}", page.foreign(uid, 128))
         }
-        _ => page.field("policy", foreign(&compact(policy), 300)),
+        _ => page.foreign(&compact(policy), 300),
     };
+    page.field("policy", said);
 }
 
 fn agent(page: &mut Page, claims: Json<'_>) {
@@ -114,10 +141,14 @@ fn agent(page: &mut Page, claims: Json<'_>) {
             continue;
         };
         let members = value.members().map(|(member, value)| match value.as_str() {
-            Some(text) => format!("{} {}", foreign(member, 40), foreign(text, 200)),
-            None => format!("{} {}", foreign(member, 40), foreign(&compact(value), 200)),
+            Some(text) => format!("{} {}", page.foreign(member, 40), page.foreign(text, 200)),
+            None => {
+                let value = page.foreign(&compact(value), 200);
+                format!("{} {value}", page.foreign(member, 40))
+            }
         });
-        page.field(name, members.collect::<Vec<_>>().join(", "));
+        let members = members.collect::<Vec<_>>().join(", ");
+        page.field(name, members);
     }
 }
 

@@ -7,6 +7,7 @@ use ambit_core::describe::is_seen;
 use anstyle::{AnsiColor, Style};
 
 use crate::failure::Failure;
+use crate::frame::Screen;
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -71,6 +72,8 @@ pub(crate) fn foreign(text: &str, most: usize) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     text: String,
+    /// Where somebody is asked about what it says: values are whole, and laid out in rows of ours.
+    screen: Option<Screen>,
 }
 
 /// Columns of a field's name.
@@ -79,6 +82,31 @@ pub(crate) const NAME: usize = 12;
 impl Page {
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// One that somebody is asked about.
+    pub(crate) fn asked(screen: Screen) -> Self {
+        Self {
+            screen: Some(screen),
+            ..Self::default()
+        }
+    }
+
+    /// Foreign text for a field: cut after `most` characters, but where somebody is asked about it.
+    pub(crate) fn foreign(&self, text: &str, most: usize) -> String {
+        foreign(
+            text,
+            if self.screen.is_some() {
+                usize::MAX
+            } else {
+                most
+            },
+        )
+    }
+
+    fn rows(&self, value: &str) -> String {
+        self.screen
+            .map_or_else(|| value.to_owned(), |screen| screen.value(value))
     }
 
     pub(crate) fn heading(&mut self, text: &str) -> &mut Self {
@@ -91,17 +119,15 @@ impl Page {
 
     /// `name` and its value, in two columns.
     pub(crate) fn field(&mut self, name: &str, value: impl AsRef<str>) -> &mut Self {
-        let _ = writeln!(self.text, "  {DIM}{name:<NAME$}{DIM:#} {}", value.as_ref());
+        let value = self.rows(value.as_ref());
+        let _ = writeln!(self.text, "  {DIM}{name:<NAME$}{DIM:#} {value}");
         self
     }
 
     /// A field that must be seen.
     pub(crate) fn warning(&mut self, name: &str, value: impl AsRef<str>) -> &mut Self {
-        let _ = writeln!(
-            self.text,
-            "  {WARN}{name:<NAME$} {}{WARN:#}",
-            value.as_ref()
-        );
+        let value = self.rows(value.as_ref());
+        let _ = writeln!(self.text, "  {WARN}{name:<NAME$} {value}{WARN:#}");
         self
     }
 

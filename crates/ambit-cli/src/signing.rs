@@ -3,20 +3,24 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
+use anstyle::Style;
+
 use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint::Draft;
 use ambit_core::json::{Document, Profile};
 use ambit_policy::Bundle;
 use ambit_token::signing::Unsigned;
 use ambit_token::{TokenError, base64url};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::advice;
 use crate::claims;
 use crate::failure::Failure;
 use crate::files::{self, Input};
+use crate::frame::{NoRoom, Screen};
 use crate::keys::compile;
-use crate::say::{self, BOLD, Page, foreign};
+use crate::say::{self, BOLD, Page};
+use crate::time::clock;
 
 /// Claims that are put together from a file and from options.
 #[derive(Debug)]
@@ -133,15 +137,33 @@ pub(crate) fn ask(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Re
     if let Some(missing) = draft.missing_consent() {
         return Err(compile(missing));
     }
-    let mut page = Page::new();
+    let screen = consent.screen()?;
+    let mut page = screen.map_or_else(Page::new, Page::asked);
     page.heading(heading);
-    claims::describe(&mut page, document.root(), consent.bundle, consent.now);
+    match screen {
+        None => claims::describe(&mut page, document.root(), consent.bundle, consent.now),
+        Some(screen) => {
+            let words = consent.words(&text);
+            if let Some(words) = &words {
+                page.say();
+                page = Page::asked(screen);
+                say::raw(&screen.framed(&[(Style::new(), words)]));
+            }
+            claims::describe_whole(&mut page, document.root(), consent, words.is_some());
+        }
+    }
     for words in draft.exceeds() {
-        page.warning("no effect", foreign(words, 400));
+        let words = page.foreign(words, 400);
+        page.warning("no effect", words);
     }
     page.field("filled in", draft.filled().join(", "));
     page.say();
-    consent.ask()
+    match screen {
+        Some(_) if !is_yes("Sign this?") => {
+            Err(Failure::denied("mint.declined", "not signed, as you wish"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a person agrees to a token.
@@ -155,16 +177,45 @@ pub(crate) struct Consent<'a> {
 }
 
 impl Consent<'_> {
-    fn ask(&self) -> Result<(), Failure> {
-        if self.yes || !std::io::stdin().is_terminal() || is_yes("Sign this?") {
-            return Ok(());
+    /// Where somebody is asked; `None` where nobody is.
+    fn screen(&self) -> Result<Option<Screen>, Failure> {
+        if self.yes || !std::io::stdin().is_terminal() {
+            return Ok(None);
         }
-        Err(Failure::denied("mint.declined", "not signed, as you wish"))
+        let screen = Screen::of_words().map_err(|NoRoom| {
+            let message = format!("what is asked cannot be shown: {}", NoRoom::WHAT);
+            Failure::unusable("mint.screen", message).help(NoRoom::HELP)
+        })?;
+        Ok(Some(screen))
+    }
+
+    /// The text that people consent to, where the policy has words for these claims.
+    fn words(&self, claims: &str) -> Option<String> {
+        let claims: Value = serde_json::from_str(claims).ok()?;
+        let end = claims["exp"].as_i64().unwrap_or(self.now);
+        let mut request = json!({"claims": claims, "locale": "en"});
+        for (name, value) in clock(self.now, end) {
+            request[name] = json!(value);
+        }
+        let said = ambit_advice::describe(self.bundle?, request.to_string().as_bytes());
+        let said: Value = serde_json::from_str(&said).ok()?;
+        Some(said["text"].as_str()?.to_owned())
     }
 }
 
-/// Asks at the terminal. No answer is a no.
+/// Asks at the terminal. No answer is a no, and so is one that was typed before the question, or without seeing what
+/// it is about.
 pub(crate) fn is_yes(question: &str) -> bool {
+    if !std::io::stderr().is_terminal() {
+        say::note("what is asked does not go to the terminal, so nobody can say yes to it");
+        return false;
+    }
+    // On a terminal that is not one of Unix nothing is known to be typed ahead.
+    #[cfg(unix)]
+    {
+        use rustix::termios::{QueueSelector, tcflush};
+        let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+    }
     say::raw(&format!("{BOLD}{question}{BOLD:#} [y/N] "));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

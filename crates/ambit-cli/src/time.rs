@@ -1,6 +1,7 @@
 //! Times on the command line and for people.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::failure::Failure;
 
@@ -79,6 +80,16 @@ pub(crate) fn default_issued() -> Result<i64, Failure> {
         )
         .help("unset it, or set it to an integer")
     })
+}
+
+/// The time, and how far from UTC the clocks here will be at `end`, which is what people are told.
+pub(crate) fn clock(now: i64, end: i64) -> Vec<(&'static str, i64)> {
+    let mut clock = vec![("now", now)];
+    let then = Timestamp::from_second(end).map(|time| TimeZone::system().to_offset(time));
+    if let Some(offset) = then.ok().filter(|offset| offset.seconds() % 60 == 0) {
+        clock.push(("utc_offset", i64::from(offset.seconds() / 60)));
+    }
+    clock
 }
 
 #[cfg(test)]

@@ -36,7 +36,11 @@ const ENROL: [&str; 11] = [
 ];
 
 fn countersign(project: &Project, key: &str, iss: &str) -> Run {
-    project.ambit(&[
+    countersign_with(project, key, iss, &["--yes"])
+}
+
+fn countersign_with(project: &Project, key: &str, iss: &str, more: &[&str]) -> Run {
+    let arguments = [
         "enrol",
         "--module",
         "enrolling.wasm",
@@ -48,7 +52,8 @@ fn countersign(project: &Project, key: &str, iss: &str) -> Run {
         "user:ann",
         "--countersign",
         "enrolment.jwt",
-    ])
+    ];
+    project.ambit(&[&arguments[..], more].concat())
 }
 
 #[test]
@@ -79,7 +84,7 @@ fn a_device_is_enrolled_and_countersigned() {
     let both = run.out.clone();
     run.says(&phone.unwrap().thumbprint())
         .says("https://enrol.example")
-        .says("[\"high\",\"critical\"]");
+        .says("\"high\", \"critical\"");
     assert!(both.starts_with(enrolment.trim()) && both.matches('~').count() == 1);
     assert_eq!(claims["policies"], serde_json::json!([POLICY]));
     let receipt = part(&both, 4);
@@ -94,6 +99,36 @@ fn a_device_is_enrolled_and_countersigned() {
     countersign(&project, "keys/ann.jwk", "https://approve.example")
         .expect(3)
         .says("countersigned already");
+}
+
+#[test]
+fn what_is_countersigned_is_shown_whole_and_asked() {
+    let project = project();
+    let mut more: Vec<String> = Vec::new();
+    for count in 0..40 {
+        more.extend(["--policy".to_owned(), format!("test/p{count}")]);
+    }
+    more.extend(["--policy".to_owned(), "zz/payments-production".to_owned()]);
+    // What a terminal wraps by itself could look like a line of ours.
+    let forged = format!("letter{}- until: 2026-01-01T00:00:00Z", " ".repeat(70));
+    more.extend(["--action".to_owned(), forged]);
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let enrolment = project.ambit(&[&ENROL[..], &more].concat()).expect(0).out;
+    project.write("enrolment.jwt", &enrolment);
+    let ann =
+        |more: &[&str]| countersign_with(&project, "keys/ann.jwk", "https://approve.example", more);
+    let run = ann(&[]).expect(3).says("enrol.asks");
+    let (shown, _) = run.err.split_once("error").unwrap();
+    assert!(
+        shown
+            .lines()
+            .all(|line| line.starts_with("│ ") && line.chars().count() <= 80)
+    );
+    let text = shown.replace("\n│ … ", "");
+    assert!(text.contains("\"zz/payments-production\""), "{shown}");
+    assert!(!shown.contains("│ - until: 2026-01-01"), "{shown}");
+    let run = ann(&["--yes", "--locale", "de"]).expect(0);
+    run.says("Sie bestätigen, dass dieser Schlüssel der Ihre ist");
 }
 
 #[test]

@@ -318,16 +318,25 @@ fn explain(case: &Case<'_>, source: Source, miss: &Miss<'_>, ask: &Ask<'_>) -> D
             not_before: opens.at,
             words: opening(*hours, *opens),
         };
-        let admin = format!("{place}: it holds again from {}", wait.words);
-        return Denial::new(reason, admin).with_remedy(Remedy {
-            wait: Some(wait),
-            ..Remedy::default()
-        });
+        return closed(&place, reason, wait, case.token.exp());
     }
     let bound = bound(case, cause, ask);
     let admin = format!("{place}: {}", what_differs(cause, bound.as_ref(), ask));
     Denial::new(reason, admin).with_remedy(Remedy {
         bound,
+        ..Remedy::default()
+    })
+}
+
+/// Out of hours. Waiting helps where the token lives that long.
+fn closed(place: &str, reason: Reason, wait: Wait, exp: i64) -> Denial {
+    if wait.not_before >= exp {
+        let admin = format!("{place}: it does not hold again before the token ends");
+        return Denial::new(reason, admin);
+    }
+    let admin = format!("{place}: it holds again from {}", wait.words);
+    Denial::new(reason, admin).with_remedy(Remedy {
+        wait: Some(wait),
         ..Remedy::default()
     })
 }

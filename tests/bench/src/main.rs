@@ -1,10 +1,12 @@
 //! Measures on files that it has prepared, and prints one JSON line a measurement. A crate of its own, so
 //! that a release build needs nothing of the developer's commands.
-//! Usage: `ambit-bench FOLDER prepare`, then `decisions NPM_FOLDER [PEERS_PROGRAM]`, `cedar` or `start`.
+//! Usage: `ambit-bench FOLDER prepare`, then `decisions NPM_FOLDER [PEERS_PROGRAM]`, `cedar`, `start` or
+//! `gateway AMBIT_PROGRAM`; `serve-mcp` is the server behind it.
 #![forbid(unsafe_code)]
 
 mod cedar;
 mod decisions;
+mod gateway;
 mod prepare;
 mod remote;
 mod rounds;
@@ -25,6 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ([folder, _], Some("prepare")) => Ok(prepare::write(folder)?),
         ([folder, _], Some("cedar")) => cedar::run(folder),
         ([folder, _], Some("start")) => start::run(folder),
-        _ => Err("usage: ambit-bench FOLDER prepare|decisions|cedar|start …".into()),
+        ([_, _, ambit], Some("gateway")) => gateway::run(ambit),
+        ([_, _], Some("serve-mcp")) => gateway::serve_mcp(),
+        _ => Err("usage: ambit-bench FOLDER prepare|decisions|cedar|start|gateway …".into()),
     }
 }

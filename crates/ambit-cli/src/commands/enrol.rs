@@ -1,6 +1,7 @@
 //! `ambit enrol`
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use ambit_compiler::keys::SecretKey;
@@ -10,14 +11,16 @@ use ambit_evaluator::{BundleKeys, s256};
 use ambit_policy::Bundle;
 use ambit_token::signing::{self, Unsigned};
 use ambit_token::{PublicKey, TokenError, UnverifiedEnrolment};
+use anstyle::Style;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::claims::compact;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
+use crate::frame::{NoRoom, Screen, quoted};
 use crate::say::foreign;
-use crate::signing::{jws, refused};
+use crate::signing::{is_yes, jws, refused};
 use crate::{bundle, keys, say, time, tokens};
 
 /// Make a person's new key known without a new policy
@@ -25,8 +28,8 @@ use crate::{bundle, keys, say, time, tokens};
 /// Writes an enrolment: who sends it with a request has receipts by that key counted as this
 /// person's, within the bounds that are given here and those of the key that signs. It counts only
 /// beside current revocation epochs of its issuer. Where the risk is critical the person must
-/// countersign it (`--countersign`) with a key that the policy has as theirs; the new key and its
-/// bounds are said on standard error.
+/// countersign it (`--countersign`) with a key that the policy has as theirs; they are shown the
+/// new key and all its bounds on standard error, and asked.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Enrol {
@@ -121,6 +124,12 @@ pub(crate) struct Enrol {
     /// Take this for the present time
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     now: Option<i64>,
+    /// The language in which the person reads what they countersign
+    #[arg(long, value_parser = ["en", "de"], default_value = "en")]
+    locale: String,
+    /// Countersign without asking
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// What made the text that a person read who countersigned here.
@@ -148,12 +157,13 @@ impl Enrol {
             }
             Some(input) => {
                 let enrolment = tokens::read(input)?;
-                let claims = self
+                let (claims, text) = self
                     .countersignature(&enrolment, &policy)
                     .map_err(|failure| failure.at_place(input.name()))?;
                 let receipt = signed(&claims, &key, &bundle, &|claims| {
                     signing::receipt(&policy, key.kid(), claims)
                 })?;
+                self.ask(&text)?;
                 format!("{enrolment}~{receipt}")
             }
         };
@@ -189,9 +199,12 @@ impl Enrol {
         Ok(claims.into())
     }
 
-    /// The claims of the person's yes, and on standard error what it is a yes to: a key that is not theirs is
-    /// seen here, or never.
-    fn countersignature(&self, enrolment: &str, policy: &BundleKeys<'_>) -> Result<Value, Failure> {
+    /// The claims of the person's yes, and what it is a yes to: a key that is not theirs is seen there, or never.
+    fn countersignature(
+        &self,
+        enrolment: &str,
+        policy: &BundleKeys<'_>,
+    ) -> Result<(Value, String), Failure> {
         let unverified = UnverifiedEnrolment::parse(enrolment).map_err(|error| refused(&error))?;
         if enrolment.contains('~') {
             let message = "the enrolment is countersigned already";
@@ -204,8 +217,7 @@ impl Enrol {
             let message = format!("the enrolment is for `{}`", foreign(sub, 200));
             return Err(Failure::unusable("enrolment.countersignature", message));
         }
-        let text = page(statement.iss(), shown);
-        say::raw(&text);
+        let text = page(statement.iss(), shown, &self.locale);
         let input = enrolment.rsplit_once('.').map_or("", |(input, _)| input);
         let mut claims = self.claims()?;
         for (name, value) in [
@@ -216,12 +228,36 @@ impl Enrol {
             ("binding_s256", json!(s256(input.as_bytes()))),
             (
                 "display",
-                json!({"text_s256": s256(text.as_bytes()), "locale": "en", "renderer": RENDERER}),
+                json!({"text_s256": s256(text.as_bytes()), "locale": self.locale, "renderer": RENDERER}),
             ),
         ] {
             claims.insert(name.to_owned(), value);
         }
-        Ok(claims.into())
+        Ok((claims.into(), text))
+    }
+
+    /// Shows what is countersigned, whole, and asks.
+    fn ask(&self, text: &str) -> Result<(), Failure> {
+        match Screen::of_words() {
+            Ok(screen) => say::raw(&screen.framed(&[(Style::new(), text)])),
+            Err(NoRoom) if self.yes => say::note(format!("it is not shown here: {}", NoRoom::WHAT)),
+            Err(NoRoom) => {
+                let message = format!("what is countersigned cannot be shown: {}", NoRoom::WHAT);
+                return Err(Failure::unusable("enrol.screen", message).help(NoRoom::HELP));
+            }
+        }
+        if self.yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            let message = "nobody is at the terminal to answer";
+            return Err(Failure::unusable("enrol.asks", message)
+                .help("whoever has read what is countersigned says so with --yes"));
+        }
+        if is_yes("Is this key yours, and may it answer for you so?") {
+            return Ok(());
+        }
+        Err(Failure::denied("enrol.declined", "nothing is signed"))
     }
 
     /// What both have.
@@ -238,31 +274,73 @@ impl Enrol {
     }
 }
 
-/// What a person reads before they countersign.
-fn page(iss: &str, claims: Json<'_>) -> String {
+/// What a person reads before they countersign: a line for the key and each of its bounds, whole.
+fn page(iss: &str, claims: Json<'_>, locale: &str) -> String {
+    let is_german = locale == "de";
+    let (heading, names) = match is_german {
+        true => ("Sie bestätigen, dass dieser Schlüssel der Ihre ist", GERMAN),
+        false => ("You confirm that this key is yours", ENGLISH),
+    };
     let key = claims.get("jwk").and_then(PublicKey::from_jwk);
     let key = key.map_or_else(String::new, |key| key.thumbprint());
-    let mut text = String::from("You countersign the enrolment of this key as yours\n");
-    text += &format!("  key          {key}\n");
-    text += &format!("  enrolled by  {}\n", foreign(iss, 200));
-    if let Some(exp) = claims.get("exp").and_then(Json::as_int) {
-        text += &format!("  until        {}\n", time::show(exp));
+    let until = claims.get("exp").and_then(Json::as_int);
+    let mut values = vec![key, quoted(iss), until.map(time::show).unwrap_or_default()];
+    for name in BOUNDS {
+        values.push(claims.get(name).map(bound).unwrap_or_default());
     }
-    for name in [
-        "policies",
-        "webauthn",
-        "tenants",
-        "audiences",
-        "agents",
-        "tiers",
-        "actions",
-    ] {
-        if let Some(bound) = claims.get(name) {
-            text += &format!("  {name:<11}  {}\n", foreign(&compact(bound), 400));
-        }
+    let mut text = format!("{heading}\n");
+    for (name, value) in names
+        .iter()
+        .zip(values)
+        .filter(|(_, value)| !value.is_empty())
+    {
+        text += &format!("- {name}: {value}\n");
     }
     text
 }
+
+/// A bound: names in quotes, anything else as JSON.
+fn bound(value: Json<'_>) -> String {
+    let names = value.elements().map(|one| one.as_str().map(quoted));
+    match names.collect::<Option<Vec<_>>>() {
+        Some(names) if !names.is_empty() => names.join(", "),
+        _ => foreign(&compact(value), usize::MAX),
+    }
+}
+
+const BOUNDS: [&str; 7] = [
+    "policies",
+    "tenants",
+    "audiences",
+    "agents",
+    "tiers",
+    "actions",
+    "webauthn",
+];
+const ENGLISH: [&str; 10] = [
+    "key",
+    "enrolled by",
+    "until",
+    "for the policies",
+    "only for the tenants",
+    "only at the services",
+    "only for the agents",
+    "only at the risks",
+    "only for the actions",
+    "used as",
+];
+const GERMAN: [&str; 10] = [
+    "Schlüssel",
+    "eingetragen von",
+    "bis",
+    "für die Richtlinien",
+    "nur für die Mandanten",
+    "nur bei den Diensten",
+    "nur für die Agenten",
+    "nur bei den Risiken",
+    "nur für die Aktionen",
+    "benutzt als",
+];
 
 /// The JWS over these claims, where the policy's key of that name is the one at hand.
 fn signed(

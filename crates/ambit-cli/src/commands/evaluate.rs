@@ -21,6 +21,7 @@ use clap::{Args, ValueEnum};
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::files::Input;
+use crate::frame::{NoRoom, Screen};
 use crate::log::{Log, Logging};
 use crate::module::{Refused, Signed, Trusting};
 use crate::say;
@@ -227,8 +228,17 @@ fn one(answerer: &Answerer<'_>, advise: bool) -> Result<Exit, Failure> {
     let outcome = Outcome::of(&answer, &advice)?;
     let terminal = !advise && std::io::stderr().is_terminal();
     if terminal {
-        for line in &outcome.lines {
-            say::note(line);
+        match Screen::of_words() {
+            Ok(screen) => {
+                for line in &outcome.lines {
+                    let pieces = line.iter().map(|(style, text)| (*style, text.as_str()));
+                    say::raw(&screen.framed(&pieces.collect::<Vec<_>>()));
+                }
+            }
+            Err(NoRoom) => say::note(format!(
+                "the answer in words is not shown: {}",
+                NoRoom::WHAT
+            )),
         }
     }
     let shown = if advise { &advice } else { &answer };
@@ -247,7 +257,7 @@ struct Outcome {
     exit: Exit,
     obligations: usize,
     /// For a terminal: what it is and why, and what would help.
-    lines: Vec<String>,
+    lines: Vec<summary::Line>,
 }
 
 impl Outcome {

@@ -12,9 +12,28 @@ use crate::reader::File;
 const CODE: &str = "project.same_label";
 
 /// What begins with one of these denies, in whatever language it stands.
-const DENYING: [&str; 14] = [
-    "never", "no", "none", "not", "without", "kein", "keine", "keinen", "keiner", "keines",
-    "nicht", "nie", "ohne", "null",
+const DENYING: [&str; 21] = [
+    "never",
+    "no",
+    "nobody",
+    "none",
+    "not",
+    "nothing",
+    "without",
+    "kein",
+    "keine",
+    "keinem",
+    "keinen",
+    "keiner",
+    "keinerlei",
+    "keines",
+    "nicht",
+    "nichts",
+    "nie",
+    "niemals",
+    "niemand",
+    "ohne",
+    "null",
 ];
 
 /// What the actions are called, by language and words: the first action that is called so.
@@ -101,9 +120,7 @@ pub(super) fn check_powers(
 
 /// The words for any of a kind of things must not read as if none were meant.
 pub(super) fn check_any(file: File<'_>, annotation: &Annotation, any: &str) {
-    let first = read(any);
-    let first = first.split(' ').next().unwrap_or_default();
-    if DENYING.contains(&first) {
+    if let Some(first) = denying(any) {
         file.error(
             "project.label_form",
             annotation.value_span.clone(),
@@ -112,6 +129,25 @@ pub(super) fn check_any(file: File<'_>, annotation: &Annotation, any: &str) {
              `@label_de(\"Auftrag, any: jeder Auftrag\")`",
         );
     }
+}
+
+/// What is allowed must not read as if it were not.
+pub(super) fn check_action(file: File<'_>, annotation: &Annotation, text: &str) {
+    if let Some(first) = denying(text) {
+        file.error(
+            "project.label_form",
+            annotation.value_span.clone(),
+            format!("people read `{text}` where the action is allowed: `{first}` denies it"),
+            "say what is done: `@label(\"send letters\")`",
+        );
+    }
+}
+
+/// The first word, where it denies.
+fn denying(text: &str) -> Option<&'static str> {
+    let text = read(text);
+    let first = text.split(' ').next()?;
+    DENYING.into_iter().find(|word| *word == first)
 }
 
 /// A text as people read it: without regard to case and blanks.

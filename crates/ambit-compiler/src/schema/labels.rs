@@ -80,6 +80,11 @@ pub(super) fn action(file: File<'_>, item: &Item, powers: Powers) -> Words {
         });
         let observes = Some(Power::Observe).filter(|power| powers.contains(*power));
         alike::check_powers(file, (language, annotation), &words, powers);
+        let given = words.forms.get(language).into_iter();
+        let given = given.flat_map(BTreeMap::values).map(String::as_str);
+        for text in given.chain([words.named(language)]) {
+            alike::check_action(file, annotation, text);
+        }
         let (look, prepare) = match language {
             ENGLISH => ("look at: …", "prepare to …"),
             _ => ("ansehen: …", "vorbereiten: …"),

@@ -19,10 +19,10 @@ struct Argument<'a> {
 }
 
 impl<'a> Teller<'a> {
-    /// Adds a line for each.
-    pub(super) fn bounds(&self, of: &[&'a str], out: &mut Vec<String>) {
+    /// Adds a line for each. A budget counts only what is carried out.
+    pub(super) fn bounds(&self, of: &[&'a str], is_carried_out: bool, out: &mut Vec<String>) {
         let constraints = self.entry.constraints;
-        let said = self.amounts(of, out);
+        let said = self.amounts(of, is_carried_out, out);
         for (name, spec) in constraints.unwrap_or_default().members() {
             if name == "*" {
                 self.others(of, out);
@@ -30,7 +30,7 @@ impl<'a> Teller<'a> {
                 self.bound(of, name, spec, out);
             }
         }
-        self.limits(of, said, out);
+        self.limits(of, is_carried_out, said, out);
         self.hours(out);
         if self.entry.locations.is_some() {
             let places = self.names("locations", self.entry.locations, Phrase::Or);
@@ -111,7 +111,12 @@ impl<'a> Teller<'a> {
 
     /// The amount of one call with its currency, in one phrase. The names of amount and currency, of
     /// which no other line then tells.
-    fn amounts(&self, of: &[&'a str], out: &mut Vec<String>) -> [Option<&'a str>; 2] {
+    fn amounts(
+        &self,
+        of: &[&'a str],
+        is_carried_out: bool,
+        out: &mut Vec<String>,
+    ) -> [Option<&'a str>; 2] {
         let mut spends = elements(self.entry.limits).filter(|one| text(*one, "type") == "spend");
         let counting = spends.next();
         let (amount, currency) = counted(counting);
@@ -158,7 +163,7 @@ impl<'a> Teller<'a> {
         }
         let mut line = self.filled(Phrase::PerCall, &[&sum]);
         // What a budget counts is above zero.
-        if counting.is_none() {
+        if counting.is_none() || !is_carried_out {
             line = self.or_less(line, spec, argument.unit);
         }
         line = self.or_absent(line, given);
@@ -172,12 +177,21 @@ impl<'a> Teller<'a> {
         [Some(amount), listed.map(|_| currency)]
     }
 
-    fn limits(&self, of: &[&'a str], said: [Option<&str>; 2], out: &mut Vec<String>) {
+    fn limits(
+        &self,
+        of: &[&'a str],
+        is_carried_out: bool,
+        said: [Option<&str>; 2],
+        out: &mut Vec<String>,
+    ) {
         for limit in elements(self.entry.limits) {
             let max = integer(limit, "max");
             let kind = text(limit, "type");
             if kind != "spend" {
                 out.push(self.uses(max, limit.get_int("seconds")));
+                continue;
+            }
+            if !is_carried_out {
                 continue;
             }
             let (argument, unit) = counted(Some(limit));

@@ -175,7 +175,7 @@ impl<'a> Teller<'a> {
             }
         }
         let mut lines = Vec::new();
-        self.bounds(of, &mut lines);
+        self.bounds(of, !reached.is_empty(), &mut lines);
         self.asks(reached, &mut lines);
         for line in lines {
             parts.push(Part::new(Kind::Line, line));

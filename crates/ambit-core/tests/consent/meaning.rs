@@ -126,10 +126,16 @@ pub(crate) fn meaning(entry: &Value) -> Value {
     let power = ["execute", "propose", "draft"]
         .into_iter()
         .find(|power| privileges.contains(power));
+    let is_carried_out = matches!(power, Some("execute" | "propose"));
+    // A budget counts what is carried out, and nothing else.
+    if let Some(counted) = limits.as_array_mut().filter(|_| !is_carried_out) {
+        counted.retain(|limit| limit["type"] != "spend");
+        if counted.is_empty() {
+            limits = Value::Null;
+        }
+    }
     let consent = &entry["consent"];
-    if matches!(power, Some("execute" | "propose"))
-        && !matches!(consent.as_str(), Some("none" | "once"))
-    {
+    if is_carried_out && !matches!(consent.as_str(), Some("none" | "once")) {
         approvals.push(match consent {
             Value::String(_) => json!(true),
             other => other.clone(),

@@ -6,14 +6,13 @@ use ambit_core::json::{Document, Json, Profile};
 use ambit_evaluator::s256;
 use ambit_policy::Bundle;
 use ambit_token::base64url;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::files::{self, Input};
 use crate::frame::quoted;
 use crate::say::foreign;
+use crate::time::clock;
 use crate::{advice, keys};
 
 /// By what a draft is put into words.
@@ -90,7 +89,7 @@ impl Proposal {
     /// The claims that `ambit mint --draft` or `ambit describe --choose` wrote, in the words of the policy.
     fn of_draft(bytes: &[u8], reader: &Reader<'_>) -> Result<Self, Failure> {
         let claims = draft(bytes)?;
-        let clock = clock(reader.now);
+        let clock = clock(reader.now, claims["exp"].as_i64().unwrap_or(reader.now));
         let mut request = json!({"claims": &claims, "locale": reader.locale});
         for (name, value) in &clock {
             request[name] = json!(value);
@@ -294,16 +293,6 @@ fn draft(bytes: &[u8]) -> Result<Value, Failure> {
         .map_err(|_| unusable("the claims are not strict JSON".to_owned()))?;
     refuse_private_keys(&claims).map_err(|error| keys::compile(&error))?;
     Ok(claims)
-}
-
-/// The time, and how far the clocks here are from UTC.
-fn clock(now: i64) -> Vec<(&'static str, i64)> {
-    let mut clock = vec![("now", now)];
-    let here = Timestamp::from_second(now).map(|time| TimeZone::system().to_offset(time));
-    if let Some(offset) = here.ok().filter(|offset| offset.seconds() % 60 == 0) {
-        clock.push(("utc_offset", i64::from(offset.seconds() / 60)));
-    }
-    clock
 }
 
 fn text(object: Json<'_>, name: &str) -> Option<String> {

@@ -1,25 +1,32 @@
 //! An answer in two lines, for a terminal: what it is and why; what would help, or what is left to do.
 
-use ambit_core::json::Json;
+use std::iter;
 
+use ambit_core::json::Json;
+use anstyle::Style;
+
+use crate::advice;
 use crate::say::{self, BAD, BOLD, GOOD};
 
 /// Characters of one sentence that are shown.
 const MOST: usize = 400;
 
-/// Two lines for an answer's root and its alternatives; one where nothing would help.
-pub(super) fn lines(answer: Json<'_>, alternatives: &[Json<'_>]) -> Vec<String> {
+/// A line in pieces, each with its style.
+pub(super) type Line = Vec<(Style, String)>;
+
+/// Two lines for an answer's root and its alternatives; one where nothing is left to do.
+pub(super) fn lines(answer: Json<'_>, alternatives: &[Json<'_>]) -> Vec<Line> {
     let context = answer.get("context");
     let inside = |name| context.and_then(|context| context.get(name));
+    let plain = |text: String| (Style::new(), text);
+    let head = |style: Style, words: &str| (style, words.to_owned());
     if answer.get("decision").and_then(Json::as_bool) == Some(true) {
-        let mut lines = vec![format!("{GOOD}Allowed{GOOD:#}")];
+        let mut lines = vec![vec![head(GOOD, "Allowed")]];
         let duties = inside("obligations").into_iter().flat_map(Json::elements);
         let duties: Vec<String> = duties.filter_map(|one| text(one, "type")).collect();
         if !duties.is_empty() {
-            lines.push(format!(
-                "{BOLD}Before acting:{BOLD:#} {}; until then this allow is none",
-                duties.join(", ")
-            ));
+            let duties = format!(" {}; until then this allow is none", duties.join(", "));
+            lines.push(vec![head(BOLD, "Before acting:"), plain(duties)]);
         }
         return lines;
     }
@@ -32,15 +39,28 @@ pub(super) fn lines(answer: Json<'_>, alternatives: &[Json<'_>]) -> Vec<String> 
     for words in rules.filter_map(|rule| text(rule, "reason")) {
         why = format!("{why} {words}");
     }
-    let mut lines = vec![format!("{BAD}Denied{BAD:#} ({code}): {why}")];
-    if let Some(first) = alternatives.first().and_then(|one| text(*one, "text")) {
-        let more = match alternatives.len() {
-            0 | 1 => String::new(),
-            count => format!(" ({} more with --advise)", count - 1),
-        };
-        lines.push(format!("{BOLD}Would help:{BOLD:#} {first}{more}"));
-    }
-    lines
+    let help = match alternatives.first().and_then(|one| text(*one, "text")) {
+        Some(first) => {
+            let more = match alternatives.len() {
+                0 | 1 => String::new(),
+                count => format!(" ({} more with --advise)", count - 1),
+            };
+            Some(vec![
+                head(BOLD, "Would help:"),
+                plain(format!(" {first}{more}")),
+            ])
+        }
+        None => {
+            // Nothing else of the same request would be allowed: where the fault lies, and what to do about such.
+            if let Some(details) = of_reason("admin") {
+                why = format!("{why} {details}");
+            }
+            let known = advice::find(&code).map(|advice| advice.action);
+            known.map(|action| vec![head(BOLD, "To do:"), plain(format!(" {action}"))])
+        }
+    };
+    let denied = vec![head(BAD, "Denied"), plain(format!(" ({code}): {why}"))];
+    iter::once(denied).chain(help).collect()
 }
 
 fn text(of: Json<'_>, name: &str) -> Option<String> {
@@ -61,7 +81,7 @@ mod tests {
         let alternatives: Vec<Json<'_>> = advice.root().elements().collect();
         super::lines(answer.root(), &alternatives)
             .iter()
-            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .map(|line| line.iter().map(|(_, text)| text.as_str()).collect())
             .collect()
     }
 
@@ -80,8 +100,27 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_would_help_nothing_is_said_of_it() {
-        assert_eq!(lines(DENIAL, "[]").len(), 1);
+    fn where_nothing_else_would_be_allowed_it_says_where_the_fault_lies_and_what_to_do() {
+        let denial = r#"{"decision":false,"context":{"reason":{"code":"request.argument_type","user":"A detail of the request has the wrong form.","admin":"args.to: wanted a string"}}}"#;
+        let [why, help] = &lines(denial, "[]")[..] else {
+            panic!("two lines");
+        };
+        assert_eq!(
+            why,
+            "Denied (request.argument_type): A detail of the request has the wrong form. args.to: wanted a string"
+        );
+        assert!(help.starts_with("To do: "), "{help}");
+    }
+
+    #[test]
+    fn every_denial_has_something_to_do() {
+        for advice in crate::advice::denials() {
+            let code = advice.code;
+            let denial = format!(
+                r#"{{"decision":false,"context":{{"reason":{{"code":"{code}","user":"No."}}}}}}"#
+            );
+            assert_eq!(lines(&denial, "[]").len(), 2, "{code}");
+        }
     }
 
     #[test]
