@@ -172,6 +172,11 @@ fn what_was_checked_is_what_goes_on() {
         );
         assert_eq!(site.heard(), [""; 0], "{target}");
     }
+}
+
+#[test]
+fn another_host_no_token_and_a_used_proof_do_not_go_on() {
+    let site = Site::new("forward.toml", SERVED);
     // A host in the address, and another host.
     let told = site.send(
         "GET",
