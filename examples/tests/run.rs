@@ -8,6 +8,8 @@ use ambit_examples::{Outcome, Shop, refund};
 
 #[path = "../budget.rs"]
 mod budget;
+#[path = "../axum.rs"]
+mod guarded;
 #[path = "../native.rs"]
 mod native;
 #[path = "../signed_module.rs"]
@@ -28,6 +30,11 @@ fn the_native_engine() -> Outcome<()> {
 #[test]
 fn a_budget() -> Outcome<()> {
     budget::main()
+}
+
+#[test]
+fn a_service_in_axum() -> Outcome<()> {
+    guarded::main()
 }
 
 #[test]

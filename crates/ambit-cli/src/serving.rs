@@ -1,10 +1,12 @@
 //! What every service of the command needs: a policy that follows its file, what was used up, a log.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ambit_compiler::conceal;
+use ambit_gateway::forward::Forward;
 use ambit_gateway::http::Service;
 use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Statements};
 use ambit_host::ledger::{Consume, SqliteLedger};
@@ -43,10 +45,18 @@ pub(crate) struct Serving {
 
 /// Serves until it is told to end. `doing` says what is done at the address.
 pub(crate) fn listen(at: SocketAddr, service: impl Service, doing: &str) -> Result<Exit, Failure> {
-    ambit_gateway::serve(at, service, |address| {
-        say::note(format!("{doing} at http://{address}"));
-    })
-    .map_err(|error| {
+    let bound = |address| say::note(format!("{doing} at http://{address}"));
+    ended(at, ambit_gateway::serve(at, service, bound))
+}
+
+/// Answers Envoy over gRPC until it is told to end.
+pub(crate) fn listen_grpc(at: SocketAddr, service: Forward, doing: &str) -> Result<Exit, Failure> {
+    let bound = |address| say::note(format!("{doing} at grpc://{address}"));
+    ended(at, ambit_gateway::serve_grpc(at, service, bound))
+}
+
+fn ended(at: SocketAddr, served: io::Result<()>) -> Result<Exit, Failure> {
+    served.map_err(|error| {
         let message = format!("cannot serve at {at}: {error}");
         Failure::tool("serve.listen", message)
     })?;

@@ -27,6 +27,10 @@ pub fn place(text: &[u8], mark: u8) -> Option<usize> {
 /// Where the first of some ASCII characters is.
 #[must_use]
 #[inline(never)]
+#[expect(
+    clippy::manual_contains,
+    reason = "`contains` brings another search with it: bytes of the evaluator"
+)]
 pub fn place_of_any(text: &str, marks: &[u8]) -> Option<usize> {
     text.bytes()
         .position(|byte| marks.iter().any(|mark| *mark == byte))

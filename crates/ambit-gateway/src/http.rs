@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::events::{Body, Later};
 use ambit_token::base64url;
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
+
+use crate::upstream::{Lost, Upstream};
 
 /// Bytes of a body: what the evaluator takes of one request.
 const BODY: usize = 256 * 1024;
@@ -44,6 +46,9 @@ const WRITE_TIME: Duration = Duration::from_secs(20);
 /// For what has begun when the process is to end.
 const END_TIME: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request, and the service behind that gets it.
+pub type Onward = (Arc<Upstream>, Request<Full<Bytes>>);
 
 /// What answers.
 pub trait Service: Send + Sync + 'static {
@@ -71,6 +76,18 @@ pub trait Service: Send + Sync + 'static {
         DECIDING
     }
 
+    /// The request that goes to the service behind, where the reply lets it [pass](Reply::passing).
+    ///
+    /// # Errors
+    ///
+    /// The reply where there is a service behind, and no request for it.
+    fn onward(&self, _: Heard) -> Result<Option<Onward>, Reply> {
+        Ok(None)
+    }
+
+    /// Tells the operator what no caller is told.
+    fn tell(&self, _: &str) {}
+
     /// Looks at files that may have changed; called twice a second.
     fn refresh(&self);
 }
@@ -82,11 +99,13 @@ pub struct Heard {
     pub method: String,
     /// Its path, as it came.
     pub path: String,
+    /// Whether its address names a host as well.
+    pub(crate) is_absolute: bool,
     /// What stands behind the question mark, as it came.
     pub query: String,
     /// The caller's `X-Request-ID`, or one of ours; for the log only if it is plain.
     pub id: String,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// Whether it came with a body.
     pub has_body: bool,
     /// Its body, if it was read.
@@ -134,9 +153,19 @@ pub struct Reply {
     body: String,
     /// What comes instead of the body.
     later: Option<Later>,
+    passes: bool,
 }
 
 impl Reply {
+    /// The request may pass. Whoever has a service behind sends it there.
+    #[must_use]
+    pub fn passing() -> Self {
+        Self {
+            passes: true,
+            ..Self::of(200, "application/json", String::new())
+        }
+    }
+
     /// JSON.
     #[must_use]
     pub fn json(status: u16, body: String) -> Self {
@@ -155,6 +184,7 @@ impl Reply {
             headers,
             body,
             later: None,
+            passes: false,
         }
     }
 
@@ -185,6 +215,19 @@ impl Reply {
         &self.body
     }
 
+    /// Its headers.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// Whether the request may pass.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        self.passes
+    }
+
     /// The same with another status.
     #[must_use]
     pub const fn as_status(mut self, status: u16) -> Self {
@@ -200,7 +243,8 @@ impl Reply {
         self
     }
 
-    async fn response(mut self, id: Option<HeaderValue>) -> Response<Body> {
+    /// The response, whose body may come when it comes.
+    async fn response(mut self) -> Response<Body> {
         let body = match self.later.take() {
             None => Body::from(std::mem::take(&mut self.body)),
             Some(later) => {
@@ -209,16 +253,19 @@ impl Reply {
                 body
             }
         };
-        let mut response = Response::new(body);
+        self.into_response().map(|_| body)
+    }
+
+    /// The same as a response of hyper, where nothing comes later.
+    #[must_use]
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(Bytes::from(self.body)));
         *response.status_mut() = hyper::StatusCode::from_u16(self.status)
             .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(name, value);
             }
-        }
-        if let Some(id) = id {
-            response.headers_mut().insert(REQUEST_ID, id);
         }
         response
     }
@@ -248,10 +295,7 @@ pub(crate) async fn serve<S: Service>(
     let accepting = tokio::spawn(async move {
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let leaving = Arc::new(Semaphore::new(LEAVING));
-        let requests = Arc::new(Room {
-            all: Arc::new(Semaphore::new(REQUESTS)),
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
-        });
+        let requests = Arc::new(Room::new());
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 // No file descriptors: those that are open end by themselves.
@@ -299,15 +343,25 @@ pub(crate) async fn serve<S: Service>(
     Ok(())
 }
 
+/// The place of one request.
+type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
 /// How many requests there may be at one time.
-struct Room {
+pub(crate) struct Room {
     all: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
 }
 
 impl Room {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(REQUESTS)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+        }
+    }
+
     /// A place for one, which is free again when this is dropped.
-    fn enter(&self, known: bool) -> Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)> {
+    fn enter(&self, known: bool) -> Option<Place> {
         let stranger = match known {
             true => None,
             false => Some(Arc::clone(&self.strangers).try_acquire_owned().ok()?),
@@ -340,21 +394,66 @@ async fn one<S: Service>(
     service: Arc<S>,
     requests: Arc<Room>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Either<Body, Incoming>>, Infallible> {
     let (head, body) = request.into_parts();
     let given = head.headers.get(REQUEST_ID).cloned();
     let id = given.or_else(fresh_id);
     let heard = Heard {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
+        is_absolute: head.uri.authority().is_some(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        id: id.as_ref().map(plain).unwrap_or_default(),
+        id: plain(
+            id.as_ref()
+                .and_then(|id| id.to_str().ok())
+                .unwrap_or_default(),
+        ),
         headers: head.headers,
         has_body: !body.is_end_stream(),
         body: Bytes::new(),
     };
-    let reply = reply(Arc::clone(&service), requests, heard, body).await;
-    Ok(service.seal(reply).response(id).await)
+    let said = match reply(Arc::clone(&service), requests, heard, body).await {
+        Said::Reply(reply) => Err(reply),
+        Said::Passes(heard, place) => onward(&service, *heard, place).await,
+    };
+    let mut response = match said {
+        Ok(response) => response.map(Either::Right),
+        Err(reply) => service.seal(reply).response().await.map(Either::Left),
+    };
+    if let Some(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(response)
+}
+
+/// What is answered, or that the request may pass.
+enum Said {
+    Reply(Reply),
+    Passes(Box<Heard>, Place),
+}
+
+/// The answer of the service behind. The place is held until it begins, so that a service that hangs fills no memory.
+async fn onward<S: Service>(
+    service: &Arc<S>,
+    heard: Heard,
+    place: Place,
+) -> Result<Response<Incoming>, Reply> {
+    let id = heard.id.clone();
+    let Some((upstream, request)) = service.onward(heard)? else {
+        return Err(Reply::passing());
+    };
+    let answer = upstream.send(request).await;
+    drop(place);
+    answer.map_err(|lost| match lost {
+        Lost::Broken(why) => {
+            service.tell(&format!("{id}: the service behind: {why}"));
+            Reply::problem(502, "Bad Gateway", "the service behind does not answer")
+        }
+        Lost::Slow(why) => {
+            service.tell(&format!("{id}: the service behind is too slow: {why}"));
+            Reply::problem(504, "Gateway Timeout", "the service behind is too slow")
+        }
+    })
 }
 
 async fn reply<S: Service>(
@@ -362,40 +461,68 @@ async fn reply<S: Service>(
     requests: Arc<Room>,
     mut heard: Heard,
     body: Incoming,
-) -> Reply {
+) -> Said {
     if let Some(reply) = service.refuse(&heard) {
-        return reply.with("connection", "close");
+        return Said::Reply(reply.with("connection", "close"));
     }
     // Held until there is an answer: it bounds what bodies take, and how many wait.
     let Some(place) = requests.enter(service.knows(&heard)) else {
-        return busy().with("connection", "close");
+        return Said::Reply(busy().with("connection", "close"));
     };
     // What stays unread would be taken for the next request.
     let closes = heard.has_body && !service.reads(&heard);
     if !closes {
         heard.body = match read(body).await {
             Ok(body) => body,
-            Err(reply) => return reply,
+            Err(reply) => return Said::Reply(reply),
         };
     }
+    match decide(service, heard, place).await {
+        Said::Reply(reply) if closes => Said::Reply(reply.with("connection", "close")),
+        said => said,
+    }
+}
+
+/// The reply to a request that came with all of its body.
+#[cfg(feature = "grpc")]
+pub(crate) async fn whole<S: Service>(service: Arc<S>, requests: &Room, heard: Heard) -> Reply {
+    if let Some(reply) = service.refuse(&heard) {
+        return reply;
+    }
+    if heard.body.len() > BODY {
+        let detail = format!("the body is larger than {BODY} bytes");
+        return Reply::problem(413, "Content Too Large", &detail);
+    }
+    let Some(place) = requests.enter(service.knows(&heard)) else {
+        return busy();
+    };
+    match decide(service, heard, place).await {
+        Said::Reply(reply) => reply,
+        Said::Passes(..) => Reply::passing(),
+    }
+}
+
+/// The answer to a request whose body was read, in time or not at all.
+async fn decide<S: Service>(service: Arc<S>, heard: Heard, place: Place) -> Said {
     let begun = Instant::now();
     let answer = tokio::task::spawn_blocking(move || {
         // Nobody waits any more for what has not begun by then.
         let reply = (begun.elapsed() < ANSWER_TIME).then(|| service.answer(&heard));
-        drop(place);
-        reply
+        (reply, heard, place)
     });
-    match timeout(ANSWER_TIME, answer).await {
-        Ok(Ok(Some(reply))) if closes => reply.with("connection", "close"),
-        Ok(Ok(Some(reply))) => reply,
-        Ok(Ok(None)) => busy(),
+    Said::Reply(match timeout(ANSWER_TIME, answer).await {
+        Ok(Ok((Some(reply), heard, place))) if reply.passes() => {
+            return Said::Passes(Box::new(heard), place);
+        }
+        Ok(Ok((Some(reply), ..))) => reply,
+        Ok(Ok((None, ..))) => busy(),
         // A panic, which has said what it is: nothing is allowed by it.
         Ok(Err(_)) => Reply::problem(500, "Internal Server Error", "the decision failed"),
         Err(_) => {
             let detail = "the decision took too long: what it used up stays used up";
             Reply::problem(504, "Gateway Timeout", detail)
         }
-    }
+    })
 }
 
 /// All of a body, within its bounds.
@@ -420,9 +547,9 @@ fn fresh_id() -> Option<HeaderValue> {
 }
 
 /// What of an id may stand in a log line.
-fn plain(id: &HeaderValue) -> String {
-    let text = id.to_str().unwrap_or_default().chars();
-    text.filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c))
+pub(crate) fn plain(id: &str) -> String {
+    id.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c))
         .take(64)
         .collect()
 }

@@ -21,11 +21,13 @@ pub mod forward;
 mod holder;
 pub mod http;
 pub mod mcp;
+pub mod passing;
 pub mod pdp;
 mod point;
 mod policy;
 mod serve;
 mod statements;
+mod upstream;
 
 pub use desk::Desk;
 pub use enrolments::Enrolments;
@@ -34,4 +36,7 @@ pub use files::text as read_text;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Policy, Source, Versions};
 pub use serve::serve;
+#[cfg(feature = "grpc")]
+pub use serve::serve_grpc;
 pub use statements::Statements;
+pub use upstream::Upstream;

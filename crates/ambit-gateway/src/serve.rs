@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,9 @@ use crate::http::{self, Service};
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// What ends a server.
+type End = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Serves until the process is told to end (`SIGTERM`, `SIGINT`). `bound` is told where it listens.
 ///
 /// # Errors
@@ -23,6 +27,29 @@ pub fn serve<S: Service>(
     listen: SocketAddr,
     service: S,
     bound: impl FnOnce(SocketAddr),
+) -> io::Result<()> {
+    run(listen, service, bound, http::serve)
+}
+
+/// Answers Envoy over gRPC until the process is told to end.
+///
+/// # Errors
+///
+/// As those of [`serve`].
+#[cfg(feature = "grpc")]
+pub fn serve_grpc(
+    listen: SocketAddr,
+    service: crate::forward::Forward,
+    bound: impl FnOnce(SocketAddr),
+) -> io::Result<()> {
+    run(listen, service, bound, crate::forward::grpc::serve)
+}
+
+fn run<S: Service, F: Future<Output = io::Result<()>>>(
+    listen: SocketAddr,
+    service: S,
+    bound: impl FnOnce(SocketAddr),
+    serving: impl FnOnce(TcpListener, Arc<S>, End) -> F,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -42,7 +69,7 @@ pub fn serve<S: Service>(
                 thread::sleep(LOOK);
             }
         });
-        http::serve(listener, service, end).await
+        serving(listener, service, Box::pin(end)).await
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     served

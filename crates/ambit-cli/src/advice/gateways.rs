@@ -113,4 +113,9 @@ pub(super) const ROWS: &[Row] = &[
         "the decision point's file says something that cannot be right",
         "look at the place that is named; `docs/pdp.md` has every member",
     ),
+    (
+        "proxy.upstream",
+        "what stands behind the proxy is not given as the address of one service",
+        "write `--upstream http://HOST:PORT`, without a path; TLS to the service is not there",
+    ),
 ];

@@ -2,12 +2,14 @@
 
 mod forward;
 mod mcp;
+mod proxy;
 
 use clap::{Args, Subcommand};
 
 use crate::failure::{Exit, Failure};
 use forward::Forward;
 use mcp::Mcp;
+use proxy::Proxy;
 
 /// Stand in front of a service that does not know Ambit
 #[derive(Debug, Args)]
@@ -20,6 +22,7 @@ pub(crate) struct Gateway {
 enum Kind {
     Forward(Forward),
     Mcp(Mcp),
+    Proxy(Proxy),
 }
 
 impl Gateway {
@@ -27,6 +30,7 @@ impl Gateway {
         match self.kind {
             Kind::Forward(command) => command.run(),
             Kind::Mcp(command) => command.run(),
+            Kind::Proxy(command) => command.run(),
         }
     }
 }

@@ -4,10 +4,12 @@ mod caddy;
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
+mod grpc;
 #[path = "../common/listening.rs"]
 mod listening;
 mod nginx;
 mod operation;
+mod proxy;
 #[path = "../common/served.rs"]
 mod served;
 mod starting;

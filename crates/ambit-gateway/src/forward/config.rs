@@ -127,6 +127,19 @@ impl Config {
         self.service_checks
     }
 
+    /// Whether the file is for what reads it: the check of another server, or a proxy.
+    pub(super) fn stands(&self, alone: bool) -> Result<(), Fault> {
+        match (self.front == Front::Proxy, alone) {
+            (true, false) => Err(wrong(
+                "`front = \"proxy\"` is for `ambit gateway proxy`: name the server that asks, `nginx`, `caddy` or `envoy`",
+            )),
+            (false, true) => Err(wrong(
+                "no other server asks here: write `front = \"proxy\"`",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         let line = |at: usize| {
             1 + text.as_bytes()[..at.min(text.len())]
@@ -143,7 +156,7 @@ impl Config {
         let mut problems = Vec::new();
         let front = Front::from_name(&file.front);
         if front.is_none() {
-            problems.push("`front` is the server in front: `nginx`, `caddy` or `envoy`".to_owned());
+            problems.push("`front` is the server in front: `nginx`, `caddy` or `envoy`; or `proxy`, for `ambit gateway proxy`".to_owned());
         }
         let front = front.unwrap_or(Front::Nginx);
         let url = file.url.strip_suffix('/').unwrap_or(&file.url).to_owned();

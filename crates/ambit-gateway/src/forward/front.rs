@@ -4,6 +4,7 @@ use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 
 use super::Refusal;
 use crate::http::{Heard, Reply};
+use crate::upstream::ambiguous;
 
 /// Where the servers ask.
 pub(super) const CHECK: &str = "/check";
@@ -17,8 +18,10 @@ pub(super) enum Front {
     Nginx,
     /// `forward_auth`.
     Caddy,
-    /// `ext_authz` over HTTP.
+    /// `ext_authz`, over HTTP or gRPC.
     Envoy,
+    /// Nobody: the gateway passes requests on itself.
+    Proxy,
 }
 
 /// The request that is asked about, as the server in front got it.
@@ -47,6 +50,7 @@ impl Front {
             "nginx" => Some(Self::Nginx),
             "caddy" => Some(Self::Caddy),
             "envoy" => Some(Self::Envoy),
+            "proxy" => Some(Self::Proxy),
             _ => None,
         }
     }
@@ -56,12 +60,13 @@ impl Front {
             Self::Nginx => "nginx (`auth_request`)",
             Self::Caddy => "Caddy (`forward_auth`)",
             Self::Envoy => "Envoy (`ext_authz`)",
+            Self::Proxy => "the proxy",
         }
     }
 
     /// Whether the check gets the body as well.
     pub(super) const fn has_body(self) -> bool {
-        matches!(self, Self::Envoy)
+        matches!(self, Self::Envoy | Self::Proxy)
     }
 
     /// The request that is asked about.
@@ -77,6 +82,7 @@ impl Front {
         };
         let (method, uri) = match self {
             Self::Envoy => return envoy(heard),
+            Self::Proxy => return proxied(heard),
             Self::Nginx => ("x-original-method", "x-original-uri"),
             Self::Caddy => ("x-forwarded-method", "x-forwarded-uri"),
         };
@@ -124,6 +130,36 @@ impl Front {
     }
 }
 
+/// Method and target are the request's own, which goes on as it is read here.
+fn proxied(heard: &Heard) -> Result<Original<'_>, Refusal> {
+    if heard.is_absolute {
+        let words = "the path does not begin with `/`, which servers read differently";
+        return Err(Refusal::new(400, "forward.path", words));
+    }
+    if let Some(words) = ambiguous(&heard.headers) {
+        return Err(Refusal::new(400, "forward.header", words));
+    }
+    Ok(Original {
+        method: &heard.method,
+        target: target(&heard.path, &heard.query),
+        length: length(heard),
+    })
+}
+
+fn target(path: &str, query: &str) -> String {
+    match query {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+const fn length(heard: &Heard) -> Length {
+    match heard.has_body {
+        true => Length::Some,
+        false => Length::None,
+    }
+}
+
 /// Method and target are the request's own, behind a prefix.
 fn envoy(heard: &Heard) -> Result<Original<'_>, Refusal> {
     let path = heard
@@ -132,10 +168,6 @@ fn envoy(heard: &Heard) -> Result<Original<'_>, Refusal> {
         .filter(|path| path.starts_with('/'));
     let path =
         path.ok_or_else(|| Refusal::of_front(format!("`path_prefix` of Envoy is not `{CHECK}`")))?;
-    let target = match heard.query.as_str() {
-        "" => path.to_owned(),
-        query => format!("{path}?{query}"),
-    };
     let is_partial = match heard.header("x-envoy-auth-partial-body") {
         Ok(None | Some("false")) => false,
         Ok(Some(_)) | Err(_) => true,
@@ -149,11 +181,8 @@ fn envoy(heard: &Heard) -> Result<Original<'_>, Refusal> {
     }
     Ok(Original {
         method: &heard.method,
-        target,
-        length: match heard.has_body {
-            true => Length::Some,
-            false => Length::None,
-        },
+        target: target(path, &heard.query),
+        length: length(heard),
     })
 }
 

@@ -2,6 +2,8 @@
 
 mod config;
 mod front;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
 mod pattern;
 mod route;
 mod rows;
@@ -10,16 +12,17 @@ mod target;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ambit_core::Power;
-use ambit_core::json::{Document, Json, Kind, Profile, Writer};
-use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
-use ambit_host::ask::Evaluation;
-use ambit_host::http::{self, Scheme};
+use ambit_core::json::{Document, Writer};
+
+use http_body_util::Full;
+use hyper::http::uri::InvalidUri;
+use hyper::{Method, Request};
 
 use crate::fault::Fault;
-use crate::http::{Heard, Reply, Service};
-use crate::mcp::wants_approval;
-use crate::point::{Call, Outcome, Point, Possession, Say};
+use crate::http::{Heard, Onward, Reply, Service};
+use crate::passing::{self, Shown, Wish};
+use crate::point::{Point, Say};
+use crate::upstream::{self, Upstream};
 pub use config::Config;
 use config::Spellings;
 use front::Original;
@@ -33,8 +36,6 @@ const OVERRIDES: [&str; 5] = [
     "x-original-url",
     "x-rewrite-url",
 ];
-/// Receipts of people's yes, several with commas between them or in several headers.
-const APPROVAL: &str = "ambit-approval";
 
 /// Answers whether a request may pass. It decides by its [`Point`].
 pub struct Forward {
@@ -43,6 +44,7 @@ pub struct Forward {
     spellings: RwLock<Arc<Spellings>>,
     proposes: bool,
     say: Say,
+    upstream: Option<Arc<Upstream>>,
 }
 
 /// Why a request is refused before the policy is asked.
@@ -94,13 +96,6 @@ impl Refusal {
     }
 }
 
-/// What came with a request.
-struct Shown<'a> {
-    token: Option<&'a str>,
-    proof: Option<&'a str>,
-    approvals: Vec<String>,
-}
-
 impl Forward {
     /// A check of what the file describes. `proposes`: what lacks only a person's yes is put before people.
     ///
@@ -108,6 +103,33 @@ impl Forward {
     ///
     /// [`Fault`] where the policy does not know what the file speaks of.
     pub fn new(point: Point, config: Config, proposes: bool, say: Say) -> Result<Self, Fault> {
+        config.stands(false)?;
+        Self::with(point, config, proposes, say, None)
+    }
+
+    /// A proxy by the same file: what may pass goes to the service behind, exactly as it was checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`], as those of [`Self::new`].
+    pub fn proxy(
+        point: Point,
+        config: Config,
+        proposes: bool,
+        say: Say,
+        upstream: Upstream,
+    ) -> Result<Self, Fault> {
+        config.stands(true)?;
+        Self::with(point, config, proposes, say, Some(Arc::new(upstream)))
+    }
+
+    fn with(
+        point: Point,
+        config: Config,
+        proposes: bool,
+        say: Say,
+        upstream: Option<Arc<Upstream>>,
+    ) -> Result<Self, Fault> {
         let spellings = config.check(&point.policy)?;
         Ok(Self {
             point,
@@ -115,6 +137,7 @@ impl Forward {
             spellings: RwLock::new(Arc::new(spellings)),
             proposes,
             say,
+            upstream,
         })
     }
 
@@ -155,52 +178,25 @@ impl Forward {
 
     /// Whether the request was for the service, and not for another name that leads here.
     fn is_called(&self, heard: &Heard) -> bool {
-        let own = self.config.url.split_once("://").map_or("", |(_, own)| own);
         let host = heard.header("host").ok().flatten();
-        host.is_some_and(|host| name(host).eq_ignore_ascii_case(name(own)))
+        host.is_some_and(|host| name(host).eq_ignore_ascii_case(name(self.host())))
     }
 
-    fn shown(heard: &Heard) -> Result<Shown<'_>, Refusal> {
-        let twice = |_| {
-            Refusal::new(
-                400,
-                "forward.header",
-                "`Authorization` or `DPoP` came twice, or with strange characters",
-            )
-        };
-        let authorization = heard
-            .header("authorization")
-            .map_err(twice)?
-            .unwrap_or_default();
-        let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
-        let is_ours = scheme.eq_ignore_ascii_case("DPoP") || scheme.eq_ignore_ascii_case("Bearer");
-        let mut approvals = Vec::new();
-        for value in heard.headers(APPROVAL) {
-            let receipts = value
-                .split(',')
-                .map(str::trim)
-                .filter(|one| !one.is_empty());
-            approvals.extend(receipts.map(str::to_owned));
-        }
-        if approvals.len() > RECEIPTS || approvals.iter().any(|one| one.len() > RECEIPT_BYTES) {
-            let words = format!(
-                "`Ambit-Approval` has more than {RECEIPTS} receipts, or one of more than {RECEIPT_BYTES} bytes"
-            );
-            return Err(Refusal::new(400, "forward.header", words));
-        }
-        Ok(Shown {
-            token: Some(token.trim()).filter(|_| is_ours),
-            proof: heard.header("dpop").map_err(twice)?,
-            approvals,
-        })
+    /// The name by which the service is called.
+    fn host(&self) -> &str {
+        self.config.url.split_once("://").map_or("", |(_, own)| own)
     }
 
     fn judge(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let (original, asked) = self.asked(heard)?;
-        let shown = Self::shown(heard)?;
+        let shown = Shown::read(&heard.headers)
+            .map_err(|words| Refusal::new(400, "forward.header", words))?;
         let body = match asked.reads() {
             false => None,
-            true => Some(json(heard)?),
+            true => Some(
+                passing::arguments(&heard.headers, &heard.body)
+                    .map_err(|words| Refusal::new(400, "forward.body", words))?,
+            ),
         };
         let body = body.as_ref().map(Document::root);
         let spellings = Arc::clone(
@@ -210,63 +206,43 @@ impl Forward {
                 .unwrap_or_else(PoisonError::into_inner),
         );
         let understood = asked.understand(body, &spellings)?;
-        let evaluation = |power: Power| {
-            let evaluation = Evaluation {
-                action: &understood.route.action,
-                power: power.name(),
-                args: &understood.args,
-                resource: (&understood.route.resource.0, &understood.resource),
-                purpose: &understood.route.purpose,
-                subject: None,
-            };
-            evaluation.to_text()
-        };
         let path = original.target.split('?').next().unwrap_or_default();
         let url = format!("{}{path}", self.config.url);
-        let asking = evaluation(understood.route.power);
-        let call = Call {
-            evaluation: &asking,
-            token: shown.token,
-            possession: Possession::Theirs(shown.proof),
-            approvals: &shown.approvals,
-            http: Some((original.method, &url)),
-            content: None,
+        let wish = Wish {
+            action: &understood.route.action,
+            power: understood.route.power,
+            args: &understood.args,
+            resource: (&understood.route.resource.0, &understood.resource),
+            purpose: &understood.route.purpose,
         };
-        let outcome = self.point.decide(&call);
-        // A proposal is no yes: people were asked.
-        if outcome.permitted && understood.route.power != Power::Propose {
-            return Ok(Reply::of(200, "application/json", String::new()));
-        }
-        let mut held = outcome.permitted;
-        if !held
-            && self.proposes
-            && understood.route.power == Power::Execute
-            && wants_approval(&outcome.answer)
-        {
-            let proposing = evaluation(Power::Propose);
-            let proposal = Call {
-                evaluation: &proposing,
-                approvals: &[],
-                ..call
-            };
-            held = self.point.decide(&proposal).permitted;
-        }
-        self.tell(&outcome, heard);
-        Ok(denied(&outcome, held, self.point.policy.scheme()))
-    }
-
-    /// Tells the operator which part failed, which no caller is told.
-    fn tell(&self, outcome: &Outcome, heard: &Heard) {
-        if let Some(words) = outcome.failed() {
-            (self.say)(&format!("{}: {words}", heard.id));
+        let http = (original.method, url.as_str());
+        match self.point.pass(&wish, &shown, http, self.proposes) {
+            Ok(()) => Ok(Reply::passing()),
+            Err(denied) => {
+                // Which part failed no caller is told.
+                if let Some(words) = denied.failed() {
+                    (self.say)(&format!("{}: {words}", heard.id));
+                }
+                Ok(denied.reply(self.point.policy.scheme()))
+            }
         }
     }
 
     fn refuses(&self, refusal: &Refusal, heard: &Heard) -> Reply {
+        self.refuses_as(refusal, &heard.id)
+    }
+
+    fn refuses_as(&self, refusal: &Refusal, id: &str) -> Reply {
         if let Some(admin) = &refusal.admin {
-            (self.say)(&format!("{}: {}: {admin}", heard.id, refusal.code));
+            (self.say)(&format!("{id}: {}: {admin}", refusal.code));
         }
         refusal.reply()
+    }
+
+    /// Whether Envoy asks, which alone can do so over gRPC.
+    #[must_use]
+    pub fn is_for_envoy(&self) -> bool {
+        self.config.front == front::Front::Envoy
     }
 }
 
@@ -285,7 +261,33 @@ impl Service for Forward {
     }
 
     fn reads(&self, heard: &Heard) -> bool {
-        self.asked(heard).is_ok_and(|(_, asked)| asked.reads())
+        // What goes on was read as a whole, also where nothing of it bounds anything.
+        self.upstream.is_some() || self.asked(heard).is_ok_and(|(_, asked)| asked.reads())
+    }
+
+    fn onward(&self, heard: Heard) -> Result<Option<Onward>, Reply> {
+        let Some(upstream) = self.upstream.clone() else {
+            return Ok(None);
+        };
+        let broken =
+            |_: String| Reply::problem(500, "Internal Server Error", "the request cannot go on");
+        let target = self.config.front.original(&heard);
+        let target = target
+            .map_err(|refusal| self.refuses(&refusal, &heard))?
+            .target;
+        let mut request = Request::new(Full::new(heard.body.clone()));
+        *request.method_mut() = Method::from_bytes(heard.method.as_bytes())
+            .map_err(|error| broken(error.to_string()))?;
+        *request.uri_mut() = target
+            .parse()
+            .map_err(|error: InvalidUri| broken(error.to_string()))?;
+        *request.headers_mut() =
+            upstream::onward(&heard.headers, self.host(), self.config.service_checks());
+        Ok(Some((upstream, request)))
+    }
+
+    fn tell(&self, words: &str) {
+        (self.say)(words);
     }
 
     fn answer(&self, heard: &Heard) -> Reply {
@@ -306,76 +308,16 @@ impl std::fmt::Debug for Forward {
     }
 }
 
-/// The body, which must be one JSON object.
-fn json(heard: &Heard) -> Result<Document<'_>, Refusal> {
-    let wrong = |words: String| Refusal::new(400, "forward.body", words);
-    let kind = heard
-        .header("content-type")
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    let mut parts = kind.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    if !is_json || !parts.all(|part| part.eq_ignore_ascii_case("charset=utf-8")) {
-        return Err(wrong(
-            "`Content-Type` must be `application/json`".to_owned(),
-        ));
+/// The segments of a path as it came, decoded, where all servers read it alike; a slash at its end is none.
+///
+/// # Errors
+///
+/// That servers read it differently, for the caller.
+pub fn segments(path: &str) -> Result<Vec<String>, String> {
+    match target::Target::read(path) {
+        Ok(target) => Ok(target.segments),
+        Err(ambiguous) => Err(ambiguous.words),
     }
-    if heard.headers("content-encoding").next().is_some() {
-        return Err(wrong(
-            "a body with arguments must not be compressed".to_owned(),
-        ));
-    }
-    let document = Document::parse(&heard.body, Profile::Request);
-    let document = document.map_err(|error| {
-        wrong(format!(
-            "the body is not JSON as it is wanted here: {error}"
-        ))
-    })?;
-    match document.root().kind() {
-        Kind::Object => Ok(document),
-        _ => Err(wrong("the body must be an object".to_owned())),
-    }
-}
-
-/// A denial with all that helps.
-fn denied(outcome: &Outcome, held: bool, scheme: Scheme) -> Reply {
-    let told = match outcome.permitted {
-        true => String::new(),
-        false => http::response(&outcome.answer, None, scheme),
-    };
-    let document = Document::parse(told.as_bytes(), Profile::Request);
-    let told = document.as_ref().map_or(Json::null(), Document::root);
-    let status = told.get("status").and_then(Json::as_int);
-    let status = status
-        .and_then(|status| u16::try_from(status).ok())
-        .unwrap_or(403);
-    let mut out = Writer::with_capacity(1024);
-    out.object(|out| {
-        for (name, value) in told.get("problem").into_iter().flat_map(Json::members) {
-            out.name(name).json(value);
-        }
-        if outcome.permitted {
-            out.name("type").string("about:blank");
-            out.name("title").string("Forbidden");
-            out.name("status").integer(403);
-            out.name("detail")
-                .string("People were asked. Nothing is done by this request.");
-        }
-        if held {
-            out.name("held").boolean(true);
-        }
-    });
-    let mut reply = Reply::of(status, "application/problem+json", out.finish());
-    let headers = told.get("headers").unwrap_or(Json::null());
-    for name in ["www-authenticate", "dpop-nonce"] {
-        if let Some(value) = headers.get_str(name) {
-            reply = reply.with(name, value);
-        }
-    }
-    reply
 }
 
 /// A host without its port.

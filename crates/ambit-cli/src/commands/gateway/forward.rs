@@ -12,7 +12,7 @@ use crate::serving::{self, Serving, unusable};
 /// Tell nginx, Caddy or Envoy whether a request may pass
 ///
 /// The server in front asks about each request before it passes it on: nginx by `auth_request`, Caddy by
-/// `forward_auth`, Envoy by `ext_authz` over HTTP. An allow is told only once every obligation was
+/// `forward_auth`, Envoy by `ext_authz` over HTTP, or with `--grpc` over gRPC. An allow is told only once every obligation was
 /// discharged.
 ///
 /// CONFIG says what each path and method is in the policy's vocabulary. It is checked as a whole before
@@ -26,6 +26,9 @@ pub(super) struct Forward {
     /// Where to listen. Only the server in front needs to reach it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8182")]
     listen: SocketAddr,
+    /// Answer Envoy over gRPC at this address, instead of anybody over HTTP
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "listen")]
+    grpc: Option<SocketAddr>,
     #[command(flatten)]
     serving: Serving,
 }
@@ -40,7 +43,9 @@ listen.
 
 Example:
   ambit gateway forward forward.toml --module policy.wasm --trust keys.json --uid acme/files \\
-      --seen seen.json --ledger used.sqlite --log audit.log --log-key keys/log.jwk";
+      --seen seen.json --ledger used.sqlite --log audit.log --log-key keys/log.jwk
+  ambit gateway forward envoy.toml --grpc 127.0.0.1:8183 --module policy.wasm --trust keys.json \\
+      --seen seen.json --ledger used.sqlite";
 
 impl Forward {
     pub(super) fn run(self) -> Result<Exit, Failure> {
@@ -53,6 +58,15 @@ impl Forward {
         let proposes = self.serving.proposes();
         let service = forward::Forward::new(point, config, proposes, serving::say())
             .map_err(|fault| unusable(&fault).at(&self.config))?;
-        serving::listen(self.listen, service, "checking")
+        let Some(address) = self.grpc else {
+            return serving::listen(self.listen, service, "checking");
+        };
+        if !service.is_for_envoy() {
+            let message = "only Envoy asks over gRPC, and `front` names another server";
+            return Err(Failure::unusable("forward.config", message)
+                .at(&self.config)
+                .help("write `front = \"envoy\"`, or leave out --grpc"));
+        }
+        serving::listen_grpc(address, service, "checking")
     }
 }
