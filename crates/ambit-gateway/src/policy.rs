@@ -94,7 +94,8 @@ impl Policy {
     }
 
     /// Files of the folder that are no policy for here, and were not told yet.
-    pub(crate) fn take_passed_over(&self) -> Vec<Fault> {
+    #[must_use]
+    pub fn take_passed_over(&self) -> Vec<Fault> {
         std::mem::take(&mut *self.passed_over())
     }
 

@@ -7,8 +7,8 @@ use ambit_host::{MemoryVersions, Trust};
 use super::Source;
 use crate::fault::Fault;
 
-/// Files that are looked at; each is verified whenever one changes.
-const MOST: usize = 64;
+/// Files that are looked at; after a fault each is verified at every look.
+const MOST: usize = 16;
 
 /// The modules and bundles of a folder, by name.
 pub(super) fn candidates(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
