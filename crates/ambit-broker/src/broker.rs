@@ -287,6 +287,10 @@ impl Service for Broker {
     }
 
     fn refresh(&self) {
+        for fault in self.policy.take_passed_over() {
+            let told = format!("a file of the policy's folder is passed over: {fault}");
+            (self.say)(&told);
+        }
         match self.policy.refresh(self.now()) {
             Some(Ok(version)) => (self.say)(&format!("policy version {version} decides now")),
             Some(Err(fault)) => (self.say)(&format!("the policy stays as it was: {fault}")),

@@ -22,7 +22,8 @@ use crate::say;
 /// A policy, and what its decisions leave behind.
 #[derive(Debug, Args)]
 pub(crate) struct Serving {
-    /// The policy module, or its bundle. It is loaded again when the file changes
+    /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
+    /// decides. It is loaded again when a file changes
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]

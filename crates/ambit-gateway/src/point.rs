@@ -173,6 +173,11 @@ impl Point {
                 ));
             }
         }
+        for fault in self.policy.take_passed_over() {
+            say(&format!(
+                "a file of the policy's folder is passed over: {fault}"
+            ));
+        }
         if let Some(Err(fault)) = self.statements.refresh() {
             say(&format!(
                 "the revocations that were read before stay: {fault}"

@@ -1,6 +1,8 @@
-//! A signed policy that follows its file.
+//! A signed policy that follows its file, or the highest version in a folder.
 
-use std::path::PathBuf;
+mod folder;
+
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ambit_host::http::Scheme;
@@ -20,7 +22,7 @@ impl<T: VersionStore + StatementVersions> Versions for T {}
 
 /// Where a policy comes from, and whose it must be.
 pub struct Source {
-    /// The module, or its bundle alone.
+    /// The module, or its bundle alone; or a folder of them, of which the highest version decides.
     pub module: PathBuf,
     /// The detached signature; `None` for the usual place, or one that the module carries.
     pub signature: Option<PathBuf>,
@@ -46,6 +48,7 @@ pub struct Policy {
     source: Source,
     current: RwLock<Arc<Loaded>>,
     followed: Mutex<Followed>,
+    passed_over: Mutex<Vec<Fault>>,
 }
 
 /// One version of it.
@@ -63,7 +66,8 @@ impl Policy {
     /// [`Fault`]: without a policy that is signed by a trusted key nothing starts.
     pub fn open(mut source: Source, now: i64) -> Result<Self, Fault> {
         let stamp = source.stamp();
-        let loaded = source.load(now)?;
+        let mut passed_over = Vec::new();
+        let loaded = source.load(now, &mut passed_over)?;
         source
             .uid
             .get_or_insert_with(|| loaded.policy.uid().to_owned());
@@ -71,6 +75,7 @@ impl Policy {
             source,
             current: RwLock::new(Arc::new(loaded)),
             followed: Mutex::new(Followed::new(stamp)),
+            passed_over: Mutex::new(passed_over),
         })
     }
 
@@ -79,11 +84,25 @@ impl Policy {
     pub fn refresh(&self, now: i64) -> Option<Result<u64, Fault>> {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.follow(self.source.stamp(), || {
-            let loaded = self.source.load(now)?;
+            let mut passed_over = Vec::new();
+            let loaded = self.source.load(now, &mut passed_over)?;
             let version = loaded.policy.version();
+            self.passed_over().append(&mut passed_over);
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
             Ok(version)
         })
+    }
+
+    /// Files of the folder that are no policy for here, and were not told yet.
+    #[must_use]
+    pub fn take_passed_over(&self) -> Vec<Fault> {
+        std::mem::take(&mut *self.passed_over())
+    }
+
+    fn passed_over(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
+        self.passed_over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The version that decides now.
@@ -162,23 +181,15 @@ fn opened<R>(
 }
 
 impl Source {
-    fn load(&self, now: i64) -> Result<Loaded, Fault> {
+    fn load(&self, now: i64, passed_over: &mut Vec<Fault>) -> Result<Loaded, Fault> {
         let trust = Trust::parse(files::text(&self.trust)?.as_bytes())
             .map_err(|error| Fault::new(error.code(), error.to_string()).at(&self.trust))?;
-        let seen: &dyn VersionStore = &*self.seen;
-        let options = LoadOptions {
-            uid: self.uid.as_deref(),
-            now,
-            seen,
-        };
-        let signature = self.signature();
-        let (module, detached) = (self.module.as_path(), signature.as_deref());
-        let policy = if self.is_bundle() {
-            PolicyBundle::read(module, detached, &trust, &options)
+        let module = if self.module.is_dir() {
+            self.highest(&trust, passed_over)?
         } else {
-            PolicyModule::read(module, detached, &trust, &options).map(|module| (*module).clone())
+            self.module.clone()
         };
-        let policy = policy.map_err(|error| self.refused(&error))?;
+        let policy = self.read(&module, &trust, now, &*self.seen)?;
         let zones = opened(&policy, |bundle| Ok(Zones::of(bundle)))?;
         Ok(Loaded {
             engine: NativeEngine::new(&policy),
@@ -187,30 +198,62 @@ impl Source {
         })
     }
 
+    fn read(
+        &self,
+        module: &Path,
+        trust: &Trust,
+        now: i64,
+        seen: &dyn VersionStore,
+    ) -> Result<PolicyBundle, Fault> {
+        let options = LoadOptions {
+            uid: self.uid.as_deref(),
+            now,
+            seen,
+        };
+        let signature = self.signature(module);
+        let detached = signature.as_deref();
+        let policy = if begins_like_a_bundle(module) {
+            PolicyBundle::read(module, detached, trust, &options)
+        } else {
+            PolicyModule::read(module, detached, trust, &options).map(|module| (*module).clone())
+        };
+        policy.map_err(|error| refused(module, &error))
+    }
+
     /// A signature that is named must be there; the usual one may be carried instead.
-    fn signature(&self) -> Option<PathBuf> {
-        let usual = || Some(detached_path(&self.module)).filter(|path| path.exists());
+    fn signature(&self, module: &Path) -> Option<PathBuf> {
+        let usual = || Some(detached_path(module)).filter(|path| path.exists());
         self.signature.clone().or_else(usual)
     }
 
-    fn is_bundle(&self) -> bool {
-        use std::io::Read as _;
-        let mut mark = [0; 8];
-        let file = std::fs::File::open(&self.module);
-        file.is_ok_and(|mut file| file.read_exact(&mut mark).is_ok()) && is_bundle(&mark)
-    }
-
-    fn refused(&self, error: &LoadError) -> Fault {
-        let fault = Fault::new(error.code(), error.to_string());
-        match error {
-            LoadError::Version(VersionError::Store(_)) => fault,
-            _ => fault.at(&self.module),
-        }
-    }
-
     fn stamp(&self) -> Stamp {
-        let detached = self.signature.clone();
-        let detached = detached.unwrap_or_else(|| detached_path(&self.module));
-        Stamp::of([&self.module, &detached, &self.trust])
+        // The folder itself changes with whatever else is written there.
+        let modules = if self.module.is_dir() {
+            folder::candidates(&self.module).unwrap_or_default()
+        } else {
+            vec![self.module.clone()]
+        };
+        let mut paths = vec![self.trust.clone()];
+        for module in modules {
+            let detached = self.signature.clone();
+            paths.push(detached.unwrap_or_else(|| detached_path(&module)));
+            paths.push(module);
+        }
+        Stamp::of(&paths)
+    }
+}
+
+fn begins_like_a_bundle(module: &Path) -> bool {
+    use std::io::Read as _;
+    let mut mark = [0; 8];
+    let file = std::fs::File::open(module);
+    file.is_ok_and(|mut file| file.read_exact(&mut mark).is_ok()) && is_bundle(&mark)
+}
+
+fn refused(module: &Path, error: &LoadError) -> Fault {
+    let fault = Fault::new(error.code(), error.to_string());
+    match error {
+        LoadError::Version(VersionError::Store(_)) => fault,
+        _ => fault.at(module),
     }
 }

@@ -103,4 +103,9 @@ pub(super) const ROWS: &[Row] = &[
         "the module's code uses WebAssembly that policy modules may not use",
         "build it with the `ambit` command of this version",
     ),
+    (
+        "policy.folder",
+        "it cannot be told which file of the folder of policies is to decide",
+        "name the policy with `--uid`, and keep one file of each version there, with its signature beside it",
+    ),
 ];

@@ -27,7 +27,8 @@ pub(crate) struct Serve {
     /// The clients and keys (TOML): `docs/broker.md` describes it
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
-    /// The policy module, or its bundle. It is loaded again when the file changes
+    /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
+    /// decides. It is loaded again when a file changes
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]

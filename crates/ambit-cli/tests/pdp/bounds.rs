@@ -141,6 +141,51 @@ fn the_highest_version_decides_and_the_last_good_one_stays() {
 }
 
 #[test]
+fn the_highest_version_in_a_folder_decides() {
+    let world = held();
+    std::fs::create_dir(world.path("store")).unwrap();
+    let lay = |name: &str| {
+        for end in [".dsse.json", ""] {
+            std::fs::copy(
+                world.path(&format!("policy.wasm{end}")),
+                world.path(&format!("store/{name}{end}")),
+            )
+            .unwrap();
+        }
+    };
+    // The name of a file says nothing, and neither does one that is no policy.
+    lay("z.wasm");
+    world.write("store/stray.wasm", "nothing");
+    world.write("store/README.md", "nothing");
+    let server = world.serve_from("store");
+    server.says("a file of the policy's folder is passed over");
+    assert!(server.evaluate(&ask()).decision());
+    world.edit("ambit.toml", "\nversion = 1\n", "\nversion = 2\n");
+    world.edit(
+        "agents/app.toml",
+        "datatypes = [\"user\", \"todo\", ",
+        "datatypes = [\"user\", ",
+    );
+    world.edit("agents/app.toml", "\"read_todos\", ", "");
+    world.build();
+    lay("a.wasm");
+    server.says("policy version 2 decides now");
+    assert_eq!(server.evaluate(&ask()).denied(), "manifest.capability");
+    // Another policy of the same version is nobody's to choose.
+    world.edit("agents/app.toml", "\"Application\"", "\"Program\"");
+    world.build();
+    lay("b.wasm");
+    server.says("policy.folder");
+    assert_eq!(server.evaluate(&ask()).denied(), "manifest.capability");
+    // The older one that lies there does not come back.
+    for name in ["a.wasm", "b.wasm"] {
+        std::fs::remove_file(world.path(&format!("store/{name}"))).unwrap();
+    }
+    server.says("module.rollback");
+    assert_eq!(server.evaluate(&ask()).denied(), "manifest.capability");
+}
+
+#[test]
 fn a_load_of_calls_meets_changes_of_the_policy() {
     let world = held();
     let server = world.serve(&[]);

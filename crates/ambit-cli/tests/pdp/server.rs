@@ -118,6 +118,14 @@ impl World {
         let arguments = [&Self::SERVE[..], more].concat();
         Server::start(&self.path(""), &arguments, "deciding at http://")
     }
+
+    /// Serves what lies in a folder of policies.
+    pub(crate) fn serve_from(&self, folder: &str) -> Server {
+        let from = |word| if word == "policy.wasm" { folder } else { word };
+        let mut arguments = Self::SERVE.map(from).to_vec();
+        arguments.extend(["--uid", "acme/todo"]);
+        Server::start(&self.path(""), &arguments, "deciding at http://")
+    }
 }
 
 /// A running decision point, which ends with this.
