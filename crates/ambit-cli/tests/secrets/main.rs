@@ -105,6 +105,8 @@ impl World {
         let shared = MCP.replace("token = \"token.jwt\"", servers);
         project.write("shared.toml", shared);
         project.write("forward.toml", FORWARD);
+        let proxy = FORWARD.replace("\"nginx\"", "\"proxy\"");
+        project.write("proxy.toml", proxy);
         project.write("broker.toml", BROKER);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");

@@ -292,6 +292,22 @@ pub(crate) const ROWS: &[Row] = &[
         "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
     ),
+    row(
+        "gateway proxy",
+        "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --listen 203.0.113.1:1",
+        &[
+            "proxy.toml",
+            "policy.wasm",
+            "keys.json",
+            "keys/log.jwk",
+            "epochs.jwt",
+        ],
+    ),
+    row(
+        "gateway proxy",
+        "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
+        &["policy.dsse.json", "seen.json"],
+    ),
     row("explain", "token.format", &[]),
     row(
         "audit verify",

@@ -140,7 +140,7 @@ class AmbitFilterTest {
         assertTrue(problem.get("remedy").isObject(), far.body());
         HttpResponse<String> none = send("POST", "/contacts/c-7/mail", ARGS, "Authorization", "Basic x");
         assertEquals(401, none.statusCode());
-        assertTrue(none.headers().firstValue("WWW-Authenticate").orElse("").startsWith("DPoP "));
+        assertTrue(none.headers().firstValue("WWW-Authenticate").orElse("").startsWith("Bearer "));
         assertEquals(List.of(), RAN);
     }
 
