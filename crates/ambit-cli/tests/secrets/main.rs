@@ -79,15 +79,8 @@ impl World {
         let log = ["--log", "kept.log", "--log-key", "keys/log.jwk"];
         let native = [&log[..], &["--engine", "native"]].concat();
         project.evaluate(&native, &request).expect(0);
-        let prove = [
-            "audit",
-            "prove",
-            "kept.log",
-            "--key",
-            "keys/log.jwk",
-            "--line",
-            "1",
-        ];
+        let prove = "audit prove kept.log --key keys/log.jwk --line 1";
+        let prove: Vec<&str> = prove.split(' ').collect();
         project.write("proof.json", project.ambit(&prove).expect(0).out);
         let asked = common::pay("propose", "98.70");
         let answer = project.evaluate(&[], &asked).expect(0).out;
@@ -105,8 +98,7 @@ impl World {
         let shared = MCP.replace("token = \"token.jwt\"", servers);
         project.write("shared.toml", shared);
         project.write("forward.toml", FORWARD);
-        let proxy = FORWARD.replace("\"nginx\"", "\"proxy\"");
-        project.write("proxy.toml", proxy);
+        project.write("proxy.toml", FORWARD.replace("nginx", "proxy"));
         project.write("broker.toml", BROKER);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
