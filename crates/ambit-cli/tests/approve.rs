@@ -169,26 +169,11 @@ fn nobody_is_asked_for_a_yes_that_is_not_enough() {
 /// `None`: there is no `script`.
 #[cfg(unix)]
 fn on_terminal(project: &Project, name: &str, size: &str, rest: &str) -> Option<String> {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
     let command = format!(
-        "stty {size}; '{}' approve {name} --module policy.wasm --key keys/approve.jwk --sub user:ann {rest}",
+        "'{}' approve {name} --module policy.wasm --key keys/approve.jwk --sub user:ann {rest}",
         env!("CARGO_BIN_EXE_ambit")
     );
-    let script = Command::new("script")
-        .args(["-q", "-e", "-c", &command, "/dev/null"])
-        .current_dir(project.path("."))
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut script) = script else {
-        eprintln!("skipped: there is no `script`");
-        return None;
-    };
-    script.stdin.take().unwrap().write_all(b"n\n").unwrap();
-    let said = script.wait_with_output().unwrap().stdout;
-    Some(String::from_utf8(said).unwrap().replace('\r', ""))
+    common::on_terminal(&project.path("."), size, "", &command)
 }
 
 #[cfg(unix)]

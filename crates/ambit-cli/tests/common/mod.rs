@@ -45,6 +45,46 @@ impl Run {
     }
 }
 
+/// What a command of the shell says on a terminal, which `script` makes; `ahead` is typed before it begins, and where it
+/// asks it hears `n`. `None`: there is no `script`.
+#[cfg(unix)]
+pub(crate) fn on_terminal(folder: &Path, size: &str, ahead: &str, command: &str) -> Option<String> {
+    use std::io::Read as _;
+    let pause = if ahead.is_empty() { "" } else { "sleep 1; " };
+    let script = Command::new("script")
+        .args([
+            "-q",
+            "-e",
+            "-c",
+            &format!("stty {size}; {pause}{command}"),
+            "/dev/null",
+        ])
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut script) = script else {
+        eprintln!("skipped: there is no `script`");
+        return None;
+    };
+    let mut input = script.stdin.take().unwrap();
+    input.write_all(ahead.as_bytes()).unwrap();
+    let (mut said, mut part) = (Vec::new(), [0; 4096]);
+    let mut output = script.stdout.take().unwrap();
+    let mut input = Some(input);
+    while let Ok(count @ 1..) = output.read(&mut part) {
+        said.extend_from_slice(&part[..count]);
+        if String::from_utf8_lossy(&said).contains("[y/N]")
+            && let Some(mut input) = input.take()
+        {
+            input.write_all(b"n\n").unwrap();
+        }
+    }
+    script.wait().unwrap();
+    Some(String::from_utf8(said).unwrap().replace('\r', ""))
+}
+
 /// Runs `ambit` in a folder, with this on its standard input.
 pub(crate) fn ambit_in(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ambit"))
