@@ -168,17 +168,14 @@ fn grant(bundle: &Bundle<'_>, live: &Live, words: &Words, now: i64) -> Result<Gr
     })
 }
 
-/// Tokens that count, and codes that may still become one.
+/// Grants of which a token counts or may still come, and until when.
 fn live(tables: &Transaction<'_>, sub: &str, now: i64) -> Result<Vec<Live>, Refusal> {
-    let sql =
-        "SELECT granted.client, granted.agreed,
-            CASE WHEN granted.again > ?2 THEN granted.again ELSE coalesce(token.exp, granted.until) END,
-            coalesce(granted.again > ?2, 0) FROM granted
-        LEFT JOIN token ON token.jti = granted.token
-        WHERE granted.sub = ?1 AND CASE WHEN granted.again > ?2 THEN 1
-            WHEN granted.token IS NULL THEN granted.until > ?2
-            ELSE token.revoked IS NULL AND token.exp > ?2 END
-        ORDER BY granted.client, granted.made DESC";
+    let sql = "SELECT client, agreed, until, again FROM (
+            SELECT client, agreed, made, token IS NOT NULL AND coalesce(again > ?2, 0) AS again,
+                CASE WHEN token IS NULL THEN until WHEN again > ?2 THEN again ELSE
+                    (SELECT max(exp) FROM token WHERE source = granted.code AND revoked IS NULL) END AS until
+            FROM granted WHERE sub = ?1)
+        WHERE until > ?2 ORDER BY client, made DESC";
     let mut statement = tables.prepare(sql)?;
     let rows = statement.query_map(params![sub, now], |row| {
         Ok(Live {

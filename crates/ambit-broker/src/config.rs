@@ -126,8 +126,8 @@ impl Config {
         if !(60..=86_400).contains(&life) {
             return Err(wrong("`life_seconds` is between 60 and 86400"));
         }
-        let login = file.login.map(|entry| Party::check(entry, folder));
-        let login = login.transpose()?;
+        let party = |entry| Party::check(entry, folder);
+        let login = file.login.map(party).transpose()?;
         let again = file.again_seconds.unwrap_or(0);
         if !(0..=AGAIN).contains(&again) {
             return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
@@ -244,6 +244,9 @@ fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
         return Err(named(
             "`agent.uid` names a manifest, and `act` the agent's instance (a URL or SPIFFE id)",
         ));
+    }
+    if entry.login_client_id.as_deref() == Some("") {
+        return Err(named("`login_client_id` is empty"));
     }
     let keys = entry.keys.iter().map(|key| public(&folder.join(key)));
     let keys = keys.collect::<Result<_, _>>()?;

@@ -60,9 +60,8 @@ impl Broker {
         let Some(provider) = &self.provider else {
             return Ok(None);
         };
-        let now = self.now();
-        let opened = page.map(|page| Opened::of(tables, page, session, now));
-        let opened = opened.transpose()?;
+        let open = |page| Opened::of(tables, page, session, self.now());
+        let opened = page.map(open).transpose()?;
         let asked = opened.as_ref().map_or(&[][..], |opened| &opened.asked.acr);
         let may = provider.party.may_meet(asked);
         Ok(may.then(|| config::host(&provider.party.issuer).to_owned()))

@@ -229,7 +229,9 @@ impl Broker {
 
     /// Writes down what other processes did with this database and left to be written.
     pub(crate) fn catch_up(&self) -> Result<(), Refusal> {
-        self.store.step(|tables| self.log.take_up(tables))
+        // A few at a time, so that nobody waits long for the database.
+        while self.store.step(|tables| self.log.take_up(tables))? > 0 {}
+        Ok(())
     }
 }
 
@@ -266,8 +268,8 @@ fn tokens(tables: &Transaction<'_>, now: i64) -> Result<Vec<(String, String, Abo
         FROM token WHERE revoked IS NULL AND exp > ?1";
     let mut all = Vec::new();
     for row in texts(tables, sql, [now])? {
-        let (jti, sub, client, claims): (String, String, String, String) = read(&row)?;
-        let claims = read(&claims)?;
+        let (jti, sub, client, claims): (String, String, String, Value) = read(&row)?;
+        let claims = unwrapped(claims)?;
         all.push((jti, sub, About { client, claims }));
     }
     Ok(all)
@@ -279,18 +281,22 @@ fn grants(
     now: i64,
 ) -> Result<Vec<(String, String, About, bool)>, Refusal> {
     let sql = "SELECT json_array(code, sub, client, json_extract(agreed, '$.claims'), token IS NULL) FROM granted
-        WHERE (token IS NULL AND until > ?1) OR again > ?1";
+        WHERE CASE WHEN token IS NULL THEN until > ?1 ELSE again > ?1 END";
     let mut all = Vec::new();
     for row in texts(tables, sql, [now])? {
         let (code, sub, client, claims, waits): (String, String, String, Value, i64) = read(&row)?;
-        // A JSON value of the row's JSON, or its text.
-        let claims = match claims {
-            Value::String(text) => read(&text)?,
-            claims => claims,
-        };
+        let claims = unwrapped(claims)?;
         all.push((code, sub, About { client, claims }, waits == 1));
     }
     Ok(all)
+}
+
+/// What a row's JSON has as JSON or as the text of it: SQLite gives either, by where it came from.
+fn unwrapped(value: Value) -> Result<Value, Refusal> {
+    match value {
+        Value::String(text) => read(&text),
+        value => Ok(value),
+    }
 }
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {

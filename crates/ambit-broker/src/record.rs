@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::store::texts;
 
 /// Lines that are taken up at one time.
-const AT_ONCE: i64 = 200;
+const AT_ONCE: i64 = 20;
 
 /// The audit log, where there is one.
 #[derive(Debug, Default)]
@@ -83,19 +83,20 @@ impl Log {
         Ok(())
     }
 
-    /// Writes the lines that were left, the first ones first.
-    pub(crate) fn take_up(&self, tables: &Transaction<'_>) -> Result<(), Refusal> {
+    /// Writes some of the lines that were left, the first ones first, and says how many.
+    pub(crate) fn take_up(&self, tables: &Transaction<'_>) -> Result<usize, Refusal> {
         let sql =
             "SELECT json_array(id, what, allowed, facts, made) FROM line ORDER BY id LIMIT ?1";
-        for row in texts(tables, sql, [AT_ONCE])? {
+        let rows = texts(tables, sql, [AT_ONCE])?;
+        for row in &rows {
             let (id, what, allowed, facts, made): (i64, String, i64, String, i64) =
-                serde_json::from_str(&row).map_err(unread)?;
+                serde_json::from_str(row).map_err(unread)?;
             let mut facts: Value = serde_json::from_str(&facts).map_err(unread)?;
             facts["done_at"] = made.into();
             self.write(&what, allowed == 1, &facts)?;
             tables.execute("DELETE FROM line WHERE id = ?1", [id])?;
         }
-        Ok(())
+        Ok(rows.len())
     }
 }
 

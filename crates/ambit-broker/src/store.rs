@@ -69,6 +69,9 @@ const THIRD: &str = "
     ALTER TABLE session ADD COLUMN away TEXT;
     ALTER TABLE granted ADD COLUMN again INTEGER;
     ALTER TABLE token ADD COLUMN about TEXT;
+    ALTER TABLE token ADD COLUMN source TEXT;
+    UPDATE token SET source = (SELECT code FROM granted WHERE granted.token = token.jti);
+    CREATE INDEX token_source ON token (source);
     ALTER TABLE token ADD COLUMN named INTEGER NOT NULL DEFAULT 1;
     CREATE TABLE ended (selector TEXT PRIMARY KEY, before INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
     CREATE TABLE line (id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, allowed INTEGER NOT NULL,

@@ -19,7 +19,7 @@ use crate::push::once_each;
 use crate::refusal::Refusal;
 use crate::revoke;
 use crate::secret::digest;
-use crate::store::{Once, use_once};
+use crate::store::{Once, texts, use_once};
 
 pub(crate) const PATH: &str = "/token";
 
@@ -82,13 +82,16 @@ impl Broker {
             let detail = "nobody gave this client such a code";
             return Ok(Err(Refusal::grant("broker.code", detail)));
         };
-        if let Some(jti) = &granted.token {
+        if granted.token.is_some() {
             let sql = "UPDATE granted SET again = NULL WHERE code = ?1";
             tables.execute(sql, [&code])?;
             // Whoever used it first may not be whom it was for (RFC 6749, section 4.1.2).
-            if revoke::revoke(tables, jti, now)? {
-                let facts = json!({"client": client.id, "sub": granted.sub, "jti": jti, "why": "the code came twice"});
-                self.log.write("revocation", true, &facts)?;
+            let sql = "SELECT jti FROM token WHERE source = ?1";
+            for jti in texts(tables, sql, [&code])? {
+                if revoke::revoke(tables, &jti, now)? {
+                    let facts = json!({"client": client.id, "sub": granted.sub, "jti": jti, "why": "the code came twice"});
+                    self.log.write("revocation", true, &facts)?;
+                }
             }
             let detail = "the code was used before: what came of it is revoked";
             return Ok(Err(Refusal::grant("broker.code_used", detail)));
@@ -112,7 +115,7 @@ impl Broker {
         granted: &Granted,
         now: i64,
     ) -> Result<Value, Refusal> {
-        let who = (granted.client.as_str(), granted.sub.as_str());
+        let who = (granted.client.as_str(), granted.sub.as_str(), code);
         let (answer, jti) = self.sign(tables, who, &granted.agreed, &granted.receipt, now)?;
         let sql = "UPDATE granted SET token = ?1, receipt = '' WHERE code = ?2 AND token IS NULL";
         if tables.execute(sql, params![jti, code])? != 1 {
@@ -121,11 +124,12 @@ impl Broker {
         Ok(answer)
     }
 
-    /// Signs the token that somebody agreed to, once, and remembers it: what the client is answered, and its name.
+    /// Signs the token that somebody agreed to, once, and remembers it, and of which code it came: what the client is
+    /// answered, and its name.
     pub(crate) fn sign(
         &self,
         tables: &Transaction<'_>,
-        (client, sub): (&str, &str),
+        (client, sub, code): (&str, &str, &str),
         agreed: &Agreed,
         receipt: &String,
         now: i64,
@@ -158,8 +162,8 @@ impl Broker {
         );
         let jti = jti.unwrap_or_default();
         tables.execute(
-            "INSERT INTO token (jti, input, whole, client, sub, exp, about) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![jti, revoke::input(&chain), digest(&chain), client, sub, exp, operate::about(&claims).to_string()],
+            "INSERT INTO token (jti, input, whole, client, sub, exp, about, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![jti, revoke::input(&chain), digest(&chain), client, sub, exp, operate::about(&claims).to_string(), code],
         )?;
         self.log.write(
             "mint",

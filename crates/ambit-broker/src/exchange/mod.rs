@@ -28,6 +28,13 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// Grants of one person to one client that are looked at, the last first.
 const LOOKED_AT: i64 = 20;
 
+/// A grant that may be used again.
+struct Standing {
+    code: String,
+    agreed: Agreed,
+    until: i64,
+}
+
 impl Broker {
     /// A token of a grant that the person gave for some time. The outer error takes everything back.
     pub(crate) fn again(
@@ -46,15 +53,20 @@ impl Broker {
             }
         }
         let mut why = self.no_grant();
-        for (agreed, until) in standing(tables, &exchange.sub, client, now)? {
-            let Some(again) = agreed.again.as_ref().filter(|_| agreed.jkt == jkt) else {
+        for Standing {
+            code,
+            agreed,
+            until,
+        } in self.standing(tables, (&exchange.sub, jkt), client, now)?
+        {
+            let Some(again) = &agreed.again else {
                 continue;
             };
             match self
                 .policy(|bundle| self.fits(bundle, client, (&agreed, again), exchange, until, now))
             {
                 Ok(described) => {
-                    let allowed = (&agreed, again);
+                    let allowed = (code.as_str(), &agreed, again);
                     let minted = self.mint_again(tables, client, allowed, described, exchange, now);
                     return match minted {
                         // Nothing was written but what was used up.
@@ -108,7 +120,11 @@ impl Broker {
             return Err(self.changed("what the person read is not what the policy says of it now"));
         }
         let number = |name: &str| agreed.claims[name].as_i64().unwrap_or_default();
-        let audiences = serde_json::from_value(agreed.claims["aud"].clone());
+        let audiences: Vec<String> =
+            serde_json::from_value(agreed.claims["aud"].clone()).unwrap_or_default();
+        if !audiences.iter().all(|one| client.audiences.contains(one)) {
+            return Err(self.changed("a service of it is none of this agent's any more"));
+        }
         let entries = agreed.claims["authorization_details"].clone();
         let asked = Asked {
             redirect_uri: String::new(),
@@ -120,7 +136,7 @@ impl Broker {
                 .life
                 .min(number("exp") - shown.now)
                 .min(until - now),
-            audiences: audiences.unwrap_or_default(),
+            audiences,
             depth: number("del_max_depth"),
             details: exchange.details.clone().unwrap_or_else(|| entries.clone()),
             txn: ambit_compiler::mint::identifier()?,
@@ -135,9 +151,7 @@ impl Broker {
         };
         let claims = ask::draft(self, bundle, client, &asked, person, now)?;
         if comparable(agreed.claims.clone(), &claims).is_none() {
-            return Err(
-                self.changed("the agent is another one, or another version, than was allowed")
-            );
+            return Err(self.changed("the agent, or its version, is another than was allowed"));
         }
         let described = ask::describe(bundle, claims, &shown.locale, &[], Some(entries), now)?;
         if !may_recur(bundle, &described.shown.claims, &described.shown.risk_tier)? {
@@ -151,6 +165,39 @@ impl Broker {
         }
     }
 
+    /// Grants of this person to this client and key that may be used again, the last first, and until when: as long as the
+    /// file says today, and no longer than was allowed.
+    fn standing(
+        &self,
+        tables: &Transaction<'_>,
+        (sub, jkt): (&str, &str),
+        client: &Client,
+        now: i64,
+    ) -> Result<Vec<Standing>, Refusal> {
+        let sql = "SELECT json_array(code, agreed, min(again, made + ?4)) FROM granted
+            WHERE sub = ?1 AND client = ?2 AND token IS NOT NULL AND min(again, made + ?4) > ?3
+                AND json_extract(agreed, '$.jkt') = ?5
+            ORDER BY made DESC, rowid DESC LIMIT ?6";
+        let unread = |error: serde_json::Error| Refusal::own("broker.json", error.to_string());
+        let most = self.config.again;
+        let rows = texts(
+            tables,
+            sql,
+            params![sub, client.id, now, most, jkt, LOOKED_AT],
+        )?;
+        let read = rows.iter().map(|row| {
+            let (code, agreed, until): (String, String, i64) =
+                serde_json::from_str(row).map_err(unread)?;
+            let agreed = serde_json::from_str(&agreed).map_err(unread)?;
+            Ok(Standing {
+                code,
+                agreed,
+                until,
+            })
+        });
+        read.collect()
+    }
+
     fn changed(&self, detail: &str) -> Refusal {
         let mut refusal = self.no_grant();
         refusal.code = "broker.changed".into();
@@ -162,7 +209,7 @@ impl Broker {
         &self,
         tables: &Transaction<'_>,
         client: &Client,
-        (agreed, again): (&Agreed, &Again),
+        (code, agreed, again): (&str, &Agreed, &Again),
         described: Described,
         exchange: &Exchange,
         now: i64,
@@ -182,7 +229,7 @@ impl Broker {
             jkt: agreed.jkt.clone(),
             again: None,
         };
-        let who = (client.id.as_str(), exchange.sub.as_str());
+        let who = (client.id.as_str(), exchange.sub.as_str(), code);
         let (mut answer, _) = self.sign(tables, who, &next, &receipt, now)?;
         answer["issued_token_type"] = json!(ACCESS_TOKEN);
         Ok(answer)
@@ -197,37 +244,17 @@ pub(crate) fn may_recur(
     risk_tier: &str,
 ) -> Result<bool, Refusal> {
     let text = claims.to_string();
-    let claims = strict(text.as_bytes());
-    let claims = claims.ok_or_else(|| Refusal::own("broker.claims", "claims are no JSON"))?;
-    let claims = claims.root();
+    let document = strict(text.as_bytes())
+        .ok_or_else(|| Refusal::own("broker.claims", "claims are no JSON"))?;
+    let claims = document.root();
     let class = claims.get("agent").and_then(|agent| agent.get("uid"));
     let manifest = bundle.manifest(class.and_then(Json::as_str).unwrap_or_default());
     let Some(manifest) = manifest.filter(|_| risk_tier != "critical") else {
         return Ok(false);
     };
     let counted = |entry: Json<'_>| entry.get("limits").is_some();
-    let entries = claims.get("authorization_details");
-    let mut entries = entries.into_iter().flat_map(Json::elements);
+    let mut entries = claims.get_elements("authorization_details");
     Ok(!entries.any(|entry| counted(entry) || manifest.beside(entry).any(counted)))
-}
-
-/// Grants of this person to this client that may be used again, the last first, and until when.
-fn standing(
-    tables: &Transaction<'_>,
-    sub: &str,
-    client: &Client,
-    now: i64,
-) -> Result<Vec<(Agreed, i64)>, Refusal> {
-    let sql = "SELECT json_array(agreed, again) FROM granted
-        WHERE sub = ?1 AND client = ?2 AND token IS NOT NULL AND again > ?3
-        ORDER BY made DESC, rowid DESC LIMIT ?4";
-    let unread = |error: serde_json::Error| Refusal::own("broker.json", error.to_string());
-    let rows = texts(tables, sql, params![sub, client.id, now, LOOKED_AT])?;
-    let read = rows.iter().map(|row| {
-        let (agreed, until): (String, i64) = serde_json::from_str(row).map_err(unread)?;
-        Ok((serde_json::from_str(&agreed).map_err(unread)?, until))
-    });
-    read.collect()
 }
 
 /// What of a text tells of more than was granted before: each capability must be as before, or narrower.

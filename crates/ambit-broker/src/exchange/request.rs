@@ -23,7 +23,14 @@ const ACTOR: &str = "actor+jwt";
 const LIFE: i64 = 300;
 const ID_BYTES: usize = 256;
 /// Parameters that would say what nobody here hears.
-const NOT_TAKEN: [&str; 2] = ["scope", "audience"];
+const NOT_TAKEN: [&str; 6] = [
+    "scope",
+    "audience",
+    "resource",
+    "acr_values",
+    "max_age",
+    "ambit_depth",
+];
 
 /// A request that was read.
 #[derive(Debug)]
@@ -148,11 +155,14 @@ impl Broker {
                 "`iss` is the client, `sub` its `act` in the broker's file, `aud` the broker's issuer",
             ));
         }
-        let exp = claims.get("exp").and_then(Json::as_int);
-        let exp = exp.filter(|exp| (now - SKEW + 1..=now + LIFE + SKEW).contains(exp));
-        let exp = exp.ok_or_else(|| wrong("`exp` is missing, over, or more than 300 s ahead"))?;
-        let jti = text(claims, "jti").filter(|jti| (1..=ID_BYTES).contains(&jti.len()));
-        let jti = jti.ok_or_else(|| wrong("it has no `jti`, or a long one"))?;
+        let counts = now - SKEW + 1..=now + LIFE + SKEW;
+        let exp = claims
+            .get_int("exp")
+            .filter(|exp| counts.contains(exp))
+            .ok_or_else(|| wrong("`exp` is missing, over, or more than 300 s ahead"))?;
+        let jti = text(claims, "jti")
+            .filter(|jti| (1..=ID_BYTES).contains(&jti.len()))
+            .ok_or_else(|| wrong("it has no `jti`, or a long one"))?;
         Ok(Once::new("actor", &[&client.id, &jti], exp + SKEW))
     }
 }

@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 /// For one answer of the provider, and its bytes.
 const TIME: Duration = Duration::from_secs(5);
 const BYTES: u64 = 256 * 1024;
-/// Answers that are waited for at one time: a provider that hangs holds up logins and nothing else.
+/// Answers that are waited for at one time: a provider that hangs holds up what needs it, and nothing else.
 const WAITING: usize = 4;
 /// Seconds that metadata and keys are kept, and after which keys are fetched for a signature that none of them made.
 const KEEP: i64 = 600;
@@ -242,7 +242,7 @@ fn answer(
         .body_mut()
         .with_config()
         .limit(BYTES)
-        .read_to_string();
-    let body = body.map_err(unread)?;
+        .read_to_string()
+        .map_err(unread)?;
     Ok((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
 }

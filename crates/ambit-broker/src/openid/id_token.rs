@@ -80,6 +80,10 @@ pub(crate) fn read(token: &str, keys: &KeySet, wanted: Wanted<'_>) -> Result<Sub
 }
 
 fn check(claims: &Value, wanted: Wanted<'_>) -> Result<(), Why> {
+    // Of a logout (OpenID Connect Back-Channel Logout 1.0, section 2.4): it says that somebody left.
+    if claims.get("events").is_some() {
+        return Err(Why::Says("it tells of an event, not of a login"));
+    }
     if claims["iss"] != wanted.issuer {
         return Err(Why::Says("its `iss` is another"));
     }

@@ -232,6 +232,7 @@ fn what_a_broker_of_before_kept_is_brought_forward() {
     database
         .execute_batch("DROP TABLE access; DROP TABLE refused; DROP INDEX granted_token; DROP INDEX token_sub; \
             ALTER TABLE session DROP COLUMN login; ALTER TABLE session DROP COLUMN away; ALTER TABLE granted DROP COLUMN again; \
+            DROP INDEX token_source; ALTER TABLE token DROP COLUMN source; \
             ALTER TABLE token DROP COLUMN about; ALTER TABLE token DROP COLUMN named; DROP TABLE ended; DROP TABLE line; \
             PRAGMA user_version = 1")
         .unwrap();
@@ -239,7 +240,23 @@ fn what_a_broker_of_before_kept_is_brought_forward() {
     let server = world.serve();
     let mut ann = ann.at(&server);
     assert!(ann.agents().text.contains(STOP));
-    drop(server);
+    // What is taken back are tokens of before, too.
+    let now = world.now.to_string();
+    let end = |more: &str| {
+        let words =
+            format!("revoke broker.toml --module policy.wasm --trust keys.json --now {now} {more}");
+        world.ambit(&words.split(' ').collect::<Vec<_>>()).expect(0)
+    };
+    let counted = end("--agent assistant").out;
+    assert!(counted.contains("1  tokens"), "{counted}");
+    end("--agent assistant --yes --why test");
+    assert!(!ann.agents().text.contains(STOP));
+}
+
+#[test]
+fn what_a_newer_broker_kept_is_left_alone() {
+    let world = World::new();
+    drop(world.serve());
     let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
     let form = |number: i64| {
         database

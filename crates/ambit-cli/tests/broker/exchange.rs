@@ -272,6 +272,8 @@ fn only_a_token_about_the_person_for_this_client_says_who_they_are() {
         json!({"iat": now + 31}),
         json!({"auth_time": now + 31}),
         json!({"sub": null}),
+        // A logout token says that they left.
+        json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}),
     ] {
         let told = exchanges(&agent, &scene.subject(&patch), &json!({}));
         told.refused("invalid_request", "broker.subject");
@@ -377,10 +379,44 @@ fn a_code_that_comes_twice_ends_it() {
     let told = scene.ann.answers(&page, "again", &[]);
     let code = parameter(told.header("location").unwrap(), "code").unwrap();
     assert_eq!(agent.exchange(&code, &json!({})).status, 200);
-    claims(&scene.exchanges(&json!({})));
+    let token = scene.exchanges(&json!({})).json()["access_token"].clone();
+    let active = || {
+        let told = agent.post("/introspect", &json!({"token": token}), None);
+        told.json()["active"].clone()
+    };
+    assert_eq!(active(), true);
     agent
         .exchange(&code, &json!({}))
         .refused("invalid_grant", "broker.code_used");
+    assert_eq!(active(), false);
+    scene
+        .exchanges(&json!({}))
+        .refused("invalid_grant", "broker.no_grant");
+}
+
+#[test]
+fn what_the_file_no_longer_allows_is_had_no_more() {
+    let mut scene = Scene::new();
+    scene.granted(&json!([drafts()]), "again");
+    claims(&scene.exchanges(&json!({})));
+    for name in ["resource", "max_age", "acr_values", "ambit_depth"] {
+        let told = scene.exchanges(&json!({name: "1"}));
+        told.refused("invalid_request", "broker.request");
+    }
+    let [whole, other] =
+        ["mail", "other"].map(|name| format!("audiences = [\"https://{name}.example\"]"));
+    scene.world.edit("broker.toml", &whole, &other);
+    let scene = scene.later(60);
+    scene
+        .exchanges(&json!({}))
+        .refused("invalid_grant", "broker.changed");
+    scene.world.edit("broker.toml", &other, &whole);
+    let scene = scene.later(60);
+    claims(&scene.exchanges(&json!({})));
+    scene
+        .world
+        .edit("broker.toml", "again_seconds = 86400", "again_seconds = 60");
+    let scene = scene.later(60);
     scene
         .exchanges(&json!({}))
         .refused("invalid_grant", "broker.no_grant");

@@ -382,6 +382,16 @@ fn a_stronger_or_fresher_login_is_asked_for_and_looked_at() {
     );
     is_nobody(&mut ann);
 
+    // Older than anybody was asked to be, and a passkey that we did not see.
+    let (mut ann, visit) = scene.away(&json!({}));
+    let old = json!({"auth_time": now - 86_400 - 31});
+    assert_eq!(scene.comes(&mut ann, &visit, &old).status, 400);
+    let (mut ann, visit) = scene.away(&json!({}));
+    let told = scene.comes(&mut ann, &visit, &json!({"acr": "phr"}));
+    assert_eq!(told.status, 303, "{told:?}");
+    let token = scene.agent().token(&mut ann, &json!({}));
+    assert_eq!(claims(&token).get("acr"), None);
+
     // Strong, and long ago: before the request, and more than a minute and the clocks' difference.
     let (mut ann, visit) = scene.away(&json!({"acr_values": "urn:strong", "max_age": "60"}));
     let old = json!({"acr": "urn:strong", "auth_time": now - 91});
@@ -401,6 +411,8 @@ fn a_stronger_or_fresher_login_is_asked_for_and_looked_at() {
         page.text.contains("data-passkey") && !page.text.contains("/login/away"),
         "{page:?}"
     );
+    let away = ann.get(&format!("/login/away?r={}", page.field("r")));
+    assert_eq!(away.status, 400, "{away:?}");
 }
 
 #[test]
