@@ -5,6 +5,7 @@ import { copied, isWellFormed } from "./bytes.js";
 import { current, failure, inside, isOurs, start } from "./engine.js";
 import { Policy as Loaded } from "./evaluator.js";
 import { plainText } from "./plain.js";
+import { FRESH } from "./status.js";
 
 /** Bytes of a file that are copied in at all; the core's own limits lie below. */
 const FILE_MOST = 32 * 1024 * 1024;
@@ -56,7 +57,7 @@ export async function overHttp(source, wait = WAIT_MS) {
     const unread = (error) => {
       throw failure("module.read", `\`${url}\` cannot be fetched`, error);
     };
-    const response = await fetch(url, { signal: AbortSignal.timeout(wait) }).catch(unread);
+    const response = await fetch(url, { ...FRESH, signal: AbortSignal.timeout(wait) }).catch(unread);
     if (response.status === 404 && otherwise) return undefined;
     if (!response.ok) throw failure("module.read", `\`${url}\`: status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer().catch(unread));

@@ -185,8 +185,14 @@ export class Policy {
     }
     const { code, admin } = said.context?.reason ?? said;
     if (code !== undefined) throw failure(code, admin);
-    this.#epochs.set(said.keep.iss, list);
+    // A newer one may have come while this one was kept.
+    const known = this.#epochs.get(said.keep.iss);
+    if ((known?.version ?? 0) <= said.keep.version) this.#epochs.set(said.keep.iss, { version: said.keep.version, list });
     return { before: said.exp };
+  }
+
+  #lists() {
+    return [...this.#epochs.values()].map(({ list }) => list);
   }
 
   /** A denial of the service's own, in the form of any other. */
@@ -261,7 +267,7 @@ export class Policy {
 
   #withEpochs(request) {
     if (this.#epochs.size === 0 || typeof request !== "object" || request === null || Object.hasOwn(request, "statements")) return request;
-    return { ...request, statements: [...this.#epochs.values()] };
+    return { ...request, statements: this.#lists() };
   }
 
   /** A text stays as it is, but for a member at its end. */
@@ -275,7 +281,7 @@ export class Policy {
     }
     if (this.#withEpochs(request) === request || Array.isArray(request)) return text;
     const comma = Object.keys(request).length > 0 ? "," : "";
-    return text.replace(/\}\s*$/, () => `${comma}"statements":${JSON.stringify([...this.#epochs.values()])}}`);
+    return text.replace(/\}\s*$/, () => `${comma}"statements":${JSON.stringify(this.#lists())}}`);
   }
 
   async #later(question, request, added) {

@@ -72,9 +72,19 @@ async function keep(store, key, before, after) {
   return found;
 }
 
+/** A browser may keep what has no lifetime of its own for days, and what was revoked must be seen; others keep nothing, and some know no `cache`. */
+export const FRESH = (() => {
+  try {
+    new Request("https://policy.invalid", { cache: "no-store" });
+    return { cache: "no-store" };
+  } catch {
+    return {};
+  }
+})();
+
 /** What is at a URL, of at most so many bytes. workerd does not know `redirect: "error"`; one that is not followed is not `ok`. */
 export async function fetched(url, most) {
-  const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(WAIT_MS) });
+  const response = await fetch(url, { ...FRESH, redirect: "manual", signal: AbortSignal.timeout(WAIT_MS) });
   if (!response.ok) throw new Error(`status ${response.status}`);
   const chunks = [];
   let size = 0;

@@ -120,6 +120,17 @@ test("own domain and listed people go without asking, and exactly as written", {
   assert.deepEqual([mail.sent.length, mail.drafts.length], [2, 3]);
 }));
 
+test("nobody can say yes to what they did not see to its end", { skip, timeout: 90_000 }, () => since(async () => {
+  const page = await person.openMail();
+  const dialog = await person.held(page, { ...EVE, body: `Dear Eve,${"\n".repeat(400)}PS: the password.` });
+  await pause(1200);
+  assert.equal(await dialog.isDisabled("#send"), true);
+  assert.equal(await dialog.isDisabled("#draft"), false);
+  await dialog.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  await dialog.waitForSelector("#send:enabled");
+  assert.match(await person.answer(page, dialog, "draft"), /draft/);
+}));
+
 test("a person sees all of it, and their button wakes up late", { skip, timeout: 90_000 }, () => since(async () => {
   const page = await person.openMail();
   const opening = context.waitForEvent("page");

@@ -135,7 +135,12 @@ async function send(message, headers) {
     await note({ outcome: "sent", ...about(message) });
     return { outcome: "sent", words: "Sent." };
   }
-  return refuse(message, { code: "guard.service", words: `The mail service did not take it (${status || "no answer"}). To send it, ask again.` });
+  if (status === 0) {
+    // It may have arrived all the same.
+    await note({ outcome: "unknown", ...about(message) });
+    return { outcome: "unknown", code: "guard.service", words: "The mail service did not answer, so this may have been sent: look at what was sent before you ask again." };
+  }
+  return refuse(message, { code: "guard.service", words: `The mail service did not take it (${status}). To send it, ask again.` });
 }
 
 async function draft(message) {

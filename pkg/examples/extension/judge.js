@@ -68,8 +68,8 @@ export async function judge(args, approvals) {
   }
   const refused = words(verdict.answer);
   if (approvals !== undefined) return { refused };
-  const help = yes(await asked.advise({ ...call, proof }), claims(has.token).sub);
-  return help === undefined ? { refused } : { held: { ...(await asked.request(call)), why: { ...refused, help } } };
+  const helps = yes(await asked.advise({ ...call, proof }), claims(has.token).sub);
+  return !helps ? { refused } : { held: { ...(await asked.request(call)), why: refused } };
 }
 
 /** What a person is shown of the call now. */
@@ -107,8 +107,8 @@ export function claims(token) {
 
 const words = ({ context }) => ({ code: context.reason.code, words: context.reason.user });
 
-/** What the policy says of the yes of this person, if that alone would do: it was judged, so it is true. */
+/** Whether the yes of this person alone would do, by the policy, which has judged it. */
 function yes({ alternatives = [] }, sub) {
   const isYes = ({ step_up, approvers = [sub], count = 1 }) => step_up === "approval" && count === 1 && approvers.includes(sub);
-  return alternatives.find(({ judged, steps }) => judged && steps.length === 1 && isYes(steps[0]))?.text;
+  return alternatives.some(({ judged, steps }) => judged && steps.length === 1 && isYes(steps[0]));
 }

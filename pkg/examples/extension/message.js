@@ -63,7 +63,8 @@ function attachment({ name, kind, data, ...more }) {
     throw new Unfit("message.form", "the data of an attachment is not base64");
   }
   if (/[\p{Cc}/\\]/u.test(text(name, "name"))) throw new Unfit("message.form", "an attachment's name has a slash or a control character");
-  return { name, kind: text(kind, "kind"), data };
+  if (!/^(?:[\w.+-]{1,64}\/[\w.+-]{1,64})?$/.test(text(kind, "kind"))) throw new Unfit("message.form", "an attachment's kind is not like `text/plain`");
+  return { name, kind, data };
 }
 
 function text(given, name) {

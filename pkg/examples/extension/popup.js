@@ -2,7 +2,7 @@
 
 import "./evaluator/consent.js";
 
-const OUTCOMES = { sent: "Sent", draft: "Kept as a draft", refused: "Not sent", stopped: "Stopped" };
+const OUTCOMES = { sent: "Sent", draft: "Kept as a draft", refused: "Not sent", unknown: "Perhaps sent", stopped: "Stopped" };
 const at = (name) => document.getElementById(name);
 
 async function draw() {

@@ -35,6 +35,13 @@ export const ATTACKS = {
   "a form into a window": `const form = shadow(url); form.target = "_blank"; form.submit()`,
   "a form that gets": `const form = make("form", { action: url.split("?")[0], method: "get" }); form.append(Object.assign(document.createElement("input"), { name: "subject", value: subject })); form.submit()`,
   "an image button": `const form = make("form", { action: url, method: "post" }); const it = document.createElement("input"); it.type = "image"; form.append(it); it.click()`,
+  // Other spellings of the address.
+  "an empty part with parameters": `await fetch(url.replace("/api/", "/api/;/"), { method: "POST" })`,
+  "a dot with parameters": `await fetch(url.replace("/api/", "/api/.;x/"), { method: "POST" })`,
+  "two dots with parameters": `await fetch(url.replace("/api/", "/api/x/..;/"), { method: "POST" })`,
+  "an escaped slash behind a dot": `await fetch(url.replace("/api/", "/api/.%2F"), { method: "POST" })`,
+  "an escaped backslash": `await fetch(url.replace("/api/", "/api%5C"), { method: "POST" })`,
+  "an escaped slash around dots": `await fetch(url.replace("/api/", "/api/x%2F..%2F"), { method: "POST" })`,
   // Requests.
   "fetch": `await fetch(url, { method: "POST" })`,
   "fetch with a body": `await fetch(url.split("?")[0], { method: "POST", body: JSON.stringify({ subject }) })`,

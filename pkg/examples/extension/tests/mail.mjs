@@ -62,10 +62,10 @@ export class Mail {
         this.drafts.push({ message: body });
         return reply(201, "text/plain", "");
       case "/ambit/epochs.jwt":
-        return reply(200, "text/plain", this.world.epochs);
+        return reply(200, "text/plain", this.world.epochs, KEPT);
       case "/ambit/policy.bundle":
       case "/ambit/policy.wasm.dsse.json":
-        return reply(200, "application/octet-stream", await readFile(join(this.world.folder, url.pathname.slice("/ambit/".length))));
+        return reply(200, "application/octet-stream", await readFile(join(this.world.folder, url.pathname.slice("/ambit/".length))), KEPT);
       // For the attacks: what a page could have at its own service.
       case "/bounce":
         return reply(307, "text/plain", "", { location: url.searchParams.get("to") });
@@ -102,9 +102,18 @@ export class Mail {
   }
 }
 
-/** As a service might read addresses: escapes undone, slashes taken together, parameters dropped. */
+/** What a browser may keep, and nobody who wants to hear of revocations. */
+const KEPT = { "cache-control": "max-age=3600" };
+
+/** As a service might read addresses: escapes undone, slashes taken together, parameters dropped, dots followed. */
 function isSend({ pathname }) {
-  const path = decodeURIComponent(pathname).replaceAll(/;[^/]*/g, "").replaceAll(/\/+/g, "/").toLowerCase();
+  const parts = decodeURIComponent(pathname).replaceAll("\\", "/").replaceAll(/;[^/]*/g, "").toLowerCase().split("/");
+  const kept = [];
+  for (const part of parts) {
+    if (part === "..") kept.pop();
+    else if (part !== "." && part !== "") kept.push(part);
+  }
+  const path = `/${kept.join("/")}`;
   return path === "/api/send" || path === "/api/send/";
 }
 

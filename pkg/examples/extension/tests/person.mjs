@@ -86,6 +86,10 @@ export class Person {
 
   /** Presses a button of the window, and gives what the page is told. */
   answer(page, dialog, button) {
-    return this.told(page, () => dialog.click(`#${button}`).catch(() => undefined));
+    return this.told(page, async () => {
+      // Nobody says yes to what they did not see to its end.
+      await dialog.evaluate(() => scrollTo(0, document.body.scrollHeight)).catch(() => undefined);
+      await dialog.click(`#${button}`).catch(() => undefined);
+    });
   }
 }
