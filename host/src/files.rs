@@ -78,12 +78,19 @@ pub(crate) fn read_signature(path: &Path) -> Result<Vec<u8>, LoadError> {
 
 /// The size is asked first and enforced while reading, because the file may grow meanwhile.
 fn read(path: &Path, limit: usize) -> Result<Vec<u8>, LoadError> {
+    let plain = |facts: std::fs::Metadata| match facts.is_file() {
+        true => Ok(facts),
+        false => {
+            let not_a_file = io::Error::new(io::ErrorKind::InvalidInput, "not a plain file");
+            Err(LoadError::Read(not_a_file))
+        }
+    };
+    // Asked before, too: opening a pipe would wait for whoever writes to it.
+    std::fs::metadata(path)
+        .map_err(LoadError::Read)
+        .and_then(plain)?;
     let file = File::open(path).map_err(LoadError::Read)?;
-    let facts = file.metadata().map_err(LoadError::Read)?;
-    if !facts.is_file() {
-        let not_a_file = io::Error::new(io::ErrorKind::InvalidInput, "not a plain file");
-        return Err(LoadError::Read(not_a_file));
-    }
+    let facts = file.metadata().map_err(LoadError::Read).and_then(plain)?;
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
     if facts.len() > most {
         return Err(LoadError::Size { limit });

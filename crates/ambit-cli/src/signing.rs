@@ -143,13 +143,22 @@ pub(crate) fn ask(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Re
     match screen {
         None => claims::describe(&mut page, document.root(), consent.bundle, consent.now),
         Some(screen) => {
-            let words = consent.words(&text);
-            if let Some(words) = &words {
-                page.say();
-                page = Page::asked(screen);
-                say::raw(&screen.framed(&[(Style::new(), words)]));
-            }
-            claims::describe_whole(&mut page, document.root(), consent, words.is_some());
+            let told = match consent.words(&text) {
+                Some(Ok(words)) => {
+                    page.say();
+                    page = Page::asked(screen);
+                    say::raw(&screen.framed(&[(Style::new(), &words)]));
+                    true
+                }
+                // Nobody could consent to this, so whoever signs it hears why.
+                Some(Err(why)) => {
+                    let why = page.foreign(&why, usize::MAX);
+                    page.warning("no text", why);
+                    false
+                }
+                None => false,
+            };
+            claims::describe_whole(&mut page, document.root(), consent, told);
         }
     }
     for words in draft.exceeds() {
@@ -189,8 +198,8 @@ impl Consent<'_> {
         Ok(Some(screen))
     }
 
-    /// The text that people consent to, where the policy has words for these claims.
-    fn words(&self, claims: &str) -> Option<String> {
+    /// The text that people consent to, or why there is none; `None` where no policy is at hand.
+    fn words(&self, claims: &str) -> Option<Result<String, String>> {
         let claims: Value = serde_json::from_str(claims).ok()?;
         let end = claims["exp"].as_i64().unwrap_or(self.now);
         let mut request = json!({"claims": claims, "locale": "en"});
@@ -199,7 +208,11 @@ impl Consent<'_> {
         }
         let said = ambit_advice::describe(self.bundle?, request.to_string().as_bytes());
         let said: Value = serde_json::from_str(&said).ok()?;
-        Some(said["text"].as_str()?.to_owned())
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match text(&said["text"]) {
+            Some(text) => Some(Ok(text)),
+            None => Some(Err(text(&said["error"]["admin"])?)),
+        }
     }
 }
 

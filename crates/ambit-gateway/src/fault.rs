@@ -22,6 +22,12 @@ impl Fault {
         }
     }
 
+    /// With another one that may be its cause.
+    pub(crate) fn beside(mut self, other: &Self) -> Self {
+        self.message.push_str(&format!("; passed over: {other}"));
+        self
+    }
+
     /// In this file.
     #[must_use]
     pub fn at(mut self, place: &Path) -> Self {

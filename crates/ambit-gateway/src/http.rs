@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::events::{Body, Later};
 use ambit_token::base64url;
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -14,13 +13,13 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_io_timeout::TimeoutStream;
 
+use crate::connections::{self, Bounds};
+use crate::events::{Body, Later};
 use crate::upstream::{Lost, Upstream};
 
 /// Bytes of a body: what the evaluator takes of one request.
@@ -38,13 +37,12 @@ pub(crate) const REQUESTS: usize = 128;
 const DECIDING: usize = 16;
 /// Of these, by callers that are known only once their body was read.
 const STRANGERS: usize = 64;
-/// For a head, a body, an answer, and for a caller to take some of it.
+/// For a head, a body, an answer.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 const BODY_TIME: Duration = Duration::from_secs(5);
+/// For something to begin whose outcome the caller is still there to hear.
+pub(crate) const BEGIN_TIME: Duration = Duration::from_secs(15);
 const ANSWER_TIME: Duration = Duration::from_secs(20);
-const WRITE_TIME: Duration = Duration::from_secs(20);
-/// For what has begun when the process is to end.
-const END_TIME: Duration = Duration::from_secs(10);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request, and the service behind that gets it.
@@ -110,6 +108,8 @@ pub struct Heard {
     pub has_body: bool,
     /// Its body, if it was read.
     pub body: Bytes,
+    /// Until when something may begin that the caller is to hear of.
+    pub(crate) until: Instant,
 }
 
 impl Heard {
@@ -281,66 +281,42 @@ fn busy() -> Reply {
 }
 
 /// Serves until `end`, and then lets what has begun come to its end.
-///
-/// # Errors
-///
-/// That nothing can be accepted any more.
 pub(crate) async fn serve<S: Service>(
     listener: TcpListener,
     service: Arc<S>,
     end: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let graceful = Arc::new(GracefulShutdown::new());
-    let watching = Arc::clone(&graceful);
-    let accepting = tokio::spawn(async move {
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
-        let leaving = Arc::new(Semaphore::new(LEAVING));
-        let requests = Arc::new(Room::new());
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // No file descriptors: those that are open end by themselves.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let Ok(connection) = Arc::clone(&connections).try_acquire_owned() else {
-                // Of more than these nobody hears why.
-                if let Ok(place) = Arc::clone(&leaving).try_acquire_owned() {
-                    let reply = service.seal(busy());
-                    tokio::spawn(async move {
-                        drop(timeout(LEAVE_TIME, turn_away(stream, &reply)).await);
-                        drop(place);
-                    });
-                }
-                continue;
-            };
-            let (service, requests) = (Arc::clone(&service), Arc::clone(&requests));
-            let handle = service_fn(move |request| {
-                one(Arc::clone(&service), Arc::clone(&requests), request)
-            });
-            let mut builder = http1::Builder::new();
-            builder
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIME)
-                .max_buf_size(HEAD)
-                .max_headers(HEADERS);
-            // Whoever does not take an answer would keep the connection for good.
-            let mut stream = Box::pin(TimeoutStream::new(stream));
-            stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
-            let served = watching.watch(builder.serve_connection(TokioIo::new(stream), handle));
+) {
+    let leaving = Arc::new(Semaphore::new(LEAVING));
+    let requests = Arc::new(Room::new());
+    let asked = Arc::clone(&service);
+    // Of more than these nobody hears why.
+    let left = move |stream| {
+        if let Ok(place) = Arc::clone(&leaving).try_acquire_owned() {
+            let reply = asked.seal(busy());
             tokio::spawn(async move {
-                // A connection that breaks concerns its caller alone.
-                drop(served.await);
-                drop(connection);
+                drop(timeout(LEAVE_TIME, turn_away(stream, &reply)).await);
+                drop(place);
             });
         }
-    });
-    end.await;
-    accepting.abort();
-    drop(accepting.await);
-    if let Some(graceful) = Arc::into_inner(graceful) {
-        drop(timeout(END_TIME, graceful.shutdown()).await);
-    }
-    Ok(())
+    };
+    // Heads and bodies have bounds of their own.
+    let bounds = Bounds {
+        most: CONNECTIONS,
+        silence: None,
+    };
+    connections::serve(listener, bounds, end, left, move |stream| {
+        let (service, requests) = (Arc::clone(&service), Arc::clone(&requests));
+        let handle =
+            service_fn(move |request| one(Arc::clone(&service), Arc::clone(&requests), request));
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .max_buf_size(HEAD)
+            .max_headers(HEADERS);
+        builder.serve_connection(stream, handle)
+    })
+    .await;
 }
 
 /// The place of one request.
@@ -411,6 +387,7 @@ async fn one<S: Service>(
         headers: head.headers,
         has_body: !body.is_end_stream(),
         body: Bytes::new(),
+        until: Instant::now() + BEGIN_TIME,
     };
     let said = match reply(Arc::clone(&service), requests, heard, body).await {
         Said::Reply(reply) => Err(reply),
@@ -479,6 +456,8 @@ async fn reply<S: Service>(
     }
     match decide(service, heard, place).await {
         Said::Reply(reply) if closes => Said::Reply(reply.with("connection", "close")),
+        // A proxy reads every body, so this is a yes for a server in front.
+        Said::Passes(..) if closes => Said::Reply(Reply::passing().with("connection", "close")),
         said => said,
     }
 }

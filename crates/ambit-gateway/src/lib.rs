@@ -12,6 +12,7 @@
 //! key of its own ([`Possession::Ours`]), and the record of the decision names that key.
 #![forbid(unsafe_code)]
 
+mod connections;
 mod desk;
 mod enrolments;
 mod events;

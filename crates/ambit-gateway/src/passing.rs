@@ -1,8 +1,8 @@
 //! Whether a request over HTTP may pass, and what is answered where it may not: for all that guard HTTP services.
 
-use ambit_core::Power;
 use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
+use ambit_core::{Power, Reason};
 use ambit_host::ask::Evaluation;
 use ambit_host::http;
 use hyper::HeaderMap;
@@ -177,6 +177,30 @@ impl Point {
             held = self.decide(&proposal).permitted;
         }
         Err(Denied { outcome, held })
+    }
+}
+
+impl Point {
+    /// The denial of a request that shows no token, which needs no body.
+    #[must_use]
+    pub fn without_token(&self, shown: &Shown<'_>) -> Option<Denied> {
+        shown.token.is_none().then(|| Denied {
+            outcome: self.refuse(Reason::TokenMissing, "no token is shown"),
+            held: false,
+        })
+    }
+
+    /// Whether the token counts here, before the arguments are known: it may still allow nothing of this.
+    pub(crate) fn stands(&self, wish: &Wish<'_>, shown: &Shown<'_>, http: (&str, &str)) -> bool {
+        let call = Call {
+            evaluation: &wish.evaluation(wish.power),
+            token: shown.token,
+            possession: Possession::Theirs(shown.proof),
+            approvals: &[],
+            http: Some(http),
+            content: None,
+        };
+        self.standing(&call).is_ok()
     }
 }
 

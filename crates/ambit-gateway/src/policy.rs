@@ -67,7 +67,12 @@ impl Policy {
     pub fn open(mut source: Source, now: i64) -> Result<Self, Fault> {
         let stamp = source.stamp();
         let mut passed_over = Vec::new();
-        let loaded = source.load(now, &mut passed_over)?;
+        let loaded = source.load(now, &mut passed_over).map_err(|fault| {
+            // What was passed over may be what was meant.
+            passed_over
+                .iter()
+                .fold(fault, |fault, passed| fault.beside(passed))
+        })?;
         source
             .uid
             .get_or_insert_with(|| loaded.policy.uid().to_owned());
@@ -85,9 +90,10 @@ impl Policy {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.follow(self.source.stamp(), || {
             let mut passed_over = Vec::new();
-            let loaded = self.source.load(now, &mut passed_over)?;
-            let version = loaded.policy.version();
+            let loaded = self.source.load(now, &mut passed_over);
             self.passed_over().append(&mut passed_over);
+            let loaded = loaded?;
+            let version = loaded.policy.version();
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
             Ok(version)
         })
@@ -246,6 +252,9 @@ impl Source {
 fn begins_like_a_bundle(module: &Path) -> bool {
     use std::io::Read as _;
     let mut mark = [0; 8];
+    if !module.is_file() {
+        return false;
+    }
     let file = std::fs::File::open(module);
     file.is_ok_and(|mut file| file.read_exact(&mut mark).is_ok()) && is_bundle(&mark)
 }

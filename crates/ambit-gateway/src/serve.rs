@@ -45,7 +45,7 @@ pub fn serve_grpc(
     run(listen, service, bound, crate::forward::grpc::serve)
 }
 
-fn run<S: Service, F: Future<Output = io::Result<()>>>(
+fn run<S: Service, F: Future<Output = ()>>(
     listen: SocketAddr,
     service: S,
     bound: impl FnOnce(SocketAddr),
@@ -69,7 +69,8 @@ fn run<S: Service, F: Future<Output = io::Result<()>>>(
                 thread::sleep(LOOK);
             }
         });
-        serving(listener, service, Box::pin(end)).await
+        serving(listener, service, Box::pin(end)).await;
+        Ok(())
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     served

@@ -10,7 +10,7 @@ use hyper::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -87,9 +87,10 @@ impl Upstream {
         if authority.host().is_empty() || address.contains('@') {
             return Err(wrong());
         }
-        let address = match authority.port() {
+        let address = match authority.port_u16() {
             Some(_) => address.to_owned(),
-            None => format!("{address}:80"),
+            None if authority.host() == address => format!("{address}:80"),
+            None => return Err(wrong()),
         };
         Ok(Self {
             address,
@@ -100,9 +101,8 @@ impl Upstream {
     /// Sends a request, once, and gives the answer's head; its body follows as it comes.
     pub(crate) async fn send(
         self: Arc<Self>,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Lost> {
-        let mut request = request;
         while let Some(mut sender) = self.waiting() {
             match timeout(ANSWER_TIME, sender.try_send_request(request)).await {
                 Ok(Ok(response)) => return self.answered(sender, response),
@@ -138,7 +138,9 @@ impl Upstream {
         // It only makes answers slower where it cannot be set.
         drop(stream.set_nodelay(true));
         let mut stream = Box::pin(TimeoutStream::new(stream));
-        stream.as_mut().set_read_timeout_pinned(Some(ANSWER_TIME));
+        // Longer than anybody waits for a head, which is told apart.
+        let read_time = ANSWER_TIME + IDLE_TIME + Duration::from_secs(1);
+        stream.as_mut().set_read_timeout_pinned(Some(read_time));
         stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
         let made = http1::Builder::new()
             .max_buf_size(HEAD)
@@ -170,6 +172,8 @@ impl Upstream {
                 }
             }
         });
+        // That of this connection (RFC 9110 section 2.5).
+        *response.version_mut() = Version::HTTP_11;
         let headers = response.headers_mut();
         if headers.contains_key(TRANSFER_ENCODING) {
             headers.remove(CONTENT_LENGTH);
@@ -194,11 +198,8 @@ fn options(headers: &HeaderMap) -> impl Iterator<Item = String> {
     })
 }
 
-/// A request that two servers could cut or take differently, in words that go behind "the request".
+/// A request that two servers could take differently, in words that go behind "the request".
 pub(crate) fn ambiguous(headers: &HeaderMap) -> Option<String> {
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return Some("`Content-Length` and `Transfer-Encoding` are both there".to_owned());
-    }
     let strange = options(headers).find(|name| !OPTIONS.contains(&name.as_str()))?;
     Some(format!(
         "`Connection` names `{strange}`, which would take that header away"
@@ -254,6 +255,8 @@ mod tests {
             "http://u@a",
             "http://:80",
             "http://a?b",
+            "http://a:99999",
+            "http://a:",
         ] {
             assert_eq!(
                 Upstream::new(wrong).unwrap_err().code(),

@@ -133,6 +133,12 @@ impl Inner {
             return Err(busy());
         };
         let (head, body) = request.into_parts();
+        // No body is read for nobody.
+        if let Ok(shown) = Shown::read(&head.headers)
+            && let Some(denied) = self.point.without_token(&shown)
+        {
+            return Err(denied.reply(self.point.policy.scheme()));
+        }
         let body = read(body).await?;
         let deciding = spawn_blocking(move || {
             let passed = self.judge(&head, &body);

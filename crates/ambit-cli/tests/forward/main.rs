@@ -12,5 +12,7 @@ mod operation;
 mod proxy;
 #[path = "../common/served.rs"]
 mod served;
+#[path = "../common/shown.rs"]
+mod shown;
 mod starting;
 mod world;

@@ -356,11 +356,34 @@ fn an_answer_comes_back_without_what_is_of_its_connection() {
     assert_eq!(site.heard().len(), 3);
 }
 
+/// Who shows no token waits for nothing, and neither does whoever comes after.
+#[test]
+fn no_body_is_read_for_nobody() {
+    let site = Site::new("forward.toml", SERVED);
+    let begun = Instant::now();
+    let told = site.send("PUT", "/notes/7", "content-length: 9\r\n\r\nx");
+    assert_eq!(told.status, 401, "{}", told.head);
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "it waited for the body"
+    );
+    let strangers: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&site.proxy.address).unwrap();
+            let head = "PUT /notes/7 HTTP/1.1\r\nhost: notes.example\r\nauthorization: DPoP x\r\ncontent-length: 9\r\n\r\nx";
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let shown = site.world.shown("GET", "/notes/7", None);
+    assert_eq!(site.send("GET", "/notes/7", &shown).status, 200);
+    drop(strangers);
+}
+
 #[test]
 fn a_service_that_fails_is_told_apart_and_nothing_is_sent_twice() {
     // It takes the request and closes.
-    let site = Site::new("forward.toml", "");
-    drop(site);
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -3,16 +3,13 @@
 use std::fs;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use ambit_host::ask::{Evaluation, Request};
-use ambit_host::{LoadOptions, MemoryVersions, NativeEngine, PolicyModule, Trust};
-use ambit_token::base64url;
+use ambit_host::ask::Evaluation;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::listening::{Answer, Listening, exchange};
 use crate::served::Folder;
+use crate::shown;
 
 pub(crate) const URL: &str = "https://notes.example";
 
@@ -93,57 +90,20 @@ impl World {
 
     /// A fresh proof of a call, which names its digest where the policy wants that.
     pub(crate) fn proof(&self, method: &str, target: &str, meant: Option<&Meant<'_>>) -> String {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let key = ambit_compiler::keys::load(&self.path("keys/holder.jwk")).unwrap();
-        let header = json!({"typ": "dpop+jwt", "alg": "Ed25519", "jwk": key.public_jwk()});
-        let now = now();
-        let jti = format!("{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let path = target.split('?').next().unwrap();
-        let ath = base64url::encode(&Sha256::digest(&self.token));
-        let mut claims = json!({"jti": jti, "htm": method, "htu": format!("{URL}{path}"), "iat": now, "ath": ath});
-        if let Some(meant) = meant {
-            claims["ambit_call"] = json!(self.digest(meant));
-        }
-        let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
-        let input = format!("{}.{}", encode(&header), encode(&claims));
-        format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes())))
-    }
-
-    /// The digest of a call, as an agent makes it.
-    fn digest(&self, (action, power, id, args): &Meant<'_>) -> String {
-        let trust = Trust::parse(self.read("keys.json").as_bytes()).unwrap();
-        let seen = MemoryVersions::new();
-        let options = LoadOptions {
-            uid: None,
-            now: now(),
-            seen: &seen,
-        };
-        let (module, signature) = (self.path("policy.wasm"), self.path("policy.wasm.dsse.json"));
-        let module = PolicyModule::read(&module, Some(&signature), &trust, &options).unwrap();
-        let evaluation = Evaluation {
-            action,
-            power,
-            args: &args.to_string(),
-            resource: ("note", id),
-            purpose: "daily-work",
-            subject: None,
-        };
-        let request = Request::<&str> {
-            evaluation: &evaluation.to_text(),
-            token: Some(&self.token),
-            proof: None,
-            approvals: &[],
-            enrolments: &[],
-            statements: &[],
-            entities: None,
-            facts: &json!({"now": now(), "audience": URL}).to_string(),
-        };
-        let said = NativeEngine::new(&module).call_digest(request.to_text().as_bytes());
-        let said: Value = serde_json::from_str(&said).unwrap();
-        said["binding_s256"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{said}"))
-            .to_owned()
+        let call = meant.map(|(action, power, id, args)| {
+            let evaluation = Evaluation {
+                action,
+                power,
+                args: &args.to_string(),
+                resource: ("note", id),
+                purpose: "daily-work",
+                subject: None,
+            };
+            shown::digest(self, &self.token, URL, &evaluation)
+        });
+        let request = (method, &*format!("{URL}{path}"));
+        shown::proof(self, "keys/holder.jwk", &self.token, request, call)
     }
 
     /// The headers of a call.
@@ -193,11 +153,6 @@ pub(crate) fn header(answer: &Answer, name: &str) -> String {
     let mut pairs = lines.filter_map(|line| line.split_once(": "));
     let found = pairs.find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.to_owned()).unwrap_or_default()
-}
-
-pub(crate) fn now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(now.unwrap().as_secs()).unwrap()
 }
 
 fn entries() -> Value {

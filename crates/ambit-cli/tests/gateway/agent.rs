@@ -1,23 +1,20 @@
 //! An agent that comes over HTTP with a token of its own, and the gateway that it comes to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use ambit_host::ask::{Evaluation, Request};
-use ambit_host::{LoadOptions, MemoryVersions, NativeEngine, PolicyModule, Trust};
-use ambit_token::base64url;
+use ambit_host::ask::Evaluation;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::listening::{Answer, Listening, exchange};
+use crate::shown;
+pub(crate) use crate::shown::now;
 use crate::world::{World, source};
 
 pub(crate) const URL: &str = "https://notes.example/mcp";
 
-pub(crate) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
-}
+/// What a request with a message says of its form.
+pub(crate) const FORM: &str =
+    "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n";
 
 impl World {
     /// The project of `files/`, to which agents bring their own tokens.
@@ -95,58 +92,19 @@ impl Agent<'_> {
 
     /// A fresh proof of a request, and of a call where it is one that is executed.
     pub(crate) fn proof(&self, method: &str, call: Option<(&str, &Value)>) -> String {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let path = self.world.path(&format!("keys/{}.jwk", self.name));
-        let key = ambit_compiler::keys::load(&path).unwrap();
-        let header = json!({"typ": "dpop+jwt", "alg": "Ed25519", "jwk": key.public_jwk()});
-        let jti = format!("{}-{}", now(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let ath = base64url::encode(&Sha256::digest(&self.token));
-        let mut claims = json!({"jti": jti, "htm": method, "htu": URL, "iat": now(), "ath": ath});
-        if let Some((action, args)) = call {
-            claims["ambit_call"] = json!(self.digest(action, args));
-        }
-        let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
-        let input = format!("{}.{}", encode(&header), encode(&claims));
-        format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes())))
-    }
-
-    /// The digest of a call that executes, as an agent makes it.
-    fn digest(&self, action: &str, args: &Value) -> String {
-        let world = self.world;
-        let trust = Trust::parse(world.read("keys.json").as_bytes()).unwrap();
-        let seen = MemoryVersions::new();
-        let options = LoadOptions {
-            uid: None,
-            now: now(),
-            seen: &seen,
-        };
-        let (module, signature) = (
-            world.path("policy.wasm"),
-            world.path("policy.wasm.dsse.json"),
-        );
-        let module = PolicyModule::read(&module, Some(&signature), &trust, &options).unwrap();
-        let evaluation = Evaluation {
-            action,
-            power: "execute",
-            args: &args.to_string(),
-            resource: ("folder", "notes"),
-            purpose: "notes",
-            subject: None,
-        };
-        let request = Request::<&str> {
-            evaluation: &evaluation.to_text(),
-            token: Some(&self.token),
-            proof: None,
-            approvals: &[],
-            enrolments: &[],
-            statements: &[],
-            entities: None,
-            facts: &json!({"now": now(), "audience": URL}).to_string(),
-        };
-        let said = NativeEngine::new(&module).call_digest(request.to_text().as_bytes());
-        let said: Value = serde_json::from_str(&said).unwrap();
-        let digest = said["binding_s256"].as_str();
-        digest.unwrap_or_else(|| panic!("{said}")).to_owned()
+        let call = call.map(|(action, args)| {
+            let evaluation = Evaluation {
+                action,
+                power: "execute",
+                args: &args.to_string(),
+                resource: ("folder", "notes"),
+                purpose: "notes",
+                subject: None,
+            };
+            shown::digest(self.world, &self.token, URL, &evaluation)
+        });
+        let key = format!("keys/{}.jwk", self.name);
+        shown::proof(self.world, &key, &self.token, (method, URL), call)
     }
 
     /// The headers of a request, with this proof.
@@ -160,9 +118,7 @@ impl Agent<'_> {
 
     /// Sends a message with these headers.
     pub(crate) fn post(&self, to: &Listening, headers: &str, message: &str) -> Answer {
-        let form =
-            "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n";
-        send(to, "POST /mcp", &format!("{form}{headers}"), message)
+        send(to, "POST /mcp", &format!("{FORM}{headers}"), message)
     }
 
     /// Sends a message with a fresh proof.

@@ -14,5 +14,8 @@ mod real;
 mod real_http;
 #[path = "../common/served.rs"]
 mod served;
+#[path = "../common/shown.rs"]
+mod shown;
+mod transport;
 mod upstream;
 mod world;

@@ -159,6 +159,11 @@ fn the_highest_version_in_a_folder_decides() {
     world.write("store/README.md", "nothing");
     let server = world.serve_from("store");
     server.says("a file of the policy's folder is passed over");
+    // Opening a pipe would wait for ever, and with it whatever is read after the policy.
+    world.write("store/pipe.wasm", "nothing");
+    let pipe = world.path("store/pipe.wasm.dsse.json");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
     assert!(server.evaluate(&ask()).decision());
     world.edit("ambit.toml", "\nversion = 1\n", "\nversion = 2\n");
     world.edit(

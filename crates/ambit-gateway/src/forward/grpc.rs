@@ -1,9 +1,8 @@
 //! Envoy's `ext_authz` over gRPC: the same check by the same file, and bodies as the bytes that they are.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use envoy_types::ext_authz::v3::pb::{
     Authorization, AuthorizationServer, CheckRequest, CheckResponse, DeniedHttpResponse,
@@ -17,16 +16,15 @@ use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCO
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_io_timeout::TimeoutStream;
 use tonic::codegen::Service as _;
 
 use super::front::CHECK;
 use super::{Forward, Refusal};
+use crate::connections::{self, Bounds};
 use crate::http::{self, Heard, Reply, Room};
 use crate::passing::is_shown;
 
@@ -39,11 +37,8 @@ const QUESTIONS: usize = 160;
 const STREAMS: u32 = 160;
 /// From the first byte of a question to its answer.
 const QUESTION_TIME: Duration = Duration::from_secs(25);
-const WRITE_TIME: Duration = Duration::from_secs(20);
 /// A peer that is gone is noticed.
 const PING: Duration = Duration::from_secs(20);
-/// For what has begun when the process is to end.
-const END_TIME: Duration = Duration::from_secs(10);
 /// What Envoy sets where it hands on a body.
 const PARTIAL: &str = "x-envoy-auth-partial-body";
 /// `google.rpc.Code`.
@@ -136,6 +131,7 @@ fn read(asked: HttpRequest, id: String) -> Result<Heard, Refusal> {
         id,
         headers,
         has_body,
+        until: Instant::now() + http::BEGIN_TIME,
         body: Bytes::from(asked.raw_body),
     })
 }
@@ -237,60 +233,39 @@ pub(crate) async fn serve(
     listener: TcpListener,
     forward: Arc<Forward>,
     end: impl Future<Output = ()>,
-) -> io::Result<()> {
+) {
     let checks = Checks {
         forward,
         requests: Arc::new(Room::new()),
     };
     let server = AuthorizationServer::new(checks).max_decoding_message_size(QUESTION);
     let questions = Arc::new(Semaphore::new(QUESTIONS));
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = Arc::new(GracefulShutdown::new());
-    let watching = Arc::clone(&graceful);
-    let accepting = tokio::spawn(async move {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // No file descriptors: those that are open end by themselves.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let Ok(connection) = Arc::clone(&connections).try_acquire_owned() else {
-                continue;
-            };
-            let (server, questions) = (server.clone(), Arc::clone(&questions));
-            let handle = service_fn(move |request: Request<Incoming>| {
-                let (mut server, questions) = (server.clone(), Arc::clone(&questions));
-                async move {
-                    let Ok(_place) = questions.try_acquire() else {
-                        return Ok(tonic::Status::unavailable("too many questions").into_http());
-                    };
-                    match timeout(QUESTION_TIME, server.call(request)).await {
-                        Ok(answer) => answer,
-                        Err(_) => Ok(tonic::Status::deadline_exceeded("too slow").into_http()),
-                    }
+    // A peer that is there answers each ping.
+    let bounds = Bounds {
+        most: CONNECTIONS,
+        silence: Some(PING * 3),
+    };
+    connections::serve(listener, bounds, end, drop, move |stream| {
+        let (server, questions) = (server.clone(), Arc::clone(&questions));
+        let handle = service_fn(move |request: Request<Incoming>| {
+            let (mut server, questions) = (server.clone(), Arc::clone(&questions));
+            async move {
+                let Ok(_place) = questions.try_acquire() else {
+                    return Ok(tonic::Status::unavailable("too many questions").into_http());
+                };
+                match timeout(QUESTION_TIME, server.call(request)).await {
+                    Ok(answer) => answer,
+                    Err(_) => Ok(tonic::Status::deadline_exceeded("too slow").into_http()),
                 }
-            });
-            let mut stream = Box::pin(TimeoutStream::new(stream));
-            stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(STREAMS)
-                .keep_alive_interval(Some(PING))
-                .keep_alive_timeout(PING);
-            let served = watching.watch(builder.serve_connection(TokioIo::new(stream), handle));
-            tokio::spawn(async move {
-                // A connection that breaks concerns its peer alone.
-                drop(served.await);
-                drop(connection);
-            });
-        }
-    });
-    end.await;
-    accepting.abort();
-    drop(accepting.await);
-    if let Some(graceful) = Arc::into_inner(graceful) {
-        drop(timeout(END_TIME, graceful.shutdown()).await);
-    }
-    Ok(())
+            }
+        });
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .keep_alive_interval(Some(PING))
+            .keep_alive_timeout(PING);
+        builder.serve_connection(stream, handle)
+    })
+    .await;
 }

@@ -228,6 +228,26 @@ impl Forward {
         }
     }
 
+    /// Whether the token counts here, before the body was read.
+    fn stands(&self, heard: &Heard) -> bool {
+        let stands = || {
+            let (original, asked) = self.asked(heard).ok()?;
+            let shown = Shown::read(&heard.headers).ok()?;
+            let route = asked.first()?;
+            let path = original.target.split('?').next().unwrap_or_default();
+            let wish = Wish {
+                action: &route.action,
+                power: route.power,
+                args: "{}",
+                resource: (&route.resource.0, "unread"),
+                purpose: &route.purpose,
+            };
+            let url = format!("{}{path}", self.config.url);
+            Some(self.point.stands(&wish, &shown, (original.method, &url)))
+        };
+        stands().unwrap_or_default()
+    }
+
     fn refuses(&self, refusal: &Refusal, heard: &Heard) -> Reply {
         self.refuses_as(refusal, &heard.id)
     }
@@ -252,12 +272,21 @@ impl Service for Forward {
     }
 
     fn refuse(&self, heard: &Heard) -> Option<Reply> {
-        let refusal = self.asked(heard).map(drop).err()?;
-        Some(self.refuses(&refusal, heard))
+        if let Err(refusal) = self.asked(heard) {
+            return Some(self.refuses(&refusal, heard));
+        }
+        // No body is read for nobody.
+        if self.upstream.is_none() || !heard.has_body {
+            return None;
+        }
+        let shown = Shown::read(&heard.headers).ok()?;
+        let denied = self.point.without_token(&shown)?;
+        Some(denied.reply(self.point.policy.scheme()))
     }
 
-    fn knows(&self, _: &Heard) -> bool {
-        true
+    fn knows(&self, heard: &Heard) -> bool {
+        // A server in front has bounds of its own, and what has no body takes no time.
+        self.upstream.is_none() || !heard.has_body || self.stands(heard)
     }
 
     fn reads(&self, heard: &Heard) -> bool {

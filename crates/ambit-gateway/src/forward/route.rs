@@ -81,6 +81,11 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// The first row of it: by which one it goes may depend on the body.
+    pub(super) fn first(&self) -> Option<&'a Route> {
+        self.rows.first().map(|(_, route)| *route)
+    }
+
     /// Whether arguments are in the body.
     pub(super) fn reads(&self) -> bool {
         self.rows.iter().any(|(_, route)| route.body == Body::Json)

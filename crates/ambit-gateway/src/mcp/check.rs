@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use ambit_core::Power;
 use ambit_core::json::{Document, Json, Profile, Writer};
@@ -58,6 +59,8 @@ pub(super) struct Shown {
     pub(super) token: String,
     pub(super) proof: Option<String>,
     pub(super) approvals: Vec<String>,
+    /// Until when a call may begin: the caller does not wait for ever.
+    pub(super) until: Instant,
 }
 
 impl Refusal {

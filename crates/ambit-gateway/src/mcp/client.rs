@@ -1,7 +1,7 @@
 //! What a client says: what passes, what is answered here, and what is decided first.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ambit_core::Reason;
 use ambit_core::json::{Json, Kind, Writer};
@@ -22,7 +22,7 @@ const LISTING: Duration = Duration::from_secs(30);
 const LISTINGS: usize = 4;
 
 /// Requests of a client that pass as they are.
-const PASSES: [&str; 2] = ["ping", "logging/setLevel"];
+pub(super) const PASSES: [&str; 2] = ["ping", "logging/setLevel"];
 
 /// What becomes of a message of the client.
 pub(super) enum Next {
@@ -259,6 +259,7 @@ impl Session {
             return Err(self.failed("a call was denied, and then it was not"));
         }
         let content = self.contents(&target, &arguments)?;
+        self.in_time(caller)?;
         self.check(caller, &target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
         if self.pin(name, params)? != pin {
@@ -313,7 +314,18 @@ impl Session {
             self.refuse("mcp.unmapped", &why);
             Refusal::plain("mcp.unmapped", why)
         })?;
+        self.in_time(caller)?;
         self.check(caller, &target, &arguments, None)
+    }
+
+    /// Whether the caller still waits: who was told that it took too long must not find that it ran.
+    fn in_time(&self, caller: Caller<'_>) -> Result<(), Refusal> {
+        match caller {
+            Caller::Shown(shown) if shown.until <= Instant::now() => {
+                Err(self.failed("nobody waits for it any more"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check(

@@ -8,6 +8,7 @@ use ambit_core::json::{Json, Writer};
 use ambit_policy::{Action, Bundle};
 use serde::Deserialize;
 
+use super::client::PASSES;
 use super::content::ContentRow;
 use super::http::Site;
 use super::message;
@@ -422,7 +423,8 @@ impl ToolRow {
 
 /// What the gateway answers or checks by itself.
 fn is_own(method: &str) -> bool {
-    ["initialize", "ping", "server/discover"].contains(&method)
+    ["initialize", "server/discover"].contains(&method)
+        || PASSES.contains(&method)
         || method.starts_with("tools/")
         || method.starts_with("notifications/")
 }

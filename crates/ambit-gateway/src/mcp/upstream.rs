@@ -19,6 +19,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::{sleep, timeout};
 
@@ -30,6 +31,8 @@ use events::Events;
 use url::Url;
 
 /// Bytes of an answer, or of one message of a stream: as of a server beside the gateway.
+/// Messages of a session that the server has not answered.
+const PLACES: usize = 64;
 const ANSWER: usize = 16 * 1024 * 1024;
 /// Until it is reached, until it begins to answer, and between two parts of an answer.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -67,6 +70,7 @@ impl Connect for Upstream {
         let server = Arc::new(Server {
             url: self.0.clone(),
             named: Mutex::default(),
+            places: Arc::new(Semaphore::new(PLACES)),
             told: Mutex::new(Some(told)),
         });
         thread::Builder::new()
@@ -109,6 +113,8 @@ struct Asked<'a> {
 struct Server {
     url: Url,
     named: Mutex<Named>,
+    /// Places for messages that the server has not answered, of requests or not: one that was cancelled keeps its own.
+    places: Arc<Semaphore>,
     /// Where its messages go, until it is gone.
     told: Mutex<Option<SyncSender<Vec<u8>>>>,
 }
@@ -129,6 +135,15 @@ impl Server {
                 _ => (false, false, None),
             }
         };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            // Of what is no request nobody waits for an answer.
+            if let Some(id) = id {
+                let why = "the server behind the gateway has too much to answer";
+                let error = message::error(&id, INTERNAL, why);
+                self.tell(error.into_bytes()).await;
+            }
+            return;
+        };
         let server = Arc::clone(self);
         let sending = async move {
             let asked = Asked {
@@ -144,6 +159,7 @@ impl Server {
                         .await;
                 }
             }
+            drop(place);
         };
         if is_first || begins {
             sending.await;

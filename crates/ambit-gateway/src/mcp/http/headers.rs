@@ -113,6 +113,7 @@ pub(super) fn shown(heard: &Heard) -> Result<Option<Shown>, Reply> {
         token: token.trim().to_owned(),
         proof: heard.header("dpop")?.map(str::to_owned),
         approvals,
+        until: heard.until,
     }))
 }
 

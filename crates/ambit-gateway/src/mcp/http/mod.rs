@@ -349,7 +349,7 @@ impl Service for Endpoint {
         reply.unwrap_or_else(|reply| reply)
     }
 
-    /// As many as there are requests: one whose server says nothing stops no other.
+    /// As many as there are requests: they wait for servers. One holder's sessions have a share of them.
     fn threads(&self) -> usize {
         REQUESTS
     }

@@ -17,10 +17,12 @@ use super::streams::Streams;
 /// Sessions at one time: each may be a process. And of one holder.
 const SESSIONS: usize = 64;
 const OF_ONE: usize = 8;
+/// Of one person by one agent: who narrows a token has another key.
+const OF_KIN: usize = 16;
 /// For so long nobody needs one.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Requests of one session that wait for their turn.
-const TURNS: usize = 16;
+const TURNS: usize = 4;
 
 /// Whose a session is: who holds the key, for whom, as which agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,13 @@ pub(super) struct Owner {
     issuer: String,
     sub: String,
     agent: String,
+}
+
+impl Owner {
+    /// Whether both are of one person, by one agent.
+    fn is_kin(&self, other: &Self) -> bool {
+        (&self.issuer, &self.sub, &self.agent) == (&other.issuer, &other.sub, &other.agent)
+    }
 }
 
 impl From<&Standing> for Owner {
@@ -74,16 +83,17 @@ impl Live {
         self.turns.load(Ordering::SeqCst) == 0 && self.streams.is_idle()
     }
 
-    /// Ends it, with its server. Waits for nothing.
-    fn end(&self) {
+    /// Ends it, with its server. Waits for nothing; whoever wants to joins the thread.
+    fn end(&self) -> Option<thread::JoinHandle<()>> {
         let guard = lock(&self.guard).take();
         let session = Arc::clone(&self.session);
         // A server may take its time; without a thread it is ended here.
         let ending = thread::Builder::new().name("end of session".to_owned());
-        drop(ending.spawn(move || {
+        let ended = ending.spawn(move || {
             session.close();
             drop(guard);
-        }));
+        });
+        ended.ok()
     }
 }
 
@@ -104,6 +114,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// All of them. Their servers end at one time when this does.
 #[derive(Default)]
 pub(super) struct Sessions(Mutex<BTreeMap<String, Arc<Live>>>);
 
@@ -117,16 +128,26 @@ impl Sessions {
     ) -> io::Result<Option<(String, Arc<Live>)>> {
         let mut all = lock(&self.0);
         all.retain(|_, live| stays(live));
-        let own = all.iter().filter(|(_, live)| live.owner == owner);
-        if own.clone().count() >= OF_ONE {
+        let own = all.values().filter(|live| live.owner == owner).count();
+        let kin = all
+            .values()
+            .filter(|live| live.owner.is_kin(&owner))
+            .count();
+        if own >= OF_ONE || kin >= OF_KIN {
             // Who comes back without having said goodbye takes the place of their own.
-            let idle = own.filter(|(_, live)| live.is_idle());
+            let theirs = |live: &Live| match own >= OF_ONE {
+                true => live.owner == owner,
+                false => live.owner.is_kin(&owner),
+            };
+            let idle = all
+                .iter()
+                .filter(|(_, live)| theirs(live) && live.is_idle());
             let oldest = idle.min_by_key(|(_, live)| *lock(&live.used));
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
                 return Ok(None);
             };
             if let Some(live) = all.remove(&oldest) {
-                live.end();
+                drop(live.end());
             }
         }
         if all.len() >= SESSIONS {
@@ -176,7 +197,7 @@ impl Sessions {
     /// Ends one.
     pub(super) fn end(&self, id: &str) {
         if let Some(live) = lock(&self.0).remove(id) {
-            live.end();
+            drop(live.end());
         }
     }
 
@@ -186,12 +207,23 @@ impl Sessions {
     }
 }
 
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        let all = std::mem::take(&mut *lock(&self.0));
+        let ending: Vec<_> = all.values().filter_map(|live| live.end()).collect();
+        for one in ending {
+            // One that panicked has ended.
+            drop(one.join());
+        }
+    }
+}
+
 /// Whether somebody may need it. Where not, it is ended.
 fn stays(live: &Arc<Live>) -> bool {
     let is_old = lock(&live.used).elapsed() > IDLE && live.is_idle();
     let stays = is_open(live) && !is_old;
     if !stays {
-        live.end();
+        drop(live.end());
     }
     stays
 }
