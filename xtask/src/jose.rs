@@ -38,23 +38,29 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
         run(&mut npm)?;
         done("node.txt", NODE)?;
     }
-    if can_use("python3", "joserfc")? && !is_there("python.txt", PYTHON) {
-        let mut venv = Command::new("python3");
-        run(venv.current_dir(&folder).args(["-m", "venv", "venv"]))?;
-        let mut pip = Command::new(folder.join("venv/bin/python"));
-        pip.current_dir(&folder);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            PYTHON,
-        ]);
-        run(&mut pip)?;
-        done("python.txt", PYTHON)?;
+    python(&folder, "joserfc", &[PYTHON])
+}
+
+/// Installs packages from PyPI in an environment of their own under a folder, where they are not yet.
+pub(crate) fn python(folder: &Path, what: &str, packages: &[&str]) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
+    let (list, wanted) = (folder.join("python.txt"), packages.join("\n"));
+    if !can_use("python3", what)? || fs::read_to_string(&list).is_ok_and(|found| found == wanted) {
+        return Ok(());
     }
-    Ok(())
+    let mut venv = Command::new("python3");
+    run(venv.current_dir(folder).args(["-m", "venv", "venv"]))?;
+    let mut pip = Command::new(folder.join("venv/bin/python"));
+    pip.current_dir(folder);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    run(pip.args(packages))?;
+    fs::write(&list, wanted).map_err(|error| format!("`{}`: {error}", list.display()))
 }
 
 pub(crate) fn can_use(program: &str, library: &str) -> Result<bool, String> {

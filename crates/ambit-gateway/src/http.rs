@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::connections::{self, Bounds};
-use crate::events::{Body, Later};
+use crate::events::{Body, EVENT_STREAM, Later};
 use crate::upstream::{Lost, Upstream};
 
 /// Bytes of a body: what the evaluator takes of one request.
@@ -248,8 +248,13 @@ impl Reply {
         let body = match self.later.take() {
             None => Body::from(std::mem::take(&mut self.body)),
             Some(later) => {
-                let (media_type, body) = later.begin().await;
+                let (media_type, status, body) = later.begin().await;
+                self.status = status.unwrap_or(self.status);
                 self = self.with("content-type", media_type);
+                if media_type == EVENT_STREAM {
+                    // Who stands between is not to gather events before it hands them on.
+                    self = self.with("x-accel-buffering", "no");
+                }
                 body
             }
         };

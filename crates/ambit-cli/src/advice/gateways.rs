@@ -39,6 +39,11 @@ pub(super) const ROWS: &[Row] = &[
         "call the endpoint by its own name, or by one of this machine",
     ),
     (
+        "mcp.open",
+        "a gateway that holds a token was to listen where others than this machine reach it",
+        "listen at 127.0.0.1, or let each agent show a token of its own (without --holder-key)",
+    ),
+    (
         "mcp.origin",
         "a page of another origin called the endpoint",
         "call it from a program; only pages of the endpoint's own origin may",

@@ -2,15 +2,19 @@
 
 mod report;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ambit_gateway::mcp::{self, Connect, Upstream};
 use ambit_workbench::import::{self, Import, ImportError};
 use clap::{Args, Subcommand};
 
 use super::list::Form;
+use super::server::Program;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
 use crate::say;
+use crate::serving;
 
 /// Bytes of a file to import: the permissions of a large service have some megabytes.
 const LARGE: usize = 64 * 1024 * 1024;
@@ -34,15 +38,27 @@ enum Source {
 
 /// One action for each tool of an MCP server
 ///
-/// Reads what the server answers to `tools/list`. Arguments are typed by the tool's JSON Schema; what no policy
+/// Reads what the server answers to `tools/list`: from a file, or from a server that it starts (named after `--`) or
+/// reaches over streamable HTTP (--upstream), and asks. Arguments are typed by the tool's JSON Schema; what no policy
 /// can say is said, and the description of each tool is pinned by its hash (`@mcp_s256`). Hints such as
 /// `readOnlyHint` are the server's claims, and only guide the guess.
 #[derive(Debug, Args)]
 #[command(after_long_help = MCP_NOTES)]
 struct Mcp {
     /// The answer to `tools/list`, or the list of tools alone; `-` is standard input
-    #[arg(value_name = "FILE", value_parser = Input::parse)]
-    file: Input,
+    #[arg(
+        value_name = "FILE",
+        value_parser = Input::parse,
+        required_unless_present_any = ["upstream", "command"],
+        conflicts_with_all = ["upstream", "command"]
+    )]
+    file: Option<Input>,
+    /// The address of a server that speaks streamable HTTP (`http://…`), which is asked for its tools
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    upstream: Option<String>,
+    /// A server and its arguments, which is started and asked for its tools
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
     /// What the server is called in `@mcp` and in labels; else what it calls itself, else the file's name
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
@@ -54,9 +70,10 @@ struct Mcp {
 }
 
 const MCP_NOTES: &str = "\
-Exit codes: 0 imported, 3 the file is unusable.
+Exit codes: 0 imported, 1 the server does not tell its tools, 3 the file is unusable.
 
 Examples:
+  ambit import mcp --server files -o schema.cedarschema -- npx -y @modelcontextprotocol/server-filesystem /home/ann/notes
   ambit import mcp tools.json --server github -o schema.cedarschema
   ambit import mcp tools.json --server github >> schema.cedarschema";
 
@@ -108,11 +125,34 @@ impl ImportFrom {
 
 impl Mcp {
     fn run(&self) -> Result<Exit, Failure> {
-        let bytes = self.file.read(LARGE)?;
         let server = self.server.as_deref();
-        let import = import::mcp(&bytes, server, &called(&self.file), &self.prefix);
-        self.output
-            .finish(import.map_err(|error| unusable(error, &self.file))?)
+        let import = match &self.file {
+            Some(file) => {
+                let bytes = file.read(LARGE)?;
+                let import = import::mcp(&bytes, server, &called(file), &self.prefix);
+                import.map_err(|error| unusable(error, &file.name()))?
+            }
+            None => {
+                let told = mcp::tools(&*self.live()?).map_err(|why| {
+                    Failure::tool("mcp.server", why)
+                        .help("its own words stand above, where it has any")
+                })?;
+                let import = import::mcp(told.as_bytes(), server, "imported", &self.prefix);
+                import.map_err(|error| unusable(error, "what the server tells"))?
+            }
+        };
+        self.output.finish(import)
+    }
+
+    /// The server that is asked.
+    fn live(&self) -> Result<Box<dyn Connect>, Failure> {
+        match &self.upstream {
+            Some(url) => {
+                let upstream = Upstream::new(url).map_err(|fault| serving::unusable(&fault))?;
+                Ok(Box::new(upstream))
+            }
+            None => Ok(Box::new(Program(self.command.clone()))),
+        }
     }
 }
 
@@ -122,7 +162,7 @@ impl Oauth {
         let service = self.service.clone().unwrap_or_else(|| called(&self.file));
         let import = import::oauth(&bytes, &service);
         self.output
-            .finish(import.map_err(|error| unusable(error, &self.file))?)
+            .finish(import.map_err(|error| unusable(error, &self.file.name()))?)
     }
 }
 
@@ -138,9 +178,9 @@ fn called(file: &Input) -> String {
         .to_owned()
 }
 
-fn unusable(error: ImportError, file: &Input) -> Failure {
+fn unusable(error: ImportError, place: &str) -> Failure {
     Failure::unusable(error.code, error.message)
-        .at_place(file.name())
+        .at_place(place)
         .help(error.help)
 }
 

@@ -24,12 +24,16 @@ pub(crate) struct Init {
     /// The policy's name, which hosts pin
     #[arg(long, value_name = "UID", default_value = "example/assistant", value_parser = uid)]
     uid: String,
+    /// Without the example: `ambit.toml` and keys alone, for a vocabulary of your own or from `ambit import`
+    #[arg(long)]
+    bare: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   ambit init my-project
-  ambit init . --uid acme/agents";
+  ambit init . --uid acme/agents
+  ambit init my-project --bare && cd my-project && ambit import mcp -o schema.cedarschema -- SERVER";
 
 /// The compiler's rule for `uid`, so that the project builds.
 fn uid(text: &str) -> Result<String, String> {
@@ -82,7 +86,8 @@ impl Init {
         let texts = self.texts(&keys);
         let names = texts.iter().map(|(name, _)| *name);
         self.refuse_existing(names.chain([ISSUER, MODULE, HOLDER]))?;
-        for folder in ["agents", "policies", "tests", "keys"] {
+        let folders = ["agents", "keys", "policies", "tests"];
+        for folder in folders.into_iter().take(if self.bare { 2 } else { 4 }) {
             files::create_folder(&self.dir.join(folder))?;
         }
         for (name, key) in [
@@ -107,22 +112,33 @@ impl Init {
             .replace("{{uid}}", &self.uid)
             .replace("{{issued}}", &midnight)
             .replace("{{issuer_x}}", &keys.issuer.x());
+        let ambit = match self.bare {
+            // No policies stand beside it, and every request shows that the agent holds the token's key.
+            true => without_example(&ambit),
+            false => ambit,
+        };
         let trusted = json!({"kid": keys.module.kid(), "jwk": keys.module.public_jwk()});
         let trust = json!({"threshold": 1, "keys": [trusted]});
-        vec![
+        let common = vec![
             ("ambit.toml", ambit),
+            ("keys.json", format!("{trust:#}\n")),
+            ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
+            ("keys/.gitignore", IGNORED.to_owned()),
+        ];
+        if self.bare {
+            return common;
+        }
+        let example = [
             ("schema.cedarschema", SCHEMA.to_owned()),
             ("policies/base.cedar", POLICY.to_owned()),
             ("agents/assistant.toml", AGENT.to_owned()),
             ("tests/assistant.toml", TESTS.to_owned()),
-            ("keys.json", format!("{trust:#}\n")),
-            ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
             ("grant.json", GRANT.to_owned()),
             ("payments.json", PAYMENTS.to_owned()),
             ("narrower.json", NARROWER.to_owned()),
             ("request.json", REQUEST.to_owned()),
-            ("keys/.gitignore", IGNORED.to_owned()),
-        ]
+        ];
+        common.into_iter().chain(example).collect()
     }
 
     /// All names are looked at before the first file is written.
@@ -149,6 +165,12 @@ impl Init {
         if self.dir != Path::new(".") {
             say::note(format!("\n  cd {}", shell(&self.dir)));
         }
+        if self.bare {
+            say::note(
+                "\nWrite schema.cedarschema (`ambit import` starts one) and agents/*.toml, then `ambit check`",
+            );
+            return;
+        }
         for (heading, commands) in [
             ("While you change it:", &WORK[..]),
             ("A first decision:", &DECIDE[..]),
@@ -159,6 +181,25 @@ impl Init {
                 say::note(format!("      {DIM}# {what}{DIM:#}"));
             }
         }
+    }
+}
+
+/// The file of a project that has no policies yet: proofs of possession are asked for, as they are by default.
+fn without_example(ambit: &str) -> String {
+    let head = "# An Ambit project: what AI agents may do for people, and how far. `ambit explain CODE` says what a reason code means.\n\n";
+    let from = ambit.find("[policy]").unwrap_or_default();
+    let (before, rest) = ambit.split_at(from);
+    let (kept, open) = rest
+        .split_once("# Whoever has a token may use it.")
+        .unwrap_or((rest, ""));
+    let keys = open
+        .find("# Who may sign tokens")
+        .and_then(|at| open.get(at..));
+    match keys {
+        Some(keys) => format!(
+            "{head}{kept}# There are no policies beside tokens and manifests yet; remove this when there are (`policies/*.cedar`).\nguard_rails = \"none\"\n\n{keys}"
+        ),
+        None => format!("{before}{rest}"),
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) struct Keygen {
     /// With --toml: the issuer whose tokens the key signs
     #[arg(long, value_name = "URL", requires = "toml")]
     iss: Option<String>,
+    /// With --toml: what the key signs
+    #[arg(long, value_name = "WHAT", value_enum, requires = "toml", default_value_t = Signs::Tokens)]
+    signs: Signs,
     /// Also add the public key to this trust file (`keys.json`); it is made if missing
     #[arg(long, value_name = "FILE", conflicts_with = "toml")]
     trust: Option<PathBuf>,
@@ -45,6 +48,27 @@ enum Alg {
     Ed25519,
     #[value(name = "ES256")]
     Es256,
+}
+
+/// What a key of a policy signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Signs {
+    /// Capability tokens
+    #[value(name = "tokens")]
+    Tokens,
+    /// People's yes or no
+    #[value(name = "receipts")]
+    Receipts,
+}
+
+impl Signs {
+    /// As `ambit.toml` has it.
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Tokens => "cap+jwt",
+            Self::Receipts => "approval-receipt+jwt",
+        }
+    }
 }
 
 impl From<Alg> for Algorithm {
@@ -60,6 +84,8 @@ const EXAMPLES: &str = "\
 Examples:
   ambit keygen -o keys/module.jwk --kid module-2 --trust keys.json   a key to sign modules
   ambit keygen -o keys/issuer.jwk --kid issuer-2 --toml --iss https://issuer.example
+  ambit keygen -o keys/ann.jwk --toml --iss https://ann.example --signs receipts >> ambit.toml
+                                                                     a key with which a person agrees
   ambit keygen -o keys/agent.jwk > keys/agent.pub.jwk                a key to hold tokens
   ambit keygen -o keys/agent.jwk --alg ES256 > keys/agent.pub.jwk    the same on P-256";
 
@@ -100,7 +126,7 @@ impl Keygen {
             conceal(&self.output.display().to_string())
         ));
         match &self.iss {
-            Some(iss) => say::data(table(&key, iss))?,
+            Some(iss) => say::data(table(&key, iss, self.signs))?,
             None => say::data(format!("{}\n", named(&key)))?,
         }
         Ok(Exit::Done)
@@ -108,15 +134,16 @@ impl Keygen {
 }
 
 /// Strings of JSON are strings of TOML (basic strings), for what can stand in these.
-fn table(key: &SecretKey, iss: &str) -> String {
+fn table(key: &SecretKey, iss: &str, signs: Signs) -> String {
     let y = key
         .y()
         .map_or_else(String::new, |y| format!("y = \"{y}\"\n"));
     format!(
-        "[[keys]]\niss = {}\nkid = {}\nalg = \"{}\"\nsigns = \"cap+jwt\"\nx = \"{}\"\n{y}",
+        "[[keys]]\niss = {}\nkid = {}\nalg = \"{}\"\nsigns = \"{}\"\nx = \"{}\"\n{y}",
         json!(iss),
         json!(key.kid()),
         key.alg(),
+        signs.media_type(),
         key.x()
     )
 }

@@ -23,6 +23,7 @@ pub(crate) mod pdp;
 pub(crate) mod prove;
 pub(crate) mod revoke;
 pub(crate) mod serve;
+mod server;
 pub(crate) mod sign;
 pub(crate) mod test;
 pub(crate) mod verify;

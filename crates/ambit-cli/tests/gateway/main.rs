@@ -5,17 +5,22 @@ mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod content;
+mod held;
 mod http;
 #[path = "../common/listening.rs"]
 mod listening;
+mod modern;
 mod passing;
 mod people;
+mod python;
+mod readme;
 mod real;
 mod real_http;
 #[path = "../common/served.rs"]
 mod served;
 #[path = "../common/shown.rs"]
 mod shown;
+mod suite;
 mod transport;
 mod upstream;
 mod world;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, entry, source};
 
-fn installed() -> Option<PathBuf> {
+pub(crate) fn installed() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/mcp");
     if folder
         .join("node_modules/@modelcontextprotocol/sdk")
@@ -33,35 +33,40 @@ pub(crate) struct Guarded {
 impl Guarded {
     pub(crate) fn new(name: &str, manifest: &str) -> Option<Self> {
         let folder = installed()?;
-        let world = World::with(&["ambit.toml", "mcp.toml"]);
-        fs::create_dir_all(world.path("notes/drafts")).unwrap();
         let script = format!("node_modules/@modelcontextprotocol/server-{name}/dist/index.js");
-        let notes = world.path("notes").to_str().unwrap().to_owned();
-        let server = vec![
-            "node".to_owned(),
-            folder.join(script).to_str().unwrap().to_owned(),
-            match name {
+        let script = folder.join(script).to_str().unwrap().to_owned();
+        let server = |world: &World| {
+            let notes = world.path("notes").to_str().unwrap().to_owned();
+            let place = match name {
                 "everything" => "stdio".to_owned(),
                 _ => notes,
-            },
-        ];
-        let guarded = Self {
-            world,
-            folder,
-            server,
+            };
+            vec!["node".to_owned(), script, place]
         };
-        let world = &guarded.world;
-        let tools = guarded.client(&[], &json!([]))["tools"].clone();
-        world.write("tools.json", &json!({"tools": tools}).to_string());
+        Some(Self::behind(name, manifest, folder, server))
+    }
+
+    /// A world whose tools are those that a server tells, which is started for that.
+    pub(crate) fn behind(
+        name: &str,
+        manifest: &str,
+        folder: PathBuf,
+        server: impl FnOnce(&World) -> Vec<String>,
+    ) -> Self {
+        let world = World::with(&["ambit.toml", "mcp.toml"]);
+        fs::create_dir_all(world.path("notes/drafts")).unwrap();
+        let server = server(&world);
         let import = [
             "import",
             "mcp",
-            "tools.json",
             "--server",
             name,
             "-o",
             "schema.cedarschema",
+            "--",
         ];
+        let words = server.iter().map(String::as_str);
+        let import: Vec<&str> = import.into_iter().chain(words).collect();
         world.ambit(&import).expect(0);
         // A person looked at it.
         let schema = world.read("schema.cedarschema");
@@ -84,7 +89,11 @@ impl Guarded {
         );
         world.write("mcp.toml", &config);
         world.build();
-        Some(guarded)
+        Self {
+            world,
+            folder,
+            server,
+        }
     }
 
     /// What the official client is told, by the server itself or through the gateway.
@@ -119,20 +128,10 @@ impl Guarded {
         let names = names
             .map(|tool| tool["name"].as_str().unwrap().to_owned())
             .collect();
-        let results = told["results"].as_array().unwrap().iter().map(|result| {
-            let text = result["content"][0]["text"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            match result["_meta"]["dev.ambit/code"].as_str() {
-                Some(code) => Err(code.to_owned()),
-                None => Ok(text),
-            }
-        });
-        (names, results.collect())
+        (names, outcomes(&told))
     }
 
-    fn grant(&self, entries: &[Value]) {
+    pub(crate) fn grant(&self, entries: &[Value]) {
         let kind = json!([format!(
             "mcp/{}",
             self.world.read("mcp.toml").split('"').nth(1).unwrap()
@@ -144,6 +143,19 @@ impl Guarded {
         });
         self.world.grant(&entries.collect::<Vec<_>>());
     }
+}
+
+/// Of each result the code of a refusal, or its text.
+pub(crate) fn outcomes(told: &Value) -> Vec<Result<String, String>> {
+    let results = told["results"].as_array().unwrap().iter().map(|result| {
+        let text = result["content"][0]["text"].as_str();
+        let text = text.unwrap_or_default().to_owned();
+        match result["_meta"]["dev.ambit/code"].as_str() {
+            Some(code) => Err(code.to_owned()),
+            None => Ok(text),
+        }
+    });
+    results.collect()
 }
 
 /// Everything, of which a token takes its part.

@@ -13,6 +13,22 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   if (method === "initialize") {
     const capabilities = { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {}, experimental: { x: {} } };
     answer(id, { protocolVersion: params.protocolVersion, capabilities, serverInfo: { name: "fixture", version: "1" } });
+  } else if (method === "server/discover") {
+    // What revision it speaks, the file says; without one it knows no such request.
+    if (!existsSync("modern")) return say(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32601, message: "no such method" } }));
+    const capabilities = { tools: { listChanged: true }, resources: {}, extensions: { "io.modelcontextprotocol/tasks": {} } };
+    answer(id, { resultType: "complete", supportedVersions: ["2099-01-01", readFileSync("modern", "utf8")], capabilities, cacheScope: "public", ttlMs: 1 });
+  } else if (method === "subscriptions/listen") {
+    const { notifications } = params;
+    const _meta = { "io.modelcontextprotocol/subscriptionId": id };
+    say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/subscriptions/acknowledged", params: { _meta, notifications } }));
+    say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed", params: { _meta } }));
+    say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/tools/list_changed", params: { _meta: { "io.modelcontextprotocol/subscriptionId": "other" } } }));
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/question") && !params.inputResponses?.who) {
+    const question = { method: "elicitation/create", params: { message: "Who?" } };
+    answer(id, { resultType: "input_required", inputRequests: { who: question }, requestState: "kept" });
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/never")) {
+    // It is never answered.
   } else if (method === "tools/list") {
     const at = Number(params?.cursor ?? 0);
     // So many of its lists become others while they are told.

@@ -12,6 +12,7 @@ use ambit_token::base64url;
 use ambit_workbench::import::tool_digest;
 use serde_json::{Value, json};
 
+use crate::listening::Listening;
 use crate::served::{Folder, Said};
 
 pub(crate) fn source(name: &str) -> PathBuf {
@@ -192,6 +193,15 @@ impl World {
     pub(crate) fn serve_by(&self, options: &[&str], server: &[&str]) -> Client {
         let (command, more) = Self::SERVE.split_at(3);
         self.start(&[command, options, more, server].concat())
+    }
+
+    /// The gateway over HTTP, which holds the token.
+    pub(crate) fn held(&self, server: &[&str]) -> Listening {
+        let mut arguments: Vec<&str> = Self::SERVE.to_vec();
+        arguments.pop();
+        arguments.push("--listen=127.0.0.1:0");
+        arguments.extend(server);
+        Listening::start(&self.path(""), &arguments, "checking at http://")
     }
 
     fn start(&self, arguments: &[&str]) -> Client {

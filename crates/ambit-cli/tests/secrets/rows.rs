@@ -21,17 +21,23 @@ const fn row(
 
 pub(crate) const ROWS: &[Row] = &[
     row("init", "fresh", &[]),
+    row("init", "fresh --bare", &[]),
     row(
         "import mcp",
         "tools.json --server files --prefix f.",
         &["tools.json"],
+    ),
+    row(
+        "import mcp",
+        "--upstream http://127.0.0.1:1/mcp --server files",
+        &[],
     ),
     row("import oauth", "scopes.txt --service mail", &["scopes.txt"]),
     row("import oauth", "- --format json -o out.cedarschema", &["-"]),
     row("keygen", "-o new.jwk --trust keys.json", &["keys.json"]),
     row(
         "keygen",
-        "-o new.jwk --toml --iss https://a.example --kid a",
+        "-o new.jwk --toml --iss https://a.example --kid a --signs receipts",
         &[],
     ),
     row(

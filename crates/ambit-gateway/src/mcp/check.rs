@@ -30,6 +30,17 @@ pub(super) struct Refusal {
     pub(super) code: Option<String>,
     /// How it is told over HTTP, where another token or proof is what would help.
     pub(super) challenge: Option<Box<Challenge>>,
+    /// Where a person is asked, and about what.
+    pub(super) asked: Option<Box<Asked>>,
+}
+
+/// A page on which a person is asked.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) url: String,
+    pub(super) digest: String,
+    /// The first line of what they read there.
+    pub(super) about: String,
 }
 
 /// What a refusal says of tokens, over HTTP.
@@ -69,6 +80,7 @@ impl Refusal {
             words: words.into(),
             code: Some(code.to_owned()),
             challenge: None,
+            asked: None,
         }
     }
 
@@ -79,6 +91,7 @@ impl Refusal {
                 .to_owned(),
             code: None,
             challenge: None,
+            asked: None,
         }
     }
 }
@@ -96,6 +109,8 @@ pub(super) struct Check<'a> {
     pub(super) approvals: Option<&'a PathBuf>,
     /// Whether calls can be put before people.
     pub(super) proposes: bool,
+    /// The address of the page on which people are asked, with a place for the digest.
+    pub(super) page: Option<&'a str>,
     /// What the arguments refer to, as it was just read.
     pub(super) content: Option<&'a str>,
     pub(super) say: &'a Say,
@@ -118,9 +133,9 @@ impl Check<'_> {
         if target.power == Power::Execute
             && self.proposes
             && wants_approval(&outcome.answer)
-            && let Some(words) = self.propose(target, arguments)
+            && let Some(refusal) = self.propose(target, arguments)
         {
-            return Err(Refusal::plain("approval.waiting", words));
+            return Err(refusal);
         }
         Err(self.refusal(&call, &outcome))
     }
@@ -152,7 +167,7 @@ impl Check<'_> {
     }
 
     /// Puts the call before people, and says so; `None` where that is not allowed either.
-    fn propose(&self, target: &Target, arguments: &str) -> Option<String> {
+    fn propose(&self, target: &Target, arguments: &str) -> Option<Refusal> {
         let evaluation = evaluation(target, arguments, Power::Propose);
         let outcome = self.point.decide(&self.as_call(&evaluation, &[]));
         let document = Document::parse(outcome.answer.as_bytes(), Profile::Request).ok()?;
@@ -163,15 +178,30 @@ impl Check<'_> {
             return None;
         }
         let text = asked.get("display")?.get("text")?.as_str()?;
+        let about = text.lines().next().unwrap_or_default();
         // What the call refers to, the gateway read: perhaps the agent may not.
-        let text = match self.content {
-            Some(_) => text.lines().next().unwrap_or_default(),
-            None => text,
-        };
-        Some(format!(
-            "Not done yet: a person must agree to exactly this call. They were asked:\n\n{text}\n\n\
-             When they have agreed, repeat exactly this call, with the same arguments. It then runs once."
-        ))
+        let text = if self.content.is_some() { about } else { text };
+        let digest = asked.get("binding_s256")?.as_str()?;
+        let url = self.page.map(|page| page.replacen("{}", digest, 1));
+        let at = url
+            .as_ref()
+            .map(|url| format!("They are asked at {url}\n\n"));
+        let words = format!(
+            "Not done yet: a person must agree to exactly this call. They were asked:\n\n{text}\n\n{}\
+             When they have agreed, repeat exactly this call, with the same arguments. It then runs once.",
+            at.unwrap_or_default()
+        );
+        let asked = url.map(|url| {
+            Box::new(Asked {
+                url,
+                digest: digest.to_owned(),
+                about: about.to_owned(),
+            })
+        });
+        Some(Refusal {
+            asked,
+            ..Refusal::plain("approval.waiting", words)
+        })
     }
 
     /// The receipts for exactly this call.

@@ -1,25 +1,23 @@
 //! What a client says: what passes, what is answered here, and what is decided first.
 
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use ambit_core::Reason;
-use ambit_core::json::{Json, Kind, Writer};
+use ambit_core::json::{Json, Kind};
 
 use super::check::{self, Caller, Challenge, Check, Refusal};
 use super::config::Target;
+use super::inputs::{self, Brought};
 use super::message::{self, Message};
+use super::modern;
 use super::session::{
-    CANCELLED, DENIED, INTERNAL, INVALID, NO_METHOD, Session, State, TO_SERVER, UNDER_WAY, lock,
+    CANCELLED, DENIED, INVALID, NO_METHOD, Request, Session, State, TO_SERVER, UNDER_WAY, lock,
 };
-use super::tools::{PAGES, Tools};
 use crate::files;
 use crate::point::Possession;
 
-/// How long the server may take to list its tools.
-const LISTING: Duration = Duration::from_secs(30);
-/// How often it may say meanwhile that they are others.
-const LISTINGS: usize = 4;
+/// How long what a server said of its tools counts, where it says no more by itself.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Requests of a client that pass as they are.
 pub(super) const PASSES: [&str; 2] = ["ping", "logging/setLevel"];
@@ -66,158 +64,78 @@ impl Session {
                 };
             }
         };
-        let is_too_much = {
-            let state = lock(&self.state);
-            let is_known = state.of_client.contains_key(&id) || state.taken_back.contains(&id);
-            state.of_client.len() >= UNDER_WAY || is_known
-        };
-        if is_too_much {
-            let why = "too many requests are under way, or one with this id";
+        if let Some(why) = self.has_no_room(&id) {
             return Next::Answer(message::error(&id, INVALID, why));
         }
         if self.is_kept_waiting(method) {
             let why = "a call is under way that must not be disturbed: repeat this when it has been answered";
             return Next::Answer(message::error(&id, DENIED, why));
         }
+        let is_modern = match modern::read(params) {
+            Ok(is_modern) => is_modern,
+            Err(unsound) => return Next::Answer(unsound.answer(&id)),
+        };
+        let of = inputs::likeness(method, params);
+        let brought = match inputs::may_ask(method) {
+            true => lock(&self.state).inputs.brought(&of, params),
+            false => Some(Brought::default()),
+        };
+        let Some(brought) = brought else {
+            let why = "it brings input that nobody asked for: repeat it without `inputResponses` and `requestState`";
+            return Next::Answer(message::error(&id, modern::INVALID_PARAMS, why));
+        };
         let next = match method {
-            "initialize" | "server/discover" => Next::Changed(self.introduced(root)),
+            "initialize" if is_modern => {
+                let why = "this revision of the protocol has no `initialize`";
+                return Next::Answer(message::error(&id, NO_METHOD, why));
+            }
+            "initialize" | modern::DISCOVER => {
+                if method == "initialize" {
+                    let shows = modern::shows_addresses(params.get("capabilities"));
+                    lock(&self.state).shows_addresses = shows;
+                }
+                Next::Changed(self.introduced(root))
+            }
             "tools/list" => return Next::Answer(self.list(&id, params, caller)),
             "tools/call" => match self.call(params, caller) {
                 Ok(is_alone) => {
                     lock(&self.state).alone = is_alone.then(|| id.clone());
-                    self.passes(root)
+                    self.passes(root, &brought)
                 }
-                Err(refusal) => return told(denied(&id, &refusal), refusal),
+                Err(refusal) => {
+                    if let Some(asks) = self.asks_a_person(&id, &refusal, params, &brought) {
+                        return Next::Answer(asks);
+                    }
+                    return told(denied(&id, &refusal, is_modern), refusal);
+                }
             },
-            _ if PASSES.contains(&method) => self.passes(root),
+            modern::LISTEN if is_modern => match self.listens(root, caller) {
+                Ok(text) => Next::Changed(text),
+                Err(refusal) => return told(refused(&id, &refusal), refusal),
+            },
+            _ if PASSES.contains(&method) => self.passes(root, &brought),
             _ => match self.other(method, params, caller) {
-                Ok(()) => self.passes(root),
+                Ok(()) => self.passes(root, &brought),
                 Err(refusal) => return told(refused(&id, &refusal), refusal),
             },
         };
-        lock(&self.state).of_client.insert(id, method.to_owned());
+        let request = Request {
+            method: method.to_owned(),
+            of: is_modern.then_some(of),
+        };
+        lock(&self.state).of_client.insert(id, request);
         next
     }
 
-    /// The tools that the token could ever allow, as the server describes them now.
-    fn list(&self, id: &str, params: Json<'_>, caller: Caller<'_>) -> String {
-        let listed = self.learn(params).and_then(|()| {
-            let token = self.token(caller)?;
-            let loaded = self.gateway.point.policy.current();
-            self.gateway
-                .vocabulary
-                .offers(loaded.policy.bundle(), &token)
-        });
-        let offers = match listed {
-            Ok(offers) => offers,
-            Err(why) => {
-                self.say(&format!("the tools cannot be listed: {why}"));
-                return message::error(
-                    id,
-                    INTERNAL,
-                    "the gateway cannot list the tools; its own output says why",
-                );
-            }
-        };
+    /// Why one more request with this id cannot be under way.
+    fn has_no_room(&self, id: &str) -> Option<&'static str> {
         let state = lock(&self.state);
-        let config = &self.gateway.config;
-        let written = self.gateway.point.policy.with_bundle(|bundle| {
-            Ok(message::result(id, |out| {
-                if let Some(tools) = &state.tools {
-                    let mut hidden = |why: &str| self.say(&format!("hidden: {why}"));
-                    tools.write(config, bundle, &offers, &mut hidden, out);
-                }
-            }))
-        });
-        written.unwrap_or_else(|_| message::error(id, INTERNAL, "the policy cannot be read"))
+        let is_known = state.of_client.contains_key(id) || state.taken_back.contains(id);
+        let is_too_much = state.of_client.len() >= UNDER_WAY || is_known;
+        is_too_much.then_some("too many requests are under way, or one with this id")
     }
 
-    /// Asks the server for its tools, anew where they became others while it told them.
-    fn learn(&self, params: Json<'_>) -> Result<(), String> {
-        for _ in 0..LISTINGS {
-            let before = lock(&self.state).changes;
-            let tools = self.listed(params)?;
-            let mut state = lock(&self.state);
-            if state.changes == before {
-                state.tools = Some(tools);
-                return Ok(());
-            }
-        }
-        Err("the server's tools change while it lists them".to_owned())
-    }
-
-    /// All pages.
-    fn listed(&self, params: Json<'_>) -> Result<Tools, String> {
-        let mut tools = Tools::default();
-        let mut cursor: Option<String> = None;
-        for _ in 0..PAGES {
-            let answer = self.ask(params.get("_meta"), cursor.as_deref())?;
-            let document = message::parse(&answer)?;
-            let result = document.root().get("result");
-            let result = result.ok_or("the server answers `tools/list` with an error")?;
-            if message::wants_more(result) {
-                return Err("the server asks for input by way of its tools".to_owned());
-            }
-            cursor = tools.page(result, &*self.gateway.vocabulary)?;
-            if cursor.is_none() {
-                return Ok(tools);
-            }
-        }
-        Err(format!(
-            "the server's list of tools has more than {PAGES} pages"
-        ))
-    }
-
-    /// One page, by a request of the gateway's own.
-    fn ask(&self, meta: Option<Json<'_>>, cursor: Option<&str>) -> Result<Vec<u8>, String> {
-        self.ask_server("tools/list", LISTING, |out| {
-            if let Some(meta) = meta.filter(|meta| meta.kind() == Kind::Object) {
-                out.name("_meta");
-                // A progress token is that of another request.
-                self.meta(meta, &["progressToken"], out);
-            }
-            if let Some(cursor) = cursor {
-                out.name("cursor").string(cursor);
-            }
-        })
-    }
-
-    /// A request of the gateway's own, and the server's answer. From the client's thread only: the server's hears it.
-    pub(super) fn ask_server(
-        &self,
-        method: &str,
-        patience: Duration,
-        params: impl FnOnce(&mut Writer),
-    ) -> Result<Vec<u8>, String> {
-        let mut state = lock(&self.state);
-        state.count += 1;
-        let id = format!("{}-{}", self.own, state.count);
-        let mut out = Writer::default();
-        out.object(|out| {
-            out.name("jsonrpc").string("2.0");
-            out.name("id").string(&id);
-            out.name("method").string(method);
-            out.name("params").object(params);
-        });
-        state.asked = Some((id, None));
-        drop(state);
-        self.send(&self.server, out.finish().as_bytes());
-        let waits = |state: &mut State| {
-            let is_answered = state
-                .asked
-                .as_ref()
-                .is_some_and(|(_, answer)| answer.is_some());
-            !is_answered && !state.gone
-        };
-        let (mut state, _) = self
-            .heard
-            .wait_timeout_while(lock(&self.state), patience, waits)
-            .unwrap_or_else(PoisonError::into_inner);
-        let answer = state.asked.take().and_then(|(_, answer)| answer);
-        answer.ok_or_else(|| format!("the server does not answer `{method}`"))
-    }
-
-    fn token(&self, caller: Caller<'_>) -> Result<String, String> {
+    pub(super) fn token(&self, caller: Caller<'_>) -> Result<String, String> {
         match (caller, &self.gateway.config.token) {
             (Caller::Shown(shown), _) => Ok(shown.token.clone()),
             (Caller::Held, Some(file)) => files::text(file).map_err(|fault| fault.to_string()),
@@ -230,8 +148,9 @@ impl Session {
         let malformed = |words: &str| Refusal::plain("request.member", words);
         let name = params.get("name").and_then(Json::as_str);
         let name = name.ok_or_else(|| malformed("`name` must be a string"))?;
-        let known = ["name", "arguments", "_meta"];
-        if let Some((other, _)) = params.members().find(|(name, _)| !known.contains(name)) {
+        let known =
+            |name: &str| ["name", "arguments", "_meta"].contains(&name) || inputs::is_input(name);
+        if let Some((other, _)) = params.members().find(|(name, _)| !known(name)) {
             return Err(malformed(&format!(
                 "`{other}` is not let through in a call of a tool"
             )));
@@ -258,7 +177,7 @@ impl Session {
             self.check(caller, &target, &arguments, None)?;
             return Err(self.failed("a call was denied, and then it was not"));
         }
-        let content = self.contents(&target, &arguments)?;
+        let content = self.contents(&target, &arguments, params)?;
         self.in_time(caller)?;
         self.check(caller, &target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
@@ -271,8 +190,11 @@ impl Session {
 
     /// The pin of what the server says of a tool now.
     pub(super) fn pin(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
+        // Of this revision a server tells nobody of changes who does not listen.
+        let is_silent = modern::named(params).is_some();
         let known = |state: &State| {
-            let tools = state.tools.as_ref()?;
+            let is_old = state.told.is_none_or(|told| told.elapsed() > SILENCE);
+            let tools = state.tools.as_ref().filter(|_| !(is_silent && is_old))?;
             Some(tools.pin(name).map(str::to_owned))
         };
         let mut pin = known(&lock(&self.state));
@@ -360,6 +282,7 @@ impl Session {
             shown,
             approvals: gateway.approvals.as_ref(),
             proposes: gateway.proposes,
+            page: gateway.config.page.as_deref(),
             content,
             say: &gateway.say,
         }))
@@ -380,8 +303,11 @@ fn told(answer: String, refusal: Refusal) -> Next {
 }
 
 /// A denied call of a tool is an error of the tool, so that the agent reads it.
-fn denied(id: &str, refusal: &Refusal) -> String {
+fn denied(id: &str, refusal: &Refusal, is_modern: bool) -> String {
     message::result(id, |out| {
+        if is_modern {
+            out.name("resultType").string("complete");
+        }
         out.name("content").array(|out| {
             out.object(|out| {
                 out.name("type").string("text");

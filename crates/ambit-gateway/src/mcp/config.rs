@@ -11,7 +11,9 @@ use serde::Deserialize;
 use super::client::PASSES;
 use super::content::ContentRow;
 use super::http::Site;
+use super::inputs;
 use super::message;
+use super::modern;
 use crate::fault::Fault;
 use crate::files;
 use crate::point::Place;
@@ -30,6 +32,9 @@ pub struct Config {
     tenant: Option<String>,
     /// The token that the gateway holds; `None` where agents show their own.
     pub(super) token: Option<PathBuf>,
+    /// The address of the page on which people are asked, with `{}` for the digest of the call.
+    #[serde(rename = "approval_page")]
+    pub(super) page: Option<String>,
     /// Who makes tokens for it, where agents show their own.
     #[serde(default)]
     pub(super) authorization_servers: Vec<String>,
@@ -116,6 +121,10 @@ impl Config {
         if let Some(token) = &config.token {
             files::text(token)?;
         }
+        if config.page.as_deref().is_some_and(|page| !is_page(page)) {
+            let why = "`approval_page` must be an address with one `{}` for the digest of the call: `https://approve.example/calls/{}`";
+            return Err(wrong(why).at(path));
+        }
         config.check(policy).map_err(|fault| fault.at(path))?;
         Ok(config)
     }
@@ -180,7 +189,7 @@ impl Config {
 
     /// Whether a request is decided, and not only passed or refused.
     pub(super) fn decides(&self, method: &str) -> bool {
-        method == "tools/call" || self.methods.iter().any(|row| row.method == method)
+        method == "tools/call" || self.maps(method)
     }
 
     /// What the policy knows of this server, by which a token can be looked at before a call.
@@ -358,7 +367,11 @@ impl Config {
         let row = self.methods.iter().find(|row| row.method == method);
         let row = row.ok_or_else(|| format!("`{method}` is not let through here"))?;
         // What is not mapped is not judged, and so it does not pass.
-        let known = |name: &str| name == "_meta" || row.args.values().any(|known| known == name);
+        // Input passes where it was asked for, which was looked at before.
+        let known = |name: &str| {
+            let is_input = inputs::is_input(name) && inputs::may_ask(method);
+            name == "_meta" || is_input || row.args.values().any(|known| known == name)
+        };
         if let Some((name, _)) = params.members().find(|(name, _)| !known(name)) {
             return Err(format!("`{name}` of `{method}` is not let through here"));
         }
@@ -372,6 +385,11 @@ impl Config {
         });
         let target = self.target(&row.action, &row.power, &row.purpose, &row.resource)?;
         Ok((target, out.finish()))
+    }
+
+    /// Whether this request is mapped.
+    pub(super) fn maps(&self, method: &str) -> bool {
+        self.methods.iter().any(|row| row.method == method)
     }
 
     /// Whether something of this kind is let through at all: `resources`, `prompts`, `sampling`.
@@ -421,9 +439,14 @@ impl ToolRow {
     }
 }
 
+fn is_page(page: &str) -> bool {
+    let is_web = page.starts_with("https://") || page.starts_with("http://");
+    is_web && page.matches("{}").count() == 1 && page.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// What the gateway answers or checks by itself.
 fn is_own(method: &str) -> bool {
-    ["initialize", "server/discover"].contains(&method)
+    ["initialize", modern::DISCOVER, modern::LISTEN].contains(&method)
         || PASSES.contains(&method)
         || method.starts_with("tools/")
         || method.starts_with("notifications/")

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::check::Refusal;
 use super::config::{Config, Target};
 use super::message;
+use super::modern;
 use super::said::{Content, said};
 use super::session::{Session, lock};
 
@@ -90,6 +91,7 @@ impl Session {
         &self,
         target: &Target,
         arguments: &str,
+        params: Json<'_>,
     ) -> Result<Option<String>, Refusal> {
         let rows = self.gateway.config.contents.iter();
         let rows = rows.filter(|row| row.action == target.action);
@@ -102,7 +104,7 @@ impl Session {
                 let Some(value) = value.filter(|value| !value.is_null()) else {
                     continue;
                 };
-                match self.content(row, value) {
+                match self.content(row, value, params) {
                     Ok(content) => content.write(out.name(&row.argument)),
                     Err(refusal) => return read = Err(refusal),
                 }
@@ -112,10 +114,15 @@ impl Session {
         read.map(|is_any| is_any.then(|| out.finish()))
     }
 
-    fn content(&self, row: &ContentRow, value: Json<'_>) -> Result<Content, Refusal> {
+    fn content(
+        &self,
+        row: &ContentRow,
+        value: Json<'_>,
+        params: Json<'_>,
+    ) -> Result<Content, Refusal> {
         let is_busy = {
             let state = lock(&self.state);
-            !state.taken_back.is_empty() || state.of_client.values().any(|method| is_work(method))
+            !state.taken_back.is_empty() || state.of_client.values().any(|it| is_work(&it.method))
         };
         if is_busy {
             let words = "Not done: other requests are under way, or were cancelled before the server has answered them: they may change what this call refers to. Repeat it when they have been answered, or in a new session.";
@@ -129,8 +136,9 @@ impl Session {
         let text = text.ok_or_else(|| unread("it refers to nothing".to_owned()))?;
         let content = match row.reader() {
             Some(Reader::Tool(tool, with)) => {
-                self.reads(tool)?;
+                self.reads(tool, params)?;
                 let answer = self.ask_server("tools/call", READING, |out| {
+                    meta(params, out);
                     out.name("name").string(tool);
                     out.name("arguments").object(|out| {
                         out.name(with).json(value);
@@ -141,6 +149,7 @@ impl Session {
             Some(Reader::Resource(uri)) => {
                 let uri = uri.replacen(HOLE, &filled(uri, &text), 1);
                 let answer = self.ask_server("resources/read", READING, |out| {
+                    meta(params, out);
                     out.name("uri").string(&uri);
                 });
                 answer.and_then(|answer| said(&answer, Some(&uri)))
@@ -151,8 +160,8 @@ impl Session {
     }
 
     /// Whether a tool is still the one that somebody looked at, and only reads.
-    fn reads(&self, tool: &str) -> Result<(), Refusal> {
-        let pin = self.pin(tool, Json::null())?;
+    fn reads(&self, tool: &str, params: Json<'_>) -> Result<(), Refusal> {
+        let pin = self.pin(tool, params)?;
         let config = &self.gateway.config;
         let known = self.gateway.point.policy.with_bundle(|bundle| {
             Ok(config.actions(bundle, tool, &pin).and_then(|actions| {
@@ -190,11 +199,19 @@ pub(super) fn is_work(method: &str) -> bool {
     ![
         "ping",
         "initialize",
-        "server/discover",
+        modern::DISCOVER,
+        modern::LISTEN,
         "logging/setLevel",
         "tools/list",
     ]
     .contains(&method)
+}
+
+/// What the gateway's own request says of itself, where the client's was of a revision in which each must.
+fn meta(params: Json<'_>, out: &mut Writer) {
+    if modern::named(params).is_some() {
+        modern::own_meta(out.name("_meta"));
+    }
 }
 
 /// A value within an address: as it is where it is the whole address.

@@ -135,6 +135,21 @@ pub(super) fn rewrite(
     });
 }
 
+/// An object with members of its `_meta` changed in the same way.
+pub(super) fn within_meta(
+    object: Json<'_>,
+    out: &mut Writer,
+    change: &mut dyn FnMut(&str, Json<'_>, &mut Writer) -> bool,
+) {
+    rewrite(object, out, &mut |name, meta, out| {
+        if name != "_meta" || meta.kind() != Kind::Object {
+            return false;
+        }
+        rewrite(meta, out.name(name), change);
+        true
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,14 +3,20 @@
 //! The gateway stands beside the agent and holds its token, with a key of its own, because ordinary clients
 //! make no proofs. Whatever is not understood, not mapped or not pinned does not pass, in either direction.
 
+mod asking;
 mod check;
 mod client;
 mod config;
 mod content;
 mod http;
+mod inputs;
+mod listing;
 mod message;
 mod meta;
+mod mirror;
+mod modern;
 mod output;
+mod questions;
 mod said;
 mod session;
 mod tools;
@@ -28,6 +34,7 @@ use crate::point::{Point, Say};
 pub(crate) use check::wants_approval;
 pub use config::{Config, Holder};
 pub use http::Endpoint;
+pub use listing::tools;
 use output::Output;
 use session::Session;
 pub use upstream::Upstream;

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read as _, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use ambit_core::json::{Json, Kind, Writer};
 use ambit_token::base64url;
 
 use super::Gateway;
-use super::check::{Caller, Refusal};
+use super::check::Caller;
 use super::client::Next;
 use super::content::is_work;
+use super::inputs::{Brought, Inputs, Likeness};
 use super::message::{self, Message};
+use super::modern;
 use super::output::{Output, Side};
 use super::tools::Tools;
 
@@ -28,7 +31,7 @@ pub(super) const NO_METHOD: i64 = -32601;
 pub(super) const INTERNAL: i64 = -32603;
 pub(super) const DENIED: i64 = -32003;
 /// MCP: a person is to be asked at an address, and then the request repeated.
-const ELICITATION: i64 = -32042;
+pub(super) const ELICITATION: i64 = -32042;
 
 /// Notifications that pass, to the server and to the client; they ask for nothing.
 pub(super) const CANCELLED: &str = "notifications/cancelled";
@@ -37,10 +40,11 @@ pub(super) const TO_SERVER: [&str; 3] = [
     CANCELLED,
     "notifications/progress",
 ];
-const TO_CLIENT: [&str; 4] = [
+const TO_CLIENT: [&str; 5] = [
     "notifications/message",
     "notifications/progress",
     CANCELLED,
+    modern::ACKNOWLEDGED,
     "notifications/tools/list_changed",
 ];
 
@@ -57,8 +61,8 @@ pub(super) struct Session {
 
 #[derive(Default)]
 pub(super) struct State {
-    /// Requests under way by their ids: those of the client with their methods, and the server's.
-    pub(super) of_client: BTreeMap<String, String>,
+    /// Requests under way by their ids: those of the client, and the server's.
+    pub(super) of_client: BTreeMap<String, Request>,
     pub(super) of_server: BTreeMap<String, ()>,
     /// Requests that the client took back and the server may still do, until it answers them.
     pub(super) taken_back: BTreeSet<String>,
@@ -68,10 +72,24 @@ pub(super) struct State {
     pub(super) asked: Option<(String, Option<Vec<u8>>)>,
     pub(super) count: u64,
     pub(super) tools: Option<Tools>,
+    /// When the server told of them.
+    pub(super) told: Option<Instant>,
+    /// What answers of the server, or of the gateway, asked for.
+    pub(super) inputs: Inputs,
+    /// The client can show a person an address, as `initialize` said.
+    pub(super) shows_addresses: bool,
     /// How often the server said that its tools are others now.
     pub(super) changes: u64,
     /// One side has ended.
     pub(super) gone: bool,
+}
+
+/// A request of the client that is under way.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// What it asks for, where it is of revision 2026-07-28: its answer may ask for input.
+    pub(super) of: Option<Likeness>,
 }
 
 impl Session {
@@ -171,18 +189,16 @@ impl Session {
                 }
                 if method == CANCELLED {
                     let id = params.get("requestId").map(message::text);
-                    lock(&self.state).of_server.remove(&id.unwrap_or_default());
+                    lock(&self.state).server_ends(&id.unwrap_or_default());
                 }
-                let kind = method.strip_prefix("notifications/").unwrap_or_default();
-                let kind = kind.split('/').next().unwrap_or_default();
-                if TO_CLIENT.contains(&method) || self.gateway.config.has_methods(kind) {
+                if self.is_told(method, params) {
                     self.send(&*self.client, line);
                 }
             }
             Ok(Message::Request { id, method, params }) => {
                 let id = message::text(id);
                 match self.server_asks(&id, method, params) {
-                    Ok(()) => match self.passes(document.root()) {
+                    Ok(()) => match self.passes(document.root(), &Brought::default()) {
                         Next::Changed(text) => self.send(&*self.client, text.as_bytes()),
                         _ => self.send(&*self.client, line),
                     },
@@ -193,33 +209,21 @@ impl Session {
         }
     }
 
-    /// A server asks the client for something: a sample, a person's input, its roots.
-    fn server_asks(&self, id: &str, method: &str, params: Json<'_>) -> Result<(), String> {
-        if method == "ping" {
-            return Err(message::result(id, |_| {}));
-        }
-        let is_too_much = {
+    /// Whether a notification of the server passes.
+    fn is_told(&self, method: &str, params: Json<'_>) -> bool {
+        let subscription = params
+            .get("_meta")
+            .and_then(|meta| meta.get(modern::SUBSCRIPTION));
+        if let Some(id) = subscription.map(message::text) {
             let state = lock(&self.state);
-            state.of_server.len() >= UNDER_WAY || state.of_server.contains_key(id)
-        };
-        if is_too_much {
-            let why = "too many requests are under way, or one with this id";
-            return Err(message::error(id, INVALID, why));
+            let listens = state.of_client.get(&id);
+            if !listens.is_some_and(|request| request.method == modern::LISTEN) {
+                return false;
+            }
         }
-        // Where agents show tokens of their own, none is shown for what a server asks.
-        let asked = match self.gateway.config.token {
-            Some(_) => self.other(method, params, Caller::Held),
-            None => Err(Refusal::failed()),
-        };
-        asked.map_err(|refusal| {
-            self.say(&format!(
-                "the server may not ask for `{method}`: {}",
-                refusal.words
-            ));
-            message::error(id, NO_METHOD, "this is not let through")
-        })?;
-        lock(&self.state).of_server.insert(id.to_owned(), ());
-        Ok(())
+        let kind = method.strip_prefix("notifications/").unwrap_or_default();
+        let kind = kind.split('/').next().unwrap_or_default();
+        TO_CLIENT.contains(&method) || self.gateway.config.has_methods(kind)
     }
 
     fn answered(&self, id: Json<'_>, root: Json<'_>, line: &[u8]) {
@@ -235,28 +239,26 @@ impl Session {
         if state.alone.as_ref() == Some(&text) {
             state.alone = None;
         }
-        let Some(method) = state.of_client.remove(&text) else {
+        let Some(request) = state.of_client.remove(&text) else {
             state.taken_back.remove(&text);
             drop(state);
             return self.say("an answer of the server to nothing that was asked is dropped");
         };
         drop(state);
-        let result = root.get("result").unwrap_or(Json::null());
-        let code = root
-            .get("error")
-            .and_then(|error| error.get("code")?.as_int());
-        let by_error = code == Some(ELICITATION) && !self.gateway.config.has_methods("elicitation");
-        if by_error || message::wants_more(result) {
-            self.say("the server may not ask for input by way of an answer");
+        if let Err(why) = self.may_answer(request.method.as_str(), request.of, root) {
+            self.say(&format!("an answer of the server is refused: {why}"));
             let answer =
                 message::error(&text, DENIED, "the server asks for what is not let through");
             return self.send(&*self.client, answer.as_bytes());
         }
-        match method.as_str() {
-            "initialize" | "server/discover" => {
+        match request.method.as_str() {
+            "initialize" | modern::DISCOVER => {
                 self.send(&*self.client, self.offered(root).as_bytes());
             }
-            _ => self.send(&*self.client, line),
+            _ => match kept_private(root) {
+                Some(text) => self.send(&*self.client, text.as_bytes()),
+                None => self.send(&*self.client, line),
+            },
         }
     }
 
@@ -268,22 +270,44 @@ impl Session {
                 return false;
             }
             out.name(name);
-            message::rewrite(result, out, &mut |name, capabilities, out| {
-                if name != "capabilities" {
-                    return false;
+            message::rewrite(result, out, &mut |name, value, out| {
+                match name {
+                    "capabilities" => {
+                        let mapped = ["resources", "prompts", "completions"];
+                        out.name(name);
+                        self.only(value, &mapped, &["tools", "logging"], out);
+                    }
+                    // What is not understood here is not offered.
+                    "supportedVersions" => {
+                        out.name(name).array(|out| {
+                            let spoken = value.elements().filter_map(Json::as_str);
+                            for version in spoken.filter(|it| modern::VERSIONS.contains(it)) {
+                                out.string(version);
+                            }
+                        });
+                    }
+                    "cacheScope" => {
+                        out.name(name).string("private");
+                    }
+                    _ => return false,
                 }
-                out.name(name);
-                self.only(
-                    capabilities,
-                    &["resources", "prompts"],
-                    &["tools", "logging"],
-                    out,
-                );
                 true
             });
             true
         });
         out.finish()
+    }
+
+    /// Takes a request back whose caller has hung up.
+    pub(super) fn take_back(&self, id: &str) {
+        let params = format!("{{\"requestId\":{id}}}");
+        let document = message::parse(params.as_bytes());
+        let taken = document.is_ok_and(|params| lock(&self.state).take_back(params.root()));
+        if taken {
+            let line =
+                format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{CANCELLED}\",\"params\":{params}}}");
+            self.send(&self.server, line.as_bytes());
+        }
     }
 
     /// Sends a line. When one side takes none any more, all has ended.
@@ -295,6 +319,15 @@ impl Session {
 }
 
 impl State {
+    /// The server takes a request back, or ends a stream that the client asked for.
+    fn server_ends(&mut self, id: &str) {
+        self.of_server.remove(id);
+        let stream = self.of_client.get(id);
+        if stream.is_some_and(|request| request.method == modern::LISTEN) {
+            self.of_client.remove(id);
+        }
+    }
+
     /// The client takes a request back, which need not be answered then. Whether the server may hear of it: nobody could
     /// tell any more when one has ended that must be alone.
     pub(super) fn take_back(&mut self, params: Json<'_>) -> bool {
@@ -305,7 +338,8 @@ impl State {
         if self.alone.as_ref() == Some(&id) {
             return false;
         }
-        if self.of_client.remove(&id).is_some_and(|it| is_work(&it)) {
+        let taken = self.of_client.remove(&id);
+        if taken.is_some_and(|it| is_work(&it.method)) {
             // Beyond the bound they are one entry with an empty id, which no answer removes.
             let is_full = self.taken_back.len() >= UNDER_WAY;
             self.taken_back
@@ -313,6 +347,29 @@ impl State {
         }
         true
     }
+}
+
+/// An answer that says that whoever stands between may keep it for others: it was decided for one token.
+fn kept_private(root: Json<'_>) -> Option<String> {
+    let scope = root.get("result")?.get("cacheScope")?;
+    if scope.as_str() == Some("private") {
+        return None;
+    }
+    let mut out = Writer::with_capacity(1024);
+    message::rewrite(root, &mut out, &mut |name, result, out| {
+        if name != "result" {
+            return false;
+        }
+        out.name(name);
+        message::rewrite(result, out, &mut |name, _, out| {
+            if name == "cacheScope" {
+                out.name(name).string("private");
+            }
+            name == "cacheScope"
+        });
+        true
+    });
+    Some(out.finish())
 }
 
 fn line(lines: &mut impl BufRead, most: u64) -> io::Result<Option<Vec<u8>>> {

@@ -6,12 +6,13 @@ use ambit_core::json::{Json, Writer};
 use ambit_policy::Bundle;
 
 use super::config::Config;
+use super::mirror::{self, Marked};
 use super::{Vocabulary, message};
 
 /// Pages of one list, tools in all, and bytes of what is said of them.
 pub(super) const PAGES: usize = 64;
 const TOOLS: usize = 4096;
-const BYTES: usize = 16 * 1024 * 1024;
+pub(super) const BYTES: usize = 16 * 1024 * 1024;
 
 /// What the server said when it was asked last.
 #[derive(Debug, Default)]
@@ -43,6 +44,10 @@ impl Tools {
             match name {
                 "tools" => {}
                 "nextCursor" => next = value.as_str().map(str::to_owned),
+                // It is another list for each token.
+                "cacheScope" if self.pages == 1 => self
+                    .beside
+                    .push((name.to_owned(), "\"private\"".to_owned())),
                 _ if self.pages == 1 => {
                     let text = message::text(value);
                     self.bytes += text.len();
@@ -77,6 +82,14 @@ impl Tools {
     /// The pin of what the server says of a tool now.
     pub(super) fn pin(&self, tool: &str) -> Option<&str> {
         self.known.get(tool)?.pin.as_deref()
+    }
+
+    /// The arguments of a tool that are told in headers. Of one whose description is unsound there, none.
+    pub(super) fn marked(&self, tool: &str) -> Vec<Marked> {
+        let described = self.known.get(tool).map(|it| it.text.as_bytes());
+        let document = described.and_then(|text| message::parse(text).ok());
+        let marked = document.map(|document| mirror::marked(document.root()));
+        marked.and_then(Result::ok).unwrap_or_default()
     }
 
     /// The answer for the agent: the tools that could ever be allowed, with their bounds in the

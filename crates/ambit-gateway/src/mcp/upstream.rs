@@ -2,9 +2,11 @@
 //!
 //! It gets no token, and no header of the agent. Redirects are not followed.
 
+mod asked;
 mod events;
 mod url;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -21,18 +23,21 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::message::{self, Message};
+use super::mirror::{Marked, VERSION_HEADER};
 use super::session::{INTERNAL, lock};
 use super::{Connect, Link};
 use crate::fault::Fault;
+use asked::{Asked, over};
 use events::Events;
 use url::Url;
 
-/// Bytes of an answer, or of one message of a stream: as of a server beside the gateway.
 /// Messages of a session that the server has not answered.
 const PLACES: usize = 64;
+/// Bytes of an answer, or of one message of a stream: as of a server beside the gateway.
 const ANSWER: usize = 16 * 1024 * 1024;
 /// Until it is reached, until it begins to answer, and between two parts of an answer.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -43,7 +48,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Messages that wait: to it, and from it.
 const LINES: usize = 16;
 const SESSION_ID: &str = "mcp-session-id";
-const VERSION: &str = "mcp-protocol-version";
 
 /// Where the server is.
 #[derive(Clone, Debug)]
@@ -70,6 +74,8 @@ impl Connect for Upstream {
         let server = Arc::new(Server {
             url: self.0.clone(),
             named: Mutex::default(),
+            marked: Mutex::default(),
+            under_way: Mutex::default(),
             places: Arc::new(Semaphore::new(PLACES)),
             told: Mutex::new(Some(told)),
         });
@@ -103,16 +109,13 @@ struct Named {
     version: Option<HeaderValue>,
 }
 
-/// What was asked: whether it begins the session, and by which id it is answered.
-#[derive(Default)]
-struct Asked<'a> {
-    is_first: bool,
-    id: Option<&'a str>,
-}
-
 struct Server {
     url: Url,
     named: Mutex<Named>,
+    /// Arguments that are told in headers, by tool.
+    marked: Mutex<BTreeMap<String, Vec<Marked>>>,
+    /// Requests of revision 2026-07-28 by their ids: one is cancelled by closing its connection.
+    under_way: Mutex<BTreeMap<String, AbortHandle>>,
     /// Places for messages that the server has not answered, of requests or not: one that was cancelled keeps its own.
     places: Arc<Semaphore>,
     /// Where its messages go, until it is gone.
@@ -122,66 +125,77 @@ struct Server {
 impl Server {
     /// Has one message sent. What comes before a session is there is sent one after the other.
     async fn hear(self: &Arc<Self>, line: Vec<u8>) {
-        let (is_first, begins, id) = {
-            let document = message::parse(&line);
-            let message = document.as_ref().ok().map(|it| message::read(it.root()));
-            match message {
-                Some(Ok(Message::Request { id, method, .. })) => {
-                    (method == "initialize", false, Some(message::text(id)))
-                }
-                Some(Ok(Message::Notification { method, .. })) => {
-                    (false, method == "notifications/initialized", None)
-                }
-                _ => (false, false, None),
-            }
+        let Some(asked) = self.look(&line) else {
+            return;
         };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             // Of what is no request nobody waits for an answer.
-            if let Some(id) = id {
+            if let Some(id) = &asked.id {
                 let why = "the server behind the gateway has too much to answer";
-                let error = message::error(&id, INTERNAL, why);
+                let error = message::error(id, INTERNAL, why);
                 self.tell(error.into_bytes()).await;
             }
             return;
         };
+        let begins = asked.begins;
+        let is_in_turn = asked.is_first || begins;
+        let name = asked.id.clone().filter(|_| asked.mirrored.is_some());
         let server = Arc::clone(self);
         let sending = async move {
-            let asked = Asked {
-                is_first,
-                id: id.as_deref(),
-            };
-            if let Err(why) = server.post(line, &asked).await {
-                // Of what is no request nobody waits for an answer.
-                if let Some(id) = id {
-                    let error = format!("the server behind the gateway: {why}");
-                    server
-                        .tell(message::error(&id, INTERNAL, &error).into_bytes())
-                        .await;
-                }
+            server.send_and_tell(line, &asked).await;
+            if let Some(id) = asked.id.filter(|_| asked.mirrored.is_some()) {
+                lock(&server.under_way).remove(&id);
             }
             drop(place);
         };
-        if is_first || begins {
+        if is_in_turn {
             sending.await;
         } else {
-            tokio::spawn(sending);
+            let sent = tokio::spawn(sending);
+            if let Some(id) = name.filter(|_| !sent.is_finished()) {
+                lock(&self.under_way).insert(id, sent.abort_handle());
+            }
         }
         if begins {
             tokio::spawn(Arc::clone(self).listen());
         }
     }
 
-    async fn post(&self, line: Vec<u8>, asked: &Asked<'_>) -> Result<(), String> {
-        let response = self.send(Method::POST, line).await?;
+    async fn send_and_tell(&self, line: Vec<u8>, asked: &Asked) {
+        let sent = self.post(line, asked).await;
+        // Of what is no request nobody waits for an answer.
+        if let (Err(why), Some(id)) = (sent, &asked.id) {
+            let error = format!("the server behind the gateway: {why}");
+            self.tell(message::error(id, INTERNAL, &error).into_bytes())
+                .await;
+        }
+    }
+
+    async fn post(&self, line: Vec<u8>, asked: &Asked) -> Result<(), String> {
+        let response = self
+            .send(Method::POST, line, asked.mirrored.as_ref())
+            .await?;
         if asked.is_first {
             let session = response.headers().get(SESSION_ID).cloned();
             lock(&self.named).session = session;
         }
-        match response.status() {
+        let status = response.status();
+        // Of revision 2026-07-28 errors of JSON-RPC come with a status of their own; so does a refusal of `initialize`.
+        let has_error = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND].contains(&status)
+            && (asked.mirrored.is_some() || asked.is_first);
+        match status {
             StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
-            StatusCode::OK if self.read(response, asked).await? || asked.id.is_none() => Ok(()),
-            StatusCode::OK => Err("it ends without an answer".to_owned()),
-            StatusCode::NOT_FOUND if lock(&self.named).session.is_some() => {
+            StatusCode::OK if asked.listens => {
+                if !self.read(response, asked).await? {
+                    self.tell(over(asked)).await;
+                }
+                Ok(())
+            }
+            StatusCode::OK => match self.read(response, asked).await? || asked.id.is_none() {
+                true => Ok(()),
+                false => Err("it ends without an answer".to_owned()),
+            },
+            StatusCode::NOT_FOUND if !has_error && lock(&self.named).session.is_some() => {
                 // Its session is over, and so is this one.
                 lock(&self.told).take();
                 Err("its session has ended".to_owned())
@@ -189,14 +203,17 @@ impl Server {
             status if status.is_redirection() => Err(format!(
                 "it answers with {status}, and redirects are not followed"
             )),
-            status => Err(format!("it answers with {status}")),
+            status => match has_error && self.read(response, asked).await.unwrap_or_default() {
+                true => Ok(()),
+                false => Err(format!("it answers with {status}")),
+            },
         }
     }
 
     /// What the server says by itself, as long as it has a stream for that.
     async fn listen(self: Arc<Self>) {
         while lock(&self.told).is_some() {
-            match self.send(Method::GET, Vec::new()).await {
+            match self.send(Method::GET, Vec::new(), None).await {
                 Ok(response) if response.status() == StatusCode::OK => {
                     // It may end at any time.
                     let _ = self.read(response, &Asked::default()).await;
@@ -212,11 +229,16 @@ impl Server {
         lock(&self.told).take();
         if lock(&self.named).session.is_some() {
             // It may not know how to end one.
-            let _ = timeout(GOODBYE, self.send(Method::DELETE, Vec::new())).await;
+            let _ = timeout(GOODBYE, self.send(Method::DELETE, Vec::new(), None)).await;
         }
     }
 
-    async fn send(&self, method: Method, line: Vec<u8>) -> Result<Response<Incoming>, String> {
+    async fn send(
+        &self,
+        method: Method,
+        line: Vec<u8>,
+        mirrored: Option<&Vec<(String, String)>>,
+    ) -> Result<Response<Incoming>, String> {
         let stream = timeout(
             CONNECTING,
             TcpStream::connect((self.url.host.as_str(), self.url.port)),
@@ -238,10 +260,20 @@ impl Server {
         if method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let named = lock(&self.named).clone();
-        for (name, value) in [(SESSION_ID, named.session), (VERSION, named.version)] {
-            if let Some(value) = value {
-                request = request.header(name, value);
+        match mirrored {
+            Some(mirrored) => {
+                for (name, value) in mirrored {
+                    request = request.header(name, value);
+                }
+            }
+            None => {
+                let named = lock(&self.named).clone();
+                let headers = [(SESSION_ID, named.session), (VERSION_HEADER, named.version)];
+                for (name, value) in headers {
+                    if let Some(value) = value {
+                        request = request.header(name, value);
+                    }
+                }
             }
         }
         let request = request.body(Full::new(Bytes::from(line)));
@@ -253,7 +285,7 @@ impl Server {
     }
 
     /// Hands on all messages of an answer. Whether one was the answer to what was asked.
-    async fn read(&self, response: Response<Incoming>, asked: &Asked<'_>) -> Result<bool, String> {
+    async fn read(&self, response: Response<Incoming>, asked: &Asked) -> Result<bool, String> {
         let kind = response.headers().get(CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind
@@ -296,13 +328,17 @@ impl Server {
     }
 
     /// A message, which becomes one line. Whether it is the answer to what was asked.
-    async fn told(&self, mut line: Vec<u8>, asked: &Asked<'_>) -> bool {
+    async fn told(&self, mut line: Vec<u8>, asked: &Asked) -> bool {
         let mut is_answer = false;
         let sound = Document::parse(&line, Profile::Request).map(|document| {
             if let Ok(Message::Answer { id }) = message::read(document.root()) {
-                is_answer = asked.id == Some(message::text(id).as_str());
+                is_answer = asked.id == Some(message::text(id));
             }
-            let result = document.root().get("result").filter(|_| asked.is_first);
+            let result = document.root().get("result");
+            if let Some(result) = result.filter(|_| asked.lists && is_answer) {
+                self.learn(result);
+            }
+            let result = result.filter(|_| asked.is_first);
             let version = result.and_then(|result| result.get("protocolVersion")?.as_str());
             version.and_then(|version| HeaderValue::from_str(version).ok())
         });

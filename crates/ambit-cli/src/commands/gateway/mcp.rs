@@ -5,17 +5,13 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use ambit_gateway::mcp::{
-    self, Config, Connect, Ended, Endpoint, Holder, Link, Upstream, Vocabulary,
-};
+use ambit_gateway::mcp::{self, Config, Connect, Ended, Endpoint, Holder, Upstream, Vocabulary};
 use ambit_workbench::import;
 use clap::Args;
 
 use super::super::list;
+use super::super::server::Program;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::say;
@@ -27,8 +23,9 @@ use crate::serving::{self, Serving, unusable};
 /// streamable HTTP (--upstream). The agent sees the tools that its token could ever allow, each with its bounds;
 /// each call is decided before it passes. What is not mapped, pinned or understood does not pass.
 ///
-/// Beside an agent it speaks over standard input and output, and holds the token (--holder-key). With --listen
-/// it serves agents over streamable HTTP, and each shows a token of its own.
+/// Beside an agent it speaks over standard input and output, and holds the token (--holder-key); with --listen as
+/// well, over HTTP on this machine. With --listen alone it serves agents over streamable HTTP, and each shows a
+/// token of its own.
 ///
 /// CONFIG says what the tools are in the policy's vocabulary, where `@mcp` alone does not. `ambit import mcp`
 /// writes that vocabulary.
@@ -39,14 +36,10 @@ pub(super) struct Mcp {
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
     /// The Ed25519 key to which the token is bound: it proves that the token is held here
-    #[arg(
-        long,
-        value_name = "KEY",
-        required_unless_present = "listen",
-        conflicts_with = "listen"
-    )]
+    #[arg(long, value_name = "KEY", required_unless_present = "listen")]
     holder_key: Option<PathBuf>,
-    /// Serve agents here over streamable HTTP, each with a token of its own. TLS is for a proxy in front
+    /// Serve over streamable HTTP: agents that each show a token of their own (TLS is for a proxy in front), or with
+    /// --holder-key whoever on this machine reaches this address, at `/mcp`
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// The server's address, where it is one that speaks streamable HTTP (`http://…`). It is shown no token
@@ -84,15 +77,21 @@ Example, for agents that come over HTTP, in front of a server that does as well:
   ambit gateway mcp files.toml --module policy.wasm --trust keys.json --uid acme/files --seen seen.json \\
       --ledger used.sqlite --listen 127.0.0.1:8383 --upstream http://127.0.0.1:3000/mcp";
 
-/// How long a server may take to end by itself.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 impl Mcp {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let holder = match self.listen {
-            Some(_) => Holder::Agent,
-            None => Holder::Gateway,
+        let holder = match self.holder_key {
+            Some(_) => Holder::Gateway,
+            None => Holder::Agent,
         };
+        let open = self.listen.filter(|it| !it.ip().is_loopback());
+        if let (Holder::Gateway, Some(open)) = (holder, open) {
+            let message = format!(
+                "whoever reaches {open} would use the token that is held here, and others than this machine can"
+            );
+            return Err(Failure::unusable("mcp.open", message).help(
+                "listen at a loopback address (`127.0.0.1:8383`), or without --holder-key, so that each agent shows a token of its own",
+            ));
+        }
         let policy = self.serving.policy()?;
         let config =
             Config::read(&self.config, &policy, holder).map_err(|fault| unusable(&fault))?;
@@ -152,53 +151,6 @@ fn beside(gateway: mcp::Gateway, connect: &dyn Connect) -> Result<Exit, Failure>
             Ok(Exit::Failed)
         }
     }
-}
-
-/// A server that is started, once for each session.
-struct Program(Vec<OsString>);
-
-impl Connect for Program {
-    fn connect(&self) -> io::Result<Link> {
-        let mut words = self.0.iter();
-        let mut child = Command::new(words.next().cloned().unwrap_or_default())
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let guard = Box::new(Started(child));
-        match (input, output) {
-            (Some(input), Some(output)) => Ok(Link {
-                from: Box::new(output),
-                to: Box::new(input),
-                guard,
-            }),
-            _ => Err(io::Error::other("it has no standard input or output")),
-        }
-    }
-}
-
-/// One that was started, and ends with this.
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        end(&mut self.0);
-    }
-}
-
-/// Its input is closed: it ends by itself, or is ended.
-fn end(server: &mut Child) {
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        if !matches!(server.try_wait(), Ok(None)) {
-            return;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    // It may have ended in this moment.
-    let _ = server.kill();
-    let _ = server.wait();
 }
 
 /// What `ambit import` and `ambit list` know.

@@ -4,13 +4,13 @@ use ambit_core::json::Writer;
 use ambit_core::limits::{RECEIPT_BYTES, RECEIPTS};
 
 use super::super::check::Shown;
+use super::super::mirror::VERSION_HEADER;
+use super::super::modern::{VERSION, VERSIONS};
 use super::SESSION_ID;
 use super::site::Site;
 use crate::events::EVENT_STREAM;
 use crate::http::{Heard, Reply};
 
-/// Versions of MCP that have this transport, and one before them that servers may still answer with.
-const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 const JSON: &str = "application/json";
 
 /// Where it goes, by which name, and from which page.
@@ -22,7 +22,7 @@ pub(super) fn place(heard: &Heard, site: &Site) -> Result<(), Reply> {
     }
     if heard
         .header("origin")?
-        .is_some_and(|origin| !site.is_own(origin))
+        .is_some_and(|origin| !site.is_own(origin, host))
     {
         let detail = "pages of other origins may not call";
         return Err(problem(403, "mcp.origin", detail));
@@ -43,9 +43,9 @@ pub(super) fn place(heard: &Heard, site: &Site) -> Result<(), Reply> {
 /// Its form, as the transport has it.
 pub(super) fn form(heard: &Heard) -> Result<(), Reply> {
     let bad = |detail: &str| Err(problem(400, "mcp.form", detail));
-    // What begins a session says in itself which versions its client speaks.
+    // What begins a session says in itself which versions its client speaks, and so does what needs none.
     if heard.header(SESSION_ID)?.is_some()
-        && let Some(version) = heard.header("mcp-protocol-version")?
+        && let Some(version) = heard.header(VERSION_HEADER)?
         && !VERSIONS.contains(&version)
     {
         return bad(&format!(
@@ -88,6 +88,12 @@ fn accepts(heard: &Heard, wanted: &str) -> bool {
             let kind = one.split(';').next().unwrap_or_default().trim();
             kind == "*/*" || kind.eq_ignore_ascii_case(wanted)
         })
+}
+
+/// Whether its headers say that it is of the revision without sessions.
+pub(super) fn is_modern(heard: &Heard) -> bool {
+    let mut versions = heard.headers(VERSION_HEADER);
+    versions.any(|version| version == VERSION)
 }
 
 /// The token and what came with it. `None`: no token came.

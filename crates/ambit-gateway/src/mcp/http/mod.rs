@@ -1,12 +1,13 @@
 //! The endpoint for agents: MCP's streamable HTTP, as a protected resource of OAuth.
 
 mod headers;
+mod modern;
 mod sessions;
 mod site;
 mod streams;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use ambit_core::Reason;
 use ambit_core::json::{Document, Json, Profile};
@@ -18,7 +19,7 @@ use super::check::{self, Caller, Shown, challenge};
 use super::client::Next;
 use super::message::{self, Message};
 use super::session::{CANCELLED, DENIED, INVALID, PARSE};
-use super::{Connect, Gateway};
+use super::{Connect, Gateway, modern as revision};
 use crate::events::Later;
 use crate::fault::Fault;
 use crate::http::{Heard, REQUESTS, Reply, Service};
@@ -32,7 +33,33 @@ const ANSWER: Duration = Duration::from_secs(15 * 60);
 const LISTENING: Duration = Duration::from_secs(60);
 const SESSION_ID: &str = "mcp-session-id";
 
-/// Serves agents that show tokens of their own, each with a session and a server.
+/// Whose request it is.
+struct Who {
+    owner: Owner,
+    /// Its token, and that it counts; `None` where the token is held here.
+    shown: Option<(Shown, Standing)>,
+}
+
+impl Who {
+    fn caller(&self) -> Caller<'_> {
+        match &self.shown {
+            Some((shown, _)) => Caller::Shown(shown),
+            None => Caller::Held,
+        }
+    }
+
+    /// How long something may be listened to: for `most`, and no longer than the token counts.
+    fn left(&self, gateway: &Gateway, most: Duration) -> Duration {
+        let Some((_, standing)) = &self.shown else {
+            return ANSWER;
+        };
+        let left = standing.ends.saturating_sub((gateway.point.clock)());
+        most.min(Duration::from_secs(u64::try_from(left).unwrap_or_default()))
+    }
+}
+
+/// Serves agents that show tokens of their own, each with a session and a server; or one agent beside it, for which it
+/// holds the token.
 pub struct Endpoint {
     gateway: Arc<Gateway>,
     site: Site,
@@ -40,10 +67,12 @@ pub struct Endpoint {
     /// Proofs of requests that nothing else uses up.
     ledger: Arc<dyn Ledger>,
     sessions: Sessions,
+    /// When the server was found to speak older revisions alone.
+    legacy: Mutex<Option<Instant>>,
 }
 
 impl Endpoint {
-    /// An endpoint at the audience of the file.
+    /// An endpoint at the audience of the file; where it holds a token, one for whoever reaches it.
     ///
     /// # Errors
     ///
@@ -54,11 +83,15 @@ impl Endpoint {
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, Fault> {
         Ok(Self {
-            site: gateway.config.site()?,
+            site: match &gateway.config.token {
+                Some(_) => Site::beside(&gateway.point.place.audience),
+                None => gateway.config.site()?,
+            },
             gateway: Arc::new(gateway),
             connect,
             ledger,
             sessions: Sessions::default(),
+            legacy: Mutex::default(),
         })
     }
 
@@ -120,9 +153,28 @@ impl Endpoint {
         Err(self.refuse_token(refused.0, &refused.1, heard))
     }
 
+    /// Whose request it is. Where the token is held here, nobody shows one.
+    fn who(&self, heard: &Heard) -> Result<Who, Reply> {
+        if self.holds() {
+            let owner = Owner::beside();
+            return Ok(Who { owner, shown: None });
+        }
+        let shown = headers::shown(heard)?.ok_or_else(|| self.no_token())?;
+        let standing = self.standing(heard, &shown)?;
+        Ok(Who {
+            owner: Owner::from(&standing),
+            shown: Some((shown, standing)),
+        })
+    }
+
+    fn holds(&self) -> bool {
+        self.gateway.config.token.is_some()
+    }
+
     /// A proof counts once.
-    fn use_up(&self, standing: &Standing, heard: &Heard) -> Result<(), Reply> {
-        let Some((key, until)) = &standing.proof else {
+    fn use_up(&self, who: &Who, heard: &Heard) -> Result<(), Reply> {
+        let proof = who.shown.as_ref().and_then(|(_, it)| it.proof.as_ref());
+        let Some((key, until)) = proof else {
             return Ok(());
         };
         let now = (self.gateway.point.clock)();
@@ -137,12 +189,12 @@ impl Endpoint {
     }
 
     /// The session that a request names, if it is theirs. Of others nobody learns that they are there.
-    fn session(&self, heard: &Heard, standing: &Standing) -> Result<(String, Arc<Live>), Reply> {
+    fn session(&self, heard: &Heard, who: &Who) -> Result<(String, Arc<Live>), Reply> {
         let Some(id) = heard.header(SESSION_ID)? else {
             let detail = "`Mcp-Session-Id` is lacking: begin with `initialize`";
             return Err(problem(400, "mcp.session", detail));
         };
-        let live = self.sessions.find(id, &Owner::from(standing));
+        let live = self.sessions.find(id, &who.owner);
         let live = live.ok_or_else(|| {
             let detail = "there is no such session of yours: begin with `initialize`";
             problem(404, "mcp.session", detail)
@@ -151,8 +203,7 @@ impl Endpoint {
     }
 
     fn post(&self, heard: &Heard) -> Result<Reply, Reply> {
-        let shown = headers::shown(heard)?.ok_or_else(|| self.no_token())?;
-        let standing = self.standing(heard, &shown)?;
+        let who = self.who(heard)?;
         let malformed = |code, why: &str| Reply::json(400, message::error("null", code, why));
         // What is sound has line ends between its parts alone, where blanks say the same.
         let sound = Document::parse(&heard.body, Profile::Request);
@@ -170,29 +221,41 @@ impl Endpoint {
         let line = line.trim_ascii();
         let document = message::parse(line).map_err(|why| malformed(PARSE, &why))?;
         let message = message::read(document.root()).map_err(|why| malformed(INVALID, why))?;
-        let decides = match message {
-            Message::Request { method, .. } => self.gateway.config.decides(method),
+        let names_itself = match message {
+            Message::Request { params, .. } => revision::named(params).is_some(),
             _ => false,
         };
-        if !decides {
-            self.use_up(&standing, heard)?;
+        if names_itself || headers::is_modern(heard) {
+            return self.stateless(heard, message, document.root(), &who);
         }
-        let begins = matches!(
-            message,
-            Message::Request {
-                method: "initialize",
-                ..
-            }
-        );
+        self.in_session(heard, message, (line, document.root()), &who)
+    }
+
+    /// A message of a session, or that begins one.
+    fn in_session(
+        &self,
+        heard: &Heard,
+        message: Message<'_>,
+        said: (&[u8], Json<'_>),
+        who: &Who,
+    ) -> Result<Reply, Reply> {
+        let method = match message {
+            Message::Request { method, .. } => Some(method),
+            _ => None,
+        };
+        if !method.is_some_and(|method| self.gateway.config.decides(method)) {
+            self.use_up(who, heard)?;
+        }
+        let begins = method == Some("initialize");
         let (id, live) = match (begins, heard.header(SESSION_ID)?) {
-            (true, None) => self.open(&standing)?,
+            (true, None) => self.open(who, false)?,
             (true, Some(_)) => {
                 let detail = "a session is begun without `Mcp-Session-Id`";
                 return Err(problem(400, "mcp.session", detail));
             }
-            (false, _) => self.session(heard, &standing)?,
+            (false, _) => self.session(heard, who)?,
         };
-        let said = live.in_turn(|| self.say(&live, message, (line, document.root()), &shown));
+        let said = live.in_turn(|| self.say(&live, message, said, who));
         let reply = said.unwrap_or_else(busy);
         Ok(match begins {
             true => reply.with(SESSION_ID, id),
@@ -200,10 +263,16 @@ impl Endpoint {
         })
     }
 
-    fn open(&self, standing: &Standing) -> Result<(String, Arc<Live>), Reply> {
+    /// What the requests of one holder share that belong to no session.
+    fn shared(&self, who: &Who) -> Result<Arc<Live>, Reply> {
+        self.open(who, true).map(|(_, live)| live)
+    }
+
+    fn open(&self, who: &Who, is_shared: bool) -> Result<(String, Arc<Live>), Reply> {
+        let owner = who.owner.clone();
         let opened = self
             .sessions
-            .open(&self.gateway, &*self.connect, Owner::from(standing));
+            .open(&self.gateway, &*self.connect, owner, is_shared);
         match opened {
             Ok(Some(opened)) => Ok(opened),
             Ok(None) => Err(busy()),
@@ -221,7 +290,7 @@ impl Endpoint {
         live: &Live,
         message: Message<'_>,
         (line, root): (&[u8], Json<'_>),
-        shown: &Shown,
+        who: &Who,
     ) -> Reply {
         let session = &live.session;
         let waits = match message {
@@ -235,7 +304,7 @@ impl Endpoint {
             }
             _ => None,
         };
-        let next = session.client_says(message, root, Caller::Shown(shown));
+        let next = session.client_says(message, root, who.caller());
         let passes = matches!(next, Next::Pass | Next::Changed(_));
         match &next {
             Next::Pass => session.send(&session.server, line),
@@ -255,7 +324,7 @@ impl Endpoint {
             return Reply::of(202, "application/json", String::new());
         };
         if passes {
-            return Reply::later(Later::Answer(events, ANSWER));
+            return Reply::later(Later::Answer(events, ANSWER, None));
         }
         live.streams.forget(&id);
         match next {
@@ -274,16 +343,14 @@ impl Endpoint {
 
     /// A client listens for what belongs to no request.
     fn listen(&self, heard: &Heard) -> Result<Reply, Reply> {
-        let shown = headers::shown(heard)?.ok_or_else(|| self.no_token())?;
-        let standing = self.standing(heard, &shown)?;
-        self.use_up(&standing, heard)?;
-        let (_, live) = self.session(heard, &standing)?;
-        let left = standing.ends.saturating_sub((self.gateway.point.clock)());
-        let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+        let who = self.who(heard)?;
+        self.use_up(&who, heard)?;
+        let (_, live) = self.session(heard, &who)?;
+        let left = who.left(&self.gateway, LISTENING);
         live.touch();
         let events = live.streams.listen();
         events
-            .map(|events| Reply::later(Later::Stream(events, LISTENING.min(left))))
+            .map(|events| Reply::later(Later::Stream(events, left)))
             .ok_or_else(|| {
                 problem(
                     409,
@@ -294,10 +361,9 @@ impl Endpoint {
     }
 
     fn end(&self, heard: &Heard) -> Result<Reply, Reply> {
-        let shown = headers::shown(heard)?.ok_or_else(|| self.no_token())?;
-        let standing = self.standing(heard, &shown)?;
-        self.use_up(&standing, heard)?;
-        let (id, _) = self.session(heard, &standing)?;
+        let who = self.who(heard)?;
+        self.use_up(&who, heard)?;
+        let (id, _) = self.session(heard, &who)?;
         self.sessions.end(&id);
         Ok(Reply::of(204, "application/json", String::new()))
     }
@@ -316,6 +382,9 @@ impl Service for Endpoint {
         if heard.path != self.site.path {
             return None;
         }
+        if self.holds() {
+            return headers::form(heard).err();
+        }
         match headers::shown(heard) {
             Ok(Some(_)) => headers::form(heard).err(),
             Ok(None) => Some(self.no_token()),
@@ -324,6 +393,9 @@ impl Service for Endpoint {
     }
 
     fn knows(&self, heard: &Heard) -> bool {
+        if self.holds() {
+            return true;
+        }
         let id = heard.header(SESSION_ID).ok().flatten();
         id.is_some_and(|id| self.sessions.knows(id))
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,9 @@ const OF_ONE: usize = 8;
 const OF_KIN: usize = 16;
 /// For so long nobody needs one.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-/// Requests of one session that wait for their turn.
+/// Requests of one session that wait for their turn, and of one holder without any.
 const TURNS: usize = 4;
+const SHARED_TURNS: usize = 16;
 
 /// Whose a session is: who holds the key, for whom, as which agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,16 @@ pub(super) struct Owner {
 }
 
 impl Owner {
+    /// Whoever reaches an endpoint that holds the token itself.
+    pub(super) const fn beside() -> Self {
+        Self {
+            holder: None,
+            issuer: String::new(),
+            sub: String::new(),
+            agent: String::new(),
+        }
+    }
+
     /// Whether both are of one person, by one agent.
     fn is_kin(&self, other: &Self) -> bool {
         (&self.issuer, &self.sub, &self.agent) == (&other.issuer, &other.sub, &other.agent)
@@ -56,6 +67,11 @@ pub(super) struct Live {
     owner: Owner,
     pub(super) session: Arc<Session>,
     pub(super) streams: Arc<Streams>,
+    /// All requests of its owner that belong to no session share it (2026-07-28).
+    is_shared: bool,
+    /// Whether its server speaks that revision, once it was asked.
+    pub(super) is_modern: OnceLock<bool>,
+    count: AtomicU64,
     turn: Mutex<()>,
     turns: AtomicUsize,
     used: Mutex<Instant>,
@@ -66,7 +82,8 @@ impl Live {
     /// Does something alone: a session hears one message after the other. `None`: too many wait for that.
     pub(super) fn in_turn<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
         self.touch();
-        let waiting = Waiting::enter(&self.turns)?;
+        let most = if self.is_shared { SHARED_TURNS } else { TURNS };
+        let waiting = Waiting::enter(&self.turns, most)?;
         let turn = lock(&self.turn);
         let done = run();
         self.touch();
@@ -77,6 +94,18 @@ impl Live {
     /// It is needed now.
     pub(super) fn touch(&self) {
         *lock(&self.used) = Instant::now();
+    }
+
+    /// An id that no other request of it has.
+    pub(super) fn next(&self) -> String {
+        format!("r-{}", self.count.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes back the requests whose callers have hung up.
+    fn take_back(&self) {
+        for id in self.streams.hung_up() {
+            self.session.take_back(&id);
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -101,10 +130,10 @@ impl Live {
 struct Waiting<'t>(&'t AtomicUsize);
 
 impl<'t> Waiting<'t> {
-    fn enter(turns: &'t AtomicUsize) -> Option<Self> {
+    fn enter(turns: &'t AtomicUsize, most: usize) -> Option<Self> {
         let before = turns.fetch_add(1, Ordering::SeqCst);
         // Dropped where there are too many, and so not counted.
-        Some(Self(turns)).filter(|_| before < TURNS)
+        Some(Self(turns)).filter(|_| before < most)
     }
 }
 
@@ -125,9 +154,14 @@ impl Sessions {
         gateway: &Arc<Gateway>,
         connect: &dyn Connect,
         owner: Owner,
+        is_shared: bool,
     ) -> io::Result<Option<(String, Arc<Live>)>> {
         let mut all = lock(&self.0);
         all.retain(|_, live| stays(live));
+        let mut shared = all.iter().filter(|(_, live)| live.is_shared && is_shared);
+        if let Some((id, live)) = shared.find(|(_, live)| live.owner == owner) {
+            return Ok(Some((id.clone(), Arc::clone(live))));
+        }
         let own = all.values().filter(|live| live.owner == owner).count();
         let kin = all
             .values()
@@ -164,6 +198,9 @@ impl Sessions {
             owner,
             session: Arc::clone(&session),
             streams,
+            is_shared,
+            is_modern: OnceLock::new(),
+            count: AtomicU64::new(0),
             turn: Mutex::default(),
             turns: AtomicUsize::new(0),
             used: Mutex::new(Instant::now()),
@@ -185,7 +222,7 @@ impl Sessions {
         let all = lock(&self.0);
         let live = all
             .get(id)
-            .filter(|live| is_open(live) && live.owner == *owner);
+            .filter(|live| is_open(live) && !live.is_shared && live.owner == *owner);
         live.map(Arc::clone)
     }
 
@@ -201,8 +238,21 @@ impl Sessions {
         }
     }
 
-    /// Ends what nobody needs any more.
+    /// Ends the one that these requests share.
+    pub(super) fn end_shared(&self, live: &Live) {
+        lock(&self.0).retain(|_, one| {
+            let is_it = one.is_shared && one.owner == live.owner;
+            if is_it {
+                drop(one.end());
+            }
+            !is_it
+        });
+    }
+
+    /// Ends what nobody needs any more, requests too.
     pub(super) fn expire(&self) {
+        let all: Vec<Arc<Live>> = lock(&self.0).values().map(Arc::clone).collect();
+        all.iter().for_each(|live| live.take_back());
         lock(&self.0).retain(|_, live| stays(live));
     }
 }

@@ -17,9 +17,24 @@ pub(in crate::mcp) struct Site {
     /// Scheme and host, with the port where there is one.
     origin: String,
     pub(super) path: String,
+    /// Beside the agent: only by names of this machine, and from no page but its own.
+    is_beside: bool,
 }
 
+/// The path of an endpoint that holds the token itself.
+const BESIDE: &str = "/mcp";
+
 impl Site {
+    /// An endpoint beside the agent. Tokens name the audience as they do elsewhere.
+    pub(super) fn beside(audience: &str) -> Self {
+        Self {
+            url: audience.to_owned(),
+            origin: String::new(),
+            path: BESIDE.to_owned(),
+            is_beside: true,
+        }
+    }
+
     pub(in crate::mcp) fn of(url: &str) -> Result<Self, Fault> {
         let rest = url.strip_prefix("https://");
         let rest = rest.or_else(|| url.strip_prefix("http://"));
@@ -47,13 +62,14 @@ impl Site {
             } else {
                 path.to_owned()
             },
+            is_beside: false,
         })
     }
 
     /// Whether this is where its metadata is: under its own path, and for clients that know the host alone.
     pub(super) fn is_metadata(&self, path: &str) -> bool {
         match path.strip_prefix(WELL_KNOWN) {
-            Some(rest) => rest.is_empty() || rest == self.path,
+            Some(rest) => !self.is_beside && (rest.is_empty() || rest == self.path),
             None => false,
         }
     }
@@ -106,14 +122,19 @@ impl Site {
             .strip_prefix('[')
             .and_then(|name| name.strip_suffix(']'));
         let address = address.unwrap_or(name).parse::<std::net::IpAddr>();
-        without_port(own).eq_ignore_ascii_case(name)
+        (!self.is_beside && without_port(own).eq_ignore_ascii_case(name))
             || name.eq_ignore_ascii_case("localhost")
             || address.is_ok_and(|address| address.is_loopback())
     }
 
-    /// Whether a page of this origin may call: only the endpoint's own.
-    pub(super) fn is_own(&self, origin: &str) -> bool {
-        self.origin.eq_ignore_ascii_case(origin)
+    /// Whether a page of this origin may call: only the endpoint's own, by the name under which it is called.
+    pub(super) fn is_own(&self, origin: &str, host: &str) -> bool {
+        match self.is_beside {
+            true => origin
+                .strip_prefix("http://")
+                .is_some_and(|own| own.eq_ignore_ascii_case(host)),
+            false => self.origin.eq_ignore_ascii_case(origin),
+        }
     }
 }
 
@@ -173,6 +194,19 @@ mod tests {
         ] {
             assert!(!site.is_called(other), "{other}");
         }
-        assert!(site.is_own("https://notes.example") && !site.is_own("http://notes.example"));
+        assert!(
+            site.is_own("https://notes.example", "") && !site.is_own("http://notes.example", "")
+        );
+    }
+
+    #[test]
+    fn beside_an_agent_only_names_of_this_machine_lead_to_it() {
+        let site = Site::beside("urn:notes");
+        assert!(site.is_called("127.0.0.1:8383") && site.is_called("localhost"));
+        assert!(!site.is_called("") && !site.is_called("evil.example:8383"));
+        assert!(site.is_own("http://127.0.0.1:8383", "127.0.0.1:8383"));
+        assert!(!site.is_own("http://localhost:3000", "127.0.0.1:8383"));
+        assert!(!site.is_own("https://127.0.0.1:8383", "127.0.0.1:8383"));
+        assert!(!site.is_metadata("/.well-known/oauth-protected-resource"));
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use ambit_core::json::{Json, Kind};
+use ambit_core::json::{Json, Kind, Writer};
 
 use super::super::message::{self, Message};
+use super::super::modern;
 use super::super::output::Side;
-use super::super::session::{INTERNAL, lock};
+use super::super::session::{CANCELLED, INTERNAL, lock};
 use crate::events::{Events, Feed, feed};
 
 /// Requests of one session that wait for an answer.
@@ -28,15 +29,93 @@ struct Waiting {
     feed: Feed,
     /// What tells of its progress names this.
     progress: Option<String>,
+    /// What its client calls it, where it has another id here.
+    told: Option<Told>,
+}
+
+/// What the client of a request without a session calls it.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) id: String,
+    pub(super) progress: Option<String>,
+    /// Whether it wants to be told what the server logs.
+    pub(super) logs: bool,
+}
+
+impl Told {
+    /// A message about the request, in its client's terms.
+    pub(super) fn restored(&self, line: &[u8]) -> String {
+        let Ok(document) = message::parse(line) else {
+            return String::new();
+        };
+        let mut out = Writer::with_capacity(line.len());
+        message::rewrite(document.root(), &mut out, &mut |name, value, out| {
+            match name {
+                "id" => {
+                    out.name(name).raw(&self.id);
+                }
+                "params" if value.kind() == Kind::Object => self.params(value, out.name(name)),
+                _ => return false,
+            }
+            true
+        });
+        out.finish()
+    }
+
+    fn params(&self, params: Json<'_>, out: &mut Writer) {
+        message::rewrite(params, out, &mut |name, value, out| {
+            match (name, &self.progress) {
+                ("progressToken", Some(progress)) => {
+                    out.name(name).raw(progress);
+                }
+                ("_meta", _) if value.kind() == Kind::Object => {
+                    message::rewrite(value, out.name(name), &mut |name, _, out| {
+                        if name == modern::SUBSCRIPTION {
+                            out.name(name).raw(&self.id);
+                        }
+                        name == modern::SUBSCRIPTION
+                    });
+                }
+                _ => return false,
+            }
+            true
+        });
+    }
+}
+
+impl Waiting {
+    fn part(&self, line: &[u8]) {
+        match &self.told {
+            Some(told) => self.feed.part(told.restored(line).as_bytes()),
+            None => self.feed.part(line),
+        };
+    }
+
+    fn last(self, line: &[u8]) {
+        match self.told {
+            Some(told) => self.feed.last(told.restored(line).as_bytes()),
+            None => self.feed.last(line),
+        }
+    }
 }
 
 impl Streams {
     /// Waits for the answer to a request. `None`: one with this id waits already, or too many do.
     pub(super) fn expect(&self, id: &str, params: Json<'_>) -> Option<Events> {
+        self.wait(id, params, None)
+    }
+
+    /// The same for a request that its client calls otherwise.
+    pub(super) fn expect_as(&self, id: &str, params: Json<'_>, told: Told) -> Option<Events> {
+        self.wait(id, params, Some(told))
+    }
+
+    fn wait(&self, id: &str, params: Json<'_>, told: Option<Told>) -> Option<Events> {
         let mut open = lock(&self.0);
         if open.waiting.len() >= WAITING {
             // Who has hung up waits no more.
-            open.waiting.retain(|_, waiting| !waiting.feed.is_closed());
+            open.waiting
+                .retain(|_, waiting| waiting.told.is_some() || !waiting.feed.is_closed());
         }
         if open.is_closed || open.waiting.len() >= WAITING || open.waiting.contains_key(id) {
             return None;
@@ -46,9 +125,25 @@ impl Streams {
             .and_then(|meta| meta.get("progressToken"));
         let (feed, events) = feed();
         let progress = token.filter(is_token).map(message::text);
-        open.waiting
-            .insert(id.to_owned(), Waiting { feed, progress });
+        open.waiting.insert(
+            id.to_owned(),
+            Waiting {
+                feed,
+                progress,
+                told,
+            },
+        );
         Some(events)
+    }
+
+    /// The requests without a session whose callers have hung up: nobody waits for them any more.
+    pub(super) fn hung_up(&self) -> Vec<String> {
+        let mut open = lock(&self.0);
+        let is_over = |one: &Waiting| one.told.is_some() && one.feed.is_closed();
+        let over = open.waiting.iter().filter(|(_, one)| is_over(one));
+        let over: Vec<String> = over.map(|(id, _)| id.clone()).collect();
+        open.waiting.retain(|_, one| !is_over(one));
+        over
     }
 
     /// Nothing more is said of a request.
@@ -80,6 +175,22 @@ impl Streams {
     }
 }
 
+impl Open {
+    /// What names no request: to whoever listens, or else to the one request that it can be about.
+    fn say(&self, line: &[u8]) {
+        let listening = self.listening.as_ref().filter(|it| !it.is_closed());
+        if let Some(listening) = listening {
+            listening.part(line);
+            return;
+        }
+        let wants = |one: &&Waiting| one.told.as_ref().is_none_or(|told| told.logs);
+        let mut waiting = self.waiting.values().filter(wants);
+        if let (Some(one), None) = (waiting.next(), waiting.next()) {
+            one.part(line);
+        }
+    }
+}
+
 impl Side for Streams {
     fn send(&self, line: &[u8]) -> bool {
         let Ok(document) = message::parse(line) else {
@@ -89,7 +200,7 @@ impl Side for Streams {
         match message::read(document.root()) {
             Ok(Message::Answer { id }) => {
                 if let Some(waiting) = open.waiting.remove(&message::text(id)) {
-                    waiting.feed.last(line);
+                    waiting.last(line);
                 }
             }
             Ok(Message::Notification {
@@ -99,14 +210,30 @@ impl Side for Streams {
                 let token = params.get("progressToken").map(message::text);
                 let mut waiting = open.waiting.values();
                 if let Some(one) = waiting.find(|one| token.is_some() && one.progress == token) {
-                    one.feed.part(line);
+                    one.part(line);
                 }
             }
-            Ok(_) => {
-                if let Some(listening) = &open.listening {
-                    listening.part(line);
+            Ok(Message::Notification { method, params }) => match params
+                .get("_meta")
+                .and_then(|meta| meta.get(modern::SUBSCRIPTION))
+            {
+                Some(stream) => {
+                    if let Some(waiting) = open.waiting.get(&message::text(stream)) {
+                        waiting.part(line);
+                    }
                 }
-            }
+                None => {
+                    let ends = params.get("requestId").filter(|_| method == CANCELLED);
+                    let ends = ends.map(message::text).unwrap_or_default();
+                    // Of others it is a request of the server's own that it takes back.
+                    let is_stream = open.waiting.get(&ends).is_some_and(|it| it.told.is_some());
+                    match is_stream {
+                        true => drop(open.waiting.remove(&ends)),
+                        false => open.say(line),
+                    }
+                }
+            },
+            Ok(Message::Request { .. }) => open.say(line),
             Err(_) => {}
         }
         true
@@ -118,7 +245,7 @@ impl Side for Streams {
         open.listening = None;
         for (id, waiting) in std::mem::take(&mut open.waiting) {
             let error = message::error(&id, INTERNAL, "the session has ended");
-            waiting.feed.last(error.as_bytes());
+            waiting.last(error.as_bytes());
         }
     }
 
