@@ -196,33 +196,23 @@ fn enrolment(change: Value) -> String {
     )
 }
 
-#[test]
-fn a_key_that_an_enrolment_makes_known_signs_receipts_of_its_person() {
-    let policy = policy();
-    let bundle = Bundle::verify(policy.bundle()).unwrap();
-    let mut raw = Raw::start(&std::fs::read(policy.file()).unwrap());
+/// What is said of a receipt, an enrolment, and what the answer has.
+fn enrolled() -> [(Value, String, &'static str); 9] {
     let passkey =
         json!({"webauthn": {"rp_id": "acme.example", "origins": ["https://acme.example"]}});
-    let narrow = json!({"tiers": ["low"]});
-    for (change, enrolment, expect) in [
-        (json!({}), enrolment(json!({})), r#""alg":"Ed25519""#),
+    let (other, late) = (json!({"sub": "user:other"}), json!({"exp": NOW}));
+    let (elsewhere, narrow) = (
+        json!({"iss": "https://else.example"}),
+        json!({"tiers": ["low"]}),
+    );
+    let same = || enrolment(json!({}));
+    [
+        (json!({}), same(), r#""alg":"Ed25519""#),
         (json!({}), enrolment(passkey), r#""alg":"WebAuthn-Ed25519""#),
-        (
-            json!({"sub": "user:other"}),
-            enrolment(json!({})),
-            "approval.key_role",
-        ),
+        (other, same(), "approval.key_role"),
         (json!({}), enrolment(narrow), "approval.key_role"),
-        (
-            json!({"iss": "https://else.example"}),
-            enrolment(json!({})),
-            "approval.unknown_key",
-        ),
-        (
-            json!({"exp": NOW}),
-            enrolment(json!({})),
-            "approval.expired",
-        ),
+        (elsewhere, same(), "approval.unknown_key"),
+        (late, same(), "approval.expired"),
         (
             json!({}),
             enrolment(json!({"jwk": {"x": "AA"}})),
@@ -234,7 +224,15 @@ fn a_key_that_an_enrolment_makes_known_signs_receipts_of_its_person() {
             "enrolment.malformed",
         ),
         (json!({}), "e30".to_owned(), "enrolment.malformed"),
-    ] {
+    ]
+}
+
+#[test]
+fn a_key_that_an_enrolment_makes_known_signs_receipts_of_its_person() {
+    let policy = policy();
+    let bundle = Bundle::verify(policy.bundle()).unwrap();
+    let mut raw = Raw::start(&std::fs::read(policy.file()).unwrap());
+    for (change, enrolment, expect) in enrolled() {
         let mut claims = sound("approval-receipt+jwt");
         for name in ["iss", "sub"] {
             claims.as_object_mut().unwrap().remove(name);
