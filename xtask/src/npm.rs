@@ -19,7 +19,7 @@ enum Source {
     Lock(&'static str),
 }
 
-const SETS: [Set; 4] = [
+const SETS: [Set; 5] = [
     // `crates/ambit-cli/tests/gateway/real.rs`
     Set {
         folder: "target/mcp",
@@ -43,6 +43,12 @@ const SETS: [Set; 4] = [
         what: "pages in a browser",
         source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
     },
+    // `pkg/tests/next.test.mjs`
+    Set {
+        folder: NEXT,
+        what: "the npm package in Next",
+        source: Source::Packages(&["next@15.5.29", "react@19.3.1", "react-dom@19.3.1"]),
+    },
     // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
     Set {
         folder: RUNTIMES,
@@ -53,6 +59,9 @@ const SETS: [Set; 4] = [
 
 /// What drives a browser, and what judges pages.
 pub(crate) const BROWSER: &str = "target/browser";
+
+/// Next, and what it needs.
+pub(crate) const NEXT: &str = "target/next";
 
 /// Runtimes, bundlers, and what reads types.
 pub(crate) const RUNTIMES: &str = "target/runtimes";

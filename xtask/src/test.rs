@@ -242,6 +242,7 @@ fn package(root: &Path) -> Result<Tally, String> {
         if small {
             node.env("AMBIT_SMALL", "1");
             node.env("AMBIT_RUNTIMES", root.join(npm::RUNTIMES));
+            node.env("AMBIT_NEXT", root.join(npm::NEXT));
             if cargo::is_there("chromium") {
                 node.env("AMBIT_BROWSER", root.join(npm::BROWSER));
             }
