@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Agent } from "./lib/agent.mjs";
-import { eventually, missing, pause, refused, Stage, told } from "./lib/stage.mjs";
+import { Agent, canonical, s256 } from "./lib/agent.mjs";
+import { eventually, missing, pause, permitted, refused, Stage, told } from "./lib/stage.mjs";
 import { cast, play, reads, refund } from "./support/play.mjs";
 
 const skip = missing();
@@ -101,6 +101,10 @@ test("both logs say so, line by line", { skip }, async () => {
   // Twice it was allowed by its receipt, and only the first was discharged.
   assert.deepEqual(decided.slice(0, 3).map(({ code }) => code), ["capability.power", "allowed", "allowed"]);
   for (const { data } of decided) assert.deepEqual([data.actor.user.uid, data.actor.app_uid], ["user:ann", cast.agent.id]);
+  const [paid, ...more] = (await permitted(stage.world, "gateway")).filter(({ action }) => action === "refund");
+  const { order: _, amount, ...rest } = stage.ran[0];
+  assert.equal(paid.args_s256, s256(canonical({ ...rest, amount: Math.round(amount * 100) })), "what was permitted is what ran");
+  assert.deepEqual(more, []);
   const used = gateway.filter(({ code }) => code.endsWith(".used"));
   assert.deepEqual(used.map(({ code }) => code), ["approval.used", "approval.used", "possession.used"]);
   assert.equal(gateway.at(-1).code, "revocation.revoked");

@@ -102,11 +102,13 @@ export class Agent {
       const server = createServer(({ url }, answer) => {
         const { pathname, searchParams } = new URL(url, this.redirect);
         if (pathname !== new URL(this.redirect).pathname) return answer.writeHead(404).end();
-        answer.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>Back</title><p>Thank you. The agent goes on.");
+        answer.writeHead(200, { "content-type": "text/html", connection: "close" }).end("<!doctype html><title>Back</title><p>Thank you. The agent goes on.");
         server.close();
         done(Object.fromEntries(searchParams));
       });
-      server.once("error", failed).listen(port, hostname);
+      // Nobody waits for a person who never comes.
+      server.once("error", failed).listen(port, hostname).unref();
+      this.gone = () => server.close();
     });
   }
 
@@ -118,7 +120,7 @@ export class Agent {
   async token(capabilities, answers, more = {}) {
     const asked = await this.ask(capabilities, more);
     if (!asked.url) throw new Error(JSON.stringify(asked.body));
-    const [back] = await Promise.all([this.comesBack(), answers(asked.url)]);
+    const [back] = await Promise.all([this.comesBack(), answers(asked.url)]).finally(() => this.gone());
     if (!back.code) throw new Error(JSON.stringify(back));
     const { body } = await this.exchange(back.code);
     if (!body.access_token) throw new Error(JSON.stringify(body));

@@ -15,7 +15,7 @@ export async function serve(routes) {
     answer.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return { heard, address: `127.0.0.1:${server.address().port}`, close: () => new Promise((done) => server.close(done)) };
+  return { heard, address: `127.0.0.1:${server.address().port}`, close: () => (server.close(), server.closeAllConnections()) };
 }
 
 function find(routes, method, url, text) {

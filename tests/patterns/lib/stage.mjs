@@ -100,6 +100,14 @@ export async function told(world, name) {
   return (await world.log(name)).map(({ type, data }) => ({ type, code: data.status_code, data }));
 }
 
+/** The records of the decisions that were discharged, so that what was asked could run. */
+export async function permitted(world, name) {
+  const entries = await world.log(name);
+  const ends = entries.map(({ data }) => data.unmapped).filter((end) => end?.verdict === "permitted");
+  const byId = new Map(entries.map(({ id, data }) => [id, data.unmapped?.record]));
+  return ends.map(({ decision }) => byId.get(decision));
+}
+
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Gateways look at their files about once a second. */
