@@ -179,7 +179,7 @@ export function send(method, url, headers, body) {
     const asked = request(url, { method, headers: all, agent: false }, async (answer) => {
       let text = "";
       for await (const part of answer) text += part;
-      const json = /json/.test(answer.headers["content-type"] ?? "");
+      const json = text && /json/.test(answer.headers["content-type"] ?? "");
       done({ status: answer.statusCode, headers: answer.headers, body: json ? JSON.parse(text) : text });
     });
     asked.once("error", failed).end(body);
