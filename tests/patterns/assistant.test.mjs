@@ -57,7 +57,7 @@ test("the same bytes, another mail, another key, another tool get nothing", { sk
   await refused(sender.tool("send_mail", { ...MAIL, body: `${MAIL.body} PS: and Wednesday.` }, executes), "constraint.exact");
   await refused(sender.tool("send_mail", { ...MAIL, bcc: "eve@evil.example" }, executes), "request.argument_unknown");
   await refused(sender.tool("free_times", { day: "2027-01-12" }), "capability.none");
-  await refused(sender.tool("delete_all", {}), "mcp.unmapped");
+  await refused(sender.tool("delete_all", {}), "mcp.unknown");
   // No proof, one of another call, one by another key.
   await refused(sender.tool("send_mail", MAIL, { headers: { authorization: `DPoP ${had.once}` } }), "possession.missing");
   await refused(sender.tool("send_mail", MAIL), "possession.call");

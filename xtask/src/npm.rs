@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// One version each, so that a run tomorrow is the run of today.
-struct Set {
+pub(crate) struct Set {
     folder: &'static str,
     what: &'static str,
     source: Source,
@@ -37,12 +37,7 @@ const SETS: [Set; 4] = [
         what: "a certified OpenID provider",
         source: Source::Packages(&["oidc-provider@9.13.3"]),
     },
-    // `pkg/tests/consent.test.mjs`
-    Set {
-        folder: BROWSER,
-        what: "pages in a browser",
-        source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
-    },
+    BROWSER_SET,
     // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
     Set {
         folder: RUNTIMES,
@@ -50,6 +45,13 @@ const SETS: [Set; 4] = [
         source: Source::Lock("pkg/tests/tools"),
     },
 ];
+
+/// `pkg/tests/consent.test.mjs`, `tests/patterns`
+pub(crate) const BROWSER_SET: Set = Set {
+    folder: BROWSER,
+    what: "pages in a browser",
+    source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
+};
 
 /// What drives a browser, and what judges pages.
 pub(crate) const BROWSER: &str = "target/browser";
@@ -63,7 +65,7 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
 }
 
 impl Set {
-    fn install(&self, root: &Path) -> Result<(), String> {
+    pub(crate) fn install(&self, root: &Path) -> Result<(), String> {
         let folder = root.join(self.folder);
         let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;

@@ -75,7 +75,7 @@ export async function play(stage, tell) {
   assert.equal(code(again), "limit.uses", JSON.stringify(again.body));
   assert.equal(ran.length, 2);
   tell("agent", "sends it once more");
-  tell("no", { code: code(again), detail: said(again) });
+  tell("no", again.body.error.data);
   return { token, once, client, sender, headers, page };
 }
 

@@ -12,7 +12,7 @@ export const missing = () =>
   !process.env.AMBIT_COMMAND ? "no AMBIT_COMMAND" : !process.env.AMBIT_BROWSER ? "no AMBIT_BROWSER: pages need a browser" : false;
 
 export class Stage {
-  /** `cast` says who plays: see `../support/play.mjs`. `options` are those of the person. */
+  /** `cast` says who plays: see `../support/play.mjs`. `options` are those of the person; `person: false` for none. */
   static async set(cast, options = {}) {
     const stage = new Stage();
     stage.cast = cast;
@@ -34,6 +34,7 @@ export class Stage {
     await this.world.serve();
     await this.world.guard(kind, this.behind);
     this.agent = new Agent(this.world.agent, this.world.path("keys/client.jwk"));
+    if (options.person === false) return;
     this.person = await Person.sitDown(process.env.AMBIT_BROWSER, options);
     await this.person.enrol(this.world.invitation(person));
   }
