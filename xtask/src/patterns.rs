@@ -20,6 +20,8 @@ pub(crate) fn test(root: &Path) -> Result<Tally, String> {
     } else {
         ui::skipped("`chromium` is not installed: nobody clicks, so no pattern is played");
     }
+    // With `cryptography`, which the agent of `ambit init --broker` signs with.
+    node.env("AMBIT_PYTHON", root.join("target/python/venv/bin/python"));
     // One after another: each has a browser, a broker and a gateway of its own.
     node.args(["--test", "--test-concurrency=1", "--test-reporter=tap"]);
     node.args(crate::test::files(&root.join(FOLDER), ".test.mjs")?);
