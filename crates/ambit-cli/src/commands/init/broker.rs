@@ -70,12 +70,19 @@ pub(super) fn add(
 fn policy(text: &str) -> String {
     let epochs = format!(
         "# Every request brings this issuer's list of what was revoked (`GET /epochs` of the broker).\n\
-         epochs_from = [\"{ISSUER}\"]\n"
+         epochs_from = [\"{ISSUER}\"]\n\
+         # Where people end what they allowed, as the pages say it.\n\
+         stop = \"My agents / Stop\"\nstop_de = \"Meine Agenten / Stoppen\"\n"
     );
     let text = text.replace(UNPROVED, &epochs);
     let text = text.replace("https://issuer.example", ISSUER);
+    let text = text.replace(DECIDE, ANSWER);
     text.replace(FIRST, FILES)
 }
+
+const DECIDE: &str =
+    "`ambit build`, `ambit sign`, `ambit mint` and `ambit evaluate` lead to a decision;";
+const ANSWER: &str = "`ambit build` and `ambit serve` lead to a person's answer;";
 
 const FIRST: &str = "\
 #   grant.json           the claims of one token: what one run of the agent is granted
@@ -106,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_is_replaced_is_there() {
-        for part in [UNPROVED, FIRST, "https://issuer.example"] {
+        for part in [UNPROVED, FIRST, DECIDE, "https://issuer.example"] {
             assert!(AMBIT.contains(part), "{part}");
         }
         let text = policy(AMBIT);
