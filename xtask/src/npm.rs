@@ -31,12 +31,7 @@ const SETS: [Set; 4] = [
             "@modelcontextprotocol/server-memory@2026.8.31",
         ]),
     },
-    // `crates/ambit-cli/tests/broker/openid_real.rs`
-    Set {
-        folder: "target/oidc",
-        what: "a certified OpenID provider",
-        source: Source::Packages(&["oidc-provider@9.13.3"]),
-    },
+    OIDC_SET,
     BROWSER_SET,
     // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
     Set {
@@ -45,6 +40,16 @@ const SETS: [Set; 4] = [
         source: Source::Lock("pkg/tests/tools"),
     },
 ];
+
+/// `crates/ambit-cli/tests/broker/openid_real.rs`, `tests/bench/broker.mjs`
+pub(crate) const OIDC_SET: Set = Set {
+    folder: OIDC,
+    what: "a certified OpenID provider",
+    source: Source::Packages(&["oidc-provider@9.13.3"]),
+};
+
+/// The provider.
+pub(crate) const OIDC: &str = "target/oidc";
 
 /// `pkg/tests/consent.test.mjs`, `tests/patterns`
 pub(crate) const BROWSER_SET: Set = Set {

@@ -82,12 +82,18 @@ export class Agent {
     }
   }
 
+  /** A verifier for what it asks next. */
+  prepare() {
+    this.verifier = randomUUID() + randomUUID();
+    this.challenge = s256(this.verifier);
+  }
+
   /** Pushes what it needs. Resolves to where the person's browser is to go, or to the refusal. */
   async ask(capabilities, more = {}) {
-    this.verifier = base64url(createHash("sha512").update(randomUUID()).digest()).slice(0, 64);
+    this.prepare();
     const told = await this.post("/par", {
       client_id: this.id, response_type: "code", redirect_uri: this.redirect, state: randomUUID(),
-      code_challenge: s256(this.verifier), code_challenge_method: "S256",
+      code_challenge: this.challenge, code_challenge_method: "S256",
       authorization_details: JSON.stringify(capabilities), ...more,
     });
     if (told.status !== 201) return told;
