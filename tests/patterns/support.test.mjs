@@ -73,12 +73,32 @@ test("what a customer's message claims is nobody's yes, and a person's no is tol
   ran(1);
 });
 
+test("broker and gateway are killed, and forget nothing", { skip, timeout: 60_000 }, async () => {
+  const { agent } = stage;
+  const call = refund("o-1002", 12.5, "wrong colour");
+  const asked = await agent.handIn(had.token, call);
+  assert.equal(asked.status, 202);
+  await stage.crashes();
+  // What waited waits, and what was used up is.
+  await stage.answersCall("Allow this once");
+  refused(await agent.call(had.token, had.call, { receipts: [had.receipt] }), "approval.used");
+  const { body } = await agent.look(had.token, asked.body.task.id);
+  const receipt = body.result.approval.ambit_receipt;
+  // Of two at once one is paid.
+  const both = await Promise.all([1, 2].map(() => agent.call(had.token, call, { receipts: [receipt] })));
+  assert.deepEqual(both.map(({ status }) => status).sort(), [201, 403]);
+  ran(2);
+  await stage.crashes();
+  refused(await agent.call(had.token, call, { receipts: [receipt] }), "approval.used");
+  ran(2);
+});
+
 test("later the token is over, and so is the yes", { skip, timeout: 60_000 }, async () => {
   await stage.later(960, async (at) => {
     refused(await stage.agent.call(had.token, reads("o-1001"), { at }), "token.expired");
     refused(await stage.agent.call(had.token, had.call, { at, receipts: [had.receipt] }), "token.expired");
   });
-  ran(1);
+  ran(2);
 });
 
 test("a stopped agent gets nothing, and the broker gives it nothing", { skip, timeout: 60_000 }, async () => {
@@ -92,7 +112,7 @@ test("a stopped agent gets nothing, and the broker gives it nothing", { skip, ti
   refused(await agent.call(had.token, had.call, { receipts: [had.receipt] }), "revocation.revoked");
   assert.equal((await agent.handIn(had.token, refund("o-1002", 6))).status, 401);
   assert.equal((await agent.look(had.token, asked.body.task.id)).status, 401);
-  ran(1);
+  ran(2);
 });
 
 test("both logs say so, line by line", { skip }, async () => {
@@ -104,13 +124,14 @@ test("both logs say so, line by line", { skip }, async () => {
   const [paid, ...more] = (await permitted(stage.world, "gateway")).filter(({ action }) => action === "refund");
   const { order: _, amount, ...rest } = stage.ran[0];
   assert.equal(paid.args_s256, s256(canonical({ ...rest, amount: Math.round(amount * 100) })), "what was permitted is what ran");
-  assert.deepEqual(more, []);
+  assert.deepEqual(more.map(({ resource }) => resource.id), ["o-1002"]);
   const used = gateway.filter(({ code }) => code.endsWith(".used"));
-  assert.deepEqual(used.map(({ code }) => code), ["approval.used", "approval.used", "possession.used"]);
+  const codes = used.map(({ code }) => code);
+  assert.deepEqual(codes, ["approval.used", "approval.used", "possession.used", "approval.used", "approval.used", "approval.used"]);
   assert.equal(gateway.at(-1).code, "revocation.revoked");
   const broker = (await told(stage.world, "broker")).map(({ code }) => code);
   assert.deepEqual(broker, [
-    "passkey", "request", "grant", "mint", "access", "access-approved", "access", "access-refused", "access", "revocation", "access-stopped",
+    "passkey", "request", "grant", "mint", "access", "access-approved", "access", "access-refused", "access", "access-approved", "access", "revocation", "access-stopped",
   ]);
   const all = (await stage.world.read("broker.log")) + (await stage.world.read("gateway.log"));
   for (const secret of [had.token, had.receipt, had.token.split(".")[2]]) assert.ok(!all.includes(secret));

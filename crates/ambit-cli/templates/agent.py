@@ -20,7 +20,10 @@ import webbrowser
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+try:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+except ImportError:
+    sys.exit("this needs `cryptography`: pip install cryptography")
 
 BROKER = "{{issuer}}"
 CLIENT = "https://agents.example/assistant/1"
@@ -92,9 +95,14 @@ class Agent:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 self.nonce = error.headers.get("DPoP-Nonce", self.nonce)
-                body = json.load(error)
+                try:
+                    body = json.load(error)
+                except ValueError:
+                    sys.exit(f"{url} answers {error.code}, and not as a broker does")
                 if body.get("error") != "use_dpop_nonce":
                     break
+            except urllib.error.URLError as error:
+                sys.exit(f"the broker does not answer at {BROKER}: {error.reason}; `ambit serve broker.toml …` starts it")
         sys.exit(f"refused: {body.get('error_description', body)} [{body.get('ambit_code')}]")
 
     def token(self) -> str:
@@ -122,6 +130,8 @@ def ask(url: str, state: str) -> dict[str, str]:
     back: dict[str, str] = {}
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 10  # seconds for whoever connects and says nothing
+
         def do_GET(self) -> None:
             asked = urllib.parse.urlsplit(self.path)
             said = dict(urllib.parse.parse_qsl(asked.query))
@@ -138,7 +148,11 @@ def ask(url: str, state: str) -> dict[str, str]:
             pass
 
     port = urllib.parse.urlsplit(BACK).port
-    with HTTPServer(("127.0.0.1", port), Handler) as server:
+    try:
+        server = HTTPServer(("127.0.0.1", port), Handler)
+    except OSError as error:
+        sys.exit(f"127.0.0.1:{port}, to which answers come, cannot be used: {error.strerror}")
+    with server:
         print(f"asking in a browser: {url}", flush=True)
         webbrowser.open(url)
         while not back:

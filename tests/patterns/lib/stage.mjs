@@ -31,8 +31,8 @@ export class Stage {
     this.world = await World.make(process.env.AMBIT_COMMAND, folder, this.cast.agent);
     this.service = await serve(this.cast.service(this.ran));
     this.behind = ["--upstream", `http://${this.service.address}${this.cast.agent.path ?? ""}`];
-    await this.world.serve();
-    await this.world.guard(kind, this.behind);
+    this.broker = await this.world.serve();
+    this.gateway = await this.world.guard(kind, this.behind);
     this.agent = new Agent(this.world.agent, this.world.path("keys/client.jwk"));
     if (options.person === false) return;
     this.person = await Person.sitDown(process.env.AMBIT_BROWSER, options);
@@ -62,6 +62,16 @@ export class Stage {
     await this.person.page.getByRole("button", { name: /^Stop/ }).first().click();
     await this.person.page.waitForLoadState();
     await this.world.fetchEpochs();
+  }
+
+  /** Broker and gateway are gone from one moment to the next, and come again. */
+  async crashes() {
+    for (const child of [this.broker, this.gateway]) {
+      child.kill("SIGKILL");
+      await child.ended;
+    }
+    this.broker = await this.world.serve();
+    this.gateway = await this.world.guard(this.cast.kind, this.behind);
   }
 
   /** The same gateway, so many seconds later. */

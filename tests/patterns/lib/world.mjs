@@ -9,13 +9,17 @@ import { fileURLToPath } from "node:url";
 
 export const here = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** A port of this machine that is free now. */
+/** A port of this machine that is free now, of those that the system gives to nobody by itself. */
 async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  for (let tries = 0; tries < 50; tries += 1) {
+    const server = createServer();
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const free = await new Promise((done) => server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true)));
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
+  throw new Error("no port is free");
 }
 
 export class World {
@@ -25,17 +29,26 @@ export class World {
     world.command = command;
     world.running = [];
     world.folder = await mkdtemp(join(tmpdir(), `ambit-${pattern}-`));
+    try {
+      await world.build(pattern, agent);
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+    return world;
+  }
+
+  async build(pattern, agent) {
     const [broker, service, back] = [await freePort(), await freePort(), await freePort()];
     // Passkeys need https, or this name.
-    world.broker = `http://localhost:${broker}`;
-    world.service = `http://127.0.0.1:${service}${agent.path ?? ""}`;
-    world.agent = { ...agent, redirect: `http://127.0.0.1:${back}/back`, key: "keys/client.jwk", broker: world.broker, service: world.service };
-    await cp(join(here, pattern), world.folder, { recursive: true });
-    await world.keys();
-    await world.write("broker.toml", world.brokerFile());
-    world.run("build", ".", "-o", "policy.wasm");
-    world.run("sign", "policy.wasm", "--key", "keys/module.jwk");
-    return world;
+    this.broker = `http://localhost:${broker}`;
+    this.service = `http://127.0.0.1:${service}${agent.path ?? ""}`;
+    this.agent = { ...agent, redirect: `http://127.0.0.1:${back}/back`, key: "keys/client.jwk", broker: this.broker, service: this.service };
+    await cp(join(here, pattern), this.folder, { recursive: true });
+    await this.keys();
+    await this.write("broker.toml", this.brokerFile());
+    this.run("build", ".", "-o", "policy.wasm");
+    this.run("sign", "policy.wasm", "--key", "keys/module.jwk");
   }
 
   async keys() {
@@ -107,8 +120,9 @@ agent = { uid = "${uid}" }
   async serve() {
     const at = new URL(this.broker).host.replace("localhost", "127.0.0.1");
     const words = ["serve", "broker.toml", ...this.trusting, "--seen", "seen-broker.json", "--listen", at];
-    await this.start([...words, "--log", "broker.log", "--log-key", "keys/log.jwk"], "the broker listens at ");
+    const broker = await this.start([...words, "--log", "broker.log", "--log-key", "keys/log.jwk"], "the broker listens at ");
     await this.fetchEpochs();
+    return broker;
   }
 
   async fetchEpochs() {
