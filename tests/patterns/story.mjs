@@ -68,6 +68,8 @@ async function main() {
   for (const row of wrap(story, WIDTH - 2)) say(`  ${row}`);
   say();
   const stage = await Stage.set(cast);
+  // Nothing of it stays behind when it is broken off.
+  process.once("SIGINT", () => stage.close().finally(() => process.exit(130)));
   try {
     await play(stage, teller(cast.person, { support: "the shop", procurement: "the vendor", assistant: "the desk" }[pattern]));
     stage.world.run("audit", "verify", "gateway.log", "--key", "keys/log.jwk");
