@@ -69,7 +69,7 @@ async function main() {
   say();
   const stage = await Stage.set(cast);
   // Nothing of it stays behind when it is broken off.
-  process.once("SIGINT", () => stage.close().finally(() => process.exit(130)));
+  process.once("SIGINT", () => ((brokenOff = true), stage.close()).finally(() => process.exit(130)));
   try {
     await play(stage, teller(cast.person, { support: "the shop", procurement: "the vendor", assistant: "the desk" }[pattern]));
     stage.world.run("audit", "verify", "gateway.log", "--key", "keys/log.jwk");
@@ -90,7 +90,9 @@ async function open(cast) {
   }
 }
 
+let brokenOff = false;
 main().catch((error) => {
+  if (brokenOff) return;
   process.stderr.write(`${error.stack ?? error}\n`);
   process.exitCode = 1;
 });
