@@ -4,6 +4,7 @@ mod bench;
 mod caddy;
 mod check;
 mod ci;
+mod demo;
 mod envoy;
 mod fuzz;
 mod golang;
@@ -12,6 +13,7 @@ mod java;
 mod jose;
 mod npm;
 mod package;
+mod patterns;
 mod plot;
 mod program;
 mod repro;
@@ -44,8 +46,8 @@ enum Task {
     Package(package::Args),
     /// Measure the wasm files and write the table of the README
     Sizes,
-    /// Play the scenes: what agents may do, and why not
-    Demo,
+    /// Play a story with a person at a browser, and scenes: what agents may do, and why not
+    Demo(demo::Args),
     /// Run test vectors, whoever made them
     #[command(disable_help_flag = true)]
     Vectors(Rest),
@@ -116,7 +118,7 @@ impl Task {
             Self::Web => web::build(&root).map(built),
             Self::Package(args) => package::run(*args, &root).map(Done::Counted),
             Self::Sizes => sizes::write(&root).map(built),
-            Self::Demo => demo(&root),
+            Self::Demo(args) => demo::run(*args, &root).map(Done::As),
             Self::Vectors(rest) => {
                 guest::build_vectors(&root)?;
                 stand_in(program::JUDGE, &root, &rest.of("vectors"))
@@ -163,12 +165,6 @@ fn guests(root: &Path) -> Result<PathBuf, String> {
         ));
     }
     Ok(guest)
-}
-
-fn demo(root: &Path) -> Result<Done, String> {
-    ui::progress("building the guest (1/2) …");
-    guest::build(root)?;
-    stand_in(program::DEMO, root, &[""; 0])
 }
 
 fn beside_cedar(root: &Path, arguments: &[OsString]) -> Result<Done, String> {

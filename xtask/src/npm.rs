@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// One version each, so that a run tomorrow is the run of today.
-struct Set {
+pub(crate) struct Set {
     folder: &'static str,
     what: &'static str,
     source: Source,
@@ -31,18 +31,8 @@ const SETS: [Set; 5] = [
             "@modelcontextprotocol/server-memory@2026.8.31",
         ]),
     },
-    // `crates/ambit-cli/tests/broker/openid_real.rs`
-    Set {
-        folder: "target/oidc",
-        what: "a certified OpenID provider",
-        source: Source::Packages(&["oidc-provider@9.13.3"]),
-    },
-    // `pkg/tests/consent.test.mjs`
-    Set {
-        folder: BROWSER,
-        what: "pages in a browser",
-        source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
-    },
+    OIDC_SET,
+    BROWSER_SET,
     // `pkg/tests/next.test.mjs`
     Set {
         folder: NEXT,
@@ -56,6 +46,23 @@ const SETS: [Set; 5] = [
         source: Source::Lock("pkg/tests/tools"),
     },
 ];
+
+/// `crates/ambit-cli/tests/broker/openid_real.rs`, `tests/bench/broker.mjs`
+pub(crate) const OIDC_SET: Set = Set {
+    folder: OIDC,
+    what: "a certified OpenID provider",
+    source: Source::Packages(&["oidc-provider@9.13.3"]),
+};
+
+/// The provider.
+pub(crate) const OIDC: &str = "target/oidc";
+
+/// `pkg/tests/consent.test.mjs`, `tests/patterns`
+pub(crate) const BROWSER_SET: Set = Set {
+    folder: BROWSER,
+    what: "pages in a browser",
+    source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
+};
 
 /// What drives a browser, and what judges pages.
 pub(crate) const BROWSER: &str = "target/browser";
@@ -72,7 +79,7 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
 }
 
 impl Set {
-    fn install(&self, root: &Path) -> Result<(), String> {
+    pub(crate) fn install(&self, root: &Path) -> Result<(), String> {
         let folder = root.join(self.folder);
         let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;

@@ -40,13 +40,13 @@ pub(crate) const MUTANTS: Program = Program {
 pub(crate) const AMBIT: Program = Program {
     package: "ambit-cli",
     binary: "ambit",
-    what: "the command",
+    what: "`ambit`, with compiler, Cedar and wasmtime (minutes, the first time)",
 };
 /// Plays the scenes.
 pub(crate) const DEMO: Program = Program {
     package: "ambit-tests",
     binary: "demo",
-    what: "the player, with compiler, Cedar and wasmtime (2/2; minutes, the first time)",
+    what: "the player of the scenes",
 };
 
 impl Program {

@@ -9,7 +9,9 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
-use crate::{caddy, envoy, fuzz, golang, guest, java, jose, npm, package as packages, web};
+use crate::{
+    caddy, envoy, fuzz, golang, guest, java, jose, npm, package as packages, patterns, web,
+};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -78,6 +80,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     if node {
         ui::heading("Tests of the npm package");
         parts.add("npm package", package(root));
+        ui::heading("The patterns, from a person's click to what ran");
+        parts.add("patterns", patterns::test(root));
     }
     if python {
         ui::heading("Tests of the Python package");
@@ -221,13 +225,7 @@ fn with_failure(mut tally: Tally, passed: bool) -> Tally {
 
 /// Runs `pkg/tests/*.test.mjs` with node's own runner.
 fn package(root: &Path) -> Result<Tally, String> {
-    let folder = root.join("pkg/tests");
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
-        .map_err(|error| format!("`{}`: {error}", folder.display()))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
-        .collect();
-    files.sort();
+    let files = files(&root.join("pkg/tests"), ".test.mjs")?;
     let fixture = root.join("target/fixture");
     JUDGE.write(root, &["fixture".as_ref(), fixture.as_os_str()])?;
     // The extension's tests build a policy of their own.
@@ -248,15 +246,34 @@ fn package(root: &Path) -> Result<Tally, String> {
             }
         }
         node.args(["--test", "--test-reporter=tap"]).args(&files);
-        let mut one = Tally::default();
-        let passed = cargo::watch(&mut node, |line| {
-            let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
-            one.passed += number("# pass ").unwrap_or(0_usize);
-            one.failed += number("# fail ").unwrap_or(0_usize);
-        })?;
-        tally += with_failure(one, passed && !files.is_empty());
+        tally += node_tally(&mut node)?;
     }
     Ok(tally)
+}
+
+/// The files of a folder whose names end so, of which there must be some.
+pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, String> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .map_err(|error| format!("`{}`: {error}", folder.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.to_string_lossy().ends_with(end))
+        .collect();
+    files.sort();
+    match files.is_empty() {
+        true => Err(format!("`{}` holds no `*{end}`", folder.display())),
+        false => Ok(files),
+    }
+}
+
+/// Runs node's own runner, and reads what it counted.
+pub(crate) fn node_tally(node: &mut Command) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    let passed = cargo::watch(node, |line| {
+        let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
+        tally.passed += number("# pass ").unwrap_or(0_usize);
+        tally.failed += number("# fail ").unwrap_or(0_usize);
+    })?;
+    Ok(with_failure(tally, passed))
 }
 
 /// Vectors and suites that the repository does not carry.

@@ -173,6 +173,51 @@ fn init_overwrites_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+/// The rest of it, up to a token, is played in `tests/patterns/first.test.mjs`.
+#[test]
+fn a_project_with_a_broker_is_checked_tested_built_signed_and_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &str| ambit_in(folder.path(), &words.split(' ').collect::<Vec<_>>(), b"");
+    let told = run("init . --broker").expect(0).err;
+    for next in ["ambit serve broker.toml", "--invite user:ann", "agent.py"] {
+        assert!(told.contains(next), "{next}: {told}");
+    }
+    for name in ["agent.py", "ambit.toml", "broker.toml"] {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(
+            !text.contains("{{") && !text.contains("issuer.example"),
+            "{name}: {text}"
+        );
+    }
+    run("check").expect(0);
+    // The policy wants a list of what was revoked with every request, and the runner brings one.
+    run("test").expect(0);
+    run("build . -o policy.wasm --key keys/module.jwk").expect(0);
+    run("verify policy.wasm --trust keys.json").expect(0);
+    // For trying: what is unsafe is said, and nothing else is.
+    let found = run("serve broker.toml --module policy.wasm --trust keys.json --check");
+    let found = found.expect(2).err;
+    assert!(found.contains("broker.issuer"), "{found}");
+    assert!(!found.contains("broker.epochs"), "{found}");
+    let again = run("init . --broker").expect(3);
+    again.says("never overwritten");
+}
+
+#[test]
+fn build_signs_with_a_private_key_or_writes_nothing() {
+    let project = Project::fresh();
+    let build = |key: &str| project.ambit(&["build", ".", "-o", "new.wasm", "--key", key]);
+    build("keys/none.jwk").expect(3).says("key.file");
+    build("keys/agent.pub.jwk").expect(3);
+    assert!(!project.path("new.wasm").exists());
+    build("keys/module.jwk")
+        .expect(0)
+        .says("signed new.wasm with module-1");
+    project
+        .ambit(&["verify", "new.wasm", "--trust", "keys.json"])
+        .expect(0);
+}
+
 #[test]
 fn mint_says_what_the_token_will_allow() {
     let project = Project::signed();

@@ -11,7 +11,7 @@ use ambit_token::base64url;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
-use crate::keys::compile;
+use crate::keys::{self, compile};
 use crate::{bundle, files, say, time};
 
 /// The template of every policy module.
@@ -36,6 +36,9 @@ pub(crate) struct Build {
     /// The time of issue, instead of the one in `ambit.toml`
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     issued: Option<i64>,
+    /// Sign it at once with this private key, into a file of its own, as `ambit sign` does
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 const NOTES: &str = "\
@@ -46,11 +49,13 @@ Exit codes: 0 built, 3 the project has faults or a file is unusable.
 
 Examples:
   ambit build my-project -o policy.wasm
+  ambit build . -o policy.wasm --key keys/module.jwk
   ambit build . -o policy.wasm --issued 2026-02-25T00:00:00Z";
 
 impl Build {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         files::folder(&self.dir)?;
+        let key = self.key.as_deref().map(keys::private).transpose()?;
         let project =
             Project::load(&self.dir).map_err(|faults| Failure::report(render(&faults)))?;
         project
@@ -76,6 +81,9 @@ impl Build {
         files::write(&self.output, &wasm)?;
         files::write(&alone, &bundle)?;
         self.tell(&bundle, &wasm);
+        if let Some(key) = key {
+            super::sign::beside(&self.output, &wasm, &key)?;
+        }
         Ok(Exit::Done)
     }
 

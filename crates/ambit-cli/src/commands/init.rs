@@ -11,10 +11,13 @@ use crate::keys::{compile, named};
 use crate::say::{BOLD, DIM};
 use crate::{files, say, time};
 
+mod broker;
+
 /// Start a project that builds at once
 ///
 /// Writes a small project: a policy with two actions and one agent, its tests, the keys that it
-/// needs, the claims of a first token and a first request. Nothing that exists is overwritten.
+/// needs, the claims of a first token and a first request. With --broker there is a broker that asks a
+/// person, and an agent in Python that asks it, in the place of these. Nothing that exists is overwritten.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Init {
@@ -24,11 +27,15 @@ pub(crate) struct Init {
     /// The policy's name, which hosts pin
     #[arg(long, value_name = "UID", default_value = "example/assistant", value_parser = uid)]
     uid: String,
+    /// With a broker to try on this machine, and an agent in Python that asks it
+    #[arg(long)]
+    broker: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   ambit init my-project
+  ambit init my-project --broker
   ambit init . --uid acme/agents";
 
 /// The compiler's rule for `uid`, so that the project builds.
@@ -65,31 +72,40 @@ const ISSUER: &str = "keys/issuer.jwk";
 const MODULE: &str = "keys/module.jwk";
 const HOLDER: &str = "keys/agent.jwk";
 
-struct Keys {
-    issuer: SecretKey,
-    module: SecretKey,
-    holder: SecretKey,
+/// A file and what stands in it.
+type Text = (&'static str, String);
+
+/// What leads to a first decision: who holds a token, what it grants, what is asked.
+fn first_decision(holder: &SecretKey) -> [Text; 5] {
+    [
+        ("keys/agent.pub.jwk", format!("{}\n", named(holder))),
+        ("grant.json", GRANT.to_owned()),
+        ("payments.json", PAYMENTS.to_owned()),
+        ("narrower.json", NARROWER.to_owned()),
+        ("request.json", REQUEST.to_owned()),
+    ]
 }
 
 impl Init {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let make = |kid| keys::generate(Some(kid)).map_err(|error| compile(&error));
-        let keys = Keys {
-            issuer: make("issuer-1")?,
-            module: make("module-1")?,
-            holder: make("agent-1")?,
-        };
-        let texts = self.texts(&keys);
+        let issuer = make("issuer-1")?;
+        let module = make("module-1")?;
+        let mut texts = self.texts(&issuer, &module);
+        let mut keys = vec![(ISSUER, issuer), (MODULE, module)];
+        if self.broker {
+            broker::add(&mut texts, &mut keys)?;
+        } else {
+            let holder = make("agent-1")?;
+            texts.extend(first_decision(&holder));
+            keys.push((HOLDER, holder));
+        }
         let names = texts.iter().map(|(name, _)| *name);
-        self.refuse_existing(names.chain([ISSUER, MODULE, HOLDER]))?;
+        self.refuse_existing(names.chain(keys.iter().map(|(name, _)| *name)))?;
         for folder in ["agents", "policies", "tests", "keys"] {
             files::create_folder(&self.dir.join(folder))?;
         }
-        for (name, key) in [
-            (ISSUER, &keys.issuer),
-            (MODULE, &keys.module),
-            (HOLDER, &keys.holder),
-        ] {
+        for (name, key) in &keys {
             key.save(&self.dir.join(name))
                 .map_err(|error| compile(&error))?;
         }
@@ -100,14 +116,14 @@ impl Init {
         Ok(Exit::Done)
     }
 
-    fn texts(&self, keys: &Keys) -> Vec<(&'static str, String)> {
+    fn texts(&self, issuer: &SecretKey, module: &SecretKey) -> Vec<Text> {
         let today = time::show(time::now());
         let midnight = format!("{}T00:00:00Z", today.get(..10).unwrap_or("2026-01-01"));
         let ambit = AMBIT
             .replace("{{uid}}", &self.uid)
             .replace("{{issued}}", &midnight)
-            .replace("{{issuer_x}}", &keys.issuer.x());
-        let trusted = json!({"kid": keys.module.kid(), "jwk": keys.module.public_jwk()});
+            .replace("{{issuer_x}}", &issuer.x());
+        let trusted = json!({"kid": module.kid(), "jwk": module.public_jwk()});
         let trust = json!({"threshold": 1, "keys": [trusted]});
         vec![
             ("ambit.toml", ambit),
@@ -116,11 +132,6 @@ impl Init {
             ("agents/assistant.toml", AGENT.to_owned()),
             ("tests/assistant.toml", TESTS.to_owned()),
             ("keys.json", format!("{trust:#}\n")),
-            ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
-            ("grant.json", GRANT.to_owned()),
-            ("payments.json", PAYMENTS.to_owned()),
-            ("narrower.json", NARROWER.to_owned()),
-            ("request.json", REQUEST.to_owned()),
             ("keys/.gitignore", IGNORED.to_owned()),
         ]
     }
@@ -149,10 +160,11 @@ impl Init {
         if self.dir != Path::new(".") {
             say::note(format!("\n  cd {}", shell(&self.dir)));
         }
-        for (heading, commands) in [
-            ("While you change it:", &WORK[..]),
-            ("A first decision:", &DECIDE[..]),
-        ] {
+        let first = match self.broker {
+            true => ("A person's yes, in a browser:", &broker::ASK[..]),
+            false => ("A first decision:", &DECIDE[..]),
+        };
+        for (heading, commands) in [("While you change it:", &WORK[..]), first] {
             say::note(format!("\n{BOLD}{heading}{BOLD:#}"));
             for (command, what) in commands {
                 say::note(format!("  {command}"));

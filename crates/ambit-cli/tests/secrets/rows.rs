@@ -78,6 +78,12 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("diff", ". .", &["ambit.toml"]),
     row(
+        "build",
+        ". -o out.wasm --key keys/module.jwk",
+        &["keys/module.jwk"],
+    ),
+    row("init", "fresh --broker", &[]),
+    row(
         "sign",
         "policy.wasm --key keys/module.jwk --tests results.json -o out.wasm",
         &["results.json"],
