@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use ambit_enforce::heard::{Unheard, raises};
 use ambit_token::module::{ModuleError, check_seen};
 use serde_json::{Map, Value, json};
 
-use crate::files::private;
+use crate::files::{private, sync_folder};
 
 /// Bytes of a store: some 60,000 policies. A larger file is not ours.
 const STORE_BYTES: u64 = 8 * 1024 * 1024;
@@ -375,17 +375,6 @@ fn statements_from(value: &Value) -> Option<Statements> {
             Some((kind.clone(), versions.collect::<Option<_>>()?))
         })
         .collect()
-}
-
-/// A rename is durable only when its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 fn not_understood() -> io::Error {
