@@ -15,6 +15,7 @@ mod plot;
 mod program;
 mod repro;
 mod sizes;
+mod soak;
 mod test;
 mod web;
 
@@ -75,6 +76,8 @@ enum Task {
     Repro,
     /// Measure signatures, decisions and sizes in every engine
     Bench(bench::Args),
+    /// Keep gateways and engines under load, and look for wrong answers and for what grows
+    Soak(soak::Args),
 }
 
 /// The arguments of a program that does the command, `--help` among them.
@@ -140,6 +143,7 @@ impl Task {
             Self::Ci => ci::run(&root).map(Done::Counted),
             Self::Repro => repro::run(&root).map(Done::Counted),
             Self::Bench(args) => bench::run(*args, &root).map(|()| Done::Quietly),
+            Self::Soak(args) => soak::run(*args, &root).map(Done::Counted),
         }
     }
 }

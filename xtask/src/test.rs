@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
-use crate::{caddy, fuzz, golang, guest, java, jose, npm, package as packages, web};
+use crate::{caddy, fuzz, golang, guest, java, jose, npm, package as packages, soak, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -96,6 +96,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     judge(root, &mut parts);
     parts.add("mutants", MUTANTS.count(root, &["--ci"]));
     external(root, &mut parts)?;
+    CLI.build(root)?;
+    parts.add("soak, one minute", soak::soak(60, root));
     fuzzing(root, &mut parts)?;
     ui::heading("Summary");
     for (name, tally) in &parts.0 {

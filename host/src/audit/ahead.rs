@@ -106,6 +106,12 @@ impl Ahead {
         (self.end, self.last) = (0, 0);
     }
 
+    /// Puts another file in its place, for tests of disks that fail.
+    #[cfg(test)]
+    pub(super) const fn replace(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     /// Forgets everything: both files are synced.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.begin_again();

@@ -359,3 +359,6 @@ fn lock(path: &Path) -> Result<File, AuditError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -444,3 +444,6 @@ impl Book for Tables<'_> {
         self.run("UPDATE loan SET ended = 1 WHERE id = ?1", [id])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! What the gateways add: to a call of an MCP tool, and to a request through nginx.
 
 mod http;
-mod mcp;
-mod world;
+pub(crate) mod mcp;
+pub(crate) mod world;
 
 use std::error::Error;
 use std::path::Path;
