@@ -68,9 +68,11 @@ impl Files {
         if !self.ahead.has_room(&group) {
             return self.write_through(lines, note);
         }
-        self.ahead
-            .put(&group)
-            .map_err(|error| self.take_back(error))?;
+        // As when the disk is full. A record that is not whole is none.
+        self.ahead.put(&group).map_err(|error| Fault {
+            error: error.into(),
+            is_last: false,
+        })?;
         // Whether a write that failed to be synced is on the disk, nobody knows.
         if let Err(error) = self.ahead.sync() {
             self.take_back(io::ErrorKind::Other.into());
@@ -103,7 +105,7 @@ impl Files {
         Ok(())
     }
 
-    /// As when the disk is full: what was written of the group is taken back, and others may follow if that is done.
+    /// What was written of the group is taken back, and others may follow if that is done.
     fn take_back(&mut self, error: io::Error) -> Fault {
         let (log, checkpoints) = (&self.log, &self.checkpoints);
         let cut = log

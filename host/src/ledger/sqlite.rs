@@ -228,6 +228,7 @@ impl Inner {
         let times = calls.iter().map(|call| call.now);
         let latest = times.max().unwrap_or_default();
         let may = self.unsynced.is_known_start()
+            && self.unsynced.counts(latest)
             && calls
                 .iter()
                 .all(|call| unsynced::may(&call.charges(), call.now));

@@ -77,7 +77,7 @@ impl Unsynced {
 
     /// That a proof among these charges may count.
     pub(super) fn admits(&self, charges: &[Charge<'_>], now: i64) -> Result<(), LedgerError> {
-        if now <= self.refused && charges.iter().any(|charge| charge.kind == "proof") {
+        if !self.counts(now) && charges.iter().any(|charge| charge.kind == "proof") {
             let seconds = self.refused.saturating_sub(now).saturating_add(1);
             return Err(LedgerError::Store(format!(
                 "the machine stopped without warning, so proofs of possession count again in {seconds} s only"
@@ -89,6 +89,11 @@ impl Unsynced {
     /// Whether this start of the machine has a name.
     pub(super) const fn is_known_start(&self) -> bool {
         self.boot.is_some()
+    }
+
+    /// Whether proofs count at this time.
+    pub(super) const fn counts(&self, now: i64) -> bool {
+        now > self.refused
     }
 
     /// Whether it is synced that they may at this time.

@@ -2,6 +2,7 @@
 
 mod http;
 pub(crate) mod mcp;
+mod sessions;
 pub(crate) mod world;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ use world::World;
 pub(crate) fn run(ambit: &Path) -> Result<(), Box<dyn Error>> {
     let world = World::new(ambit)?;
     mcp::run(&world)?;
+    sessions::run(&world)?;
     http::run(&world)
 }
 

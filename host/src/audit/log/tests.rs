@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ambit_core::json::{Document, Profile};
-use ambit_token::ed25519;
 
 use super::AuditLog;
 use crate::audit::{check, checkpoints_path};

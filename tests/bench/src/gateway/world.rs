@@ -141,10 +141,21 @@ impl World {
         path: &str,
         jti: usize,
     ) -> Result<String, Box<dyn Error>> {
+        let url = format!("http://notes.example{path}");
+        self.proved(token, ("GET", &url), jti)
+    }
+
+    /// The headers of any request: a token and a fresh proof by its holder.
+    pub(crate) fn proved(
+        &self,
+        token: &str,
+        (method, url): (&str, &str),
+        jti: usize,
+    ) -> Result<String, Box<dyn Error>> {
         let iat = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let header = json!({"typ": "dpop+jwt", "alg": "Ed25519", "jwk": self.holder.public_jwk()});
         let claims = json!({
-            "jti": format!("bench-{jti}"), "htm": "GET", "htu": format!("http://notes.example{path}"), "iat": iat,
+            "jti": format!("bench-{jti}"), "htm": method, "htu": url, "iat": iat,
             "ath": base64url::encode(&Sha256::digest(token)),
         });
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());

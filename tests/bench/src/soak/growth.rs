@@ -60,7 +60,7 @@ impl Watched {
 }
 
 /// Bytes that are in memory.
-pub(super) fn resident(id: u32) -> Option<u64> {
+pub(crate) fn resident(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status
         .lines()

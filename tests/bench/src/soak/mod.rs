@@ -13,6 +13,7 @@ use serde_json::json;
 
 pub(crate) use engines::run as engines;
 pub(crate) use gateways::run as gateways;
+pub(crate) use growth::resident;
 
 /// Seconds as they are named on the command line.
 pub(crate) fn time(seconds: &Path) -> Result<Duration, Box<dyn Error>> {
