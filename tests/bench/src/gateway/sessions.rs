@@ -41,7 +41,7 @@ pub(super) fn run(world: &World) -> Result<(), Box<dyn Error>> {
     };
     let mut number = 0;
     // One that ends warms up what all share.
-    let warm = world.mint("user:warm")?;
+    let warm = world.mint("policy.wasm", "user:warm")?;
     let session = begin(world, &address, &warm, &mut number)?;
     let ended = said_of(
         &address,
@@ -55,7 +55,7 @@ pub(super) fn run(world: &World) -> Result<(), Box<dyn Error>> {
     }
     let before = held()?;
     for person in 0..PEOPLE {
-        let token = world.mint(&format!("user:{person}"))?;
+        let token = world.mint("policy.wasm", &format!("user:{person}"))?;
         for _ in 0..OF_ONE {
             begin(world, &address, &token, &mut number)?;
         }

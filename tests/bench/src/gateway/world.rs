@@ -13,14 +13,12 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-/// What the arguments of every gateway begin with; its log is named behind them.
-const COMMON: [&str; 10] = [
+/// What the arguments of every gateway begin with; its log and what it has seen are named behind them.
+const COMMON: [&str; 8] = [
     "--module",
     "policy.wasm",
     "--trust",
     "keys.json",
-    "--seen",
-    "seen.json",
     "--ledger",
     "used.sqlite",
     "--log-key",
@@ -69,13 +67,13 @@ impl World {
         world.write("ambit.toml", &policy.replace("{{issuer}}", x))?;
         world.ambit("build . -o policy.wasm")?;
         world.ambit("sign policy.wasm --key keys/module.jwk")?;
-        world.token = world.mint("user:ann")?;
+        world.token = world.mint("policy.wasm", "user:ann")?;
         world.write("token.jwt", &world.token)?;
         Ok(world)
     }
 
-    /// A token of this user's for the agent, bound to its key.
-    pub(crate) fn mint(&self, sub: &str) -> Result<String, Box<dyn Error>> {
+    /// A token of this user's for the agent, bound to its key, by this policy.
+    pub(crate) fn mint(&self, module: &str, sub: &str) -> Result<String, Box<dyn Error>> {
         let claims = json!({
             "sub": sub, "aud": ["https://notes.example"], "agent": {"uid": "app", "instance_uid": "1"},
             "act": {"sub": "https://app.example/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
@@ -86,13 +84,10 @@ impl World {
             }],
         });
         self.write("claims.json", &claims.to_string())?;
-        let mint = "mint --module policy.wasm --key keys/issuer.jwk --yes --claims claims.json --holder keys/holder.pub.jwk";
-        Ok(self.ambit(mint)?.trim().to_owned())
-    }
-
-    /// The token that the gateways hold.
-    pub(crate) fn token(&self) -> &str {
-        &self.token
+        let mint = format!(
+            "mint --module {module} --key keys/issuer.jwk --yes --claims claims.json --holder keys/holder.pub.jwk"
+        );
+        Ok(self.ambit(&mint)?.trim().to_owned())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -118,13 +113,14 @@ impl World {
         }
     }
 
-    /// A gateway of this kind with its configuration, and more arguments behind. It has a log of its own.
+    /// A gateway of this kind with its configuration, and more arguments behind. It has a log of its own, and hears of
+    /// revocations by itself: one that had heard less than another would refuse until it has, too.
     pub(crate) fn gateway(&self, kind: &[&str], more: &[&str]) -> Command {
         let mut command = Command::new(&self.ambit);
-        let log = format!("{}.log", kind[0]);
+        let (log, seen) = (format!("{}.log", kind[0]), format!("{}.seen", kind[0]));
         command
             .arg("gateway")
-            .args([kind, &COMMON, &["--log", &log], more].concat())
+            .args([kind, &COMMON, &["--log", &log, "--seen", &seen], more].concat())
             .current_dir(self.folder.path());
         command
     }

@@ -24,6 +24,9 @@ const CONNECTIONS: usize = 2;
 const POLICY: Duration = Duration::from_secs(1);
 const REVOCATION: Duration = Duration::from_secs(10);
 
+/// The policy that tokens are made for: no gateway is still behind it.
+const FIRST: &str = "first.wasm";
+
 type Failed = Box<dyn Error + Send + Sync>;
 
 struct Soak {
@@ -53,6 +56,7 @@ pub(crate) fn run(ambit: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
         world,
     };
     soak.publish(&policy, 2)?;
+    fs::copy(soak.world.path("policy.wasm"), soak.world.path(FIRST))?;
     soak.revoke(1, None)?;
     let told = |error: Box<dyn Error>| Failed::from(error.to_string());
     let options = ["--listen", "127.0.0.1:0", "--statements", "epochs.jwt"];
@@ -187,7 +191,7 @@ impl Soak {
             thread::sleep(Duration::from_secs(7));
         }
         *lock()? = Doomed {
-            token: self.world.mint(&format!("user:{}", version - 1))?,
+            token: self.world.mint(FIRST, &format!("user:{}", version - 1))?,
             revoked: None,
         };
         Ok(())

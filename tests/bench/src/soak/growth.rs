@@ -24,10 +24,6 @@ impl Watched {
         }
     }
 
-    pub(super) const fn id(&self) -> u32 {
-        self.id
-    }
-
     /// Looks once. A process that has ended is not looked at.
     pub(super) fn look(&mut self) {
         let held = resident(self.id).zip(open_files(self.id));

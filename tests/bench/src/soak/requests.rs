@@ -23,7 +23,6 @@ pub(super) struct Doomed {
 enum Asked {
     Fresh,
     Again,
-    Doomed,
     Unmapped,
     WithoutToken,
 }
@@ -71,7 +70,7 @@ pub(super) fn ask(
 
 fn is_right(kind: Asked, status: u16, text: &str) -> bool {
     match kind {
-        Asked::Fresh | Asked::Doomed => status == 200,
+        Asked::Fresh => status == 200,
         Asked::Again => status != 200 && text.contains("possession.used"),
         Asked::Unmapped => status == 403,
         Asked::WithoutToken => status == 401,
