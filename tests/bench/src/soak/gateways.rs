@@ -206,9 +206,9 @@ impl Soak {
             let verified = self
                 .world
                 .ambit(&format!("audit verify {log} --key keys/log.pub.jwk"));
-            let said = verified
-                .as_ref()
-                .map_or_else(ToString::to_string, |said| said.trim().to_owned());
+            let said = verified.as_ref().map_or_else(ToString::to_string, |said| {
+                said.lines().nth(1).unwrap_or_default().trim().to_owned()
+            });
             say(&format!("{log}: whole"), verified.is_ok(), &said);
             let text = fs::read_to_string(self.world.path(log))?;
             let mut versions = Vec::new();
