@@ -66,8 +66,11 @@ pub(crate) fn run(time: Duration) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A policy, and requests of it.
+type Prepared = (SignedPolicy, Vec<Vec<u8>>);
+
 /// The worked example of docs/token.md, with many tokens; every third request is denied.
-fn prepare() -> Result<(SignedPolicy, Vec<Vec<u8>>), Box<dyn Error>> {
+fn prepare() -> Result<Prepared, Box<dyn Error>> {
     let file = suites().join("conformance/templates/renewal.json");
     let template: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
     let spec = PolicySpec {

@@ -39,25 +39,7 @@ struct Soak {
 
 /// Asks both gateways of this `ambit` for so long.
 pub(crate) fn run(ambit: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
-    let world = World::new(ambit)?;
-    let made = world.ambit("keygen -o keys/epochs.jwk --kid epochs-1")?;
-    let public: Value = serde_json::from_str(&made)?;
-    let key = format!(
-        "\n[[keys]]\niss = \"https://issuer.example\"\nkid = \"epochs-1\"\nalg = \"Ed25519\"\n\
-         signs = \"revocation-epochs+jwt\"\nx = {}\n",
-        public["x"]
-    );
-    let policy = fs::read_to_string(world.path("ambit.toml"))? + &key;
-    fs::remove_file(world.path("policy.wasm.dsse.json"))?;
-    let soak = Soak {
-        doomed: Mutex::default(),
-        version: AtomicU64::new(1),
-        end: Instant::now(),
-        world,
-    };
-    soak.publish(&policy, 2)?;
-    fs::copy(soak.world.path("policy.wasm"), soak.world.path(FIRST))?;
-    soak.revoke(1, None)?;
+    let (soak, policy) = Soak::prepare(ambit)?;
     let told = |error: Box<dyn Error>| Failed::from(error.to_string());
     let options = ["--listen", "127.0.0.1:0", "--statements", "epochs.jwt"];
     let mut gateway = soak.world.gateway(&["forward", "forward.toml"], &options);
@@ -112,6 +94,30 @@ pub(crate) fn run(ambit: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
 }
 
 impl Soak {
+    /// A project whose policy knows who revokes, in its second version, and with a first token.
+    fn prepare(ambit: &Path) -> Result<(Self, String), Box<dyn Error>> {
+        let world = World::new(ambit)?;
+        let made = world.ambit("keygen -o keys/epochs.jwk --kid epochs-1")?;
+        let public: Value = serde_json::from_str(&made)?;
+        let key = format!(
+            "\n[[keys]]\niss = \"https://issuer.example\"\nkid = \"epochs-1\"\nalg = \"Ed25519\"\n\
+         signs = \"revocation-epochs+jwt\"\nx = {}\n",
+            public["x"]
+        );
+        let policy = fs::read_to_string(world.path("ambit.toml"))? + &key;
+        fs::remove_file(world.path("policy.wasm.dsse.json"))?;
+        let soak = Self {
+            doomed: Mutex::default(),
+            version: AtomicU64::new(1),
+            end: Instant::now(),
+            world,
+        };
+        soak.publish(&policy, 2)?;
+        fs::copy(soak.world.path("policy.wasm"), soak.world.path(FIRST))?;
+        soak.revoke(1, None)?;
+        Ok((soak, policy))
+    }
+
     /// Calls a tool until the end; each call must run.
     fn call(&self, mcp: &mut Client) -> Result<(u64, Vec<String>), Box<dyn Error>> {
         let mut count = 0;
