@@ -18,6 +18,7 @@ mod plot;
 mod program;
 mod repro;
 mod sizes;
+mod soak;
 mod test;
 mod web;
 
@@ -78,6 +79,8 @@ enum Task {
     Repro,
     /// Measure signatures, decisions and sizes in every engine
     Bench(bench::Args),
+    /// Keep gateways and engines under load, and look for wrong answers and for what grows
+    Soak(soak::Args),
 }
 
 /// The arguments of a program that does the command, `--help` among them.
@@ -143,6 +146,7 @@ impl Task {
             Self::Ci => ci::run(&root).map(Done::Counted),
             Self::Repro => repro::run(&root).map(Done::Counted),
             Self::Bench(args) => bench::run(*args, &root).map(|()| Done::Quietly),
+            Self::Soak(args) => soak::run(*args, &root).map(Done::Counted),
         }
     }
 }

@@ -36,6 +36,12 @@ pub(crate) const MUTANTS: Program = Program {
     binary: "ambit-mutants",
     what: "what plants faults",
 };
+/// Measures, and soaks.
+pub(crate) const BENCH: Program = Program {
+    package: "ambit-bench",
+    binary: "ambit-bench",
+    what: "what measures and soaks",
+};
 /// The command of the project.
 pub(crate) const AMBIT: Program = Program {
     package: "ambit-cli",

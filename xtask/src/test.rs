@@ -10,7 +10,7 @@ use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
 use crate::{
-    caddy, envoy, fuzz, golang, guest, java, jose, npm, package as packages, patterns, web,
+    caddy, envoy, fuzz, golang, guest, java, jose, npm, package as packages, patterns, soak, web,
 };
 
 /// Names the folder with third-party data.
@@ -101,6 +101,8 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     judge(root, &mut parts);
     parts.add("mutants", MUTANTS.count(root, &["--ci"]));
     external(root, &mut parts)?;
+    CLI.build(root)?;
+    parts.add("soak, one minute", soak::soak(60, root));
     fuzzing(root, &mut parts)?;
     ui::heading("Summary");
     for (name, tally) in &parts.0 {

@@ -29,6 +29,8 @@ mod lease;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod unsynced;
 
 pub use ambit_enforce::ledger::{CHARGES, Charge, GRACE_SECONDS, KEY_BYTES, LedgerError, Loan};
 pub use consume::Consume;
@@ -56,6 +58,12 @@ pub trait Ledger: Send + Sync {
     ///
     /// [`LedgerError::Store`]
     fn used(&self, key: &str) -> Result<i64, LedgerError>;
+
+    /// Whether these charges, once made, may outlast what was not yet synced elsewhere when the machine stops. `false`
+    /// where they may be lost with it, and the ledger itself sees to it that nothing counts twice by that.
+    fn lasts(&self, _: &[Charge<'_>], _: i64) -> bool {
+        true
+    }
 }
 
 /// A ledger that lends parts of its budgets. See [`lend()`].
