@@ -497,7 +497,10 @@ impl<'a> Teller<'a> {
             }
         }
         // Who decides what stands under "a person decides" is that person, unless others are named.
-        let asked = reached.iter().all(|(_, reach)| *reach == Reach::Asked);
+        let asked = |one: &(&str, Reach)| {
+            one.1 == Reach::Asked && self.held(one.0).contains(Power::Execute)
+        };
+        let asked = !reached.is_empty() && reached.iter().all(asked);
         if self.style.strict && asked && approvals == [Phrase::AskSubject.text(locale)] {
             return;
         }
