@@ -239,7 +239,7 @@ impl<'a> Teller<'a> {
         } else if self.style.strict {
             let said = |line: &String| first.lines.contains(line);
             let as_for = lines.iter().filter(|line| said(line)).count() >= SHARED
-                || shared && lines.iter().any(|line| said(line));
+                || shared && lines.iter().any(said);
             if as_for {
                 lines.retain(|line| !said(line));
             }
