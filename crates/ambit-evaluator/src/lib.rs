@@ -178,6 +178,7 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found<'a>) -> Result<Grant<'a>, Den
     revocation::check(case, &mut found.epochs)?;
     found.in_force = true;
     let grant = authority::check(case, !case.request.approvals.is_empty(), true)
+        .map_err(|denial| denial.within(case.token.ends()))
         .map_err(|denial| requires::with_people(case, denial))?;
     let needs = Needs::of(case, &grant.selected, case.request.power);
     let (mut receipts, refused) = match approvals::check(case, &found.epochs) {
