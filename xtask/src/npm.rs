@@ -37,11 +37,15 @@ const SETS: [Set; 4] = [
         what: "a certified OpenID provider",
         source: Source::Packages(&["oidc-provider@9.13.3"]),
     },
-    // `pkg/tests/consent.test.mjs`
+    // `pkg/tests/consent.test.mjs`; Chromium by the one, Firefox by the other
     Set {
         folder: BROWSER,
         what: "pages in a browser",
-        source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
+        source: Source::Packages(&[
+            "axe-core@4.14.1",
+            "playwright-core@1.65.1",
+            "puppeteer-core@24.43.1",
+        ]),
     },
     // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
     Set {
