@@ -4,6 +4,7 @@ mod bench;
 mod caddy;
 mod check;
 mod ci;
+mod conformance;
 mod fuzz;
 mod golang;
 mod guest;
@@ -41,6 +42,9 @@ enum Task {
     Web,
     /// Build the package of another language, install it and run its tests
     Package(package::Args),
+    /// Ask every engine all of the suites, compare, and write the table of tests/conformance/README.md
+    #[command(disable_help_flag = true)]
+    Conformance(Rest),
     /// Measure the wasm files and write the table of the README
     Sizes,
     /// Play the scenes: what agents may do, and why not
@@ -114,6 +118,7 @@ impl Task {
             Self::Guest => guests(&root).map(built),
             Self::Web => web::build(&root).map(built),
             Self::Package(args) => package::run(*args, &root).map(Done::Counted),
+            Self::Conformance(rest) => conformance::run(&rest.rest, &root).map(Done::As),
             Self::Sizes => sizes::write(&root).map(built),
             Self::Demo => demo(&root),
             Self::Vectors(rest) => {

@@ -42,6 +42,12 @@ pub(crate) const AMBIT: Program = Program {
     binary: "ambit",
     what: "the command",
 };
+/// Asks every engine the same.
+pub(crate) const CONFORMANCE: Program = Program {
+    package: "ambit-tests",
+    binary: "matrix",
+    what: "what asks the engines",
+};
 /// Plays the scenes.
 pub(crate) const DEMO: Program = Program {
     package: "ambit-tests",
