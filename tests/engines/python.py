@@ -11,14 +11,12 @@ import ambit._wasm
 import ambit.policy
 
 policies = {}
-# With the word `module`, the policy's own code decides.
-code = sys.argv[1] if len(sys.argv) > 1 else "core"
 bare = ambit._wasm.Pool(ambit.policy.core(None), 1)
 
 
 def load(policy, module, trust, now, uid):
     # Every policy for itself: what was kept of versions is not asked here.
-    options = {"uid": uid, "store": ambit.MemoryStore(), "clock": lambda: now, "code": code}
+    options = {"uid": uid, "store": ambit.MemoryStore(), "clock": lambda: now}
     policies[policy] = ambit.Policy.load(module, trust.encode(), **options)
     return "ok"
 

@@ -37,7 +37,7 @@ const NO_LOG: &[&str] = &["log"];
 const NODE: &str = "`node` is not installed";
 
 /// Every engine.
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 16] = [
     row("native", NATIVE, "", |_| rust("native")),
     row("wasmtime", MODULE, "", |_| rust("wasmtime")),
     row("wasmtime, fresh instances", MODULE, "", |_| rust("fresh")),
@@ -74,13 +74,7 @@ const ROWS: [Row; 17] = [
         "Python",
         CORE,
         "`cargo xtask package python --build` installs it",
-        |root| Ok(python(root, "core")),
-    ),
-    row(
-        "Python, module",
-        MODULE,
-        "`cargo xtask package python --build` installs it",
-        |root| Ok(python(root, "module")),
+        |root| Ok(python(root)),
     ),
     row(
         "Go",
@@ -212,10 +206,10 @@ fn bun(root: &Path) -> Result<Option<Command>, String> {
     }))
 }
 
-/// The package as its wheel was installed, and whose code decides.
-fn python(root: &Path, code: &str) -> Option<Command> {
+/// The package as its wheel was installed.
+fn python(root: &Path) -> Option<Command> {
     let mut python = there(&root.join("target/python/venv/bin/python"))?;
-    python.arg(root.join("tests/engines/python.py")).arg(code);
+    python.arg(root.join("tests/engines/python.py"));
     Some(python)
 }
 
