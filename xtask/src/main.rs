@@ -5,6 +5,7 @@ mod caddy;
 mod check;
 mod ci;
 mod conformance;
+mod envoy;
 mod fuzz;
 mod golang;
 mod guest;

@@ -9,7 +9,9 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
-use crate::{caddy, conformance, fuzz, golang, guest, java, jose, npm, package as packages, web};
+use crate::{
+    caddy, conformance, envoy, fuzz, golang, guest, java, jose, npm, package as packages, web,
+};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -96,6 +98,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     installed("nginx", "-v", "no gateway stands behind it")?;
     caddy::install(root)?;
+    envoy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
     let mut parts = Parts::default();
