@@ -3,28 +3,22 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ambit_tests::case::PolicySpec;
-use ambit_tests::data::{expand, holds, merge};
+use ambit_tests::consent;
+use ambit_tests::data::holds;
 use ambit_tests::engine::{self, Engines, Question};
 use ambit_tests::project::SignedPolicy;
 use ambit_tests::statement::s256;
-use ambit_tests::suites;
 use serde_json::{Value, json};
 
 #[test]
 fn every_engine_says_the_expected_text() {
-    let file = suites().join("consent/01-describe.json");
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}"));
-    let groups: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    let all = consent::cases().unwrap_or_else(|why| panic!("{why}"));
     let mut engines = engine::start().unwrap_or_else(|why| panic!("{why}"));
     let mut policies = BTreeMap::new();
-    let (mut cases, mut faults) = (0, Vec::new());
-    for group in &groups {
-        for case in group["cases"].as_array().into_iter().flatten() {
-            cases += 1;
-            if let Err(fault) = run(group, case, &mut policies, &mut engines) {
-                faults.push(format!("{}: {}\n    {fault}", group["about"], case["name"]));
-            }
+    let (cases, mut faults) = (all.len(), Vec::new());
+    for case in &all {
+        if let Err(fault) = run(case, &mut policies, &mut engines) {
+            faults.push(format!("{}\n    {fault}", case.name));
         }
     }
     println!("{cases} cases on {engines:?}");
@@ -37,47 +31,21 @@ fn every_engine_says_the_expected_text() {
 }
 
 fn run(
-    group: &Value,
-    case: &Value,
+    case: &consent::Case,
     policies: &mut BTreeMap<String, SignedPolicy>,
     engines: &mut Engines,
 ) -> Result<(), String> {
-    let spec = PolicySpec {
-        project: group["project"].as_str().unwrap_or_default().to_owned(),
-        keys: vec![json!({
-            "key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
-            "alg": "Ed25519", "signs": "cap+jwt",
-        })],
-        bundle: case.get("bundle").cloned(),
-    };
-    let policy = match policies.entry(spec.id()) {
+    let policy = match policies.entry(case.policy.id()) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(place) => {
-            let policy = SignedPolicy::make(&spec)?;
+            let policy = SignedPolicy::make(&case.policy)?;
             engines.load(&policy)?;
             place.insert(policy)
         }
     };
-    let request = request(group, case)?;
-    let answer = engines.ask(policy, Question::Describe(&request))?;
-    let shown: Value = serde_json::from_slice(&request).unwrap_or_default();
-    check(&answer, &case["expect"], most_words(&shown))
-}
-
-/// The group's request with the patches of the case: `ask` over the whole, `entry` over the first
-/// capability. `raw` is a text in its place.
-fn request(group: &Value, case: &Value) -> Result<Vec<u8>, String> {
-    if let Some(raw) = case["raw"].as_str() {
-        return Ok(raw.as_bytes().to_vec());
-    }
-    let mut request = group["request"].clone();
-    if let Some(patch) = case.get("ask") {
-        merge(&mut request, patch);
-    }
-    if let Some(patch) = case.get("entry") {
-        merge(&mut request["authorization_details"][0], patch);
-    }
-    Ok(expand(&request, &[])?.to_string().into_bytes())
+    let answer = engines.ask(policy, Question::Describe(&case.request))?;
+    let shown: Value = serde_json::from_slice(&case.request).unwrap_or_default();
+    check(&answer, &case.expect, most_words(&shown))
 }
 
 /// The texts of a page, joined as `pkg/abi.md` says.

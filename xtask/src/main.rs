@@ -4,6 +4,7 @@ mod bench;
 mod caddy;
 mod check;
 mod ci;
+mod conformance;
 mod demo;
 mod envoy;
 mod fuzz;
@@ -45,6 +46,9 @@ enum Task {
     Web,
     /// Build the package of another language, install it and run its tests
     Package(package::Args),
+    /// Ask every engine all of the suites, compare, and write the table of tests/conformance/README.md
+    #[command(disable_help_flag = true)]
+    Conformance(Rest),
     /// Measure the wasm files and write the table of the README
     Sizes,
     /// Play a story with a person at a browser, and scenes: what agents may do, and why not
@@ -120,6 +124,7 @@ impl Task {
             Self::Guest => guests(&root).map(built),
             Self::Web => web::build(&root).map(built),
             Self::Package(args) => package::run(*args, &root).map(Done::Counted),
+            Self::Conformance(rest) => conformance::run(&rest.rest, &root).map(Done::As),
             Self::Sizes => sizes::write(&root).map(built),
             Self::Demo(args) => demo::run(*args, &root).map(Done::As),
             Self::Vectors(rest) => {

@@ -57,11 +57,15 @@ pub(crate) const OIDC_SET: Set = Set {
 /// The provider.
 pub(crate) const OIDC: &str = "target/oidc";
 
-/// `pkg/tests/consent.test.mjs`, `tests/patterns`
+/// `pkg/tests/consent.test.mjs`, `tests/patterns`; Chromium by the one, Firefox by the other
 pub(crate) const BROWSER_SET: Set = Set {
     folder: BROWSER,
     what: "pages in a browser",
-    source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
+    source: Source::Packages(&[
+        "axe-core@4.14.1",
+        "playwright-core@1.65.1",
+        "puppeteer-core@24.43.1",
+    ]),
 };
 
 /// What drives a browser, and what judges pages.

@@ -48,6 +48,12 @@ pub(crate) const AMBIT: Program = Program {
     binary: "ambit",
     what: "`ambit`, with compiler, Cedar and wasmtime (minutes, the first time)",
 };
+/// Asks every engine the same.
+pub(crate) const CONFORMANCE: Program = Program {
+    package: "ambit-tests",
+    binary: "matrix",
+    what: "what asks the engines",
+};
 /// Plays the scenes.
 pub(crate) const DEMO: Program = Program {
     package: "ambit-tests",

@@ -10,7 +10,8 @@ use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
 use crate::{
-    caddy, envoy, fuzz, golang, guest, java, jose, npm, package as packages, patterns, soak, web,
+    caddy, conformance, envoy, fuzz, golang, guest, java, jose, npm, package as packages, patterns,
+    soak, web,
 };
 
 /// Names the folder with third-party data.
@@ -46,8 +47,20 @@ const CORPUS: [&str; 2] = [
 const SUITES: &str = "bench/agentdojo";
 const AIRLINE: &str = "bench/tau2-bench/airline";
 
-/// Runs everything and sums it up.
-pub(crate) fn run(root: &Path) -> Result<Tally, String> {
+/// What of the machine's languages is there.
+struct There {
+    node: bool,
+    python: bool,
+    go: bool,
+    java: bool,
+}
+
+/// Builds what every engine is made of, and installs what runs them.
+pub(crate) fn set_up(root: &Path) -> Result<(), String> {
+    engines(root).map(drop)
+}
+
+fn engines(root: &Path) -> Result<There, String> {
     guest::add_targets(root)?;
     ui::heading("Building the guest and the npm evaluator");
     ui::note(guest::build(root)?.display());
@@ -55,18 +68,9 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     let node = program(root, "node")?;
     if node {
         ui::note(web::build(root)?.display());
+        installed("chromium", "--version", "no page is opened in it")?;
+        installed("firefox-esr", "--version", "no page is opened in it")?;
     }
-    if std::env::var_os("CVC5").is_none() {
-        installed("cvc5", "--version", "nothing is proved")?;
-    }
-    if node {
-        installed("chromium", "--version", "no page is opened")?;
-    }
-    installed("nginx", "-v", "no gateway stands behind it")?;
-    caddy::install(root)?;
-    envoy::install(root)?;
-    ui::heading("Installing the JOSE libraries of others");
-    jose::install(root)?;
     npm::install(root)?;
     ui::heading("Building and installing the Python package");
     let python = packages::python(root)?;
@@ -74,6 +78,30 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     let go = golang::build(root)?;
     ui::heading("Building the Java package");
     let java = java::build(root)?;
+    Ok(There {
+        node,
+        python,
+        go,
+        java,
+    })
+}
+
+/// Runs everything and sums it up.
+pub(crate) fn run(root: &Path) -> Result<Tally, String> {
+    let There {
+        node,
+        python,
+        go,
+        java,
+    } = engines(root)?;
+    if std::env::var_os("CVC5").is_none() {
+        installed("cvc5", "--version", "nothing is proved")?;
+    }
+    installed("nginx", "-v", "no gateway stands behind it")?;
+    caddy::install(root)?;
+    envoy::install(root)?;
+    ui::heading("Installing the JOSE libraries of others");
+    jose::install(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));
@@ -95,6 +123,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         ui::heading("Tests of the Java package");
         parts.add("Java package", java::test(root));
     }
+    parts.add("conformance matrix", conformance::check(root));
     ui::heading("Vectors and judges");
     guest::build_vectors(root)?;
     parts.add("own vectors", vectors(root, root, &OWN));
