@@ -61,6 +61,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         installed("chromium", "--version", "no page is opened")?;
     }
     installed("nginx", "-v", "no gateway stands behind it")?;
+    installed("docker-registry", "--version", "no policy is pushed")?;
     caddy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;

@@ -15,6 +15,7 @@ use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersio
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::log::{self, Logging};
 use crate::module::Trusting;
 use crate::say;
@@ -23,9 +24,12 @@ use crate::say;
 #[derive(Debug, Args)]
 pub(crate) struct Serving {
     /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
-    /// decides. It is loaded again when a file changes
+    /// decides. It is loaded again when a file changes. Or an address, which is asked again and again:
+    /// https://HOST/policy.wasm, oci://HOST/NAME:TAG, oci://HOST/NAME@sha256:DIGEST
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
+    #[command(flatten)]
+    fetching: FetchingArgs,
     #[command(flatten)]
     trusting: Trusting,
     /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it
@@ -91,8 +95,8 @@ pub(crate) fn listen_beside(
 impl Serving {
     /// The policy, loaded for the first time.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        Policy::open(self.trusting.source(&self.module), self.trusting.now())
-            .map_err(|fault| unusable(&fault))
+        let source = self.trusting.source(&self.module, &self.fetching)?;
+        Policy::open(source, self.trusting.now()).map_err(|fault| unusable(&fault))
     }
 
     /// Whether calls can be put before people.

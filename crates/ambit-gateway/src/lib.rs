@@ -3,7 +3,8 @@
 //! - [`Point`] asks the policy and discharges what an allow obliges to; it is the one place here through
 //!   which every decision goes. It decides nothing itself: decision, obligations and reasons are
 //!   `ambit_host`'s.
-//! - [`Policy`] is a signed policy that is loaded anew when its file changes; the last good one stays.
+//! - [`Policy`] is a signed policy that is loaded anew when its file changes, or what lies at its
+//!   address; the last good one stays.
 //! - [`pdp`] answers the OpenID AuthZEN Authorization API over HTTP.
 //! - [`forward`] answers a server in front that asks before it passes a request on.
 //! - [`mcp`] stands in front of an MCP server.
@@ -30,12 +31,13 @@ mod serve;
 mod statements;
 mod upstream;
 
+pub use ambit_store as store;
 pub use desk::Desk;
 pub use enrolments::Enrolments;
 pub use fault::Fault;
 pub use files::text as read_text;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
-pub use policy::{Policy, Source, Versions};
+pub use policy::{Fetching, Origin, Policy, Source, Versions};
 pub use serve::serve;
 #[cfg(feature = "grpc")]
 pub use serve::serve_grpc;

@@ -66,6 +66,10 @@ fn list() -> Page {
     for advice in advice::broker() {
         page.line(format!("{:<26} {}", advice.code, advice.meaning));
     }
+    page.heading("Where policies lie");
+    for advice in advice::stores() {
+        page.line(format!("{:<26} {}", advice.code, advice.meaning));
+    }
     page.heading("The gateways");
     for advice in advice::gateways() {
         page.line(format!("{:<26} {}", advice.code, advice.meaning));

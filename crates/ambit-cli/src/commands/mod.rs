@@ -21,6 +21,8 @@ pub(crate) mod list;
 pub(crate) mod mint;
 pub(crate) mod pdp;
 pub(crate) mod prove;
+pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod sign;

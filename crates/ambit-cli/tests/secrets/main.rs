@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "--rp-id",
     "--origin",
     "--action",
+    "--via",
 ];
 
 /// Options whose value is the file that was asked for.
@@ -104,6 +105,7 @@ impl World {
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");
         project.write("policy.dsse.json", signature);
+        project.write("login.txt", "ann:password");
         project.add_enroller();
         let enrol = ROWS.iter().find(|row| row.command == "enrol");
         let enrolment = project.ambit(&split(enrol.unwrap())).expect(0).out;

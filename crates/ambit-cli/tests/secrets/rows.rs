@@ -308,6 +308,53 @@ pub(crate) const ROWS: &[Row] = &[
         "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
     ),
+    // Nobody listens there.
+    row(
+        "push",
+        "policy.wasm oci://127.0.0.1:1/a:1 --trust keys.json --signature policy.dsse.json --seen seen.json --login login.txt",
+        &[
+            "policy.wasm",
+            "keys.json",
+            "policy.dsse.json",
+            "seen.json",
+            "login.txt",
+        ],
+    ),
+    row(
+        "pull",
+        "http://127.0.0.1:1/policy.wasm -o out.wasm --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "pdp",
+        "pdp.toml --listen 203.0.113.1:1 --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "gateway forward",
+        "forward.toml --listen 203.0.113.1:1 --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "gateway proxy",
+        "proxy.toml --upstream http://127.0.0.1:1 --listen 203.0.113.1:1 --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "gateway mcp",
+        "shared.toml --listen 203.0.113.1:1 --upstream http://127.0.0.1:1/mcp --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "serve",
+        "broker.toml --check --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "revoke",
+        "broker.toml --agent assistant --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
     row("explain", "token.format", &[]),
     row(
         "audit verify",
