@@ -47,10 +47,11 @@ impl FetchingArgs {
         self.keep.is_some()
     }
 
-    /// Where the policy lies.
-    pub(crate) fn origin(&self, module: &Path) -> Result<Origin, Failure> {
+    /// Where the policy lies. `beside`: another one, which may be what is kept.
+    pub(crate) fn origin(&self, module: &Path, beside: Option<&Path>) -> Result<Origin, Failure> {
         let Some(address) = address(module)? else {
-            if let Some(keep) = &self.keep {
+            let beside = beside.and_then(Path::to_str).is_some_and(Address::is_meant);
+            if let Some(keep) = self.keep.as_ref().filter(|_| !beside) {
                 let message = "only what lies at an address is kept, and the policy is a file";
                 return Err(Failure::unusable("store.keep", message)
                     .at(keep)
@@ -70,6 +71,16 @@ impl FetchingArgs {
             keep,
             every: Duration::from_secs(self.every.unsigned_abs().max(1)),
         }))
+    }
+}
+
+impl FetchingArgs {
+    /// The same for a second policy, which is kept by itself.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            keep: self.keep.as_ref().map(|keep| keep.join("shadow")),
+            ..self.clone()
+        }
     }
 }
 

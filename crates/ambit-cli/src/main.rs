@@ -34,7 +34,7 @@ use clap::{Parser, Subcommand};
 use commands::{
     approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
     fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push, revoke, serve,
-    sign, test, verify,
+    shadow, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -79,6 +79,7 @@ enum Command {
     Audit(audit::Audit),
     Pdp(pdp::Pdp),
     Gateway(gateway::Gateway),
+    Shadow(shadow::ShadowReport),
     Serve(serve::Serve),
     Revoke(revoke::Revoke),
     Completions(completions::Completions),
@@ -112,6 +113,7 @@ impl Command {
             Self::Audit(command) => command.run(),
             Self::Pdp(command) => command.run(),
             Self::Gateway(command) => command.run(),
+            Self::Shadow(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Revoke(command) => command.run(),
             Self::Completions(command) => command.run(),

@@ -126,8 +126,13 @@ impl Trusting {
 
     /// The same policy for a service, which loads it again and again. Without a file for versions they are
     /// remembered as long as it runs.
-    pub(crate) fn source(&self, module: &Path, fetching: &FetchingArgs) -> Result<Source, Failure> {
-        let origin = fetching.origin(module)?;
+    pub(crate) fn source(
+        &self,
+        module: &Path,
+        fetching: &FetchingArgs,
+        beside: Option<&Path>,
+    ) -> Result<Source, Failure> {
+        let origin = fetching.origin(module, beside)?;
         let seen: Arc<dyn Versions> = match (self.versions(), &origin) {
             (Some(versions), _) => Arc::new(versions),
             // What is fetched must not go back, whoever answers.
@@ -142,6 +147,22 @@ impl Trusting {
             trust: self.trust.clone(),
             uid: self.uid.clone(),
             seen,
+        })
+    }
+
+    /// A second policy of this name, whose versions are remembered nowhere.
+    pub(crate) fn source_beside(
+        &self,
+        module: &Path,
+        fetching: &FetchingArgs,
+        uid: String,
+    ) -> Result<Source, Failure> {
+        Ok(Source {
+            module: fetching.beside().origin(module, Some(module))?,
+            signature: None,
+            trust: self.trust.clone(),
+            uid: Some(uid),
+            seen: Arc::new(MemoryVersions::new()),
         })
     }
 

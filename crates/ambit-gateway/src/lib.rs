@@ -5,6 +5,7 @@
 //!   `ambit_host`'s.
 //! - [`Policy`] is a signed policy that is loaded anew when its file changes, or what lies at its
 //!   address; the last good one stays.
+//! - [`Shadow`] asks a second policy beside it, and changes nothing.
 //! - [`pdp`] answers the OpenID AuthZEN Authorization API over HTTP.
 //! - [`forward`] answers a server in front that asks before it passes a request on.
 //! - [`mcp`] stands in front of an MCP server.
@@ -28,6 +29,7 @@ pub mod pdp;
 mod point;
 mod policy;
 mod serve;
+mod shadow;
 mod statements;
 mod upstream;
 
@@ -41,5 +43,6 @@ pub use policy::{Fetching, Origin, Policy, Source, Versions};
 pub use serve::serve;
 #[cfg(feature = "grpc")]
 pub use serve::serve_grpc;
+pub use shadow::Shadow;
 pub use statements::Statements;
 pub use upstream::Upstream;

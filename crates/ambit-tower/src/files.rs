@@ -124,6 +124,7 @@ impl Files {
             holder: None,
             place,
             clock: self.clock,
+            shadow: None,
         })
     }
 }

@@ -91,9 +91,9 @@ fn tell(page: &mut Page, advice: Advice) {
 }
 
 /// Areas whose codes stand beside their help wherever they are reported.
-const TOLD: [&str; 12] = [
+const TOLD: [&str; 13] = [
     "approve", "build", "describe", "explain", "file", "init", "key", "mint", "project", "schema",
-    "sign", "usage",
+    "shadow", "sign", "usage",
 ];
 
 fn unknown(code: &str) -> Failure {

@@ -25,6 +25,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod revoke;
 pub(crate) mod serve;
+pub(crate) mod shadow;
 pub(crate) mod sign;
 pub(crate) mod test;
 pub(crate) mod verify;

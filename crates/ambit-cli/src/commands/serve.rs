@@ -123,7 +123,7 @@ pub(crate) fn open(
     trusting: &Trusting,
     log: Log,
 ) -> Result<Broker, Failure> {
-    let source = trusting.source(module, fetching)?;
+    let source = trusting.source(module, fetching, None)?;
     let policy = Policy::open(source, trusting.now()).map_err(|fault| unusable(&fault))?;
     let config = Config::read(path).map_err(|fault| unusable(&fault))?;
     let keys = Keys {

@@ -173,7 +173,7 @@ pub(crate) const ROWS: &[Row] = &[
     // An address that no machine has: nothing is served here.
     row(
         "pdp",
-        "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
+        "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
         &[
             "pdp.toml",
             "policy.wasm",
@@ -256,7 +256,7 @@ pub(crate) const ROWS: &[Row] = &[
     // A server that is not there: nothing is served here either.
     row(
         "gateway mcp",
-        "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --approvals keys -- ./server",
+        "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --approvals keys -- ./server",
         &[
             "mcp.toml",
             "policy.wasm",
@@ -278,7 +278,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row(
         "gateway forward",
-        "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
+        "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
         &[
             "forward.toml",
             "policy.wasm",
@@ -294,7 +294,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row(
         "gateway proxy",
-        "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --listen 203.0.113.1:1",
+        "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --statements epochs.jwt --listen 203.0.113.1:1",
         &[
             "proxy.toml",
             "policy.wasm",
@@ -308,6 +308,7 @@ pub(crate) const ROWS: &[Row] = &[
         "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
     ),
+    row("shadow", "shadow.json", &["shadow.json"]),
     // Nobody listens there.
     row(
         "push",

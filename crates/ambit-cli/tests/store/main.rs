@@ -11,5 +11,6 @@ mod served;
 #[expect(dead_code, reason = "the other starts them in its own way")]
 #[path = "../pdp/server.rs"]
 mod server;
+mod shadow;
 mod site;
 mod world;
