@@ -19,7 +19,7 @@ use crate::say;
 #[derive(Debug, Args)]
 #[command(after_long_help = NOTES)]
 pub(crate) struct Pull {
-    /// From where: oci://HOST/NAME:TAG, oci://HOST/NAME@sha256:DIGEST, or https://HOST/policy.wasm
+    /// From where: `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:DIGEST`, or `https://HOST/policy.wasm`
     #[arg(value_name = "ADDRESS")]
     address: PathBuf,
     /// Where to write the module, or `NAME.bundle` for a bundle. The signature goes beside it

@@ -24,7 +24,7 @@ pub(crate) struct Push {
     /// The policy module, or its bundle
     #[arg(value_name = "MODULE")]
     module: PathBuf,
-    /// Where to: oci://HOST/NAME:TAG
+    /// Where to: `oci://HOST/NAME:TAG`
     #[arg(value_name = "ADDRESS")]
     address: PathBuf,
     #[command(flatten)]

@@ -30,7 +30,7 @@ pub(crate) struct Serve {
     config: PathBuf,
     /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
     /// decides. It is loaded again when a file changes. Or an address, which is asked again and again:
-    /// https://HOST/policy.wasm, oci://HOST/NAME:TAG, oci://HOST/NAME@sha256:DIGEST
+    /// `https://HOST/policy.wasm`, `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:DIGEST`
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]

@@ -114,7 +114,7 @@ impl Counts {
             "shadow: version {} says of `{}`: {}; version {} would say: {}",
             self.versions.0, key.0, key.1.0, self.versions.1, key.2.0
         );
-        let kind = self.kinds.entry(key).or_insert(Kind {
+        let kind = self.kinds.entry(key).or_insert_with(|| Kind {
             first: now,
             ..Kind::default()
         });

@@ -165,7 +165,7 @@ impl Asking {
         match self.point.policy.refresh(self.now.load(Ordering::Relaxed)) {
             None => {}
             Some(Ok(version)) => {
-                (self.say)(&format!("shadow: policy version {version} is asked now"))
+                (self.say)(&format!("shadow: policy version {version} is asked now"));
             }
             Some(Err(fault)) => (self.say)(&format!(
                 "shadow: policy version {} stays: {fault}",
