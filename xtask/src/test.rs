@@ -98,6 +98,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         installed("cvc5", "--version", "nothing is proved")?;
     }
     installed("nginx", "-v", "no gateway stands behind it")?;
+    installed("docker-registry", "--version", "no policy is pushed")?;
     caddy::install(root)?;
     envoy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use ambit_compiler::conceal;
 use ambit_gateway::forward::Forward;
 use ambit_gateway::http::Service;
-use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Statements};
+use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Shadow, Statements};
 use ambit_host::ledger::{Consume, SqliteLedger};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::log::{self, Logging};
 use crate::module::Trusting;
 use crate::say;
@@ -23,11 +24,21 @@ use crate::say;
 #[derive(Debug, Args)]
 pub(crate) struct Serving {
     /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
-    /// decides. It is loaded again when a file changes
+    /// decides. It is loaded again when a file changes. Or an address, which is asked again and again:
+    /// `https://HOST/policy.wasm`, `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:DIGEST`
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]
+    fetching: FetchingArgs,
+    #[command(flatten)]
     trusting: Trusting,
+    /// A second policy (a file, a folder or an address) that is asked the same beside the first. What it would
+    /// answer otherwise is counted and told; it changes nothing
+    #[arg(long, value_name = "FILE")]
+    shadow: Option<PathBuf>,
+    /// Where these counts are written, for `ambit shadow`
+    #[arg(long, value_name = "FILE", requires = "shadow")]
+    shadow_report: Option<PathBuf>,
     /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -91,8 +102,10 @@ pub(crate) fn listen_beside(
 impl Serving {
     /// The policy, loaded for the first time.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        Policy::open(self.trusting.source(&self.module), self.trusting.now())
-            .map_err(|fault| unusable(&fault))
+        let source = self
+            .trusting
+            .source(&self.module, &self.fetching, self.shadow.as_deref())?;
+        Policy::open(source, self.trusting.now()).map_err(|fault| unusable(&fault))
     }
 
     /// Whether calls can be put before people.
@@ -154,7 +167,7 @@ impl Serving {
         if let Some(journal) = self.logging.journal(self.trusting.clock())? {
             enforcer = enforcer.log(Arc::new(journal));
         }
-        let point = Point {
+        let mut point = Point {
             policy: Arc::new(policy),
             statements: Arc::new(statements.map_err(|fault| unusable(&fault))?),
             enrolments: Arc::new(enrolments.map_err(|fault| unusable(&fault))?),
@@ -163,9 +176,31 @@ impl Serving {
             holder: holder.map(|key| log::signer(key)).transpose()?,
             place,
             clock: self.trusting.clock(),
+            shadow: None,
         };
         point.tell_zones(&say());
+        point.shadow = self.shadow(&point)?;
         Ok(point)
+    }
+}
+
+impl Serving {
+    /// What is asked beside.
+    fn shadow(&self, point: &Point) -> Result<Option<Shadow>, Failure> {
+        let Some(module) = &self.shadow else {
+            return Ok(None);
+        };
+        let source = self
+            .trusting
+            .source_beside(module, &self.fetching, point.policy.uid())?;
+        let policy = Policy::open(source, self.trusting.now()).map_err(|fault| unusable(&fault))?;
+        let (is, would) = (point.policy.version(), policy.version());
+        let report = self.shadow_report.clone();
+        let shadow = Shadow::beside(point, policy, report, say());
+        say::note(format!(
+            "shadow: version {would} is asked beside version {is}"
+        ));
+        Ok(Some(shadow))
     }
 }
 

@@ -7,6 +7,7 @@ use ambit_compiler::conceal;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::module::Trusting;
 use crate::say;
 use crate::serving::unusable;
@@ -28,6 +29,8 @@ pub(crate) struct Revoke {
     /// The policy module, or its bundle
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
+    #[command(flatten)]
+    fetching: FetchingArgs,
     #[command(flatten)]
     trusting: Trusting,
     #[command(flatten)]
@@ -89,7 +92,12 @@ impl Revoke {
             tenant: selected.tenant,
             policy_below: selected.policy_below,
         };
-        let broker = super::serve::open(&self.config, &self.module, &self.trusting, Log::left())?;
+        let broker = super::serve::open(
+            &self.config,
+            (&self.module, &self.fetching),
+            &self.trusting,
+            Log::left(),
+        )?;
         let why = self.why.filter(|_| self.yes).map(|why| conceal(&why));
         let affected = broker
             .revoke_all(&selection, why.as_deref())

@@ -8,6 +8,7 @@ use ambit_gateway::Policy;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::keys;
 use crate::log::Logging;
 use crate::module::Trusting;
@@ -28,9 +29,12 @@ pub(crate) struct Serve {
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
     /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
-    /// decides. It is loaded again when a file changes
+    /// decides. It is loaded again when a file changes. Or an address, which is asked again and again:
+    /// `https://HOST/policy.wasm`, `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:DIGEST`
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
+    #[command(flatten)]
+    fetching: FetchingArgs,
     #[command(flatten)]
     trusting: Trusting,
     /// Where to listen. TLS is for a proxy in front
@@ -72,7 +76,12 @@ impl Serve {
             Some(_) => Log::default(),
             None => Log::new(self.logging.journal(self.trusting.clock())?),
         };
-        let broker = open(&self.config, &self.module, &self.trusting, log)?;
+        let broker = open(
+            &self.config,
+            (&self.module, &self.fetching),
+            &self.trusting,
+            log,
+        )?;
         if let Some(sub) = &self.invite {
             let link = broker.invite(sub, self.life);
             say::data(format!("{}\n", link.map_err(|fault| unusable(&fault))?))?;
@@ -91,7 +100,7 @@ impl Serve {
         let around = Surroundings {
             listen: self.listen,
             metrics: self.metrics,
-            remembers_versions: self.trusting.versions().is_some(),
+            remembers_versions: self.trusting.versions().is_some() || self.fetching.keeps(),
         };
         let found = broker.findings(around).map_err(|fault| unusable(&fault))?;
         let mut page = Page::new();
@@ -110,12 +119,12 @@ impl Serve {
 /// The broker of this file, by this policy.
 pub(crate) fn open(
     path: &Path,
-    module: &Path,
+    (module, fetching): (&Path, &FetchingArgs),
     trusting: &Trusting,
     log: Log,
 ) -> Result<Broker, Failure> {
-    let policy =
-        Policy::open(trusting.source(module), trusting.now()).map_err(|fault| unusable(&fault))?;
+    let source = trusting.source(module, fetching, None)?;
+    let policy = Policy::open(source, trusting.now()).map_err(|fault| unusable(&fault))?;
     let config = Config::read(path).map_err(|fault| unusable(&fault))?;
     let keys = Keys {
         token: keys::private(&config.token_key)?,
