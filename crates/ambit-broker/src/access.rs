@@ -4,6 +4,8 @@
 //! the token that the call is made with, and by its key (RFC 9449, section 7). What the agent says of the denial
 //! counts for nothing: the call is evaluated here.
 
+use std::collections::BTreeSet;
+
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_gateway::http::{Heard, Reply};
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -40,7 +42,8 @@ struct Task {
     polled: i64,
     answer: Option<String>,
     reason: Option<String>,
-    receipt: Option<String>,
+    /// The yeses, once they are enough.
+    receipts: Vec<String>,
 }
 
 impl Broker {
@@ -163,12 +166,8 @@ impl Broker {
         let sql = "SELECT reason FROM refused WHERE same = ?1 AND until > ?2";
         let refused = tables.query_row(sql, params![evaluated.same, now], |row| row.get(0));
         let refused: Option<String> = refused.optional()?;
-        let sql = "SELECT count(*) FILTER (WHERE client = ?2), count(*) FROM access
-            WHERE sub = ?1 AND until > ?3 AND (answer IS NULL OR answer IN ('withdrawn', 'refused'))";
-        let (own, all): (i64, i64) =
-            tables.query_row(sql, params![bearer.sub, bearer.client, now], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let people = self.asked(evaluated, &bearer.client)?;
+        let (own, all) = full(tables, bearer, &people, now)?;
         if own >= WAITING || all >= OF_ALL {
             let detail = "too many calls wait for this person already: try again later";
             return Err(Refusal::new(
@@ -185,12 +184,16 @@ impl Broker {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10)",
             params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE],
         )?;
+        for person in &people {
+            let sql = "INSERT INTO asked (task, sub) VALUES (?1, ?2)";
+            tables.execute(sql, params![id, person])?;
+        }
         self.log.write(
             "access",
             true,
             &json!({"client": bearer.client, "sub": bearer.sub, "jti": bearer.jti, "task_s256": digest(id),
                 "binding_s256": evaluated.call, "audience": evaluated.audience, "risk_tier": evaluated.risk_tier,
-                "reason": evaluated.reason, "until": until}),
+                "reason": evaluated.reason, "asked": people, "until": until}),
         )?;
         if let Some(reason) = &refused {
             // A no stands, whatever the token and however often it is asked.
@@ -199,6 +202,18 @@ impl Broker {
             self.answered_call(tables, id, "refused", now)?;
         }
         find(tables, "id", id, &bearer.jti)?.ok_or_else(unknown)
+    }
+
+    /// Everybody who may say yes to a call.
+    pub(crate) fn asked(
+        &self,
+        evaluated: &Evaluated,
+        client: &str,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let client = self.config.client(client).ok_or_else(unknown)?;
+        let demands = evaluated.demands.iter();
+        let people = demands.flat_map(|demand| demand.people(&self.config, client));
+        Ok(people.map(str::to_owned).collect())
     }
 
     /// Marks what became of a call that waits, and writes it down. `false`: somebody was faster.
@@ -237,6 +252,10 @@ impl Broker {
         if row.optional()?.is_none() {
             return Ok(false);
         }
+        if answer != "approved" {
+            // What was not enough counts for nothing, and nobody has it.
+            tables.execute("DELETE FROM yes WHERE task = ?1", [id])?;
+        }
         facts["task_s256"] = json!(digest(id));
         let what = format!("access-{answer}");
         self.log.write(&what, answer == "approved", &facts)?;
@@ -273,10 +292,14 @@ impl Broker {
                 "cancel": self.url(&format!("{CANCEL}?task={}", task.id)),
             });
         }
-        if let Some(receipt) = &task.receipt {
-            body["result"] = json!({"mode": "reevaluate", "approval": {
-                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipt": receipt,
-            }});
+        if state == "approved" {
+            let mut approval = json!({
+                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipts": task.receipts,
+            });
+            if let [receipt] = &task.receipts[..] {
+                approval["ambit_receipt"] = json!(receipt);
+            }
+            body["result"] = json!({"mode": "reevaluate", "approval": approval});
         }
         if let Some(code) = why {
             body["result"] = json!({"ambit_code": code, "reason": task.reason});
@@ -342,7 +365,7 @@ fn find(
     token: &str,
 ) -> Result<Option<Task>, Refusal> {
     let sql = format!(
-        "SELECT id, until, pause, polled, answer, reason, receipt FROM access WHERE {by} = ?1 AND token = ?2"
+        "SELECT id, until, pause, polled, answer, reason FROM access WHERE {by} = ?1 AND token = ?2"
     );
     let row = tables.query_row(&sql, params![value, token], |row| {
         Ok(Task {
@@ -352,10 +375,40 @@ fn find(
             polled: row.get(3)?,
             answer: row.get(4)?,
             reason: row.get(5)?,
-            receipt: row.get(6)?,
+            receipts: Vec::new(),
         })
     });
-    Ok(row.optional()?)
+    let Some(mut task) = row.optional()? else {
+        return Ok(None);
+    };
+    if task.answer.as_deref() == Some("approved") {
+        let sql = "SELECT receipt FROM yes WHERE task = ?1 ORDER BY sub";
+        task.receipts = texts(tables, sql, [&task.id])?;
+    }
+    Ok(Some(task))
+}
+
+/// How many calls wait: of this agent for this person, and for the one of those who are asked who has the most.
+fn full(
+    tables: &Transaction<'_>,
+    bearer: &Bearer<'_>,
+    people: &BTreeSet<String>,
+    now: i64,
+) -> Result<(i64, i64), Refusal> {
+    const WAITS: &str = "until > ?1 AND (answer IS NULL OR answer IN ('withdrawn', 'refused'))";
+    let sql = format!("SELECT count(*) FROM access WHERE {WAITS} AND sub = ?2 AND client = ?3");
+    let own = tables.query_row(&sql, params![now, bearer.sub, bearer.client], |row| {
+        row.get(0)
+    })?;
+    let sql = format!(
+        "SELECT count(*) FROM asked JOIN access ON access.id = asked.task WHERE {WAITS} AND asked.sub = ?2"
+    );
+    let mut all = 0;
+    for person in people {
+        let one: i64 = tables.query_row(&sql, params![now, person], |row| row.get(0))?;
+        all = all.max(one);
+    }
+    Ok((own, all))
 }
 
 /// RFC 3339, in UTC.

@@ -104,6 +104,7 @@ impl Broker {
             }
             parts.config.check_policy(bundle)
         })?;
+        parts.store.count(&parts.log.figures);
         let own = Own::new().map_err(|refusal| Fault::new("broker.random", refusal.detail))?;
         let (mut config, mut keys) = (parts.config, parts.keys);
         let key = keys.login.take();
@@ -168,6 +169,8 @@ impl Broker {
             ("POST", agents::PATH) => self.stop(heard),
             ("GET", waiting::PATH) => self.waiting_page(heard),
             ("POST", waiting::PATH) => self.answer_call(heard),
+            ("GET", waiting::TOGETHER_PATH) => self.together_page(heard),
+            ("POST", waiting::TOGETHER_PATH) => self.answer_together(heard),
             ("POST", waiting::AGAIN) => self.ask_again(heard),
             ("POST", login::PATH) => self.log_in(heard),
             ("GET", openid::AWAY) => self.go_away(heard),
@@ -228,7 +231,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 21] = [
+const PATHS: [(&str, &[&str]); 22] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -242,6 +245,7 @@ const PATHS: [(&str, &[&str]); 21] = [
     (access::CANCEL, &["POST"]),
     (agents::PATH, &["GET", "POST"]),
     (waiting::PATH, &["GET", "POST"]),
+    (waiting::TOGETHER_PATH, &["GET", "POST"]),
     (waiting::AGAIN, &["POST"]),
     (login::PATH, &["POST"]),
     (openid::AWAY, &["GET"]),

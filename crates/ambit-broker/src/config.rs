@@ -1,14 +1,16 @@
 //! Who may ask the broker for tokens: a small file, checked when it is loaded.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ambit_core::json::{Document, Profile};
 use ambit_gateway::{Fault, read_text};
 use ambit_policy::Bundle;
-use ambit_token::PublicKey;
+use ambit_token::{PublicKey, ROLE};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::demands::ASKED;
 use crate::openid::{Party, PartyEntry};
 
 /// Clients, and keys, redirect URIs and audiences of each.
@@ -31,6 +33,8 @@ struct File {
     life_seconds: Option<i64>,
     again_seconds: Option<i64>,
     login: Option<PartyEntry>,
+    #[serde(default)]
+    roles: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
@@ -67,6 +71,8 @@ pub struct Config {
     pub(crate) life: i64,
     /// The most seconds for which a grant may be used again; 0: never.
     pub(crate) again: i64,
+    /// Who acts in which role.
+    pub(crate) roles: BTreeMap<String, Vec<String>>,
     pub(crate) clients: Vec<Client>,
 }
 
@@ -132,6 +138,11 @@ impl Config {
         if !(0..=AGAIN).contains(&again) {
             return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
         }
+        if again > 0 && login.is_none() {
+            return Err(wrong(
+                "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
+            ));
+        }
         let clients = clients(file.clients, folder, login.as_ref())?;
         Ok(Self {
             issuer,
@@ -142,6 +153,7 @@ impl Config {
             login,
             life,
             again,
+            roles: roles(file.roles)?,
             clients,
         })
     }
@@ -154,6 +166,16 @@ impl Config {
 
     pub(crate) fn client(&self, id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.id == id)
+    }
+
+    /// Whether this person acts in this role.
+    pub(crate) fn acts_as(&self, person: &str, role: &str) -> bool {
+        self.in_role(role).iter().any(|one| one == person)
+    }
+
+    /// Who acts in this role.
+    pub(crate) fn in_role(&self, role: &str) -> &[String] {
+        self.roles.get(role).map_or(&[], Vec::as_slice)
     }
 
     /// The host of the issuer, for which passkeys are made.
@@ -174,6 +196,28 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Who acts in which role: people by their names, each once.
+fn roles(roles: BTreeMap<String, Vec<String>>) -> Result<BTreeMap<String, Vec<String>>, Fault> {
+    for (role, people) in &roles {
+        if role.is_empty() || role.starts_with(ROLE) {
+            return Err(wrong(format!(
+                "`[roles]`: `{role}` is no role; write its name alone, `finance`, where the policy says `role:finance`"
+            )));
+        }
+        let plain = |person: &String| !person.is_empty() && !person.starts_with(ROLE);
+        let each: BTreeSet<&String> = people.iter().collect();
+        if !(1..=ASKED).contains(&people.len())
+            || each.len() < people.len()
+            || !people.iter().all(plain)
+        {
+            return Err(wrong(format!(
+                "`[roles]`: `{role}` names 1 to {ASKED} people, each once"
+            )));
+        }
+    }
+    Ok(roles)
 }
 
 /// Each with a name and keys of its own, all of one tenant.

@@ -1,7 +1,6 @@
 //! What is asked of a provider over HTTP: its metadata, its keys, and what a code stands for.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use ambit_compiler::keys::SecretKey;
@@ -18,8 +17,11 @@ use crate::refusal::Refusal;
 /// For one answer of the provider, and its bytes.
 const TIME: Duration = Duration::from_secs(5);
 const BYTES: u64 = 256 * 1024;
-/// Answers that are waited for at one time: a provider that hangs holds up what needs it, and nothing else.
+/// Answers that are waited for at one time, and who may wait for a turn, for so long: a provider that hangs holds up what
+/// needs it, and nothing else.
 const WAITING: usize = 4;
+const IN_LINE: usize = 12;
+const TURN: Duration = Duration::from_secs(5);
 /// Seconds that metadata and keys are kept, and after which keys are fetched for a signature that none of them made.
 const KEEP: i64 = 600;
 const AGAIN: i64 = 30;
@@ -32,16 +34,49 @@ pub(crate) struct Provider {
     pub(crate) party: Party,
     key: Option<SecretKey>,
     agent: Agent,
-    waiting: AtomicUsize,
+    turns: Turns,
     known: Mutex<Option<Arc<Known>>>,
 }
 
+/// Who waits for an answer, and who for a turn.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Answers that are waited for, and who stands in line.
+    counts: Mutex<(usize, usize)>,
+    free: Condvar,
+}
+
 /// One of those who wait for an answer.
-struct Turn<'p>(&'p AtomicUsize);
+struct Turn<'p>(&'p Turns);
+
+impl Turns {
+    /// A turn, as soon as there is one. `None`: too many wait, or it took too long.
+    fn take(&self, time: Duration) -> Option<Turn<'_>> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.0 >= WAITING {
+            if counts.1 >= IN_LINE {
+                return None;
+            }
+            counts.1 += 1;
+            let waited = self
+                .free
+                .wait_timeout_while(counts, time, |counts| counts.0 >= WAITING);
+            counts = waited.unwrap_or_else(PoisonError::into_inner).0;
+            counts.1 -= 1;
+        }
+        if counts.0 >= WAITING {
+            return None;
+        }
+        counts.0 += 1;
+        Some(Turn(self))
+    }
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let counts = self.0.counts.lock();
+        counts.unwrap_or_else(PoisonError::into_inner).0 -= 1;
+        self.0.free.notify_one();
     }
 }
 
@@ -93,7 +128,7 @@ impl Provider {
             party,
             key,
             agent: config.build().into(),
-            waiting: AtomicUsize::new(0),
+            turns: Turns::default(),
             known: Mutex::new(None),
         }
     }
@@ -208,12 +243,8 @@ impl Provider {
     }
 
     fn turn(&self) -> Result<Turn<'_>, Refusal> {
-        let before = self.waiting.fetch_add(1, Ordering::AcqRel);
-        let turn = Turn(&self.waiting);
-        if before < WAITING {
-            return Ok(turn);
-        }
-        Err(failed("the provider is slow: logins wait for it already"))
+        let slow = || failed("the provider is slow: logins wait for it already");
+        self.turns.take(TURN).ok_or_else(slow)
     }
 
     fn get(&self, url: &str) -> Result<Value, Refusal> {
@@ -245,4 +276,30 @@ fn answer(
         .read_to_string()
         .map_err(unread)?;
     Ok((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_finds_no_turn_waits_for_one_and_not_for_ever() {
+        let turns = Turns::default();
+        let short = Duration::from_millis(20);
+        let mut taken: Vec<Turn<'_>> = (0..WAITING).filter_map(|_| turns.take(short)).collect();
+        assert_eq!(taken.len(), WAITING);
+        assert!(turns.take(short).is_none(), "nobody gave one back");
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| turns.take(Duration::from_secs(10)).is_some());
+            std::thread::sleep(short);
+            drop(taken.pop());
+            assert!(waits.join().unwrap());
+        });
+        // It was given back, too.
+        let again = turns.take(short);
+        assert!(again.is_some());
+        // And nobody stands behind a line that is long already.
+        turns.counts.lock().unwrap().1 = IN_LINE;
+        assert!(turns.take(Duration::from_secs(10)).is_none());
+    }
 }

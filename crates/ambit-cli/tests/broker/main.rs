@@ -4,6 +4,7 @@ mod access;
 mod access_attacks;
 mod agent;
 mod agents;
+mod approvers;
 mod attacks;
 mod bcp;
 mod call;
