@@ -64,6 +64,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     caddy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
+    jose::install_smtp(root)?;
     npm::install(root)?;
     ui::heading("Building and installing the Python package");
     let python = packages::python(root)?;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::bearer::{Bearer, unknown, used};
 use crate::broker::Broker;
+use crate::demands;
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
 use crate::proof;
@@ -51,6 +52,7 @@ impl Broker {
     pub(crate) fn hand_in(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let now = self.now();
         let bearer = self.bearer(heard, PATH, now)?;
+        let ping = self.pinged(heard, &bearer)?;
         let evaluated = self.evaluate(heard, &bearer, now);
         let id = secret::fresh()?;
         let task = self.store.step(|tables| {
@@ -58,7 +60,9 @@ impl Broker {
             self.lapse(tables, now)?;
             let kept = used(tables, &bearer, now)?
                 .and(evaluated)
-                .and_then(|evaluated| self.keep_call(tables, &bearer, &evaluated, &id, now));
+                .and_then(|evaluated| {
+                    self.keep_call(tables, &bearer, &evaluated, (&id, ping.as_deref()), now)
+                });
             match kept {
                 // What went wrong here is taken back as a whole.
                 Err(refusal) if refusal.own => Err(refusal),
@@ -125,6 +129,28 @@ impl Broker {
         Ok(self.told(200, &task, now))
     }
 
+    /// The bearer token with which the agent wants to hear that its call is answered (CIBA, section 7.1).
+    fn pinged(&self, heard: &Heard, bearer: &Bearer<'_>) -> Result<Option<String>, Refusal> {
+        let Ok(document) = Document::parse(&heard.body, Profile::Request) else {
+            return Ok(None);
+        };
+        let Some(token) = document.root().get("client_notification_token") else {
+            return Ok(None);
+        };
+        let client = self.config.client(&bearer.client);
+        if client.is_none_or(|client| client.notified_at.is_none()) {
+            let detail = "`client_notification_token`: the broker's file has no `notification_endpoint` of this client";
+            return Err(Refusal::request(detail));
+        }
+        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~+/=".contains(&c);
+        let fits = |text: &&str| (22..=1024).contains(&text.len()) && text.bytes().all(plain);
+        let token = token.as_str().filter(fits).ok_or_else(|| {
+            let detail = "`client_notification_token` has 22 to 1024 of the characters of a bearer token (RFC 6750): 128 bits or more that nobody guesses";
+            Refusal::request(detail)
+        })?;
+        Ok(Some(token.to_owned()))
+    }
+
     fn evaluate(&self, heard: &Heard, bearer: &Bearer<'_>, now: i64) -> Result<Evaluated, Refusal> {
         let client = self.config.client(&bearer.client).ok_or_else(unknown)?;
         let (evaluation, audience) = read(heard, &bearer.claims)?;
@@ -151,7 +177,7 @@ impl Broker {
         tables: &Transaction<'_>,
         bearer: &Bearer<'_>,
         evaluated: &Evaluated,
-        id: &str,
+        (id, ping): (&str, Option<&str>),
         now: i64,
     ) -> Result<Task, Refusal> {
         if let Some(task) = find(tables, "call", &evaluated.call, &bearer.jti)? {
@@ -180,9 +206,9 @@ impl Broker {
             .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
         let until = bearer.exp.min(now + WAIT);
         tables.execute(
-            "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10)",
-            params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE],
+            "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause, ping)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10, ?11)",
+            params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE, ping],
         )?;
         for person in &people {
             let sql = "INSERT INTO asked (task, sub) VALUES (?1, ?2)";
@@ -195,11 +221,29 @@ impl Broker {
                 "binding_s256": evaluated.call, "audience": evaluated.audience, "risk_tier": evaluated.risk_tier,
                 "reason": evaluated.reason, "asked": people, "until": until}),
         )?;
+        let mut said = BTreeSet::new();
+        for yes in &evaluated.services {
+            let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
+            tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
+            let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
+                "task_s256": digest(id), "binding_s256": evaluated.call, "receipt_s256": digest(&yes.receipt)});
+            self.log.write("access-yes", true, &facts)?;
+            said.insert(yes.name.clone());
+        }
         if let Some(reason) = &refused {
             // A no stands, whatever the token and however often it is asked.
             let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
             tables.execute(sql, params![reason, id])?;
             self.answered_call(tables, id, "refused", now)?;
+        } else if demands::are_met(&self.config, &evaluated.demands, &said) {
+            let sql = "UPDATE access SET until = (SELECT min(until) FROM yes WHERE task = ?1) WHERE id = ?1";
+            tables.execute(sql, [id])?;
+            self.answered_call(tables, id, "approved", now)?;
+        } else if self.config.notify.is_any() {
+            let facts = json!({"task": id, "client_id": bearer.client, "asked": people,
+                "risk_tier": evaluated.risk_tier, "until": until});
+            let sql = "INSERT INTO event (kind, facts, made) VALUES ('call', ?1, ?2)";
+            tables.execute(sql, params![facts.to_string(), now])?;
         }
         find(tables, "id", id, &bearer.jti)?.ok_or_else(unknown)
     }
@@ -256,6 +300,8 @@ impl Broker {
             // What was not enough counts for nothing, and nobody has it.
             tables.execute("DELETE FROM yes WHERE task = ?1", [id])?;
         }
+        // It is on its way, and kept nowhere else.
+        tables.execute("UPDATE access SET ping = NULL WHERE id = ?1", [id])?;
         facts["task_s256"] = json!(digest(id));
         let what = format!("access-{answer}");
         self.log.write(&what, answer == "approved", &facts)?;

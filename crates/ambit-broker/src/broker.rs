@@ -30,6 +30,8 @@ pub struct Keys {
     pub receipt: SecretKey,
     /// Which tokens are revoked, where that is served.
     pub epochs: Option<SecretKey>,
+    /// What others are told, where anybody is.
+    pub events: Option<SecretKey>,
     /// Says to the OpenID provider who the broker is.
     pub login: Option<SecretKey>,
 }
@@ -101,6 +103,12 @@ impl Broker {
             )?;
             if let Some(key) = &parts.keys.epochs {
                 check_key(bundle, key, ("epochs_key", "revocation-epochs+jwt"), None)?;
+            }
+            let told = parts.keys.events.as_ref();
+            if told.is_some_and(|key| bundle.all_keys().any(|row| row.x() == key.x())) {
+                return Err(wrong(
+                    "`events_key` is a key of the policy: make one of its own, so that nothing that others are told passes for a token or a receipt",
+                ));
             }
             parts.config.check_policy(bundle)
         })?;

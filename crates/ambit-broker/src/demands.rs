@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ambit_token::ROLE;
+use ambit_token::{ROLE, SERVICE};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{Client, Config};
+use crate::second::Service;
 
 /// The most people who are asked about one call.
 pub(crate) const ASKED: usize = 50;
@@ -53,6 +54,12 @@ impl Demand {
             })
     }
 
+    /// The policy services among them.
+    pub(crate) fn services<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = &'a Service> {
+        let services = config.services.iter();
+        services.filter(|service| self.approvers.contains(&service.name))
+    }
+
     /// Everybody who may, in the order in which they are named; never who acts.
     pub(crate) fn people<'a>(&'a self, config: &'a Config, client: &Client) -> Vec<&'a str> {
         let mut people: Vec<&str> = Vec::new();
@@ -63,7 +70,7 @@ impl Demand {
             };
             for one in named {
                 let acts = *one == client.id || *one == client.act;
-                if !acts && !people.contains(&one.as_str()) {
+                if !acts && !one.starts_with(SERVICE) && !people.contains(&one.as_str()) {
                     people.push(one);
                 }
             }

@@ -20,6 +20,7 @@ use crate::demands::{self, ASKED, Demand};
 use crate::grant;
 use crate::language::{ENGLISH, GERMAN};
 use crate::refusal::Refusal;
+use crate::second::Yes;
 use crate::session::Login;
 
 /// A call as it was handed in.
@@ -60,6 +61,9 @@ pub(crate) struct Evaluated {
     /// Who must say yes; of a call that an older broker kept, the person for whom the token acts.
     #[serde(default)]
     pub(crate) demands: Vec<Demand>,
+    /// The yeses that policy services signed.
+    #[serde(skip)]
+    pub(crate) services: Vec<Yes>,
 }
 
 /// What a person reads of a call.
@@ -98,13 +102,17 @@ pub(crate) fn evaluated(
         return Err(Refusal::new("invalid_request", "broker.allowed", detail));
     }
     let mut evaluated = shown(bundle, handed, &denied, &mut cache)?;
-    evaluated.demands = Trial {
+    let mut trial = Trial {
         broker,
         bundle,
         handed,
         evaluated: &evaluated,
-    }
-    .demands(&denied, &mut cache)?;
+        services: Vec::new(),
+    };
+    let demands = trial.demands(&denied, &mut cache)?;
+    let services = trial.services;
+    evaluated.demands = demands;
+    evaluated.services = services;
     let advice = ambit_advice::advise(bundle, request.as_bytes(), &mut cache);
     let action = ask::value(handed.evaluation)?["action"]["name"].take();
     evaluated.differs = differs(
@@ -128,11 +136,13 @@ struct Trial<'a> {
     bundle: &'a Bundle<'a>,
     handed: &'a Handed<'a>,
     evaluated: &'a Evaluated,
+    /// What policy services signed: each is asked once.
+    services: Vec<Yes>,
 }
 
 impl Trial<'_> {
     /// Who must say yes, so that the call is allowed.
-    fn demands(&self, denied: &Value, cache: &mut ChainCache) -> Result<Vec<Demand>, Refusal> {
+    fn demands(&mut self, denied: &Value, cache: &mut ChainCache) -> Result<Vec<Demand>, Refusal> {
         let mut demands = Demand::lacking(denied);
         // A denial by another step does not say whose yes would mend it.
         let guessed = demands.is_empty();
@@ -162,25 +172,42 @@ impl Trial<'_> {
     }
 
     /// What the policy says once enough of them have said yes.
-    fn tried(&self, demands: &[Demand], cache: &mut ChainCache) -> Result<Value, Refusal> {
+    fn tried(&mut self, demands: &[Demand], cache: &mut ChainCache) -> Result<Value, Refusal> {
         let (broker, handed) = (self.broker, self.handed);
+        let mut receipts = Vec::new();
         let mut asked = BTreeSet::new();
         for demand in demands {
+            let mut services = 0;
+            for service in demand.services(&broker.config) {
+                let known = self.services.iter().find(|yes| yes.name == service.name);
+                let yes = match known {
+                    Some(yes) => yes.clone(),
+                    None => {
+                        let yes = service.asked(self.bundle, handed, self.evaluated)?;
+                        self.services.push(yes.clone());
+                        yes
+                    }
+                };
+                services += 1;
+                if !receipts.contains(&yes.receipt) {
+                    receipts.push(yes.receipt);
+                }
+            }
             let people = demand.people(&broker.config, handed.client);
-            if people.len() < demand.count || people.len() > ASKED {
+            let wanted = demand.count.saturating_sub(services);
+            if people.len() < wanted || people.len() > ASKED {
                 let detail = format!(
                     "{} of {} must say yes, and the broker knows {} of them",
                     demand.count,
                     demand.approvers.join(", "),
-                    people.len()
+                    people.len() + services
                 );
                 return Err(Refusal::new("access_denied", "broker.approvers", detail));
             }
-            asked.extend(people.into_iter().take(demand.count));
+            asked.extend(people.into_iter().take(wanted));
         }
         let login = Login::passkey(handed.now);
         let english = self.evaluated.text(ENGLISH.tag)?;
-        let mut receipts = Vec::new();
         for sub in asked {
             let person = Person { sub, login: &login };
             let roles = demands::roles(&broker.config, demands, sub);
@@ -229,6 +256,7 @@ fn shown(
         differs: Vec::new(),
         policy: policy(bundle),
         demands: Vec::new(),
+        services: Vec::new(),
     })
 }
 

@@ -260,8 +260,8 @@ impl Broker {
         if !demands::is_wanted(&self.config, demands, &waiting.yes, person.sub) {
             return Err(gone());
         }
-        let mut texts = waiting.evaluated.texts.iter();
-        let shown = texts.find(|one| Some(one.text_s256.as_str()) == text);
+        let mut shown = waiting.evaluated.texts.iter();
+        let shown = shown.find(|one| Some(one.text_s256.as_str()) == text);
         let shown = shown.ok_or_else(|| {
             let detail = "the answer is to another text than that of this call";
             Refusal::new("invalid_request", "broker.text", detail)
@@ -292,6 +292,14 @@ impl Broker {
             facts["receipt_s256"] = json!(digest(&receipt));
             self.log.write("access-yes", true, &facts)?;
             return Ok("said");
+        }
+        // What was said by who may say it no more is none of the answer.
+        let sql = "SELECT sub FROM yes WHERE task = ?1";
+        for sub in texts(tables, sql, [&waiting.id])? {
+            if !yes.contains(&sub) {
+                let sql = "DELETE FROM yes WHERE task = ?1 AND sub = ?2";
+                tables.execute(sql, [&waiting.id, &sub])?;
+            }
         }
         let sql =
             "UPDATE access SET receipt = ?1, until = (SELECT min(until) FROM yes WHERE task = ?2)

@@ -126,6 +126,10 @@ impl Receipt {
             ..*about
         };
         KIND.check_role(statement.key(), &about)?;
+        // A policy service speaks by a key that is its own, and nobody for it.
+        if receipt.sub.starts_with(SERVICE) && !receipt.personal {
+            return Err(KIND.refuse(StatementFault::Role));
+        }
         // Who is asked by a role is asked by what the key's row lets it state, and by no name.
         if receipt.sub.starts_with(ROLE) {
             let detail = "`sub` begins with `role:`: a receipt is a person's";
@@ -207,6 +211,9 @@ impl Receipt {
 
 /// What stands before a role where people are named.
 pub const ROLE: &str = "role:";
+
+/// What stands before the name of a policy service whose yes is asked for.
+pub const SERVICE: &str = "service:";
 
 fn roles(claims: Json<'_>) -> Vec<&str> {
     claims.get("roles").map_or_else(Vec::new, Json::texts)

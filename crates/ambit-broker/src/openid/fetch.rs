@@ -1,27 +1,20 @@
 //! What is asked of a provider over HTTP: its metadata, its keys, and what a code stands for.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint;
 use ambit_token::base64url;
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::keys::KeySet;
 use super::party::{Party, is_provider};
+use crate::outside::{self, Turn, Turns};
 use crate::refusal::Refusal;
 
-/// For one answer of the provider, and its bytes.
-const TIME: Duration = Duration::from_secs(5);
+/// Bytes of one answer of the provider.
 const BYTES: u64 = 256 * 1024;
-/// Answers that are waited for at one time, and who may wait for a turn, for so long: a provider that hangs holds up what
-/// needs it, and nothing else.
-const WAITING: usize = 4;
-const IN_LINE: usize = 12;
-const TURN: Duration = Duration::from_secs(5);
 /// Seconds that metadata and keys are kept, and after which keys are fetched for a signature that none of them made.
 const KEEP: i64 = 600;
 const AGAIN: i64 = 30;
@@ -36,48 +29,6 @@ pub(crate) struct Provider {
     agent: Agent,
     turns: Turns,
     known: Mutex<Option<Arc<Known>>>,
-}
-
-/// Who waits for an answer, and who for a turn.
-#[derive(Debug, Default)]
-struct Turns {
-    /// Answers that are waited for, and who stands in line.
-    counts: Mutex<(usize, usize)>,
-    free: Condvar,
-}
-
-/// One of those who wait for an answer.
-struct Turn<'p>(&'p Turns);
-
-impl Turns {
-    /// A turn, as soon as there is one. `None`: too many wait, or it took too long.
-    fn take(&self, time: Duration) -> Option<Turn<'_>> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.0 >= WAITING {
-            if counts.1 >= IN_LINE {
-                return None;
-            }
-            counts.1 += 1;
-            let waited = self
-                .free
-                .wait_timeout_while(counts, time, |counts| counts.0 >= WAITING);
-            counts = waited.unwrap_or_else(PoisonError::into_inner).0;
-            counts.1 -= 1;
-        }
-        if counts.0 >= WAITING {
-            return None;
-        }
-        counts.0 += 1;
-        Some(Turn(self))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let counts = self.0.counts.lock();
-        counts.unwrap_or_else(PoisonError::into_inner).0 -= 1;
-        self.0.free.notify_one();
-    }
 }
 
 impl std::fmt::Debug for Provider {
@@ -106,28 +57,11 @@ pub(super) fn failed(detail: impl Into<String>) -> Refusal {
 
 impl Provider {
     pub(crate) fn new(party: Party, key: Option<SecretKey>) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let own = party.issuer.starts_with("http://");
-        let mut config = Agent::config_builder()
-            .timeout_global(Some(TIME))
-            // Whatever leads elsewhere was not asked.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .https_only(!own)
-            .user_agent("ambit-broker")
-            .tls_config(tls);
-        if own {
-            config = config.proxy(None);
-        }
+        let agent = outside::agent(party.issuer.starts_with("http://"));
         Self {
             party,
             key,
-            agent: config.build().into(),
+            agent,
             turns: Turns::default(),
             known: Mutex::new(None),
         }
@@ -244,7 +178,7 @@ impl Provider {
 
     fn turn(&self) -> Result<Turn<'_>, Refusal> {
         let slow = || failed("the provider is slow: logins wait for it already");
-        self.turns.take(TURN).ok_or_else(slow)
+        self.turns.take(outside::TIME).ok_or_else(slow)
     }
 
     fn get(&self, url: &str) -> Result<Value, Refusal> {
@@ -276,30 +210,4 @@ fn answer(
         .read_to_string()
         .map_err(unread)?;
     Ok((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_finds_no_turn_waits_for_one_and_not_for_ever() {
-        let turns = Turns::default();
-        let short = Duration::from_millis(20);
-        let mut taken: Vec<Turn<'_>> = (0..WAITING).filter_map(|_| turns.take(short)).collect();
-        assert_eq!(taken.len(), WAITING);
-        assert!(turns.take(short).is_none(), "nobody gave one back");
-        std::thread::scope(|scope| {
-            let waits = scope.spawn(|| turns.take(Duration::from_secs(10)).is_some());
-            std::thread::sleep(short);
-            drop(taken.pop());
-            assert!(waits.join().unwrap());
-        });
-        // It was given back, too.
-        let again = turns.take(short);
-        assert!(again.is_some());
-        // And nobody stands behind a line that is long already.
-        turns.counts.lock().unwrap().1 = IN_LINE;
-        assert!(turns.take(Duration::from_secs(10)).is_none());
-    }
 }

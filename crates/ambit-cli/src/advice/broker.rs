@@ -59,6 +59,11 @@ pub(super) const ROWS: &[Row] = &[
         "list them under `[roles]` of the broker's file, or name others in the manifest; who acts is none of them",
     ),
     (
+        "broker.service",
+        "a policy service whose yes the policy asks for did not give it: it said no, did not answer in time, or signed nothing that counts",
+        "the description says which; `docs/broker.md`, section 6, has what it must answer",
+    ),
+    (
         "broker.together",
         "calls that do not go together, or are critical, were to be answered at once",
         "answer each on its own page",

@@ -28,4 +28,5 @@ mod screen;
 #[expect(dead_code, reason = "a project has a folder of its own")]
 mod served;
 mod taken_back;
+mod told;
 mod world;

@@ -56,7 +56,7 @@ fn entries(server: &Server) -> Value {
 }
 
 /// The lines of the log, once the broker has written as many.
-fn logged(world: &World, what: &str) -> Vec<Value> {
+pub(crate) fn logged(world: &World, what: &str) -> Vec<Value> {
     for _ in 0..100 {
         let log = world.read("audit.log");
         let lines = log
