@@ -4,6 +4,7 @@ mod bench;
 mod caddy;
 mod check;
 mod ci;
+mod envoy;
 mod fuzz;
 mod golang;
 mod guest;

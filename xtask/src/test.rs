@@ -9,7 +9,7 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
-use crate::{caddy, fuzz, golang, guest, java, jose, npm, package as packages, web};
+use crate::{caddy, envoy, fuzz, golang, guest, java, jose, npm, package as packages, web};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -62,6 +62,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     installed("nginx", "-v", "no gateway stands behind it")?;
     caddy::install(root)?;
+    envoy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
     jose::install_smtp(root)?;

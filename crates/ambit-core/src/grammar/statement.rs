@@ -91,6 +91,7 @@ pub const SIGNING: &[Member] = &[
     needs("claims", OBJECT),
     may("token", Form::Text),
     may("kid", Form::Text),
+    may("enrolment", Form::Text),
 ];
 
 /// Revocation epochs (`revocation-epochs+jwt`). A list with an unknown selector could mean more than we
