@@ -103,6 +103,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     envoy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
+    jose::install_smtp(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));

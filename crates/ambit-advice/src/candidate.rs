@@ -40,7 +40,7 @@ pub(crate) struct Change {
 
 impl Candidate {
     /// The call as it was asked, with the yes of those whose receipts are good.
-    pub(crate) fn with_people(people: &[String]) -> Self {
+    pub(crate) fn with_people(people: &[Vec<String>]) -> Self {
         let assumed = Assumed {
             approved: !people.is_empty(),
             people: people.to_vec(),

@@ -187,10 +187,10 @@ fn judge<'a>(case: &'a Case<'a>, found: &mut Found<'a>) -> Result<Grant<'a>, Den
     };
     let given = receipts.len();
     keep(&mut receipts, &mut |receipt| {
-        needs.counts(case, &receipt.sub)
+        needs.counts(case, &receipt.names)
     });
     let strangers = receipts.len() < given;
-    found.people = receipts.iter().map(|one| one.sub.clone()).collect();
+    found.people = approvals::people(&receipts);
     let heard = needs.heard(case, &found.people);
     requires::check(case, needs, &found.people, refused, strangers)?;
     found.receipts = receipts;
@@ -209,7 +209,7 @@ pub struct Judged {
     /// Whether the token belongs here, is held by who asks and is in force: steps 3 to 5.
     pub in_force: bool,
     /// The people who said yes to this call, whether or not that is enough.
-    pub people: Vec<String>,
+    pub people: Vec<Vec<String>>,
 }
 
 impl Case<'_> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ambit_broker::{Broker, Config, Keys, Log, Parts, Store, Surroundings};
+use ambit_broker::{Broker, Config, Keys, Log, Parts, Store, Surroundings, Teller};
 use ambit_gateway::Policy;
 use clap::Args;
 
@@ -90,10 +90,26 @@ impl Serve {
         if self.check {
             return self.check(&broker);
         }
+        self.tell()?;
         if let Some(at) = self.metrics {
             serving::listen_beside(at, broker.metrics(), "metrics are")?;
         }
         serving::listen(self.listen, broker, "the broker listens")
+    }
+
+    /// Tells others from now on, beside what is served.
+    fn tell(&self) -> Result<(), Failure> {
+        let config = Config::read(&self.config).map_err(|fault| unusable(&fault))?;
+        let key = config
+            .events_key
+            .as_deref()
+            .map(keys::private)
+            .transpose()?;
+        let teller = Teller::new(config, key, serving::say());
+        if let Some(teller) = teller.map_err(|fault| unusable(&fault))? {
+            teller.start();
+        }
+        Ok(())
     }
 
     fn check(&self, broker: &Broker) -> Result<Exit, Failure> {
@@ -131,6 +147,11 @@ pub(crate) fn open(
         receipt: keys::private(&config.receipt_key)?,
         epochs: config
             .epochs_key
+            .as_deref()
+            .map(keys::private)
+            .transpose()?,
+        events: config
+            .events_key
             .as_deref()
             .map(keys::private)
             .transpose()?,
