@@ -39,6 +39,7 @@ pub mod ledger;
 mod module;
 mod native;
 pub mod proposals;
+mod rows;
 mod runtime;
 mod signer;
 pub mod status;
@@ -59,6 +60,7 @@ pub use heard::HeardEpochs;
 pub use journal::{Entry, Journal};
 pub use module::{LoadOptions, PolicyBundle, PolicyModule};
 pub use native::NativeEngine;
+pub use rows::{RowError, RowKey, RowSettings};
 pub use runtime::{Runtime, RuntimeOptions};
 pub use signer::Signer;
 pub use versions::{

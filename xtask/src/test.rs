@@ -61,6 +61,11 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         installed("chromium", "--version", "no page is opened")?;
     }
     installed("nginx", "-v", "no gateway stands behind it")?;
+    packaged(
+        "postgresql",
+        "/usr/lib/postgresql",
+        "no database enforces or counts",
+    )?;
     caddy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
     jose::install(root)?;
@@ -107,7 +112,16 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
 /// A program that some tests run and that Debian has. Where it is missing it is installed with apt, if that needs
 /// nobody's yes; without it those tests are skipped, but not in CI.
 fn installed(program: &str, version: &str, without: &str) -> Result<(), String> {
-    if cargo::answers(program, version) {
+    install(program, &|| cargo::answers(program, version), without)
+}
+
+/// The same of a package whose programs are not in the path, but in a folder.
+fn packaged(package: &str, folder: &str, without: &str) -> Result<(), String> {
+    install(package, &|| Path::new(folder).is_dir(), without)
+}
+
+fn install(program: &str, is_there: &dyn Fn() -> bool, without: &str) -> Result<(), String> {
+    if is_there() {
         return Ok(());
     }
     ui::heading(format_args!("Installing {program}"));
@@ -121,7 +135,7 @@ fn installed(program: &str, version: &str, without: &str) -> Result<(), String> 
             break;
         }
     }
-    if cargo::answers(program, version) {
+    if is_there() {
         return Ok(());
     }
     if std::env::var_os("CI").is_some() {

@@ -40,7 +40,7 @@ const NAMES: &[&str] = &[
 
 /// Options whose value is the file that was asked for.
 const OUTPUTS: &[&str] = &[
-    "--output", "--log", "--seen", "--ledger", "--junit", "--write",
+    "--output", "--log", "--seen", "--ledger", "--junit", "--write", "--sql",
 ];
 
 const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.example\"\n";
