@@ -40,6 +40,7 @@ pub mod ledger;
 mod module;
 mod native;
 pub mod proposals;
+mod rows;
 mod runtime;
 mod signer;
 pub mod status;
@@ -60,6 +61,7 @@ pub use heard::HeardEpochs;
 pub use journal::{Begun, Entry, Journal};
 pub use module::{LoadOptions, PolicyBundle, PolicyModule};
 pub use native::NativeEngine;
+pub use rows::{RowError, RowKey, RowSettings};
 pub use runtime::{Runtime, RuntimeOptions};
 pub use signer::Signer;
 pub use versions::{

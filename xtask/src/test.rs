@@ -99,6 +99,11 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     }
     installed("nginx", "-v", "no gateway stands behind it")?;
     installed("docker-registry", "--version", "no policy is pushed")?;
+    packaged(
+        "postgresql",
+        "/usr/lib/postgresql",
+        "no database enforces or counts",
+    )?;
     caddy::install(root)?;
     envoy::install(root)?;
     ui::heading("Installing the JOSE libraries of others");
@@ -145,7 +150,16 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
 /// A program that some tests run and that Debian has. Where it is missing it is installed with apt, if that needs
 /// nobody's yes; without it those tests are skipped, but not in CI.
 fn installed(program: &str, version: &str, without: &str) -> Result<(), String> {
-    if cargo::answers(program, version) {
+    install(program, &|| cargo::answers(program, version), without)
+}
+
+/// The same of a package whose programs are not in the path, but in a folder.
+fn packaged(package: &str, folder: &str, without: &str) -> Result<(), String> {
+    install(package, &|| Path::new(folder).is_dir(), without)
+}
+
+fn install(program: &str, is_there: &dyn Fn() -> bool, without: &str) -> Result<(), String> {
+    if is_there() {
         return Ok(());
     }
     ui::heading(format_args!("Installing {program}"));
@@ -159,7 +173,7 @@ fn installed(program: &str, version: &str, without: &str) -> Result<(), String> 
             break;
         }
     }
-    if cargo::answers(program, version) {
+    if is_there() {
         return Ok(());
     }
     if std::env::var_os("CI").is_some() {

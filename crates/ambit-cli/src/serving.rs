@@ -9,7 +9,7 @@ use ambit_compiler::conceal;
 use ambit_gateway::forward::Forward;
 use ambit_gateway::http::Service;
 use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Shadow, Statements};
-use ambit_host::ledger::{Consume, SqliteLedger};
+use ambit_host::ledger::{self, Consume, Lender};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
@@ -39,7 +39,8 @@ pub(crate) struct Serving {
     /// Where these counts are written, for `ambit shadow`
     #[arg(long, value_name = "FILE", requires = "shadow")]
     shadow_report: Option<PathBuf>,
-    /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it
+    /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it; on several
+    /// machines it is a PostgreSQL database, `postgres://USER@HOST/DATABASE` (docs/ledger.md)
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// A file with revocation epochs, read again when it changes; may be given several times
@@ -125,14 +126,19 @@ impl Serving {
     }
 
     /// What was used up.
-    pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>, Failure> {
+    pub(crate) fn ledger(&self) -> Result<Arc<Box<dyn Lender>>, Failure> {
         let ledger = self.ledger.as_ref().ok_or_else(|| {
             let message = "a budget that is forgotten when the process starts again is none";
             Failure::unusable("serve.ledger", message).help("name the file of the ledger: --ledger")
         })?;
-        let ledger = SqliteLedger::open(ledger)
+        if has_password(&ledger.to_string_lossy()) {
+            let message = "others on this machine can read a password on a command line";
+            return Err(Failure::unusable("serve.ledger", message)
+                .help("leave it out of --ledger and set PGPASSWORD, or let the server know the user by the socket"));
+        }
+        let opened = ledger::open(ledger)
             .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(ledger))?;
-        Ok(Arc::new(ledger))
+        Ok(Arc::new(opened))
     }
 
     /// The same in front of a service that checks as well: it alone uses up what a call costs.
@@ -229,4 +235,18 @@ pub(crate) fn unusable(fault: &Fault) -> Failure {
 /// What a service says to its operator: foreign text in it cannot move the cursor, and keys are starred.
 pub(crate) fn say() -> Say {
     Arc::new(|text: &str| say::note(conceal(&say::foreign(text, 2000))))
+}
+
+/// Whether the address of a database has a password in it: `USER:PASSWORD@`, or among its options.
+fn has_password(place: &str) -> bool {
+    let Some((_, rest)) = place.split_once("://") else {
+        return false;
+    };
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = address.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':'))
+        || options
+            .split('&')
+            .any(|option| option.starts_with("password="))
 }

@@ -7,7 +7,7 @@ use ambit_gateway::{
     Desk, Enrolments, Fault, Fetching, Origin, Place, Point, Policy, Source, Statements,
 };
 use ambit_host::audit::{Clock, system_clock};
-use ambit_host::ledger::{Consume, SqliteLedger};
+use ambit_host::ledger::{self, Consume};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Enforcer, FileVersions, Journal};
 
@@ -102,7 +102,7 @@ impl Files {
     pub(crate) fn point(self, place: Place) -> Result<Point, Fault> {
         let now = (self.clock)();
         let policy = Policy::open(self.source, now)?;
-        let ledger = SqliteLedger::open(&self.ledger)
+        let ledger = ledger::open(&self.ledger)
             .map_err(|error| Fault::new(error.code(), error.to_string()).at(&self.ledger))?;
         let versions = policy.versions();
         let mut enforcer = Enforcer::new()

@@ -48,6 +48,7 @@ const OUTPUTS: &[&str] = &[
     "--junit",
     "--write",
     "--shadow-report",
+    "--sql",
 ];
 
 const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.example\"\n";

@@ -51,6 +51,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("completions", "bash", &[]),
     row(
         "build",
+        ". --sql out.sql",
+        &["ambit.toml", "schema.cedarschema"],
+    ),
+    row(
+        "build",
         ". -o out.wasm",
         &[
             "ambit.toml",
