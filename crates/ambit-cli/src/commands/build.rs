@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ambit_compiler::build::{self, BuildOptions};
+use ambit_compiler::keys::SecretKey;
 use ambit_compiler::{Diagnostics, Project, module, sql};
 use ambit_core::foreign_name;
 use ambit_host::bundle_path;
