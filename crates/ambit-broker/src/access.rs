@@ -171,6 +171,26 @@ impl Broker {
         })
     }
 
+    /// Keeps what services said to a call, and says which.
+    fn keep_services(
+        &self,
+        tables: &Transaction<'_>,
+        bearer: &Bearer<'_>,
+        evaluated: &Evaluated,
+        id: &str,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let mut said = BTreeSet::new();
+        for yes in &evaluated.services {
+            let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
+            tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
+            let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
+                "task_s256": digest(id), "binding_s256": evaluated.call, "receipt_s256": digest(&yes.receipt)});
+            self.log.write("access-yes", true, &facts)?;
+            said.insert(yes.name.clone());
+        }
+        Ok(said)
+    }
+
     /// Keeps a call until it is answered. The same call with the same token is one request.
     fn keep_call(
         &self,
@@ -221,15 +241,7 @@ impl Broker {
                 "binding_s256": evaluated.call, "audience": evaluated.audience, "risk_tier": evaluated.risk_tier,
                 "reason": evaluated.reason, "asked": people, "until": until}),
         )?;
-        let mut said = BTreeSet::new();
-        for yes in &evaluated.services {
-            let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
-            tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
-            let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
-                "task_s256": digest(id), "binding_s256": evaluated.call, "receipt_s256": digest(&yes.receipt)});
-            self.log.write("access-yes", true, &facts)?;
-            said.insert(yes.name.clone());
-        }
+        let said = self.keep_services(tables, bearer, evaluated, id)?;
         if let Some(reason) = &refused {
             // A no stands, whatever the token and however often it is asked.
             let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";

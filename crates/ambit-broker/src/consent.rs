@@ -225,17 +225,7 @@ impl Broker {
         } else {
             None
         };
-        let agreed = Agreed {
-            claims: shown.claims.clone(),
-            granted: shown.granted.clone(),
-            redirect_uri: opened.asked.redirect_uri.clone(),
-            challenge: opened.asked.challenge.clone(),
-            jkt: opened.asked.jkt.clone(),
-            again: again.map(|_| Again {
-                shown: shown.clone(),
-                login: person.login.clone(),
-            }),
-        };
+        let agreed = agreed(opened, shown, again.map(|_| person));
         let receipt = self.policy(|bundle| {
             let receipt = grant::receipt(self, bundle, shown, person, None, now)?;
             // What could not be minted is not granted either.
@@ -437,6 +427,21 @@ pub(crate) fn comparable(mut last: Value, now: &Value) -> Option<Value> {
     let depth = |claims: &Value| claims["del_max_depth"].as_i64().unwrap_or_default();
     let deeper = depth(now) > depth(&last);
     Some(last["authorization_details"].take()).filter(|it| same && !deeper && it.is_array())
+}
+
+/// What the person said yes to, and with `again` who may have it minted again.
+fn agreed(opened: &Opened, shown: &Shown, again: Option<Person<'_>>) -> Agreed {
+    Agreed {
+        claims: shown.claims.clone(),
+        granted: shown.granted.clone(),
+        redirect_uri: opened.asked.redirect_uri.clone(),
+        challenge: opened.asked.challenge.clone(),
+        jkt: opened.asked.jkt.clone(),
+        again: again.map(|person| Again {
+            shown: shown.clone(),
+            login: person.login.clone(),
+        }),
+    }
 }
 
 #[cfg(test)]

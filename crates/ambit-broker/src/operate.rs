@@ -185,6 +185,17 @@ impl Broker {
         })
     }
 
+    /// Stops the calls that wait by tokens which were revoked now, and says how many.
+    fn stop_calls(&self, tables: &Transaction<'_>, now: i64) -> Result<usize, Refusal> {
+        let sql = "SELECT access.id FROM access JOIN token ON token.jti = access.token
+            WHERE access.answer IS NULL AND token.revoked = ?1";
+        let mut calls = 0;
+        for id in texts(tables, sql, [now])? {
+            calls += usize::from(self.answered_call(tables, &id, "stopped", now)?);
+        }
+        Ok(calls)
+    }
+
     fn revoke_selected(
         &self,
         tables: &Transaction<'_>,
@@ -217,14 +228,10 @@ impl Broker {
             seen.1.insert(sub.clone());
         }
         // Of a client of which more end than a list names, all have ended: other people's as well.
-        let left: BTreeSet<String> = tokens(tables, now)?
-            .into_iter()
-            .map(|(jti, ..)| jti)
-            .collect();
-        for (jti, sub, about) in &all {
-            if selected.contains(jti) || left.contains(jti) {
-                continue;
-            }
+        let left = tokens(tables, now)?;
+        let left: BTreeSet<&String> = left.iter().map(|(jti, ..)| jti).collect();
+        let is_beside = |jti: &String| !selected.contains(jti) && !left.contains(jti);
+        for (jti, sub, about) in all.iter().filter(|(jti, ..)| is_beside(jti)) {
             affected.beside += 1;
             let facts =
                 json!({"client": about.client, "sub": sub, "jti": jti, "why": why, "beside": true});
@@ -243,11 +250,7 @@ impl Broker {
             seen.0.insert(about.client);
             seen.1.insert(sub);
         }
-        let sql = "SELECT access.id FROM access JOIN token ON token.jti = access.token
-            WHERE access.answer IS NULL AND token.revoked = ?1";
-        for id in texts(tables, sql, [now])? {
-            affected.calls += usize::from(self.answered_call(tables, &id, "stopped", now)?);
-        }
+        affected.calls = self.stop_calls(tables, now)?;
         if let Some(selector) = selector {
             revoke::end(tables, &selector, (now - LEEWAY, now + KEPT))?;
         }
