@@ -7,7 +7,7 @@
 //! check and add nobody else adds.
 //! **Charges that wait at the same time share a transaction**, each of them as if it had one of its own: what does not fit
 //! has written nothing. Where it cannot be committed, none of them was made. Proofs alone wait for no disk:
-//! [`unsynced`](super::unsynced) says why that is safe.
+//! [`unsynced`] says why that is safe.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

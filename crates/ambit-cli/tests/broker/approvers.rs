@@ -122,14 +122,9 @@ fn two_of_those_named_say_yes_by_name_or_role() {
         "allowed"
     );
     let done = world.done();
-    for (what, count) in [
-        ("access-yes", 2),
-        ("access-taken-back", 1),
-        ("access-approved", 1),
-    ] {
-        let found = done.iter().filter(|one| *one == what).count();
-        assert_eq!(found, count, "{what}: {done:?}");
-    }
+    let count = |what: &str| done.iter().filter(|one| *one == what).count();
+    let counts = ["access-yes", "access-taken-back", "access-approved"].map(count);
+    assert_eq!(counts, [2, 1, 1], "{done:?}");
 }
 
 #[test]
@@ -207,6 +202,19 @@ fn whoever_leaves_a_role_is_asked_no_more() {
     );
 }
 
+/// The form of a page with several calls.
+fn answers<'a>(
+    csrf: &'a str,
+    tasks: &[&'a String],
+    texts: &[&'a String],
+    answer: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    let mut fields = vec![("csrf", csrf), ("answer", answer)];
+    fields.extend(tasks.iter().map(|task| ("tasks", task.as_str())));
+    fields.extend(texts.iter().map(|text| ("texts", text.as_str())));
+    fields
+}
+
 #[test]
 fn calls_of_one_risk_are_answered_together() {
     let world = buying();
@@ -233,10 +241,7 @@ fn calls_of_one_risk_are_answered_together() {
     let csrf = page.field("csrf");
     let (shown, texts) = (fields(&page, "tasks"), fields(&page, "texts"));
     let says = |ann: &Person, tasks: &[&String], texts: &[&String], answer: &str| {
-        let mut fields = vec![("csrf", csrf.as_str()), ("answer", answer)];
-        fields.extend(tasks.iter().map(|task| ("tasks", task.as_str())));
-        fields.extend(texts.iter().map(|text| ("texts", text.as_str())));
-        ann.post("/agents/requests", &fields)
+        ann.post("/agents/requests", &answers(&csrf, tasks, texts, answer))
     };
     // A text for another call, one call twice, and one alone are refused as a whole.
     let (all, read): (Vec<&String>, Vec<&String>) =

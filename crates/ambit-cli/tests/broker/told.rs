@@ -345,23 +345,24 @@ fn an_agent_is_pinged_when_its_call_is_answered() {
             "nothing of the call or the answer"
         );
     }
-    // The token is kept nowhere once it was told.
+    forgets_the_ping(&world);
+    // A client without an endpoint asks in vain.
+    drop(server);
+    let line = format!("notification_endpoint = \"{}\"\n", endpoint.url);
+    world.edit("broker.toml", &line, "");
+    let server = world.serve();
+    let agent = Agent::new(&world, &server);
+    hands_in(&agent, &token, &paying("750.00", "i-3"), &json!(ping))
+        .refused("invalid_request", "broker.request");
+}
+
+/// The token of a ping is kept nowhere once it was told.
+fn forgets_the_ping(world: &World) {
     for _ in 0..50 {
         let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
         let sql = "SELECT (SELECT count(*) FROM outgoing) + (SELECT count(*) FROM event) + (SELECT count(*) FROM access WHERE ping IS NOT NULL)";
         let left: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
         if left == 0 {
-            // A client without an endpoint asks in vain.
-            drop(server);
-            world.edit(
-                "broker.toml",
-                &format!("notification_endpoint = \"{}\"\n", endpoint.url),
-                "",
-            );
-            let server = world.serve();
-            let agent = Agent::new(&world, &server);
-            hands_in(&agent, &token, &paying("750.00", "i-3"), &json!(ping))
-                .refused("invalid_request", "broker.request");
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -416,10 +417,56 @@ fn signs(key: &keys::SecretKey, now: i64, question: &str, patch: &Value) -> Stri
     jws(&header, &crate::agent::patched(claims, patch), key)
 }
 
+/// What a service says to a question: status and body.
+type Says = Box<dyn Fn(&str) -> (u16, String) + Send>;
+
+fn fixed(status: u16, body: Value) -> Says {
+    Box::new(move |_| (status, body.to_string()))
+}
+
+/// A yes by this key of the world, with these changes.
+fn yes(world: &World, key: &str, patch: Value) -> Says {
+    let key = keys::load(&world.path(&format!("keys/{key}.jwk"))).unwrap();
+    let now = world.now;
+    Box::new(move |question| {
+        let receipt = signs(&key, now, question, &patch);
+        let body = json!({"decision": true, "context": {"ambit_receipt": receipt}});
+        (200, body.to_string())
+    })
+}
+
+/// Answers that are no yes.
+fn wrong(world: &World) -> Vec<Says> {
+    let said = |decision: Value, receipt: &str| json!({"decision": decision, "context": {"ambit_receipt": receipt}});
+    let fraud = |patch: Value| yes(world, "fraud", patch);
+    vec![
+        fixed(500, json!({"decision": true})),
+        fixed(200, json!({"decision": true})),
+        fixed(200, said(json!("true"), "x")),
+        fixed(200, said(json!(true), "x.y.z")),
+        fixed(302, json!({})),
+        Box::new(|_| (200, "x".repeat(100_000))),
+        // By a stranger's key, by the broker's, for another call, a no, a grant, expired, for somebody else.
+        yes(world, "stranger", json!({})),
+        yes(world, "approve", json!({"iss": ISSUER})),
+        fraud(json!({"binding_s256": base64url::encode(&[7; 32])})),
+        fraud(json!({"decision": "denied"})),
+        fraud(json!({"kind": "grant"})),
+        fraud(json!({"iat": world.now - 600, "exp": world.now - 300})),
+        fraud(json!({"sub": "user:ann"})),
+        fraud(json!({"aud": "https://other.example"})),
+        // So slow that nobody waits for it.
+        Box::new(|_| {
+            std::thread::sleep(Duration::from_secs(7));
+            (200, String::new())
+        }),
+    ]
+}
+
 #[test]
 fn a_policy_service_is_asked_and_its_signed_yes_counts_as_an_approvers() {
-    let says: Arc<Mutex<Box<dyn Fn(&str) -> (u16, String) + Send>>> =
-        Arc::new(Mutex::new(Box::new(|_| (500, String::new()))));
+    let nothing: Says = Box::new(|_| (500, String::new()));
+    let says = Arc::new(Mutex::new(nothing));
     let answer = Arc::clone(&says);
     let service = Receiver::new(move |_, heard| answer.lock().unwrap()(&heard.body));
     let world = seconded(&service.url, "");
@@ -428,53 +475,7 @@ fn a_policy_service_is_asked_and_its_signed_yes_counts_as_an_approvers() {
     let agent = Agent::new(&world, &server);
     let token = bought(&agent, &mut ann);
     let call = paying("750.00", "i-7");
-    let load = |name: &str| keys::load(&world.path(&format!("keys/{name}.jwk"))).unwrap();
-    let now = world.now;
-    let yes = move |key: keys::SecretKey, patch: Value| {
-        move |question: &str| {
-            let receipt = signs(&key, now, question, &patch);
-            (
-                200,
-                json!({"decision": true, "context": {"ambit_receipt": receipt}}).to_string(),
-            )
-        }
-    };
-    let fixed = |status: u16, body: Value| move |_: &str| (status, body.to_string());
-    let denied: Vec<Box<dyn Fn(&str) -> (u16, String) + Send>> = vec![
-        Box::new(fixed(500, json!({"decision": true}))),
-        Box::new(fixed(200, json!({"decision": true}))),
-        Box::new(fixed(
-            200,
-            json!({"decision": "true", "context": {"ambit_receipt": "x"}}),
-        )),
-        Box::new(fixed(
-            200,
-            json!({"decision": true, "context": {"ambit_receipt": "x.y.z"}}),
-        )),
-        Box::new(fixed(302, json!({}))),
-        Box::new(|_| (200, "x".repeat(100_000))),
-        // By a stranger's key, by the broker's, for another call, a no, a grant, expired, for somebody else.
-        Box::new(yes(load("stranger"), json!({}))),
-        Box::new(yes(load("approve"), json!({"iss": ISSUER}))),
-        Box::new(yes(
-            load("fraud"),
-            json!({"binding_s256": base64url::encode(&[7; 32])}),
-        )),
-        Box::new(yes(load("fraud"), json!({"decision": "denied"}))),
-        Box::new(yes(load("fraud"), json!({"kind": "grant"}))),
-        Box::new(yes(
-            load("fraud"),
-            json!({"iat": now - 600, "exp": now - 300}),
-        )),
-        Box::new(yes(load("fraud"), json!({"sub": "user:ann"}))),
-        Box::new(yes(load("fraud"), json!({"aud": "https://other.example"}))),
-        // So slow that nobody waits for it.
-        Box::new(|_| {
-            std::thread::sleep(Duration::from_secs(7));
-            (200, String::new())
-        }),
-    ];
-    for (at, answer) in denied.into_iter().enumerate() {
+    for (at, answer) in wrong(&world).into_iter().enumerate() {
         *says.lock().unwrap() = answer;
         let told = agent.hands_in(&token, &call);
         assert_eq!(
@@ -483,15 +484,15 @@ fn a_policy_service_is_asked_and_its_signed_yes_counts_as_an_approvers() {
             "{at}: {told:?}"
         );
     }
-    *says.lock().unwrap() = Box::new(fixed(
+    *says.lock().unwrap() = fixed(
         200,
         json!({"decision": false, "context": {"reason_user": {"en": "Too much today."}}}),
-    ));
+    );
     let told = agent.hands_in(&token, &call);
     assert!(told.text.contains("said no: Too much today."), "{told:?}");
     assert!(!ann.agents().text.contains("Waits for your answer"));
 
-    *says.lock().unwrap() = Box::new(yes(load("fraud"), json!({})));
+    *says.lock().unwrap() = yes(&world, "fraud", json!({}));
     let task = agent.waits(&token, &call);
     let question = service.all().pop().unwrap();
     assert!(

@@ -84,7 +84,7 @@ fn without_a_good_policy_nothing_starts() {
     start(3, "module.unsigned");
     let mut altered = module.clone();
     *altered.last_mut().unwrap() ^= 1;
-    site.put(BESIDE, Page::File(signature.clone(), "\"a\""));
+    site.put(BESIDE, Page::File(signature, "\"a\""));
     site.put(AT, Page::File(altered, "\"a\""));
     start(3, "module.altered");
     site.put(AT, Page::Endless);
