@@ -42,6 +42,7 @@ mod display;
 mod enrolments;
 mod facts;
 mod info;
+mod judge;
 mod obligations;
 mod open;
 mod possession;
@@ -61,7 +62,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Json, Profile};
-use ambit_core::{Power, Reason, Steps, keep};
+use ambit_core::{Reason, Steps};
 use ambit_policy::Bundle;
 
 pub use ambit_token::ChainCache;
@@ -83,9 +84,8 @@ pub use signing::{call_digest, signing_input};
 pub use standing::{Standing, standing};
 pub use text::joined;
 
-use authority::Grant;
+use judge::judge;
 use open::prepare;
-use requires::Needs;
 use seen::{Found, Seen};
 
 /// Answers one request. Always an answer: whatever is malformed, missing or exhausted is a denial
@@ -169,38 +169,6 @@ pub fn refuse_by(request: &[u8]) -> String {
             "the host refused with a code that is not known",
         ),
     }
-}
-
-/// Steps 3 to 9; the first that fails decides. What was verified on the way goes into `found`, for
-/// the record also of a denial.
-fn judge<'a>(case: &'a Case<'a>, found: &mut Found<'a>) -> Result<Grant<'a>, Denial> {
-    binding::check(case)?;
-    found.proof = possession::check(case)?;
-    binding::check_status(case)?;
-    revocation::check(case, &mut found.epochs)?;
-    found.in_force = true;
-    let grant = authority::check(case, !case.request.approvals.is_empty(), true)
-        .map_err(|denial| denial.within(case.token.ends()))
-        .map_err(|denial| requires::with_people(case, denial))?;
-    let needs = Needs::of(case, &grant.selected, case.request.power);
-    let (mut receipts, refused) = match approvals::check(case, &found.epochs) {
-        Ok(receipts) => (receipts, None),
-        Err(denial) => (Vec::new(), Some(denial)),
-    };
-    let given = receipts.len();
-    keep(&mut receipts, &mut |receipt| {
-        needs.counts(case, &receipt.names)
-    });
-    let strangers = receipts.len() < given;
-    found.people = approvals::people(&receipts);
-    let heard = needs.heard(case, &found.people);
-    requires::check(case, needs, &found.people, refused, strangers)?;
-    found.receipts = receipts;
-    if case.request.power == Power::Propose {
-        found.proposal = Some(display::shown(case)?.clone());
-    }
-    rails::check(case, &heard, &mut found.ruling)?;
-    Ok(grant)
 }
 
 /// What a call came to, and how far.

@@ -9,7 +9,7 @@ use ambit_token::ChainCache;
 use crate::authority::Grant;
 use crate::case::Case;
 use crate::denial::Denial;
-use crate::judge;
+use crate::judge::judge;
 use crate::open::with_case;
 use crate::seen::Found;
 
