@@ -334,8 +334,13 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row(
         "pull",
-        "http://127.0.0.1:1/policy.wasm -o out.wasm --trust keys.json --login login.txt",
-        &["login.txt"],
+        "http://127.0.0.1:1/policy.wasm -o out.wasm --trust keys.json --signature policy.wasm.dsse.json --seen seen.json --login login.txt",
+        &[
+            "keys.json",
+            "policy.wasm.dsse.json",
+            "seen.json",
+            "login.txt",
+        ],
     ),
     row(
         "pdp",
