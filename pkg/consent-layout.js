@@ -121,7 +121,7 @@ h3 { color: var(--soft); font-size: .85rem; letter-spacing: .02em; margin: .9rem
 ul { list-style: none; margin: 0; padding: 0 }
 li { margin: .3rem 0; padding-inline-start: 1.7em; position: relative }
 li::before { font-weight: 700; inset-inline-start: 0; position: absolute; text-indent: 0 }
-.own li::before { color: var(--yes); content: "✓" / "" }
+.own li::before, .passes li::before { color: var(--yes); content: "✓" / "" }
 .person li::before { color: var(--ask); content: "?" / "" }
 .cannot li::before, .ended li::before { color: var(--no); content: "✕" / "" }
 .what { font-weight: 600 }

@@ -80,7 +80,8 @@ function join(code) {
 }
 
 async function compiled(input) {
-  if (input instanceof WebAssembly.Module) return input;
+  // Also where it is one of another realm, as in the edge runtime of Next.
+  if (Object.prototype.toString.call(input) === "[object WebAssembly.Module]") return input;
   if (ArrayBuffer.isView(input) || input instanceof ArrayBuffer) return WebAssembly.compile(input);
   const response = input instanceof Response ? input : await fetch(input);
   if (!response.ok) throw new Error(`${response.url}: ${response.status}`);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ambit_compiler::keys::{self, SecretKey};
 use ambit_compiler::mint::{RootOptions, root};
 use ambit_compiler::sign::{self, SignOptions, Signed};
-use ambit_compiler::{Project, build, module};
+use ambit_compiler::{Project, build, module, sql};
 use ambit_host::{LoadOptions, MemoryVersions, PolicyModule, Trust};
 use ambit_policy::Bundle;
 use serde_json::json;
@@ -32,6 +32,7 @@ pub struct Shop {
     /// The key that the agent holds its token with.
     pub agent: SecretKey,
     bundle: Vec<u8>,
+    project: Project,
 }
 
 impl Shop {
@@ -41,10 +42,19 @@ impl Shop {
     ///
     /// What the project's files or the guest lack.
     pub fn open() -> Outcome<Self> {
+        Self::of("shop")
+    }
+
+    /// The same of the project in this folder of the examples.
+    ///
+    /// # Errors
+    ///
+    /// What the project's files or the guest lack.
+    pub fn of(name: &str) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (issuer, release) = (keys::generate(Some("issuer-1"))?, keys::generate(None)?);
         let project = folder.path().join("shop");
-        copy(&here().join("shop"), &project)?;
+        copy(&here().join(name), &project)?;
         let key = format!(
             "[[keys]]\niss = \"https://issuer.shop.example\"\nkid = \"issuer-1\"\nalg = \"Ed25519\"\n\
              signs = \"cap+jwt\"\nx = \"{}\"\n",
@@ -73,6 +83,7 @@ impl Shop {
             issuer,
             agent: keys::generate(None)?,
             bundle,
+            project,
         })
     }
 
@@ -102,7 +113,7 @@ impl Shop {
         // A service keeps this in a file (`FileVersions`), so that no older policy comes back.
         let seen = MemoryVersions::new();
         let options = LoadOptions {
-            uid: Some("shop/agents"),
+            uid: Some(self.project.uid()),
             now: NOW,
             seen: &seen,
         };
@@ -112,6 +123,16 @@ impl Shop {
             &trust,
             &options,
         )?)
+    }
+
+    /// What `ambit build --sql` writes for a database.
+    ///
+    /// # Errors
+    ///
+    /// The vocabulary names no table.
+    pub fn row_level_security(&self) -> Outcome<String> {
+        let made = sql::statements(&self.project);
+        Ok(made.ok_or("the vocabulary names no table")?.text)
     }
 
     /// A token for one run of the agent: refunds up to 2.00 each, 5.00 and three of them in all.
@@ -143,6 +164,15 @@ impl Shop {
                 ],
             }],
         });
+        self.mint(&claims)
+    }
+
+    /// A token with these claims.
+    ///
+    /// # Errors
+    ///
+    /// Why the policy does not allow such a token.
+    pub fn mint(&self, claims: &serde_json::Value) -> Outcome<String> {
         let options = RootOptions {
             now: NOW,
             life: Some(900),

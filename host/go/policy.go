@@ -170,7 +170,7 @@ func (p *Policy) SigningInput(ctx context.Context, asked Text) (*SigningInput, e
 }
 
 // Raw is the answer in exactly the bytes of every other engine. The question is `evaluate`, `advise`, `describe`,
-// `digest`, `signing_input`, or, without a request, `info`. What goes wrong is a denial.
+// `digest`, `signing_input`, `ask`, `epochs`, or, without a request, `info`. What goes wrong is a denial.
 func (p *Policy) Raw(ctx context.Context, question string, request ...[]byte) []byte {
 	answer, err := []byte(nil), trap("`%s` is no question", question)
 	if slices.Contains(questions, question) {

@@ -10,7 +10,7 @@ import (
 // The JSON that goes to the core and comes from it: `pkg/abi.md`, "The host core".
 
 // questions are what a policy is asked. The core has other exports, which are the host's own.
-var questions = []string{"evaluate", "advise", "describe", "digest", "signing_input", "info"}
+var questions = []string{"evaluate", "advise", "describe", "digest", "signing_input", "ask", "epochs", "info"}
 
 type loadRequest struct {
 	Trust     string          `json:"trust"`

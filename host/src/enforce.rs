@@ -11,7 +11,7 @@ pub use ambit_enforce::enforce::{Obligation, Turn, Verdict};
 use ambit_evaluator::refuse;
 
 use crate::heard::HeardEpochs;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Begun, Journal};
 use crate::versions::StatementVersions;
 
 /// Does obligations of one kind.
@@ -26,6 +26,12 @@ pub trait Discharge: Send + Sync {
     /// When it is discharged, among the other obligations of an answer.
     fn turn(&self) -> Turn {
         Turn::Use
+    }
+
+    /// Whether what it does may outlast what was not yet [kept](Begun::keep) of the log, so that the decision must be
+    /// kept for good before.
+    fn lasts(&self, _: &Obligation<'_>) -> bool {
+        true
     }
 }
 
@@ -147,14 +153,14 @@ impl Enforcer {
             epochs: self.heard.is_some(),
         };
         let mut outcomes = Vec::new();
-        let mut entry = None;
+        let mut begun = None;
         loop {
             let step = next(document.root(), &text, host, &outcomes);
             let outcome = match step {
                 Step::Keep(_) => self.keep(document.root()),
-                Step::Decided => self.decided(document.root(), &mut entry),
-                Step::Discharge(obligation) => self.discharge(&obligation),
-                Step::Ended(verdict) => self.ended(entry.as_ref(), &verdict),
+                Step::Decided => self.decided(document.root(), &mut begun),
+                Step::Discharge(obligation) => self.discharge(&obligation, begun.as_deref()),
+                Step::Ended(verdict) => ended(begun.as_deref(), &verdict),
                 Step::Verdict(verdict) => return verdict,
             };
             outcomes.push(outcome);
@@ -170,36 +176,46 @@ impl Enforcer {
         }
     }
 
-    fn decided(&self, answer: Json<'_>, entry: &mut Option<Entry>) -> Outcome {
-        match self.journal.as_ref().map(|journal| journal.decided(answer)) {
-            Some(Ok(written)) => {
-                *entry = Some(written);
-                Outcome::Done
-            }
-            Some(Err(error)) => failed(error),
-            None => failed("there is no log"),
-        }
+    /// A denial is kept when this returns. An allow has a second line, and waits for the disk with that, unless something
+    /// that lasts is done before.
+    fn decided<'a>(&'a self, answer: Json<'_>, begun: &mut Option<Box<dyn Begun + 'a>>) -> Outcome {
+        let Some(journal) = &self.journal else {
+            return failed("there is no log");
+        };
+        let allows = answer.get("decision").and_then(Json::as_bool) == Some(true);
+        let written = match allows {
+            true => journal.begin(answer).map(|entry| *begun = Some(entry)),
+            false => journal.decided(answer).map(drop),
+        };
+        written.map_or_else(failed, |()| Outcome::Done)
     }
 
-    fn discharge(&self, obligation: &Obligation<'_>) -> Outcome {
-        let handler = self.handlers.get(obligation.kind);
-        match handler.map(|handler| handler.discharge(obligation)) {
-            Some(Ok(())) => Outcome::Done,
-            Some(Err(error)) => Outcome::Failed {
+    fn discharge(&self, obligation: &Obligation<'_>, begun: Option<&dyn Begun>) -> Outcome {
+        let Some(handler) = self.handlers.get(obligation.kind) else {
+            return failed("it is not known here");
+        };
+        if let Some(begun) = begun.filter(|_| handler.lasts(obligation))
+            && let Err(error) = begun.keep()
+        {
+            return failed(format!(
+                "the decision was not written to the audit log: {error}"
+            ));
+        }
+        match handler.discharge(obligation) {
+            Ok(()) => Outcome::Done,
+            Err(error) => Outcome::Failed {
                 reason: Some(error.reason),
                 detail: error.detail,
             },
-            None => failed("it is not known here"),
         }
     }
+}
 
-    fn ended(&self, entry: Option<&Entry>, verdict: &Verdict) -> Outcome {
-        let written = self.journal.as_ref().zip(entry);
-        match written.map(|(journal, entry)| journal.ended(entry, verdict)) {
-            Some(Ok(())) => Outcome::Done,
-            Some(Err(error)) => failed(error),
-            None => failed("there is no log"),
-        }
+fn ended(begun: Option<&dyn Begun>, verdict: &Verdict) -> Outcome {
+    match begun.map(|begun| begun.end(verdict)) {
+        Some(Ok(())) => Outcome::Done,
+        Some(Err(error)) => failed(error),
+        None => failed("there is no log"),
     }
 }
 

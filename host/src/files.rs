@@ -64,6 +64,17 @@ fn own(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// A rename, or a new name, is durable only when its folder is.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
 pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, LoadError> {
     read(path, MODULE_BYTES)
 }

@@ -57,6 +57,15 @@ impl NativeEngine {
             .map_err(|denial| (denial.reason, denial.admin))
     }
 
+    /// What an allowed call may see of a database, until when: `ambit_evaluator::rows`.
+    pub(crate) fn rows(&self, request: &[u8], until: i64) -> Result<String, (Reason, String)> {
+        let Ok(bundle) = Bundle::open(&self.bundle, self.digest) else {
+            return Err((Reason::EngineTrap, "the bundle cannot be opened".to_owned()));
+        };
+        self.with_cache(|cache| evaluator::rows(&bundle, request, cache, until))
+            .map_err(|denial| (denial.reason, denial.admin))
+    }
+
     /// What a holder signs, as `ambit_signing_input` of `pkg/abi.md`, or a denial.
     #[must_use]
     pub fn signing_input(&self, request: &[u8]) -> String {

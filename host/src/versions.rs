@@ -1,18 +1,21 @@
 //! The highest version of each policy that was ever accepted (TUF: no rollback), and of each issuer's
 //! signed statements: what the evaluator is told as `facts.min_versions`.
 
+mod stamp;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use ambit_enforce::heard::{Unheard, raises};
 use ambit_token::module::{ModuleError, check_seen};
 use serde_json::{Map, Value, json};
 
-use crate::files::private;
+use crate::files::{private, sync_folder};
+use stamp::Stamp;
 
 /// Bytes of a store: some 60,000 policies. A larger file is not ours.
 const STORE_BYTES: u64 = 8 * 1024 * 1024;
@@ -251,13 +254,17 @@ impl StatementVersions for MemoryVersions {
 #[derive(Debug)]
 pub struct FileVersions {
     path: PathBuf,
+    known: Mutex<Option<(Stamp, Statements)>>,
 }
 
 impl FileVersions {
     /// The store in this file; its folder must exist.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            known: Mutex::default(),
+        }
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -267,11 +274,20 @@ impl FileVersions {
     }
 
     fn read(&self) -> io::Result<Content> {
+        Ok(self.read_stamped()?.0)
+    }
+
+    /// With the stamp of the file that was read.
+    fn read_stamped(&self) -> io::Result<(Content, Option<Stamp>)> {
         let mut text = String::new();
-        match File::open(&self.path) {
-            Ok(file) => file.take(STORE_BYTES).read_to_string(&mut text)?,
+        let stamp = match File::open(&self.path) {
+            Ok(file) => {
+                let stamp = Stamp::of(&file.metadata()?);
+                file.take(STORE_BYTES).read_to_string(&mut text)?;
+                stamp
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Content::default());
+                return Ok((Content::default(), None));
             }
             Err(error) => return Err(error),
         };
@@ -285,10 +301,14 @@ impl FileVersions {
             _ => None,
         };
         match (policies, statements) {
-            (Some(policies), Some(statements)) => Ok(Content {
-                policies: policies.clone(),
-                statements,
-            }),
+            (Some(policies), Some(statements)) => {
+                let policies = policies.clone();
+                let content = Content {
+                    policies,
+                    statements,
+                };
+                Ok((content, stamp))
+            }
             _ => Err(not_understood()),
         }
     }
@@ -360,9 +380,20 @@ impl StatementVersions for FileVersions {
         self.update(|content| raise(&mut content.statements, kind, iss, version))
     }
 
-    /// The file is replaced as a whole, so reading needs no lock.
+    /// The file is replaced as a whole, so reading needs no lock; and it is read again only when it is another one, because
+    /// every decision asks.
     fn highest(&self) -> Result<Statements, VersionError> {
-        Ok(self.read()?.statements)
+        let stamp = fs::metadata(&self.path).ok();
+        let stamp = stamp.and_then(|file| Stamp::of(&file));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(stamp), Some((kept, statements))) = (&stamp, &*known)
+            && kept == stamp
+        {
+            return Ok(statements.clone());
+        }
+        let (content, stamp) = self.read_stamped()?;
+        *known = stamp.map(|stamp| (stamp, content.statements.clone()));
+        Ok(content.statements)
     }
 }
 
@@ -375,17 +406,6 @@ fn statements_from(value: &Value) -> Option<Statements> {
             Some((kind.clone(), versions.collect::<Option<_>>()?))
         })
         .collect()
-}
-
-/// A rename is durable only when its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 fn not_understood() -> io::Error {

@@ -1,4 +1,6 @@
+import dev.ambit.Core;
 import dev.ambit.Json;
+import dev.ambit.LoadException;
 import dev.ambit.MemoryStore;
 import dev.ambit.Options;
 import dev.ambit.Policy;
@@ -13,9 +15,10 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The Java package behind the line protocol of node.mjs: one JSON command a line in, one line out. */
+/** The Java package behind the line protocol (tests/conformance/README.md): one JSON command a line in, one line out. */
 final class Engine {
     private static final Map<String, Policy> POLICIES = new HashMap<>();
 
@@ -25,9 +28,15 @@ final class Engine {
             String answer;
             try {
                 Json command = Json.read(line);
-                answer = command.get("op").string().equals("load") ? load(command) : ask(command);
+                answer = switch (command.get("op").string()) {
+                    case "about" -> "Java " + Runtime.version();
+                    case "load" -> load(command);
+                    case "enforce", "consume", "status", "log" -> rule(command);
+                    default -> ask(command);
+                };
             } catch (Exception error) {
-                answer = "error: " + error;
+                String code = error instanceof LoadException refused ? refused.code() : "none";
+                answer = "error: " + code + " " + error;
             }
             System.out.println(answer);
         }
@@ -41,6 +50,14 @@ final class Engine {
         Trust trust = new Trust(keys, command.get("uid").string());
         POLICIES.put(command.get("policy").string(), Policy.load(Source.file(Path.of(command.get("module").string())), trust, options));
         return "ok";
+    }
+
+    /** What needs no policy is the core's by itself. */
+    private static String rule(Json command) {
+        byte[] input = Base64.getDecoder().decode(command.get("input").string());
+        Map<String, Object> asked = new LinkedHashMap<>(Json.read(new String(input, StandardCharsets.UTF_8)).map());
+        Json said = Core.ask("ambit_" + command.get("op").string(), asked);
+        return Base64.getEncoder().encodeToString(said.text().getBytes(StandardCharsets.UTF_8));
     }
 
     private static String ask(Json command) {

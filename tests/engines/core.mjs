@@ -1,16 +1,24 @@
 // The host core, `ambit-core.wasm`, by its raw ABI and without any package: what a host in another language writes
-// about memory is `Core` here. Behind the line protocol of `node.mjs`. Usage: node core.mjs AMBIT_CORE_WASM
+// about memory is `Core` here. Behind the line protocol of `tests/conformance/README.md`. Usage: node core.mjs AMBIT_CORE_WASM
+// [GUEST_WASM]: with the second, the policy's own code decides, which must be that guest, and the core does the rest.
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const compiled = new WebAssembly.Module(readFileSync(process.argv[2]));
 
+/** The digest that a policy must state of its code, if that is what decides. */
+const guest = process.argv[3] && createHash("sha256").update(readFileSync(process.argv[3])).digest("base64url");
+/** What a module answers by itself, if its code decides. */
+const OWN = ["evaluate", "advise", "describe", "info"];
+
 /** One policy in one instance. */
 class Core {
-  #wasm = new WebAssembly.Instance(compiled).exports;
+  #wasm;
 
-  constructor() {
+  constructor(code = compiled) {
+    this.#wasm = new WebAssembly.Instance(code).exports;
     if (this.#wasm.ambit_abi() !== 2) throw new Error("an ABI that is not known");
   }
 
@@ -52,19 +60,31 @@ class Core {
 const bytes = (text) => new TextEncoder().encode(text);
 const text = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 const policies = new Map();
+/** The code of the policies, if it decides. */
+const own = new Map();
 /** For what needs no policy. */
 const bare = new Core();
 const answers = {
   load({ policy, module, trust, uid, now }) {
-    const core = new Core();
-    core.load(readFileSync(module), { trust, uid, now, seen: null });
+    const [core, file] = [new Core(), readFileSync(module)];
+    core.load(file, { trust, uid, now, seen: null, ...(guest && { guest }) });
+    if (guest) {
+      const code = new Core(new WebAssembly.Module(file));
+      const { code: refused, admin } = JSON.parse(core.ask("check_info", Buffer.from(code.info())));
+      if (refused) throw Object.assign(new Error(admin), { code: refused });
+      own.set(policy, code);
+    }
     policies.set(policy, core);
     return "ok";
   },
-  info: ({ policy }) => base64(policies.get(policy).info()),
+  info: ({ policy }) => base64((own.get(policy) ?? policies.get(policy)).info()),
+  about: () => `Node.js ${process.version.slice(1)}`,
 };
 
-const ask = ({ op, policy, input }) => base64((policies.get(policy) ?? bare).ask(op, Buffer.from(input, "base64")));
+function ask({ op, policy, input }) {
+  const core = (OWN.includes(op) && own.get(policy)) || policies.get(policy) || bare;
+  return base64(core.ask(op, Buffer.from(input, "base64")));
+}
 const base64 = (output) => Buffer.from(output).toString("base64");
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -72,6 +92,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     console.log((answers[command.op] ?? ask)(command));
   } catch (error) {
-    console.log(`error: ${error.code ?? ""} ${error.message}`);
+    console.log(`error: ${error.code ?? "none"} ${error.message}`);
   }
 }

@@ -1,12 +1,17 @@
-"""The Python package behind the line protocol of node.mjs: one JSON command a line in, one line out."""
+"""The Python package behind the line protocol (tests/conformance/README.md): one JSON command a line in, one line out."""
 
 import base64
+import importlib.metadata
 import json
+import platform
 import sys
 
 import ambit
+import ambit._wasm
+import ambit.policy
 
 policies = {}
+bare = ambit._wasm.Pool(ambit.policy.core(None), 1)
 
 
 def load(policy, module, trust, now, uid):
@@ -16,8 +21,16 @@ def load(policy, module, trust, now, uid):
     return "ok"
 
 
-def ask(op, policy, input=""):
-    asked = policies[policy]
+def about():
+    return f"Python {platform.python_version()}, wasmtime {importlib.metadata.version('wasmtime')}"
+
+
+def ask(op, policy=None, input=""):
+    asked = policies.get(policy)
+    if asked is None:
+        # A rule that needs no policy: the core by itself.
+        output = bare.ask(f"ambit_{op}", base64.b64decode(input))
+        return base64.b64encode(output).decode()
     output = asked.info() if op == "info" else asked.raw(op, base64.b64decode(input))
     return base64.b64encode(output).decode()
 
@@ -26,7 +39,13 @@ for line in sys.stdin:
     command = json.loads(line)
     try:
         op = command.pop("op")
-        answer = load(**command) if op == "load" else ask(op, **command)
+        match op:
+            case "load":
+                answer = load(**command)
+            case "about":
+                answer = about()
+            case _:
+                answer = ask(op, **command)
     except Exception as error:
-        answer = f"error: {type(error).__name__}: {error}"
+        answer = f"error: {getattr(error, 'code', 'none')} {error!r}"
     print(answer, flush=True)

@@ -1,10 +1,12 @@
-//! Receipts of kind `grant`: a person's yes to what a token will allow.
+//! The cases of `tests/consent`, and receipts of kind `grant`: a person's yes to what a token will allow.
 
 use ambit_policy::Bundle;
 use ambit_token::base64url;
 use serde_json::{Value, json};
 
-use crate::data::merge;
+use crate::case::PolicySpec;
+use crate::data::{expand, merge};
+use crate::suites;
 
 /// Who says that a person agreed.
 pub const ISS: &str = "https://approve.acme.example";
@@ -41,4 +43,63 @@ pub fn receipt(
     let input = format!("{}.{}", encode(&header), encode(&receipt));
     let signature = sign(input.as_bytes());
     Ok(format!("{input}.{signature}"))
+}
+
+/// One request to `describe`, and what is expected of its answer.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Group and name, for people.
+    pub name: String,
+    /// The policy that it is asked of.
+    pub policy: PolicySpec,
+    /// The bytes of the request.
+    pub request: Vec<u8>,
+    /// What is expected; `tests/README.md` has its members.
+    pub expect: Value,
+}
+
+/// Reads the cases of `tests/consent`.
+///
+/// # Errors
+///
+/// What in the file is not understood.
+pub fn cases() -> Result<Vec<Case>, String> {
+    let file = suites().join("consent/01-describe.json");
+    let text = std::fs::read(&file).map_err(|error| format!("`{}`: {error}", file.display()))?;
+    let groups: Vec<Value> = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let mut cases = Vec::new();
+    for group in &groups {
+        for case in group["cases"].as_array().into_iter().flatten() {
+            cases.push(Case {
+                name: format!("{}: {}", group["about"], case["name"]),
+                policy: PolicySpec {
+                    project: group["project"].as_str().unwrap_or_default().to_owned(),
+                    keys: vec![json!({
+                        "key": "broker-1", "kid": "broker-1", "iss": "https://broker.acme.example",
+                        "alg": "Ed25519", "signs": "cap+jwt",
+                    })],
+                    bundle: case.get("bundle").cloned(),
+                },
+                request: request(group, case)?,
+                expect: case["expect"].clone(),
+            });
+        }
+    }
+    Ok(cases)
+}
+
+/// The group's request with the patches of the case: `ask` over the whole, `entry` over the first
+/// capability. `raw` is a text in its place.
+fn request(group: &Value, case: &Value) -> Result<Vec<u8>, String> {
+    if let Some(raw) = case["raw"].as_str() {
+        return Ok(raw.as_bytes().to_vec());
+    }
+    let mut request = group["request"].clone();
+    if let Some(patch) = case.get("ask") {
+        merge(&mut request, patch);
+    }
+    if let Some(patch) = case.get("entry") {
+        merge(&mut request["authorization_details"][0], patch);
+    }
+    Ok(expand(&request, &[])?.to_string().into_bytes())
 }

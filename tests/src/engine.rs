@@ -7,7 +7,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use ambit_host::{Evaluator, Instances, NativeEngine, Runtime, WasmEngine};
+use ambit_host::{
+    CodeCache, Evaluator, Instances, NativeEngine, Runtime, RuntimeOptions, WasmEngine,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
@@ -69,7 +71,7 @@ pub fn start() -> Result<Engines, String> {
     if only_native {
         return native();
     }
-    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    let runtime = runtime()?;
     let wasmtime: Make = |runtime, module| wasm(runtime, module, Instances::Pooled);
     let fresh: Make = |runtime, module| wasm(runtime, module, Instances::Fresh);
     let native: Make = |_, module| Ok(Box::new(NativeEngine::new(module)));
@@ -103,6 +105,21 @@ pub fn start() -> Result<Engines, String> {
     engines.package("Go", "is not built", Node::go()?)?;
     engines.package("Java", "is not built", Node::java()?)?;
     Ok(engines)
+}
+
+/// wasmtime, with the code of the suites' modules kept under `target`: many tests load the same ones.
+///
+/// # Errors
+///
+/// That wasmtime does not run here.
+pub fn runtime() -> Result<Runtime, String> {
+    let options = RuntimeOptions::default();
+    let runtime = match CodeCache::open(workspace().join("target/compiled")) {
+        Ok(cache) => Runtime::with_cache(options, cache),
+        // It only takes longer then.
+        Err(_) => Runtime::with(options),
+    };
+    runtime.map_err(|error| error.to_string())
 }
 
 fn native() -> Result<Engines, String> {

@@ -182,6 +182,87 @@ fn signing_inputs_are_the_same_bytes() {
     }
 }
 
+/// An enrolment that nobody signed: who is asked to sign was given it.
+fn enrolment(change: Value) -> String {
+    let mut claims = json!({"iss": "https://keys.acme.example", "jti": "e", "iat": NOW, "exp": NOW + 600,
+        "sub": "user:8f1c2d", "jwk": ambit_tests::keys::named("worker").unwrap().jwk(),
+        "policies": ["acme/agents"]});
+    merge(&mut claims, &change);
+    let part = |value: Value| ambit_token::base64url::encode(value.to_string().as_bytes());
+    format!(
+        "{}.{}.AA",
+        part(json!({"alg": "Ed25519", "kid": "k", "typ": "approver-key+jwt"})),
+        part(claims)
+    )
+}
+
+/// What is said of a receipt, an enrolment, and what the answer has.
+fn enrolled() -> [(Value, String, &'static str); 9] {
+    let passkey =
+        json!({"webauthn": {"rp_id": "acme.example", "origins": ["https://acme.example"]}});
+    let (other, late) = (json!({"sub": "user:other"}), json!({"exp": NOW}));
+    let (elsewhere, narrow) = (
+        json!({"iss": "https://else.example"}),
+        json!({"tiers": ["low"]}),
+    );
+    let same = || enrolment(json!({}));
+    [
+        (json!({}), same(), r#""alg":"Ed25519""#),
+        (json!({}), enrolment(passkey), r#""alg":"WebAuthn-Ed25519""#),
+        (other, same(), "approval.key_role"),
+        (json!({}), enrolment(narrow), "approval.key_role"),
+        (elsewhere, same(), "approval.unknown_key"),
+        (late, same(), "approval.expired"),
+        (
+            json!({}),
+            enrolment(json!({"jwk": {"x": "AA"}})),
+            "enrolment.malformed",
+        ),
+        (
+            json!({}),
+            enrolment(json!({"policies": 7})),
+            "enrolment.malformed",
+        ),
+        (json!({}), "e30".to_owned(), "enrolment.malformed"),
+    ]
+}
+
+#[test]
+fn a_key_that_an_enrolment_makes_known_signs_receipts_of_its_person() {
+    let policy = policy();
+    let bundle = Bundle::verify(policy.bundle()).unwrap();
+    let mut raw = Raw::start(&std::fs::read(policy.file()).unwrap());
+    for (change, enrolment, expect) in enrolled() {
+        let mut claims = sound("approval-receipt+jwt");
+        for name in ["iss", "sub"] {
+            claims.as_object_mut().unwrap().remove(name);
+        }
+        merge(&mut claims, &change);
+        let request =
+            json!({"typ": "approval-receipt+jwt", "claims": claims, "enrolment": enrolment});
+        let request = request.to_string();
+        let said = raw.ask("ambit_signing_input", request.as_bytes());
+        assert_eq!(
+            said,
+            ambit_evaluator::signing_input(&bundle, request.as_bytes())
+        );
+        assert!(said.contains(expect), "{expect}: {said}");
+        if expect.contains("alg") {
+            let said: Value = serde_json::from_str(&said).unwrap();
+            let payload = said["signing_input"]
+                .as_str()
+                .unwrap()
+                .split('.')
+                .nth(1)
+                .unwrap();
+            let payload = ambit_token::base64url::decode(payload.as_bytes()).unwrap();
+            let payload: Value = serde_json::from_slice(&payload).unwrap();
+            assert_eq!(payload["iss"], "https://keys.acme.example");
+            assert_eq!(payload["sub"], "user:8f1c2d");
+        }
+    }
+}
+
 #[test]
 fn the_digest_of_a_call_is_the_same_bytes() {
     let policy = policy();

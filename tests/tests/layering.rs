@@ -1,6 +1,6 @@
 //! The layering of the workspace: a crate imports only what stands to its left in
 //!
-//! `core -> token, policy -> evaluator -> advice, enforce -> guest, web, compiler -> host -> gateway, workbench -> broker, prove, tower -> cli`
+//! `core -> token, policy -> evaluator -> advice, enforce -> guest, web, compiler -> host, store -> gateway, workbench -> broker, prove, tower -> cli`
 //!
 //! and not its neighbours between two arrows; `host` does not import the compiler. The rule holds
 //! for normal, build and development dependencies alike. Suites in `tests/` and `xtask` stand
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Crates with the place of each between the arrows.
-const LAYERS: [(&str, u32); 17] = [
+const LAYERS: [(&str, u32); 18] = [
     ("ambit-features", 0),
     ("ambit-core", 0),
     ("ambit-token", 1),
@@ -24,6 +24,7 @@ const LAYERS: [(&str, u32); 17] = [
     ("ambit-web", 4),
     ("ambit-compiler", 4),
     ("ambit-host", 5),
+    ("ambit-store", 5),
     ("ambit-gateway", 6),
     ("ambit-workbench", 6),
     ("ambit-broker", 7),

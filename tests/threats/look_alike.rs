@@ -349,6 +349,15 @@ fn a_pattern_stands_for_whom_a_call_reaches() {
     ] {
         assert_eq!(made(&bound), [Some("mint.like"); 2], "{bound}");
     }
+    // What leaves out all that it lists reads like a bound, and is none that could ever hold.
+    let nothing =
+        json!({"constraint_type": "host", "hosts": ["a.example.com"], "except": ["*.example.com"]});
+    for bound in [
+        nothing.clone(),
+        json!({"constraint_type": "optional", "constraint": nothing}),
+    ] {
+        assert_eq!(made(&bound), [Some("mint.except"); 2], "{bound}");
+    }
     let domain = json!({"constraint_type": "email_domain", "values": ["customer.example"]});
     assert_eq!(made(&domain), [None; 2]);
 }

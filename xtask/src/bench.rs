@@ -14,7 +14,7 @@ use xtask_kit::cargo::cargo;
 use xtask_kit::ui;
 
 use crate::sizes::gzip;
-use crate::{guest, plot, web};
+use crate::{guest, npm, patterns, plot, web};
 
 /// What is measured.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Start,
     /// What the gateways add to a tool call, and to a request through nginx
     Gateway,
+    /// What the broker takes for a token, beside `oidc-provider`
+    Broker,
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -48,6 +50,48 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
     ui::heading("preparing (a release build of the host comes first)");
     let folder = root.join("target/bench");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let mut results = Vec::new();
+    if args.only != Some(Part::Broker) {
+        results.extend(engines(args, root, &folder)?);
+    }
+    if args.wants(Part::Broker) {
+        results.extend(broker(root)?);
+    }
+    print_table(&results);
+
+    let file = folder.join("results.json");
+    let text = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
+    fs::write(&file, text + "\n").map_err(|error| error.to_string())?;
+    println!("\nas JSON: {}", file.display());
+    Ok(())
+}
+
+/// The command line, as it is released.
+fn released(root: &Path) -> Result<PathBuf, String> {
+    guest::build(root)?;
+    let build = ["build", "--release", "--quiet", "--package", "ambit-cli"];
+    guest::run(&mut cargo(root, &build), "building the command line")?;
+    Ok(root.join("target/release/ambit"))
+}
+
+/// The broker over HTTP, with a person at a browser, and its peer.
+fn broker(root: &Path) -> Result<Vec<Value>, String> {
+    if let Some(program) = patterns::missing() {
+        ui::skipped(format_args!("`{program}` is not installed: no broker"));
+        return Ok(Vec::new());
+    }
+    npm::BROWSER_SET.install(root)?;
+    npm::OIDC_SET.install(root)?;
+    let ambit = released(root)?;
+    ui::heading("measuring the broker");
+    let mut node = Command::new("node");
+    node.arg(root.join("tests/bench/broker.mjs")).arg(ambit);
+    node.arg(root.join(npm::BROWSER)).arg(root.join(npm::OIDC));
+    lines(&mut node)
+}
+
+/// Everything that decides, in every engine, and how large it is.
+fn engines(args: Args, root: &Path, folder: &Path) -> Result<Vec<Value>, String> {
     let guest = guest::build(root)?;
     let npm = web::build(root)?;
     fs::copy(
@@ -55,13 +99,13 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
         folder.join("vectors_guest.wasm"),
     )
     .map_err(|error| error.to_string())?;
-    lines(bench(root).arg(&folder).arg("prepare"))?;
+    lines(bench(root).arg(folder).arg("prepare"))?;
 
     ui::heading("measuring");
     let mut results = Vec::new();
     if args.wants(Part::Decisions) {
         let mut bench = bench(root);
-        bench.arg(&folder).arg("decisions").arg(&npm);
+        bench.arg(folder).arg("decisions").arg(&npm);
         match build_peers(root) {
             Ok(peers) => bench.arg(peers),
             Err(why) => {
@@ -72,19 +116,17 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
         results.extend(lines(&mut bench)?);
     }
     if args.wants(Part::Start) {
-        results.extend(lines(bench(root).arg(&folder).arg("start"))?);
+        results.extend(lines(bench(root).arg(folder).arg("start"))?);
     }
     if args.wants(Part::Gateway) {
-        let build = ["build", "--release", "--quiet", "--package", "ambit-cli"];
-        guest::run(&mut cargo(root, &build), "building the command line")?;
-        let ambit = root.join("target/release/ambit");
-        results.extend(lines(bench(root).arg(&folder).arg("gateway").arg(ambit))?);
+        let ambit = released(root)?;
+        results.extend(lines(bench(root).arg(folder).arg("gateway").arg(ambit))?);
     }
     if args.wants(Part::Cedar) {
-        results.extend(lines(bench(root).arg(&folder).arg("cedar"))?);
+        results.extend(lines(bench(root).arg(folder).arg("cedar"))?);
         let mut node = Command::new("node");
-        node.arg(root.join("tests/bench/cedar.mjs")).arg(&folder);
-        match peer(root, &folder) {
+        node.arg(root.join("tests/bench/cedar.mjs")).arg(folder);
+        match peer(root, folder) {
             Ok(package) => node.arg(package),
             Err(why) => {
                 ui::skipped(format_args!("npm `@cedar-policy/cedar-wasm`: {why}"));
@@ -99,13 +141,7 @@ pub(crate) fn run(args: Args, root: &Path) -> Result<(), String> {
         let file = npm.join(format!("{name}.wasm"));
         results.extend(size(&format!("npm {name}"), &file)?);
     }
-    print_table(&results);
-
-    let file = folder.join("results.json");
-    let text = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
-    fs::write(&file, text + "\n").map_err(|error| error.to_string())?;
-    println!("\nas JSON: {}", file.display());
-    Ok(())
+    Ok(results)
 }
 
 fn bench(root: &Path) -> Command {

@@ -10,6 +10,7 @@ use xtask_kit::ui;
 /// One version each, so that a run tomorrow is the run of today.
 const NODE: &str = "jose@6.2.18";
 const PYTHON: &str = "joserfc==1.8.0";
+const SMTP: &str = "aiosmtpd==1.4.6";
 
 /// Installs both under `target/jose`, where they are not yet. Without Node or Python the tests of that
 /// library are skipped, but not in CI.
@@ -61,6 +62,31 @@ pub(crate) fn python(folder: &Path, what: &str, packages: &[&str]) -> Result<(),
     ]);
     run(pip.args(packages))?;
     fs::write(&list, wanted).map_err(|error| format!("`{}`: {error}", list.display()))
+}
+
+/// The SMTP server of the broker's tests, in a folder of its own.
+pub(crate) fn install_smtp(root: &Path) -> Result<(), String> {
+    let folder = root.join("target/smtp");
+    let mark = folder.join("python.txt");
+    if fs::read_to_string(&mark).is_ok_and(|known| known == SMTP)
+        || !can_use("python3", "aiosmtpd")?
+    {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let mut venv = Command::new("python3");
+    run(venv.current_dir(&folder).args(["-m", "venv", "venv"]))?;
+    let mut pip = Command::new(folder.join("venv/bin/python"));
+    pip.current_dir(&folder);
+    let words = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    run(pip.args(words).arg(SMTP))?;
+    fs::write(mark, SMTP).map_err(|error| error.to_string())
 }
 
 pub(crate) fn can_use(program: &str, library: &str) -> Result<bool, String> {

@@ -4,6 +4,9 @@ mod bench;
 mod caddy;
 mod check;
 mod ci;
+mod conformance;
+mod demo;
+mod envoy;
 mod fuzz;
 mod golang;
 mod guest;
@@ -11,10 +14,12 @@ mod java;
 mod jose;
 mod npm;
 mod package;
+mod patterns;
 mod plot;
 mod program;
 mod repro;
 mod sizes;
+mod soak;
 mod test;
 mod web;
 
@@ -41,10 +46,13 @@ enum Task {
     Web,
     /// Build the package of another language, install it and run its tests
     Package(package::Args),
+    /// Ask every engine all of the suites, compare, and write the table of tests/conformance/README.md
+    #[command(disable_help_flag = true)]
+    Conformance(Rest),
     /// Measure the wasm files and write the table of the README
     Sizes,
-    /// Play the scenes: what agents may do, and why not
-    Demo,
+    /// Play a story with a person at a browser, and scenes: what agents may do, and why not
+    Demo(demo::Args),
     /// Run test vectors, whoever made them
     #[command(disable_help_flag = true)]
     Vectors(Rest),
@@ -75,6 +83,8 @@ enum Task {
     Repro,
     /// Measure signatures, decisions and sizes in every engine
     Bench(bench::Args),
+    /// Keep gateways and engines under load, and look for wrong answers and for what grows
+    Soak(soak::Args),
 }
 
 /// The arguments of a program that does the command, `--help` among them.
@@ -114,8 +124,9 @@ impl Task {
             Self::Guest => guests(&root).map(built),
             Self::Web => web::build(&root).map(built),
             Self::Package(args) => package::run(*args, &root).map(Done::Counted),
+            Self::Conformance(rest) => conformance::run(&rest.rest, &root).map(Done::As),
             Self::Sizes => sizes::write(&root).map(built),
-            Self::Demo => demo(&root),
+            Self::Demo(args) => demo::run(*args, &root).map(Done::As),
             Self::Vectors(rest) => {
                 guest::build_vectors(&root)?;
                 stand_in(program::JUDGE, &root, &rest.of("vectors"))
@@ -140,6 +151,7 @@ impl Task {
             Self::Ci => ci::run(&root).map(Done::Counted),
             Self::Repro => repro::run(&root).map(Done::Counted),
             Self::Bench(args) => bench::run(*args, &root).map(|()| Done::Quietly),
+            Self::Soak(args) => soak::run(*args, &root).map(Done::Counted),
         }
     }
 }
@@ -162,12 +174,6 @@ fn guests(root: &Path) -> Result<PathBuf, String> {
         ));
     }
     Ok(guest)
-}
-
-fn demo(root: &Path) -> Result<Done, String> {
-    ui::progress("building the guest (1/2) …");
-    guest::build(root)?;
-    stand_in(program::DEMO, root, &[""; 0])
 }
 
 fn beside_cedar(root: &Path, arguments: &[OsString]) -> Result<Done, String> {

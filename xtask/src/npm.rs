@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// One version each, so that a run tomorrow is the run of today.
-struct Set {
+pub(crate) struct Set {
     folder: &'static str,
     what: &'static str,
     source: Source,
@@ -19,7 +19,7 @@ enum Source {
     Lock(&'static str),
 }
 
-const SETS: [Set; 5] = [
+const SETS: [Set; 6] = [
     // `crates/ambit-cli/tests/gateway/real.rs`
     Set {
         folder: "target/mcp",
@@ -33,6 +33,8 @@ const SETS: [Set; 5] = [
             "@modelcontextprotocol/server-memory@2026.8.31",
         ]),
     },
+    OIDC_SET,
+    BROWSER_SET,
     // `crates/ambit-cli/tests/gateway/suite.rs`. It needs Node 22, which comes as a package.
     Set {
         folder: "target/mcp-conformance",
@@ -47,17 +49,11 @@ const SETS: [Set; 5] = [
             },
         ),
     },
-    // `crates/ambit-cli/tests/broker/openid_real.rs`
+    // `pkg/tests/next.test.mjs`
     Set {
-        folder: "target/oidc",
-        what: "a certified OpenID provider",
-        source: Source::Packages(&["oidc-provider@9.13.3"]),
-    },
-    // `pkg/tests/consent.test.mjs`
-    Set {
-        folder: BROWSER,
-        what: "pages in a browser",
-        source: Source::Packages(&["axe-core@4.14.1", "playwright-core@1.65.1"]),
+        folder: NEXT,
+        what: "the npm package in Next",
+        source: Source::Packages(&["next@15.5.29", "react@19.3.1", "react-dom@19.3.1"]),
     },
     // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
     Set {
@@ -67,8 +63,32 @@ const SETS: [Set; 5] = [
     },
 ];
 
+/// `crates/ambit-cli/tests/broker/openid_real.rs`, `tests/bench/broker.mjs`
+pub(crate) const OIDC_SET: Set = Set {
+    folder: OIDC,
+    what: "a certified OpenID provider",
+    source: Source::Packages(&["oidc-provider@9.13.3"]),
+};
+
+/// The provider.
+pub(crate) const OIDC: &str = "target/oidc";
+
+/// `pkg/tests/consent.test.mjs`, `tests/patterns`; Chromium by the one, Firefox by the other
+pub(crate) const BROWSER_SET: Set = Set {
+    folder: BROWSER,
+    what: "pages in a browser",
+    source: Source::Packages(&[
+        "axe-core@4.14.1",
+        "playwright-core@1.65.1",
+        "puppeteer-core@24.43.1",
+    ]),
+};
+
 /// What drives a browser, and what judges pages.
 pub(crate) const BROWSER: &str = "target/browser";
+
+/// Next, and what it needs.
+pub(crate) const NEXT: &str = "target/next";
 
 /// Runtimes, bundlers, and what reads types.
 pub(crate) const RUNTIMES: &str = "target/runtimes";
@@ -79,7 +99,7 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
 }
 
 impl Set {
-    fn install(&self, root: &Path) -> Result<(), String> {
+    pub(crate) fn install(&self, root: &Path) -> Result<(), String> {
         let folder = root.join(self.folder);
         let failed = |error: std::io::Error| format!("`{}`: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;

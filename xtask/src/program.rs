@@ -36,17 +36,29 @@ pub(crate) const MUTANTS: Program = Program {
     binary: "ambit-mutants",
     what: "what plants faults",
 };
+/// Measures, and soaks.
+pub(crate) const BENCH: Program = Program {
+    package: "ambit-bench",
+    binary: "ambit-bench",
+    what: "what measures and soaks",
+};
 /// The command of the project.
 pub(crate) const AMBIT: Program = Program {
     package: "ambit-cli",
     binary: "ambit",
-    what: "the command",
+    what: "`ambit`, with compiler, Cedar and wasmtime (minutes, the first time)",
+};
+/// Asks every engine the same.
+pub(crate) const CONFORMANCE: Program = Program {
+    package: "ambit-tests",
+    binary: "matrix",
+    what: "what asks the engines",
 };
 /// Plays the scenes.
 pub(crate) const DEMO: Program = Program {
     package: "ambit-tests",
     binary: "demo",
-    what: "the player, with compiler, Cedar and wasmtime (2/2; minutes, the first time)",
+    what: "the player of the scenes",
 };
 
 impl Program {

@@ -9,7 +9,10 @@ use xtask_kit::cargo::{self, cargo};
 use xtask_kit::ui::{self, Tally};
 
 use crate::program::{CLI, JUDGE, MUTANTS};
-use crate::{caddy, fuzz, golang, guest, java, jose, npm, package as packages, web};
+use crate::{
+    caddy, conformance, envoy, fuzz, golang, guest, java, jose, npm, package as packages, patterns,
+    soak, web,
+};
 
 /// Names the folder with third-party data.
 const EXTERNAL: &str = "AMBIT_EXTERNAL";
@@ -44,8 +47,20 @@ const CORPUS: [&str; 2] = [
 const SUITES: &str = "bench/agentdojo";
 const AIRLINE: &str = "bench/tau2-bench/airline";
 
-/// Runs everything and sums it up.
-pub(crate) fn run(root: &Path) -> Result<Tally, String> {
+/// What of the machine's languages is there.
+struct There {
+    node: bool,
+    python: bool,
+    go: bool,
+    java: bool,
+}
+
+/// Builds what every engine is made of, and installs what runs them.
+pub(crate) fn set_up(root: &Path) -> Result<(), String> {
+    engines(root).map(drop)
+}
+
+fn engines(root: &Path) -> Result<There, String> {
     guest::add_targets(root)?;
     ui::heading("Building the guest and the npm evaluator");
     ui::note(guest::build(root)?.display());
@@ -53,17 +68,9 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     let node = program(root, "node")?;
     if node {
         ui::note(web::build(root)?.display());
+        installed("chromium", "--version", "no page is opened in it")?;
+        installed("firefox-esr", "--version", "no page is opened in it")?;
     }
-    if std::env::var_os("CVC5").is_none() {
-        installed("cvc5", "--version", "nothing is proved")?;
-    }
-    if node {
-        installed("chromium", "--version", "no page is opened")?;
-    }
-    installed("nginx", "-v", "no gateway stands behind it")?;
-    caddy::install(root)?;
-    ui::heading("Installing the JOSE libraries of others");
-    jose::install(root)?;
     npm::install(root)?;
     jose::python(
         &root.join("target/mcp-python"),
@@ -76,12 +83,45 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
     let go = golang::build(root)?;
     ui::heading("Building the Java package");
     let java = java::build(root)?;
+    Ok(There {
+        node,
+        python,
+        go,
+        java,
+    })
+}
+
+/// Runs everything and sums it up.
+pub(crate) fn run(root: &Path) -> Result<Tally, String> {
+    let There {
+        node,
+        python,
+        go,
+        java,
+    } = engines(root)?;
+    if std::env::var_os("CVC5").is_none() {
+        installed("cvc5", "--version", "nothing is proved")?;
+    }
+    installed("nginx", "-v", "no gateway stands behind it")?;
+    installed("docker-registry", "--version", "no policy is pushed")?;
+    packaged(
+        "postgresql",
+        "/usr/lib/postgresql",
+        "no database enforces or counts",
+    )?;
+    caddy::install(root)?;
+    envoy::install(root)?;
+    ui::heading("Installing the JOSE libraries of others");
+    jose::install(root)?;
+    jose::install_smtp(root)?;
     let mut parts = Parts::default();
     ui::heading("Tests of the workspace");
     parts.add("workspace", workspace(root));
     if node {
         ui::heading("Tests of the npm package");
         parts.add("npm package", package(root));
+        ui::heading("The patterns, from a person's click to what ran");
+        parts.add("patterns", patterns::test(root));
     }
     if python {
         ui::heading("Tests of the Python package");
@@ -95,12 +135,15 @@ pub(crate) fn run(root: &Path) -> Result<Tally, String> {
         ui::heading("Tests of the Java package");
         parts.add("Java package", java::test(root));
     }
+    parts.add("conformance matrix", conformance::check(root));
     ui::heading("Vectors and judges");
     guest::build_vectors(root)?;
     parts.add("own vectors", vectors(root, root, &OWN));
     judge(root, &mut parts);
     parts.add("mutants", MUTANTS.count(root, &["--ci"]));
     external(root, &mut parts)?;
+    CLI.build(root)?;
+    parts.add("soak, one minute", soak::soak(60, root));
     fuzzing(root, &mut parts)?;
     ui::heading("Summary");
     for (name, tally) in &parts.0 {
@@ -120,7 +163,16 @@ const MCP: [&str; 4] = [
 /// A program that some tests run and that Debian has. Where it is missing it is installed with apt, if that needs
 /// nobody's yes; without it those tests are skipped, but not in CI.
 fn installed(program: &str, version: &str, without: &str) -> Result<(), String> {
-    if cargo::answers(program, version) {
+    install(program, &|| cargo::answers(program, version), without)
+}
+
+/// The same of a package whose programs are not in the path, but in a folder.
+fn packaged(package: &str, folder: &str, without: &str) -> Result<(), String> {
+    install(package, &|| Path::new(folder).is_dir(), without)
+}
+
+fn install(program: &str, is_there: &dyn Fn() -> bool, without: &str) -> Result<(), String> {
+    if is_there() {
         return Ok(());
     }
     ui::heading(format_args!("Installing {program}"));
@@ -134,7 +186,7 @@ fn installed(program: &str, version: &str, without: &str) -> Result<(), String> 
             break;
         }
     }
-    if cargo::answers(program, version) {
+    if is_there() {
         return Ok(());
     }
     if std::env::var_os("CI").is_some() {
@@ -233,13 +285,7 @@ fn with_failure(mut tally: Tally, passed: bool) -> Tally {
 
 /// Runs `pkg/tests/*.test.mjs` with node's own runner.
 fn package(root: &Path) -> Result<Tally, String> {
-    let folder = root.join("pkg/tests");
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
-        .map_err(|error| format!("`{}`: {error}", folder.display()))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
-        .collect();
-    files.sort();
+    let files = files(&root.join("pkg/tests"), ".test.mjs")?;
     let fixture = root.join("target/fixture");
     JUDGE.write(root, &["fixture".as_ref(), fixture.as_os_str()])?;
     // The extension's tests build a policy of their own.
@@ -254,20 +300,40 @@ fn package(root: &Path) -> Result<Tally, String> {
         if small {
             node.env("AMBIT_SMALL", "1");
             node.env("AMBIT_RUNTIMES", root.join(npm::RUNTIMES));
+            node.env("AMBIT_NEXT", root.join(npm::NEXT));
             if cargo::is_there("chromium") {
                 node.env("AMBIT_BROWSER", root.join(npm::BROWSER));
             }
         }
         node.args(["--test", "--test-reporter=tap"]).args(&files);
-        let mut one = Tally::default();
-        let passed = cargo::watch(&mut node, |line| {
-            let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
-            one.passed += number("# pass ").unwrap_or(0_usize);
-            one.failed += number("# fail ").unwrap_or(0_usize);
-        })?;
-        tally += with_failure(one, passed && !files.is_empty());
+        tally += node_tally(&mut node)?;
     }
     Ok(tally)
+}
+
+/// The files of a folder whose names end so, of which there must be some.
+pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, String> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .map_err(|error| format!("`{}`: {error}", folder.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.to_string_lossy().ends_with(end))
+        .collect();
+    files.sort();
+    match files.is_empty() {
+        true => Err(format!("`{}` holds no `*{end}`", folder.display())),
+        false => Ok(files),
+    }
+}
+
+/// Runs node's own runner, and reads what it counted.
+pub(crate) fn node_tally(node: &mut Command) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    let passed = cargo::watch(node, |line| {
+        let number = |name: &str| line.strip_prefix(name)?.trim().parse().ok();
+        tally.passed += number("# pass ").unwrap_or(0_usize);
+        tally.failed += number("# fail ").unwrap_or(0_usize);
+    })?;
+    Ok(with_failure(tally, passed))
 }
 
 /// Vectors and suites that the repository does not carry.

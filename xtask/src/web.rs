@@ -15,13 +15,14 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package with `wasm-opt`. Pinned: another optimiser gives other bytes.
 const BINARYEN: &str = "binaryen@132.0.0";
 /// What is published: hand-written sources of `pkg/` beside the built files.
-const SOURCES: [&str; 32] = [
+const SOURCES: [&str; 33] = [
     "package.json",
     "README.md",
     "abi.md",
     "index.js",
     "node.js",
     "workerd.js",
+    "edge.js",
     "slim.js",
     "inline.js",
     "common.js",

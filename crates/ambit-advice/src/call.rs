@@ -20,7 +20,7 @@ pub(crate) struct Call<'a> {
     /// What is looked for, where the token lacks an entry.
     pub(crate) lacks: Lacks,
     /// The people who said yes to this call already.
-    pub(crate) people: Vec<String>,
+    pub(crate) people: Vec<Vec<String>>,
     pub(crate) steps: &'a Steps,
 }
 

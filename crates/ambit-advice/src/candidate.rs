@@ -40,7 +40,7 @@ pub(crate) struct Change {
 
 impl Candidate {
     /// The call as it was asked, with the yes of those whose receipts are good.
-    pub(crate) fn with_people(people: &[String]) -> Self {
+    pub(crate) fn with_people(people: &[Vec<String>]) -> Self {
         let assumed = Assumed {
             approved: !people.is_empty(),
             people: people.to_vec(),
@@ -159,9 +159,12 @@ pub(crate) fn add_new(texts: &mut Vec<String>, more: &[String]) {
 impl Change {
     fn text(&self) -> String {
         let text = format!("{} {}, {}", self.argument, self.asked, self.allowed);
+        // The one value that there is needs no example.
         match self.value {
-            Some(_) => format!("{text}, for example {}", self.example),
-            None => text,
+            Some(_) if !self.allowed.ends_with(&format!("exactly {}", self.example)) => {
+                format!("{text}, for example {}", self.example)
+            }
+            _ => text,
         }
     }
 }

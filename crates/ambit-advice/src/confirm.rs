@@ -1,10 +1,12 @@
 //! Candidates judged as they would be, with what people must do on top.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use ambit_core::limits::{ADVICE_GROUPS, ADVICE_JUDGEMENTS};
+use ambit_core::limits::{ADVICE_GROUPS, ADVICE_JUDGEMENTS, RECEIPTS};
 use ambit_evaluator::{Approval, Login};
+use ambit_token::ROLE;
 
 use crate::call::{Call, Outcome, Wanted};
 use crate::candidate::{Candidate, add_new};
@@ -89,14 +91,20 @@ impl<'c, 'a> Confirm<'c, 'a> {
         for approval in wanted.approvals {
             self.choices = self.choices.max(choices(&approval));
             let chosen = chosen(&approval, group);
-            for person in &chosen {
-                if !candidate.assumed.people.contains(person) {
-                    candidate.assumed.people.push(person.clone());
+            let people = &mut candidate.assumed.people;
+            for (at, name) in chosen.iter().enumerate() {
+                // A role can be several people's.
+                let wanted = chosen.iter().take(at).filter(|one| *one == name).count();
+                let there = people.iter().filter(|one| one[..] == [name.clone()]);
+                if there.count() <= wanted {
+                    people.push(vec![name.clone()]);
                     news = true;
                 }
             }
             let approvers = if self.call.has_guard_rails() {
-                chosen
+                let mut each = Vec::new();
+                add_new(&mut each, &chosen);
+                each
             } else {
                 // Nothing but the demand itself says who may.
                 approval.approvers
@@ -136,7 +144,11 @@ fn chosen(approval: &Approval, group: usize) -> Vec<String> {
     let from = group.checked_rem(people.len()).unwrap_or_default();
     let count = usize::try_from(approval.count).unwrap_or(usize::MAX);
     let round = people.iter().skip(from).chain(people.iter().take(from));
-    round.take(count).cloned().collect()
+    let mut chosen: Vec<String> = round.take(count).cloned().collect();
+    if let Some(role) = people.iter().find(|one| one.starts_with(ROLE)) {
+        chosen.resize(count.min(RECEIPTS), role.clone());
+    }
+    chosen
 }
 
 /// One login that meets this demand after those before.

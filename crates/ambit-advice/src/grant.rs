@@ -235,7 +235,7 @@ impl<'a> Grant<'a> {
     /// Whether the manifest names this person for what the entry grants.
     fn may_consent(&self, entry: Json<'a>, receipt: &Receipt) -> bool {
         let mut people = self.asking(entry).flat_map(named);
-        people.any(|one| one == receipt.sub)
+        people.any(|one| receipt.names.iter().any(|name| name == one))
     }
 
     /// The manifest's entries that ask consent, `each` too, out of those that a call by this entry could

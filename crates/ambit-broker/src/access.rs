@@ -4,6 +4,8 @@
 //! the token that the call is made with, and by its key (RFC 9449, section 7). What the agent says of the denial
 //! counts for nothing: the call is evaluated here.
 
+use std::collections::BTreeSet;
+
 use ambit_core::json::{Document, Json, Kind, Profile};
 use ambit_gateway::http::{Heard, Reply};
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::bearer::{Bearer, unknown, used};
 use crate::broker::Broker;
+use crate::demands;
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
 use crate::proof;
@@ -40,7 +43,8 @@ struct Task {
     polled: i64,
     answer: Option<String>,
     reason: Option<String>,
-    receipt: Option<String>,
+    /// The yeses, once they are enough.
+    receipts: Vec<String>,
 }
 
 impl Broker {
@@ -48,6 +52,7 @@ impl Broker {
     pub(crate) fn hand_in(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let now = self.now();
         let bearer = self.bearer(heard, PATH, now)?;
+        let ping = self.pinged(heard, &bearer)?;
         let evaluated = self.evaluate(heard, &bearer, now);
         let id = secret::fresh()?;
         let task = self.store.step(|tables| {
@@ -55,7 +60,9 @@ impl Broker {
             self.lapse(tables, now)?;
             let kept = used(tables, &bearer, now)?
                 .and(evaluated)
-                .and_then(|evaluated| self.keep_call(tables, &bearer, &evaluated, &id, now));
+                .and_then(|evaluated| {
+                    self.keep_call(tables, &bearer, &evaluated, (&id, ping.as_deref()), now)
+                });
             match kept {
                 // What went wrong here is taken back as a whole.
                 Err(refusal) if refusal.own => Err(refusal),
@@ -122,6 +129,28 @@ impl Broker {
         Ok(self.told(200, &task, now))
     }
 
+    /// The bearer token with which the agent wants to hear that its call is answered (CIBA, section 7.1).
+    fn pinged(&self, heard: &Heard, bearer: &Bearer<'_>) -> Result<Option<String>, Refusal> {
+        let Ok(document) = Document::parse(&heard.body, Profile::Request) else {
+            return Ok(None);
+        };
+        let Some(token) = document.root().get("client_notification_token") else {
+            return Ok(None);
+        };
+        let client = self.config.client(&bearer.client);
+        if client.is_none_or(|client| client.notified_at.is_none()) {
+            let detail = "`client_notification_token`: the broker's file has no `notification_endpoint` of this client";
+            return Err(Refusal::request(detail));
+        }
+        let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~+/=".contains(&c);
+        let fits = |text: &&str| (22..=1024).contains(&text.len()) && text.bytes().all(plain);
+        let token = token.as_str().filter(fits).ok_or_else(|| {
+            let detail = "`client_notification_token` has 22 to 1024 of the characters of a bearer token (RFC 6750): 128 bits or more that nobody guesses";
+            Refusal::request(detail)
+        })?;
+        Ok(Some(token.to_owned()))
+    }
+
     fn evaluate(&self, heard: &Heard, bearer: &Bearer<'_>, now: i64) -> Result<Evaluated, Refusal> {
         let client = self.config.client(&bearer.client).ok_or_else(unknown)?;
         let (evaluation, audience) = read(heard, &bearer.claims)?;
@@ -142,13 +171,33 @@ impl Broker {
         })
     }
 
+    /// Keeps what services said to a call, and says which.
+    fn keep_services(
+        &self,
+        tables: &Transaction<'_>,
+        bearer: &Bearer<'_>,
+        evaluated: &Evaluated,
+        id: &str,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let mut said = BTreeSet::new();
+        for yes in &evaluated.services {
+            let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
+            tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
+            let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
+                "task_s256": digest(id), "binding_s256": evaluated.call, "receipt_s256": digest(&yes.receipt)});
+            self.log.write("access-yes", true, &facts)?;
+            said.insert(yes.name.clone());
+        }
+        Ok(said)
+    }
+
     /// Keeps a call until it is answered. The same call with the same token is one request.
     fn keep_call(
         &self,
         tables: &Transaction<'_>,
         bearer: &Bearer<'_>,
         evaluated: &Evaluated,
-        id: &str,
+        (id, ping): (&str, Option<&str>),
         now: i64,
     ) -> Result<Task, Refusal> {
         if let Some(task) = find(tables, "call", &evaluated.call, &bearer.jti)? {
@@ -163,12 +212,8 @@ impl Broker {
         let sql = "SELECT reason FROM refused WHERE same = ?1 AND until > ?2";
         let refused = tables.query_row(sql, params![evaluated.same, now], |row| row.get(0));
         let refused: Option<String> = refused.optional()?;
-        let sql = "SELECT count(*) FILTER (WHERE client = ?2), count(*) FROM access
-            WHERE sub = ?1 AND until > ?3 AND (answer IS NULL OR answer IN ('withdrawn', 'refused'))";
-        let (own, all): (i64, i64) =
-            tables.query_row(sql, params![bearer.sub, bearer.client, now], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let people = self.asked(evaluated, &bearer.client)?;
+        let (own, all) = full(tables, bearer, &people, now)?;
         if own >= WAITING || all >= OF_ALL {
             let detail = "too many calls wait for this person already: try again later";
             return Err(Refusal::new(
@@ -181,24 +226,50 @@ impl Broker {
             .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
         let until = bearer.exp.min(now + WAIT);
         tables.execute(
-            "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10)",
-            params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE],
+            "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause, ping)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10, ?11)",
+            params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE, ping],
         )?;
+        for person in &people {
+            let sql = "INSERT INTO asked (task, sub) VALUES (?1, ?2)";
+            tables.execute(sql, params![id, person])?;
+        }
         self.log.write(
             "access",
             true,
             &json!({"client": bearer.client, "sub": bearer.sub, "jti": bearer.jti, "task_s256": digest(id),
                 "binding_s256": evaluated.call, "audience": evaluated.audience, "risk_tier": evaluated.risk_tier,
-                "reason": evaluated.reason, "until": until}),
+                "reason": evaluated.reason, "asked": people, "until": until}),
         )?;
+        let said = self.keep_services(tables, bearer, evaluated, id)?;
         if let Some(reason) = &refused {
             // A no stands, whatever the token and however often it is asked.
             let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
             tables.execute(sql, params![reason, id])?;
             self.answered_call(tables, id, "refused", now)?;
+        } else if demands::are_met(&self.config, &evaluated.demands, &said) {
+            let sql = "UPDATE access SET until = (SELECT min(until) FROM yes WHERE task = ?1) WHERE id = ?1";
+            tables.execute(sql, [id])?;
+            self.answered_call(tables, id, "approved", now)?;
+        } else if self.config.notify.is_any() {
+            let facts = json!({"task": id, "client_id": bearer.client, "asked": people,
+                "risk_tier": evaluated.risk_tier, "until": until});
+            let sql = "INSERT INTO event (kind, facts, made) VALUES ('call', ?1, ?2)";
+            tables.execute(sql, params![facts.to_string(), now])?;
         }
         find(tables, "id", id, &bearer.jti)?.ok_or_else(unknown)
+    }
+
+    /// Everybody who may say yes to a call.
+    pub(crate) fn asked(
+        &self,
+        evaluated: &Evaluated,
+        client: &str,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let client = self.config.client(client).ok_or_else(unknown)?;
+        let demands = evaluated.demands.iter();
+        let people = demands.flat_map(|demand| demand.people(&self.config, client));
+        Ok(people.map(str::to_owned).collect())
     }
 
     /// Marks what became of a call that waits, and writes it down. `false`: somebody was faster.
@@ -237,6 +308,12 @@ impl Broker {
         if row.optional()?.is_none() {
             return Ok(false);
         }
+        if answer != "approved" {
+            // What was not enough counts for nothing, and nobody has it.
+            tables.execute("DELETE FROM yes WHERE task = ?1", [id])?;
+        }
+        // It is on its way, and kept nowhere else.
+        tables.execute("UPDATE access SET ping = NULL WHERE id = ?1", [id])?;
         facts["task_s256"] = json!(digest(id));
         let what = format!("access-{answer}");
         self.log.write(&what, answer == "approved", &facts)?;
@@ -273,10 +350,14 @@ impl Broker {
                 "cancel": self.url(&format!("{CANCEL}?task={}", task.id)),
             });
         }
-        if let Some(receipt) = &task.receipt {
-            body["result"] = json!({"mode": "reevaluate", "approval": {
-                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipt": receipt,
-            }});
+        if state == "approved" {
+            let mut approval = json!({
+                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipts": task.receipts,
+            });
+            if let [receipt] = &task.receipts[..] {
+                approval["ambit_receipt"] = json!(receipt);
+            }
+            body["result"] = json!({"mode": "reevaluate", "approval": approval});
         }
         if let Some(code) = why {
             body["result"] = json!({"ambit_code": code, "reason": task.reason});
@@ -342,7 +423,7 @@ fn find(
     token: &str,
 ) -> Result<Option<Task>, Refusal> {
     let sql = format!(
-        "SELECT id, until, pause, polled, answer, reason, receipt FROM access WHERE {by} = ?1 AND token = ?2"
+        "SELECT id, until, pause, polled, answer, reason FROM access WHERE {by} = ?1 AND token = ?2"
     );
     let row = tables.query_row(&sql, params![value, token], |row| {
         Ok(Task {
@@ -352,10 +433,40 @@ fn find(
             polled: row.get(3)?,
             answer: row.get(4)?,
             reason: row.get(5)?,
-            receipt: row.get(6)?,
+            receipts: Vec::new(),
         })
     });
-    Ok(row.optional()?)
+    let Some(mut task) = row.optional()? else {
+        return Ok(None);
+    };
+    if task.answer.as_deref() == Some("approved") {
+        let sql = "SELECT receipt FROM yes WHERE task = ?1 ORDER BY sub";
+        task.receipts = texts(tables, sql, [&task.id])?;
+    }
+    Ok(Some(task))
+}
+
+/// How many calls wait: of this agent for this person, and for the one of those who are asked who has the most.
+fn full(
+    tables: &Transaction<'_>,
+    bearer: &Bearer<'_>,
+    people: &BTreeSet<String>,
+    now: i64,
+) -> Result<(i64, i64), Refusal> {
+    const WAITS: &str = "until > ?1 AND (answer IS NULL OR answer IN ('withdrawn', 'refused'))";
+    let sql = format!("SELECT count(*) FROM access WHERE {WAITS} AND sub = ?2 AND client = ?3");
+    let own = tables.query_row(&sql, params![now, bearer.sub, bearer.client], |row| {
+        row.get(0)
+    })?;
+    let sql = format!(
+        "SELECT count(*) FROM asked JOIN access ON access.id = asked.task WHERE {WAITS} AND asked.sub = ?2"
+    );
+    let mut all = 0;
+    for person in people {
+        let one: i64 = tables.query_row(&sql, params![now, person], |row| row.get(0))?;
+        all = all.max(one);
+    }
+    Ok((own, all))
 }
 
 /// RFC 3339, in UTC.

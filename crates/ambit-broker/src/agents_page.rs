@@ -83,6 +83,8 @@ fn done(words: &Words, done: Option<&str>) -> Option<&'static str> {
     match done? {
         "stopped" => Some(words.stopped),
         "approved" => Some(words.approved),
+        "said" => Some(words.said),
+        "back" => Some(words.taken_back),
         "refused" => Some(words.refused),
         _ => None,
     }

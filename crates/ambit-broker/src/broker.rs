@@ -30,6 +30,8 @@ pub struct Keys {
     pub receipt: SecretKey,
     /// Which tokens are revoked, where that is served.
     pub epochs: Option<SecretKey>,
+    /// What others are told, where anybody is.
+    pub events: Option<SecretKey>,
     /// Says to the OpenID provider who the broker is.
     pub login: Option<SecretKey>,
 }
@@ -102,8 +104,15 @@ impl Broker {
             if let Some(key) = &parts.keys.epochs {
                 check_key(bundle, key, ("epochs_key", "revocation-epochs+jwt"), None)?;
             }
+            let told = parts.keys.events.as_ref();
+            if told.is_some_and(|key| bundle.all_keys().any(|row| row.x() == key.x())) {
+                return Err(wrong(
+                    "`events_key` is a key of the policy: make one of its own, so that nothing that others are told passes for a token or a receipt",
+                ));
+            }
             parts.config.check_policy(bundle)
         })?;
+        parts.store.count(&parts.log.figures);
         let own = Own::new().map_err(|refusal| Fault::new("broker.random", refusal.detail))?;
         let (mut config, mut keys) = (parts.config, parts.keys);
         let key = keys.login.take();
@@ -168,6 +177,8 @@ impl Broker {
             ("POST", agents::PATH) => self.stop(heard),
             ("GET", waiting::PATH) => self.waiting_page(heard),
             ("POST", waiting::PATH) => self.answer_call(heard),
+            ("GET", waiting::TOGETHER_PATH) => self.together_page(heard),
+            ("POST", waiting::TOGETHER_PATH) => self.answer_together(heard),
             ("POST", waiting::AGAIN) => self.ask_again(heard),
             ("POST", login::PATH) => self.log_in(heard),
             ("GET", openid::AWAY) => self.go_away(heard),
@@ -228,7 +239,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 21] = [
+const PATHS: [(&str, &[&str]); 22] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -242,6 +253,7 @@ const PATHS: [(&str, &[&str]); 21] = [
     (access::CANCEL, &["POST"]),
     (agents::PATH, &["GET", "POST"]),
     (waiting::PATH, &["GET", "POST"]),
+    (waiting::TOGETHER_PATH, &["GET", "POST"]),
     (waiting::AGAIN, &["POST"]),
     (login::PATH, &["POST"]),
     (openid::AWAY, &["GET"]),

@@ -1,15 +1,19 @@
 //! Who may ask the broker for tokens: a small file, checked when it is loaded.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ambit_core::json::{Document, Profile};
 use ambit_gateway::{Fault, read_text};
 use ambit_policy::Bundle;
-use ambit_token::PublicKey;
+use ambit_token::{PublicKey, ROLE};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::demands::ASKED;
 use crate::openid::{Party, PartyEntry};
+use crate::second::{self, Service};
+use crate::tell::{self, Notify, NotifyEntry, Subscriber, SubscriberEntry};
 
 /// Clients, and keys, redirect URIs and audiences of each.
 const CLIENTS: usize = 1000;
@@ -28,9 +32,17 @@ struct File {
     token_key: PathBuf,
     receipt_key: PathBuf,
     epochs_key: Option<PathBuf>,
+    events_key: Option<PathBuf>,
     life_seconds: Option<i64>,
     again_seconds: Option<i64>,
     login: Option<PartyEntry>,
+    #[serde(default)]
+    roles: BTreeMap<String, Vec<String>>,
+    notify: Option<NotifyEntry>,
+    #[serde(default)]
+    services: Vec<second::Entry>,
+    #[serde(default)]
+    subscribers: Vec<SubscriberEntry>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
@@ -46,6 +58,7 @@ struct ClientEntry {
     agent: Map<String, Value>,
     act: String,
     login_client_id: Option<String>,
+    notification_endpoint: Option<String>,
 }
 
 /// The file, checked.
@@ -61,12 +74,22 @@ pub struct Config {
     pub receipt_key: PathBuf,
     /// The private key that signs revocation epochs, where they are served.
     pub epochs_key: Option<PathBuf>,
+    /// The private key that signs what others are told, where anybody is.
+    pub events_key: Option<PathBuf>,
     /// The OpenID provider at which people log in, where there is one.
     pub(crate) login: Option<Party>,
     /// The most seconds that a token lives.
     pub(crate) life: i64,
     /// The most seconds for which a grant may be used again; 0: never.
     pub(crate) again: i64,
+    /// Who acts in which role.
+    pub(crate) roles: BTreeMap<String, Vec<String>>,
+    /// Policy services whose yes the policy asks for.
+    pub(crate) services: Vec<Service>,
+    /// How people hear of a call that waits.
+    pub(crate) notify: Notify,
+    /// Who hears of revocations.
+    pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) clients: Vec<Client>,
 }
 
@@ -84,6 +107,8 @@ pub(crate) struct Client {
     pub(crate) act: String,
     /// What the OpenID provider calls it: the audience of ID tokens that are its own.
     pub(crate) login_client_id: String,
+    /// Where it hears that a call is answered (CIBA, section 4).
+    pub(crate) notified_at: Option<String>,
 }
 
 impl Client {
@@ -132,6 +157,20 @@ impl Config {
         if !(0..=AGAIN).contains(&again) {
             return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
         }
+        if again > 0 && login.is_none() {
+            return Err(wrong(
+                "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
+            ));
+        }
+        let notify = file.notify.map(|entry| Notify::check(entry, folder));
+        let notify = notify.transpose()?.unwrap_or_default();
+        let subscribers = tell::subscribers(file.subscribers)?;
+        let signed = !subscribers.is_empty() || notify.webhook.is_some();
+        if signed && file.events_key.is_none() {
+            return Err(wrong(
+                "`[[subscribers]]` and `notify.webhook` want `events_key`: what they are told is signed",
+            ));
+        }
         let clients = clients(file.clients, folder, login.as_ref())?;
         Ok(Self {
             issuer,
@@ -139,9 +178,14 @@ impl Config {
             token_key: folder.join(file.token_key),
             receipt_key: folder.join(file.receipt_key),
             epochs_key: file.epochs_key.map(|key| folder.join(key)),
+            events_key: file.events_key.map(|key| folder.join(key)),
             login,
             life,
             again,
+            roles: roles(file.roles)?,
+            services: second::services(file.services, folder)?,
+            notify,
+            subscribers,
             clients,
         })
     }
@@ -154,6 +198,22 @@ impl Config {
 
     pub(crate) fn client(&self, id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.id == id)
+    }
+
+    /// Whether anybody is told anything.
+    pub(crate) fn tells(&self) -> bool {
+        let pings = |client: &Client| client.notified_at.is_some();
+        self.notify.is_any() || !self.subscribers.is_empty() || self.clients.iter().any(pings)
+    }
+
+    /// Whether this person acts in this role.
+    pub(crate) fn acts_as(&self, person: &str, role: &str) -> bool {
+        self.in_role(role).iter().any(|one| one == person)
+    }
+
+    /// Who acts in this role.
+    pub(crate) fn in_role(&self, role: &str) -> &[String] {
+        self.roles.get(role).map_or(&[], Vec::as_slice)
     }
 
     /// The host of the issuer, for which passkeys are made.
@@ -174,6 +234,28 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Who acts in which role: people by their names, each once.
+fn roles(roles: BTreeMap<String, Vec<String>>) -> Result<BTreeMap<String, Vec<String>>, Fault> {
+    for (role, people) in &roles {
+        if role.is_empty() || role.starts_with(ROLE) {
+            return Err(wrong(format!(
+                "`[roles]`: `{role}` is no role; write its name alone, `finance`, where the policy says `role:finance`"
+            )));
+        }
+        let plain = |person: &String| !person.is_empty() && !person.starts_with(ROLE);
+        let each: BTreeSet<&String> = people.iter().collect();
+        if !(1..=ASKED).contains(&people.len())
+            || each.len() < people.len()
+            || !people.iter().all(plain)
+        {
+            return Err(wrong(format!(
+                "`[roles]`: `{role}` names 1 to {ASKED} people, each once"
+            )));
+        }
+    }
+    Ok(roles)
 }
 
 /// Each with a name and keys of its own, all of one tenant.
@@ -248,6 +330,9 @@ fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
     if entry.login_client_id.as_deref() == Some("") {
         return Err(named("`login_client_id` is empty"));
     }
+    if let Some(url) = &entry.notification_endpoint {
+        tell::is_told(url, "notification_endpoint")?;
+    }
     let keys = entry.keys.iter().map(|key| public(&folder.join(key)));
     let keys = keys.collect::<Result<_, _>>()?;
     Ok(Client {
@@ -257,6 +342,7 @@ fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
         tenant: entry.tenant,
         agent,
         act: entry.act,
+        notified_at: entry.notification_endpoint,
         login_client_id: entry.login_client_id.unwrap_or_else(|| id.clone()),
         id,
     })

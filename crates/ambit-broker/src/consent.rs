@@ -1,5 +1,7 @@
 //! The page on which a person reads what an agent asks, and what they answer.
 
+use std::collections::BTreeSet;
+
 use ambit_gateway::http::{Heard, Reply};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
@@ -13,10 +15,12 @@ use crate::exchange;
 use crate::form::Form;
 use crate::grant::{self, Again, Agreed};
 use crate::language::{self, ENGLISH, GERMAN, Words};
+use crate::operate;
 use crate::pages;
 use crate::refusal::Refusal;
 use crate::secret::digest;
 use crate::session::Session;
+use crate::store::texts;
 
 pub(crate) const PATH: &str = "/consent";
 /// Seconds that a text counts: its clock goes on while it is read. A life of less is read in half of it.
@@ -221,17 +225,7 @@ impl Broker {
         } else {
             None
         };
-        let agreed = Agreed {
-            claims: shown.claims.clone(),
-            granted: shown.granted.clone(),
-            redirect_uri: opened.asked.redirect_uri.clone(),
-            challenge: opened.asked.challenge.clone(),
-            jkt: opened.asked.jkt.clone(),
-            again: again.map(|_| Again {
-                shown: shown.clone(),
-                login: person.login.clone(),
-            }),
-        };
+        let agreed = agreed(opened, shown, again.map(|_| person));
         let receipt = self.policy(|bundle| {
             let receipt = grant::receipt(self, bundle, shown, person, None, now)?;
             // What could not be minted is not granted either.
@@ -264,13 +258,21 @@ impl Broker {
                 again.map(|again| now + again)
             ],
         )?;
+        let replaced = replace(
+            tables,
+            person.sub,
+            &opened.client,
+            &agreed,
+            &digest(&code),
+            now,
+        )?;
         self.answered(tables, opened, "granted")?;
         self.log.write(
             "grant",
             true,
             &json!({"txn": opened.asked.txn, "client": opened.client, "sub": person.sub, "binding_s256": shown.binding_s256,
                 "text_s256": shown.text_s256, "locale": shown.locale, "choices": shown.choices,
-                "risk_tier": shown.risk_tier, "again_seconds": again, "seconds": now - shown.now,
+                "risk_tier": shown.risk_tier, "again_seconds": again, "replaced": replaced, "seconds": now - shown.now,
                 "receipt_s256": digest(&receipt)}),
         )?;
         Ok(self.lead_back(opened, true))
@@ -383,6 +385,39 @@ fn before(tables: &Transaction<'_>, sub: &str, client: &str) -> Result<Option<Va
     Ok(Some(ask::value(&text)?["claims"].take()))
 }
 
+/// What a person says now holds: older grants of theirs for the same agent that could be used again, and have an action
+/// in common with this one, can be used again no more. How many that were, where there were any.
+fn replace(
+    tables: &Transaction<'_>,
+    sub: &str,
+    client: &str,
+    agreed: &Agreed,
+    code: &str,
+    now: i64,
+) -> Result<Option<usize>, Refusal> {
+    let actions = |claims: &Value| -> BTreeSet<String> {
+        let details = claims["authorization_details"].as_array();
+        let details = details.into_iter().flatten();
+        let actions = details.filter_map(|entry| entry["actions"].as_array());
+        let actions = actions.flatten().filter_map(Value::as_str);
+        actions.map(str::to_owned).collect()
+    };
+    let granted = actions(&agreed.claims);
+    let sql = "SELECT json_array(code, json_extract(agreed, '$.claims')) FROM granted
+        WHERE sub = ?1 AND client = ?2 AND again > ?3 AND code <> ?4";
+    let mut ended = 0;
+    for row in texts(tables, sql, params![sub, client, now, code])? {
+        let mut row = ask::value(&row)?;
+        let claims = operate::unwrapped(row[1].take())?;
+        if actions(&claims).is_disjoint(&granted) {
+            continue;
+        }
+        let sql = "UPDATE granted SET again = NULL WHERE code = ?1";
+        ended += tables.execute(sql, [row[0].as_str()])?;
+    }
+    Ok(Some(ended).filter(|ended| *ended > 0))
+}
+
 /// What an older grant allowed, where "as before" would be true of it: at the same services, for the same
 /// tenant and agent, and passed on at least as far.
 pub(crate) fn comparable(mut last: Value, now: &Value) -> Option<Value> {
@@ -392,6 +427,21 @@ pub(crate) fn comparable(mut last: Value, now: &Value) -> Option<Value> {
     let depth = |claims: &Value| claims["del_max_depth"].as_i64().unwrap_or_default();
     let deeper = depth(now) > depth(&last);
     Some(last["authorization_details"].take()).filter(|it| same && !deeper && it.is_array())
+}
+
+/// What the person said yes to, and with `again` who may have it minted again.
+fn agreed(opened: &Opened, shown: &Shown, again: Option<Person<'_>>) -> Agreed {
+    Agreed {
+        claims: shown.claims.clone(),
+        granted: shown.granted.clone(),
+        redirect_uri: opened.asked.redirect_uri.clone(),
+        challenge: opened.asked.challenge.clone(),
+        jkt: opened.asked.jkt.clone(),
+        again: again.map(|person| Again {
+            shown: shown.clone(),
+            login: person.login.clone(),
+        }),
+    }
 }
 
 #[cfg(test)]

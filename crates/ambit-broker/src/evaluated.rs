@@ -1,6 +1,8 @@
 //! A call that was denied, as the broker evaluates it: by the policy that decides now, with nothing of what the
 //! agent says about it.
 
+use std::collections::BTreeSet;
+
 use ambit_core::constraint::Unit;
 use ambit_core::decimal_text;
 use ambit_core::json::Writer;
@@ -14,9 +16,11 @@ use serde_json::{Value, json};
 use crate::ask::{self, Person};
 use crate::broker::Broker;
 use crate::config::Client;
+use crate::demands::{self, ASKED, Demand};
 use crate::grant;
 use crate::language::{ENGLISH, GERMAN};
 use crate::refusal::Refusal;
+use crate::second::Yes;
 use crate::session::Login;
 
 /// A call as it was handed in.
@@ -38,7 +42,7 @@ pub(crate) struct Handed<'a> {
 }
 
 /// What the broker computed of a call; kept while it waits.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Evaluated {
     /// The action digest, which a receipt is bound to.
     pub(crate) call: String,
@@ -54,10 +58,16 @@ pub(crate) struct Evaluated {
     pub(crate) differs: Vec<Differs>,
     /// The policy that said so.
     pub(crate) policy: String,
+    /// Who must say yes; of a call that an older broker kept, the person for whom the token acts.
+    #[serde(default)]
+    pub(crate) demands: Vec<Demand>,
+    /// The yeses that policy services signed.
+    #[serde(skip)]
+    pub(crate) services: Vec<Yes>,
 }
 
 /// What a person reads of a call.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CallText {
     pub(crate) text: String,
     pub(crate) text_s256: String,
@@ -77,41 +87,32 @@ pub(crate) fn policy(bundle: &Bundle<'_>) -> String {
     base64url::encode(bundle.digest())
 }
 
-/// Evaluates a call. It is kept only if the yes of the person for whom the token acts turns the denial into an
-/// allow: that is tried, with a receipt that never leaves this function.
+/// Evaluates a call. It is kept only if the yeses that the policy asks for turn the denial into an allow: that is
+/// tried, with receipts that never leave this function.
 pub(crate) fn evaluated(
     broker: &Broker,
     bundle: &Bundle<'_>,
     handed: &Handed<'_>,
 ) -> Result<Evaluated, Refusal> {
     let mut cache = ChainCache::new();
-    let request = request(bundle, handed, ENGLISH.tag, None);
+    let request = request(bundle, handed, ENGLISH.tag, &[]);
     let denied = ask::value(&evaluate(bundle, request.as_bytes(), &mut cache))?;
     if denied["decision"] == true {
         let detail = "the call is allowed without anybody's yes: make it";
         return Err(Refusal::new("invalid_request", "broker.allowed", detail));
     }
     let mut evaluated = shown(bundle, handed, &denied, &mut cache)?;
-    let login = Login::passkey(handed.now);
-    let person = Person {
-        sub: handed.sub,
-        login: &login,
-    };
-    let english = evaluated.text(ENGLISH.tag)?;
-    let until = handed.now + 60;
-    let receipt = grant::of_call(
+    let mut trial = Trial {
         broker,
         bundle,
-        (&evaluated, english),
-        person,
-        handed.now,
-        until,
-    )?;
-    let with_yes = self::request(bundle, handed, ENGLISH.tag, Some(&receipt));
-    let answer = ask::value(&evaluate(bundle, with_yes.as_bytes(), &mut cache))?;
-    if answer["decision"] != true {
-        return Err(refused(&answer));
-    }
+        handed,
+        evaluated: &evaluated,
+        services: Vec::new(),
+    };
+    let demands = trial.demands(&denied, &mut cache)?;
+    let services = trial.services;
+    evaluated.demands = demands;
+    evaluated.services = services;
     let advice = ambit_advice::advise(bundle, request.as_bytes(), &mut cache);
     let action = ask::value(handed.evaluation)?["action"]["name"].take();
     evaluated.differs = differs(
@@ -126,6 +127,104 @@ pub(crate) fn evaluated(
     Ok(evaluated)
 }
 
+/// The rounds in which a policy says who else must say yes.
+const ROUNDS: usize = 4;
+
+/// What the yeses of people would do to a call.
+struct Trial<'a> {
+    broker: &'a Broker,
+    bundle: &'a Bundle<'a>,
+    handed: &'a Handed<'a>,
+    evaluated: &'a Evaluated,
+    /// What policy services signed: each is asked once.
+    services: Vec<Yes>,
+}
+
+impl Trial<'_> {
+    /// Who must say yes, so that the call is allowed.
+    fn demands(&mut self, denied: &Value, cache: &mut ChainCache) -> Result<Vec<Demand>, Refusal> {
+        let mut demands = Demand::lacking(denied);
+        // A denial by another step does not say whose yes would mend it.
+        let guessed = demands.is_empty();
+        if guessed {
+            demands.push(Demand::of_person(self.handed.sub));
+        }
+        for _ in 0..ROUNDS {
+            let answer = self.tried(&demands, cache)?;
+            if answer["decision"] == true {
+                let without = demands.get(1..).unwrap_or_default();
+                if guessed && !without.is_empty() && self.tried(without, cache)?["decision"] == true
+                {
+                    demands.remove(0);
+                }
+                return Ok(demands);
+            }
+            let more = Demand::lacking(&answer);
+            let new = more.into_iter().filter(|one| !demands.contains(one));
+            let new: Vec<Demand> = new.collect();
+            if new.is_empty() {
+                return Err(refused(&answer));
+            }
+            demands.extend(new);
+        }
+        let detail = "the policy asks for more and more people: their yeses would not be enough";
+        Err(Refusal::new("access_denied", "broker.approvers", detail))
+    }
+
+    /// What the policy says once enough of them have said yes.
+    fn tried(&mut self, demands: &[Demand], cache: &mut ChainCache) -> Result<Value, Refusal> {
+        let (broker, handed) = (self.broker, self.handed);
+        let mut receipts = Vec::new();
+        let mut asked = BTreeSet::new();
+        for demand in demands {
+            let mut services = 0;
+            for service in demand.services(&broker.config) {
+                let known = self.services.iter().find(|yes| yes.name == service.name);
+                let yes = match known {
+                    Some(yes) => yes.clone(),
+                    None => {
+                        let yes = service.asked(self.bundle, handed, self.evaluated)?;
+                        self.services.push(yes.clone());
+                        yes
+                    }
+                };
+                services += 1;
+                if !receipts.contains(&yes.receipt) {
+                    receipts.push(yes.receipt);
+                }
+            }
+            let people = demand.people(&broker.config, handed.client);
+            let wanted = demand.count.saturating_sub(services);
+            if people.len() < wanted || people.len() > ASKED {
+                let detail = format!(
+                    "{} of {} must say yes, and the broker knows {} of them",
+                    demand.count,
+                    demand.approvers.join(", "),
+                    people.len() + services
+                );
+                return Err(Refusal::new("access_denied", "broker.approvers", detail));
+            }
+            asked.extend(people.into_iter().take(wanted));
+        }
+        let login = Login::passkey(handed.now);
+        let english = self.evaluated.text(ENGLISH.tag)?;
+        for sub in asked {
+            let person = Person { sub, login: &login };
+            let roles = demands::roles(&broker.config, demands, sub);
+            receipts.push(grant::of_call(
+                broker,
+                self.bundle,
+                (self.evaluated, english),
+                (person, &roles),
+                handed.now,
+                handed.now + 60,
+            )?);
+        }
+        let request = request(self.bundle, handed, ENGLISH.tag, &receipts);
+        ask::value(&evaluate(self.bundle, request.as_bytes(), cache))
+    }
+}
+
 /// What people are shown of the call. What cannot be shown cannot be approved.
 fn shown(
     bundle: &Bundle<'_>,
@@ -136,7 +235,7 @@ fn shown(
     let mut texts = Vec::new();
     let mut shown = Value::Null;
     for words in [&GERMAN, &ENGLISH] {
-        let request = request(bundle, handed, words.tag, None);
+        let request = request(bundle, handed, words.tag, &[]);
         shown = ask::value(&call_digest(bundle, request.as_bytes(), cache))?;
         if shown["binding_s256"].is_null() {
             return Err(refused(denied));
@@ -156,6 +255,8 @@ fn shown(
         texts,
         differs: Vec::new(),
         policy: policy(bundle),
+        demands: Vec::new(),
+        services: Vec::new(),
     })
 }
 
@@ -168,7 +269,7 @@ impl Evaluated {
 }
 
 /// The request for the evaluator. Facts are the broker's: of the agent it knows what the operator wrote down.
-fn request(bundle: &Bundle<'_>, handed: &Handed<'_>, tag: &str, receipt: Option<&str>) -> String {
+fn request(bundle: &Bundle<'_>, handed: &Handed<'_>, tag: &str, receipts: &[String]) -> String {
     let mut facts = json!({
         "now": handed.now, "audience": handed.audience, "method": "POST", "url": handed.url,
         "locale": tag, "agent": handed.client.agent,
@@ -186,12 +287,17 @@ fn request(bundle: &Bundle<'_>, handed: &Handed<'_>, tag: &str, receipt: Option<
         out.name("evaluation").raw(handed.evaluation);
         out.name("token").string(handed.token);
         out.name("proof").string(handed.proof);
-        for (name, one) in [("statements", handed.epochs), ("approvals", receipt)] {
-            if let Some(one) = one {
-                out.name(name).array(|out| {
-                    out.string(one);
-                });
-            }
+        if let Some(epochs) = handed.epochs {
+            out.name("statements").array(|out| {
+                out.string(epochs);
+            });
+        }
+        if !receipts.is_empty() {
+            out.name("approvals").array(|out| {
+                for receipt in receipts {
+                    out.string(receipt);
+                }
+            });
         }
         out.name("facts").raw(&facts.to_string());
     });

@@ -7,8 +7,8 @@ use crate::refusal::Refusal;
 /// Parameters of a request, and bytes of one.
 const PARAMETERS: usize = 64;
 const BYTES: usize = 64 * 1024;
-/// What may come several times (RFC 8707; the boxes of the consent page).
-const REPEATED: [&str; 2] = ["resource", "choose"];
+/// What may come several times (RFC 8707; the boxes of the consent page; calls that are answered together).
+const REPEATED: [&str; 4] = ["resource", "choose", "tasks", "texts"];
 
 #[derive(Debug, Default)]
 pub(crate) struct Form(Vec<(String, String)>);

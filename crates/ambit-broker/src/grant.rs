@@ -1,5 +1,7 @@
 //! What a person agreed to: the receipt of their yes, and the token that it makes.
 
+use std::collections::BTreeSet;
+
 use ambit_compiler::mint::{self, Draft, RootOptions};
 use ambit_core::json::{Document, Profile};
 use ambit_evaluator::BundleKeys;
@@ -67,12 +69,12 @@ pub(crate) fn receipt(
     signed(broker, bundle, claims)
 }
 
-/// The person's yes to exactly one call, as it was shown in this language.
+/// The person's yes to exactly one call, as it was shown in this language, in these roles.
 pub(crate) fn of_call(
     broker: &Broker,
     bundle: &Bundle<'_>,
     (call, shown): (&Evaluated, &CallText),
-    person: Person<'_>,
+    (person, roles): (Person<'_>, &BTreeSet<&str>),
     now: i64,
     until: i64,
 ) -> Result<String, Refusal> {
@@ -88,6 +90,9 @@ pub(crate) fn of_call(
         "binding_s256": call.call,
         "display": {"text_s256": shown.text_s256, "locale": shown.locale, "renderer": shown.renderer},
     });
+    if !roles.is_empty() {
+        claims["roles"] = json!(roles);
+    }
     person.login.say(&mut claims);
     signed(broker, bundle, claims)
 }

@@ -54,6 +54,12 @@ pub(crate) struct Words {
     pub(crate) approved: &'static str,
     pub(crate) refused: &'static str,
     pub(crate) failed: &'static str,
+    pub(crate) said: &'static str,
+    pub(crate) said_short: &'static str,
+    pub(crate) take_back: &'static str,
+    pub(crate) taken_back: &'static str,
+    pub(crate) together_note: &'static str,
+    pub(crate) by_itself: &'static str,
 }
 
 pub(crate) static ENGLISH: Words = Words {
@@ -108,6 +114,12 @@ pub(crate) static ENGLISH: Words = Words {
     approved: "The agent may make this call once.",
     refused: "Refused. The agent learns of it.",
     failed: "The broker failed. Its operator is told why; nothing was granted.",
+    said: "You have said yes. Others are asked as well; the agent gets it once enough have.",
+    said_short: "You have said yes: read it again, or take it back",
+    take_back: "Take my yes back",
+    taken_back: "Your yes is taken back.",
+    together_note: "Read each of them: one answer is for all. Each may be made once.",
+    by_itself: "Answer this one by itself",
 };
 
 pub(crate) static GERMAN: Words = Words {
@@ -162,6 +174,12 @@ pub(crate) static GERMAN: Words = Words {
     approved: "Der Agent darf diesen Aufruf einmal machen.",
     refused: "Abgelehnt. Der Agent erfährt es.",
     failed: "Der Broker ist gescheitert. Sein Betreiber erfährt, warum; erlaubt wurde nichts.",
+    said: "Sie haben Ja gesagt. Auch andere sind gefragt; der Agent bekommt es, sobald genug Ja gesagt haben.",
+    said_short: "Sie haben Ja gesagt: noch einmal lesen oder zurücknehmen",
+    take_back: "Mein Ja zurücknehmen",
+    taken_back: "Ihr Ja ist zurückgenommen.",
+    together_note: "Lesen Sie jeden: Eine Antwort gilt für alle. Jeder darf einmal gemacht werden.",
+    by_itself: "Diesen für sich beantworten",
 };
 
 /// Spans of time: seconds, then one and several of it, as time that is left, and several of it as time that is gone.
@@ -209,6 +227,48 @@ impl Words {
         }
     }
 
+    /// Over several calls.
+    pub(crate) fn calls(&self, count: usize) -> String {
+        if self.is_german() {
+            format!("Ihr Ja zu {count} Aufrufen")
+        } else {
+            format!("Your yes to {count} calls")
+        }
+    }
+
+    pub(crate) fn answer_together(&self, count: usize) -> String {
+        if self.is_german() {
+            format!("Diese {count} zusammen lesen und beantworten")
+        } else {
+            format!("Read and answer these {count} together")
+        }
+    }
+
+    pub(crate) fn allow_all(&self, count: usize) -> String {
+        if self.is_german() {
+            format!("Alle {count} einmal erlauben")
+        } else {
+            format!("Allow all {count} once")
+        }
+    }
+
+    pub(crate) fn refuse_all(&self, count: usize) -> String {
+        if self.is_german() {
+            format!("Alle {count} ablehnen")
+        } else {
+            format!("Refuse all {count}")
+        }
+    }
+
+    /// How many have said yes, of how many who must.
+    pub(crate) fn yes_of(&self, yes: usize, wanted: usize) -> String {
+        if self.is_german() {
+            format!("{yes} von {wanted} nötigen Ja sind gesagt")
+        } else {
+            format!("{yes} of {wanted} yeses that are needed are said")
+        }
+    }
+
     /// How long something still lasts.
     pub(crate) fn left(&self, seconds: i64) -> String {
         let short = if self.is_german() {
@@ -239,11 +299,11 @@ impl Words {
                 "Erlaubtes wurde zurückgenommen",
             ],
             "asked" => [
-                "it asked for your yes to one call",
-                "er bat um Ihr Ja zu einem Aufruf",
+                "it asked for a yes to one call",
+                "er bat um ein Ja zu einem Aufruf",
             ],
-            "approved" => ["you said yes to one call", "Sie sagten Ja zu einem Aufruf"],
-            "refused" => ["you said no to one call", "Sie sagten Nein zu einem Aufruf"],
+            "approved" => ["one call was allowed", "ein Aufruf wurde erlaubt"],
+            "refused" => ["one call was refused", "ein Aufruf wurde abgelehnt"],
             "withdrawn" => ["it withdrew what it asked", "er zog eine Bitte zurück"],
             _ => [
                 "what it asked ended without an answer",

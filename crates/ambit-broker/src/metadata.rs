@@ -32,6 +32,7 @@ impl Broker {
             "revocation_endpoint": self.url(revoke::REVOKE),
             "introspection_endpoint": self.url(revoke::INTROSPECT),
             "access_request_endpoint": self.url(access::PATH),
+            "backchannel_token_delivery_modes_supported": ["poll", "ping"],
             "jwks_uri": self.url(JWKS),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
@@ -58,7 +59,8 @@ impl Broker {
         Reply::json(200, metadata.to_string()).with("cache-control", "max-age=300")
     }
 
-    /// `GET /jwks`: the policy's keys for tokens of this issuer, an old one beside a new one.
+    /// `GET /jwks`: the policy's keys for tokens of this issuer, an old one beside a new one, and the one for what others
+    /// are told.
     pub(crate) fn jwks(&self) -> Result<Reply, Refusal> {
         let keys = self.policy(|bundle| {
             let rows = bundle.all_keys();
@@ -74,6 +76,14 @@ impl Broker {
             };
             Ok(ours.filter_map(jwk).collect::<Vec<Value>>())
         })?;
+        let events = self.keys.events.iter().map(|key| {
+            let mut jwk = key.public_jwk();
+            jwk["kid"] = json!(key.kid());
+            jwk["alg"] = json!(key.alg());
+            jwk["use"] = json!("sig");
+            jwk
+        });
+        let keys: Vec<Value> = keys.into_iter().chain(events).collect();
         let body = json!({"keys": keys}).to_string();
         Ok(Reply::of(200, "application/jwk-set+json", body).with("cache-control", "max-age=300"))
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ambit_gateway::http::{Heard, Reply, Service};
 use serde_json::Value;
@@ -17,7 +17,17 @@ const BOUNDS: [i64; 9] = [2, 5, 10, 30, 60, 120, 300, 600, 900];
 
 /// What is counted.
 #[derive(Debug, Default)]
-pub(crate) struct Figures(Mutex<Counts>);
+pub(crate) struct Figures {
+    counts: Mutex<Counts>,
+    /// What the step that runs now would count: nothing of it has happened before the step is done.
+    pending: Mutex<Vec<Pending>>,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Happened(String, Value),
+    Asked,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -52,7 +62,24 @@ impl Times {
 
 impl Figures {
     fn with<R>(&self, run: impl FnOnce(&mut Counts) -> R) -> R {
-        run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        run(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A step has ended: what it would count is counted if the step was kept.
+    pub(crate) fn settle(&self, kept: bool) {
+        for one in std::mem::take(&mut *self.pending()) {
+            match one {
+                Pending::Happened(what, facts) if kept => self.count(&what, &facts),
+                Pending::Asked if kept => {
+                    self.with(|counts| *counts.prompts.entry("grant").or_default() += 1);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// A request was refused at this endpoint.
@@ -67,8 +94,13 @@ impl Figures {
         });
     }
 
-    /// Something happened that is written down.
+    /// Something happens that is written down, if the step is kept.
     pub(crate) fn happened(&self, what: &str, facts: &Value) {
+        let happened = Pending::Happened(what.to_owned(), facts.clone());
+        self.pending().push(happened);
+    }
+
+    fn count(&self, what: &str, facts: &Value) {
         self.with(|counts| {
             *counts.events.entry(what.to_owned()).or_default() += 1;
             let answer = match what {
@@ -88,7 +120,7 @@ impl Figures {
 
     /// A person is shown for the first time what an agent asks.
     pub(crate) fn asked(&self) {
-        self.with(|counts| *counts.prompts.entry("grant").or_default() += 1);
+        self.pending().push(Pending::Asked);
     }
 
     fn text(&self) -> String {
@@ -242,6 +274,12 @@ mod tests {
         ] {
             figures.happened(what, &json!({"seconds": seconds}));
         }
+        figures.settle(true);
+        // What was taken back has not happened.
+        figures.happened("grant", &json!({"seconds": 3}));
+        figures.asked();
+        figures.settle(false);
+        figures.settle(true);
         let text = figures.text();
         for line in [
             "ambit_broker_decision_seconds_bucket{kind=\"grant\",answer=\"allowed\",le=\"2\"} 2",

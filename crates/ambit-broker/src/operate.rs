@@ -29,6 +29,8 @@ pub struct Selection {
     pub model: Option<String>,
     /// The client.
     pub client: Option<String>,
+    /// The person for whom the agent acts.
+    pub person: Option<String>,
     /// The thumbprint of the key that holds tokens.
     pub key: Option<String>,
     /// The tenant.
@@ -56,6 +58,25 @@ pub struct Affected {
     pub people: usize,
 }
 
+/// What one client holds for one person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// The client.
+    pub client: String,
+    /// The person.
+    pub person: String,
+    /// Its agent: class, version and model, as far as they are said.
+    pub agent: String,
+    /// Tokens that count now.
+    pub tokens: usize,
+    /// Codes that are on their way.
+    pub codes: usize,
+    /// Grants that could be used again.
+    pub grants: usize,
+    /// When the last of it ends, seconds since 1970.
+    pub until: i64,
+}
+
 /// What a token or a grant is of.
 struct About {
     client: String,
@@ -71,13 +92,14 @@ impl Selection {
             &self.version,
             &self.model,
             &self.client,
+            &self.person,
             &self.key,
             &self.tenant,
         ];
         texts.iter().all(|text| text.is_none()) && self.policy_below.is_none()
     }
 
-    fn fits(&self, about: &About, policy: &str) -> bool {
+    fn fits(&self, about: &About, sub: &str, policy: &str) -> bool {
         let claims = &about.claims;
         let is = |wanted: &Option<String>, path: &str| {
             let is = |wanted: &String| claims.pointer(path) == Some(&json!(wanted));
@@ -97,6 +119,7 @@ impl Selection {
                 .client
                 .as_ref()
                 .is_none_or(|client| *client == about.client)
+            && self.person.as_ref().is_none_or(|person| person == sub)
             && self
                 .key
                 .as_ref()
@@ -118,6 +141,7 @@ impl Selection {
             self.model.as_ref().map(|it| json!({"name": it})),
         );
         put("client_id", self.client.as_ref().map(|it| json!(it)));
+        put("sub", self.person.as_ref().map(|it| json!(it)));
         put("jkt", self.key.as_ref().map(|it| json!(it)));
         put("tenant", self.tenant.as_ref().map(|it| json!(it)));
         let below = self.policy_below;
@@ -131,7 +155,7 @@ impl Selection {
     /// For the log.
     fn said(&self) -> Value {
         json!({"agent": self.agent, "version": self.version, "model": self.model, "client": self.client,
-            "key": self.key, "tenant": self.tenant, "policy_below": self.policy_below})
+            "person": self.person, "key": self.key, "tenant": self.tenant, "policy_below": self.policy_below})
     }
 }
 
@@ -161,6 +185,17 @@ impl Broker {
         })
     }
 
+    /// Stops the calls that wait by tokens which were revoked now, and says how many.
+    fn stop_calls(&self, tables: &Transaction<'_>, now: i64) -> Result<usize, Refusal> {
+        let sql = "SELECT access.id FROM access JOIN token ON token.jti = access.token
+            WHERE access.answer IS NULL AND token.revoked = ?1";
+        let mut calls = 0;
+        for id in texts(tables, sql, [now])? {
+            calls += usize::from(self.answered_call(tables, &id, "stopped", now)?);
+        }
+        Ok(calls)
+    }
+
     fn revoke_selected(
         &self,
         tables: &Transaction<'_>,
@@ -171,28 +206,41 @@ impl Broker {
         let policy = self.policy(|bundle| Ok(bundle.uid().to_owned()))?;
         let mut seen = (BTreeSet::new(), BTreeSet::new());
         let mut affected = Affected::default();
-        let before = in_force(tables, now)?;
         let selector = selection.selector(&policy);
-        for (jti, sub, about) in tokens(tables, now)? {
-            if !selection.fits(&about, &policy) {
-                continue;
-            }
+        let all = tokens(tables, now)?;
+        let mut selected = BTreeSet::new();
+        for (jti, sub, about) in all
+            .iter()
+            .filter(|(_, sub, about)| selection.fits(about, sub, &policy))
+        {
             affected.tokens += 1;
+            selected.insert(jti);
             if selector.is_some() {
                 let sql =
                     "UPDATE token SET revoked = ?1, named = 0 WHERE jti = ?2 AND revoked IS NULL";
                 tables.execute(sql, params![now, jti])?;
             } else {
-                revoke::revoke(tables, &jti, now)?;
+                revoke::revoke(tables, jti, now)?;
             }
             let facts = json!({"client": about.client, "sub": sub, "jti": jti, "why": why});
             self.log.write("revocation", true, &facts)?;
-            seen.0.insert(about.client);
-            seen.1.insert(sub);
+            seen.0.insert(about.client.clone());
+            seen.1.insert(sub.clone());
         }
-        affected.beside = before - in_force(tables, now)? - affected.tokens;
+        // Of a client of which more end than a list names, all have ended: other people's as well.
+        let left = tokens(tables, now)?;
+        let left: BTreeSet<&String> = left.iter().map(|(jti, ..)| jti).collect();
+        let is_beside = |jti: &String| !selected.contains(jti) && !left.contains(jti);
+        for (jti, sub, about) in all.iter().filter(|(jti, ..)| is_beside(jti)) {
+            affected.beside += 1;
+            let facts =
+                json!({"client": about.client, "sub": sub, "jti": jti, "why": why, "beside": true});
+            self.log.write("revocation", true, &facts)?;
+            seen.0.insert(about.client.clone());
+            seen.1.insert(sub.clone());
+        }
         for (code, sub, about, waits) in grants(tables, now)? {
-            if !selection.fits(&about, &policy) {
+            if !selection.fits(&about, &sub, &policy) {
                 continue;
             }
             affected.codes += usize::from(waits);
@@ -202,11 +250,7 @@ impl Broker {
             seen.0.insert(about.client);
             seen.1.insert(sub);
         }
-        let sql = "SELECT access.id FROM access JOIN token ON token.jti = access.token
-            WHERE access.answer IS NULL AND token.revoked = ?1";
-        for id in texts(tables, sql, [now])? {
-            affected.calls += usize::from(self.answered_call(tables, &id, "stopped", now)?);
-        }
+        affected.calls = self.stop_calls(tables, now)?;
         if let Some(selector) = selector {
             revoke::end(tables, &selector, (now - LEEWAY, now + KEPT))?;
         }
@@ -219,6 +263,52 @@ impl Broker {
             .write("revocation-of-all", true, &without_nulls(facts))?;
         self.log.leave(tables, now)?;
         Ok(affected)
+    }
+
+    /// Who holds what, as far as that is selected: all of it, where nothing is.
+    ///
+    /// # Errors
+    ///
+    /// `broker.store`
+    pub fn holdings(&self, selection: &Selection) -> Result<Vec<Holding>, Fault> {
+        let now = self.now();
+        let look = |tables: &Transaction<'_>| {
+            let policy = self.policy(|bundle| Ok(bundle.uid().to_owned()))?;
+            let mut all: BTreeMap<(String, String, String), Holding> = BTreeMap::new();
+            let mut add = |about: About, sub: String, until: i64, count: fn(&mut Holding)| {
+                let agent = told(&about.claims["agent"]);
+                let key = (about.client.clone(), sub.clone(), agent.clone());
+                let holding = all.entry(key).or_insert_with(|| Holding {
+                    client: about.client,
+                    person: sub,
+                    agent,
+                    ..Holding::default()
+                });
+                count(holding);
+                holding.until = holding.until.max(until);
+            };
+            for (jti, sub, about) in tokens(tables, now)? {
+                if selection.fits(&about, &sub, &policy) {
+                    let sql = "SELECT exp FROM token WHERE jti = ?1";
+                    let until = tables.query_row(sql, [jti], |row| row.get(0))?;
+                    add(about, sub, until, |one| one.tokens += 1);
+                }
+            }
+            for (code, sub, about, waits) in grants(tables, now)? {
+                if selection.fits(&about, &sub, &policy) {
+                    let sql = "SELECT max(until, coalesce(again, 0)) FROM granted WHERE code = ?1";
+                    let until = tables.query_row(sql, [code], |row| row.get(0))?;
+                    let count: fn(&mut Holding) = match waits {
+                        true => |one| one.codes += 1,
+                        false => |one| one.grants += 1,
+                    };
+                    add(about, sub, until, count);
+                }
+            }
+            Ok(all.into_values().collect())
+        };
+        let done = self.store.look(look);
+        done.map_err(|refusal| Fault::new("broker.store", refusal.detail))
     }
 
     /// Whether services are told what is revoked.
@@ -256,9 +346,11 @@ fn holder(claims: &Value) -> Option<String> {
     Some(PublicKey::from_jwk(root)?.thumbprint())
 }
 
-fn in_force(tables: &Transaction<'_>, now: i64) -> Result<i64, Refusal> {
-    let sql = "SELECT count(*) FROM token WHERE revoked IS NULL AND exp > ?1";
-    Ok(tables.query_row(sql, [now], |row| row.get(0))?)
+/// An agent's class, version and model in one line.
+fn told(agent: &Value) -> String {
+    let parts = [&agent["uid"], &agent["version"], &agent["ai_model"]["name"]];
+    let parts = parts.into_iter().filter_map(Value::as_str);
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// Tokens that count: of those that an older broker made, what they are of is known by their grant.
@@ -292,7 +384,7 @@ fn grants(
 }
 
 /// What a row's JSON has as JSON or as the text of it: SQLite gives either, by where it came from.
-fn unwrapped(value: Value) -> Result<Value, Refusal> {
+pub(crate) fn unwrapped(value: Value) -> Result<Value, Refusal> {
     match value {
         Value::String(text) => read(&text),
         value => Ok(value),

@@ -6,13 +6,14 @@
 
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ambit_gateway::Fault;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use serde_json::json;
 
+use crate::metrics::Figures;
 use crate::refusal::Refusal;
 use crate::secret::digest;
 
@@ -24,7 +25,7 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
 const APPLICATION: i64 = 0x616d_626b;
 /// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
 /// is opened; a newer one is refused.
-const FORMS: [&str; 3] = [FIRST, SECOND, THIRD];
+const FORMS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
@@ -78,9 +79,38 @@ const THIRD: &str = "
         facts TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
     PRAGMA user_version = 3;";
 
+/// Whom a call is put before, and the yeses of those who are not enough yet; what is to be told, and to whom it is still to be told.
+const FOURTH: &str = "
+    CREATE TABLE asked (task TEXT NOT NULL REFERENCES access (id) ON DELETE CASCADE, sub TEXT NOT NULL,
+        PRIMARY KEY (task, sub)) STRICT, WITHOUT ROWID;
+    CREATE INDEX asked_sub ON asked (sub);
+    INSERT INTO asked (task, sub) SELECT id, sub FROM access;
+    CREATE TABLE yes (task TEXT NOT NULL REFERENCES access (id) ON DELETE CASCADE, sub TEXT NOT NULL,
+        receipt TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (task, sub)) STRICT, WITHOUT ROWID;
+    INSERT INTO yes (task, sub, receipt, until) SELECT id, sub, receipt, until FROM access WHERE receipt IS NOT NULL;
+    ALTER TABLE access ADD COLUMN ping TEXT;
+    CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, facts TEXT NOT NULL,
+        made INTEGER NOT NULL) STRICT;
+    CREATE TABLE outgoing (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL,
+        made INTEGER NOT NULL, next INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0) STRICT;
+    CREATE INDEX outgoing_next ON outgoing (next);
+    CREATE TRIGGER token_ended AFTER UPDATE OF revoked ON token
+        WHEN OLD.revoked IS NULL AND NEW.revoked IS NOT NULL BEGIN
+        INSERT INTO event (kind, facts, made) VALUES ('revoked',
+            json_object('jti', NEW.jti, 'sub', NEW.sub, 'client_id', NEW.client), NEW.revoked); END;
+    CREATE TRIGGER call_answered AFTER UPDATE OF answer ON access
+        WHEN OLD.answer IS NULL AND NEW.answer IS NOT NULL AND NEW.ping IS NOT NULL BEGIN
+        INSERT INTO event (kind, facts, made) VALUES ('ping',
+            json_object('task', NEW.id, 'client_id', NEW.client, 'bearer', NEW.ping), NEW.answered); END;
+    PRAGMA user_version = 4;";
+
 /// The broker's memory. Put it on a local disk.
 #[derive(Debug)]
-pub struct Store(Mutex<Connection>);
+pub struct Store {
+    connection: Mutex<Connection>,
+    /// What is counted of the steps that are kept.
+    figures: OnceLock<Arc<Figures>>,
+}
 
 /// Something that counts once.
 #[derive(Clone, Debug)]
@@ -140,7 +170,10 @@ impl Store {
         connection
             .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
             .map_err(told)?;
-        Ok(Self(Mutex::new(connection)))
+        Ok(Self {
+            connection: Mutex::new(connection),
+            figures: OnceLock::new(),
+        })
     }
 
     /// One step that is done as a whole or not at all.
@@ -148,12 +181,41 @@ impl Store {
         &self,
         run: impl FnOnce(&Transaction<'_>) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = run(&transaction)?;
-        transaction.commit()?;
-        Ok(result)
+        let mut connection = self.connection();
+        // A step that panicked has counted nothing.
+        self.settle(false);
+        let result = done(&mut connection, run);
+        self.settle(result.is_ok());
+        result
     }
+
+    /// Counts, of the steps that are kept, what is written down.
+    pub(crate) fn count(&self, figures: &Arc<Figures>) {
+        self.figures.get_or_init(|| Arc::clone(figures));
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Only under the lock: what is counted is of one step.
+    fn settle(&self, kept: bool) {
+        if let Some(figures) = self.figures.get() {
+            figures.settle(kept);
+        }
+    }
+}
+
+fn done<R>(
+    connection: &mut Connection,
+    run: impl FnOnce(&Transaction<'_>) -> Result<R, Refusal>,
+) -> Result<R, Refusal> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let result = run(&transaction)?;
+    transaction.commit()?;
+    Ok(result)
 }
 
 impl Store {
@@ -162,10 +224,11 @@ impl Store {
         &self,
         run: impl FnOnce(&Transaction<'_>) -> Result<R, Refusal>,
     ) -> Result<R, Refusal> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = run(&transaction);
         transaction.rollback()?;
+        self.settle(false);
         result
     }
 }
@@ -202,6 +265,7 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
         "DELETE FROM access WHERE answer IS NOT NULL AND until < ?1 - 604800",
         "DELETE FROM refused WHERE until < ?1",
         "DELETE FROM ended WHERE until < ?1",
+        "DELETE FROM event WHERE made < ?1 - 86400",
     ] {
         tables.execute(sql, [now])?;
     }

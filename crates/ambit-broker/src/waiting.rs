@@ -1,24 +1,29 @@
-//! What waits for a person: the calls that agents hand in, and the one answer to each.
+//! What waits for people: the calls that agents hand in, and what each of those who are asked says to them.
+
+use std::collections::BTreeSet;
 
 use ambit_gateway::http::{Heard, Reply};
 use rusqlite::{OptionalExtension as _, Transaction, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::agents;
 use crate::answer;
 use crate::ask::Person;
 use crate::authorize::ended;
 use crate::broker::Broker;
+use crate::demands::{self, Demand};
 use crate::evaluated::{self, CallText, Evaluated};
 use crate::form::Form;
 use crate::grant;
 use crate::language::{self, Words};
 use crate::refusal::Refusal;
+use crate::secret::digest;
 use crate::session::Session;
 use crate::store::texts;
 use crate::waiting_page::{self, Refused, Waits};
 
 pub(crate) const PATH: &str = "/agents/request";
+pub(crate) const TOGETHER_PATH: &str = "/agents/requests";
 pub(crate) const AGAIN: &str = "/agents/refused";
 /// Seconds for which the yes to one call counts, at most until its token ends.
 const RECEIPT: i64 = 600;
@@ -29,16 +34,31 @@ const REASON: usize = 500;
 /// Characters of a call in a list.
 const TITLE: usize = 200;
 
+/// Calls that are answered in one ceremony.
+const TOGETHER: usize = 10;
+
 /// A call that waits.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     id: String,
     client: String,
+    /// For whom the agent acts.
+    sub: String,
     same: String,
     evaluated: Evaluated,
     until: i64,
     /// When its token ends.
     exp: i64,
+    /// Who has said yes.
+    yes: BTreeSet<String>,
+}
+
+/// What came of an answer.
+enum Said {
+    /// It is the answer, or one more yes: what the page of agents says of it.
+    Done(&'static str),
+    /// It cannot be answered, and that is kept.
+    Ended(Refusal),
 }
 
 impl Broker {
@@ -58,10 +78,36 @@ impl Broker {
             };
             let waiting = self.waiting(tables, id, sub, now)?;
             let waiting = waiting.ok_or_else(gone)?;
-            let waits = self.waits(&waiting, words, now)?;
+            let waits = self.waits(&waiting, sub, words, now)?;
             let csrf = session.csrf(&self.own);
-            let text = waiting.evaluated.text(words.tag)?;
-            let markup = waiting_page::waiting(words, &waits, text, (sub, &csrf));
+            let markup = waiting_page::waiting(words, &waits, (sub, &csrf));
+            Ok(answer::page(200, markup, ""))
+        })
+    }
+
+    /// `GET /agents/requests?task=…`: those that can be answered together with this one.
+    pub(crate) fn together_page(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let words = language::of(heard.header("accept-language").ok().flatten());
+        let query = Form::query(heard)?;
+        let id = query.need("task")?;
+        self.store.step(|tables| {
+            let session = match Session::of(tables, heard, now)? {
+                Some(session) => session,
+                None => Session::begin(tables, None, now)?,
+            };
+            let Some((sub, _)) = session.person() else {
+                return self.ask_who(tables, &session, None, words, false);
+            };
+            let all = self.all_waiting(tables, sub, words, now)?;
+            let one = all.iter().find(|one| one.task == id).ok_or_else(gone)?;
+            let together = all.iter().filter(|other| one.goes_with(other));
+            let together: Vec<&Waits> = together.take(TOGETHER).collect();
+            if together.len() < 2 {
+                return Ok(answer::to(format!("{PATH}?task={id}")));
+            }
+            let csrf = session.csrf(&self.own);
+            let markup = waiting_page::together(words, &together, (sub, &csrf));
             Ok(answer::page(200, markup, ""))
         })
     }
@@ -76,36 +122,108 @@ impl Broker {
             let session = self.own_form(tables, heard, &form, now)?;
             let (sub, login) = session.person().ok_or_else(ended)?;
             self.lapse(tables, now)?;
-            if let Some(answer) = answer_of(tables, id, sub)? {
-                // The same form sent twice has one effect; the first answer is the answer.
-                return Ok(Ok(answer::to(format!("{}?done={answer}", agents::PATH))));
-            }
-            let Some(waiting) = self.waiting(tables, id, sub, now)? else {
-                return Ok(Err(gone()));
-            };
-            if self.policy(|bundle| Ok(evaluated::policy(bundle)))? != waiting.evaluated.policy {
-                self.answered_call(tables, id, "changed", now)?;
-                let detail = "the policy has changed since the call was handed in";
-                return Ok(Err(Refusal::new(
-                    "invalid_request",
-                    "broker.changed",
-                    detail,
-                )));
-            }
-            let done = match form.need("answer")? {
-                "allow" => {
-                    let person = Person { sub, login };
-                    self.approve(tables, &waiting, person, form.get("text"), now)?;
-                    "approved"
-                }
-                "refuse" => {
-                    self.deny(tables, &waiting, sub, &plain(form.get("reason")), now)?;
-                    "refused"
-                }
-                _ => return Err(Refusal::request("`answer` is `allow` or `refuse`")),
-            };
-            Ok(Ok(answer::to(format!("{}?done={done}", agents::PATH))))
+            let said = self.say(
+                tables,
+                (id, form.get("text")),
+                (form.need("answer")?, &plain(form.get("reason"))),
+                Person { sub, login },
+                now,
+            )?;
+            Ok(match said {
+                Said::Done(done) => Ok(answer::to(format!("{}?done={done}", agents::PATH))),
+                Said::Ended(refusal) => Err(refusal),
+            })
         })?
+    }
+
+    /// `POST /agents/requests`: one answer to each of several, or to none.
+    pub(crate) fn answer_together(&self, heard: &Heard) -> Result<Reply, Refusal> {
+        let now = self.now();
+        let form = Form::body(heard)?;
+        let ids: Vec<&str> = form.all("tasks").collect();
+        let texts: Vec<&str> = form.all("texts").collect();
+        let each: BTreeSet<&str> = ids.iter().copied().collect();
+        if ids.len() != texts.len()
+            || each.len() < ids.len()
+            || !(2..=TOGETHER).contains(&ids.len())
+        {
+            let detail = format!("2 to {TOGETHER} calls are answered together, each with its text");
+            return Err(Refusal::request(detail));
+        }
+        let answer = form.need("answer")?;
+        let reason = plain(form.get("reason"));
+        self.store.step(|tables| {
+            let session = self.own_form(tables, heard, &form, now)?;
+            let (sub, login) = session.person().ok_or_else(ended)?;
+            self.lapse(tables, now)?;
+            let mut all = Vec::new();
+            for id in &ids {
+                let waiting = self.waiting(tables, id, sub, now)?.ok_or_else(gone)?;
+                all.push(self.waits(&waiting, sub, &language::ENGLISH, now)?);
+            }
+            let fits = all.iter().skip(1).all(|other| all[0].goes_with(other));
+            if !fits || !all[0].goes_with(&all[0]) {
+                let detail = "only calls of one agent for one person at one risk are answered together, and critical ones each by itself";
+                return Err(Refusal::new("invalid_request", "broker.together", detail));
+            }
+            let mut done = "refused";
+            for (id, text) in ids.iter().zip(&texts) {
+                let person = Person { sub, login };
+                let said = self.say(tables, (id, Some(text)), (answer, &reason), person, now)?;
+                match said {
+                    Said::Done(said) => done = said,
+                    // One that is answered otherwise than was read ends nothing of the others.
+                    Said::Ended(refusal) => return Err(refusal),
+                }
+            }
+            Ok(answer::to(format!("{}?done={done}", agents::PATH)))
+        })
+    }
+
+    /// What one of those who are asked says to one call.
+    fn say(
+        &self,
+        tables: &Transaction<'_>,
+        (id, text): (&str, Option<&str>),
+        (answer, reason): (&str, &str),
+        person: Person<'_>,
+        now: i64,
+    ) -> Result<Said, Refusal> {
+        let sub = person.sub;
+        if let Some(answer) = answer_of(tables, id, sub)? {
+            // The same form sent twice has one effect; the first answer is the answer.
+            return Ok(Said::Done(answer));
+        }
+        let Some(waiting) = self.waiting(tables, id, sub, now)? else {
+            return Ok(Said::Ended(gone()));
+        };
+        if self.policy(|bundle| Ok(evaluated::policy(bundle)))? != waiting.evaluated.policy {
+            self.answered_call(tables, id, "changed", now)?;
+            let detail = "the policy has changed since the call was handed in";
+            return Ok(Said::Ended(Refusal::new(
+                "invalid_request",
+                "broker.changed",
+                detail,
+            )));
+        }
+        match answer {
+            "allow" => self
+                .approve(tables, &waiting, person, text, now)
+                .map(Said::Done),
+            "refuse" => {
+                self.deny(tables, &waiting, sub, reason, now)?;
+                Ok(Said::Done("refused"))
+            }
+            "back" => {
+                let sql = "DELETE FROM yes WHERE task = ?1 AND sub = ?2";
+                if tables.execute(sql, [id, sub])? > 0 {
+                    let facts = self.facts(&waiting, sub);
+                    self.log.write("access-taken-back", false, &facts)?;
+                }
+                Ok(Said::Done("back"))
+            }
+            _ => Err(Refusal::request("`answer` is `allow`, `refuse` or `back`")),
+        }
     }
 
     /// `POST /agents/refused`: the agent may ask again.
@@ -126,7 +244,7 @@ impl Broker {
         })
     }
 
-    /// Signs the yes to exactly this call, as it was shown.
+    /// Signs the yes to exactly this call, as it was shown. The agent gets it once all who must have said yes.
     fn approve(
         &self,
         tables: &Transaction<'_>,
@@ -134,34 +252,70 @@ impl Broker {
         person: Person<'_>,
         text: Option<&str>,
         now: i64,
-    ) -> Result<(), Refusal> {
-        let mut texts = waiting.evaluated.texts.iter();
-        let shown = texts.find(|one| Some(one.text_s256.as_str()) == text);
+    ) -> Result<&'static str, Refusal> {
+        let demands = &waiting.evaluated.demands;
+        if waiting.yes.contains(person.sub) {
+            return Ok("said");
+        }
+        if !demands::is_wanted(&self.config, demands, &waiting.yes, person.sub) {
+            return Err(gone());
+        }
+        let mut shown = waiting.evaluated.texts.iter();
+        let shown = shown.find(|one| Some(one.text_s256.as_str()) == text);
         let shown = shown.ok_or_else(|| {
             let detail = "the answer is to another text than that of this call";
             Refusal::new("invalid_request", "broker.text", detail)
         })?;
-        let until = waiting.exp.min(now + RECEIPT);
+        let mut yes = waiting.yes.clone();
+        yes.insert(person.sub.to_owned());
+        let enough = demands::are_met(&self.config, demands, &yes);
+        // Whoever says yes first waits for the others.
+        let from = if yes.len() == 1 && enough {
+            now
+        } else {
+            waiting.until
+        };
+        let until = waiting.exp.min(from + RECEIPT);
+        let roles = demands::roles(&self.config, demands, person.sub);
         let receipt = self.policy(|bundle| {
-            grant::of_call(
-                self,
-                bundle,
-                (&waiting.evaluated, shown),
-                person,
-                now,
-                until,
-            )
+            let call = (&waiting.evaluated, shown);
+            grant::of_call(self, bundle, call, (person, &roles), now, until)
         })?;
-        let sql = "UPDATE access SET receipt = ?1, until = ?2 WHERE id = ?3 AND answer IS NULL";
-        tables.execute(sql, params![receipt, until, waiting.id])?;
-        let facts = json!({"text_s256": shown.text_s256, "locale": shown.locale,
-            "risk_tier": waiting.evaluated.risk_tier});
+        let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
+        tables.execute(sql, params![waiting.id, person.sub, receipt, until])?;
+        let mut facts = self.facts(waiting, person.sub);
+        facts["text_s256"] = json!(shown.text_s256);
+        facts["locale"] = json!(shown.locale);
+        facts["risk_tier"] = json!(waiting.evaluated.risk_tier);
+        facts["roles"] = json!(roles);
+        if !enough {
+            facts["receipt_s256"] = json!(digest(&receipt));
+            self.log.write("access-yes", true, &facts)?;
+            return Ok("said");
+        }
+        // What was said by who may say it no more is none of the answer.
+        let sql = "SELECT sub FROM yes WHERE task = ?1";
+        for sub in texts(tables, sql, [&waiting.id])? {
+            if !yes.contains(&sub) {
+                let sql = "DELETE FROM yes WHERE task = ?1 AND sub = ?2";
+                tables.execute(sql, [&waiting.id, &sub])?;
+            }
+        }
+        let sql =
+            "UPDATE access SET receipt = ?1, until = (SELECT min(until) FROM yes WHERE task = ?2)
+            WHERE id = ?2 AND answer IS NULL";
+        tables.execute(sql, params![receipt, waiting.id])?;
         let first = self.answered_with(tables, &waiting.id, ("approved", facts), now)?;
         debug_assert!(first, "one transaction looks and answers");
-        Ok(())
+        Ok("approved")
     }
 
-    /// A no stands for the same call with every token: those that wait are answered with it.
+    fn facts(&self, waiting: &Waiting, approver: &str) -> Value {
+        json!({"client": waiting.client, "sub": waiting.sub, "approver": approver,
+            "task_s256": digest(&waiting.id), "binding_s256": waiting.evaluated.call})
+    }
+
+    /// A no stands for the same call with every token: those that wait are answered with it, whoever else is asked.
     fn deny(
         &self,
         tables: &Transaction<'_>,
@@ -188,7 +342,7 @@ impl Broker {
         for id in texts(tables, sql, [&waiting.same])? {
             let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
             tables.execute(sql, params![reason, id])?;
-            self.answered_call(tables, &id, "refused", now)?;
+            self.answered_with(tables, &id, ("refused", json!({"approver": sub})), now)?;
         }
         Ok(())
     }
@@ -201,11 +355,12 @@ impl Broker {
         words: &Words,
         now: i64,
     ) -> Result<Vec<Waits>, Refusal> {
-        let sql = "SELECT id FROM access WHERE sub = ?1 AND answer IS NULL AND until > ?2 ORDER BY made, id";
+        let sql = "SELECT access.id FROM asked JOIN access ON access.id = asked.task
+            WHERE asked.sub = ?1 AND answer IS NULL AND until > ?2 ORDER BY made, access.rowid";
         let mut waits = Vec::new();
         for id in texts(tables, sql, params![sub, now])? {
             if let Some(waiting) = self.waiting(tables, &id, sub, now)? {
-                waits.push(self.waits(&waiting, words, now)?);
+                waits.push(self.waits(&waiting, sub, words, now)?);
             }
         }
         Ok(waits)
@@ -232,22 +387,36 @@ impl Broker {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn waits(&self, waiting: &Waiting, words: &Words, now: i64) -> Result<Waits, Refusal> {
+    fn waits(
+        &self,
+        waiting: &Waiting,
+        sub: &str,
+        words: &Words,
+        now: i64,
+    ) -> Result<Waits, Refusal> {
         let label = self.policy(|bundle| Ok(self.label(bundle, &waiting.client, words)))?;
-        let text = waiting.evaluated.text(words.tag)?;
-        let differs = waiting.evaluated.differs.iter();
+        let evaluated = &waiting.evaluated;
+        let text = evaluated.text(words.tag)?;
+        let differs = evaluated.differs.iter();
         let differs = differs.map(|one| if words.tag == "de" { &one.de } else { &one.en });
+        let wanted = evaluated.demands.iter().map(|demand| demand.count).sum();
         Ok(Waits {
             task: waiting.id.clone(),
             label: label.unwrap_or_else(|| waiting.client.clone()),
             client: waiting.client.clone(),
+            sub: waiting.sub.clone(),
             title: title(text),
+            text: text.clone(),
+            risk_tier: evaluated.risk_tier.clone(),
             differs: differs.cloned().collect(),
             left: waiting.until - now,
+            yes: waiting.yes.len(),
+            wanted,
+            said: waiting.yes.contains(sub),
         })
     }
 
-    /// A call of this person's that waits, whose token counts.
+    /// A call that waits for this person, whose token counts.
     fn waiting(
         &self,
         tables: &Transaction<'_>,
@@ -256,31 +425,55 @@ impl Broker {
         now: i64,
     ) -> Result<Option<Waiting>, Refusal> {
         let row = tables.query_row(
-            "SELECT access.id, access.client, access.same, access.asked, access.until, token.exp FROM access
-             JOIN token ON token.jti = access.token
-             WHERE access.id = ?1 AND access.sub = ?2 AND access.answer IS NULL AND access.until > ?3
+            "SELECT access.id, access.client, access.same, access.asked, access.until, token.exp, access.sub FROM access
+             JOIN token ON token.jti = access.token JOIN asked ON asked.task = access.id
+             WHERE access.id = ?1 AND asked.sub = ?2 AND access.answer IS NULL AND access.until > ?3
              AND token.revoked IS NULL AND token.exp > ?3",
             params![id, sub, now],
             |row| {
                 Ok((
                     row.get::<_, String>(3)?,
-                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?),
+                    Waiting {
+                        id: row.get(0)?,
+                        client: row.get(1)?,
+                        sub: row.get(6)?,
+                        same: row.get(2)?,
+                        evaluated: Evaluated::default(),
+                        until: row.get(4)?,
+                        exp: row.get(5)?,
+                        yes: BTreeSet::new(),
+                    },
                 ))
             },
         );
-        let Some((asked, (id, client, same, until, exp))) = row.optional()? else {
+        let Some((asked, mut waiting)) = row.optional()? else {
             return Ok(None);
         };
-        let evaluated = serde_json::from_str(&asked)
+        let mut evaluated: Evaluated = serde_json::from_str(&asked)
             .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
-        Ok(Some(Waiting {
-            id,
-            client,
-            same,
-            evaluated,
-            until,
-            exp,
-        }))
+        if evaluated.demands.is_empty() {
+            evaluated.demands.push(Demand::of_person(&waiting.sub));
+        }
+        let sql = "SELECT sub FROM yes WHERE task = ?1";
+        waiting.yes = texts(tables, sql, [id])?.into_iter().collect();
+        // Roles are what the file says now: who has left one says yes in it no more.
+        let may = |who: &str| {
+            evaluated
+                .demands
+                .iter()
+                .any(|one| one.asks(&self.config, who))
+        };
+        if !may(sub) {
+            return Ok(None);
+        }
+        waiting.yes.retain(|who| may(who));
+        // Enough others may have said yes already.
+        let open = demands::is_wanted(&self.config, &evaluated.demands, &waiting.yes, sub);
+        if !open && !waiting.yes.contains(sub) {
+            return Ok(None);
+        }
+        waiting.evaluated = evaluated;
+        Ok(Some(waiting))
     }
 }
 
@@ -294,11 +487,19 @@ fn title(shown: &CallText) -> String {
     title
 }
 
-/// What this person said before.
-fn answer_of(tables: &Transaction<'_>, id: &str, sub: &str) -> Result<Option<String>, Refusal> {
-    let sql = "SELECT answer FROM access WHERE id = ?1 AND sub = ?2 AND answer IN ('approved', 'refused')";
-    let answer = tables.query_row(sql, [id, sub], |row| row.get(0));
-    Ok(answer.optional()?)
+/// What was said before to a call about which this person was asked.
+fn answer_of(
+    tables: &Transaction<'_>,
+    id: &str,
+    sub: &str,
+) -> Result<Option<&'static str>, Refusal> {
+    let sql = "SELECT answer FROM access JOIN asked ON asked.task = access.id
+        WHERE access.id = ?1 AND asked.sub = ?2 AND answer IN ('approved', 'refused')";
+    let answer = tables.query_row(sql, [id, sub], |row| row.get::<_, String>(0));
+    Ok(answer.optional()?.map(|answer| match answer.as_str() {
+        "approved" => "approved",
+        _ => "refused",
+    }))
 }
 
 /// What a person says to a no: one line of text.

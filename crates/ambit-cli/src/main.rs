@@ -8,6 +8,7 @@ mod claims;
 mod commands;
 mod engine;
 mod failure;
+mod fetching;
 mod files;
 mod frame;
 mod keys;
@@ -32,8 +33,8 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
-    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, revoke, serve, sign, test,
-    verify,
+    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push, revoke, serve,
+    shadow, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -64,6 +65,8 @@ enum Command {
     Build(build::Build),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Push(push::Push),
+    Pull(pull::Pull),
     Inspect(inspect::Inspect),
     List(list::List),
     Describe(describe::Describe),
@@ -76,6 +79,7 @@ enum Command {
     Audit(audit::Audit),
     Pdp(pdp::Pdp),
     Gateway(gateway::Gateway),
+    Shadow(shadow::ShadowReport),
     Serve(serve::Serve),
     Revoke(revoke::Revoke),
     Completions(completions::Completions),
@@ -95,6 +99,8 @@ impl Command {
             Self::Build(command) => command.run(),
             Self::Sign(command) => command.run(),
             Self::Verify(command) => command.run(),
+            Self::Push(command) => command.run(),
+            Self::Pull(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Describe(command) => command.run(),
@@ -107,6 +113,7 @@ impl Command {
             Self::Audit(command) => command.run(),
             Self::Pdp(command) => command.run(),
             Self::Gateway(command) => command.run(),
+            Self::Shadow(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Revoke(command) => command.run(),
             Self::Completions(command) => command.run(),

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ambit_gateway::{Source, Versions};
+use ambit_gateway::{Origin, Source, Versions};
 use ambit_host::audit::Clock;
 use ambit_host::{
     FileVersions, LoadError, LoadOptions, MemoryVersions, PolicyBundle, PolicyModule, Trust,
@@ -17,6 +17,7 @@ use clap::Args;
 
 use crate::advice;
 use crate::failure::Failure;
+use crate::fetching::FetchingArgs;
 use crate::{files, time};
 
 /// Whom to trust, and for what.
@@ -125,16 +126,80 @@ impl Trusting {
 
     /// The same policy for a service, which loads it again and again. Without a file for versions they are
     /// remembered as long as it runs.
-    pub(crate) fn source(&self, module: &Path) -> Source {
-        let seen: Arc<dyn Versions> = match self.versions() {
-            Some(versions) => Arc::new(versions),
-            None => Arc::new(MemoryVersions::new()),
+    pub(crate) fn source(
+        &self,
+        module: &Path,
+        fetching: &FetchingArgs,
+        beside: Option<&Path>,
+    ) -> Result<Source, Failure> {
+        let origin = fetching.origin(module, beside)?;
+        let seen: Arc<dyn Versions> = match (self.versions(), &origin) {
+            (Some(versions), _) => Arc::new(versions),
+            // What is fetched must not go back, whoever answers.
+            (None, Origin::Address(fetching)) => {
+                Arc::new(FileVersions::new(fetching.keep.folder().join("seen.json")))
+            }
+            (None, Origin::Path(_)) => Arc::new(MemoryVersions::new()),
         };
-        Source {
-            module: module.to_owned(),
+        Ok(Source {
+            module: origin,
             signature: self.signature.clone(),
             trust: self.trust.clone(),
             uid: self.uid.clone(),
+            seen,
+        })
+    }
+
+    /// A second policy of this name, whose versions are remembered nowhere.
+    pub(crate) fn source_beside(
+        &self,
+        module: &Path,
+        fetching: &FetchingArgs,
+        uid: String,
+    ) -> Result<Source, Failure> {
+        Ok(Source {
+            module: fetching.beside().origin(module, Some(module))?,
+            signature: None,
+            trust: self.trust.clone(),
+            uid: Some(uid),
+            seen: Arc::new(MemoryVersions::new()),
+        })
+    }
+
+    /// The signature that is named for a policy.
+    pub(crate) fn signature(&self) -> Option<&Path> {
+        self.signature.as_deref()
+    }
+
+    /// Verifies a policy that was read or fetched already; `place` is where it lies.
+    pub(crate) fn check(
+        &self,
+        place: &Path,
+        bytes: &[u8],
+        signature: Option<&[u8]>,
+    ) -> Result<Signed, Refused> {
+        let trust = self.trusted().map_err(Refused::File)?;
+        let seen = self.remembering();
+        let options = self.options(&*seen);
+        let loaded = if is_bundle(bytes) {
+            PolicyBundle::load(bytes, signature, &trust, &options).map(Signed::Bundle)
+        } else {
+            PolicyModule::load(bytes, signature, &trust, &options).map(Signed::Module)
+        };
+        loaded.map_err(|error| self.refused(place, None, error))
+    }
+
+    fn remembering(&self) -> Box<dyn VersionStore> {
+        match &self.seen {
+            Some(file) => Box::new(FileVersions::new(file)),
+            None => Box::new(MemoryVersions::new()),
+        }
+    }
+
+    fn options<'s>(&'s self, seen: &'s dyn VersionStore) -> LoadOptions<'s> {
+        LoadOptions {
+            uid: self.uid.as_deref(),
+            now: self.now(),
             seen,
         }
     }
@@ -159,15 +224,8 @@ impl Trusting {
     /// Verifies and loads a module, or a bundle alone: what the file begins like.
     pub(crate) fn load(&self, module: &Path) -> Result<Signed, Refused> {
         let trust = self.trusted().map_err(Refused::File)?;
-        let seen: Box<dyn VersionStore> = match &self.seen {
-            Some(file) => Box::new(FileVersions::new(file)),
-            None => Box::new(MemoryVersions::new()),
-        };
-        let options = LoadOptions {
-            uid: self.uid.as_deref(),
-            now: self.now(),
-            seen: &*seen,
-        };
+        let seen = self.remembering();
+        let options = self.options(&*seen);
         // A signature that is named must be there; the usual one may be carried instead.
         let usual = Some(detached_path(module)).filter(|path| path.exists());
         let signature = self.signature.clone().or(usual);

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use ambit_compiler::conceal;
 use ambit_gateway::forward::Forward;
 use ambit_gateway::http::Service;
-use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Statements};
-use ambit_host::ledger::{Consume, SqliteLedger};
+use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Shadow, Statements};
+use ambit_host::ledger::{self, Consume, Lender};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::log::{self, Logging};
 use crate::module::Trusting;
 use crate::say;
@@ -23,12 +24,23 @@ use crate::say;
 #[derive(Debug, Args)]
 pub(crate) struct Serving {
     /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
-    /// decides. It is loaded again when a file changes
+    /// decides. It is loaded again when a file changes. Or an address, which is asked again and again:
+    /// `https://HOST/policy.wasm`, `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:DIGEST`
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]
+    fetching: FetchingArgs,
+    #[command(flatten)]
     trusting: Trusting,
-    /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it
+    /// A second policy (a file, a folder or an address) that is asked the same beside the first. What it would
+    /// answer otherwise is counted and told; it changes nothing
+    #[arg(long, value_name = "FILE")]
+    shadow: Option<PathBuf>,
+    /// Where these counts are written, for `ambit shadow`
+    #[arg(long, value_name = "FILE", requires = "shadow")]
+    shadow_report: Option<PathBuf>,
+    /// What was used up, an SQLite file: budgets, proofs, receipts. Services of one audience share it; on several
+    /// machines it is a PostgreSQL database, `postgres://USER@HOST/DATABASE` (docs/ledger.md)
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// A file with revocation epochs, read again when it changes; may be given several times
@@ -91,8 +103,10 @@ pub(crate) fn listen_beside(
 impl Serving {
     /// The policy, loaded for the first time.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        Policy::open(self.trusting.source(&self.module), self.trusting.now())
-            .map_err(|fault| unusable(&fault))
+        let source = self
+            .trusting
+            .source(&self.module, &self.fetching, self.shadow.as_deref())?;
+        Policy::open(source, self.trusting.now()).map_err(|fault| unusable(&fault))
     }
 
     /// Whether calls can be put before people.
@@ -112,14 +126,19 @@ impl Serving {
     }
 
     /// What was used up.
-    pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>, Failure> {
+    pub(crate) fn ledger(&self) -> Result<Arc<Box<dyn Lender>>, Failure> {
         let ledger = self.ledger.as_ref().ok_or_else(|| {
             let message = "a budget that is forgotten when the process starts again is none";
             Failure::unusable("serve.ledger", message).help("name the file of the ledger: --ledger")
         })?;
-        let ledger = SqliteLedger::open(ledger)
+        if has_password(&ledger.to_string_lossy()) {
+            let message = "others on this machine can read a password on a command line";
+            return Err(Failure::unusable("serve.ledger", message)
+                .help("leave it out of --ledger and set PGPASSWORD, or let the server know the user by the socket"));
+        }
+        let opened = ledger::open(ledger)
             .map_err(|error| Failure::unusable(error.code(), error.to_string()).at(ledger))?;
-        Ok(Arc::new(ledger))
+        Ok(Arc::new(opened))
     }
 
     /// The same in front of a service that checks as well: it alone uses up what a call costs.
@@ -154,7 +173,7 @@ impl Serving {
         if let Some(journal) = self.logging.journal(self.trusting.clock())? {
             enforcer = enforcer.log(Arc::new(journal));
         }
-        let point = Point {
+        let mut point = Point {
             policy: Arc::new(policy),
             statements: Arc::new(statements.map_err(|fault| unusable(&fault))?),
             enrolments: Arc::new(enrolments.map_err(|fault| unusable(&fault))?),
@@ -163,9 +182,31 @@ impl Serving {
             holder: holder.map(|key| log::signer(key)).transpose()?,
             place,
             clock: self.trusting.clock(),
+            shadow: None,
         };
         point.tell_zones(&say());
+        point.shadow = self.shadow(&point)?;
         Ok(point)
+    }
+}
+
+impl Serving {
+    /// What is asked beside.
+    fn shadow(&self, point: &Point) -> Result<Option<Shadow>, Failure> {
+        let Some(module) = &self.shadow else {
+            return Ok(None);
+        };
+        let source = self
+            .trusting
+            .source_beside(module, &self.fetching, point.policy.uid())?;
+        let policy = Policy::open(source, self.trusting.now()).map_err(|fault| unusable(&fault))?;
+        let (is, would) = (point.policy.version(), policy.version());
+        let report = self.shadow_report.clone();
+        let shadow = Shadow::beside(point, policy, report, say());
+        say::note(format!(
+            "shadow: version {would} is asked beside version {is}"
+        ));
+        Ok(Some(shadow))
     }
 }
 
@@ -194,4 +235,18 @@ pub(crate) fn unusable(fault: &Fault) -> Failure {
 /// What a service says to its operator: foreign text in it cannot move the cursor, and keys are starred.
 pub(crate) fn say() -> Say {
     Arc::new(|text: &str| say::note(conceal(&say::foreign(text, 2000))))
+}
+
+/// Whether the address of a database has a password in it: `USER:PASSWORD@`, or among its options.
+fn has_password(place: &str) -> bool {
+    let Some((_, rest)) = place.split_once("://") else {
+        return false;
+    };
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = address.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':'))
+        || options
+            .split('&')
+            .any(|option| option.starts_with("password="))
 }

@@ -165,6 +165,11 @@ pub(crate) fn ask(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Re
         let words = page.foreign(words, 400);
         page.warning("no effect", words);
     }
+    let zones = draft.unstated_zones();
+    if !zones.is_empty() {
+        let words = page.foreign(&hours_of(&zones, consent.bundle.is_some()), 600);
+        page.warning("hours", words);
+    }
     page.field("filled in", draft.filled().join(", "));
     page.say();
     match screen {
@@ -173,6 +178,22 @@ pub(crate) fn ask(draft: &Draft<'_>, heading: &str, consent: &Consent<'_>) -> Re
         }
         _ => Ok(()),
     }
+}
+
+/// What follows from hours in zones of which services may not know the time.
+fn hours_of(zones: &[&str], policy_is_known: bool) -> String {
+    let named = format!("by the clocks of `{}`", zones.join("`, `"));
+    if policy_is_known {
+        return format!(
+            "{named}, which no manifest of this policy names: gateways and hosts state the time only of zones that \
+             a manifest names, and deny what is within other hours (`facts.missing`). Name a zone of a manifest, add \
+             this one to it, or have the service state it (`facts.utc_offsets`)"
+        );
+    }
+    format!(
+        "{named}: if no manifest of the service's policy names that zone, what is within these hours is denied \
+         (`facts.missing`); `--module` checks it"
+    )
 }
 
 /// How a person agrees to a token.

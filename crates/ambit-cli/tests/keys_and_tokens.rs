@@ -173,6 +173,51 @@ fn init_overwrites_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+/// The rest of it, up to a token, is played in `tests/patterns/first.test.mjs`.
+#[test]
+fn a_project_with_a_broker_is_checked_tested_built_signed_and_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &str| ambit_in(folder.path(), &words.split(' ').collect::<Vec<_>>(), b"");
+    let told = run("init . --broker").expect(0).err;
+    for next in ["ambit serve broker.toml", "--invite user:ann", "agent.py"] {
+        assert!(told.contains(next), "{next}: {told}");
+    }
+    for name in ["agent.py", "ambit.toml", "broker.toml"] {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(
+            !text.contains("{{") && !text.contains("issuer.example"),
+            "{name}: {text}"
+        );
+    }
+    run("check").expect(0);
+    // The policy wants a list of what was revoked with every request, and the runner brings one.
+    run("test").expect(0);
+    run("build . -o policy.wasm --key keys/module.jwk").expect(0);
+    run("verify policy.wasm --trust keys.json").expect(0);
+    // For trying: what is unsafe is said, and nothing else is.
+    let found = run("serve broker.toml --module policy.wasm --trust keys.json --check");
+    let found = found.expect(2).err;
+    assert!(found.contains("broker.issuer"), "{found}");
+    assert!(!found.contains("broker.epochs"), "{found}");
+    let again = run("init . --broker").expect(3);
+    again.says("never overwritten");
+}
+
+#[test]
+fn build_signs_with_a_private_key_or_writes_nothing() {
+    let project = Project::fresh();
+    let build = |key: &str| project.ambit(&["build", ".", "-o", "new.wasm", "--key", key]);
+    build("keys/none.jwk").expect(3).says("key.file");
+    build("keys/agent.pub.jwk").expect(3);
+    assert!(!project.path("new.wasm").exists());
+    build("keys/module.jwk")
+        .expect(0)
+        .says("signed new.wasm with module-1");
+    project
+        .ambit(&["verify", "new.wasm", "--trust", "keys.json"])
+        .expect(0);
+}
+
 #[test]
 fn mint_says_what_the_token_will_allow() {
     let project = Project::signed();
@@ -530,4 +575,80 @@ fn of_many_who_mint_at_once_one_gets_a_token() {
     for run in runs.into_iter().filter(|run| run.code != 0) {
         assert_eq!(run.expect(2).says("approval.used").out, "");
     }
+}
+
+/// docs/token.md, section 7: a person judges 45 words in ten seconds.
+#[test]
+fn what_init_writes_is_read_in_ten_seconds() {
+    let project = Project::signed();
+    for claims in ["grant.json", "payments.json"] {
+        project.write("draft.json", project.draft(claims));
+        for locale in ["en", "de"] {
+            let describe = ["describe", "--module", "policy.wasm", "--json", "--locale"];
+            let shown = project.ambit(&[&describe[..], &[locale, "draft.json"]].concat());
+            let shown: Value = serde_json::from_str(&shown.expect(0).out).unwrap();
+            let parts = shown["page"].as_array().unwrap().iter();
+            let decides = ["title", "group", "item", "mark", "line"];
+            let words: Vec<&str> = parts
+                .filter(|part| decides.iter().any(|kind| part["part"] == *kind))
+                .flat_map(|part| part["text"].as_str().unwrap().split_whitespace())
+                .filter(|word| word.contains(char::is_alphanumeric))
+                .collect();
+            assert!(words.len() <= 45, "{} words: {words:?}", words.len());
+        }
+    }
+}
+
+#[test]
+fn hours_in_a_zone_that_no_manifest_names_are_pointed_out() {
+    let project = Project::signed();
+    let hours = |zone| json!({"days": ["mon"], "from": "09:00", "to": "17:00", "zone": zone});
+    let mut claims: Value = serde_json::from_str(&project.read("grant.json")).unwrap();
+    claims["authorization_details"][0]["hours"] = hours("America/New_York");
+    project.write("grant.json", claims.to_string());
+    let mint = [
+        "mint",
+        "--module",
+        "policy.wasm",
+        "--key",
+        "keys/issuer.jwk",
+    ];
+    let more = ["--holder", "keys/agent.pub.jwk", "--claims", "grant.json"];
+    let mint = [&mint[..], &more].concat();
+    let said = "by the clocks of `America/New_York`, which no manifest of this policy names";
+    let minted = project
+        .ambit(&mint)
+        .expect(0)
+        .says(said)
+        .says("facts.missing");
+    project.write("token.jwt", minted.out);
+    let narrower = json!({"authorization_details": [{"type": "ambit_capability", "hours": hours("Asia/Tokyo")}]});
+    project.write("narrower.json", narrower.to_string());
+    let pass = [
+        "attenuate",
+        "--token",
+        "token.jwt",
+        "--key",
+        "keys/agent.jwk",
+    ];
+    let more = [
+        "--holder",
+        "keys/agent.pub.jwk",
+        "--claims",
+        "narrower.json",
+    ];
+    let pass = [&pass[..], &more].concat();
+    let said = "by the clocks of `Asia/Tokyo`: if no manifest";
+    project.ambit(&pass).expect(0).says(said).says("--module");
+    let checked = [&pass[..], &["--module", "policy.wasm"]].concat();
+    let said = "`Asia/Tokyo`, which no manifest of this policy names";
+    project.ambit(&checked).expect(0).says(said);
+
+    // A zone of a manifest needs no word.
+    let named = "hours = { days = [\"mon\"], from = \"00:00\", to = \"24:00\", zone = \"America/New_York\" }\n\n[[capabilities]]\nactions = [\"pay\"]";
+    let pay = "\n[[capabilities]]\nactions = [\"pay\"]";
+    project.edit("agents/assistant.toml", pay, named);
+    project.ambit(&["build", "-o", "policy.wasm"]).expect(0);
+    let minted = project.ambit(&mint).expect(0);
+    assert!(!minted.err.contains("by the clocks of"), "{minted:#?}");
 }

@@ -153,6 +153,7 @@ fn key(key: &IssuerKey) -> Json {
         ("agents", &key.agents),
         ("tiers", &key.tiers),
         ("actions", &key.actions),
+        ("roles", &key.roles),
     ];
     for (name, list) in lists {
         if let Some(list) = list {

@@ -44,6 +44,7 @@ mod schema;
 mod secret;
 mod sets;
 pub mod sign;
+pub mod sql;
 pub mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sink};

@@ -58,6 +58,8 @@ pub const PROOF_KEPT_SECONDS: i64 = 120;
 pub const RECEIPT_BYTES: usize = 8 * 1024;
 /// Receipts in one request: more people than any `count` needs.
 pub const RECEIPTS: usize = 16;
+/// Roles that a receipt may state.
+pub const ROLES: usize = 4;
 /// Bytes of an enrolment, and of its countersignature: as much as a receipt.
 pub const ENROLMENT_BYTES: usize = 8 * 1024;
 /// Enrolments in one request: as many people as approve one call on keys that no bundle has yet.

@@ -136,6 +136,19 @@ pub(crate) fn call(case: &Case<'_>) -> Charge {
     Charge::once("call", case.request.facts.audience, &id, case.token.exp())
 }
 
+/// Who said yes: of each person, the names that count. Several receipts of one person are one person's.
+pub(crate) fn people(receipts: &[Receipt]) -> Vec<Vec<String>> {
+    let mut people: Vec<Vec<String>> = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        let mut known = people.iter_mut();
+        match known.find(|names| names.first() == receipt.names.first()) {
+            Some(names) => names.extend_from_slice(&receipt.names),
+            None => people.push(receipt.names.clone()),
+        }
+    }
+    people
+}
+
 /// A receipt is good for one execution: what the host must remember until it ends.
 pub(crate) fn charge(receipt: &Receipt) -> Charge {
     Charge::once("receipt", &receipt.iss, &receipt.jti, receipt.exp)

@@ -21,8 +21,8 @@ pub struct Assumed {
     pub arguments: Option<String>,
     /// Whether people approve: then entries that hold `propose` apply as well.
     pub approved: bool,
-    /// Who has said yes to exactly this call.
-    pub people: Vec<String>,
+    /// Who has said yes to exactly this call: of each person, the names that count.
+    pub people: Vec<Vec<String>>,
     /// A login that meets this, by the first of the strengths where several do.
     pub login: Option<Login>,
     /// When it is asked, seconds since 1970; now where `None`.

@@ -60,6 +60,17 @@ impl Denial {
         format!("{sentence} {}", self.words)
     }
 
+    /// For a token that ends then: what it does not live to see is no remedy.
+    pub(crate) fn within(mut self, ends: i64) -> Self {
+        let wait = self.remedy.as_ref().and_then(|remedy| remedy.wait.as_ref());
+        if wait.is_some_and(|wait| wait.not_before >= ends) {
+            self.remedy = None;
+            self.admin
+                .push_str(", after the token's end: ask for a new one");
+        }
+        self
+    }
+
     pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
         Self {
             remedy: Some(Box::new(remedy)),

@@ -42,6 +42,7 @@ mod display;
 mod enrolments;
 mod facts;
 mod info;
+mod judge;
 mod obligations;
 mod open;
 mod possession;
@@ -51,6 +52,7 @@ mod remedy;
 mod request;
 mod requires;
 mod revocation;
+mod rows;
 mod seen;
 mod signing;
 mod standing;
@@ -60,7 +62,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, Json, Profile};
-use ambit_core::{Power, Reason, Steps, keep};
+use ambit_core::{Reason, Steps};
 use ambit_policy::Bundle;
 
 pub use ambit_token::ChainCache;
@@ -77,13 +79,13 @@ pub use info::{ABI, info};
 pub use open::with_case;
 pub use remedy::{Approval, Bound, Login, Remedy, Shown, Wait};
 pub use revocation::{FetchedEpochs, fetched_epochs};
+pub use rows::rows;
 pub use signing::{call_digest, signing_input};
 pub use standing::{Standing, standing};
 pub use text::joined;
 
-use authority::Grant;
+use judge::judge;
 use open::prepare;
-use requires::Needs;
 use seen::{Found, Seen};
 
 /// Answers one request. Always an answer: whatever is malformed, missing or exhausted is a denial
@@ -169,37 +171,6 @@ pub fn refuse_by(request: &[u8]) -> String {
     }
 }
 
-/// Steps 3 to 9; the first that fails decides. What was verified on the way goes into `found`, for
-/// the record also of a denial.
-fn judge<'a>(case: &'a Case<'a>, found: &mut Found<'a>) -> Result<Grant<'a>, Denial> {
-    binding::check(case)?;
-    found.proof = possession::check(case)?;
-    binding::check_status(case)?;
-    revocation::check(case, &mut found.epochs)?;
-    found.in_force = true;
-    let grant = authority::check(case, !case.request.approvals.is_empty(), true)
-        .map_err(|denial| requires::with_people(case, denial))?;
-    let needs = Needs::of(case, &grant.selected, case.request.power);
-    let (mut receipts, refused) = match approvals::check(case, &found.epochs) {
-        Ok(receipts) => (receipts, None),
-        Err(denial) => (Vec::new(), Some(denial)),
-    };
-    let given = receipts.len();
-    keep(&mut receipts, &mut |receipt| {
-        needs.counts(case, &receipt.sub)
-    });
-    let strangers = receipts.len() < given;
-    found.people = receipts.iter().map(|one| one.sub.clone()).collect();
-    let heard = needs.heard(case, &found.people);
-    requires::check(case, needs, &found.people, refused, strangers)?;
-    found.receipts = receipts;
-    if case.request.power == Power::Propose {
-        found.proposal = Some(display::shown(case)?.clone());
-    }
-    rails::check(case, &heard, &mut found.ruling)?;
-    Ok(grant)
-}
-
 /// What a call came to, and how far.
 #[derive(Debug)]
 pub struct Judged {
@@ -208,7 +179,7 @@ pub struct Judged {
     /// Whether the token belongs here, is held by who asks and is in force: steps 3 to 5.
     pub in_force: bool,
     /// The people who said yes to this call, whether or not that is enough.
-    pub people: Vec<String>,
+    pub people: Vec<Vec<String>>,
 }
 
 impl Case<'_> {

@@ -249,7 +249,7 @@ impl Approval {
     pub fn text(&self) -> String {
         let approvers = joined(&mut self.approvers.iter().map(String::as_str), ", ");
         let who = match self.approvers.len() {
-            1 => approvers,
+            1 if self.count == 1 => approvers,
             _ => format!("{} of {approvers}", self.count),
         };
         format!("{who} must approve exactly this call")

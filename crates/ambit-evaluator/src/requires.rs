@@ -4,7 +4,9 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind};
+use ambit_core::limits::ROLES;
 use ambit_core::{Power, Reason, keep, sort, sort_by};
+use ambit_token::ROLE;
 
 use crate::authority::{self, Selected, Source};
 use crate::case::Case;
@@ -88,17 +90,17 @@ impl Needs {
         }
     }
 
-    /// Of these people, those whose yes the guard rails see.
-    pub(crate) fn heard(&self, case: &Case<'_>, people: &[String]) -> Vec<String> {
-        let mut heard = people.to_vec();
+    /// Of the names of these people, those whose yes the guard rails see.
+    pub(crate) fn heard(&self, case: &Case<'_>, people: &[Vec<String>]) -> Vec<String> {
+        let mut heard = people.concat();
         keep(&mut heard, &mut |person| self.is_heard(case, person));
         heard
     }
 
-    /// Whether this person's yes counts: for the subject, for the manifest, or for a demand.
-    pub(crate) fn counts(&self, case: &Case<'_>, person: &str) -> bool {
-        let mut demanded = self.approvals.iter().flat_map(|need| &need.approvers);
-        self.is_heard(case, person) || demanded.any(|approver| approver == person)
+    /// Whether the yes of whoever has these names counts: for the subject, for the manifest, or for a demand.
+    pub(crate) fn counts(&self, case: &Case<'_>, names: &[String]) -> bool {
+        let mut needs = self.approvals.iter();
+        names.iter().any(|name| self.is_heard(case, name)) || needs.any(|need| need.asks(names))
     }
 
     /// Whether the guard rails see this person's yes. They do not see people whom the token names: its
@@ -135,20 +137,19 @@ impl Needs {
 
     /// What is still to be done: logins that are not there, and approvals by those who have not
     /// approved yet. Receipts are for this token, and another login gives another.
-    fn unmet(&mut self, case: &Case<'_>, people: &[String]) {
+    fn unmet(&mut self, case: &Case<'_>, people: &[Vec<String>]) {
         // Those that are met stay: one login must meet all of them.
         if self.login.iter().all(|login| login.is_met(case)) {
             self.login.clear();
         }
         let people = if self.login.is_empty() { people } else { &[] };
         for need in &mut self.approvals {
-            let before = need.approvers.len();
-            keep(&mut need.approvers, &mut |approver| {
-                !people.contains(approver)
-            });
-            let yes = before.saturating_sub(need.approvers.len());
+            let yes = people.iter().filter(|names| need.asks(names)).count();
             let yes = i64::try_from(yes).unwrap_or(i64::MAX);
             need.count = need.count.saturating_sub(yes);
+            // Others may say yes in the same role.
+            let said = |one: &String| people.iter().any(|names| names.first() == Some(one));
+            keep(&mut need.approvers, &mut |one| !said(one));
         }
         keep(&mut self.approvals, &mut |need| need.count > 0);
     }
@@ -247,11 +248,17 @@ impl Approval {
         for (one, _) in kept {
             approvers.push(String::from(one));
         }
-        let enough = i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
+        let several = approvers.iter().any(|one| one.starts_with(ROLE));
+        let enough = several || i64::try_from(approvers.len()).is_ok_and(|most| self.count <= most);
         enough.then_some(Self {
             approvers,
             count: self.count,
         })
+    }
+
+    /// Whether it asks whoever has these names.
+    fn asks(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.approvers.contains(name))
     }
 
     /// A yes of the person whom the token is for.
@@ -295,7 +302,8 @@ fn approval_of(case: &Case<'_>, approval: Json<'_>) -> Approval {
     if approval.kind() == Kind::Object {
         // Copied, and compared with every receipt.
         let approvers = approval.get("approvers").unwrap_or_default();
-        let receipts = case.request.approvals.len().saturating_add(16);
+        let names = case.request.approvals.len().saturating_mul(ROLES + 1);
+        let receipts = names.saturating_add(16);
         case.steps.charge(approvers.len().saturating_mul(receipts));
         return Approval {
             approvers: approval.get("approvers").map(strings).unwrap_or_default(),
@@ -340,7 +348,7 @@ pub(crate) fn with_people(case: &Case<'_>, denial: Denial) -> Denial {
 pub(crate) fn check(
     case: &Case<'_>,
     mut needs: Needs,
-    people: &[String],
+    people: &[Vec<String>],
     refused: Option<Denial>,
     strangers: bool,
 ) -> Result<(), Denial> {

@@ -60,7 +60,7 @@ pub(crate) struct Found<'a> {
     /// Whether steps 3 to 5 were passed.
     pub(crate) in_force: bool,
     /// The people who said yes to this call, whether or not that is enough.
-    pub(crate) people: Vec<String>,
+    pub(crate) people: Vec<Vec<String>>,
     /// The receipts, each for this call, where they are enough.
     pub(crate) receipts: Vec<Receipt>,
     /// What is put before people, where the call is a proposal.

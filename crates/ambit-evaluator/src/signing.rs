@@ -38,11 +38,12 @@ pub fn call_digest(bundle: &Bundle<'_>, request: &[u8], cache: &mut ChainCache) 
     said
 }
 
-/// What is to be signed for `{"typ", "claims", "token"?, "kid"?}`: `{"typ", "alg", "signing_input",
+/// What is to be signed for `{"typ", "claims", "token"?, "kid"?, "enrolment"?}`: `{"typ", "alg", "signing_input",
 /// "s256"}`, or a denial with the reason that the evaluator would have for such a statement.
 ///
 /// `typ` is that of a proof (`dpop+jwt`, with the `token` that it proves), of a further block (`cap+jwt`, with
-/// the `token` before it) or of a receipt (`approval-receipt+jwt`, with the `kid` of a key of this policy).
+/// the `token` before it) or of a receipt (`approval-receipt+jwt`, with the `kid` of a key of this policy, or
+/// the `enrolment` of the key).
 #[must_use]
 pub fn signing_input(bundle: &Bundle<'_>, request: &[u8]) -> String {
     let document = match read(bundle, request) {
@@ -76,7 +77,10 @@ fn unsigned<'a>(
     let unsigned = match typ {
         "dpop+jwt" => signing::proof(text("token"), claims),
         "cap+jwt" => signing::block(text("token"), claims),
-        _ => signing::receipt(&BundleKeys(bundle), text("kid"), claims),
+        _ => match asked.get_str("enrolment") {
+            Some(enrolment) => signing::enrolled_receipt(enrolment, claims),
+            None => signing::receipt(&BundleKeys(bundle), text("kid"), claims),
+        },
     };
     match unsigned {
         Ok(unsigned) => Ok((typ, unsigned)),

@@ -119,6 +119,11 @@ impl Followed {
         self.came(Some(stamp), read())
     }
 
+    /// What came of something besides the files. A fault is told once.
+    pub(crate) fn beside<T>(&mut self, came: Result<T, Fault>) -> Option<Result<T, Fault>> {
+        self.came(self.stamp.clone(), came)
+    }
+
     /// Which files there are cannot be told: whatever is found next is read.
     pub(crate) fn lost(&mut self, fault: Fault) -> Option<Fault> {
         self.stamp = None;

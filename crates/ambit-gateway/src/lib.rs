@@ -3,7 +3,9 @@
 //! - [`Point`] asks the policy and discharges what an allow obliges to; it is the one place here through
 //!   which every decision goes. It decides nothing itself: decision, obligations and reasons are
 //!   `ambit_host`'s.
-//! - [`Policy`] is a signed policy that is loaded anew when its file changes; the last good one stays.
+//! - [`Policy`] is a signed policy that is loaded anew when its file changes, or what lies at its
+//!   address; the last good one stays.
+//! - [`Shadow`] asks a second policy beside it, and changes nothing.
 //! - [`pdp`] answers the OpenID AuthZEN Authorization API over HTTP.
 //! - [`forward`] answers a server in front that asks before it passes a request on.
 //! - [`mcp`] stands in front of an MCP server.
@@ -27,17 +29,20 @@ pub mod pdp;
 mod point;
 mod policy;
 mod serve;
+mod shadow;
 mod statements;
 mod upstream;
 
+pub use ambit_store as store;
 pub use desk::Desk;
 pub use enrolments::Enrolments;
 pub use fault::Fault;
 pub use files::text as read_text;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
-pub use policy::{Policy, Source, Versions};
+pub use policy::{Fetching, Origin, Policy, Source, Versions};
 pub use serve::serve;
 #[cfg(feature = "grpc")]
 pub use serve::serve_grpc;
+pub use shadow::Shadow;
 pub use statements::Statements;
 pub use upstream::Upstream;

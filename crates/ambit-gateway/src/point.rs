@@ -12,6 +12,7 @@ use ambit_host::{Enforcer, Evaluator as _, Signer, Standing, Verdict, refuse};
 use crate::enrolments::Enrolments;
 use crate::holder::{self, Proving};
 use crate::policy::{Loaded, Policy, Versions};
+use crate::shadow::Shadow;
 use crate::statements::Statements;
 
 /// What only the host knows of the service that it stands in front of.
@@ -82,12 +83,18 @@ pub struct Point {
     pub place: Place,
     /// What time it is.
     pub clock: Clock,
+    /// A second policy that is asked beside this one.
+    pub shadow: Option<Shadow>,
 }
 
 impl Point {
     /// Decides a call and discharges its obligations, in this order. Blocks: it writes to disks.
     pub fn decide(&self, call: &Call<'_>) -> Outcome {
+        let now = (self.clock)();
         let answer = self.evaluate(call);
+        if let Some(shadow) = &self.shadow {
+            shadow.ask(call, (now, self.policy.version()), &answer);
+        }
         match self.enforcer.enforce(&answer) {
             Verdict::Permitted { .. } => Outcome {
                 permitted: true,

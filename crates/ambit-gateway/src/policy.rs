@@ -1,5 +1,6 @@
-//! A signed policy that follows its file, or the highest version in a folder.
+//! A signed policy that follows its file, the highest version in a folder, or an address.
 
+mod fetched;
 mod folder;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use ambit_policy::{Bundle, is_bundle};
 
 use crate::fault::Fault;
 use crate::files::{self, Followed, Stamp};
+pub use fetched::Fetching;
+use fetched::Polling;
 
 /// Remembers versions of policies and of signed statements.
 pub trait Versions: VersionStore + StatementVersions {}
@@ -22,8 +25,8 @@ impl<T: VersionStore + StatementVersions> Versions for T {}
 
 /// Where a policy comes from, and whose it must be.
 pub struct Source {
-    /// The module, or its bundle alone; or a folder of them, of which the highest version decides.
-    pub module: PathBuf,
+    /// The module, or its bundle alone.
+    pub module: Origin,
     /// The detached signature; `None` for the usual place, or one that the module carries.
     pub signature: Option<PathBuf>,
     /// The public keys whose signatures count (`keys.json`).
@@ -32,6 +35,15 @@ pub struct Source {
     pub uid: Option<String>,
     /// What was seen before, so that no older version comes back.
     pub seen: Arc<dyn Versions>,
+}
+
+/// Where it lies.
+#[derive(Debug)]
+pub enum Origin {
+    /// A file; or a folder of them, of which the highest version decides.
+    Path(PathBuf),
+    /// An address, and the folder in which the last good one is kept.
+    Address(Fetching),
 }
 
 impl std::fmt::Debug for Source {
@@ -49,6 +61,7 @@ pub struct Policy {
     current: RwLock<Arc<Loaded>>,
     followed: Mutex<Followed>,
     passed_over: Mutex<Vec<Fault>>,
+    polling: Option<Polling>,
 }
 
 /// One version of it.
@@ -64,7 +77,14 @@ impl Policy {
     /// # Errors
     ///
     /// [`Fault`]: without a policy that is signed by a trusted key nothing starts.
-    pub fn open(mut source: Source, now: i64) -> Result<Self, Fault> {
+    pub fn open(source: Source, now: i64) -> Result<Self, Fault> {
+        match &source.module {
+            Origin::Path(_) => Self::open_path(source, now),
+            Origin::Address(_) => Self::open_address(source, now),
+        }
+    }
+
+    fn open_path(mut source: Source, now: i64) -> Result<Self, Fault> {
         let stamp = source.stamp();
         let mut passed_over = Vec::new();
         let loaded = source.load(now, &mut passed_over).map_err(|fault| {
@@ -81,6 +101,7 @@ impl Policy {
             current: RwLock::new(Arc::new(loaded)),
             followed: Mutex::new(Followed::new(stamp)),
             passed_over: Mutex::new(passed_over),
+            polling: None,
         })
     }
 
@@ -88,15 +109,22 @@ impl Policy {
     /// the last good one stays, to its own end, and the next call tries again.
     pub fn refresh(&self, now: i64) -> Option<Result<u64, Fault>> {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(landed) = self.polling.as_ref().and_then(Polling::landed) {
+            return self.landed(landed, &mut followed, now);
+        }
         followed.follow(self.source.stamp(), || {
             let mut passed_over = Vec::new();
             let loaded = self.source.load(now, &mut passed_over);
             self.passed_over().append(&mut passed_over);
-            let loaded = loaded?;
-            let version = loaded.policy.version();
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-            Ok(version)
+            Ok(self.swap(loaded?))
         })
+    }
+
+    /// Lets this one decide from now on.
+    fn swap(&self, loaded: Loaded) -> u64 {
+        let version = loaded.policy.version();
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        version
     }
 
     /// Files of the folder that are no policy for here, and were not told yet.
@@ -188,14 +216,32 @@ fn opened<R>(
 
 impl Source {
     fn load(&self, now: i64, passed_over: &mut Vec<Fault>) -> Result<Loaded, Fault> {
-        let trust = Trust::parse(files::text(&self.trust)?.as_bytes())
-            .map_err(|error| Fault::new(error.code(), error.to_string()).at(&self.trust))?;
-        let module = if self.module.is_dir() {
-            self.highest(&trust, passed_over)?
+        let trust = self.trust()?;
+        let path = match &self.module {
+            Origin::Path(path) => path,
+            Origin::Address(fetching) => {
+                let kept = self.load_kept(fetching, now);
+                return kept
+                    .map(|(loaded, _)| loaded)
+                    .map_err(|fault| fault.unwrap_or_else(|| fetched::unkept(fetching)));
+            }
+        };
+        let module = if path.is_dir() {
+            self.highest(path, &trust, passed_over)?
         } else {
-            self.module.clone()
+            path.clone()
         };
         let policy = self.read(&module, &trust, now, &*self.seen)?;
+        Self::ready(policy)
+    }
+
+    fn trust(&self) -> Result<Trust, Fault> {
+        Trust::parse(files::text(&self.trust)?.as_bytes())
+            .map_err(|error| Fault::new(error.code(), error.to_string()).at(&self.trust))
+    }
+
+    /// What decides by this policy.
+    fn ready(policy: PolicyBundle) -> Result<Loaded, Fault> {
         let zones = opened(&policy, |bundle| Ok(Zones::of(bundle)))?;
         Ok(Loaded {
             engine: NativeEngine::new(&policy),
@@ -233,11 +279,12 @@ impl Source {
     }
 
     fn stamp(&self) -> Stamp {
-        // The folder itself changes with whatever else is written there.
-        let modules = if self.module.is_dir() {
-            folder::candidates(&self.module).unwrap_or_default()
-        } else {
-            vec![self.module.clone()]
+        let modules = match &self.module {
+            // What is fetched comes by itself.
+            Origin::Address(_) => Vec::new(),
+            // The folder itself changes with whatever else is written there.
+            Origin::Path(path) if path.is_dir() => folder::candidates(path).unwrap_or_default(),
+            Origin::Path(path) => vec![path.clone()],
         };
         let mut paths = vec![self.trust.clone()];
         for module in modules {

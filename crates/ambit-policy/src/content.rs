@@ -73,9 +73,16 @@ fn key(key: Json<'_>) -> bool {
             .iter()
             .all(|member| key.get(member).is_none_or(|value| value.as_str().is_some()))
         && credential(key)
-        && ["tenants", "audiences", "agents", "tiers", "actions"]
-            .iter()
-            .all(|list| key.get(list).is_none() || all_strings(key.get(list)))
+        && [
+            "tenants",
+            "audiences",
+            "agents",
+            "tiers",
+            "actions",
+            "roles",
+        ]
+        .iter()
+        .all(|list| key.get(list).is_none() || all_strings(key.get(list)))
 }
 
 /// A WebAuthn credential is one person's and signs receipts only.

@@ -98,6 +98,17 @@ impl<'s> UnverifiedEnrolment<'s> {
         })
     }
 
+    /// Shows the key that it makes known, as a row of a policy. Nothing is verified.
+    pub(crate) fn with_row(&self, visit: &mut dyn FnMut(IssuerKey<'_>)) -> Result<(), TokenError> {
+        let document = self.statement.claims();
+        let document = document.map_err(|fault| KIND.refuse(fault))?;
+        let claims = document.root();
+        KIND.check_form(claims)?;
+        let public = public(claims)?;
+        visit(row(claims, &public.thumbprint(), &public));
+        Ok(())
+    }
+
     /// The enrolment as its issuer signed it; what it claims is not judged.
     ///
     /// # Errors
@@ -123,11 +134,7 @@ impl<'s> UnverifiedEnrolment<'s> {
         let statement = self.signed(keys)?;
         let claims = statement.claims();
         check_claims(claims, now)?;
-        let jwk = claims.get("jwk").and_then(PublicKey::from_jwk);
-        let Some(public) = jwk.filter(PublicKey::is_usable) else {
-            let detail = "`jwk` is not a usable key";
-            return Err(TokenError::new(KIND.malformed, 0, detail));
-        };
+        let public = public(claims)?;
         let about = About {
             sub: claims.get_str("sub"),
             ..*about
@@ -232,16 +239,27 @@ impl Enrolment<'_> {
 
     /// The key as a row of a policy.
     fn key(&self) -> IssuerKey<'_> {
-        let credential = self.claims().get("webauthn");
-        IssuerKey {
-            iss: Some(self.statement.iss()),
-            kid: self.kid(),
-            eddsa_name: false,
-            public: self.public,
-            signs: RECEIPT_TYP,
-            webauthn: credential.and_then(RelyingParty::of),
-            only: Bounds::of(self.claims()),
-        }
+        row(self.claims(), self.kid(), &self.public)
+    }
+}
+
+fn public(claims: Json<'_>) -> Result<PublicKey, TokenError> {
+    let jwk = claims.get("jwk").and_then(PublicKey::from_jwk);
+    jwk.filter(PublicKey::is_usable)
+        .ok_or_else(|| TokenError::new(KIND.malformed, 0, "`jwk` is not a usable key"))
+}
+
+/// The key that an enrolment with these claims makes known, as a row of a policy.
+fn row<'k>(claims: Json<'k>, kid: &'k str, public: &PublicKey) -> IssuerKey<'k> {
+    let credential = claims.get("webauthn");
+    IssuerKey {
+        iss: claims.get_str("iss"),
+        kid,
+        eddsa_name: false,
+        public: *public,
+        signs: RECEIPT_TYP,
+        webauthn: credential.and_then(RelyingParty::of),
+        only: Bounds::of(claims),
     }
 }
 

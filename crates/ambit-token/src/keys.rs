@@ -46,6 +46,8 @@ pub struct Bounds<'k> {
     pub tiers: Option<Json<'k>>,
     /// Actions.
     pub actions: Option<Json<'k>>,
+    /// The roles that its receipts may state: without a list, none.
+    pub roles: Option<Json<'k>>,
 }
 
 /// What a signature is to count for, in the words of [`Bounds`]. Where a statement says nothing, a key
@@ -64,6 +66,8 @@ pub struct About<'a> {
     pub tier: Option<&'a str>,
     /// The actions.
     pub actions: &'a [&'a str],
+    /// The roles in which the person is said to act.
+    pub roles: &'a [&'a str],
 }
 
 impl<'k> Bounds<'k> {
@@ -77,6 +81,7 @@ impl<'k> Bounds<'k> {
             agents: object.get("agents"),
             tiers: object.get("tiers"),
             actions: object.get("actions"),
+            roles: object.get("roles"),
         }
     }
 
@@ -89,7 +94,10 @@ impl<'k> Bounds<'k> {
             (self.tiers, about.tier.as_slice()),
             (self.actions, about.actions),
         ];
-        self.sub.is_none_or(|sub| about.sub == Some(sub))
+        let stated =
+            about.roles.is_empty() || (self.roles.is_some() && within(self.roles, about.roles));
+        stated
+            && self.sub.is_none_or(|sub| about.sub == Some(sub))
             && lists.iter().all(|(list, values)| within(*list, values))
     }
 }
@@ -213,5 +221,27 @@ mod tests {
                 assert!(!may(&["out", "in"]), "{typ} {at}");
             }
         }
+    }
+
+    #[test]
+    fn a_key_states_the_roles_of_its_row_and_no_others() {
+        let list = Document::parse(br#"["finance", "legal"]"#, Profile::Signed).unwrap();
+        let with = |roles| {
+            let only = Bounds {
+                roles,
+                ..Bounds::default()
+            };
+            key("approval-receipt+jwt", only)
+        };
+        let about = |roles| About {
+            roles,
+            ..About::default()
+        };
+        let may = |roles, stated| with(roles).may_sign("approval-receipt+jwt", &about(stated));
+        let row = Some(list.root());
+        assert!(may(row, &["finance"]) && may(row, &["legal", "finance"]) && may(row, &[]));
+        assert!(!may(row, &["board"]) && !may(row, &["finance", "board"]));
+        // Other bounds narrow; a row that says nothing of roles states none.
+        assert!(may(None, &[]) && !may(None, &["finance"]));
     }
 }

@@ -52,7 +52,7 @@ pub use jwk::thumbprint;
 pub use key::PublicKey;
 pub use keys::{About, Bounds, IssuerKey, Keys};
 pub use proof::{ProofOf, VerifiedProof};
-pub use receipt::{RECEIPT_TYP, Receipt, ReceiptKind};
+pub use receipt::{RECEIPT_TYP, ROLE, Receipt, ReceiptKind, SERVICE};
 pub use statement::{Statement, StatementFault, StatementKind, UnverifiedStatement};
 pub use tables::KeyTables;
 pub use url::same as same_url;

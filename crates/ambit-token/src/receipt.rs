@@ -1,6 +1,7 @@
 //! Approval receipts (`approval-receipt+jwt`): a person's yes or no to exactly one thing.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use ambit_core::Reason;
 use ambit_core::grammar::RECEIPT;
@@ -85,6 +86,8 @@ pub struct Receipt {
     pub acr: Option<String>,
     /// When the person logged in, where it says.
     pub auth_time: Option<i64>,
+    /// Whose yes it is: the person, and `role:` with each role in which the person says it.
+    pub names: Vec<String>,
 }
 
 impl Receipt {
@@ -115,12 +118,23 @@ impl Receipt {
             let detail = "`auth_time` is in the future";
             return Err(TokenError::new(Reason::ApprovalIatFuture, 0, detail));
         }
+        let roles = roles(claims);
         let about = About {
             sub: Some(&receipt.sub),
             tier: Some(&receipt.risk_tier),
+            roles: &roles,
             ..*about
         };
         KIND.check_role(statement.key(), &about)?;
+        // A policy service speaks by a key that is its own, and nobody for it.
+        if receipt.sub.starts_with(SERVICE) && !receipt.personal {
+            return Err(KIND.refuse(StatementFault::Role));
+        }
+        // Who is asked by a role is asked by what the key's row lets it state, and by no name.
+        if receipt.sub.starts_with(ROLE) {
+            let detail = "`sub` begins with `role:`: a receipt is a person's";
+            return Err(TokenError::new(Reason::ApprovalMalformed, 0, detail));
+        }
         Ok(receipt)
     }
 
@@ -137,11 +151,14 @@ impl Receipt {
         let only = Bounds {
             sub: key.only.sub,
             tiers: key.only.tiers,
+            roles: key.only.roles,
             ..Bounds::default()
         };
+        let roles = roles(claims);
         let about = About {
             sub: text(claims, "sub"),
             tier: text(claims, "risk_tier"),
+            roles: &roles,
             ..About::default()
         };
         if !(IssuerKey { only, ..*key }).may_sign(RECEIPT_TYP, &about) {
@@ -161,6 +178,8 @@ impl Receipt {
         let display = claims.get("display")?;
         let aud = claims.get("aud")?;
         let aud = aud.elements().next().unwrap_or(aud);
+        let mut names = alloc::vec![String::from(text(claims, "sub")?)];
+        names.extend(roles(claims).iter().map(|role| [ROLE, *role].concat()));
         Some(Self {
             iss: statement.iss().into(),
             kid: statement.key().kid.into(),
@@ -185,8 +204,19 @@ impl Receipt {
             exp: claims.get("exp")?.as_int()?,
             acr: text(claims, "acr").map(String::from),
             auth_time: claims.get_int("auth_time"),
+            names,
         })
     }
+}
+
+/// What stands before a role where people are named.
+pub const ROLE: &str = "role:";
+
+/// What stands before the name of a policy service whose yes is asked for.
+pub const SERVICE: &str = "service:";
+
+fn roles(claims: Json<'_>) -> Vec<&str> {
+    claims.get("roles").map_or_else(Vec::new, Json::texts)
 }
 
 fn text<'a>(object: Json<'a>, name: &str) -> Option<&'a str> {

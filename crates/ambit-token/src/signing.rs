@@ -12,7 +12,7 @@ use ambit_core::json::{Document, Json, Kind, Profile, Writer, canonical};
 use ambit_core::limits::Limits;
 
 use crate::chain::UnverifiedToken;
-use crate::enrolment;
+use crate::enrolment::{self, UnverifiedEnrolment};
 use crate::error::TokenError;
 use crate::key::PublicKey;
 use crate::keys::{IssuerKey, Keys};
@@ -89,6 +89,39 @@ pub fn block(chain: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
 /// does not speak for, `approval.expired`.
 pub fn receipt(keys: &dyn Keys, kid: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
     by_kid(&receipt::KIND, keys, kid, claims, &Receipt::check_signer)
+}
+
+/// A receipt, to be signed by the key that this enrolment makes known. `iss` and `sub` are filled in where they are absent.
+///
+/// # Errors
+///
+/// `enrolment.malformed`, and what [`receipt`] refuses. The enrolment's signatures are not verified: the person was given
+/// it.
+pub fn enrolled_receipt(enrolment: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
+    let enrolment = UnverifiedEnrolment::parse(enrolment)?;
+    let mut made = Err(receipt::KIND.refuse(StatementFault::UnknownKey));
+    enrolment.with_row(&mut |row| {
+        let text = with(claims, &mut |out| {
+            for (name, value) in [("iss", row.iss), ("sub", row.only.sub)] {
+                if let Some(value) = value.filter(|_| claims.get(name).is_none()) {
+                    out.name(name).string(value);
+                }
+            }
+        });
+        made = parse(&text)
+            .ok_or_else(|| TokenError::new(receipt::KIND.malformed, 0, UNREADABLE))
+            .and_then(|document| receipt(&One(row), row.kid, document.root()));
+    })?;
+    made
+}
+
+/// One key.
+struct One<'k>(IssuerKey<'k>);
+
+impl Keys for One<'_> {
+    fn by_kid<'k>(&'k self, _: &str, visit: &mut dyn FnMut(IssuerKey<'k>) -> bool) {
+        visit(self.0);
+    }
 }
 
 /// An enrolment, to be signed by the key `kid` of the claims' `iss`.

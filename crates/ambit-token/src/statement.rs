@@ -228,7 +228,7 @@ impl<'s> UnverifiedStatement<'s> {
         Ok(header)
     }
 
-    /// The claims as JSON. To be called after the signature was verified.
+    /// The claims as JSON. What they say counts only once the signature was verified.
     pub(crate) fn claims(&self) -> Result<Document<'_>, StatementFault> {
         object(&self.payload).ok_or(StatementFault::Json)
     }

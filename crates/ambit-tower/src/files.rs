@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Source, Statements};
+use ambit_gateway::{
+    Desk, Enrolments, Fault, Fetching, Origin, Place, Point, Policy, Source, Statements,
+};
 use ambit_host::audit::{Clock, system_clock};
-use ambit_host::ledger::{Consume, SqliteLedger};
+use ambit_host::ledger::{self, Consume};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Enforcer, FileVersions, Journal};
 
@@ -32,7 +34,7 @@ impl Files {
     ) -> Self {
         Self {
             source: Source {
-                module: policy.as_ref().to_owned(),
+                module: Origin::Path(policy.as_ref().to_owned()),
                 signature: None,
                 trust: keys.as_ref().to_owned(),
                 uid: None,
@@ -45,6 +47,13 @@ impl Files {
             journal: None,
             clock: system_clock(),
         }
+    }
+
+    /// Fetches the policy from an address instead, again and again, and keeps the last good one.
+    #[must_use]
+    pub fn fetched(mut self, fetching: Fetching) -> Self {
+        self.source.module = Origin::Address(fetching);
+        self
     }
 
     /// Refuses every other policy than this.
@@ -93,7 +102,7 @@ impl Files {
     pub(crate) fn point(self, place: Place) -> Result<Point, Fault> {
         let now = (self.clock)();
         let policy = Policy::open(self.source, now)?;
-        let ledger = SqliteLedger::open(&self.ledger)
+        let ledger = ledger::open(&self.ledger)
             .map_err(|error| Fault::new(error.code(), error.to_string()).at(&self.ledger))?;
         let versions = policy.versions();
         let mut enforcer = Enforcer::new()
@@ -115,6 +124,7 @@ impl Files {
             holder: None,
             place,
             clock: self.clock,
+            shadow: None,
         })
     }
 }

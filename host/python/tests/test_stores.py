@@ -11,17 +11,25 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
+import servers
 
 from ambit.stores import Change, Kept, MemoryStore, SqliteStore, StoreError
+from ambit.stores.postgres import PostgresStore
 
 #: How each is opened in a folder; those that outlive their process are opened anew by others.
-STORES = {"memory": lambda folder: MemoryStore(), "sqlite": lambda folder: SqliteStore(folder / "ambit.db")}
-DURABLE = ["sqlite"]
+STORES = {
+    "memory": lambda folder: MemoryStore(),
+    "sqlite": lambda folder: SqliteStore(folder / "ambit.db"),
+    "postgres": lambda folder: PostgresStore(servers.database(folder)),
+}
+LACKING = pytest.mark.skipif(servers.postgres() is None, reason="no PostgreSQL (`apt-get install postgresql`)")
+DURABLE = ["sqlite", pytest.param("postgres", marks=LACKING)]
 WRITERS = 8
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["memory", *DURABLE])
 def store(request, tmp_path):
     return STORES[request.param](tmp_path)
 
@@ -269,3 +277,61 @@ def test_a_store_that_is_locked_says_so(tmp_path, monkeypatch):
     other.execute("ROLLBACK")
     write(store, a="1")
     assert read(store, "a") == {"a": Kept("1")}
+
+
+@LACKING
+def test_a_connection_that_breaks_is_made_anew(tmp_path):
+    place = servers.database(tmp_path)
+    store = PostgresStore(place)
+    write(store, a="1")
+    with psycopg.connect(place, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'ambit' AND datname = current_database()"
+        )
+    with pytest.raises(StoreError):
+        write(store, a="2")
+    write(store, b="3")
+    assert read(store, "a", "b") == {"a": Kept("1"), "b": Kept("3")}
+
+
+@LACKING
+def test_a_database_of_another_isolation_and_durability_counts_the_same(tmp_path):
+    place = servers.database(tmp_path)
+    with psycopg.connect(place, autocommit=True) as other:
+        for setting in ("default_transaction_isolation = serializable", "synchronous_commit = off"):
+            other.execute(f"ALTER DATABASE {other.info.dbname} SET {setting}")
+    stores = [PostgresStore(place) for _ in range(WRITERS)]
+    assert stores[0]._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    with ThreadPoolExecutor(WRITERS) as threads:
+        fits = list(threads.map(lambda store: sum(add(store, "sum", 50) for _ in range(20)), stores))
+    assert sum(fits) == 50
+
+
+@LACKING
+def test_what_is_no_store_in_postgres_is_refused(tmp_path):
+    place = servers.database(tmp_path)
+    with psycopg.connect(place, autocommit=True) as other:
+        other.execute("CREATE TABLE ambit_kept (theirs text)")
+    with pytest.raises(StoreError, match="another program's"):
+        PostgresStore(place)
+    with pytest.raises(StoreError):
+        PostgresStore("postgresql://postgres@127.0.0.1:1/none")
+
+
+@LACKING
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_uses_a_connection_of_its_own_to_postgres(tmp_path):
+    store = PostgresStore(servers.database(tmp_path))
+    write(store, a="1")
+    of_parent = store._connection
+    child = os.fork()
+    if child == 0:
+        try:
+            write(store, b="2")
+            os._exit(int(store._connection is of_parent))
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    write(store, c="3")
+    assert set(read(store, "a", "b", "c")) == {"a", "b", "c"}

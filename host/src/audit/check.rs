@@ -1,13 +1,13 @@
 //! Reads a whole log and holds it against its links and checkpoints.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use ambit_enforce::audit::{Checkpoint, Head, LINE_BYTES, Late, LogError, NoteKey, Reading};
 
+use super::AuditError;
+use super::ahead::Texts;
 use super::merkle::{self, Hash};
-use super::{AuditError, checkpoints_path};
 
 /// Bytes of one line of a note.
 const NOTE_LINE: u64 = 4096;
@@ -67,8 +67,9 @@ impl Report {
 ///
 /// [`AuditError`], which names the line that is not as it was written.
 pub fn check(log: &Path, keys: &[NoteKey]) -> Result<Report, AuditError> {
-    let notes = read_notes(&checkpoints_path(log), keys)?;
-    let mut log = BufReader::new(File::open(log)?);
+    let mut texts = Texts::open(log)?;
+    let notes = read_notes(texts.notes.take(), keys)?;
+    let mut log = BufReader::new(texts.log(log)?);
     let mut reading = Reading::begin(notes.checkpoints.iter().cloned());
     let (mut leaves, mut end) = (Vec::new(), 0);
     let torn = loop {
@@ -131,12 +132,10 @@ struct Notes {
 }
 
 /// The notes of a file, each followed by an empty line. One without it was torn, and is none.
-fn read_notes(path: &Path, keys: &[NoteKey]) -> Result<Notes, AuditError> {
+fn read_notes(file: Option<impl Read>, keys: &[NoteKey]) -> Result<Notes, AuditError> {
     let mut notes = Notes::default();
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(notes),
-        Err(error) => return Err(error.into()),
+    let Some(file) = file else {
+        return Ok(notes);
     };
     let mut file = BufReader::new(file);
     let (mut note, mut signatures) = (Vec::new(), false);

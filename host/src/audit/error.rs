@@ -46,6 +46,23 @@ impl AuditError {
             Self::Broken => "audit.broken",
         }
     }
+
+    /// The same for another who waited for the same write.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::File(error) => Self::File(io::Error::new(error.kind(), error.to_string())),
+            Self::Locked => Self::Locked,
+            Self::Log(error) => Self::Log(*error),
+            Self::Late { line, said_by } => Self::Late {
+                line: *line,
+                said_by: *said_by,
+            },
+            Self::NoLine(number) => Self::NoLine(*number),
+            Self::Proof(why) => Self::Proof(why),
+            Self::Sign(why) => Self::Sign(why.clone()),
+            Self::Broken => Self::Broken,
+        }
+    }
 }
 
 impl fmt::Display for AuditError {

@@ -1,9 +1,8 @@
 //! The writer.
 
 use std::fs::{File, TryLockError};
-use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ambit_core::json::Json;
@@ -11,10 +10,12 @@ use ambit_core::json::Json;
 use ambit_enforce::audit::line::{self, Place};
 use ambit_enforce::audit::{Head, LogError, NoteKey, check_unsigned, fits};
 
-use super::{AuditError, beside, check, checkpoints_path};
+use super::files::{Fault, Files};
+use super::{AuditError, ahead, beside, check};
 use crate::enforce::Verdict;
 use crate::files::private;
-use crate::journal::{Entry, Journal};
+use crate::group::Lead;
+use crate::journal::{Begun, Entry, Journal};
 use crate::signer::Signer;
 
 /// How long a log that another process writes is waited for: a command's run, not a service's.
@@ -37,23 +38,66 @@ pub fn system_clock() -> Clock {
 /// Writes a log. One process at a time does, as a lock beside the file ensures.
 ///
 /// A line is on the disk before the call that it is about may happen. What cannot be written denies:
-/// an [`Enforcer`](crate::Enforcer) with a log that failed permits nothing.
+/// an [`Enforcer`](crate::Enforcer) with a log that failed permits nothing. Lines that wait at the same time are one
+/// group: one checkpoint signs them, and one write to the disk keeps them, or none of them.
 pub struct AuditLog {
     key: NoteKey,
     signer: Arc<dyn Signer>,
     clock: Clock,
     state: Mutex<State>,
+    lead: Lead,
+    files: Mutex<Files>,
 }
 
 struct State {
-    log: File,
-    checkpoints: File,
-    /// Where the next line and the next note begin.
-    ends: (u64, u64),
+    /// With the lines that wait.
     head: Head,
+    /// With the lines that are kept.
+    kept: Head,
+    waiting: Option<Waiting>,
     broken: bool,
-    /// Held as long as the log is.
-    _lock: File,
+}
+
+/// Lines that wait to be written.
+struct Waiting {
+    lines: Vec<u8>,
+    fate: Fate,
+}
+
+/// What becomes of a group, for all who wait for it.
+#[derive(Clone, Default)]
+struct Fate(Arc<OnceLock<Result<(), AuditError>>>);
+
+impl Fate {
+    fn is_known(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    fn is_lost(&self) -> bool {
+        matches!(self.0.get(), Some(Err(_)))
+    }
+
+    fn get(&self) -> Result<(), AuditError> {
+        match self.0.get() {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(error.again()),
+            None => Err(AuditError::Broken),
+        }
+    }
+
+    /// The first word counts.
+    fn set(&self, fate: Result<(), AuditError>) {
+        drop(self.0.set(fate));
+    }
+}
+
+/// A group that is being written. Where that is not brought to its end, it is lost.
+struct Taken(Waiting);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.fate.set(Err(AuditError::Broken));
+    }
 }
 
 impl AuditLog {
@@ -74,10 +118,9 @@ impl AuditLog {
     ) -> Result<Self, AuditError> {
         let key = NoteKey::new(origin, signer.public()).ok_or(LogError::Name)?;
         let lock = lock(path)?;
-        let (log, checkpoints) = (private(path)?, private(&checkpoints_path(path))?);
+        ahead::mend(path)?;
+        private(path)?;
         let report = check(path, std::slice::from_ref(&key))?;
-        // A note that was torn is none; the next begins where it did.
-        checkpoints.set_len(report.ends.1)?;
         let signed = report.lines.saturating_sub(report.unsigned());
         let late = check_unsigned(report.lines, signed, report.mending)?;
         let torn = report.torn;
@@ -86,17 +129,18 @@ impl AuditLog {
             signer,
             clock,
             state: Mutex::new(State {
-                log,
-                checkpoints,
-                ends: report.ends,
+                kept: report.head.clone(),
                 head: report.head,
+                waiting: None,
                 broken: false,
-                _lock: lock,
             }),
+            lead: Lead::default(),
+            files: Mutex::new(Files::open(path, report.ends, lock)?),
         };
         if late.is_some() || !torn.is_empty() {
-            // Longer than what it replaces, so a crash in the middle leaves a torn line again.
-            opened.write(true, |place| line::mended(place, late, &torn))?;
+            let (_, fate) = opened.append(true, |place| line::mended(place, late, &torn))?;
+            opened.flush(Files::write_through);
+            fate.get()?;
         }
         Ok(opened)
     }
@@ -112,88 +156,184 @@ impl AuditLog {
     ///
     /// [`AuditError`]: what cannot be written must not happen.
     pub fn broker(&self, what: &str, allowed: bool, facts: Json<'_>) -> Result<Entry, AuditError> {
-        self.write(false, |place| line::broker(place, what, allowed, facts))
+        self.write(|place| line::broker(place, what, allowed, facts))
     }
 
-    /// Appends a line and signs. A line that cannot be written whole is taken back.
-    fn write(
-        &self,
-        mending: bool,
-        make: impl FnOnce(&Place<'_>) -> String,
-    ) -> Result<Entry, AuditError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.broken {
-            return Err(AuditError::Broken);
-        }
-        let text = make(&state.head.next(self.key.name(), (self.clock)()));
-        fits(&text, mending)?;
-        // Stays so unless everything succeeds: a line whose fate is not known must be the last.
-        state.broken = true;
-        state.append(text.as_bytes(), mending)?;
-        let entry = state.head.push(text.as_bytes());
-        self.sign(&mut state)?;
-        state.broken = false;
+    /// Appends a line, which is on the disk when this returns.
+    fn write(&self, make: impl FnOnce(&Place<'_>) -> String) -> Result<Entry, AuditError> {
+        let (entry, fate) = self.append(false, make)?;
+        self.keep(&fate)?;
         Ok(entry)
     }
 
-    fn sign(&self, state: &mut State) -> Result<(), AuditError> {
-        let text = state.head.checkpoint(self.key.name()).to_text();
-        let signature = self
-            .signer
-            .sign(text.as_bytes())
-            .map_err(AuditError::Sign)?;
-        let note = self.key.note(&text, &signature);
-        let note = format!("{note}\n");
-        state.checkpoints.seek(SeekFrom::Start(state.ends.1))?;
-        state.checkpoints.write_all(note.as_bytes())?;
-        state.checkpoints.sync_data()?;
-        state.ends.1 += u64::try_from(note.len()).unwrap_or(u64::MAX);
-        Ok(())
+    /// Puts a line behind those that wait.
+    fn append(
+        &self,
+        mending: bool,
+        make: impl FnOnce(&Place<'_>) -> String,
+    ) -> Result<(Entry, Fate), AuditError> {
+        self.append_after(&Fate::default(), mending, make)
     }
-}
 
-impl State {
-    fn append(&mut self, line: &[u8], mending: bool) -> Result<(), AuditError> {
-        let start = self.ends.0;
-        // Somebody else wrote, lock or not: what stands there is not ours to overwrite.
-        if !mending && self.log.metadata()?.len() != start {
+    /// The same, unless the group of an earlier line that it speaks of is lost.
+    fn append_after(
+        &self,
+        earlier: &Fate,
+        mending: bool,
+        make: impl FnOnce(&Place<'_>) -> String,
+    ) -> Result<(Entry, Fate), AuditError> {
+        let mut state = self.state();
+        if state.broken {
             return Err(AuditError::Broken);
         }
-        self.log.seek(SeekFrom::Start(start))?;
-        if let Err(error) = self.log.write_all(line) {
-            // As when the disk is full. What was written so far is no line.
-            self.log.set_len(start)?;
-            self.broken = false;
-            return Err(error.into());
+        // Asked under the lock under which groups are lost: no line of another follows in the place of a lost one.
+        if earlier.is_lost() {
+            earlier.get()?;
         }
-        self.log.sync_data()?;
-        self.ends.0 += u64::try_from(line.len()).unwrap_or(u64::MAX);
-        Ok(())
+        let text = make(&state.head.next(self.key.name(), (self.clock)()));
+        fits(&text, mending)?;
+        let entry = state.head.push(text.as_bytes());
+        let waiting = state.waiting.get_or_insert_with(|| Waiting {
+            lines: Vec::new(),
+            fate: Fate::default(),
+        });
+        waiting.lines.extend_from_slice(text.as_bytes());
+        Ok((entry, waiting.fate.clone()))
     }
-}
 
-impl Journal for AuditLog {
-    fn decided(&self, answer: Json<'_>) -> Result<Entry, String> {
-        let told = |error: AuditError| format!("{}: {error}", error.code());
+    /// Waits until what became of a group is known.
+    fn keep(&self, fate: &Fate) -> Result<(), AuditError> {
+        self.lead
+            .until(|| fate.is_known(), || self.flush(Files::write));
+        fate.get()
+    }
+
+    /// Writes the lines that wait, with one checkpoint. Those that came meanwhile are linked to these, and lost with them.
+    fn flush(&self, write: impl FnOnce(&mut Files, &[u8], &[u8]) -> Result<(), Fault>) {
+        let (taken, head) = {
+            let mut state = self.state();
+            let Some(waiting) = state.waiting.take() else {
+                return;
+            };
+            (Taken(waiting), state.head.clone())
+        };
+        let written = self.note(&head).and_then(|note| {
+            // After a panic nobody knows what stands there.
+            let mut files = self
+                .files
+                .lock()
+                .map_err(|_| Fault::last(AuditError::Broken))?;
+            write(&mut files, &taken.0.lines, note.as_bytes())
+        });
+        let mut state = self.state();
+        let Err(fault) = written else {
+            state.kept = head;
+            taken.0.fate.set(Ok(()));
+            return;
+        };
+        state.broken = fault.is_last;
+        state.head = state.kept.clone();
+        if let Some(linked) = state.waiting.take() {
+            linked.fate.set(Err(fault.error.again()));
+        }
+        taken.0.fate.set(Err(fault.error));
+    }
+
+    /// The checkpoint of a log that stands like this.
+    fn note(&self, head: &Head) -> Result<String, Fault> {
+        let text = head.checkpoint(self.key.name()).to_text();
+        let signed = self.signer.sign(text.as_bytes());
+        let signature = signed.map_err(|why| Fault {
+            error: AuditError::Sign(why),
+            is_last: false,
+        })?;
+        Ok(format!("{}\n", self.key.note(&text, &signature)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The line of a decision.
+    fn append_decided(&self, answer: Json<'_>) -> Result<(Entry, Fate), AuditError> {
         let mut is_enough = true;
         let line = |place: &Place<'_>| {
             let decided = line::decided(place, answer);
             is_enough = decided.is_enough;
             decided.line
         };
-        let entry = self.write(false, line).map_err(told)?;
+        let (entry, fate) = self.append(false, line)?;
         if is_enough {
-            Ok(entry)
-        } else {
-            Err(told(LogError::Record.into()))
+            return Ok((entry, fate));
         }
+        self.keep(&fate)?;
+        Err(LogError::Record.into())
+    }
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        // Lines that nobody waits for any more are written all the same.
+        self.flush(Files::write);
+        if let Ok(files) = self.files.get_mut()
+            && !self.state.get_mut().is_ok_and(|state| state.broken)
+        {
+            // What is not done here is done when the log is opened.
+            drop(files.close());
+        }
+    }
+}
+
+impl Journal for AuditLog {
+    fn decided(&self, answer: Json<'_>) -> Result<Entry, String> {
+        let (entry, fate) = self.append_decided(answer).map_err(told)?;
+        self.keep(&fate).map_err(told)?;
+        Ok(entry)
     }
 
     fn ended(&self, entry: &Entry, verdict: &Verdict) -> Result<(), String> {
-        self.write(false, |place| line::discharge(place, entry, verdict))
+        self.write(|place| line::discharge(place, entry, verdict))
             .map(drop)
-            .map_err(|error| format!("{}: {error}", error.code()))
+            .map_err(told)
     }
+
+    fn begin(&self, answer: Json<'_>) -> Result<Box<dyn Begun + '_>, String> {
+        let (entry, fate) = self.append_decided(answer).map_err(told)?;
+        Ok(Box::new(Allowed {
+            log: self,
+            entry,
+            fate,
+        }))
+    }
+}
+
+/// An allow whose line may still wait.
+struct Allowed<'a> {
+    log: &'a AuditLog,
+    entry: Entry,
+    fate: Fate,
+}
+
+impl Begun for Allowed<'_> {
+    fn keep(&self) -> Result<(), String> {
+        self.log.keep(&self.fate).map_err(told)
+    }
+
+    fn end(&self, verdict: &Verdict) -> Result<(), String> {
+        let line = |place: &Place<'_>| line::discharge(place, &self.entry, verdict);
+        let appended = self.log.append_after(&self.fate, false, line);
+        // The later line hangs on the earlier one: what keeps it keeps both.
+        let (_, fate) = appended.map_err(told)?;
+        self.log.keep(&fate).map_err(told)
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "handed to `map_err`, which gives the error away"
+)]
+fn told(error: AuditError) -> String {
+    format!("{}: {error}", error.code())
 }
 
 impl std::fmt::Debug for AuditLog {
@@ -219,3 +359,6 @@ fn lock(path: &Path) -> Result<File, AuditError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,10 @@
 //! What a log cannot show by itself is that it was cut back to an older state together with its
 //! checkpoints. Keep a checkpoint elsewhere; [`Report::extends`] compares.
 
+mod ahead;
 mod check;
 mod error;
+mod files;
 mod log;
 pub mod merkle;
 mod proof;

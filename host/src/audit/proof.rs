@@ -1,6 +1,5 @@
 //! One line, proved to somebody who does not have the log.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use ambit_core::json::{Document, Json, Kind, Profile, Writer};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::ahead::Texts;
 use super::merkle::{self, Hash, leaf_hash};
 use super::{AuditError, check};
 use super::{Checkpoint, NoteKey};
@@ -41,7 +41,7 @@ pub fn prove(log: &Path, keys: &[NoteKey], number: u64) -> Result<String, AuditE
     let place = |number: u64| usize::try_from(number).map_err(|_| AuditError::NoLine(number));
     let (index, size) = (place(number - 1)?, place(checkpoint.size)?);
     let leaves = report.leaves.get(..size).unwrap_or_default();
-    let line = BufReader::new(File::open(log)?)
+    let line = BufReader::new(Texts::open(log)?.log(log)?)
         .lines()
         .nth(index)
         .ok_or(AuditError::NoLine(number))??;

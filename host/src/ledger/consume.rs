@@ -34,6 +34,11 @@ impl<L: Ledger> Discharge for Consume<L> {
             .consume(&charges, now)
             .map_err(|error| refuse(&error))
     }
+
+    fn lasts(&self, obligation: &Obligation<'_>) -> bool {
+        let charges = read(obligation.ext).zip(obligation.now);
+        charges.is_none_or(|(charges, now)| self.0.lasts(&charges, now))
+    }
 }
 
 fn refuse(error: &LedgerError) -> NotDischarged {

@@ -27,16 +27,47 @@ mod consume;
 mod edge;
 mod lease;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod unsynced;
+
+use std::path::Path;
 
 pub use ambit_enforce::ledger::{CHARGES, Charge, GRACE_SECONDS, KEY_BYTES, LedgerError, Loan};
 pub use consume::Consume;
 pub use edge::EdgeLedger;
 pub use lease::{Lease, LeaseIssuer, lend};
 pub use memory::MemoryLedger;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresLedger;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
+
+/// Opens a ledger that outlives the process: `postgres://USER@HOST/DATABASE` in a database that several machines share
+/// (feature `postgres`), anything else as an SQLite file (feature `sqlite`).
+///
+/// # Errors
+///
+/// [`LedgerError::Store`], also for what this build lacks.
+pub fn open(place: impl AsRef<Path>) -> Result<Box<dyn Lender>, LedgerError> {
+    let text = place.as_ref().to_string_lossy();
+    match text.split_once("://") {
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => Ok(Box::new(PostgresLedger::open(&text)?)),
+        // Never taken for a file's name.
+        Some((scheme, _)) => {
+            let why = format!("this build knows no `{scheme}://`");
+            Err(LedgerError::Store(why))
+        }
+        #[cfg(feature = "sqlite")]
+        None => Ok(Box::new(SqliteLedger::open(place)?)),
+        #[cfg(not(feature = "sqlite"))]
+        None => Err(LedgerError::Store("this build has no SQLite".to_owned())),
+    }
+}
 
 /// Remembers what was used.
 pub trait Ledger: Send + Sync {
@@ -56,6 +87,22 @@ pub trait Ledger: Send + Sync {
     ///
     /// [`LedgerError::Store`]
     fn used(&self, key: &str) -> Result<i64, LedgerError>;
+
+    /// Whether these charges, once made, may outlast what was not yet synced elsewhere when the machine stops. `false`
+    /// where they may be lost with it, and the ledger itself sees to it that nothing counts twice by that.
+    fn lasts(&self, _: &[Charge<'_>], _: i64) -> bool {
+        true
+    }
+}
+
+impl<L: Ledger + ?Sized> Ledger for Box<L> {
+    fn consume(&self, charges: &[Charge<'_>], now: i64) -> Result<(), LedgerError> {
+        (**self).consume(charges, now)
+    }
+
+    fn used(&self, key: &str) -> Result<i64, LedgerError> {
+        (**self).used(key)
+    }
 }
 
 /// A ledger that lends parts of its budgets. See [`lend()`].

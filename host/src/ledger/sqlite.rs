@@ -5,9 +5,13 @@
 //! WAL mode; `FULL` does, with one `fsync` a commit where the rollback journal needs several.
 //! **`BEGIN IMMEDIATE`** takes the only write lock before the first number is read, so that between
 //! check and add nobody else adds.
+//! **Charges that wait at the same time share a transaction**, each of them as if it had one of its own: what does not fit
+//! has written nothing. Where it cannot be committed, none of them was made. Proofs alone wait for no disk:
+//! [`unsynced`] says why that is safe.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{
@@ -16,8 +20,10 @@ use rusqlite::{
 
 use ambit_enforce::ledger::{self as book, Book, OpenLoan};
 
+use super::unsynced::{self, Unsynced};
 use super::{Charge, Ledger, LedgerError, Lender, Loan};
 use crate::files::private;
+use crate::group::Lead;
 
 /// Seconds that a call waits for another process's. A commit takes milliseconds.
 const WAIT: Duration = Duration::from_secs(10);
@@ -28,7 +34,9 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
 /// `ambt` as a number: SQLite's `application_id`, by which the file is known to be ours.
 const APPLICATION: i64 = 0x616d_6274;
 /// The tables' form: SQLite's `user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// The form without what proofs may go unsynced by. It is brought forward.
+const FORMAT_1: i64 = 1;
 
 const TABLES: &str = "
     CREATE TABLE budget (key TEXT PRIMARY KEY, used INTEGER NOT NULL, until INTEGER) STRICT, WITHOUT ROWID;
@@ -37,13 +45,95 @@ const TABLES: &str = "
         ended INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), time INTEGER NOT NULL) STRICT;
     INSERT INTO forgotten (one, time) VALUES (1, 0);
-    PRAGMA application_id = 1634558580;
-    PRAGMA user_version = 1;";
+    PRAGMA application_id = 1634558580;";
 
 /// Remembers in an SQLite file. Put it on a local disk: SQLite's locks and its write-ahead log do
 /// not work on network drives.
 #[derive(Debug)]
-pub struct SqliteLedger(Mutex<Connection>);
+pub struct SqliteLedger {
+    inner: Mutex<Inner>,
+    may_be_unsynced: bool,
+    lead: Lead,
+    waiting: Mutex<Vec<Arc<Call>>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Connection,
+    unsynced: Unsynced,
+    /// Whether a commit is synced.
+    syncs: bool,
+}
+
+/// The charges of one call, which wait for their turn.
+#[derive(Debug)]
+struct Call {
+    charges: Vec<Owned>,
+    now: i64,
+    fate: Mutex<Option<Result<(), LedgerError>>>,
+    is_known: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Owned {
+    key: String,
+    kind: String,
+    amount: i64,
+    max: i64,
+    until: Option<i64>,
+}
+
+impl Owned {
+    fn charge(&self) -> Charge<'_> {
+        Charge {
+            key: &self.key,
+            kind: &self.kind,
+            amount: self.amount,
+            max: self.max,
+            until: self.until,
+        }
+    }
+}
+
+impl Call {
+    fn new(charges: &[Charge<'_>], now: i64) -> Self {
+        let own = |charge: &Charge<'_>| Owned {
+            key: charge.key.to_owned(),
+            kind: charge.kind.to_owned(),
+            amount: charge.amount,
+            max: charge.max,
+            until: charge.until,
+        };
+        Self {
+            charges: charges.iter().map(own).collect(),
+            now,
+            fate: Mutex::default(),
+            is_known: AtomicBool::new(false),
+        }
+    }
+
+    fn charges(&self) -> Vec<Charge<'_>> {
+        self.charges.iter().map(Owned::charge).collect()
+    }
+
+    fn set(&self, fate: Result<(), LedgerError>) {
+        *self.fate.lock().unwrap_or_else(PoisonError::into_inner) = Some(fate);
+        self.is_known.store(true, Ordering::Release);
+    }
+}
+
+/// The calls of one transaction. Those that it is left without a word for were not made.
+struct Taken(Vec<Arc<Call>>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        for call in &self.0 {
+            if !call.is_known.load(Ordering::Acquire) {
+                call.set(Err(LedgerError::Store("a thread of it stopped".to_owned())));
+            }
+        }
+    }
+}
 
 impl SqliteLedger {
     /// Opens the ledger in this file; a missing one is made, in a folder that exists.
@@ -53,8 +143,13 @@ impl SqliteLedger {
     /// [`LedgerError::Store`] when the file is not a ledger, or cannot be opened, or its disk does
     /// not allow the write-ahead log.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        Self::open_in(path.as_ref(), unsynced::boot())
+    }
+
+    /// The same, in this start of the machine.
+    fn open_in(path: &Path, boot: Option<String>) -> Result<Self, LedgerError> {
         // Made here, because SQLite gives its log and index files the mode of this one.
-        private(path.as_ref()).map_err(|error| LedgerError::Store(error.to_string()))?;
+        private(path).map_err(|error| LedgerError::Store(error.to_string()))?;
         let mut connection = Connection::open_with_flags(path, FLAGS).map_err(store)?;
         connection.busy_timeout(WAIT).map_err(store)?;
         // A foreign database is left as it is, its journal mode included.
@@ -71,23 +166,120 @@ impl SqliteLedger {
         connection
             .execute_batch("PRAGMA synchronous = FULL")
             .map_err(store)?;
-        Ok(Self(Mutex::new(connection)))
+        let transaction = begin(&mut connection)?;
+        let unsynced = Unsynced::open(&transaction, boot)?;
+        transaction.commit().map_err(store)?;
+        Ok(Self {
+            may_be_unsynced: unsynced.is_known_start(),
+            inner: Mutex::new(Inner {
+                connection,
+                unsynced,
+                syncs: true,
+            }),
+            lead: Lead::default(),
+            waiting: Mutex::default(),
+        })
     }
 
-    /// One step that is done as a whole or not at all. A transaction that is dropped is rolled
-    /// back.
+    /// One step that is done as a whole or not at all, and is on the disk then.
     fn step<R>(
         &self,
         run: impl FnOnce(&mut Tables<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(store)?;
+        let mut inner = self.inner();
+        inner.sync(true)?;
+        let transaction = begin(&mut inner.connection)?;
         let result = run(&mut Tables(&transaction))?;
         transaction.commit().map_err(store)?;
         Ok(result)
     }
+
+    /// Makes the charges of all calls that wait.
+    fn charge_waiting(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = Taken(std::mem::take(&mut *waiting));
+        drop(waiting);
+        if calls.0.is_empty() {
+            return;
+        }
+        match self.inner().charge(&calls.0) {
+            Ok(fates) => {
+                for (call, fate) in calls.0.iter().zip(fates) {
+                    call.set(fate);
+                }
+            }
+            Err(error) => {
+                let why = error.to_string();
+                for call in &calls.0 {
+                    call.set(Err(LedgerError::Store(why.clone())));
+                }
+            }
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// What came of each of these calls, in one transaction; or that none was made.
+    fn charge(&mut self, calls: &[Arc<Call>]) -> Result<Vec<Result<(), LedgerError>>, LedgerError> {
+        let times = calls.iter().map(|call| call.now);
+        let latest = times.max().unwrap_or_default();
+        let may = self.unsynced.is_known_start()
+            && self.unsynced.counts(latest)
+            && calls
+                .iter()
+                .all(|call| unsynced::may(&call.charges(), call.now));
+        let syncs = !may || !self.unsynced.covers(latest);
+        self.sync(syncs)?;
+        let transaction = begin(&mut self.connection)?;
+        let until = match may && syncs {
+            true => Some(self.unsynced.extend(&transaction, latest)?),
+            false => None,
+        };
+        let mut fates = Vec::with_capacity(calls.len());
+        for call in calls {
+            let charges = call.charges();
+            let admitted = self.unsynced.admits(&charges, call.now);
+            let made = match admitted {
+                Ok(()) => match book::consume(&mut Tables(&transaction), &charges, call.now) {
+                    // It may have been written in part, so all of it is rolled back.
+                    Err(LedgerError::Store(why)) => return Err(LedgerError::Store(why)),
+                    made => made,
+                },
+                refused => refused,
+            };
+            fates.push(made);
+        }
+        transaction.commit().map_err(store)?;
+        if let Some(until) = until {
+            self.unsynced.synced(until);
+        }
+        Ok(fates)
+    }
+
+    /// Whether the next commits are synced.
+    fn sync(&mut self, syncs: bool) -> Result<(), LedgerError> {
+        if self.syncs == syncs {
+            return Ok(());
+        }
+        let level = match syncs {
+            true => "PRAGMA synchronous = FULL",
+            false => "PRAGMA synchronous = NORMAL",
+        };
+        self.connection.execute_batch(level).map_err(store)?;
+        self.syncs = syncs;
+        Ok(())
+    }
+}
+
+/// A transaction that is rolled back when it is dropped.
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>, LedgerError> {
+    connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(store)
 }
 
 fn mark(connection: &Connection) -> Result<(i64, i64), LedgerError> {
@@ -98,22 +290,27 @@ fn mark(connection: &Connection) -> Result<(i64, i64), LedgerError> {
     ))
 }
 
-/// Makes the tables in an empty file. Of two processes that try, one finds them made.
+/// Makes the tables in an empty file, or those that an older one lacks. Of two processes that try, one finds them made.
 fn create(connection: &mut Connection) -> Result<(), LedgerError> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(store)?;
-    if mark(&transaction)? == (APPLICATION, FORMAT) {
+    let transaction = begin(connection)?;
+    let found = mark(&transaction)?;
+    if found == (APPLICATION, FORMAT) {
         return Ok(());
     }
-    let tables: i64 = transaction
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(store)?;
-    if tables > 0 || mark(&transaction)? != (0, 0) {
-        let why = "the file is another program's, or a ledger of another version".to_owned();
-        return Err(LedgerError::Store(why));
+    if found != (APPLICATION, FORMAT_1) {
+        let tables: i64 = transaction
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(store)?;
+        if tables > 0 || found != (0, 0) {
+            let why = "the file is another program's, or a ledger of another version".to_owned();
+            return Err(LedgerError::Store(why));
+        }
+        transaction.execute_batch(TABLES).map_err(store)?;
     }
-    transaction.execute_batch(TABLES).map_err(store)?;
+    transaction.execute_batch(unsynced::TABLE).map_err(store)?;
+    transaction
+        .pragma_update(None, "user_version", FORMAT)
+        .map_err(store)?;
     transaction.commit().map_err(store)
 }
 
@@ -122,18 +319,32 @@ fn create(connection: &mut Connection) -> Result<(), LedgerError> {
     clippy::needless_pass_by_value,
     reason = "handed to `map_err`, which gives the error away"
 )]
-fn store(error: rusqlite::Error) -> LedgerError {
+pub(super) fn store(error: rusqlite::Error) -> LedgerError {
     LedgerError::Store(error.to_string().to_lowercase())
 }
 
 impl Ledger for SqliteLedger {
     fn consume(&self, charges: &[Charge<'_>], now: i64) -> Result<(), LedgerError> {
-        self.step(|tables| book::consume(tables, charges, now))
+        let call = Arc::new(Call::new(charges, now));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(Arc::clone(&call));
+        drop(waiting);
+        let is_known = || call.is_known.load(Ordering::Acquire);
+        self.lead.until(is_known, || self.charge_waiting());
+        let fate = call
+            .fate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        fate.unwrap_or_else(|| Err(LedgerError::Store("nothing came of it".to_owned())))
     }
 
     fn used(&self, key: &str) -> Result<i64, LedgerError> {
-        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(used(&connection, key)?.unwrap_or_default())
+        Ok(used(&self.inner().connection, key)?.unwrap_or_default())
+    }
+
+    fn lasts(&self, charges: &[Charge<'_>], now: i64) -> bool {
+        !(self.may_be_unsynced && unsynced::may(charges, now))
     }
 }
 
@@ -234,3 +445,6 @@ impl Book for Tables<'_> {
         self.run("UPDATE loan SET ended = 1 WHERE id = ?1", [id])
     }
 }
+
+#[cfg(test)]
+mod tests;

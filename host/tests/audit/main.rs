@@ -2,6 +2,7 @@
 
 mod changed;
 mod crash;
+mod groups;
 mod proofs;
 mod world;
 mod written;

@@ -84,7 +84,7 @@ export function answer(id, decision, binding_s256) {
 }
 
 async function released({ message, args }, now) {
-  const receipts = now?.display && [await approve(now)];
+  const receipts = now?.display && [await approve(args, now)];
   const { permitted, headers, held, refused } = await judge(args, receipts || undefined);
   return permitted ? send(message, headers) : refuse(message, refused ?? held.why);
 }

@@ -2,9 +2,9 @@
 
 import "./service.js";
 import { indexedDb, load } from "./evaluator/index.js";
+import { signCall } from "./evaluator/approver.js";
 import { prove, publicJwk } from "./evaluator/holder.js";
 import { keepPapers, keys, papers } from "./kept.js";
-import { receipt } from "./receipt.js";
 
 const { audience, epochs, origin, policy: where, purpose, send } = globalThis.SERVICE;
 const locale = globalThis.navigator?.language.startsWith("de") ? "de" : "en";
@@ -78,11 +78,13 @@ export async function shown(args) {
   return has && (await policy()).request(parts(has, args));
 }
 
-/** A person's yes to the call that `made` describes. */
-export async function approve(made) {
-  const { token, enrolments } = await papers();
-  const { iss } = claims(enrolments[0]);
-  return receipt(made, { iss, sub: claims(token).sub, aud: audience }, await keys("approver"));
+/** A person's yes to the call that `made` describes, in the words that they have read. */
+export async function approve(args, { binding_s256, risk_tier, display: { text_s256, locale, renderer } }) {
+  const has = await papers();
+  const [asked, { privateKey }] = [await policy(), await keys("approver")];
+  const iat = Math.floor(Date.now() / 1000);
+  const said = { aud: audience, iat, exp: iat + 300, decision: "approved", binding_s256, risk_tier, display: { text_s256, locale, renderer } };
+  return signCall(asked, parts(has, args), said, { enrolment: has.enrolments[0], privateKey });
 }
 
 /** What papers say to a person, before they are kept: a consent text, or why there is none. */

@@ -5,7 +5,7 @@ import type { Answer, LogEvent, Obligation, Parts, Policy, ReasonCode, Store, Ve
 import { load as loadInline } from "@ambit/evaluator/inline";
 import { load as loadSlim } from "@ambit/evaluator/slim";
 import { attenuate, createKeys, prove, publicJwk } from "@ambit/evaluator/holder";
-import { signCall, signGrant } from "@ambit/evaluator/approver";
+import { createCredential, signCall, signGrant } from "@ambit/evaluator/approver";
 
 declare const bytes: Uint8Array;
 declare const wasm: { evaluator: object; host: object };
@@ -76,6 +76,10 @@ export async function sign(policy: Policy, parts: Parts): Promise<string[]> {
   const consent = await policy.describe({ authorization_details: [], locale: "en" });
   const receipts = "error" in consent ? [] : [await signGrant(policy, consent, { decision: "approved" }, key)];
   const chain = await attenuate(policy, parts.token ?? "", { cnf: { jwk: { ...jwk } } }, keys);
+  const { credential } = await createCredential({ rpId: "acme.example", user: { name: "ann", displayName: "Ann" } });
+  receipts.push(await signCall(policy, parts, { decision: "denied" }, { enrolment: chain, credential }));
+  // @ts-expect-error: a key is known by its `kid` or by an enrolment, and not by both.
+  receipts.push(await signCall(policy, parts, {}, { kid: "a", enrolment: chain, credential }));
   return [await prove(policy, parts, keys), await signCall(policy, parts, { decision: "approved" }, key), chain, ...receipts];
 }
 

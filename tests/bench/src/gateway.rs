@@ -1,8 +1,9 @@
 //! What the gateways add: to a call of an MCP tool, and to a request through nginx.
 
 mod http;
-mod mcp;
-mod world;
+pub(crate) mod mcp;
+mod sessions;
+pub(crate) mod world;
 
 use std::error::Error;
 use std::path::Path;
@@ -16,6 +17,7 @@ use world::World;
 pub(crate) fn run(ambit: &Path) -> Result<(), Box<dyn Error>> {
     let world = World::new(ambit)?;
     mcp::run(&world)?;
+    sessions::run(&world)?;
     http::run(&world)
 }
 

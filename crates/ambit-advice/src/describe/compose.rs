@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use ambit_core::capability::Place;
 use ambit_core::describe::{
-    Group, Kind, Money, Part, Phrase, Tier, Told, add_label, add_quoted, amount, capability,
-    capitalise, count, sentence,
+    Group, Item, Kind, Money, Part, Phrase, Risk, Tier, Told, add_label, add_quoted, amount,
+    capability, capitalise, sentence,
 };
 use ambit_core::json::Json;
 use ambit_core::limits::{CONSENT_LIST, CONSENT_VALUE_CHARS};
@@ -20,8 +20,8 @@ use super::words::Words;
 use super::{NoText, time};
 use crate::digest;
 
-/// Actions named in the question; of more, the number is said. As many sums: of more, none.
-const TITLES: usize = 2;
+/// Sums named in the question: of more, none.
+const SUMS: usize = 2;
 
 /// One capability, and what became of it.
 struct One {
@@ -32,8 +32,12 @@ struct One {
 
 pub(super) fn page(bundle: &Bundle<'_>, question: &Question<'_>) -> Result<Page, NoText> {
     let mut all = told(bundle, question, "authorization_details", question.entries)?;
+    let first = all.first().map(|one| one.told.purpose.clone());
+    let first = first.unwrap_or_default();
+    let shared = all.iter().all(|one| one.told.purpose == first);
+    let purpose = if shared { &first } else { "" };
     let ended = match question.granted {
-        Some(granted) => compare(bundle, question, granted, &mut all)?,
+        Some(granted) => compare(bundle, question, granted, &mut all, purpose)?,
         None => Vec::new(),
     };
     let end = question.end()?;
@@ -43,16 +47,14 @@ pub(super) fn page(bundle: &Bundle<'_>, question: &Question<'_>) -> Result<Page,
         question,
         parts: Vec::new(),
         places: Vec::new(),
+        at: String::new(),
     };
     let when = end.as_ref().map_or("", |end| end.brief.as_str());
     composer.title(&all, when)?;
-    let first = all.first().map(|one| one.told.purpose.clone());
-    let first = first.unwrap_or_default();
-    let shared = all.iter().all(|one| one.told.purpose == first);
-    let purpose = if shared { &first } else { "" };
     composer.who(purpose, end.and_then(|end| end.whole))?;
-    composer.group(&mut all, Group::Own, "own", !shared)?;
-    composer.group(&mut all, Group::Person, "person", !shared)?;
+    composer.group(&mut all, Group::Own, "own", !shared);
+    composer.group(&mut all, Group::Person, "person", !shared);
+    composer.passed_on()?;
     composer.cannot(&all);
     for (at, line) in ended.into_iter().enumerate() {
         if at == 0 {
@@ -111,15 +113,17 @@ fn compare(
     question: &Question<'_>,
     granted: Json<'_>,
     all: &mut [One],
+    purpose: &str,
 ) -> Result<Vec<String>, NoText> {
     let before = told(bundle, question, "granted", granted)?;
-    let mut left: Vec<(Json<'_>, String)> = granted
+    let mut left: Vec<(Json<'_>, Told)> = granted
         .elements()
-        .zip(before.iter().map(|one| one.told.line(question.locale)))
+        .zip(before.into_iter().map(|one| one.told))
+        .map(|(entry, told)| (entry, without(told, purpose)))
         .collect();
     // Those first that are as before, so that no other takes their place.
     for (one, entry) in all.iter_mut().zip(question.entries.elements()) {
-        let same = |(before, _): &(Json<'_>, String)| difference::same(Some(*before), Some(entry));
+        let same = |(before, _): &(Json<'_>, Told)| difference::same(Some(*before), Some(entry));
         if let Some(at) = left.iter().position(same) {
             left.remove(at);
             one.status = Some(Status::Same);
@@ -135,8 +139,8 @@ fn compare(
         one.status = Some(match place {
             None => Status::New,
             Some(at) => {
-                let (before, line) = left.remove(at);
-                one.before = Some(line);
+                let (before, told) = left.remove(at);
+                one.before = Some(was(&told, &one.told, question));
                 difference::status(before, entry)
             }
         });
@@ -147,7 +151,37 @@ fn compare(
             one.status = Some(Status::Changed);
         }
     }
-    Ok(left.into_iter().map(|(_, line)| line).collect())
+    Ok(left
+        .iter()
+        .map(|(_, told)| told.line(question.locale))
+        .collect())
+}
+
+/// What was granted, without what stands above it and what carrying it out does.
+fn without(mut told: Told, purpose: &str) -> Told {
+    if told.purpose == purpose {
+        told.purpose.clear();
+    }
+    for item in &mut told.items {
+        item.parts.retain(|part| part.kind != Kind::Mark);
+    }
+    told
+}
+
+/// How something was before: where it was the same but for its lines, those of them that are there no more.
+fn was(before: &Told, now: &Told, question: &Question<'_>) -> String {
+    let whole = before.line(question.locale);
+    let ([before], [now]) = (before.items.as_slice(), now.items.as_slice()) else {
+        return whole;
+    };
+    let same = before.group == now.group && before.parts.first() == now.parts.first();
+    let lines = before.parts.iter().filter(|part| !now.parts.contains(part));
+    let mut out = String::new();
+    for line in lines {
+        out.push_str(if out.is_empty() { "" } else { "; " });
+        out.push_str(&line.text);
+    }
+    if same && !out.is_empty() { out } else { whole }
 }
 
 struct Composer<'q> {
@@ -155,6 +189,8 @@ struct Composer<'q> {
     question: &'q Question<'q>,
     parts: Vec<Part>,
     places: Vec<i64>,
+    /// Where the whole of it counts.
+    at: String,
 }
 
 impl Composer<'_> {
@@ -192,11 +228,49 @@ impl Composer<'_> {
         Ok(())
     }
 
+    /// The worst of it. What is spent is one thing, and told with its sum.
     fn what(&self, all: &[One]) -> String {
         let locale = self.question.locale;
-        // Budgets in one currency add up.
+        let mut spent: Option<(Risk, String)> = None;
+        let mut others: Vec<&(Risk, String)> = Vec::new();
+        for one in all {
+            if one.told.money == Money::None {
+                others.extend(&one.told.titles);
+            } else {
+                let risk = one.told.titles.iter().map(|title| title.0).max();
+                let before = spent.take().map(|spent| spent.0);
+                spent = Some((risk.max(before).unwrap_or_default(), self.spend(all)));
+            }
+        }
+        // The first of the worst.
+        let worst = others.iter().map(|title| title.0).max();
+        let mut first = others.iter().filter(|title| Some(title.0) == worst);
+        let first = first.next().map(|title| title.1.as_str());
+        match (spent, first) {
+            // A sum says most of what there is to say; beside it stands what is worse.
+            (Some((risk, spent)), first) => {
+                let mut out = String::new();
+                if let Some(first) = first.filter(|_| worst > Some(risk)) {
+                    out.push_str(first);
+                    out.push_str(Phrase::And.text(locale));
+                }
+                out.push_str(&spent);
+                out
+            }
+            (None, first) => {
+                let mut out = String::from(first.unwrap_or_default());
+                if others.iter().any(|title| Some(title.1.as_str()) != first) {
+                    out.push_str(Phrase::AndMore.text(locale));
+                }
+                out
+            }
+        }
+    }
+
+    /// The sums that can be spent. Budgets in one currency add up.
+    fn spend(&self, all: &[One]) -> String {
+        let locale = self.question.locale;
         let mut sums: Vec<(i64, u32, &str)> = Vec::new();
-        let mut titles: Vec<&str> = Vec::new();
         for one in all {
             if let Money::UpTo {
                 max,
@@ -210,13 +284,8 @@ impl Composer<'_> {
                     None => sums.push((*max, *decimals, currency)),
                 }
             }
-            if one.told.money == Money::Free || sums.len() > TITLES {
+            if one.told.money == Money::Free || sums.len() > SUMS {
                 return Phrase::MoveMoney.text(locale).into();
-            }
-            for title in &one.told.titles {
-                if !titles.contains(&title.as_str()) {
-                    titles.push(title);
-                }
             }
         }
         let mut spent = String::new();
@@ -226,22 +295,7 @@ impl Composer<'_> {
             }
             spent.push_str(&amount(max, decimals, currency, locale));
         }
-        if !spent.is_empty() {
-            return self.filled(Phrase::Spend, &[&spent]);
-        }
-        let more = titles.len().saturating_sub(TITLES);
-        let mut out = String::new();
-        for (at, title) in titles.iter().take(TITLES).enumerate() {
-            if at > 0 {
-                let last = if more > 0 { Phrase::Comma } else { Phrase::And };
-                out.push_str(last.text(locale));
-            }
-            out.push_str(title);
-        }
-        if more > 0 {
-            out.push_str(&self.filled(Phrase::More, &[&count(more)]));
-        }
-        out
+        self.filled(Phrase::Spend, &[&spent])
     }
 
     /// For whom, with whose data, where, what for, until when.
@@ -269,6 +323,7 @@ impl Composer<'_> {
                 return Err(NoText::request("aud", "wanted an array of texts"));
             }
             let line = self.filled(Phrase::At, &[&places]);
+            self.at.clone_from(&line);
             self.add(Kind::Who, line);
         }
         if !purpose.is_empty() {
@@ -284,40 +339,39 @@ impl Composer<'_> {
     }
 
     /// The items of a group, the riskiest first.
-    fn group(
-        &mut self,
-        all: &mut [One],
-        group: Group,
-        name: &'static str,
-        purposes: bool,
-    ) -> Result<(), NoText> {
+    fn group(&mut self, all: &mut [One], group: Group, name: &'static str, purposes: bool) {
         let before = self.parts.len();
         self.named(Kind::Group, name, group.title());
-        for tier in Tier::ALL.into_iter().rev() {
+        for risk in Risk::ALL.into_iter().rev() {
             for (at, one) in all.iter_mut().enumerate() {
-                if one.told.tier == tier {
-                    self.items(at, one, group, purposes);
-                }
+                self.items(at, one, (group, risk), purposes);
             }
-        }
-        let depth = self.question.integer("del_max_depth")?;
-        if let Some(depth) = depth.filter(|depth| group == Group::Own && *depth > 0) {
-            let depth = count(usize::try_from(depth).unwrap_or_default());
-            let mut line = self.filled(Phrase::PassOn, &[&depth]);
-            capitalise(&mut line);
-            self.add(Kind::Item, line);
         }
         if self.parts.len() == before.saturating_add(1) {
             self.parts.pop();
         }
+    }
+
+    /// Whether others may be given it, and how far.
+    fn passed_on(&mut self) -> Result<(), NoText> {
+        let depth = self.question.integer("del_max_depth")?;
+        if let Some(depth) = depth.filter(|depth| *depth > 0) {
+            self.named(Kind::Group, "passes", Phrase::PassesOn);
+            let levels = time::many(depth, Phrase::Level, self.question.locale);
+            let mut line = self.filled(Phrase::PassOn, &[&levels]);
+            capitalise(&mut line);
+            self.add(Kind::Item, line);
+        }
         Ok(())
     }
 
-    fn items(&mut self, at: usize, one: &mut One, group: Group, purposes: bool) {
-        for (of, parts) in &mut one.told.items {
-            if *of != group {
+    fn items(&mut self, at: usize, one: &mut One, place: (Group, Risk), purposes: bool) {
+        for Item { group, risk, parts } in &mut one.told.items {
+            if (*group, *risk) != place {
                 continue;
             }
+            // The whole token is for no other place.
+            parts.retain(|part| part.kind != Kind::Line || part.text != self.at);
             if let Some(item) = parts.first_mut() {
                 item.name = CAPABILITY;
                 self.places.push(i64::try_from(at).unwrap_or(i64::MAX));

@@ -78,15 +78,22 @@ pub(super) fn span(seconds: i64, locale: Locale) -> String {
         let many = left.div_euclid(unit);
         left = left.rem_euclid(unit);
         if many > 0 && parts < 2 {
-            let (one, ending) = phrase.text(locale).split_once(' ').unwrap_or_default();
             out.push_str(if parts > 0 { " " } else { "" });
-            number(&mut out, many, 1);
-            out.push(' ');
-            out.push_str(one);
-            out.push_str(if many > 1 { ending } else { "" });
+            out.push_str(&self::many(many, phrase, locale));
         }
         parts = parts.saturating_add(u8::from(many > 0 || parts > 0));
     }
+    out
+}
+
+/// So many of something.
+pub(super) fn many(count: i64, of: Phrase, locale: Locale) -> String {
+    let (one, ending) = of.text(locale).split_once(' ').unwrap_or_default();
+    let mut out = String::new();
+    number(&mut out, count, 1);
+    out.push(' ');
+    out.push_str(one);
+    out.push_str(if count > 1 { ending } else { "" });
     out
 }
 

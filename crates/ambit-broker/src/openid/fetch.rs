@@ -1,25 +1,20 @@
 //! What is asked of a provider over HTTP: its metadata, its keys, and what a code stands for.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint;
 use ambit_token::base64url;
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::keys::KeySet;
 use super::party::{Party, is_provider};
+use crate::outside::{self, Turn, Turns};
 use crate::refusal::Refusal;
 
-/// For one answer of the provider, and its bytes.
-const TIME: Duration = Duration::from_secs(5);
+/// Bytes of one answer of the provider.
 const BYTES: u64 = 256 * 1024;
-/// Answers that are waited for at one time: a provider that hangs holds up what needs it, and nothing else.
-const WAITING: usize = 4;
 /// Seconds that metadata and keys are kept, and after which keys are fetched for a signature that none of them made.
 const KEEP: i64 = 600;
 const AGAIN: i64 = 30;
@@ -32,17 +27,8 @@ pub(crate) struct Provider {
     pub(crate) party: Party,
     key: Option<SecretKey>,
     agent: Agent,
-    waiting: AtomicUsize,
+    turns: Turns,
     known: Mutex<Option<Arc<Known>>>,
-}
-
-/// One of those who wait for an answer.
-struct Turn<'p>(&'p AtomicUsize);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl std::fmt::Debug for Provider {
@@ -71,29 +57,12 @@ pub(super) fn failed(detail: impl Into<String>) -> Refusal {
 
 impl Provider {
     pub(crate) fn new(party: Party, key: Option<SecretKey>) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let own = party.issuer.starts_with("http://");
-        let mut config = Agent::config_builder()
-            .timeout_global(Some(TIME))
-            // Whatever leads elsewhere was not asked.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .https_only(!own)
-            .user_agent("ambit-broker")
-            .tls_config(tls);
-        if own {
-            config = config.proxy(None);
-        }
+        let agent = outside::agent(party.issuer.starts_with("http://"));
         Self {
             party,
             key,
-            agent: config.build().into(),
-            waiting: AtomicUsize::new(0),
+            agent,
+            turns: Turns::default(),
             known: Mutex::new(None),
         }
     }
@@ -208,12 +177,8 @@ impl Provider {
     }
 
     fn turn(&self) -> Result<Turn<'_>, Refusal> {
-        let before = self.waiting.fetch_add(1, Ordering::AcqRel);
-        let turn = Turn(&self.waiting);
-        if before < WAITING {
-            return Ok(turn);
-        }
-        Err(failed("the provider is slow: logins wait for it already"))
+        let slow = || failed("the provider is slow: logins wait for it already");
+        self.turns.take(outside::TIME).ok_or_else(slow)
     }
 
     fn get(&self, url: &str) -> Result<Value, Refusal> {

@@ -12,5 +12,5 @@ mod visit;
 
 pub(crate) use fetch::Provider;
 pub(crate) use id_token::Wanted;
-pub(crate) use party::{Party, PartyEntry};
+pub(crate) use party::{Party, PartyEntry, is_provider};
 pub(crate) use visit::{AWAY, BACK, verified};

@@ -54,6 +54,21 @@ pub(super) const ROWS: &[Row] = &[
         "make a verifier of 43 characters or more for each request, and keep it until the code comes",
     ),
     (
+        "broker.approvers",
+        "not enough of the people whose yes the policy asks for are known to the broker",
+        "list them under `[roles]` of the broker's file, or name others in the manifest; who acts is none of them",
+    ),
+    (
+        "broker.service",
+        "a policy service whose yes the policy asks for did not give it: it said no, did not answer in time, or signed nothing that counts",
+        "the description says which; `docs/broker.md`, section 6, has what it must answer",
+    ),
+    (
+        "broker.together",
+        "calls that do not go together, or are critical, were to be answered at once",
+        "answer each on its own page",
+    ),
+    (
         "broker.details",
         "`authorization_details` is no list of entries of type `ambit_capability`",
         "write them as strict JSON, as `docs/token.md`, section 3, says",

@@ -74,6 +74,16 @@ pub(super) const ROWS: &[Row] = &[
         "repair the log and ask again",
     ),
     (
+        "rows.key",
+        "the key by which a database knows what a service was allowed cannot be used",
+        "make it with `openssl rand -hex 32`, in a file of mode 0600; docs/rows.md",
+    ),
+    (
+        "rows.denied",
+        "a database was to be told of a call that is not allowed, or was refused",
+        "ask for settings only with the permitted verdict of the same request",
+    ),
+    (
         "ledger.exceeded",
         "the charge does not fit into what is left of a budget",
         "ask for less, or for a new grant",

@@ -11,6 +11,7 @@ mod hosts;
 mod modules;
 mod requests;
 mod statements;
+mod stores;
 mod tokens;
 
 use ambit_core::Reason;
@@ -42,6 +43,7 @@ pub(crate) fn all() -> impl Iterator<Item = Advice> {
         .chain(hosts())
         .chain(broker())
         .chain(gateways())
+        .chain(stores())
 }
 
 /// The codes that an answer can carry, in the order in which the evaluator checks.
@@ -105,6 +107,16 @@ pub(crate) fn gateways() -> impl Iterator<Item = Advice> {
             meaning,
             action,
         })
+}
+
+/// The codes with which a policy is not fetched, pushed or kept.
+pub(crate) fn stores() -> impl Iterator<Item = Advice> {
+    stores::ROWS.iter().map(|&(code, meaning, action)| Advice {
+        code,
+        sentence: "The policy does not come from there.",
+        meaning,
+        action,
+    })
 }
 
 /// Codes that resemble one that does not exist: a few letters away, or else with the same area or

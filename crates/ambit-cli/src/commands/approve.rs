@@ -12,7 +12,7 @@ use ambit_core::limits::REQUEST_BYTES;
 use ambit_evaluator::{BundleKeys, ChainCache, call_digest};
 use ambit_policy::Bundle;
 use ambit_token::signing::{self, Unsigned};
-use ambit_token::{About, Bounds, IssuerKey, RECEIPT_TYP, UnverifiedEnrolment};
+use ambit_token::{About, Bounds, IssuerKey, RECEIPT_TYP, ROLE, UnverifiedEnrolment};
 use anstyle::Style;
 use clap::Args;
 use serde_json::json;
@@ -52,6 +52,9 @@ pub(crate) struct Approve {
     /// The person, if the key is not one person's
     #[arg(long, value_name = "SUB")]
     sub: Option<String>,
+    /// A role in which the person answers, if the row of the key lists it; may be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
     /// The language in which a grant is told: en or de. Of a call PROPOSAL has the text
     #[arg(long, value_name = "TAG", default_value = "en")]
     locale: String,
@@ -188,7 +191,10 @@ impl Approve {
             Failure::unusable("approve.person", message).help("say whose answer it is with --sub")
         })?;
         // Of a grant the compiler knows who may agree.
-        let asked = proposal.grant.is_some() || proposal.asks(person);
+        let mut roles = self.roles.iter().map(|role| format!("{ROLE}{role}"));
+        let asked = proposal.grant.is_some()
+            || proposal.asks(person)
+            || roles.any(|role| proposal.asks(&role));
         if !self.deny && !asked {
             let message = format!("nobody asks {} for a yes", quoted(person));
             return Err(Failure::denied("approve.person", message)
@@ -225,6 +231,9 @@ impl Approve {
                 "text_s256": proposal.text_s256, "locale": proposal.locale, "renderer": proposal.renderer,
             },
         });
+        if !self.roles.is_empty() {
+            claims["roles"] = json!(self.roles);
+        }
         for (name, value) in &proposal.clock {
             claims["display"][name] = json!(value);
         }

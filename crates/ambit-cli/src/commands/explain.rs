@@ -66,6 +66,10 @@ fn list() -> Page {
     for advice in advice::broker() {
         page.line(format!("{:<26} {}", advice.code, advice.meaning));
     }
+    page.heading("Where policies lie");
+    for advice in advice::stores() {
+        page.line(format!("{:<26} {}", advice.code, advice.meaning));
+    }
     page.heading("The gateways");
     for advice in advice::gateways() {
         page.line(format!("{:<26} {}", advice.code, advice.meaning));
@@ -87,9 +91,9 @@ fn tell(page: &mut Page, advice: Advice) {
 }
 
 /// Areas whose codes stand beside their help wherever they are reported.
-const TOLD: [&str; 12] = [
+const TOLD: [&str; 13] = [
     "approve", "build", "describe", "explain", "file", "init", "key", "mint", "project", "schema",
-    "sign", "usage",
+    "shadow", "sign", "usage",
 ];
 
 fn unknown(code: &str) -> Failure {

@@ -11,10 +11,13 @@ use crate::keys::{compile, named};
 use crate::say::{BOLD, DIM};
 use crate::{files, say, time};
 
+mod broker;
+
 /// Start a project that builds at once
 ///
 /// Writes a small project: a policy with two actions and one agent, its tests, the keys that it
-/// needs, the claims of a first token and a first request. Nothing that exists is overwritten.
+/// needs, the claims of a first token and a first request. With --broker there is a broker that asks a
+/// person, and an agent in Python that asks it, in the place of these. Nothing that exists is overwritten.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Init {
@@ -25,13 +28,17 @@ pub(crate) struct Init {
     #[arg(long, value_name = "UID", default_value = "example/assistant", value_parser = uid)]
     uid: String,
     /// Without the example: `ambit.toml` and keys alone, for a vocabulary of your own or from `ambit import`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "broker")]
     bare: bool,
+    /// With a broker to try on this machine, and an agent in Python that asks it
+    #[arg(long)]
+    broker: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   ambit init my-project
+  ambit init my-project --broker
   ambit init . --uid acme/agents
   ambit init my-project --bare && cd my-project && ambit import mcp -o schema.cedarschema -- SERVER";
 
@@ -69,32 +76,42 @@ const ISSUER: &str = "keys/issuer.jwk";
 const MODULE: &str = "keys/module.jwk";
 const HOLDER: &str = "keys/agent.jwk";
 
-struct Keys {
-    issuer: SecretKey,
-    module: SecretKey,
-    holder: SecretKey,
+/// A file and what stands in it.
+type Text = (&'static str, String);
+
+/// What leads to a first decision: who holds a token, what it grants, what is asked.
+fn first_decision(holder: &SecretKey) -> [Text; 5] {
+    [
+        ("keys/agent.pub.jwk", format!("{}\n", named(holder))),
+        ("grant.json", GRANT.to_owned()),
+        ("payments.json", PAYMENTS.to_owned()),
+        ("narrower.json", NARROWER.to_owned()),
+        ("request.json", REQUEST.to_owned()),
+    ]
 }
 
 impl Init {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let make = |kid| keys::generate(Some(kid)).map_err(|error| compile(&error));
-        let keys = Keys {
-            issuer: make("issuer-1")?,
-            module: make("module-1")?,
-            holder: make("agent-1")?,
-        };
-        let texts = self.texts(&keys);
+        let issuer = make("issuer-1")?;
+        let module = make("module-1")?;
+        let mut texts = self.texts(&issuer, &module);
+        let mut keys = vec![(ISSUER, issuer), (MODULE, module)];
+        if self.broker {
+            broker::add(&mut texts, &mut keys)?;
+        } else {
+            let holder = make("agent-1")?;
+            let first = first_decision(&holder).into_iter();
+            texts.extend(first.take(if self.bare { 1 } else { 5 }));
+            keys.push((HOLDER, holder));
+        }
         let names = texts.iter().map(|(name, _)| *name);
-        self.refuse_existing(names.chain([ISSUER, MODULE, HOLDER]))?;
+        self.refuse_existing(names.chain(keys.iter().map(|(name, _)| *name)))?;
         let folders = ["agents", "keys", "policies", "tests"];
         for folder in folders.into_iter().take(if self.bare { 2 } else { 4 }) {
             files::create_folder(&self.dir.join(folder))?;
         }
-        for (name, key) in [
-            (ISSUER, &keys.issuer),
-            (MODULE, &keys.module),
-            (HOLDER, &keys.holder),
-        ] {
+        for (name, key) in &keys {
             key.save(&self.dir.join(name))
                 .map_err(|error| compile(&error))?;
         }
@@ -105,40 +122,35 @@ impl Init {
         Ok(Exit::Done)
     }
 
-    fn texts(&self, keys: &Keys) -> Vec<(&'static str, String)> {
+    fn texts(&self, issuer: &SecretKey, module: &SecretKey) -> Vec<Text> {
         let today = time::show(time::now());
         let midnight = format!("{}T00:00:00Z", today.get(..10).unwrap_or("2026-01-01"));
         let ambit = AMBIT
             .replace("{{uid}}", &self.uid)
             .replace("{{issued}}", &midnight)
-            .replace("{{issuer_x}}", &keys.issuer.x());
+            .replace("{{issuer_x}}", &issuer.x());
         let ambit = match self.bare {
             // No policies stand beside it, and every request shows that the agent holds the token's key.
             true => without_example(&ambit),
             false => ambit,
         };
-        let trusted = json!({"kid": keys.module.kid(), "jwk": keys.module.public_jwk()});
+        let trusted = json!({"kid": module.kid(), "jwk": module.public_jwk()});
         let trust = json!({"threshold": 1, "keys": [trusted]});
-        let common = vec![
+        let mut texts = vec![
             ("ambit.toml", ambit),
             ("keys.json", format!("{trust:#}\n")),
-            ("keys/agent.pub.jwk", format!("{}\n", named(&keys.holder))),
             ("keys/.gitignore", IGNORED.to_owned()),
         ];
-        if self.bare {
-            return common;
-        }
         let example = [
             ("schema.cedarschema", SCHEMA.to_owned()),
             ("policies/base.cedar", POLICY.to_owned()),
             ("agents/assistant.toml", AGENT.to_owned()),
             ("tests/assistant.toml", TESTS.to_owned()),
-            ("grant.json", GRANT.to_owned()),
-            ("payments.json", PAYMENTS.to_owned()),
-            ("narrower.json", NARROWER.to_owned()),
-            ("request.json", REQUEST.to_owned()),
         ];
-        common.into_iter().chain(example).collect()
+        if !self.bare {
+            texts.extend(example);
+        }
+        texts
     }
 
     /// All names are looked at before the first file is written.
@@ -171,10 +183,11 @@ impl Init {
             );
             return;
         }
-        for (heading, commands) in [
-            ("While you change it:", &WORK[..]),
-            ("A first decision:", &DECIDE[..]),
-        ] {
+        let first = match self.broker {
+            true => ("A person's yes, in a browser:", &broker::ASK[..]),
+            false => ("A first decision:", &DECIDE[..]),
+        };
+        for (heading, commands) in [("While you change it:", &WORK[..]), first] {
             say::note(format!("\n{BOLD}{heading}{BOLD:#}"));
             for (command, what) in commands {
                 say::note(format!("  {command}"));

@@ -6,7 +6,7 @@ use ambit_compiler::CompileError;
 use ambit_compiler::keys::SecretKey;
 use ambit_compiler::mint::{self, RootOptions, Use};
 use ambit_core::Reason;
-use ambit_host::ledger::{Charge, Ledger as _, LedgerError, SqliteLedger};
+use ambit_host::ledger::{self, Charge, Ledger as _, LedgerError};
 use ambit_policy::Bundle;
 use clap::Args;
 use serde_json::json;
@@ -167,7 +167,7 @@ impl Mint {
 
     /// Remembers what makes one token, on the disk before the token is anywhere.
     fn use_up(&self, uses: &[Use], now: i64) -> Result<(), CompileError> {
-        let ledger = SqliteLedger::open(self.ledger_file());
+        let ledger = ledger::open(self.ledger_file());
         let used = ledger.and_then(|ledger| {
             let charges: Vec<Charge<'_>> = uses
                 .iter()

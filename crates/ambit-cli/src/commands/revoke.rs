@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use ambit_broker::{Affected, Log, Selection};
+use ambit_broker::{Affected, Holding, Log, Selection};
 use ambit_compiler::conceal;
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::module::Trusting;
 use crate::say;
 use crate::serving::unusable;
@@ -29,11 +31,13 @@ pub(crate) struct Revoke {
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
     #[command(flatten)]
+    fetching: FetchingArgs,
+    #[command(flatten)]
     trusting: Trusting,
     #[command(flatten)]
     selected: Selected,
     /// Do it
-    #[arg(long, requires = "why")]
+    #[arg(long, requires = "why", conflicts_with = "list")]
     yes: bool,
     /// Why, for the log
     #[arg(long, value_name = "TEXT")]
@@ -59,12 +63,18 @@ struct Selected {
     /// Held by the key with this thumbprint (RFC 7638)
     #[arg(long, value_name = "THUMBPRINT", help_heading = "What is taken back")]
     key: Option<String>,
+    /// Of agents that act for this person
+    #[arg(long, value_name = "SUB", help_heading = "What is taken back")]
+    person: Option<String>,
     /// Of this tenant
     #[arg(long, value_name = "TENANT", help_heading = "What is taken back")]
     tenant: Option<String>,
     /// Made for a version of the policy below this one
     #[arg(long, value_name = "VERSION", help_heading = "What is taken back")]
     policy_below: Option<i64>,
+    /// Say who holds what, of what is named or of everything, and take nothing back
+    #[arg(long)]
+    list: bool,
 }
 
 const NOTES: &str = "\
@@ -74,6 +84,7 @@ more than a hundred are revoked, all end; the count says so.
 Exit codes: 0 counted, or done, 3 the command line or a file it names is unusable.
 
 Examples:
+  ambit revoke broker.toml --module policy.wasm --trust keys.json --list
   ambit revoke broker.toml --module policy.wasm --trust keys.json --agent renewal-bot
   ambit revoke broker.toml --module policy.wasm --trust keys.json --agent renewal-bot --yes --why \"INC-7\"";
 
@@ -85,11 +96,24 @@ impl Revoke {
             version: selected.agent_version,
             model: selected.model,
             client: selected.client,
+            person: selected.person,
             key: selected.key,
             tenant: selected.tenant,
             policy_below: selected.policy_below,
         };
-        let broker = super::serve::open(&self.config, &self.module, &self.trusting, Log::left())?;
+        let broker = super::serve::open(
+            &self.config,
+            (&self.module, &self.fetching),
+            &self.trusting,
+            Log::left(),
+        )?;
+        if selected.list {
+            let holdings = broker
+                .holdings(&selection)
+                .map_err(|fault| unusable(&fault))?;
+            say::data(listed(&holdings))?;
+            return Ok(Exit::Done);
+        }
         let why = self.why.filter(|_| self.yes).map(|why| conceal(&why));
         let affected = broker
             .revoke_all(&selection, why.as_deref())
@@ -105,6 +129,26 @@ impl Revoke {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A line for each: what it is, for whom, by which agent, how much and until when.
+fn listed(holdings: &[Holding]) -> String {
+    let mut text = String::new();
+    for one in holdings {
+        let name = |text: &str| say::foreign(text, 200);
+        let until =
+            Timestamp::from_second(one.until).map_or_else(|_| String::new(), |at| at.to_string());
+        text.push_str(&format!(
+            "{}  for {}  agent {}  tokens {}  codes {}  grants {}  until {until}\n",
+            name(&one.client),
+            name(&one.person),
+            name(&one.agent),
+            one.tokens,
+            one.codes,
+            one.grants
+        ));
+    }
+    text
 }
 
 fn told(affected: &Affected) -> String {

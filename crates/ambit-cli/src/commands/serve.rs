@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ambit_broker::{Broker, Config, Keys, Log, Parts, Store, Surroundings};
+use ambit_broker::{Broker, Config, Keys, Log, Parts, Store, Surroundings, Teller};
 use ambit_gateway::Policy;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
+use crate::fetching::FetchingArgs;
 use crate::keys;
 use crate::log::Logging;
 use crate::module::Trusting;
@@ -28,9 +29,12 @@ pub(crate) struct Serve {
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
     /// The policy module, or its bundle; or a folder of them, of which the highest version of --uid
-    /// decides. It is loaded again when a file changes
+    /// decides. It is loaded again when a file changes. Or an address, which is asked again and again:
+    /// `https://HOST/policy.wasm`, `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:DIGEST`
     #[arg(long, value_name = "FILE")]
     module: PathBuf,
+    #[command(flatten)]
+    fetching: FetchingArgs,
     #[command(flatten)]
     trusting: Trusting,
     /// Where to listen. TLS is for a proxy in front
@@ -72,7 +76,12 @@ impl Serve {
             Some(_) => Log::default(),
             None => Log::new(self.logging.journal(self.trusting.clock())?),
         };
-        let broker = open(&self.config, &self.module, &self.trusting, log)?;
+        let broker = open(
+            &self.config,
+            (&self.module, &self.fetching),
+            &self.trusting,
+            log,
+        )?;
         if let Some(sub) = &self.invite {
             let link = broker.invite(sub, self.life);
             say::data(format!("{}\n", link.map_err(|fault| unusable(&fault))?))?;
@@ -81,17 +90,33 @@ impl Serve {
         if self.check {
             return self.check(&broker);
         }
+        self.tell()?;
         if let Some(at) = self.metrics {
             serving::listen_beside(at, broker.metrics(), "metrics are")?;
         }
         serving::listen(self.listen, broker, "the broker listens")
     }
 
+    /// Tells others from now on, beside what is served.
+    fn tell(&self) -> Result<(), Failure> {
+        let config = Config::read(&self.config).map_err(|fault| unusable(&fault))?;
+        let key = config
+            .events_key
+            .as_deref()
+            .map(keys::private)
+            .transpose()?;
+        let teller = Teller::new(config, key, serving::say());
+        if let Some(teller) = teller.map_err(|fault| unusable(&fault))? {
+            teller.start();
+        }
+        Ok(())
+    }
+
     fn check(&self, broker: &Broker) -> Result<Exit, Failure> {
         let around = Surroundings {
             listen: self.listen,
             metrics: self.metrics,
-            remembers_versions: self.trusting.versions().is_some(),
+            remembers_versions: self.trusting.versions().is_some() || self.fetching.keeps(),
         };
         let found = broker.findings(around).map_err(|fault| unusable(&fault))?;
         let mut page = Page::new();
@@ -110,18 +135,23 @@ impl Serve {
 /// The broker of this file, by this policy.
 pub(crate) fn open(
     path: &Path,
-    module: &Path,
+    (module, fetching): (&Path, &FetchingArgs),
     trusting: &Trusting,
     log: Log,
 ) -> Result<Broker, Failure> {
-    let policy =
-        Policy::open(trusting.source(module), trusting.now()).map_err(|fault| unusable(&fault))?;
+    let source = trusting.source(module, fetching, None)?;
+    let policy = Policy::open(source, trusting.now()).map_err(|fault| unusable(&fault))?;
     let config = Config::read(path).map_err(|fault| unusable(&fault))?;
     let keys = Keys {
         token: keys::private(&config.token_key)?,
         receipt: keys::private(&config.receipt_key)?,
         epochs: config
             .epochs_key
+            .as_deref()
+            .map(keys::private)
+            .transpose()?,
+        events: config
+            .events_key
             .as_deref()
             .map(keys::private)
             .transpose()?,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ambit_compiler::keys::SecretKey;
 use ambit_compiler::sign::{self, SignOptions, Signed};
 use ambit_core::limits::MODULE_BYTES;
 use ambit_evaluator::s256;
@@ -51,6 +52,28 @@ Examples:
   ambit sign policy.wasm --key alice.jwk --key bob.jwk
   ambit sign policy.wasm --key keys/module.jwk --carried -o signed.wasm";
 
+/// Signs what was just built, into a file beside it.
+pub(super) fn beside(path: &Path, module: &[u8], key: &SecretKey) -> Result<(), Failure> {
+    let keys = std::slice::from_ref(key);
+    let signed = sign::module(module, keys, SignOptions::default());
+    let output = detached_path(path);
+    if let Signed::Detached { envelope } = signed.map_err(|error| compile(&error).at(path))? {
+        files::write(&output, &envelope)?;
+        tell(path, keys, &output);
+    }
+    Ok(())
+}
+
+fn tell(module: &Path, keys: &[SecretKey], output: &Path) {
+    let names: Vec<&str> = keys.iter().map(SecretKey::kid).collect();
+    say::note(format!(
+        "signed {} with {} into {}",
+        module.display(),
+        names.join(", "),
+        output.display()
+    ));
+}
+
 impl Sign {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let module = files::read(&self.module, MODULE_BYTES)?;
@@ -79,13 +102,7 @@ impl Sign {
         };
         self.refuse_second(&output)?;
         files::write(&output, bytes)?;
-        let names: Vec<&str> = keys.iter().map(|key| key.kid()).collect();
-        say::note(format!(
-            "signed {} with {} into {}",
-            self.module.display(),
-            names.join(", "),
-            output.display()
-        ));
+        tell(&self.module, &keys, &output);
         Ok(Exit::Done)
     }
 

@@ -4,6 +4,7 @@ mod access;
 mod access_attacks;
 mod agent;
 mod agents;
+mod approvers;
 mod attacks;
 mod bcp;
 mod call;
@@ -27,4 +28,5 @@ mod screen;
 #[expect(dead_code, reason = "a project has a folder of its own")]
 mod served;
 mod taken_back;
+mod told;
 mod world;

@@ -56,7 +56,7 @@ fn entries(server: &Server) -> Value {
 }
 
 /// The lines of the log, once the broker has written as many.
-fn logged(world: &World, what: &str) -> Vec<Value> {
+pub(crate) fn logged(world: &World, what: &str) -> Vec<Value> {
     for _ in 0..100 {
         let log = world.read("audit.log");
         let lines = log
@@ -76,7 +76,8 @@ fn logged(world: &World, what: &str) -> Vec<Value> {
 #[test]
 fn what_would_end_is_counted_before_it_ends() {
     let world = World::new();
-    world.edit("broker.toml", "database", "again_seconds = 3600\ndatabase");
+    let login = "again_seconds = 3600\nlogin = { issuer = \"https://login.example\", client_id = \"broker\", subject_prefix = \"user:\" }\ndatabase";
+    world.edit("broker.toml", "database", login);
     let server = world.serve();
     let mut ann = Person::enrolled(&world, &server, "user:ann");
     let mut bob = Person::enrolled(&world, &server, "user:bob");

@@ -101,9 +101,14 @@ impl Said {
     /// Waits until these words were said.
     #[track_caller]
     pub(crate) fn says(&self, words: &str) {
+        self.says_within(words, Duration::from_secs(20));
+    }
+
+    #[track_caller]
+    pub(crate) fn says_within(&self, words: &str, most: Duration) {
         let begun = Instant::now();
         while !self.text().contains(words) {
-            let late = begun.elapsed() > Duration::from_secs(20);
+            let late = begun.elapsed() > most;
             assert!(!late, "`{words}` is not in: {}", self.text());
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -47,21 +47,7 @@ impl Envoy {
         if let Some((from, to)) = edit {
             world.edit(file, from, to);
         }
-        let common = [
-            "gateway",
-            "forward",
-            file,
-            "--grpc",
-            "127.0.0.1:0",
-            "--module",
-            "policy.wasm",
-            "--trust",
-            "keys.json",
-            "--seen",
-            "seen.json",
-        ];
-        let arguments = [&common[..], more].concat();
-        let check = Listening::start(&world.path(""), &arguments, "checking at grpc://");
+        let check = world.serve_grpc(file, more);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -4,6 +4,7 @@ mod caddy;
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
+mod envoy;
 mod grpc;
 #[path = "../common/listening.rs"]
 mod listening;

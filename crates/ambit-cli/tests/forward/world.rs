@@ -83,6 +83,11 @@ impl World {
         }
     }
 
+    /// Another token of the same agent, with nothing used of it.
+    pub(crate) fn renew(&mut self) {
+        self.token = self.mint(&entries());
+    }
+
     /// A token with these capabilities, bound to the holder's key.
     pub(crate) fn mint(&self, entries: &Value) -> String {
         self.minted(("user:ann", URL), ("app", "keys/holder.pub.jwk"), entries)
@@ -125,6 +130,25 @@ impl World {
         let log = ["--log", "audit.log", "--log-key", "keys/log.jwk"];
         let arguments = [&["gateway", "forward", config][..], &common, &log, more].concat();
         Listening::start(&self.path(""), &arguments, "checking at http://")
+    }
+
+    /// As `serve`, asked by Envoy over gRPC.
+    pub(crate) fn serve_grpc(&self, config: &str, more: &[&str]) -> Listening {
+        let common = [
+            "gateway",
+            "forward",
+            config,
+            "--grpc",
+            "127.0.0.1:0",
+            "--module",
+            "policy.wasm",
+            "--trust",
+            "keys.json",
+            "--seen",
+            "seen.json",
+        ];
+        let arguments = [&common[..], more].concat();
+        Listening::start(&self.path(""), &arguments, "checking at grpc://")
     }
 
     pub(crate) fn serve_nginx(&self) -> Listening {

@@ -36,11 +36,19 @@ const NAMES: &[&str] = &[
     "--rp-id",
     "--origin",
     "--action",
+    "--via",
 ];
 
 /// Options whose value is the file that was asked for.
 const OUTPUTS: &[&str] = &[
-    "--output", "--log", "--seen", "--ledger", "--junit", "--write",
+    "--output",
+    "--log",
+    "--seen",
+    "--ledger",
+    "--junit",
+    "--write",
+    "--shadow-report",
+    "--sql",
 ];
 
 const PDP: &str = "url = \"https://pdp.example\"\naudience = \"https://mail.example\"\n";
@@ -104,6 +112,9 @@ impl World {
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");
         project.write("policy.dsse.json", signature);
+        let counts = "{\"v\": \"ambit-shadow-1\", \"uid\": \"a\", \"version\": 1, \"shadow\": 2, \"calls\": 1, \"different\": 0, \"unasked\": 0, \"differences\": []}";
+        project.write("shadow.json", counts);
+        project.write("login.txt", "ann:password");
         project.add_enroller();
         let enrol = ROWS.iter().find(|row| row.command == "enrol");
         let enrolment = project.ambit(&split(enrol.unwrap())).expect(0).out;

@@ -57,6 +57,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("completions", "bash", &[]),
     row(
         "build",
+        ". --sql out.sql",
+        &["ambit.toml", "schema.cedarschema"],
+    ),
+    row(
+        "build",
         ". -o out.wasm",
         &[
             "ambit.toml",
@@ -83,6 +88,12 @@ pub(crate) const ROWS: &[Row] = &[
         &["tests/secret.toml", "ambit.toml"],
     ),
     row("diff", ". .", &["ambit.toml"]),
+    row(
+        "build",
+        ". -o out.wasm --key keys/module.jwk",
+        &["keys/module.jwk"],
+    ),
+    row("init", "fresh --broker", &[]),
     row(
         "sign",
         "policy.wasm --key keys/module.jwk --tests results.json -o out.wasm",
@@ -179,7 +190,7 @@ pub(crate) const ROWS: &[Row] = &[
     // An address that no machine has: nothing is served here.
     row(
         "pdp",
-        "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
+        "pdp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
         &[
             "pdp.toml",
             "policy.wasm",
@@ -262,7 +273,7 @@ pub(crate) const ROWS: &[Row] = &[
     // A server that is not there: nothing is served here either.
     row(
         "gateway mcp",
-        "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --approvals keys -- ./server",
+        "mcp.toml --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --holder-key keys/log.jwk --statements epochs.jwt --proposals keys --approvals keys -- ./server",
         &[
             "mcp.toml",
             "policy.wasm",
@@ -284,7 +295,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row(
         "gateway forward",
-        "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
+        "forward.toml --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --statements epochs.jwt --proposals keys --listen 203.0.113.1:1",
         &[
             "forward.toml",
             "policy.wasm",
@@ -300,7 +311,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row(
         "gateway proxy",
-        "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --log out.log --log-key keys/log.jwk --statements epochs.jwt --listen 203.0.113.1:1",
+        "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --shadow policy.wasm --log out.log --log-key keys/log.jwk --statements epochs.jwt --listen 203.0.113.1:1",
         &[
             "proxy.toml",
             "policy.wasm",
@@ -313,6 +324,59 @@ pub(crate) const ROWS: &[Row] = &[
         "gateway proxy",
         "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
+    ),
+    row("shadow", "shadow.json", &["shadow.json"]),
+    // Nobody listens there.
+    row(
+        "push",
+        "policy.wasm oci://127.0.0.1:1/a:1 --trust keys.json --signature policy.dsse.json --seen seen.json --login login.txt",
+        &[
+            "policy.wasm",
+            "keys.json",
+            "policy.dsse.json",
+            "seen.json",
+            "login.txt",
+        ],
+    ),
+    row(
+        "pull",
+        "http://127.0.0.1:1/policy.wasm -o out.wasm --trust keys.json --signature policy.wasm.dsse.json --seen seen.json --login login.txt",
+        &[
+            "keys.json",
+            "policy.wasm.dsse.json",
+            "seen.json",
+            "login.txt",
+        ],
+    ),
+    row(
+        "pdp",
+        "pdp.toml --listen 203.0.113.1:1 --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "gateway forward",
+        "forward.toml --listen 203.0.113.1:1 --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "gateway proxy",
+        "proxy.toml --upstream http://127.0.0.1:1 --listen 203.0.113.1:1 --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "gateway mcp",
+        "shared.toml --listen 203.0.113.1:1 --upstream http://127.0.0.1:1/mcp --ledger used.sqlite --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "serve",
+        "broker.toml --check --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
+    ),
+    row(
+        "revoke",
+        "broker.toml --agent assistant --module http://127.0.0.1:1/policy.wasm --keep kept --trust keys.json --login login.txt",
+        &["login.txt"],
     ),
     row("explain", "token.format", &[]),
     row(

@@ -50,7 +50,7 @@ const MAY: &[&str] = &[
 /// # Errors
 ///
 /// `mint.claims`, `mint.holder` (the key does not hold the chain, or no next holder is given),
-/// `mint.entry`, `mint.contradiction` and `mint.like` (where the policy is given), `token.format` for what is no chain, `token.expired`, `chain.depth`,
+/// `mint.entry`, `mint.except`, `mint.contradiction` and `mint.like` (where the policy is given), `token.format` for what is no chain, `token.expired`, `chain.depth`,
 /// `chain.exp_extended`, `chain.jti`.
 pub fn attenuate<'a>(
     chain: &'a str,

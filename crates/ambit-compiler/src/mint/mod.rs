@@ -10,7 +10,7 @@ mod consent;
 mod private;
 mod root;
 
-use ambit_core::json::{Document, Profile};
+use ambit_core::json::{Document, Json, Profile};
 use ambit_policy::Bundle;
 use ambit_token::PublicKey;
 use serde_json::{Map, Value, json};
@@ -23,6 +23,17 @@ pub use root::{RootOptions, root};
 use crate::encoding::base64url;
 use crate::error::CompileError;
 use crate::keys::{SecretKey, public_jwk, random};
+
+/// The zones of the hours in a policy's manifests.
+fn named_zones<'a>(bundle: &'a Bundle<'_>) -> Vec<&'a str> {
+    let manifests = bundle.root().get("manifests").map(Json::members);
+    let names = manifests.into_iter().flatten().map(|(name, _)| name);
+    let manifests = names.filter_map(|name| bundle.manifest(name));
+    let entries = manifests.flat_map(|manifest| manifest.capabilities());
+    entries
+        .filter_map(|entry| entry.get("hours")?.get("zone")?.as_str())
+        .collect()
+}
 
 /// A block before it is signed.
 #[derive(Debug)]
@@ -57,6 +68,28 @@ impl Draft<'_> {
     #[must_use]
     pub fn exceeds(&self) -> &[String] {
         &self.exceeds
+    }
+
+    /// The zones by whose clocks some capability holds, and which no manifest names: a host states the offsets
+    /// of those that the manifests name. Where no policy is at hand, all that the block names.
+    #[must_use]
+    pub fn unstated_zones(&self) -> Vec<&str> {
+        let known = self.bundle.map(named_zones).unwrap_or_default();
+        let entries = self
+            .claims
+            .get("authorization_details")
+            .and_then(Value::as_array);
+        let zones = entries
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry["hours"]["zone"].as_str());
+        let mut unstated: Vec<&str> = Vec::new();
+        for zone in zones {
+            if !known.contains(&zone) && !unstated.contains(&zone) {
+                unstated.push(zone);
+            }
+        }
+        unstated
     }
 
     /// Whose consent the draft lacks (`mint.consent`), where the manifest asks for one and no receipt

@@ -2,6 +2,7 @@
 
 use ambit_core::Reason;
 use ambit_core::capability::{Place, well_formed};
+use ambit_core::constraint::leaves_nothing;
 use ambit_core::grammar::CLAIMS;
 use ambit_core::json::{Document, Json, Profile, Writer};
 use ambit_policy::{Bundle, Manifest, overlaps};
@@ -45,7 +46,7 @@ pub struct RootOptions<'a> {
 ///
 /// `mint.claims` for what is not a JSON object of our profile; `token.claim_unknown`; `mint.exp`, `mint.life`,
 /// `mint.holder`; `policy.expired`; `mint.entry` and `mint.contradiction` for a capability that could
-/// never match; `mint.like` for a pattern that bounds nothing; `mint.approver` for one that names an approver whom the manifest does not name;
+/// never match; `mint.like` for a pattern that bounds nothing; `mint.except` for a bound that leaves nothing; `mint.approver` for one that names an approver whom the manifest does not name;
 /// `mint.audience` for one with limits in a token for several audiences;
 /// `policy.uid`, `policy.version` for a binding to another policy; `manifest.none`,
 /// `manifest.life`, `manifest.depth` when the agent may not have such a token; with receipts,
@@ -239,13 +240,26 @@ fn repeated_value(entry: Json<'_>) -> Option<String> {
 
 pub(super) fn check_form(entry: Json<'_>, at: usize, place: Place) -> Result<(), CompileError> {
     if well_formed(entry, place) {
-        return check_sets(entry, at);
+        return check_sets(entry, at).and_then(|()| check_except(entry, at));
     }
     let message = format!(
         "capability {} is malformed, so it would never match: look at its members, at its constraints, and for empty lists and approvers who are named twice",
         at + 1
     );
     Err(CompileError::new("mint.entry", message))
+}
+
+/// A bound that leaves out all that it lists.
+fn check_except(entry: Json<'_>, at: usize) -> Result<(), CompileError> {
+    let mut constraints = entry.get_members("constraints");
+    let Some((name, _)) = constraints.find(|(_, spec)| leaves_nothing(*spec)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "capability {}, `constraints.{name}`: its `except` leaves nothing of what it lists, so it would never match: leave out less, or take the capability out",
+        at + 1
+    );
+    Err(CompileError::new("mint.except", message))
 }
 
 /// Who asks for a token does not choose who says yes to its calls: the manifest does.

@@ -1,6 +1,6 @@
 //! Constraints in a manifest: the same table as docs/token.md's, but with the fault pointed at.
 
-use ambit_core::constraint::{Kind, Member, Shape, well_formed};
+use ambit_core::constraint::{self, Kind, Member, Shape, well_formed};
 use ambit_core::json::{Document, Profile};
 use serde_json::{Map, Value as Json};
 use toml::de::{DeTable, DeValue};
@@ -281,6 +281,16 @@ fn check_form(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>, kind: Kind
     let text = json.to_string();
     let sound = Document::parse(text.as_bytes(), Profile::Signed)
         .is_ok_and(|spec| well_formed(spec.root()));
+    if sound && !kind.has_constraints() && leaves_nothing(text.as_str()) {
+        file.error(
+            "project.except",
+            table
+                .get("except")
+                .map_or_else(|| value.span(), Value::span),
+            "`except` leaves nothing of what this allows, so it would match nothing",
+            "leave out less, or take the capability out",
+        );
+    }
     // A fault inside has been reported where it stands; a missing member too.
     if !sound && !kind.has_constraints() && missing(table, kind).is_none() {
         file.error(
@@ -293,6 +303,11 @@ fn check_form(file: File<'_>, value: &Value<'_>, table: &DeTable<'_>, kind: Kind
             help(kind),
         );
     }
+}
+
+fn leaves_nothing(spec: &str) -> bool {
+    Document::parse(spec.as_bytes(), Profile::Signed)
+        .is_ok_and(|spec| constraint::leaves_nothing(spec.root()))
 }
 
 /// Whether a constraint accepts an absent argument.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ambit_token::PublicKey;
+use ambit_token::{PublicKey, ROLE};
 
 use super::credential::{self, Credential};
 use super::policy::EpochsFrom;
@@ -27,6 +27,8 @@ pub(crate) struct IssuerKey {
     /// Risk tiers and actions for which a key may sign receipts.
     pub(crate) tiers: Option<Vec<String>>,
     pub(crate) actions: Option<Vec<String>>,
+    /// Roles that its receipts may state.
+    pub(crate) roles: Option<Vec<String>>,
     /// The one person for whom a key signs receipts.
     pub(crate) sub: Option<String>,
     /// Where it is that person's WebAuthn credential.
@@ -45,7 +47,15 @@ const TYPES: &[&str] = &[
 const PEOPLE: &[&str] = &["approval-receipt+jwt", "approver-key+jwt"];
 /// What is said to everybody: a key that is narrowed may not sign it.
 const UNBOUND: &[&str] = &["revocation-epochs+jwt", "statuslist+jwt"];
-const BOUNDS: [&str; 6] = ["sub", "tenants", "audiences", "agents", "tiers", "actions"];
+const BOUNDS: [&str; 7] = [
+    "sub",
+    "tenants",
+    "audiences",
+    "agents",
+    "tiers",
+    "actions",
+    "roles",
+];
 /// Keys that may share a `kid`: the evaluator tries each of them, so their number bounds its work.
 const SAME_KID: usize = 4;
 
@@ -174,6 +184,9 @@ fn key<'a>(
     let classes = reader.optional_strings("agents", "agents = [\"renewal-bot\"]");
     agents.extend(classes.iter().flatten().cloned().map(AgentName));
     let (tiers, actions) = narrowing(reader, signs);
+    let roles = (signs == Some("approval-receipt+jwt"))
+        .then(|| roles(reader))
+        .flatten();
     let (sub, credential) = credential::read(reader, signs);
     let kid = kid?;
     let (x, y) = point?;
@@ -189,6 +202,7 @@ fn key<'a>(
         agents: names(classes),
         tiers,
         actions,
+        roles,
         sub,
         credential,
     };
@@ -218,6 +232,46 @@ fn narrowing(
     }
     let actions = reader.optional_strings("actions", "actions = [\"refund\"]");
     (names(tiers), names(actions))
+}
+
+/// In which roles a receipt by this key may say that its person acts; without a list, in none.
+fn roles(reader: &mut Reader<'_, '_>) -> Option<Vec<String>> {
+    let file = reader.file;
+    let roles = reader.optional_strings("roles", "roles = [\"finance\"]");
+    for role in roles.iter().flatten() {
+        if role.text.is_empty() || role.text.starts_with(ROLE) {
+            file.error(
+                "project.value",
+                role.span.clone(),
+                format!("`{}` is no role", role.text),
+                "write its name alone, `finance`: `role:finance` is what a manifest asks for",
+            );
+        }
+    }
+    names(roles)
+}
+
+/// Roles that manifests ask for and no key may state: such an approval could never be given.
+pub(super) fn check_roles(
+    file: File<'_>,
+    keys: &[IssuerKey],
+    manifests: &BTreeMap<String, super::Manifest>,
+) {
+    let states = |role: &str| {
+        let mut stated = keys.iter().flat_map(|key| key.roles.iter().flatten());
+        stated.any(|known| known == role)
+    };
+    for (agent, manifest) in manifests {
+        let lacking = manifest.roles().into_iter().find(|role| !states(role));
+        if let Some(role) = lacking {
+            file.error(
+                "project.role",
+                None,
+                format!("the manifest of `{agent}` asks somebody in the role `{role}`, and no key may state that role"),
+                format!("add `roles = [\"{role}\"]` to a `[[keys]]` with `signs = \"approval-receipt+jwt\"`"),
+            );
+        }
+    }
 }
 
 /// `x`, and `y` for ES256: the point that is the public key.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ambit_core::describe::is_label;
 use ambit_core::{Power, limits};
+use ambit_token::ROLE;
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
@@ -195,5 +196,18 @@ fn place(file: File<'_>, text: &str, table: &DeTable<'_>, start: usize) -> Entry
         file: file.name.to_owned(),
         line: line(text, start),
         parts,
+    }
+}
+
+impl Manifest {
+    /// The roles in which people are asked.
+    pub(super) fn roles(&self) -> Vec<&str> {
+        let demands = self.capabilities.iter().flat_map(|entry| {
+            let names = ["/requires/approval/approvers", "/consent/approvers"];
+            names.into_iter().filter_map(|name| entry.pointer(name))
+        });
+        let people = demands.filter_map(Json::as_array).flatten();
+        let roles = people.filter_map(|one| one.as_str()?.strip_prefix(ROLE));
+        roles.collect()
     }
 }

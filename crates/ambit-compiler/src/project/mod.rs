@@ -141,6 +141,7 @@ impl Project {
             agents: None,
             tiers: None,
             actions: None,
+            roles: None,
             sub: None,
             credential: None,
         });
@@ -260,6 +261,7 @@ fn settings(
     let (keys, agents) = keys::read(file, reader.get("keys"));
     if let Some(manifests) = manifests {
         keys::check_agents(file, &agents, manifests);
+        keys::check_roles(file, &keys, manifests);
     }
     let checks = checks::read(file, reader.get("check"));
     keys::check_heard(file, &heard, &keys);

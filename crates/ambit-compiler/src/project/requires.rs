@@ -1,9 +1,11 @@
 //! `requires` and `consent`: when a person is asked.
 
+use ambit_core::limits::RECEIPTS;
+use ambit_token::ROLE;
 use serde_json::{Map, Value as Json, json};
 use toml::de::DeValue;
 
-use crate::reader::{File, Reader, Value};
+use crate::reader::{File, Reader, Text, Value};
 
 const APPROVAL: &str = "approval = { approvers = [\"user:ann\"], count = 1 }";
 /// Ten years: a login is never that fresh a question.
@@ -75,7 +77,12 @@ fn approvers(file: File<'_>, value: &Value<'_>, what: &str) -> Option<Json> {
     let approvers = reader.require("approvers", "approvers = [\"user:ann\"]");
     let approvers =
         approvers.and_then(|value| file.strings(value, "approvers", "approvers = [\"user:ann\"]"));
-    let most = approvers.as_ref().map_or(1, Vec::len);
+    let role = |texts: &Vec<Text<'_>>| texts.iter().any(|text| text.text.starts_with(ROLE));
+    // In one role several people may say yes; a request has so many receipts.
+    let most = match &approvers {
+        Some(texts) if role(texts) => RECEIPTS,
+        approvers => approvers.as_ref().map_or(1, Vec::len),
+    };
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let count = reader.required_integer("count", 1..=most, "count = 1");
     reader.finish();

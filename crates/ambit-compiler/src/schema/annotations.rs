@@ -27,6 +27,10 @@ const OURS: &[(&str, &[On])] = &[
     ("label", &[Entity, Action, Attribute]),
     ("label_de", &[Entity, Action, Attribute]),
     ("datatype", &[Entity]),
+    ("table", &[Entity]),
+    ("columns", &[Entity]),
+    ("writes", &[Action]),
+    ("column", &[Attribute]),
     ("powers", &[Action]),
     ("risk", &[Action]),
     ("irreversible", &[Action]),
@@ -231,7 +235,7 @@ fn powers(file: File<'_>, key: &Key, item: &Item) -> Option<Powers> {
     (!powers.is_empty()).then_some(powers)
 }
 
-fn split(value: &str) -> impl Iterator<Item = &str> {
+pub(super) fn split(value: &str) -> impl Iterator<Item = &str> {
     value
         .split(|c: char| c == ',' || c.is_whitespace())
         .filter(|word| !word.is_empty())

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::annotations;
 use super::labels::{self, Words};
 use super::source::{Item, Key, Source, What};
+use super::tables;
 use crate::reader::File;
 
 /// The type of an argument.
@@ -76,6 +77,16 @@ pub(crate) struct Argument {
     pub(crate) unverified: bool,
     /// What the MCP tool calls it, where that cannot be its name here.
     pub(crate) mcp: Option<String>,
+    /// The columns that its bounds hold for, too.
+    pub(crate) columns: Vec<Column>,
+}
+
+/// A column that the bounds of an argument hold for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// The type whose rows it is of; `None` for all that the action reaches.
+    pub(crate) of: Option<String>,
+    pub(crate) name: String,
 }
 
 impl Type {
@@ -187,6 +198,7 @@ impl<'a> Types<'a> {
                 target: item.annotation("target").is_some(),
                 unverified: item.annotation("unverified").is_some(),
                 mcp: item.annotation("mcp").map(|one| one.value.clone()),
+                columns: tables::column(self.file, &item),
             };
             arguments.insert(name.clone(), (argument, item));
         }
@@ -377,7 +389,7 @@ impl<'a> Types<'a> {
     }
 
     fn refuse_nested(&self, item: &Item) {
-        for name in ["target", "content", "unverified", "mcp"] {
+        for name in ["target", "content", "unverified", "mcp", "column"] {
             if let Some(annotation) = item.annotation(name) {
                 self.file.error(
                     "project.annotation_place",

@@ -12,6 +12,7 @@ use super::annotations::{self, COMMENT};
 use super::context::STANDARD;
 use super::labels::{self, Words};
 use super::source::{Annotation, Item, Key, Source, What};
+use super::tables::{self, Table, Write};
 use super::types::{Argument, Types};
 use crate::reader::File;
 use crate::suggest;
@@ -22,6 +23,8 @@ pub(crate) struct Vocabulary {
     pub(crate) actions: BTreeMap<String, Action>,
     /// The resource types that some action applies to, by datatype.
     pub(crate) resources: BTreeMap<String, Resource>,
+    /// The tables of a database that have rows of a type, by datatype.
+    pub(crate) tables: BTreeMap<String, Table>,
     /// The schema as policies see it; `None` if it has faults.
     pub(crate) cedar: Option<Schema>,
     /// Whether the schema has faults: what it seems to lack may then be only misspelt.
@@ -59,6 +62,8 @@ pub(crate) struct Action {
     pub(crate) guessed: Option<String>,
     pub(crate) resources: Vec<String>,
     pub(crate) args: BTreeMap<String, Argument>,
+    /// What its statements may do to rows besides reading them.
+    pub(crate) writes: Vec<Write>,
 }
 
 const AGENT: &str = "Ambit::Agent";
@@ -86,6 +91,7 @@ pub(super) fn read(file: File<'_>, source: &Source, json: &Value, sound: bool) -
             "declare for example `@powers(\"draft, execute\") action email appliesTo { principal: Ambit::Agent, resource: Contact, context: { to: String } };`",
         );
     }
+    builder.found.tables = tables::read(file, source, &builder.found);
     builder.found
 }
 
@@ -145,6 +151,7 @@ impl Builder<'_> {
                 .into_iter()
                 .map(|(name, (argument, _))| (name, argument))
                 .collect(),
+            writes: tables::writes(self.file, &item),
         };
         self.called.check(self.file, name, &item, &action.words);
         if self.found.actions.insert(name.to_owned(), action).is_some() {

@@ -19,8 +19,15 @@ struct Argument<'a> {
 }
 
 impl<'a> Teller<'a> {
-    /// Adds a line for each. A budget counts only what is carried out.
-    pub(super) fn bounds(&self, of: &[&'a str], is_carried_out: bool, out: &mut Vec<String>) {
+    /// Adds a line for each, but for the limits that are `counted` already. A budget counts only what is
+    /// carried out. Whether there is such a limit.
+    pub(super) fn bounds(
+        &self,
+        of: &[&'a str],
+        is_carried_out: bool,
+        counted: &mut Vec<usize>,
+        out: &mut Vec<String>,
+    ) -> bool {
         let constraints = self.entry.constraints;
         let said = self.amounts(of, is_carried_out, out);
         for (name, spec) in constraints.unwrap_or_default().members() {
@@ -30,12 +37,13 @@ impl<'a> Teller<'a> {
                 self.bound(of, name, spec, out);
             }
         }
-        self.limits(of, is_carried_out, said, out);
+        let shared = self.limits(of, is_carried_out, said, counted, out);
         self.hours(out);
         if self.entry.locations.is_some() {
             let places = self.names("locations", self.entry.locations, Phrase::Or);
             out.push(self.filled(Phrase::At, &[&places]));
         }
+        shared
     }
 
     fn bound(&self, of: &[&'a str], name: &'a str, spec: Json<'a>, out: &mut Vec<String>) {
@@ -182,16 +190,23 @@ impl<'a> Teller<'a> {
         of: &[&'a str],
         is_carried_out: bool,
         said: [Option<&str>; 2],
+        told: &mut Vec<usize>,
         out: &mut Vec<String>,
-    ) {
-        for limit in elements(self.entry.limits) {
+    ) -> bool {
+        let mut shared = false;
+        for (at, limit) in elements(self.entry.limits).enumerate() {
             let max = integer(limit, "max");
-            let kind = text(limit, "type");
-            if kind != "spend" {
-                out.push(self.uses(max, limit.get_int("seconds")));
+            let counts_money = text(limit, "type") == "spend";
+            if counts_money && !is_carried_out {
                 continue;
             }
-            if !is_carried_out {
+            if told.contains(&at) {
+                shared = true;
+                continue;
+            }
+            told.push(at);
+            if !counts_money {
+                out.push(self.uses(max, limit.get_int("seconds")));
                 continue;
             }
             let (argument, unit) = counted(Some(limit));
@@ -217,6 +232,7 @@ impl<'a> Teller<'a> {
                 out.push(self.filled(Phrase::Counted, &[&sum, &argument, &unit]));
             }
         }
+        shared
     }
 
     /// An argument that a limit reads.

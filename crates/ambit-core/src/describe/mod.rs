@@ -119,15 +119,53 @@ pub enum Money {
     },
 }
 
+/// What the worst of it does, the least first: what people are asked about first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// It looks.
+    #[default]
+    Reads,
+    /// It changes or prepares something.
+    Writes,
+    /// It reaches people outside.
+    Outside,
+    /// It moves money.
+    Money,
+    /// It cannot be undone.
+    Final,
+}
+
+impl Risk {
+    /// All of them, from the least.
+    pub const ALL: [Self; 5] = [
+        Self::Reads,
+        Self::Writes,
+        Self::Outside,
+        Self::Money,
+        Self::Final,
+    ];
+}
+
+/// What a capability allows in one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Where it stands.
+    pub group: Group,
+    /// What the worst of it does.
+    pub risk: Risk,
+    /// The item with its marks and lines.
+    pub parts: Vec<Part>,
+}
+
 /// One capability as people read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The highest risk of what it allows.
     pub tier: Tier,
-    /// What it allows: an item with its marks and lines for each group that it has a part in.
-    pub items: Vec<(Group, Vec<Part>)>,
+    /// What it allows, for each group that it has a part in.
+    pub items: Vec<Item>,
     /// What may be said of its actions in a question: "let it …".
-    pub titles: Vec<String>,
+    pub titles: Vec<(Risk, String)>,
     /// What for, in words.
     pub purpose: String,
     /// How much money it moves.
@@ -143,7 +181,7 @@ impl Told {
     #[must_use]
     pub fn line(&self, locale: Locale) -> String {
         let mut out = String::new();
-        for (group, parts) in &self.items {
+        for Item { group, parts, .. } in &self.items {
             out.push_str(if out.is_empty() { "" } else { ". " });
             out.push_str(group.title().text(locale));
             let mut before = ": ";

@@ -68,7 +68,7 @@ phrases! {
     // What may be done.
     Own "On its own" "Selbstständig";
     Person "Prepares, a person decides" "Bereitet vor, ein Mensch entscheidet";
-    Cannot "Cannot" "Nicht erlaubt";
+    Cannot "Cannot" "Ausgeschlossen";
     Narrows "As granted before" "Wie schon erteilt";
     Of "{0} ({1})" "{0} ({1})";
     Before "whatever was granted before" "alles, was schon erteilt war";
@@ -77,6 +77,7 @@ phrases! {
     AnyOne "any {0}" "{0} (beliebig)";
     AnyOf "all {0}" "alle {0}";
     AnyThing "any kind of thing" "Dinge jeder Art";
+    AnySuch "any" "beliebige";
     Which "{0} {1}" "{0} {1}";
     Id "id {0}" "Kennung {0}";
     At "at {0}" "auf {0}";
@@ -88,17 +89,21 @@ phrases! {
     Financial "moves money" "bewegt Geld";
     // Bounds on details.
     Bound "{0}: {1}" "{0}: {1}";
-    UpTo "up to " "bis zu ";
+    UpTo "up to " "bis ";
     Free "{0}: any" "{0}: beliebig";
     BelowZero "{0}, also below zero" "{0}, auch unter null";
-    OrAbsent "{0}, or left out" "{0}, oder weggelassen";
+    OrAbsent "{0}, if any" "{0}, falls angegeben";
     PerCall "{0} each" "{0} je Vorgang";
     AnyCurrency "{0} in any currency" "{0} in beliebiger Währung";
     Altogether "{0} altogether" "insgesamt {0}";
     Counted "{0} altogether, counted by {1} in {2}" "insgesamt {0}, gezählt nach {1} in {2}";
     Others "any other details" "beliebige weitere Angaben";
+    // Of two items of one capability.
+    AsFor "otherwise as for: {0}" "sonst wie bei: {0}";
+    CountedWith "counted together with: {0}" "gemeinsam gezählt mit: {0}";
+    AsForBoth "otherwise as for: {0}, counted together" "sonst wie bei: {0}, gemeinsam gezählt";
     // At most how often.
-    Times "at most {0} times altogether" "insgesamt höchstens {0}-mal";
+    Times "at most {0} times" "höchstens {0}-mal";
     Once "only once" "nur einmal";
     Rate "at most {0} times per {1}, by the clock" "höchstens {0}-mal je {1}, nach der Uhr";
     RateOnce "only once per {0}, by the clock" "nur einmal je {0}, nach der Uhr";
@@ -116,12 +121,13 @@ phrases! {
     Sunday "Sunday" "Sonntag";
     // What asks again.
     AskCall "each only once approved" "jeder Vorgang erst nach Genehmigung";
-    AskSubject "the person it acts for must approve each one" "die Person, für die er handelt, muss jedem Vorgang zustimmen";
-    AskApprovers "{0} of {1} must approve each one" "{0} von {1} müssen jedem Vorgang zustimmen";
-    AskOne "{0} must approve each one" "{0} muss jedem Vorgang zustimmen";
+    AskSubject "its user must approve each" "der Auftraggeber muss jedem Vorgang zustimmen";
+    AskApprovers "{0} of {1} must approve each" "{0} von {1} müssen jedem Vorgang zustimmen";
+    AskOne "{0} must approve each" "{0} muss jedem Vorgang zustimmen";
     AskSome "some only after an approval" "manches erst nach einer Genehmigung";
-    AskLogin "needs a login at level {0}" "nötig ist eine Anmeldung der Stufe {0}";
-    AskFresh "the login may be at most {0} old" "die Anmeldung darf höchstens {0} alt sein";
+    AskLogin "login at level {0}" "Anmeldung der Stufe {0}";
+    AskFresh "login at most {0} old" "Anmeldung höchstens {0} alt";
+    AskBoth "login at level {0}, at most {1} old" "Anmeldung der Stufe {0}, höchstens {1} alt";
     // Lists.
     Comma ", " ", ";
     And " and " " und ";
@@ -140,6 +146,8 @@ phrases! {
     Like "a text like " "ein Text wie ";
     Stars " (* is any text)" " (* steht für beliebigen Text)";
     Address "an address at " "eine Adresse bei ";
+    Anyone "anyone at " "Adressen bei ";
+    Addresses "addresses at " "lauter Adressen bei ";
     Host "a machine named " "ein Rechner namens ";
     Web "a web address at " "eine Web-Adresse bei ";
     Under " under " " unter ";
@@ -148,11 +156,13 @@ phrases! {
     Public "the public Internet" "dem öffentlichen Internet";
     Except " except " " außer ";
     Each "a list in which each element is " "eine Liste, in der jedes Element dies ist: ";
+    EachOne "each " "jeweils ";
     Subset "a list of nothing but " "eine Liste aus nichts als ";
+    Only "only " "nur ";
     Contains "a list with " "eine Liste mit ";
     Count "a list of " "eine Liste der Länge ";
-    Element " element" "";
-    Elements " elements" "";
+    Element " element" " Element";
+    Elements " elements" " Elemente";
     Optional "left out or " "weggelassen oder ";
     Anything "anything" "beliebig";
     BadBound "nothing (this bound is malformed)" "nichts (diese Grenze ist fehlerhaft)";
@@ -172,11 +182,14 @@ phrases! {
     Hour "hour s" "Stunde n";
     Minute "minute s" "Minute n";
     Second "second s" "Sekunde n";
+    Level "level s" "Ebene n";
     // What a person may choose instead of what is asked.
     NoExecute "Carry out nothing on its own" "Nichts selbst ausführen";
     LifeOnly "Only for {0}" "Nur für {0}";
     NoDelegation "Pass nothing on to other agents" "Nichts an andere Agenten weitergeben";
-    PassOn "pass this on to other agents, {0} deep" "dies an andere Agenten weitergeben, {0} tief";
+    PassesOn "Passes on" "Gibt weiter";
+    PassOn "to agents, {0} deep" "an Agenten, {0} tief";
+    AndMore " and more" " und mehr";
     Unlisted "anything else" "alles andere";
     Stop "End it at any time: {0}" "Jederzeit beenden: {0}";
     StopBy "Your organisation can end it at any time." "Ihre Organisation kann es jederzeit beenden.";

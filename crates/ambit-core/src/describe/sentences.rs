@@ -12,12 +12,15 @@ use core::cell::RefCell;
 use super::phrases::Phrase;
 use super::speech::{Speech, Style};
 use super::vocabulary::{Effect, Form, Term, Tier, Vocabulary};
-use super::{Fault, Group, Kind, Money, Part, Told};
+use super::{Fault, Group, Item, Kind, Money, Part, Risk, Told};
 use crate::capability::Entry;
 use crate::constraint::Unit;
 use crate::json::Json;
 use crate::limits::CONSENT_LIST;
 use crate::{Power, Powers};
+
+/// So many lines of two items of an entry are told once.
+const SHARED: usize = 2;
 
 /// How far the agent comes with an action.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,15 @@ pub(super) struct Teller<'a> {
     pub(super) actions: Vec<&'a str>,
     /// The first that was found. Everything goes on with some text or other, and nobody sees it.
     fault: RefCell<Option<Fault>>,
+}
+
+/// What is told of an entry in its first group, for the second: what the two share is told once.
+#[derive(Default)]
+struct First {
+    label: String,
+    lines: Vec<String>,
+    /// The places of the limits told.
+    limits: Vec<usize>,
 }
 
 impl<'a> Teller<'a> {
@@ -84,10 +96,11 @@ impl<'a> Teller<'a> {
             told.purpose = self.filled(Phrase::For, &[&self.name("purpose", purpose)]);
         }
         if self.entry.privileges.is_none() || self.entry.actions.is_none() {
-            self.add(&mut told, Group::Narrows);
+            self.add(&mut told, Group::Narrows, &mut First::default());
         } else {
-            self.add(&mut told, Group::Own);
-            self.add(&mut told, Group::Person);
+            let mut first = First::default();
+            self.add(&mut told, Group::Own, &mut first);
+            self.add(&mut told, Group::Person, &mut first);
         }
         if told.items.is_empty() {
             let detail = "no action of it has any of its powers, so it would never match";
@@ -100,10 +113,11 @@ impl<'a> Teller<'a> {
     }
 
     /// The item of one group, where the entry has any.
-    fn add(&self, told: &mut Told, group: Group) {
+    fn add(&self, told: &mut Told, group: Group, first: &mut First) {
         let mut labels: Vec<String> = Vec::new();
         let mut of: Vec<&str> = Vec::new();
         let mut reached: Vec<(&str, Reach)> = Vec::new();
+        let mut highest = Risk::default();
         for action in &self.actions {
             let before = labels.len();
             let (held, reach) = (self.held(action), self.reach(action));
@@ -113,8 +127,10 @@ impl<'a> Teller<'a> {
                 Group::Narrows => true,
             };
             let mut say = |power, asked| {
+                let risk = self.risk(action, power);
+                highest = highest.max(risk);
                 labels.push(self.label(action, power));
-                told.titles.push(self.label(action, asked));
+                told.titles.push((risk, self.label(action, asked)));
             };
             // An approval that the entry wants is wanted for looking, too.
             let looks = if self.wants_approval() {
@@ -152,13 +168,43 @@ impl<'a> Teller<'a> {
             labels.push(Phrase::Before.text(self.style.locale).into());
         }
         if !labels.is_empty() {
-            told.items.push((group, self.item(&labels, &of, &reached)));
+            told.items.push(Item {
+                group,
+                risk: highest,
+                parts: self.item(&labels, &of, &reached, first),
+            });
         }
     }
 
-    fn item(&self, labels: &[String], of: &[&'a str], reached: &[(&'a str, Reach)]) -> Vec<Part> {
-        let mut text = self.list("actions", labels, Phrase::And);
-        let things = self.things();
+    /// What using an action in a power does.
+    fn risk(&self, action: &str, power: Power) -> Risk {
+        let does =
+            |effect: &Effect| power == Power::Execute && self.vocabulary.has(action, *effect);
+        match Effect::ALL
+            .iter()
+            .filter(|effect| does(effect))
+            .map(|effect| effect.risk())
+            .max()
+        {
+            Some(risk) => risk,
+            None if power == Power::Observe => Risk::Reads,
+            None => Risk::Writes,
+        }
+    }
+
+    fn item(
+        &self,
+        labels: &[String],
+        of: &[&'a str],
+        reached: &[(&'a str, Reach)],
+        first: &mut First,
+    ) -> Vec<Part> {
+        let label = self.list("actions", labels, Phrase::And);
+        let mut text = label.clone();
+        let mut things = self.things();
+        if self.says_what(labels) {
+            things = Phrase::AnySuch.text(self.style.locale).into();
+        }
         if !things.is_empty() {
             text = self.filled(Phrase::Bound, &[&text, &things]);
         }
@@ -175,12 +221,38 @@ impl<'a> Teller<'a> {
             }
         }
         let mut lines = Vec::new();
-        self.bounds(of, !reached.is_empty(), &mut lines);
+        let shared = self.bounds(of, !reached.is_empty(), &mut first.limits, &mut lines);
         self.asks(reached, &mut lines);
+        self.once(&label, shared, &mut lines, first);
         for line in lines {
             parts.push(Part::new(Kind::Line, line));
         }
         parts
+    }
+
+    /// Leaves out of the second item what the first one says, and says so. One that counts with the first has
+    /// no limit of its own.
+    fn once(&self, label: &str, shared: bool, lines: &mut Vec<String>, first: &mut First) {
+        if first.label.is_empty() {
+            first.label.push_str(label);
+            first.lines.clone_from(lines);
+        } else if self.style.strict {
+            let said = |line: &String| first.lines.contains(line);
+            let as_for = lines.iter().filter(|line| said(line)).count() >= SHARED
+                || shared && lines.iter().any(said);
+            if as_for {
+                lines.retain(|line| !said(line));
+            }
+            let phrase = match (as_for, shared) {
+                (true, true) => Phrase::AsForBoth,
+                (true, false) => Phrase::AsFor,
+                (false, true) => Phrase::CountedWith,
+                (false, false) => return,
+            };
+            lines.push(self.filled(phrase, &[&first.label]));
+        } else if shared {
+            lines.push(self.filled(Phrase::CountedWith, &[&first.label]));
+        }
     }
 
     /// Whether and how an action comes to be carried out.
@@ -359,6 +431,25 @@ impl<'a> Teller<'a> {
         things
     }
 
+    /// Whether what is done says already on what, "look up orders", and any of them will do.
+    fn says_what(&self, labels: &[String]) -> bool {
+        let kinds = strings(self.entry.datatypes);
+        let ([label], [kind]) = (labels, kinds.as_slice()) else {
+            return false;
+        };
+        let (term, form, locale) = (Term::Resource(kind), Form::Plural, self.style.locale);
+        let own = self.vocabulary.namesake(term, form, locale).is_none();
+        let plural = self
+            .vocabulary
+            .label(term, form, locale)
+            .unwrap_or_default();
+        let words = |text| crate::split(text, b' ').map(String::from).collect();
+        let (label, plural): (Vec<String>, Vec<String>) = (words(label), words(plural));
+        let mut parts = label.windows(plural.len().max(1));
+        let is_said = parts.any(|part| part == plural);
+        self.style.strict && self.entry.identifier.is_none() && own && is_said
+    }
+
     fn thing(&self, kind: &'a str, any: bool) -> String {
         let term = Term::Resource(kind);
         let given = |form| {
@@ -382,38 +473,53 @@ impl<'a> Teller<'a> {
     /// What is asked of people before these are carried out.
     fn asks(&self, reached: &[(&'a str, Reach)], out: &mut Vec<String>) {
         let locale = self.style.locale;
-        let mut add = |line: String| {
-            if !out.contains(&line) {
-                out.push(line);
+        let mut approvals = Vec::new();
+        let add = |line: String, lines: &mut Vec<String>| {
+            if !lines.contains(&line) {
+                lines.push(line);
             }
         };
         for (action, reach) in reached {
             if *reach == Reach::Partly {
-                add(Phrase::AskSome.text(locale).into());
+                add(Phrase::AskSome.text(locale).into(), out);
             }
             if *reach == Reach::Asked && !self.held(action).contains(Power::Execute) {
-                add(Phrase::AskCall.text(locale).into());
+                add(Phrase::AskCall.text(locale).into(), out);
             }
             for consent in self.consents(action).into_iter().flatten() {
-                add(self.approval("consent", consent));
+                add(self.approval("consent", consent), &mut approvals);
             }
         }
-        let Some(requires) = self.entry.requires else {
-            return;
+        if let Some(requires) = self.entry.requires {
+            self.login(requires, out);
+            if let Some(approval) = requires.get("approval") {
+                add(self.approval("requires", approval), &mut approvals);
+            }
+        }
+        // Who decides what stands under "a person decides" is that person, unless others are named.
+        let asked = |one: &(&str, Reach)| {
+            one.1 == Reach::Asked && self.held(one.0).contains(Power::Execute)
         };
-        if let Some(acr) = requires.get("acr") {
-            let levels = match acr.as_str() {
-                Some(level) => self.name("requires", level),
-                None => self.names("requires", Some(acr), Phrase::Or),
-            };
-            add(self.filled(Phrase::AskLogin, &[&levels]));
+        let asked = !reached.is_empty() && reached.iter().all(asked);
+        if self.style.strict && asked && approvals == [Phrase::AskSubject.text(locale)] {
+            return;
         }
-        if let Some(age) = requires.get_int("max_age") {
-            add(self.filled(Phrase::AskFresh, &[&self.span(age)]));
-        }
-        if let Some(approval) = requires.get("approval") {
-            add(self.approval("requires", approval));
-        }
+        out.append(&mut approvals);
+    }
+
+    /// How people must have logged in.
+    fn login(&self, requires: Json<'a>, out: &mut Vec<String>) {
+        let levels = requires.get("acr").map(|acr| match acr.as_str() {
+            Some(level) => self.name("requires", level),
+            None => self.names("requires", Some(acr), Phrase::Or),
+        });
+        let age = requires.get_int("max_age").map(|age| self.span(age));
+        out.extend(match (levels, age) {
+            (None, None) => None,
+            (Some(levels), None) => Some(self.filled(Phrase::AskLogin, &[&levels])),
+            (None, Some(age)) => Some(self.filled(Phrase::AskFresh, &[&age])),
+            (Some(levels), Some(age)) => Some(self.filled(Phrase::AskBoth, &[&levels, &age])),
+        });
     }
 
     /// Who must approve each one.
@@ -422,10 +528,11 @@ impl<'a> Teller<'a> {
             return Phrase::AskSubject.text(self.style.locale).into();
         };
         let approvers = approval.get("approvers");
-        let people = self.names(member, approvers, Phrase::Comma);
-        if count == 1 && approvers.is_some_and(|list| list.len() == 1) {
+        if count == 1 {
+            let people = self.names(member, approvers, Phrase::Or);
             return self.filled(Phrase::AskOne, &[&people]);
         }
+        let people = self.names(member, approvers, Phrase::Comma);
         self.filled(
             Phrase::AskApprovers,
             &[&self.number(count, Unit::None), &people],

@@ -138,6 +138,16 @@ impl Effect {
         }
     }
 
+    /// How much it weighs.
+    #[must_use]
+    pub const fn risk(self) -> super::Risk {
+        match self {
+            Self::Irreversible => super::Risk::Final,
+            Self::Financial => super::Risk::Money,
+            Self::External => super::Risk::Outside,
+        }
+    }
+
     /// What people read.
     #[must_use]
     pub const fn phrase(self) -> super::Phrase {

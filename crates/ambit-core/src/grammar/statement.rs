@@ -2,7 +2,7 @@
 
 use super::token::MODEL;
 use super::{COUNT, Form, INTEGER, JWK, MANY, Member, OBJECT, TEXTS, may, needs, never};
-use crate::limits::{ORIGINS, PROOF_ID_BYTES};
+use crate::limits::{ORIGINS, PROOF_ID_BYTES, ROLES};
 
 /// The header of a statement that a key of the bundle signs.
 pub const STATEMENT_HEADER: &[Member] = super::ROOT_HEADER;
@@ -28,6 +28,7 @@ pub const RECEIPT: &[Member] = &[
     may("acr", Form::Text),
     may("amr", TEXTS),
     may("auth_time", INTEGER),
+    may("roles", Form::List(&(1, ROLES), &Form::Text)),
 ];
 const DISPLAY: &[Member] = &[
     needs("text_s256", Form::Bytes32),
@@ -90,6 +91,7 @@ pub const SIGNING: &[Member] = &[
     needs("claims", OBJECT),
     may("token", Form::Text),
     may("kid", Form::Text),
+    may("enrolment", Form::Text),
 ];
 
 /// Revocation epochs (`revocation-epochs+jwt`). A list with an unknown selector could mean more than we

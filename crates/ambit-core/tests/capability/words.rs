@@ -80,9 +80,9 @@ fn capabilities_are_said_in_words() {
         said(&refund),
         "Prepares, a person decides: Refund and pay: signed contract account/1042; moves \
          money; cannot be undone; up to 200.00 EUR each, 500.00 EUR altogether; note: a text like \
-         \"inv-*\" (* is any text), or left out; any other details; at most 3 times altogether; the person it acts for must approve each one; needs a \
-         login at level urn:acme:loa:2; the login may be at most 5 minutes old; 1 of user:a, \
-         user:b must approve each one; purpose: contract-renewal"
+         \"inv-*\" (* is any text), if any; any other details; at most 3 times; login at level \
+         urn:acme:loa:2, at most 5 minutes old; its user must approve each; user:a or user:b must \
+         approve each; purpose: contract-renewal"
     );
 }
 

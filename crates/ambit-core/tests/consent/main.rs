@@ -129,7 +129,7 @@ fn no_foreign_text_leaves_its_quotes() {
             let sentences = |told: &Told| -> Vec<String> {
                 // `*` in a pattern is explained, and a harmless pattern has none; of two people who
                 // are called alike, one is named.
-                let parts = told.items.iter().flat_map(|(_, parts)| parts);
+                let parts = told.items.iter().flat_map(|item| &item.parts);
                 let lines = parts
                     .map(|part| part.text.as_str())
                     .chain([told.purpose.as_str()]);

@@ -202,7 +202,8 @@ impl<'a> Asked<'a> {
                 }
             });
             let token = entry.get("token").or_else(|| self.root.get("token"));
-            for (name, value) in [("token", token), ("kid", entry.get("kid"))] {
+            let (kid, enrolment) = (entry.get("kid"), entry.get("enrolment"));
+            for (name, value) in [("token", token), ("kid", kid), ("enrolment", enrolment)] {
                 if let Some(value) = value {
                     out.name(name).json(value);
                 }

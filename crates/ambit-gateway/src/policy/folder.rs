@@ -42,10 +42,11 @@ impl Source {
     /// its place.
     pub(super) fn highest(
         &self,
+        folder: &Path,
         trust: &Trust,
         passed_over: &mut Vec<Fault>,
     ) -> Result<PathBuf, Fault> {
-        let fault = |message: &str| Fault::new("policy.folder", message).at(&self.module);
+        let fault = |message: &str| Fault::new("policy.folder", message).at(folder);
         if self.uid.is_none() {
             return Err(fault(
                 "a folder can hold several policies, and none is named",
@@ -58,7 +59,7 @@ impl Source {
         }
         let mut best = None;
         let mut differ = false;
-        for path in candidates(&self.module)? {
+        for path in candidates(folder)? {
             match self.read(&path, trust, i64::MIN, &MemoryVersions::new()) {
                 Err(why) => passed_over.push(why),
                 Ok(policy) => {

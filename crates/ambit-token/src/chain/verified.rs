@@ -174,6 +174,7 @@ impl<'a> VerifiedToken<'a> {
             agent: Some(self.agent_uid()),
             tier,
             actions,
+            roles: &[],
         };
         self.signer.may_sign(TYP, &about)
     }

@@ -29,6 +29,9 @@ const ISSUER: &str = "https://issuer.ambit-test.example";
 /// Who vouches for people's yes in tests.
 const APPROVALS: &str = "https://approvals.ambit-test.example";
 
+/// What signs lists of what was revoked.
+const EPOCHS: &str = "revocation-epochs+jwt";
+
 /// A policy under test, and the keys that were added to it for the run.
 #[derive(Debug)]
 pub struct Bench {
@@ -36,6 +39,8 @@ pub struct Bench {
     issuer: SecretKey,
     approver: SecretKey,
     holder: SecretKey,
+    /// Whose revocation epochs every request must bring, each with a key that signs them.
+    epochs: Vec<(String, SecretKey)>,
 }
 
 impl Bench {
@@ -47,14 +52,20 @@ impl Bench {
     pub fn new(project: &Project, issued: i64) -> Result<Self, CompileError> {
         let issuer = generate(Some("ambit-test-issuer"))?;
         let approver = generate(Some("ambit-test-approvals"))?;
+        let bundle = build::bundle(project, issued)?;
+        let epochs = epochs(&Bundle::verify(&bundle).map_err(|error| unsound(&error))?)?;
         let mut project = project.clone();
         project.add_key(ISSUER, &issuer, "cap+jwt");
         project.add_key(APPROVALS, &approver, "approval-receipt+jwt");
+        for (iss, key) in &epochs {
+            project.add_key(iss, key, EPOCHS);
+        }
         Ok(Self {
             bundle: Kept::of(build::bundle(&project, issued)?)?,
             issuer,
             approver,
             holder: generate(Some("ambit-test-holder"))?,
+            epochs,
         })
     }
 
@@ -76,6 +87,7 @@ impl Bench {
         let bundle = Bundle::verify(bundle).map_err(|error| refused(error.to_string()))?;
         let issuer = generate(Some("ambit-test-issuer"))?;
         let approver = generate(Some("ambit-test-approvals"))?;
+        let epochs = epochs(&bundle)?;
         let mut document = Writer::default();
         document.json(bundle.root());
         let mut document: Json =
@@ -83,6 +95,7 @@ impl Bench {
         if let Some(keys) = document["keys"].as_array_mut() {
             keys.push(row(ISSUER, &issuer, "cap+jwt"));
             keys.push(row(APPROVALS, &approver, "approval-receipt+jwt"));
+            keys.extend(epochs.iter().map(|(iss, key)| row(iss, key, EPOCHS)));
         }
         if let Some(issued) = issued {
             document["expires"] = json!(issued + bundle.expires() - bundle.issued());
@@ -103,6 +116,7 @@ impl Bench {
             issuer,
             approver,
             holder: generate(Some("ambit-test-holder"))?,
+            epochs,
         })
     }
 
@@ -139,6 +153,16 @@ impl Bench {
         let answer: Json = serde_json::from_str(&answer).unwrap_or_else(|_| json!({}));
         Ok(Outcome::new(project, case, request, answer))
     }
+}
+
+/// A key for each issuer whose epochs the policy wants with every request.
+fn epochs(bundle: &Bundle<'_>) -> Result<Vec<(String, SecretKey)>, CompileError> {
+    let keys = bundle.epochs_from().enumerate();
+    keys.map(|(at, iss)| {
+        let key = generate(Some(&format!("ambit-test-epochs-{at}")))?;
+        Ok((iss.to_owned(), key))
+    })
+    .collect()
 }
 
 /// A key as bundles have it.

@@ -48,6 +48,12 @@ impl Request {
             "token": token,
             "facts": facts(case, &claims, proves),
         });
+        if !bench.epochs.is_empty() {
+            let lists = bench.epochs.iter();
+            request["statements"] = lists
+                .map(|from| statement::epochs(from, case.now))
+                .collect();
+        }
         if let Some(entities) = &case.entities {
             request["entities"] = entities.clone();
         }

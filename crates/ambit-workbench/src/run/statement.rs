@@ -1,4 +1,4 @@
-//! Proofs of possession and people's receipts, signed for one request.
+//! Proofs of possession, people's receipts and revocation epochs, signed for one request.
 
 use ambit_compiler::CompileError;
 use ambit_compiler::keys::SecretKey;
@@ -7,9 +7,9 @@ use ambit_policy::Bundle;
 use ambit_token::base64url;
 use serde_json::{Value as Json, json};
 
-use super::APPROVALS;
+use super::{APPROVALS, EPOCHS};
 
-/// How long a receipt counts.
+/// How long a receipt, or a list of what was revoked, counts.
 const SECONDS: i64 = 300;
 
 /// A DPoP proof by the holder of a token.
@@ -32,6 +32,13 @@ pub(super) fn proof(
         claims["ambit_call"] = call.into();
     }
     signed(holder, &header, &claims)
+}
+
+/// An issuer's list of what was revoked: nothing.
+pub(super) fn epochs((iss, key): &(String, SecretKey), now: i64) -> String {
+    let header = json!({"alg": key.alg(), "typ": EPOCHS, "kid": key.kid()});
+    let claims = json!({"iss": iss, "iat": now, "exp": now + SECONDS, "version": 1, "entries": []});
+    signed(key, &header, &claims)
 }
 
 /// A person's yes to exactly one call; `call` is what the evaluator says that the person is shown.

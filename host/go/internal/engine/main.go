@@ -1,4 +1,4 @@
-// The Go package behind the line protocol of `tests/engines/node.mjs`: one JSON command a line in, one line out.
+// The Go package behind the line protocol (`tests/conformance/README.md`): one JSON command a line in, one line out.
 package main
 
 import (
@@ -6,10 +6,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"ambit.dev/host"
@@ -31,13 +35,22 @@ func main() {
 		}
 		var asked command
 		answer := "ok"
-		if err = json.Unmarshal(line, &asked); err == nil && asked.Op == "load" {
-			policies[asked.Policy], err = load(asked)
-		} else if err == nil {
-			answer, err = ask(policies[asked.Policy], asked)
+		if err = json.Unmarshal(line, &asked); err == nil {
+			switch asked.Op {
+			case "about":
+				answer = about()
+			case "load":
+				policies[asked.Policy], err = load(asked)
+			case "enforce", "consume", "status", "log":
+				answer, err = rule(asked)
+			default:
+				answer, err = ask(policies[asked.Policy], asked)
+			}
 		}
 		if err != nil {
-			answer = "error: " + err.Error()
+			why := &ambit.LoadError{Code: "none"}
+			errors.As(err, &why)
+			answer = fmt.Sprintf("error: %s %s", why.Code, err)
 		}
 		fmt.Println(answer)
 	}
@@ -51,6 +64,26 @@ func load(asked command) (*ambit.Policy, error) {
 			Store: ambit.NewMemoryStore(), Now: func() time.Time { return time.Unix(asked.Now, 0) },
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
+}
+
+// about says which Go this is, and which wazero.
+func about() string {
+	said := "Go " + strings.TrimPrefix(runtime.Version(), "go")
+	if built, ok := debug.ReadBuildInfo(); ok {
+		for _, used := range built.Deps {
+			if strings.HasSuffix(used.Path, "/wazero") {
+				said += ", wazero " + strings.TrimPrefix(used.Version, "v")
+			}
+		}
+	}
+	return said
+}
+
+// rule asks the core for what needs no policy.
+func rule(asked command) (string, error) {
+	var answer json.RawMessage
+	err := ambit.Core(context.Background(), "ambit_"+asked.Op, json.RawMessage(asked.Input), &answer)
+	return base64.StdEncoding.EncodeToString(answer), err
 }
 
 func ask(policy *ambit.Policy, asked command) (string, error) {

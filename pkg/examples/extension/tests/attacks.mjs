@@ -100,7 +100,7 @@ export const ATTACKS = {
   "a frame with its text": `make("iframe", { srcdoc: "<script>" + posts(url) + "</" + "script>" })`,
   "a frame of data": `make("iframe", { src: "data:text/html," + encodeURIComponent("<script>" + posts(url) + "</" + "script>") })`,
   "a frame of a blob": `make("iframe", { src: URL.createObjectURL(new Blob(["<script>" + posts(url) + "</" + "script>"], { type: "text/html" })) })`,
-  "a frame of a program": `make("iframe", { src: "javascript:" + encodeURIComponent(posts(url) + ";''") })`,
+  "a frame of a program": `make("iframe", { src: "javascript:" + encodeURIComponent("void " + posts(url)) })`,
   "a frame in a box": `const it = document.createElement("iframe"); it.sandbox = "allow-scripts"; it.srcdoc = "<script>" + posts(url) + "</" + "script>"; document.body.append(it)`,
   "a form in a box": `const it = document.createElement("iframe"); it.sandbox = "allow-forms allow-scripts"; it.srcdoc = "<form method=post action='" + url + "'></form><script>document.forms[0].submit()</" + "script>"; document.body.append(it)`,
   "a frame without credentials": `const it = document.createElement("iframe"); it.credentialless = true; it.src = html("<script>" + posts(url) + "</" + "script>"); document.body.append(it)`,
@@ -149,4 +149,13 @@ export const ATTACKS = {
   "a path with points": `await fetch(url.replace("/api/send", "/x/../api/./send/"), { method: "POST" })`,
   "a path with a backslash": `await fetch(url.replace("/api/send", "\\\\api\\\\send"), { method: "POST" })`,
   "a path within another": `await fetch(url + "#/api/drafts", { method: "POST" })`,
+};
+
+/** What a browser does not have, and why: there these do nothing, with the extension or without it. */
+export const ABSENT = {
+  firefox: {
+    "a speculative prefetch": "Firefox has no speculation rules",
+    "a prerender": "Firefox has no speculation rules",
+    "a worklet of styles": "Firefox has no paint worklets",
+  },
 };

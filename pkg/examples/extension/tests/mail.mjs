@@ -3,6 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Acme Mail</title>
@@ -34,6 +35,15 @@ export class Mail {
       const url = new URL(request.url, "http://x");
       if (isSend(url)) made.#take(url, "", request.headers);
       socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    // Firefox has this server as its proxy: what it would have carried through leads here, too.
+    made.server.on("connect", (request, socket) => {
+      const through = connect(made.port, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        through.pipe(socket).pipe(through);
+      });
+      through.on("error", () => socket.destroy());
+      socket.on("error", () => through.destroy());
     });
     await new Promise((done) => made.server.listen(0, "127.0.0.1", done));
     return made;

@@ -56,14 +56,14 @@ export class World {
     this.epochs = await this.#jws("revoker", claims);
   }
 
-  /** What the person is given for the keys of their browser. */
-  async papers({ holder, approver }, claims = {}) {
+  /** What the person is given for the keys of their browser; `more` is of the enrolment. */
+  async papers({ holder, approver }, claims = {}, more = {}) {
     const grant = JSON.parse(await readFile(join(this.folder, "grant.json"), "utf8"));
     const whole = {
       iss: ISS, iat: now(), exp: now() + 7200, jti: crypto.randomUUID(), del_depth: 0, ...grant,
       policy: { uid: "acme/mail", version: 1 }, cnf: { jwk: holder }, ...claims,
     };
-    const enrolment = { iss: ISS, iat: now(), exp: now() + 86400, jti: crypto.randomUUID(), sub: "user:ann", jwk: approver, policies: ["acme/mail"] };
+    const enrolment = { iss: ISS, iat: now(), exp: now() + 86400, jti: crypto.randomUUID(), sub: "user:ann", jwk: approver, policies: ["acme/mail"], ...more };
     const enrolments = [await this.#jws("enroller", enrolment)];
     return { token: await this.#jws("issuer", whole), mailbox: "ann", enrolments };
   }

@@ -11,6 +11,8 @@ use super::world::{Running, World};
 use super::{print, print_one};
 
 const CALLS: usize = 2000;
+/// The arguments of this program as the server.
+const SERVING: [&str; 2] = [".", "serve-mcp"];
 
 /// A server whose one tool says always the same, over stdio.
 pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
@@ -36,24 +38,8 @@ pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
 
 pub(super) fn run(world: &World) -> Result<(), Box<dyn Error>> {
     let server = std::env::current_exe()?;
-    let server = server.to_str().ok_or("a path that is no text")?;
-    let serving = [".", "serve-mcp"];
-    let mut direct = Client::start(Command::new(server).args(serving))?;
-    let behind = [
-        &[
-            "--holder-key",
-            "keys/holder.jwk",
-            "--proposals",
-            "proposals",
-            "--approvals",
-            "approvals",
-            "--",
-            server,
-        ][..],
-        &serving,
-    ]
-    .concat();
-    let mut through = Client::start(&mut world.gateway(&["mcp", "mcp.toml"], &behind))?;
+    let mut direct = Client::start(Command::new(server).args(SERVING))?;
+    let mut through = Client::through(world, &[])?;
     let (mut alone, mut guarded) = (Vec::new(), Vec::new());
     for _ in 0..CALLS / 10 {
         direct.call()?;
@@ -79,14 +65,29 @@ pub(super) fn run(world: &World) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-struct Client {
+pub(crate) struct Client {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     count: u64,
-    _program: Running,
+    program: Running,
 }
 
 impl Client {
+    /// A client of the gateway in front of this program's server, with more options.
+    pub(crate) fn through(world: &World, options: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let server = std::env::current_exe()?;
+        let server = server.to_str().ok_or("a path that is no text")?;
+        let own = "--holder-key keys/holder.jwk --proposals proposals --approvals approvals";
+        let own: Vec<&str> = own.split(' ').collect();
+        let behind = [&own[..], options, &["--", server], &SERVING].concat();
+        Self::start(&mut world.gateway(&["mcp", "mcp.toml"], &behind))
+    }
+
+    /// The process that it speaks to.
+    pub(crate) fn id(&self) -> u32 {
+        self.program.0.id()
+    }
+
     fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
         let mut program = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let (input, output) = (program.0.stdin.take(), program.0.stdout.take());
@@ -94,7 +95,7 @@ impl Client {
             input: input.ok_or("no input")?,
             output: BufReader::new(output.ok_or("no output")?),
             count: 0,
-            _program: program,
+            program,
         };
         let info = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}});
         client.ask("initialize", &info)?;
@@ -104,7 +105,7 @@ impl Client {
     }
 
     /// Nanoseconds from the question to the answer.
-    fn call(&mut self) -> Result<f64, Box<dyn Error>> {
+    pub(crate) fn call(&mut self) -> Result<f64, Box<dyn Error>> {
         let begun = Instant::now();
         let answer = self.ask(
             "tools/call",

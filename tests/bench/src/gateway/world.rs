@@ -13,23 +13,19 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-/// What the arguments of every gateway begin with.
-const COMMON: [&str; 12] = [
+/// What the arguments of every gateway begin with; its log and what it has seen are named behind them.
+const COMMON: [&str; 8] = [
     "--module",
     "policy.wasm",
     "--trust",
     "keys.json",
-    "--seen",
-    "seen.json",
     "--ledger",
     "used.sqlite",
-    "--log",
-    "audit.log",
     "--log-key",
     "keys/log.jwk",
 ];
 
-pub(super) struct World {
+pub(crate) struct World {
     folder: TempDir,
     ambit: PathBuf,
     token: String,
@@ -38,7 +34,7 @@ pub(super) struct World {
 
 impl World {
     /// Builds and signs the project beside this crate, and mints a token that lives for an hour.
-    pub(super) fn new(ambit: &Path) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(ambit: &Path) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway");
         for name in ["agents", "keys", "proposals", "approvals"] {
@@ -71,8 +67,15 @@ impl World {
         world.write("ambit.toml", &policy.replace("{{issuer}}", x))?;
         world.ambit("build . -o policy.wasm")?;
         world.ambit("sign policy.wasm --key keys/module.jwk")?;
+        world.token = world.mint("policy.wasm", "user:ann")?;
+        world.write("token.jwt", &world.token)?;
+        Ok(world)
+    }
+
+    /// A token of this user's for the agent, bound to its key, by this policy.
+    pub(crate) fn mint(&self, module: &str, sub: &str) -> Result<String, Box<dyn Error>> {
         let claims = json!({
-            "sub": "user:ann", "aud": ["https://notes.example"], "agent": {"uid": "app", "instance_uid": "1"},
+            "sub": sub, "aud": ["https://notes.example"], "agent": {"uid": "app", "instance_uid": "1"},
             "act": {"sub": "https://app.example/1", "iss": "https://issuer.example", "sub_profile": "ai_agent"},
             "authorization_details": [{
                 "type": "ambit_capability", "actions": ["read_note"], "privileges": ["observe"],
@@ -80,23 +83,23 @@ impl World {
                 "constraints": {"note": {"constraint_type": "wildcard"}},
             }],
         });
-        world.write("claims.json", &claims.to_string())?;
-        let mint = "mint --module policy.wasm --key keys/issuer.jwk --yes --claims claims.json --holder keys/holder.pub.jwk";
-        world.token = world.ambit(mint)?.trim().to_owned();
-        world.write("token.jwt", &world.token)?;
-        Ok(world)
+        self.write("claims.json", &claims.to_string())?;
+        let mint = format!(
+            "mint --module {module} --key keys/issuer.jwk --yes --claims claims.json --holder keys/holder.pub.jwk"
+        );
+        Ok(self.ambit(&mint)?.trim().to_owned())
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> std::io::Result<()> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> std::io::Result<()> {
         fs::write(self.path(name), text)
     }
 
     /// What it prints.
-    fn ambit(&self, arguments: &str) -> Result<String, Box<dyn Error>> {
+    pub(crate) fn ambit(&self, arguments: &str) -> Result<String, Box<dyn Error>> {
         let output = Command::new(&self.ambit)
             .args(arguments.split(' '))
             .current_dir(self.folder.path())
@@ -110,28 +113,50 @@ impl World {
         }
     }
 
-    /// A gateway of this kind with its configuration, and more arguments behind.
-    pub(super) fn gateway(&self, kind: &[&str], more: &[&str]) -> Command {
+    /// A gateway of this kind with its configuration, and more arguments behind. It has a log of its own, and hears of
+    /// revocations by itself: one that had heard less than another would refuse until it has, too.
+    pub(crate) fn gateway(&self, kind: &[&str], more: &[&str]) -> Command {
         let mut command = Command::new(&self.ambit);
+        let (log, seen) = (format!("{}.log", kind[0]), format!("{}.seen", kind[0]));
         command
             .arg("gateway")
-            .args([kind, &COMMON, more].concat())
+            .args([kind, &COMMON, &["--log", &log, "--seen", &seen], more].concat())
             .current_dir(self.folder.path());
         command
     }
 
     /// The headers of a `GET` of this path: the token and a fresh proof.
-    pub(super) fn shown(&self, path: &str, jti: usize) -> Result<String, Box<dyn Error>> {
+    pub(crate) fn shown(&self, path: &str, jti: usize) -> Result<String, Box<dyn Error>> {
+        self.shown_with(&self.token, path, jti)
+    }
+
+    /// The same with another token of the same holder.
+    pub(crate) fn shown_with(
+        &self,
+        token: &str,
+        path: &str,
+        jti: usize,
+    ) -> Result<String, Box<dyn Error>> {
+        let url = format!("http://notes.example{path}");
+        self.proved(token, ("GET", &url), jti)
+    }
+
+    /// The headers of any request: a token and a fresh proof by its holder.
+    pub(crate) fn proved(
+        &self,
+        token: &str,
+        (method, url): (&str, &str),
+        jti: usize,
+    ) -> Result<String, Box<dyn Error>> {
         let iat = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let header = json!({"typ": "dpop+jwt", "alg": "Ed25519", "jwk": self.holder.public_jwk()});
         let claims = json!({
-            "jti": format!("bench-{jti}"), "htm": "GET", "htu": format!("http://notes.example{path}"), "iat": iat,
-            "ath": base64url::encode(&Sha256::digest(&self.token)),
+            "jti": format!("bench-{jti}"), "htm": method, "htu": url, "iat": iat,
+            "ath": base64url::encode(&Sha256::digest(token)),
         });
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
         let input = format!("{}.{}", encode(&header), encode(&claims));
         let signature = base64url::encode(&self.holder.sign(input.as_bytes()));
-        let token = &self.token;
         Ok(format!(
             "authorization: DPoP {token}\r\ndpop: {input}.{signature}\r\n"
         ))
@@ -139,10 +164,10 @@ impl World {
 }
 
 /// A program that ends with what measures it.
-pub(super) struct Running(pub(super) Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
-    pub(super) fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
         Ok(Self(command.stdin(Stdio::piped()).spawn()?))
     }
 }
@@ -157,7 +182,7 @@ impl Drop for Running {
 }
 
 /// Reads lines until one begins with these words, and what stands behind them; the rest is read and dropped.
-pub(super) fn heard(
+pub(crate) fn heard(
     output: impl Read + Send + 'static,
     words: &str,
 ) -> Result<String, Box<dyn Error>> {

@@ -134,7 +134,14 @@ fn keys(page: &mut Page, root: Json<'_>) {
                 page.field(&format!("  {member}"), text(key, member));
             }
         }
-        for only in ["tenants", "audiences", "agents", "tiers", "actions"] {
+        for only in [
+            "tenants",
+            "audiences",
+            "agents",
+            "tiers",
+            "actions",
+            "roles",
+        ] {
             if key.get(only).is_some_and(|list| !list.is_null()) {
                 page.field(&format!("  {only}"), foreign(&list(key.get(only)), 400));
             }

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::host;
 use crate::address::{parse_v4, parse_v6, v4_text, v6_text};
@@ -48,6 +49,58 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
         },
     );
     words.except(except);
+}
+
+/// Whether the ranges that are left out cover each listed one, alone or together.
+pub(crate) fn leaves_nothing(spec: Spec<'_>) -> bool {
+    let [_, except, ..] = spec.members;
+    let out: Vec<Range> = except
+        .unwrap_or_default()
+        .elements()
+        .filter_map(|range| Range::parse(range.as_str()?))
+        .collect();
+    let is_out = |listed: &str| match listed {
+        PUBLIC => is_covered(&PUBLIC_4, &out) && is_covered(&PUBLIC_6, &out),
+        listed => Range::parse(listed).is_some_and(|listed| {
+            // Any range of IPv4 that is left out takes all along that carry an address of IPv4.
+            let carries = listed.family == 128
+                && carried(listed.network) > 0
+                && carried(listed.network) <= listed.family.saturating_sub(listed.host_bits);
+            let ipv4 = out.iter().any(|one| one.family == 32);
+            carries && ipv4 || is_covered(&listed, &out)
+        }),
+    };
+    let mut listed = spec.list().filter_map(Json::as_str);
+    !out.is_empty() && listed.all(is_out)
+}
+
+/// What all public addresses lie within.
+const PUBLIC_4: Range = Range {
+    network: 0,
+    family: 32,
+    host_bits: 32,
+};
+const PUBLIC_6: Range = Range {
+    network: 0x2000 << 112,
+    family: 128,
+    host_bits: 125,
+};
+
+/// Whether each address of a range is in one of these.
+fn is_covered(range: &Range, by: &[Range]) -> bool {
+    let last = range.last();
+    let mut at = range.network;
+    loop {
+        let here =
+            |one: &&Range| one.family == range.family && one.network <= at && at <= one.last();
+        let Some(end) = by.iter().filter(here).map(Range::last).max() else {
+            return false;
+        };
+        match end.checked_add(1) {
+            Some(next) if end < last => at = next,
+            _ => return true,
+        }
+    }
 }
 
 /// The first address of each range.
@@ -191,6 +244,14 @@ impl Range {
         match u128::MAX.checked_shl(self.host_bits) {
             Some(mask) => address & mask,
             None => 0,
+        }
+    }
+
+    /// Its last address.
+    const fn last(&self) -> u128 {
+        match u128::MAX.checked_shl(self.host_bits) {
+            Some(mask) => self.network | !mask,
+            None => u128::MAX,
         }
     }
 

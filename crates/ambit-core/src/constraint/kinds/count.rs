@@ -18,7 +18,9 @@ pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
 
 /// How many elements there are has no unit of the argument's.
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
-    words.say(Phrase::Count);
+    if !words.speech.style.strict {
+        words.say(Phrase::Count);
+    }
     let ends = spec.ends();
     match ends {
         (Some(min), Some(max)) if min != max => {

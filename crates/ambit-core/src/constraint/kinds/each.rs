@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::constraint::declared::{Declared, Misfit};
 use crate::constraint::examples::Examples;
 use crate::constraint::spec::{Asked, Spec};
+use crate::constraint::table::Kind;
 use crate::constraint::words::Words;
 use crate::describe::phrases::Phrase;
 
@@ -22,7 +23,20 @@ pub(crate) fn misfit(spec: Spec<'_>, declared: Declared<'_>) -> Option<Misfit> {
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
-    words.say(Phrase::Each);
+    let strict = words.speech.style.strict;
+    let addresses = spec
+        .inner()
+        .filter(|one| strict && one.kind == Kind::EmailDomain);
+    if let Some(addresses) = addresses {
+        words.say(Phrase::Addresses);
+        words.names(addresses.first());
+        return;
+    }
+    words.say(if strict {
+        Phrase::EachOne
+    } else {
+        Phrase::Each
+    });
     words.inner(spec);
 }
 

@@ -24,7 +24,10 @@ pub(crate) fn holds(spec: Spec<'_>, asked: Asked<'_>) -> bool {
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
-    words.say(Phrase::Address);
+    words.say(match words.speech.style.strict {
+        true => Phrase::Anyone,
+        false => Phrase::Address,
+    });
     words.names(spec.first());
 }
 

@@ -38,6 +38,17 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
     words.except(except);
 }
 
+/// Whether each listed host is one that is left out, or below one.
+pub(crate) fn leaves_nothing(spec: Spec<'_>) -> bool {
+    let [_, except, ..] = spec.members;
+    let mut listed = spec.list().filter_map(Json::as_str);
+    let is_out = |host: &str| {
+        let mut except = except.unwrap_or_default().elements();
+        except.any(|one| one.as_str().is_some_and(|one| stands_for(one, host)))
+    };
+    except.is_some() && listed.all(is_out)
+}
+
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
     for host in spec.list().filter_map(Json::as_str) {
         found.string(&example(host));

@@ -22,7 +22,10 @@ pub(crate) fn misfit(spec: Spec<'_>, declared: Declared<'_>) -> Option<Misfit> {
 }
 
 pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
-    words.say(Phrase::Subset);
+    words.say(match words.speech.style.strict {
+        true => Phrase::Only,
+        false => Phrase::Subset,
+    });
     words.values(spec, Phrase::And);
 }
 

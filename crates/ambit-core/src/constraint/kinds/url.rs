@@ -49,6 +49,38 @@ pub(crate) fn say(spec: Spec<'_>, words: &mut Words<'_, '_>) {
     words.speech.out.push(')');
 }
 
+/// Whether each listed host is left out with each scheme.
+pub(crate) fn leaves_nothing(spec: Spec<'_>) -> bool {
+    let [schemes, hosts, _, except] = spec.members;
+    let is_out = |scheme: &str, listed: &str| {
+        let mut except = except
+            .unwrap_or_default()
+            .elements()
+            .filter_map(Json::as_str);
+        except.any(|one| {
+            let (Some((out, out_port)), Some((host, port))) = (split_port(one), split_port(listed))
+            else {
+                return false;
+            };
+            let ports =
+                out_port.is_none() || port_beside(scheme, out_port) == port_beside(scheme, port);
+            ports && host::stands_for(out, host)
+        })
+    };
+    let schemes = schemes
+        .unwrap_or_default()
+        .elements()
+        .filter_map(Json::as_str);
+    let hosts = || {
+        hosts
+            .unwrap_or_default()
+            .elements()
+            .filter_map(Json::as_str)
+    };
+    let mut pairs = schemes.flat_map(|scheme| hosts().map(move |host| (scheme, host)));
+    except.is_some() && pairs.all(|(scheme, host)| is_out(scheme, host))
+}
+
 pub(crate) fn examples(spec: Spec<'_>, found: &mut Examples<'_, '_>) {
     let [_, hosts, prefix, _] = spec.members;
     let path = prefix.and_then(Json::as_str).unwrap_or("/");

@@ -10,7 +10,7 @@ import java.util.function.Function;
 /** A policy whose signature, version and content were verified. {@link #load} makes one; threads may share it. */
 public final class Policy {
     /** What a policy is asked. The core has other exports, which are the host's own. */
-    private static final List<String> QUESTIONS = List.of("evaluate", "advise", "describe", "digest", "signing_input", "info");
+    private static final List<String> QUESTIONS = List.of("evaluate", "advise", "describe", "digest", "signing_input", "ask", "epochs", "info");
 
     final Options options;
     final Pool pool;
@@ -128,7 +128,8 @@ public final class Policy {
 
     /**
      * The answer in exactly the bytes of every other engine. The question is {@code evaluate}, {@code advise}, {@code describe},
-     * {@code digest}, {@code signing_input}, or, without a request, {@code info}. What goes wrong is a denial.
+     * {@code digest}, {@code signing_input}, {@code ask}, {@code epochs}, or, without a request, {@code info}. What goes wrong is a
+     * denial.
      */
     public byte[] raw(String question, byte[]... request) {
         try {

@@ -1,0 +1,108 @@
+//! Who must say yes to a call: so many distinct people out of those named, by name, by role, or as a second policy service.
+
+use std::collections::BTreeSet;
+
+use ambit_token::{ROLE, SERVICE};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::{Client, Config};
+use crate::second::Service;
+
+/// The most people who are asked about one call.
+pub(crate) const ASKED: usize = 50;
+
+/// So many of these, as the policy names them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Demand {
+    pub(crate) approvers: Vec<String>,
+    pub(crate) count: usize,
+}
+
+impl Demand {
+    pub(crate) fn of_person(sub: &str) -> Self {
+        Self {
+            approvers: vec![sub.to_owned()],
+            count: 1,
+        }
+    }
+
+    /// Those that a denial says are lacking.
+    pub(crate) fn lacking(denied: &Value) -> Vec<Self> {
+        let steps = denied["context"]["remedy"]["steps"].as_array();
+        let steps = steps.into_iter().flatten();
+        let approvals = steps.filter(|step| step["step_up"] == "approval");
+        let read = |step: &Value| {
+            let approvers = step["approvers"].as_array()?.iter();
+            let approvers = approvers.filter_map(Value::as_str).map(str::to_owned);
+            let count = usize::try_from(step["count"].as_i64()?).ok()?;
+            Some(Self {
+                approvers: approvers.collect(),
+                count,
+            })
+        };
+        approvals.filter_map(read).collect()
+    }
+
+    /// Whether whoever this is may say this yes: the person, or in one of their roles.
+    pub(crate) fn asks(&self, config: &Config, who: &str) -> bool {
+        self.approvers
+            .iter()
+            .any(|name| match name.strip_prefix(ROLE) {
+                Some(role) => config.acts_as(who, role),
+                None => name == who,
+            })
+    }
+
+    /// The policy services among them.
+    pub(crate) fn services<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = &'a Service> {
+        let services = config.services.iter();
+        services.filter(|service| self.approvers.contains(&service.name))
+    }
+
+    /// Everybody who may, in the order in which they are named; never who acts.
+    pub(crate) fn people<'a>(&'a self, config: &'a Config, client: &Client) -> Vec<&'a str> {
+        let mut people: Vec<&str> = Vec::new();
+        for name in &self.approvers {
+            let named = match name.strip_prefix(ROLE) {
+                Some(role) => config.in_role(role),
+                None => std::slice::from_ref(name),
+            };
+            for one in named {
+                let acts = *one == client.id || *one == client.act;
+                if !acts && !one.starts_with(SERVICE) && !people.contains(&one.as_str()) {
+                    people.push(one);
+                }
+            }
+        }
+        people
+    }
+}
+
+/// In which roles this person says yes to these: those that are asked for, and no other.
+pub(crate) fn roles<'a>(config: &Config, demands: &'a [Demand], who: &str) -> BTreeSet<&'a str> {
+    let names = demands.iter().flat_map(|demand| &demand.approvers);
+    let roles = names.filter_map(|name| name.strip_prefix(ROLE));
+    roles.filter(|role| config.acts_as(who, role)).collect()
+}
+
+/// Whether these have said enough.
+pub(crate) fn are_met(config: &Config, demands: &[Demand], yes: &BTreeSet<String>) -> bool {
+    let count = |demand: &Demand| yes.iter().filter(|who| demand.asks(config, who)).count();
+    demands.iter().all(|demand| count(demand) >= demand.count)
+}
+
+/// Whether one more yes of this one is wanted.
+pub(crate) fn is_wanted(
+    config: &Config,
+    demands: &[Demand],
+    yes: &BTreeSet<String>,
+    who: &str,
+) -> bool {
+    let open = |demand: &&Demand| {
+        let count = yes.iter().filter(|who| demand.asks(config, who)).count();
+        count < demand.count
+    };
+    let mut open = demands.iter().filter(open);
+    !yes.contains(who) && open.any(|demand| demand.asks(config, who))
+}

@@ -1,0 +1,621 @@
+//! What others are told: services of revocations, people of calls that wait, agents of answers; and a second policy service.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ambit_compiler::keys;
+use ambit_token::{PublicKey, base64url};
+use serde_json::{Value, json};
+
+use crate::agent::{Agent, jws};
+use crate::call::{bought, buying, paying, sends};
+use crate::person::Person;
+use crate::world::{CLIENT, ISSUER, Told, World};
+
+/// A request that was heard.
+#[derive(Clone, Debug)]
+struct Heard {
+    head: String,
+    body: String,
+}
+
+type Answers = dyn Fn(usize, &Heard) -> (u16, String) + Send + Sync;
+
+/// Somebody who is told things, or asked.
+struct Receiver {
+    url: String,
+    heard: Arc<Mutex<Vec<Heard>>>,
+}
+
+impl Receiver {
+    /// Answers the first, second … request as it is told to.
+    fn new(answer: impl Fn(usize, &Heard) -> (u16, String) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/told", listener.local_addr().unwrap());
+        let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
+        let (all, answer): (_, Arc<Answers>) = (Arc::clone(&heard), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (all, answer) = (Arc::clone(&all), Arc::clone(&answer));
+                std::thread::spawn(move || hear(stream.unwrap(), &all, &*answer));
+            }
+        });
+        Self { url, heard }
+    }
+
+    fn all(&self) -> Vec<Heard> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// As soon as there are so many.
+    #[track_caller]
+    fn wait(&self, count: usize) -> Vec<Heard> {
+        for _ in 0..200 {
+            let all = self.all();
+            if all.len() >= count {
+                return all;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{} instead of {count} were heard", self.all().len());
+    }
+}
+
+fn hear(mut stream: TcpStream, all: &Mutex<Vec<Heard>>, answer: &Answers) {
+    let mut text = Vec::new();
+    let mut buffer = [0; 4096];
+    let heard = loop {
+        let count = stream.read(&mut buffer).unwrap_or(0);
+        text.extend_from_slice(&buffer[..count]);
+        let whole = String::from_utf8_lossy(&text).into_owned();
+        if let Some((head, body)) = whole.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1);
+            let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                break Heard {
+                    head: whole.split("\r\n\r\n").next().unwrap().to_owned(),
+                    body: body.to_owned(),
+                };
+            }
+        }
+        if count == 0 {
+            return;
+        }
+    };
+    let number = {
+        let mut all = all.lock().unwrap();
+        all.push(heard.clone());
+        all.len()
+    };
+    let (status, body) = answer(number, &heard);
+    let reply = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.write_all(reply.as_bytes());
+}
+
+/// A world with a key for what others are told, and these lines of its file before the clients.
+fn telling(lines: &str, client: &str) -> World {
+    let world = buying();
+    world
+        .ambit(&["keygen", "-o", "keys/events.jwk", "--kid", "events"])
+        .expect(0);
+    let config = world.read("broker.toml");
+    let (head, rest) = config.split_once("[[clients]]").unwrap();
+    let rest = rest.replacen("agent = {", &format!("{client}agent = {{"), 1);
+    world.write(
+        "broker.toml",
+        format!("{head}events_key = \"keys/events.jwk\"\n{lines}\n[[clients]]{rest}"),
+    );
+    world
+}
+
+/// The claims of a statement by the broker's key for what others are told, which `/jwks` has.
+fn verified(world: &World, jwks: &Value, text: &str, typ: &str) -> Value {
+    let parts: Vec<&str> = text.split('.').collect();
+    let decode = |part: &str| base64url::decode(part.as_bytes()).unwrap();
+    let header: Value = serde_json::from_slice(&decode(parts[0])).unwrap();
+    assert_eq!(
+        (&header["typ"], &header["kid"]),
+        (&json!(typ), &json!("events"))
+    );
+    let keys = jwks["keys"].as_array().unwrap();
+    let jwk = keys.iter().find(|jwk| jwk["kid"] == "events").unwrap();
+    let own = keys::load(&world.path("keys/events.jwk")).unwrap();
+    assert_eq!(jwk["x"], own.x());
+    let key = PublicKey::from_parts("Ed25519", jwk["x"].as_str().unwrap(), None).unwrap();
+    let input = format!("{}.{}", parts[0], parts[1]);
+    assert!(key.verify(input.as_bytes(), &decode(parts[2])));
+    serde_json::from_slice(&decode(parts[1])).unwrap()
+}
+
+#[test]
+fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
+    let slow = Receiver::new(|number, _| {
+        if number < 3 {
+            (503, String::new())
+        } else {
+            (202, String::new())
+        }
+    });
+    let refusing = Receiver::new(|_, _| (400, "{\"err\": \"invalid_key\"}".to_owned()));
+    let subscriber = |url: &str| {
+        format!("[[subscribers]]\nurl = \"{url}\"\naudience = \"https://siem.example\"\n")
+    };
+    let world = telling(&(subscriber(&slow.url) + &subscriber(&refusing.url)), "");
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let token = bought(&Agent::new(&world, &server), &mut ann);
+    let list = ann.agents();
+    ann.stops(&list, CLIENT);
+    slow.wait(1);
+    server.kill();
+    let server = world.serve();
+    let jwks = server.get("/jwks").json();
+    let heard = slow.wait(3);
+    let jti = base64url::decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
+    let jti: Value = serde_json::from_slice(&jti).unwrap();
+    let sets: Vec<Value> = heard
+        .iter()
+        .map(|one| verified(&world, &jwks, &one.body, "secevent+jwt"))
+        .collect();
+    for (one, set) in heard.iter().zip(&sets) {
+        assert!(one.head.contains("application/secevent+jwt"), "{one:?}");
+        assert_eq!(set["jti"], sets[0]["jti"], "it is one event");
+        assert_eq!(
+            (&set["iss"], &set["aud"]),
+            (&json!(ISSUER), &json!("https://siem.example"))
+        );
+        let event =
+            &set["events"]["https://schemas.openid.net/secevent/caep/event-type/session-revoked"];
+        assert_eq!(event["event_timestamp"], world.now);
+        assert_eq!(set["sub_id"]["user"]["sub"], "user:ann");
+        assert_eq!(set["sub_id"]["session"]["jti"], jti["jti"]);
+    }
+    assert_eq!(heard[0].body, heard[2].body, "to the letter");
+    // Who says that it is never taken is told once, and that is written down.
+    refusing.wait(1);
+    let line = crate::operations::logged(&world, "untold");
+    let line = line[0].to_string();
+    assert!(
+        line.contains("it answered 400: invalid_key") && !line.contains(&slow.url),
+        "{line}"
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(
+        (slow.all().len(), refusing.all().len()),
+        (3, 1),
+        "what was taken is told no more"
+    );
+}
+
+#[test]
+fn what_is_taken_back_at_the_command_line_is_pushed_too() {
+    let receiver = Receiver::new(|_, _| (202, String::new()));
+    let lines = format!(
+        "[[subscribers]]\nurl = \"{}\"\naudience = \"siem\"\n",
+        receiver.url
+    );
+    let world = telling(&lines, "");
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let tokens = [bought(&agent, &mut ann), bought(&agent, &mut ann)];
+    let now = world.now.to_string();
+    let base = [
+        "revoke",
+        "broker.toml",
+        "--module",
+        "policy.wasm",
+        "--trust",
+        "keys.json",
+        "--now",
+        &now,
+    ];
+    let list = world
+        .ambit(&[&base[..], &["--list"]].concat())
+        .expect(0)
+        .out;
+    for words in [CLIENT, "for user:ann", "agent assistant", "tokens 2"] {
+        assert!(list.contains(words), "{words}: {list}");
+    }
+    let nobody = [&base[..], &["--list", "--person", "user:bob"]].concat();
+    assert_eq!(world.ambit(&nobody).expect(0).out, "");
+    assert!(receiver.all().is_empty());
+    let yes = ["--person", "user:ann", "--yes", "--why", "INC-7"];
+    world.ambit(&[&base[..], &yes].concat()).expect(0);
+    let heard = receiver.wait(2);
+    let jwks = server.get("/jwks").json();
+    let told: Vec<Value> = heard
+        .iter()
+        .map(|one| verified(&world, &jwks, &one.body, "secevent+jwt"))
+        .collect();
+    assert_ne!(told[0]["sub_id"]["session"], told[1]["sub_id"]["session"]);
+    for token in &tokens {
+        assert_ne!(agent.made(token, &paying("1.00", "i-1"), &[]), "allowed");
+    }
+}
+
+#[test]
+fn people_are_told_by_webhook_that_a_call_waits_and_nothing_of_it() {
+    let hook = Receiver::new(|number, _| {
+        if number == 1 {
+            (500, String::new())
+        } else {
+            (200, String::new())
+        }
+    });
+    let world = telling(&format!("[notify]\nwebhook = \"{}\"\n", hook.url), "");
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let task = agent.waits(&token, &paying("750.00", "secret-invoice"));
+    let heard = hook.wait(2);
+    let jwks = server.get("/jwks").json();
+    let told = verified(&world, &jwks, &heard[1].body, "ambit-notice+jwt");
+    assert_eq!(told["asked"], json!(["user:ann"]));
+    assert_eq!(
+        (&told["event"], &told["aud"], &told["risk_tier"]),
+        (&json!("call-waits"), &json!(hook.url), &json!("high"))
+    );
+    assert_eq!(told["page"], format!("{ISSUER}/agents/request?task={task}"));
+    let text = told.to_string();
+    for secret in ["750", "secret-invoice", &token[..40]] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    // What is not waiting any more is not told.
+    let second = agent.waits(&token, &paying("751.00", "i-2"));
+    agent.withdraws(&token, &second);
+    std::thread::sleep(Duration::from_secs(2));
+    let told = hook.all().len();
+    assert!(told <= 3, "{told}");
+}
+
+/// With this token for the ping.
+fn hands_in(agent: &Agent<'_>, token: &str, call: &str, ping: &Value) -> Told {
+    let body = call.replacen(
+        '{',
+        &format!("{{\"client_notification_token\": {ping}, "),
+        1,
+    );
+    let proof = agent.at_broker("POST", "/access-requests", token, Some(call), &json!({}));
+    sends(
+        agent.server,
+        token,
+        &proof,
+        "POST",
+        "/access-requests",
+        &body,
+    )
+}
+
+#[test]
+fn an_agent_is_pinged_when_its_call_is_answered() {
+    let endpoint = Receiver::new(|number, _| {
+        if number == 1 {
+            (503, String::new())
+        } else {
+            (204, String::new())
+        }
+    });
+    let world = telling(
+        "",
+        &format!("notification_endpoint = \"{}\"\n", endpoint.url),
+    );
+    let server = world.serve();
+    let metadata = server.get("/.well-known/oauth-authorization-server").json();
+    assert_eq!(
+        metadata["backchannel_token_delivery_modes_supported"],
+        json!(["poll", "ping"])
+    );
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let ping = "a-bearer-token-of-the-agent";
+    for wrong in [
+        json!("short"),
+        json!("a b".repeat(10)),
+        json!(7),
+        json!("a".repeat(1025)),
+        json!("a\r\nx: yyyyyyyyyyyyyyyyyyyyyyy"),
+    ] {
+        hands_in(&agent, &token, &paying("750.00", "i-1"), &wrong)
+            .refused("invalid_request", "broker.request");
+    }
+    let told = hands_in(&agent, &token, &paying("750.00", "i-1"), &json!(ping));
+    assert_eq!(told.status, 202, "{told:?}");
+    let task = told.json()["task"]["id"].as_str().unwrap().to_owned();
+    assert!(endpoint.all().is_empty());
+    let page = ann.reads_call(&task);
+    ann.says(&page, "allow", "");
+    let heard = endpoint.wait(2);
+    for one in &heard {
+        assert!(one.head.contains(&format!("Bearer {ping}")), "{one:?}");
+        let body: Value = serde_json::from_str(&one.body).unwrap();
+        assert_eq!(
+            body,
+            json!({"auth_req_id": task}),
+            "nothing of the call or the answer"
+        );
+    }
+    forgets_the_ping(&world);
+    // A client without an endpoint asks in vain.
+    drop(server);
+    let line = format!("notification_endpoint = \"{}\"\n", endpoint.url);
+    world.edit("broker.toml", &line, "");
+    let server = world.serve();
+    let agent = Agent::new(&world, &server);
+    hands_in(&agent, &token, &paying("750.00", "i-3"), &json!(ping))
+        .refused("invalid_request", "broker.request");
+}
+
+/// The token of a ping is kept nowhere once it was told.
+fn forgets_the_ping(world: &World) {
+    for _ in 0..50 {
+        let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+        let sql = "SELECT (SELECT count(*) FROM outgoing) + (SELECT count(*) FROM event) + (SELECT count(*) FROM access WHERE ping IS NOT NULL)";
+        let left: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+        if left == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the token of the ping is still there");
+}
+
+/// Payments beyond 500.00 need the yes of a policy service, and of the person.
+fn seconded(url: &str, more: &str) -> World {
+    let world = telling(
+        &format!("[[services]]\nname = \"service:fraud\"\nurl = \"{url}\"\n{more}"),
+        "",
+    );
+    world.edit("agents/assistant.toml", "consent = \"each\"\nconstraints.amount = { constraint_type = \"range\", min = 1, max = 100000 }",
+        "consent = { approvers = [\"service:fraud\", \"user:ann\"], count = 2 }\nconstraints.amount = { constraint_type = \"range\", min = 1, max = 100000 }");
+    let key = [
+        "keygen",
+        "-o",
+        "keys/fraud.jwk",
+        "--kid",
+        "fraud",
+        "--toml",
+        "--iss",
+        "https://fraud.example",
+    ];
+    let table = world
+        .ambit(&key)
+        .expect(0)
+        .out
+        .replace("cap+jwt", "approval-receipt+jwt");
+    let file = world.read("ambit.toml");
+    world.write(
+        "ambit.toml",
+        format!("{file}\n{table}sub = \"service:fraud\"\n"),
+    );
+    world.build();
+    world
+}
+
+/// The yes of the service to what it was asked, with these changes.
+fn signs(key: &keys::SecretKey, now: i64, question: &str, patch: &Value) -> String {
+    let question: Value = serde_json::from_str(question).unwrap();
+    let asked = &question["context"]["ambit"];
+    let display = &asked["display"];
+    let claims = json!({
+        "iss": "https://fraud.example", "aud": asked["audience"], "jti": crate::agent::next("fraud"), "iat": now, "exp": now + 300,
+        "sub": "service:fraud", "decision": "approved", "kind": "action", "risk_tier": asked["risk_tier"],
+        "binding_s256": asked["binding_s256"],
+        "display": {"text_s256": display["text_s256"], "locale": display["locale"], "renderer": display["renderer"]},
+    });
+    let header = json!({"alg": key.alg(), "typ": "approval-receipt+jwt", "kid": key.kid()});
+    jws(&header, &crate::agent::patched(claims, patch), key)
+}
+
+/// What a service says to a question: status and body.
+type Says = Box<dyn Fn(&str) -> (u16, String) + Send>;
+
+fn fixed(status: u16, body: Value) -> Says {
+    Box::new(move |_| (status, body.to_string()))
+}
+
+/// A yes by this key of the world, with these changes.
+fn yes(world: &World, key: &str, patch: Value) -> Says {
+    let key = keys::load(&world.path(&format!("keys/{key}.jwk"))).unwrap();
+    let now = world.now;
+    Box::new(move |question| {
+        let receipt = signs(&key, now, question, &patch);
+        let body = json!({"decision": true, "context": {"ambit_receipt": receipt}});
+        (200, body.to_string())
+    })
+}
+
+/// Answers that are no yes.
+fn wrong(world: &World) -> Vec<Says> {
+    let said = |decision: Value, receipt: &str| json!({"decision": decision, "context": {"ambit_receipt": receipt}});
+    let fraud = |patch: Value| yes(world, "fraud", patch);
+    vec![
+        fixed(500, json!({"decision": true})),
+        fixed(200, json!({"decision": true})),
+        fixed(200, said(json!("true"), "x")),
+        fixed(200, said(json!(true), "x.y.z")),
+        fixed(302, json!({})),
+        Box::new(|_| (200, "x".repeat(100_000))),
+        // By a stranger's key, by the broker's, for another call, a no, a grant, expired, for somebody else.
+        yes(world, "stranger", json!({})),
+        yes(world, "approve", json!({"iss": ISSUER})),
+        fraud(json!({"binding_s256": base64url::encode(&[7; 32])})),
+        fraud(json!({"decision": "denied"})),
+        fraud(json!({"kind": "grant"})),
+        fraud(json!({"iat": world.now - 600, "exp": world.now - 300})),
+        fraud(json!({"sub": "user:ann"})),
+        fraud(json!({"aud": "https://other.example"})),
+        // So slow that nobody waits for it.
+        Box::new(|_| {
+            std::thread::sleep(Duration::from_secs(7));
+            (200, String::new())
+        }),
+    ]
+}
+
+#[test]
+fn a_policy_service_is_asked_and_its_signed_yes_counts_as_an_approvers() {
+    let nothing: Says = Box::new(|_| (500, String::new()));
+    let says = Arc::new(Mutex::new(nothing));
+    let answer = Arc::clone(&says);
+    let service = Receiver::new(move |_, heard| answer.lock().unwrap()(&heard.body));
+    let world = seconded(&service.url, "");
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let call = paying("750.00", "i-7");
+    for (at, answer) in wrong(&world).into_iter().enumerate() {
+        *says.lock().unwrap() = answer;
+        let told = agent.hands_in(&token, &call);
+        assert_eq!(
+            (told.status, &told.json()["ambit_code"]),
+            (403, &json!("broker.service")),
+            "{at}: {told:?}"
+        );
+    }
+    *says.lock().unwrap() = fixed(
+        200,
+        json!({"decision": false, "context": {"reason_user": {"en": "Too much today."}}}),
+    );
+    let told = agent.hands_in(&token, &call);
+    assert!(told.text.contains("said no: Too much today."), "{told:?}");
+    assert!(!ann.agents().text.contains("Waits for your answer"));
+
+    *says.lock().unwrap() = yes(&world, "fraud", json!({}));
+    let task = agent.waits(&token, &call);
+    let question = service.all().pop().unwrap();
+    assert!(
+        !question.body.contains(&token) && !question.head.to_ascii_lowercase().contains("dpop"),
+        "{question:?}"
+    );
+    let asked: Value = serde_json::from_str(&question.body).unwrap();
+    assert_eq!(
+        (&asked["subject"]["id"], &asked["action"]["name"]),
+        (&json!("user:ann"), &json!("pay"))
+    );
+    let page = ann.reads_call(&task);
+    assert!(page.text.contains("1 of 2 yeses"), "{}", page.text);
+    ann.says(&page, "allow", "");
+    let told = agent.polls(&token, &task).json();
+    let receipts = told["result"]["approval"]["ambit_receipts"]
+        .as_array()
+        .unwrap();
+    let receipts: Vec<&str> = receipts.iter().map(|one| one.as_str().unwrap()).collect();
+    assert_eq!(agent.made(&token, &call, &receipts), "allowed");
+    for one in &receipts {
+        assert_eq!(agent.made(&token, &call, &[one]), "approval.required");
+    }
+}
+
+/// `aiosmtpd`, which `cargo xtask test` installs under `target/smtp`.
+struct Smtp {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Smtp {
+    fn start() -> Option<Self> {
+        let python =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/smtp/venv/bin/python");
+        if !python.is_file() {
+            let missing =
+                "`aiosmtpd` is not installed under target/smtp; `cargo xtask test` does it";
+            assert!(std::env::var_os("CI").is_none(), "{missing}");
+            eprintln!("skipped: {missing}");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broker/smtp.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+        let port = line.trim().parse().unwrap();
+        Some(Self {
+            child,
+            port,
+            folder,
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The messages that came, as soon as there are so many.
+    fn wait(&self, count: usize) -> Vec<String> {
+        for _ in 0..200 {
+            let text = std::fs::read_to_string(self.path("messages")).unwrap_or_default();
+            let all: Vec<String> = text
+                .split("\u{1e}\n")
+                .filter(|one| !one.is_empty())
+                .map(str::to_owned)
+                .collect();
+            if all.len() >= count {
+                return all;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("no {count} messages came");
+    }
+}
+
+#[test]
+fn people_are_told_by_e_mail() {
+    let Some(smtp) = Smtp::start() else { return };
+    let lines = format!(
+        "[notify.mail]\nserver = \"smtp://127.0.0.1:{}\"\nfrom = \"Ambit <ambit@acme.example>\"\n\
+         people = {{ \"user:ann\" = \"ann@acme.example\" }}\n",
+        smtp.port
+    );
+    let world = telling(&lines, "");
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let mut bob = Person::enrolled(&world, &server, "user:bob");
+    let agent = Agent::new(&world, &server);
+    // Nobody knows where bob reads.
+    let bobs = bought(&agent, &mut bob);
+    agent.waits(&bobs, &paying("750.00", "i-1"));
+    let token = bought(&agent, &mut ann);
+    let task = agent.waits(&token, &paying("750.00", "secret-invoice"));
+    // The server puts the first off (451).
+    let messages = smtp.wait(1);
+    let message = messages[0].replace("=\n", "").replace("=3D", "=");
+    for words in [
+        "From: Ambit <ambit@acme.example>",
+        "To: ann@acme.example",
+        &format!("/agents/request?task={task}"),
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    assert!(
+        !message.contains("secret-invoice") && !message.contains("750"),
+        "{message}"
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(smtp.wait(1).len(), 1);
+}

@@ -1,0 +1,308 @@
+//! A ledger in PostgreSQL: processes of several machines share budgets.
+//!
+//! **One row is the lock.** Each step takes the row of `ambit_forgotten` before it reads a number, so that between check and
+//! add nobody else adds. **A commit is on the disk**: `synchronous_commit` is at least `on` for the connection, and a server
+//! whose `fsync` is off is refused. **A process that hangs** holds the lock for ten seconds, then the server ends its
+//! transaction.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use postgres::config::Host;
+use postgres::types::ToSql;
+use postgres::{Client, Config, IsolationLevel, NoTls, Row, Transaction};
+
+use ambit_enforce::ledger::{self as book, Book, OpenLoan};
+
+use super::{Charge, Ledger, LedgerError, Lender, Loan};
+
+/// How long the server may be waited for, as with a file.
+const WAIT: Duration = Duration::from_secs(10);
+/// The tables' form.
+const FORM: i32 = 1;
+
+/// Two processes that make the tables at one time would hinder each other, so there is a lock for it: `ambt` as a number.
+const TABLES: &str = "
+    SELECT pg_advisory_xact_lock(1634558580);
+    CREATE TABLE IF NOT EXISTS ambit_forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), form INTEGER NOT NULL,
+        time BIGINT NOT NULL);
+    INSERT INTO ambit_forgotten (one, form, time) VALUES (1, 1, 0) ON CONFLICT (one) DO NOTHING;
+    CREATE TABLE IF NOT EXISTS ambit_budget (key TEXT COLLATE \"C\" PRIMARY KEY, used BIGINT NOT NULL, until BIGINT);
+    CREATE INDEX IF NOT EXISTS ambit_budget_until ON ambit_budget (until) WHERE until IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS ambit_loan (id TEXT COLLATE \"C\" PRIMARY KEY, key TEXT NOT NULL, amount BIGINT NOT NULL,
+        until BIGINT, ended BOOLEAN NOT NULL);";
+
+/// Of what the server or its operator set, the stricter counts.
+const SETTINGS: &str = "
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write');
+    SET default_transaction_isolation = 'read committed';
+    SET lock_timeout = '10s';
+    SET statement_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '10s';";
+
+/// Remembers in a PostgreSQL database, in tables that it makes there. One connection; calls of a process follow each other.
+pub struct PostgresLedger {
+    config: Config,
+    client: Mutex<Option<Client>>,
+}
+
+impl PostgresLedger {
+    /// Opens the ledger in this database: `postgres://USER@HOST/DATABASE`, or `host=/var/run/postgresql user=… dbname=…`. The
+    /// first role that does must be allowed to make tables.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Store`] when it cannot be reached or used, its server does not keep what it commits, or is on another
+    /// machine: connections are not encrypted, so a proxy on this machine (or a tunnel) must do that.
+    pub fn open(database: &str) -> Result<Self, LedgerError> {
+        // What it says could repeat a password.
+        let wrong = |_| {
+            LedgerError::Store("this names no database: postgres://USER@HOST/DATABASE".to_owned())
+        };
+        let mut config: Config = database.parse().map_err(wrong)?;
+        if !is_near(&config) {
+            let why = "the connection would not be encrypted: name a socket or a loopback address, with a tunnel behind it where the server is on another machine";
+            return Err(LedgerError::Store(why.to_owned()));
+        }
+        // As other clients of PostgreSQL do it, so that no password stands where others see it.
+        if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
+            config.password(password);
+        }
+        config
+            .application_name("ambit")
+            .connect_timeout(WAIT)
+            .tcp_user_timeout(WAIT)
+            .keepalives_idle(WAIT);
+        let ledger = Self {
+            config,
+            client: Mutex::new(None),
+        };
+        ledger.with(|client| {
+            client
+                .batch_execute(&format!("BEGIN;{TABLES}COMMIT;"))
+                .map_err(|error| store(&error))?;
+            let row = client.query_one("SELECT form FROM ambit_forgotten", &[]);
+            if number::<i32>(&row.map_err(|error| store(&error))?)? != FORM {
+                let why = "the tables are a ledger of another version".to_owned();
+                return Err(LedgerError::Store(why));
+            }
+            Ok(())
+        })?;
+        Ok(ledger)
+    }
+
+    fn connect(&self) -> Result<Client, LedgerError> {
+        let mut client = self.config.connect(NoTls).map_err(|error| store(&error))?;
+        client
+            .batch_execute(SETTINGS)
+            .map_err(|error| store(&error))?;
+        let row = client
+            .query_one("SHOW fsync", &[])
+            .map_err(|error| store(&error))?;
+        if number::<String>(&row)? != "on" {
+            let why =
+                "the server has `fsync` off: a crash would give spent budgets back".to_owned();
+            return Err(LedgerError::Store(why));
+        }
+        Ok(client)
+    }
+
+    /// A connection that failed is not used again.
+    fn with<R>(
+        &self,
+        run: impl FnOnce(&mut Client) -> Result<R, LedgerError>,
+    ) -> Result<R, LedgerError> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut client = match kept.take().filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => self.connect()?,
+        };
+        let result = run(&mut client);
+        if !matches!(result, Err(LedgerError::Store(_))) {
+            *kept = Some(client);
+        }
+        result
+    }
+
+    /// One step that is done as a whole or not at all. A transaction that is dropped is rolled back.
+    fn step<R>(
+        &self,
+        run: impl FnOnce(&mut Tables<'_>) -> Result<R, LedgerError>,
+    ) -> Result<R, LedgerError> {
+        self.with(|client| {
+            let transaction = client.build_transaction();
+            let transaction = transaction.isolation_level(IsolationLevel::ReadCommitted);
+            let mut transaction = transaction
+                .read_only(false)
+                .start()
+                .map_err(|error| store(&error))?;
+            let lock = "SELECT time FROM ambit_forgotten FOR UPDATE";
+            let row = transaction
+                .query_one(lock, &[])
+                .map_err(|error| store(&error))?;
+            let mut tables = Tables {
+                forgotten: number(&row)?,
+                transaction: RefCell::new(transaction),
+            };
+            let result = run(&mut tables)?;
+            let transaction = tables.transaction.into_inner();
+            transaction.commit().map_err(|error| store(&error))?;
+            Ok(result)
+        })
+    }
+}
+
+/// Whether nobody on a network reads what is sent.
+fn is_near(config: &Config) -> bool {
+    let loopback = |address: &IpAddr| address.is_loopback();
+    let addresses = config.get_hostaddrs();
+    let hosts = config.get_hosts();
+    let near = |host: &Host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|one| loopback(&one)),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    };
+    addresses.iter().all(loopback)
+        && (!addresses.is_empty() || (!hosts.is_empty() && hosts.iter().all(near)))
+}
+
+/// What the server says, without what was sent.
+fn store(error: &postgres::Error) -> LedgerError {
+    let said = match error.as_db_error() {
+        Some(said) => format!("{} ({})", said.message(), said.code().code()),
+        None => error.to_string(),
+    };
+    LedgerError::Store(said)
+}
+
+/// The first value of a row.
+fn number<'a, T: postgres::types::FromSql<'a>>(row: &'a Row) -> Result<T, LedgerError> {
+    row.try_get(0).map_err(|error| store(&error))
+}
+
+impl Ledger for PostgresLedger {
+    fn consume(&self, charges: &[Charge<'_>], now: i64) -> Result<(), LedgerError> {
+        self.step(|tables| book::consume(tables, charges, now))
+    }
+
+    fn used(&self, key: &str) -> Result<i64, LedgerError> {
+        self.with(|client| {
+            let row = client
+                .query_opt(USED, &[&key])
+                .map_err(|error| store(&error))?;
+            row.map_or(Ok(0), |row| number(&row))
+        })
+    }
+}
+
+impl Lender for PostgresLedger {
+    fn open_loan(&self, loan: &Loan<'_>, now: i64) -> Result<(), LedgerError> {
+        self.step(|tables| book::open_loan(tables, loan, now))
+    }
+
+    fn close_loan(&self, id: &str, spent: i64) -> Result<i64, LedgerError> {
+        self.step(|tables| book::close_loan(tables, id, spent))
+    }
+}
+
+impl std::fmt::Debug for PostgresLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresLedger").finish_non_exhaustive()
+    }
+}
+
+const USED: &str = "SELECT used FROM ambit_budget WHERE key = $1";
+
+/// The tables within one transaction, which has the lock.
+struct Tables<'a> {
+    transaction: RefCell<Transaction<'a>>,
+    forgotten: i64,
+}
+
+impl Tables<'_> {
+    fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, LedgerError> {
+        let mut transaction = self.transaction.borrow_mut();
+        transaction
+            .query_opt(sql, values)
+            .map_err(|error| store(&error))
+    }
+
+    fn run(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<(), LedgerError> {
+        let mut transaction = self.transaction.borrow_mut();
+        transaction
+            .execute(sql, values)
+            .map_err(|error| store(&error))?;
+        Ok(())
+    }
+}
+
+impl Book for Tables<'_> {
+    fn forgotten(&self) -> Result<i64, LedgerError> {
+        Ok(self.forgotten)
+    }
+
+    fn forget(&mut self, time: i64) -> Result<(), LedgerError> {
+        self.run("DELETE FROM ambit_budget WHERE until < $1", &[&time])?;
+        self.run(
+            "DELETE FROM ambit_loan WHERE until < $1 AND ended",
+            &[&time],
+        )?;
+        self.run("UPDATE ambit_forgotten SET time = $1", &[&time])?;
+        self.forgotten = time;
+        Ok(())
+    }
+
+    fn used(&self, key: &str) -> Result<Option<i64>, LedgerError> {
+        self.row(USED, &[&key])?.map(|row| number(&row)).transpose()
+    }
+
+    fn set(&mut self, key: &str, used: i64, until: Option<i64>) -> Result<(), LedgerError> {
+        // `greatest` passes over a NULL, and whoever says that it lasts longer is right: a NULL lasts for ever.
+        self.run(
+            "INSERT INTO ambit_budget AS kept (key, used, until) VALUES ($1, $2, $3)
+             ON CONFLICT (key) DO UPDATE SET used = $2,
+                 until = CASE WHEN kept.until IS NOT NULL AND excluded.until IS NOT NULL
+                     THEN greatest(kept.until, excluded.until) END",
+            &[&key, &used, &until],
+        )
+    }
+
+    fn set_used(&mut self, key: &str, used: i64) -> Result<(), LedgerError> {
+        self.run(
+            "UPDATE ambit_budget SET used = $2 WHERE key = $1",
+            &[&key, &used],
+        )
+    }
+
+    fn loan(&self, id: &str) -> Result<Option<OpenLoan>, LedgerError> {
+        let row = self.row(
+            "SELECT key, amount, ended FROM ambit_loan WHERE id = $1",
+            &[&id],
+        )?;
+        let read = |row: Row| -> Result<OpenLoan, postgres::Error> {
+            Ok(OpenLoan {
+                key: row.try_get(0)?,
+                amount: row.try_get(1)?,
+                ended: row.try_get(2)?,
+            })
+        };
+        row.map(read).transpose().map_err(|error| store(&error))
+    }
+
+    fn add_loan(&mut self, loan: &Loan<'_>) -> Result<(), LedgerError> {
+        let Charge {
+            key, amount, until, ..
+        } = loan.charge;
+        self.run(
+            "INSERT INTO ambit_loan (id, key, amount, until, ended) VALUES ($1, $2, $3, $4, false)",
+            &[&loan.id, &key, &amount, &until],
+        )
+    }
+
+    fn end_loan(&mut self, id: &str) -> Result<(), LedgerError> {
+        self.run("UPDATE ambit_loan SET ended = true WHERE id = $1", &[&id])
+    }
+}

@@ -1,0 +1,133 @@
+//! The contract of every ledger, held by one in PostgreSQL; and what only a server can do to it.
+
+#[path = "ledgers/cases.rs"]
+mod cases;
+#[expect(dead_code, reason = "what runs over the ledgers without a server")]
+mod ledgers;
+#[path = "ledgers/processes.rs"]
+mod processes;
+#[path = "servers/postgres.rs"]
+mod server;
+
+use ambit_host::ledger::{Ledger as _, Lender, PostgresLedger};
+use ledgers::{NOW, code, spend};
+use postgres::{Client, NoTls};
+use server::Postgres;
+
+/// Not a test of its own: what is run in another process.
+#[test]
+fn child() {
+    processes::child();
+}
+
+type Case = fn(&dyn Lender, &str);
+const CASES: [Case; 8] = [
+    cases::all_or_nothing,
+    cases::of_two_charges_to_one_budget_the_smaller_bound_counts,
+    cases::a_budget_is_forgotten_after_its_block_has_ended_and_is_never_new,
+    cases::what_makes_no_sense_is_refused,
+    cases::what_happens_once_is_kept_until_its_end_and_beyond,
+    cases::eight_threads_share_a_budget_exactly,
+    cases::a_loan_is_charged_and_ends_once,
+    cases::the_longest_end_counts,
+];
+
+/// One server for all: it takes seconds to make.
+#[test]
+fn the_contract() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let mut admin = Client::connect(&server.superuser(), NoTls).unwrap();
+    let mut databases = 0;
+    let mut fresh = || {
+        databases += 1;
+        let name = format!("ledger_{databases}");
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .unwrap();
+        server.url(&name)
+    };
+    for case in CASES {
+        case(&PostgresLedger::open(&fresh()).unwrap(), "postgres");
+    }
+    processes::share_a_budget(&fresh());
+    processes::are_killed(&fresh());
+    a_broken_connection_is_made_anew(&fresh());
+    isolation_of_the_database_does_not_matter(&fresh());
+    what_is_no_ledger_is_refused(&fresh());
+    a_server_that_may_forget_is_refused(&server, &fresh());
+}
+
+fn a_broken_connection_is_made_anew(place: &str) {
+    let ledger = PostgresLedger::open(place).unwrap();
+    assert_eq!(code(ledger.consume(&[spend("a", 1, 5)], NOW)), "ok");
+    let mut other = Client::connect(place, NoTls).unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ambit' AND datname = current_database()";
+    other.execute(end, &[]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    // The call that meets it may fail, and then nothing was charged; the next one does not.
+    let met = code(ledger.consume(&[spend("a", 1, 5)], NOW));
+    let used = ledger.used("a").unwrap();
+    assert_eq!(used, if met == "ok" { 2 } else { 1 }, "{met}");
+    assert_eq!(code(ledger.consume(&[spend("a", 1, 5)], NOW)), "ok");
+    assert_eq!(ledger.used("a").unwrap(), used + 1);
+}
+
+fn isolation_of_the_database_does_not_matter(place: &str) {
+    let mut other = Client::connect(place, NoTls).unwrap();
+    let set = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+        EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
+    other.batch_execute(set).unwrap();
+    drop(other);
+    processes::share_a_budget(place);
+}
+
+fn what_is_no_ledger_is_refused(place: &str) {
+    let words = |place: &str| PostgresLedger::open(place).unwrap_err().to_string();
+    for (place, said) in [
+        (
+            "postgres://app:hunter2@db.example/shop",
+            "would not be encrypted",
+        ),
+        (
+            "postgres://app:hunter2@10.0.0.7/shop",
+            "would not be encrypted",
+        ),
+        (
+            "postgres://app:hunter2@127.0.0.1,10.0.0.7/shop",
+            "would not be encrypted",
+        ),
+        (
+            "postgres://app:hunter2@localhost:no/shop",
+            "names no database",
+        ),
+        ("postgres://", "would not be encrypted"),
+        (
+            "postgres://app:hunter2@127.0.0.1:1/shop",
+            "cannot be read or written",
+        ),
+    ] {
+        let words = words(place);
+        assert!(words.contains(said), "{place}: {words}");
+        assert!(!words.contains("hunter2"), "{words}");
+    }
+    let mut other = Client::connect(place, NoTls).unwrap();
+    drop(PostgresLedger::open(place).unwrap());
+    other
+        .batch_execute("UPDATE ambit_forgotten SET form = 2")
+        .unwrap();
+    assert!(words(place).contains("another version"));
+    other.batch_execute("DROP TABLE ambit_forgotten, ambit_budget, ambit_loan; CREATE TABLE ambit_budget (theirs text)").unwrap();
+    assert_eq!(code(PostgresLedger::open(place)), "ledger.store");
+}
+
+fn a_server_that_may_forget_is_refused(server: &Postgres, place: &str) {
+    server.restart_with("fsync = off");
+    assert!(
+        PostgresLedger::open(place)
+            .unwrap_err()
+            .to_string()
+            .contains("fsync")
+    );
+}

@@ -1,0 +1,84 @@
+//! `cargo xtask soak`: load that goes on, for wrong answers and for what grows.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use xtask_kit::cargo::cargo;
+use xtask_kit::ui::{self, Tally};
+
+use crate::program::{AMBIT, BENCH};
+use crate::{guest, web};
+
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Args {
+    /// Minutes for the gateways, and as many for the engines
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
+    minutes: u64,
+}
+
+/// Builds what is needed, and soaks both.
+pub(crate) fn run(args: Args, root: &Path) -> Result<Tally, String> {
+    guest::build(root)?;
+    guest::build_core(root)?;
+    web::build(root)?;
+    AMBIT.build(root)?;
+    soak(args.minutes * 60, root)
+}
+
+/// Soaks the gateways and the engines at the same time, for so long.
+pub(crate) fn soak(seconds: u64, root: &Path) -> Result<Tally, String> {
+    if !cfg!(target_os = "linux") {
+        ui::skipped(
+            "what processes hold is read from /proc, which only Linux has: nothing is soaked",
+        );
+        return Ok(Tally::default());
+    }
+    BENCH.build(root)?;
+    ui::heading(format_args!("Soaking for {seconds} s"));
+    let seconds = seconds.to_string();
+    let ambit = root.join("target/debug/ambit");
+    let ambit = ambit.to_str().ok_or("the path of this folder is no text")?;
+    let parts = [
+        ("gateways", vec!["soak", ambit, &seconds]),
+        ("engines", vec!["soak-engines", &seconds]),
+    ];
+    let parts = parts.map(|(name, arguments)| (name, start(root, &arguments)));
+    let mut tally = Tally::default();
+    for (name, started) in parts {
+        let output = started?.wait_with_output();
+        let output = output.map_err(|error| format!("{name}: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        for line in text.lines() {
+            let row: Value =
+                serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
+            let word = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
+            let passed = row["passed"].as_bool() == Some(true);
+            ui::outcome(passed, format_args!("{}: {}", word("what"), word("said")));
+            tally += Tally::one(passed);
+        }
+        if !output.status.success() {
+            ui::bad(format_args!(
+                "soaking the {name} stopped ({})",
+                output.status
+            ));
+            tally += Tally::one(false);
+        }
+    }
+    Ok(tally)
+}
+
+/// Collectors of garbage are told what is much, so that what grows is not only what they leave for later.
+fn start(root: &Path, arguments: &[&str]) -> Result<std::process::Child, String> {
+    let run = ["run", "--quiet", "--package", "ambit-bench", "--", "."];
+    let mut command: Command = cargo(root, &run);
+    command
+        .args(arguments)
+        .env("JDK_JAVA_OPTIONS", "-Xmx64m")
+        .env("NODE_OPTIONS", "--max-old-space-size=64")
+        .env("GOMEMLIMIT", "64MiB")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let started = command.spawn();
+    started.map_err(|error| format!("soaking cannot begin: {error}"))
+}
