@@ -42,7 +42,7 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
     python(&folder, "joserfc", &[PYTHON])
 }
 
-/// Installs packages from PyPI in an environment of their own under a folder, where they are not yet.
+/// Installs packages of Python in an environment of their own under a folder, where they are not yet.
 pub(crate) fn python(folder: &Path, what: &str, packages: &[&str]) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
     let (list, wanted) = (folder.join("python.txt"), packages.join("\n"));

@@ -91,6 +91,7 @@ fn a_question_within_an_answer_is_decided_and_only_what_it_asks_is_brought() {
     let mut client = ungreeted(&world);
     let told = client.ask("tools/call", &reads("/notes/question"));
     assert_eq!(told["error"]["code"], -32003, "{told}");
+    drop(client);
     let schema = world.read("schema.cedarschema");
     let ask = "\n@label(\"ask a person\")\n@powers(\"observe\")\naction ask appliesTo { principal: Ambit::Agent, resource: Folder, context: { @label(\"message\") message: String } };\n";
     world.write("schema.cedarschema", &(schema + ask));
@@ -233,7 +234,7 @@ fn over_http_no_session_is_needed_and_headers_say_what_the_body_says() {
     }
     let encoded = says(&message, &[("mcp-name", "=?base64?cmVhZF9maWxl?=")]);
     assert_eq!(encoded.status, 200, "{}", encoded.body);
-    let mut bare = message.clone();
+    let mut bare = message;
     bare["params"].as_object_mut().unwrap().remove("_meta");
     let told = says(&bare, &[]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The official Python client, and the reference servers from PyPI behind the gateway. `cargo xtask test` installs them
+//! The official Python client, and the reference servers of Python behind the gateway. `cargo xtask test` installs them
 //! under `target/mcp-python`.
 
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ fn python() -> Option<PathBuf> {
     if root.join("python.txt").is_file() {
         return Some(root.canonicalize().unwrap().join("venv/bin/python"));
     }
-    let missing = "the MCP packages from PyPI are not under target/mcp-python; `cargo xtask test` installs them";
+    let missing = "the MCP packages of Python are not under target/mcp-python; `cargo xtask test` installs them";
     assert!(std::env::var_os("CI").is_none(), "{missing}");
     eprintln!("skipped: {missing}");
     None
@@ -39,7 +39,7 @@ fn client(python: &Path, kind: &str, place: &Value, calls: &[(&str, Value)]) -> 
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"))
 }
 
-/// A server from PyPI behind the gateway.
+/// A server of Python behind the gateway.
 fn guarded(python: &Path, name: &str, more: &[&str], manifest: &str) -> Guarded {
     Guarded::behind(name, manifest, PathBuf::new(), |_| {
         let module = format!("mcp_server_{name}");

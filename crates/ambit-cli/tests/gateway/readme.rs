@@ -75,6 +75,24 @@ impl Newcomer {
         assert!(output.status.success(), "{said}");
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"))
     }
+
+    /// The two programs that the README names: ours, and what fetches servers.
+    fn installs(&self) {
+        let bin = self.home.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let ambit = env!("CARGO_BIN_EXE_ambit");
+        let npx = format!(
+            "#!/bin/sh\nshift; name=$1; shift\nexec node \"{}/node_modules/$name/dist/index.js\" \"$@\"\n",
+            self.mcp.display()
+        );
+        for (name, text) in [
+            ("ambit", format!("#!/bin/sh\nexec \"{ambit}\" \"$@\"\n")),
+            ("npx", npx),
+        ] {
+            fs::write(bin.join(name), text).unwrap();
+            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
 }
 
 #[test]
@@ -84,20 +102,7 @@ fn a_newcomer_guards_a_folder_by_the_readme_alone() {
         home: tempfile::tempdir().unwrap(),
         mcp,
     };
-    let bin = newcomer.home.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    let ambit = env!("CARGO_BIN_EXE_ambit");
-    let npx = format!(
-        "#!/bin/sh\nshift; name=$1; shift\nexec node \"{}/node_modules/$name/dist/index.js\" \"$@\"\n",
-        newcomer.mcp.display()
-    );
-    for (name, text) in [
-        ("ambit", format!("#!/bin/sh\nexec \"{ambit}\" \"$@\"\n")),
-        ("npx", npx),
-    ] {
-        fs::write(bin.join(name), text).unwrap();
-        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    newcomer.installs();
     let blocks = blocks();
     let [first, second, gateway, approve] = blocks.as_slice() else {
         panic!("{blocks:?}")
@@ -135,7 +140,7 @@ fn a_newcomer_guards_a_folder_by_the_readme_alone() {
     assert_eq!(
         codes,
         [
-            "constraint.subpath",
+            "manifest.constraint",
             "constraint.subpath",
             "approval.waiting"
         ],

@@ -28,6 +28,8 @@ for (const call of JSON.parse(calls)) {
   const onprogress = () => (told.progress += 1);
   told.results.push(await client.callTool(call, { onprogress }).catch((error) => ({ error: error.message, code: error.code })));
 }
+// What changed is told on a stream of its own, which may be behind.
+for (let waited = 0; told.changes === 0 && waited < 5000; waited += 50) await new Promise((done) => setTimeout(done, 50));
 await listening.close();
 await client.close();
 console.log(JSON.stringify(told));

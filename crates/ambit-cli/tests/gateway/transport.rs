@@ -82,8 +82,8 @@ fn what_has_not_the_form_of_the_transport_is_refused() {
         send(&format!("{FORM}authorization: Bearer x\r\n"), ping).status,
         400
     );
-    // What begins a session says in itself what is spoken.
-    let newer = format!("{FORM}mcp-protocol-version: 2026-07-28\r\n");
+    // What begins a session says in itself what is spoken; the revision without sessions has no such beginning.
+    let newer = format!("{FORM}mcp-protocol-version: 2025-06-18\r\n");
     let bob = world.agent("bob", &[reads()]);
     let headers = bob.headers(&bob.proof("POST", None));
     let begin = ping.replace("ping", "initialize");
@@ -94,6 +94,11 @@ fn what_has_not_the_form_of_the_transport_is_refused() {
         &begin.replace("\"}", "\",\"params\":{}}"),
     );
     assert_eq!(told.status, 200, "{}", told.body);
+    let newest = format!("{FORM}mcp-protocol-version: 2026-07-28\r\n");
+    let headers = bob.headers(&bob.proof("POST", None));
+    let begin = begin.replace("\"}", "\",\"params\":{}}");
+    let told = crate::agent::send(&gateway, "POST /mcp", &format!("{newest}{headers}"), &begin);
+    assert_eq!(told.status, 400, "{}", told.body);
     // Line ends between its parts say nothing, and do not begin another message behind the gateway.
     let lines = ping.replace(',', ",\r\n");
     assert_eq!(send(FORM, &lines).status, 200);

@@ -255,7 +255,9 @@ impl Check<'_> {
             .as_ref()
             .ok()
             .and_then(|told| challenge(told.root(), advice.get("alternatives")));
-        let challenge = challenge.filter(|told| told.status == 401 || !by_itself);
+        // And whose token is held here is asked for no other.
+        let theirs = matches!(self.possession, Possession::Theirs(_));
+        let challenge = challenge.filter(|told| theirs && (told.status == 401 || !by_itself));
         Refusal {
             challenge: challenge.map(|told| {
                 let words = words.clone();

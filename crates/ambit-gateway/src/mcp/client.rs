@@ -45,17 +45,7 @@ impl Session {
     ) -> Next {
         let (id, method, params) = match message {
             Message::Request { id, method, params } => (message::text(id), method, params),
-            Message::Notification { method, params } => {
-                if method == CANCELLED && !lock(&self.state).take_back(params) {
-                    return Next::Drop;
-                }
-                let roots = method == "notifications/roots/list_changed"
-                    && self.gateway.config.has_methods("roots");
-                return match TO_SERVER.contains(&method) || roots {
-                    true => Next::Pass,
-                    false => Next::Drop,
-                };
-            }
+            Message::Notification { method, params } => return self.notified(method, params),
             Message::Answer { id } => {
                 let id = message::text(id);
                 return match lock(&self.state).of_server.remove(&id) {
@@ -76,48 +66,13 @@ impl Session {
             Err(unsound) => return Next::Answer(unsound.answer(&id)),
         };
         let of = inputs::likeness(method, params);
-        let brought = match inputs::may_ask(method) {
-            true => lock(&self.state).inputs.brought(&of, params),
-            false => Some(Brought::default()),
-        };
-        let Some(brought) = brought else {
+        let Some(brought) = self.brought(&of, method, params) else {
             let why = "it brings input that nobody asked for: repeat it without `inputResponses` and `requestState`";
             return Next::Answer(message::error(&id, modern::INVALID_PARAMS, why));
         };
-        let next = match method {
-            "initialize" if is_modern => {
-                let why = "this revision of the protocol has no `initialize`";
-                return Next::Answer(message::error(&id, NO_METHOD, why));
-            }
-            "initialize" | modern::DISCOVER => {
-                if method == "initialize" {
-                    let shows = modern::shows_addresses(params.get("capabilities"));
-                    lock(&self.state).shows_addresses = shows;
-                }
-                Next::Changed(self.introduced(root))
-            }
-            "tools/list" => return Next::Answer(self.list(&id, params, caller)),
-            "tools/call" => match self.call(params, caller) {
-                Ok(is_alone) => {
-                    lock(&self.state).alone = is_alone.then(|| id.clone());
-                    self.passes(root, &brought)
-                }
-                Err(refusal) => {
-                    if let Some(asks) = self.asks_a_person(&id, &refusal, params, &brought) {
-                        return Next::Answer(asks);
-                    }
-                    return told(denied(&id, &refusal, is_modern), refusal);
-                }
-            },
-            modern::LISTEN if is_modern => match self.listens(root, caller) {
-                Ok(text) => Next::Changed(text),
-                Err(refusal) => return told(refused(&id, &refusal), refusal),
-            },
-            _ if PASSES.contains(&method) => self.passes(root, &brought),
-            _ => match self.other(method, params, caller) {
-                Ok(()) => self.passes(root, &brought),
-                Err(refusal) => return told(refused(&id, &refusal), refusal),
-            },
+        let next = match self.decided(&id, (method, params, root), caller, (is_modern, &brought)) {
+            Ok(next) => next,
+            Err(answer) => return answer,
         };
         let request = Request {
             method: method.to_owned(),
@@ -125,6 +80,71 @@ impl Session {
         };
         lock(&self.state).of_client.insert(id, request);
         next
+    }
+
+    /// What becomes of a request. `Err`: it is answered here, and under way no longer.
+    fn decided(
+        &self,
+        id: &str,
+        (method, params, root): (&str, Json<'_>, Json<'_>),
+        caller: Caller<'_>,
+        (is_modern, brought): (bool, &Brought),
+    ) -> Result<Next, Next> {
+        Ok(match method {
+            "initialize" if is_modern => {
+                let why = "this revision of the protocol has no `initialize`";
+                return Err(Next::Answer(message::error(id, NO_METHOD, why)));
+            }
+            "initialize" => {
+                let shows = modern::shows_addresses(params.get("capabilities"));
+                lock(&self.state).shows_addresses = shows;
+                Next::Changed(self.introduced(root))
+            }
+            modern::DISCOVER => Next::Changed(self.introduced(root)),
+            "tools/list" => return Err(Next::Answer(self.list(id, params, caller))),
+            "tools/call" => match self.call(params, caller) {
+                Ok(is_alone) => {
+                    lock(&self.state).alone = is_alone.then(|| id.to_owned());
+                    self.passes(root, brought)
+                }
+                Err(refusal) => {
+                    if let Some(asks) = self.asks_a_person(id, &refusal, params, brought) {
+                        return Err(Next::Answer(asks));
+                    }
+                    return Err(told(denied(id, &refusal, is_modern), refusal));
+                }
+            },
+            modern::LISTEN if is_modern => match self.listens(root, caller) {
+                Ok(text) => Next::Changed(text),
+                Err(refusal) => return Err(told(refused(id, &refusal), refusal)),
+            },
+            _ if PASSES.contains(&method) => self.passes(root, brought),
+            _ => match self.other(method, params, caller) {
+                Ok(()) => self.passes(root, brought),
+                Err(refusal) => return Err(told(refused(id, &refusal), refusal)),
+            },
+        })
+    }
+
+    /// A notification of the client's.
+    fn notified(&self, method: &str, params: Json<'_>) -> Next {
+        if method == CANCELLED && !lock(&self.state).take_back(params) {
+            return Next::Drop;
+        }
+        let roots = method == "notifications/roots/list_changed"
+            && self.gateway.config.has_methods("roots");
+        match TO_SERVER.contains(&method) || roots {
+            true => Next::Pass,
+            false => Next::Drop,
+        }
+    }
+
+    /// What a request brings that it was asked for. `None`: nobody asked for it.
+    fn brought(&self, of: &inputs::Likeness, method: &str, params: Json<'_>) -> Option<Brought> {
+        match inputs::may_ask(method) {
+            true => lock(&self.state).inputs.brought(of, params),
+            false => Some(Brought::default()),
+        }
     }
 
     /// Why one more request with this id cannot be under way.

@@ -159,7 +159,7 @@ mod tests {
         let mut inputs = Inputs::default();
         let asks = r#"{"resultType":"input_required","requestState":"s","inputRequests":{"a":{"method":"m"}}}"#;
         with(asks, |asks| {
-            inputs.keep(like(r#"{"name":"t"}"#), asks, false)
+            inputs.keep(like(r#"{"name":"t"}"#), asks, false);
         });
         let brought = |params: &str| with(params, |it| inputs.brought(&like(params), it));
         let names: BTreeSet<String> = ["a".to_owned()].into();

@@ -173,7 +173,10 @@ fn base64(bytes: &[u8]) -> String {
 
 fn unbase64(text: &str) -> Option<Vec<u8>> {
     let bare = text.trim_end_matches('=');
-    if text.len() - bare.len() > 2 || !bare.bytes().all(|digit| DIGITS.contains(&digit)) {
+    if !text.len().is_multiple_of(4)
+        || text.len() - bare.len() > 2
+        || !bare.bytes().all(|digit| DIGITS.contains(&digit))
+    {
         return None;
     }
     let url = bare.replace('+', "-").replace('/', "_");

@@ -217,7 +217,7 @@ impl Session {
         if let Some(id) = subscription.map(message::text) {
             let state = lock(&self.state);
             let listens = state.of_client.get(&id);
-            if !listens.is_some_and(|request| request.method == modern::LISTEN) {
+            if listens.is_none_or(|request| request.method != modern::LISTEN) {
                 return false;
             }
         }
