@@ -430,7 +430,7 @@ fn a_yes_to_a_grant_makes_its_token_and_no_other() {
     let german = [&ANN[..], &["--locale", "de"]].concat();
     approve(&project, "draft.json", &german)
         .expect(0)
-        .says("Rechnungen bezahlen: jede Rechnung");
+        .says("Rechnungen bezahlen: beliebige");
     // Without the word nobody can be asked.
     project.edit("schema.cedarschema", "    @label_de(\"Betrag\")\n", "");
     project

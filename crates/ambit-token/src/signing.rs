@@ -95,7 +95,7 @@ pub fn receipt(keys: &dyn Keys, kid: &str, claims: Json<'_>) -> Result<Unsigned,
 ///
 /// # Errors
 ///
-/// `enrolment.malformed`, and what [`receipt`] refuses. The enrolment's signatures are not verified: the person was given
+/// `enrolment.malformed`, and what [`receipt()`] refuses. The enrolment's signatures are not verified: the person was given
 /// it.
 pub fn enrolled_receipt(enrolment: &str, claims: Json<'_>) -> Result<Unsigned, TokenError> {
     let enrolment = UnverifiedEnrolment::parse(enrolment)?;
