@@ -79,7 +79,7 @@ test("five commands lead from an empty folder to a token", { skip, timeout: 180_
   shell.stdin.write("\n");
   const [, url] = await hears(/browser (http:\/\/localhost:8282\/authorize\S+)/);
   const page = await person.answers(url, "Allow");
-  for (const words of ["Let Mail assistant draft e-mail by", "recipient: an address at \"customer.example\"", "End it at any time: My agents / Stop", "10 minutes, until "]) {
+  for (const words of ["Let Mail assistant draft e-mail by", "recipient: anyone at \"customer.example\"", "End it at any time: My agents / Stop", "10 minutes, until "]) {
     assert.ok(page.includes(words), `${words}: ${page}`);
   }
   await hears(/I may act for user:ann until \d\d:\d\d:\d\d:\n {2}draft email \(customer-care\)\n[\s\S]*ended 0/);

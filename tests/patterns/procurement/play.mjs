@@ -90,7 +90,7 @@ export async function play(stage, tell) {
   const wide = await agent.token(wider(), async (url) => (words = await person.answers(url, "Allow", "procurement-3-wider")), { ambit_life_seconds: "900" });
   tell("page", words);
   tell("person", "sees what is new, and clicks Allow");
-  for (const said of ["[wider than before]", "up to 900.00 EUR each", "before: On its own: Place orders", "up to 500.00 EUR each, 1,500.00 EUR altogether", "\n15 minutes, until "]) {
+  for (const said of ["[wider than before]", "up to 900.00 EUR each", "before: up to 500.00 EUR each, 1,500.00 EUR altogether", "\n15 minutes, until "]) {
     assert.ok(words.includes(said), `${said}: ${words}`);
   }
   assert.equal((await agent.call(wide, order(880, "globex", "a meeting table"))).status, 201);
