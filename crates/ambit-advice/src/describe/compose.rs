@@ -211,6 +211,7 @@ impl Composer<'_> {
     }
 
     /// Who, the largest sum or what, and how long.
+    #[inline(never)]
     fn title(&mut self, all: &[One], when: &str) -> Result<(), NoText> {
         let tag = self.question.locale.tag();
         let agent = match self.question.text_in("agent", "uid")? {
@@ -299,6 +300,7 @@ impl Composer<'_> {
     }
 
     /// For whom, with whose data, where, what for, until when.
+    #[inline(never)]
     fn who(&mut self, purpose: &str, end: Option<String>) -> Result<(), NoText> {
         let question = self.question;
         for (name, phrase) in [("sub", Phrase::ActsFor), ("tenant", Phrase::Tenant)] {
@@ -353,6 +355,7 @@ impl Composer<'_> {
     }
 
     /// Whether others may be given it, and how far.
+    #[inline(never)]
     fn passed_on(&mut self) -> Result<(), NoText> {
         let depth = self.question.integer("del_max_depth")?;
         if let Some(depth) = depth.filter(|depth| *depth > 0) {
@@ -396,6 +399,7 @@ impl Composer<'_> {
         }
     }
 
+    #[inline(never)]
     fn cannot(&mut self, all: &[One]) {
         self.named(Kind::Group, "cannot", Phrase::Cannot);
         for (at, one) in all.iter().enumerate() {
