@@ -45,7 +45,7 @@ export async function play(stage, tell) {
   let page;
   const token = await agent.token(shift(), async (url) => (page = await person.answers(url, "Allow", "support-1-shift")));
   tell("page", page);
-  for (const words of ["On its own", "Read orders and what customers wrote: any order", "Prepares, a person decides", "up to 150.00 EUR each", "Anything else"]) {
+  for (const words of ["On its own", "Read orders and what customers wrote: any", "Prepares, a person decides", "up to 150.00 EUR each", "Anything else"]) {
     assert.ok(page.includes(words), `${words}: ${page}`);
   }
   tell("person", "logs in with her passkey, reads, and clicks Allow");
