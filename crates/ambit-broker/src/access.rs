@@ -144,11 +144,12 @@ impl Broker {
         }
         let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~+/=".contains(&c);
         let fits = |text: &&str| (22..=1024).contains(&text.len()) && text.bytes().all(plain);
-        let token = token.as_str().filter(fits).ok_or_else(|| {
-            let detail = "`client_notification_token` has 22 to 1024 of the characters of a bearer token (RFC 6750): 128 bits or more that nobody guesses";
-            Refusal::request(detail)
-        })?;
-        Ok(Some(token.to_owned()))
+        match token.as_str().filter(fits) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(Refusal::request(
+                "`client_notification_token` has 22 to 1024 of the characters of a bearer token (RFC 6750): 128 bits or more that nobody guesses",
+            )),
+        }
     }
 
     fn evaluate(&self, heard: &Heard, bearer: &Bearer<'_>, now: i64) -> Result<Evaluated, Refusal> {

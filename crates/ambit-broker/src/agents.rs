@@ -43,10 +43,7 @@ impl Broker {
         let words = language::of(heard.header("accept-language").ok().flatten());
         let done = Form::query(heard)?.get("done").map(str::to_owned);
         self.store.step(|tables| {
-            let session = match Session::of(tables, heard, now)? {
-                Some(session) => session,
-                None => Session::begin(tables, None, now)?,
-            };
+            let session = Session::here(tables, heard, now)?;
             let Some((sub, _)) = session.person() else {
                 return self.ask_who(tables, &session, None, words, false);
             };

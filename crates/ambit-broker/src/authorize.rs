@@ -38,10 +38,7 @@ impl Broker {
         let uri = digest(uri.ok_or_else(ended)?);
         let page = secret::fresh()?;
         let session = self.store.step(|tables| {
-            let session = match Session::of(tables, heard, now)? {
-                Some(session) => session,
-                None => Session::begin(tables, None, now)?,
-            };
+            let session = Session::here(tables, heard, now)?;
             let opened = tables.execute(
                 "UPDATE request SET page = ?1, session = ?2, until = ?3
                  WHERE uri = ?4 AND client = ?5 AND page IS NULL AND until > ?6",

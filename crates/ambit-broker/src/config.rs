@@ -162,8 +162,10 @@ impl Config {
                 "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
             ));
         }
-        let notify = file.notify.map(|entry| Notify::check(entry, folder));
-        let notify = notify.transpose()?.unwrap_or_default();
+        let notify = match file.notify {
+            Some(entry) => Notify::check(entry, folder)?,
+            None => Notify::default(),
+        };
         let subscribers = tell::subscribers(file.subscribers)?;
         let signed = !subscribers.is_empty() || notify.webhook.is_some();
         if signed && file.events_key.is_none() {

@@ -396,11 +396,15 @@ fn replace(
     now: i64,
 ) -> Result<Option<usize>, Refusal> {
     let actions = |claims: &Value| -> BTreeSet<String> {
-        let details = claims["authorization_details"].as_array();
-        let details = details.into_iter().flatten();
-        let actions = details.filter_map(|entry| entry["actions"].as_array());
-        let actions = actions.flatten().filter_map(Value::as_str);
-        actions.map(str::to_owned).collect()
+        claims["authorization_details"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry["actions"].as_array())
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     };
     let granted = actions(&agreed.claims);
     let sql = "SELECT json_array(code, json_extract(agreed, '$.claims')) FROM granted

@@ -29,19 +29,20 @@ impl Demand {
 
     /// Those that a denial says are lacking.
     pub(crate) fn lacking(denied: &Value) -> Vec<Self> {
-        let steps = denied["context"]["remedy"]["steps"].as_array();
-        let steps = steps.into_iter().flatten();
-        let approvals = steps.filter(|step| step["step_up"] == "approval");
         let read = |step: &Value| {
-            let approvers = step["approvers"].as_array()?.iter();
-            let approvers = approvers.filter_map(Value::as_str).map(str::to_owned);
-            let count = usize::try_from(step["count"].as_i64()?).ok()?;
+            let names = step["approvers"].as_array()?.iter();
             Some(Self {
-                approvers: approvers.collect(),
-                count,
+                approvers: names.filter_map(Value::as_str).map(str::to_owned).collect(),
+                count: usize::try_from(step["count"].as_i64()?).ok()?,
             })
         };
-        approvals.filter_map(read).collect()
+        denied["context"]["remedy"]["steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|step| step["step_up"] == "approval")
+            .filter_map(read)
+            .collect()
     }
 
     /// Whether whoever this is may say this yes: the person, or in one of their roles.

@@ -129,6 +129,14 @@ impl Session {
         }))
     }
 
+    /// That of a request, or a new one of nobody yet.
+    pub(crate) fn here(tables: &Transaction<'_>, heard: &Heard, now: i64) -> Result<Self, Refusal> {
+        match Self::of(tables, heard, now)? {
+            Some(session) => Ok(session),
+            None => Self::begin(tables, None, now),
+        }
+    }
+
     /// A new one: of nobody, or of who has just logged in.
     pub(crate) fn begin(
         tables: &Transaction<'_>,

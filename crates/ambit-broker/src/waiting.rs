@@ -69,10 +69,7 @@ impl Broker {
         let query = Form::query(heard)?;
         let id = query.need("task")?;
         self.store.step(|tables| {
-            let session = match Session::of(tables, heard, now)? {
-                Some(session) => session,
-                None => Session::begin(tables, None, now)?,
-            };
+            let session = Session::here(tables, heard, now)?;
             let Some((sub, _)) = session.person() else {
                 return self.ask_who(tables, &session, None, words, false);
             };
@@ -92,10 +89,7 @@ impl Broker {
         let query = Form::query(heard)?;
         let id = query.need("task")?;
         self.store.step(|tables| {
-            let session = match Session::of(tables, heard, now)? {
-                Some(session) => session,
-                None => Session::begin(tables, None, now)?,
-            };
+            let session = Session::here(tables, heard, now)?;
             let Some((sub, _)) = session.person() else {
                 return self.ask_who(tables, &session, None, words, false);
             };

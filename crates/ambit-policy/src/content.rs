@@ -4,6 +4,16 @@ use ambit_core::Power;
 use ambit_core::json::{Json, Kind};
 use ambit_core::limits::MONEY_DECIMALS;
 
+/// Lists that narrow a key; `sub` does, too.
+pub const KEY_BOUNDS: [&str; 6] = [
+    "tenants",
+    "audiences",
+    "agents",
+    "tiers",
+    "actions",
+    "roles",
+];
+
 /// Checks every member that the evaluator reads. The error names the first one that is missing or
 /// of the wrong form.
 pub(crate) fn check(root: Json<'_>) -> Result<(), &'static str> {
@@ -73,16 +83,9 @@ fn key(key: Json<'_>) -> bool {
             .iter()
             .all(|member| key.get(member).is_none_or(|value| value.as_str().is_some()))
         && credential(key)
-        && [
-            "tenants",
-            "audiences",
-            "agents",
-            "tiers",
-            "actions",
-            "roles",
-        ]
-        .iter()
-        .all(|list| key.get(list).is_none() || all_strings(key.get(list)))
+        && KEY_BOUNDS
+            .iter()
+            .all(|list| key.get(list).is_none() || all_strings(key.get(list)))
 }
 
 /// A WebAuthn credential is one person's and signs receipts only.

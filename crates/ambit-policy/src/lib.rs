@@ -32,6 +32,7 @@ mod vocabulary;
 
 pub use arguments::{ArgumentFault, FaultKind, normalise};
 pub use bundle::{Bundle, BundleError, Key, Manifest};
+pub use content::KEY_BOUNDS;
 pub use overlap::overlaps;
 pub use vocabulary::{Action, Argument, Siblings, Spelling};
 

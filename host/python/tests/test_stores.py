@@ -229,9 +229,8 @@ def test_a_turn_that_a_thread_holds_does_not_outlive_a_fork(tmp_path):
         assert status == 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_uses_a_connection_of_its_own(tmp_path):
-    store = SqliteStore(tmp_path / "ambit.db")
+def forked(store):
+    """A process that was forked writes by a connection of its own."""
     write(store, a="1")
     of_parent = store._connection
     child = os.fork()
@@ -244,6 +243,11 @@ def test_a_forked_process_uses_a_connection_of_its_own(tmp_path):
     assert os.waitpid(child, 0)[1] == 0
     write(store, c="3")
     assert set(read(store, "a", "b", "c")) == {"a", "b", "c"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_uses_a_connection_of_its_own(tmp_path):
+    forked(SqliteStore(tmp_path / "ambit.db"))
 
 
 def test_the_file_is_its_owners_alone(tmp_path):
@@ -322,16 +326,4 @@ def test_what_is_no_store_in_postgres_is_refused(tmp_path):
 @LACKING
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_uses_a_connection_of_its_own_to_postgres(tmp_path):
-    store = PostgresStore(servers.database(tmp_path))
-    write(store, a="1")
-    of_parent = store._connection
-    child = os.fork()
-    if child == 0:
-        try:
-            write(store, b="2")
-            os._exit(int(store._connection is of_parent))
-        finally:
-            os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
-    write(store, c="3")
-    assert set(read(store, "a", "b", "c")) == {"a", "b", "c"}
+    forked(PostgresStore(servers.database(tmp_path)))

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ambit_host::audit::{AuditError, Late, LogError, check, checkpoints_path, merkle, prove};
+use ambit_host::audit::{
+    AuditError, Late, LogError, Report, check, checkpoints_path, merkle, prove,
+};
 use serde_json::{Value, json};
 
 use crate::world::{answer, enforcer, filled, keys, lines, open, relinked};
@@ -281,24 +283,27 @@ fn child() {
 
 #[test]
 fn a_process_that_is_killed_while_it_writes_loses_no_line() {
+    killed("crash::child", "AMBIT_AUDIT_CHILD", |_| ());
+}
+
+/// Kills a process that writes by this test, with the log's path in this variable, again and again: what it acknowledged is
+/// there, signed.
+pub(crate) fn killed(child: &str, variable: &str, more: impl Fn(&Report)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let mut least = 0;
     for round in 0..6 {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
-            .env("AMBIT_AUDIT_CHILD", &path)
+            .args(["--exact", child, "--nocapture", "--test-threads=1"])
+            .env(variable, &path)
             .stdout(Stdio::piped())
             .spawn();
         let mut child = child.unwrap();
         std::thread::sleep(Duration::from_millis(150 + 41 * round));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap().stdout;
-        let written = String::from_utf8(output)
-            .unwrap()
-            .matches("written")
-            .count();
-        least += 2 * written as u64;
+        let said = String::from_utf8(output).unwrap();
+        least += 2 * said.matches("written").count() as u64;
         drop(open(&path).unwrap());
         let report = check(&path, &keys()).unwrap();
         assert!(
@@ -307,6 +312,7 @@ fn a_process_that_is_killed_while_it_writes_loses_no_line() {
             report.lines
         );
         assert_eq!((report.unsigned(), report.torn.len()), (0, 0));
+        more(&report);
     }
     assert!(least > 0, "no process got so far as to write");
 }

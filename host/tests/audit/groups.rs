@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use ambit_host::audit::{AuditLog, check, checkpoints_path, prove};
 use ambit_host::{Begun, Discharge, Enforcer, Journal, NotDischarged, Obligation, Signer};
 
+use crate::crash::killed;
 use crate::world::{Key, NOW, ORIGIN, answer, enforcer, keys, lines, open};
 
 /// A key that takes its time, and fails when it is told to.
@@ -359,42 +359,8 @@ fn child() {
 
 #[test]
 fn a_process_that_is_killed_while_it_writes_groups_loses_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("audit.jsonl");
-    let mut least = 0;
-    for round in 0..6 {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "groups::child",
-                "--nocapture",
-                "--test-threads=1",
-            ])
-            .env("AMBIT_GROUPS_CHILD", &path)
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut child = child.unwrap();
-        std::thread::sleep(Duration::from_millis(150 + 41 * round));
-        child.kill().unwrap();
-        let output = child.wait_with_output().unwrap().stdout;
-        let written = String::from_utf8(output)
-            .unwrap()
-            .matches("written")
-            .count();
-        least += 2 * written as u64;
-        drop(open(&path).unwrap());
-        let report = check(&path, &keys()).unwrap();
-        assert!(
-            report.lines >= least,
-            "{} lines, {least} acknowledged",
-            report.lines
-        );
-        assert_eq!((report.unsigned(), report.torn.len()), (0, 0));
-        assert_eq!(
-            report.late,
-            [],
-            "a killed process leaves no line that nobody vouches for"
-        );
-    }
-    assert!(least > 0, "no process got so far as to write");
+    killed("groups::child", "AMBIT_GROUPS_CHILD", |report| {
+        let late = "a killed process leaves no line that nobody vouches for";
+        assert_eq!(report.late, [], "{late}");
+    });
 }

@@ -32,8 +32,10 @@ struct One {
 
 pub(super) fn page(bundle: &Bundle<'_>, question: &Question<'_>) -> Result<Page, NoText> {
     let mut all = told(bundle, question, "authorization_details", question.entries)?;
-    let first = all.first().map(|one| one.told.purpose.clone());
-    let first = first.unwrap_or_default();
+    let first = all
+        .first()
+        .map(|one| one.told.purpose.clone())
+        .unwrap_or_default();
     let shared = all.iter().all(|one| one.told.purpose == first);
     let purpose = if shared { &first } else { "" };
     let ended = match question.granted {
@@ -245,8 +247,10 @@ impl Composer<'_> {
         }
         // The first of the worst.
         let worst = others.iter().map(|title| title.0).max();
-        let mut first = others.iter().filter(|title| Some(title.0) == worst);
-        let first = first.next().map(|title| title.1.as_str());
+        let first = others
+            .iter()
+            .find(|title| Some(title.0) == worst)
+            .map(|title| title.1.as_str());
         match (spent, first) {
             // A sum says most of what there is to say; beside it stands what is worse.
             (Some((risk, spent)), first) => {

@@ -24,6 +24,7 @@ mod person;
 mod provider;
 mod pushed;
 mod screen;
+mod second;
 #[path = "../common/served.rs"]
 #[expect(dead_code, reason = "a project has a folder of its own")]
 mod served;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::listening::{Answer, Listening, exchange};
-use crate::nginx::{cases, free, serve};
+use crate::nginx::{cases, free, serve, shaped};
 use crate::world::{World, header};
 
 /// Envoy, a service behind it and the check beside it.
@@ -192,15 +192,8 @@ fn a_request_within_a_request_does_not_pass_envoy_unchecked() {
         let Some(site) = site(asks, "forward.toml") else {
             return;
         };
-        let inner = "GET /s/admin HTTP/1.1\r\nhost: notes.example\r\nconnection: close\r\n\r\n";
         for shape in cases("within") {
-            let shown = site.world.shown("GET", "/notes/7", None);
-            let rest = format!("host: notes.example\r\n{shown}");
-            let shape = shape
-                .replace("{head}", &format!("GET /notes/7 HTTP/1.1\r\n{rest}"))
-                .replace("{rest}", &rest)
-                .replace("{length}", &inner.len().to_string())
-                .replace("{inner}", inner);
+            let shape = shaped(&site.world, &shape);
             let _ = exchange(&site.address, shape.as_bytes());
             for heard in site.heard() {
                 // Envoy drops a carriage return within a line: what follows it is of that line then.

@@ -100,6 +100,20 @@ pub(crate) fn cases(group: &str) -> Vec<String> {
     serde_json::from_value(groups[group].clone()).unwrap()
 }
 
+/// A request with another within it: it begins as one that is allowed, with a proof of its own.
+pub(crate) fn shaped(world: &World, shape: &str) -> String {
+    let inner = "GET /s/admin HTTP/1.1\r\nhost: notes.example\r\nconnection: close\r\n\r\n";
+    let rest = format!(
+        "host: notes.example\r\n{}",
+        world.shown("GET", "/notes/7", None)
+    );
+    shape
+        .replace("{head}", &format!("GET /notes/7 HTTP/1.1\r\n{rest}"))
+        .replace("{rest}", &rest)
+        .replace("{length}", &inner.len().to_string())
+        .replace("{inner}", inner)
+}
+
 fn nginx_is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::metadata("/proc/self").is_ok_and(|facts| facts.uid() == 0)
@@ -208,15 +222,8 @@ fn a_request_within_a_request_is_checked_or_does_not_arrive() {
     let Some(site) = site() else {
         return;
     };
-    let inner = "GET /s/admin HTTP/1.1\r\nhost: notes.example\r\nconnection: close\r\n\r\n";
     for shape in cases("within") {
-        let shown = site.world.shown("GET", "/notes/7", None);
-        let rest = format!("host: notes.example\r\n{shown}");
-        let shape = shape
-            .replace("{head}", &format!("GET /notes/7 HTTP/1.1\r\n{rest}"))
-            .replace("{rest}", &rest)
-            .replace("{length}", &inner.len().to_string())
-            .replace("{inner}", inner);
+        let shape = shaped(&site.world, &shape);
         let _ = exchange(&site.address, shape.as_bytes());
         for heard in site.heard() {
             let is_checked = heard.starts_with("GET /notes/7 HTTP/") && !heard.contains("admin");

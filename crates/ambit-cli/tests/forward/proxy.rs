@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::listening::{Answer, Listening, exchange};
-use crate::nginx::{cases, free};
-use crate::world::{World, header};
+use crate::nginx::{cases, free, shaped};
+use crate::world::{POLICY, World, header};
 
 /// A proxy, and a service behind it that writes down all that it gets.
 struct Site {
@@ -67,21 +67,15 @@ fn start(world: &World, file: &str, service: &str, more: &[&str]) -> Listening {
     let text = world.read(file).replace(&from, to);
     world.write("proxy.toml", &text);
     let service = format!("http://{service}");
-    let common = [
+    let listen = [
         "gateway",
         "proxy",
         "proxy.toml",
         "--upstream",
         &service,
-        "--module",
-        "policy.wasm",
-        "--trust",
-        "keys.json",
-        "--seen",
-        "seen.json",
         "--listen=127.0.0.1:0",
     ];
-    let arguments = [&common[..], more].concat();
+    let arguments = [&listen[..], &POLICY, more].concat();
     Listening::start(&world.path(""), &arguments, "passing on at http://")
 }
 
@@ -214,7 +208,6 @@ fn another_host_no_token_and_a_used_proof_do_not_go_on() {
 #[test]
 fn a_request_within_a_request_is_checked_or_does_not_arrive() {
     let site = Site::new("forward.toml", SERVED);
-    let inner = "GET /s/admin HTTP/1.1\r\nhost: notes.example\r\nconnection: close\r\n\r\n";
     let more = [
         // Two lengths, a length and pieces in either order, pieces that are none.
         "{head}content-length: 0\r\ncontent-length: {length}\r\n\r\n{inner}",
@@ -233,13 +226,7 @@ fn a_request_within_a_request_is_checked_or_does_not_arrive() {
     ];
     let shapes = cases("within").into_iter().chain(more.map(str::to_owned));
     for shape in shapes {
-        let shown = site.world.shown("GET", "/notes/7", None);
-        let rest = format!("host: notes.example\r\n{shown}");
-        let shape = shape
-            .replace("{head}", &format!("GET /notes/7 HTTP/1.1\r\n{rest}"))
-            .replace("{rest}", &rest)
-            .replace("{length}", &inner.len().to_string())
-            .replace("{inner}", inner);
+        let shape = shaped(&site.world, &shape);
         let _ = exchange(&site.proxy.address, shape.as_bytes());
         for heard in site.heard() {
             let is_checked = heard.starts_with("GET /notes/7 HTTP/") && !heard.contains("admin");

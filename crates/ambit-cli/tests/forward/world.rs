@@ -28,6 +28,16 @@ impl Deref for World {
     }
 }
 
+/// The policy of the world.
+pub(crate) const POLICY: [&str; 6] = [
+    "--module",
+    "policy.wasm",
+    "--trust",
+    "keys.json",
+    "--seen",
+    "seen.json",
+];
+
 /// What a call is to the policy: action, power, resource, arguments.
 pub(crate) type Meant<'a> = (&'a str, &'a str, &'a str, Value);
 
@@ -118,36 +128,16 @@ impl World {
     }
 
     pub(crate) fn serve(&self, config: &str, more: &[&str]) -> Listening {
-        let common = [
-            "--module",
-            "policy.wasm",
-            "--trust",
-            "keys.json",
-            "--seen",
-            "seen.json",
-            "--listen=127.0.0.1:0",
-        ];
+        let listen = ["gateway", "forward", config, "--listen=127.0.0.1:0"];
         let log = ["--log", "audit.log", "--log-key", "keys/log.jwk"];
-        let arguments = [&["gateway", "forward", config][..], &common, &log, more].concat();
+        let arguments = [&listen[..], &POLICY, &log, more].concat();
         Listening::start(&self.path(""), &arguments, "checking at http://")
     }
 
     /// As `serve`, asked by Envoy over gRPC.
     pub(crate) fn serve_grpc(&self, config: &str, more: &[&str]) -> Listening {
-        let common = [
-            "gateway",
-            "forward",
-            config,
-            "--grpc",
-            "127.0.0.1:0",
-            "--module",
-            "policy.wasm",
-            "--trust",
-            "keys.json",
-            "--seen",
-            "seen.json",
-        ];
-        let arguments = [&common[..], more].concat();
+        let listen = ["gateway", "forward", config, "--grpc", "127.0.0.1:0"];
+        let arguments = [&listen[..], &POLICY, more].concat();
         Listening::start(&self.path(""), &arguments, "checking at grpc://")
     }
 

@@ -1,13 +1,13 @@
 //! The official conformance suite: what it finds of a server is the same with the gateway in front of it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::real::installed;
+use crate::upstream::Far;
 use crate::world::{World, entry, source};
 
 /// Scenarios that need not pass, and do with the gateway: it looks at headers even where the server does not.
@@ -42,33 +42,9 @@ const METHODS: [(&str, &str, &[&str]); 11] = [
     ("roots/list", "list_roots", &[]),
 ];
 
-/// The suite's server, which ends with this.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new("node")
-            .arg(source("suite.mjs"))
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut port = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut port).unwrap();
-        let url = format!("http://127.0.0.1:{}/mcp", port.trim());
-        Self { child, url }
-    }
+/// The suite's server.
+fn server(folder: &Path) -> Far {
+    Far::run("suite.mjs", &[folder], folder)
 }
 
 /// Makes an action of everything that the suite asks for, and gives the names of the tools.
@@ -115,7 +91,7 @@ fn describe(world: &World) -> Vec<String> {
 }
 
 /// A project in which everything that the suite asks for is an action, and allowed.
-fn world(server: &Server) -> World {
+fn world(server: &Far) -> World {
     let world = World::with(&["ambit.toml", "mcp.toml"]);
     let import = [
         "import",
@@ -221,7 +197,7 @@ fn is_the_same(revision: &str) {
         );
         return;
     }
-    let server = Server::start(&folder);
+    let server = server(&folder);
     let (without, all_passed) = found(&folder, &server.url, revision);
     assert!(all_passed, "the server itself: {without:?}");
     let world = world(&server);
@@ -270,7 +246,7 @@ fn client(folder: &Path, kind: &str, place: &Value, calls: &Value) -> Value {
 #[test]
 fn the_official_client_of_2026_07_28_comes_over_both_transports() {
     let Some(folder) = installed() else { return };
-    let server = Server::start(&folder);
+    let server = server(&folder);
     let world = world(&server);
     // Everything but one tool, and of another's arguments a part.
     let all: Vec<Value> = [
@@ -347,7 +323,7 @@ fn holds(told: &Value) {
 }
 
 /// The command of a gateway that speaks to its client over standard input, from wherever it is started.
-fn beside(world: &World, server: &Server) -> Vec<String> {
+fn beside(world: &World, server: &Far) -> Vec<String> {
     let mut command = vec![env!("CARGO_BIN_EXE_ambit").to_owned()];
     let serve = World::SERVE.iter().filter(|word| **word != "--");
     let in_world = |word: &&str| match world.path(word) {

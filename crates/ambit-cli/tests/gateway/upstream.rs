@@ -1,6 +1,7 @@
 //! A server behind the gateway that speaks streamable HTTP.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 use crate::agent::{Agent, body, code};
 use crate::world::{World, entry, source, under};
 
-/// The server, which ends with this.
-struct Far {
+/// A server in Node, which says its port and ends with this.
+pub(crate) struct Far {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Far {
@@ -24,9 +25,15 @@ impl Drop for Far {
 
 impl Far {
     fn start(world: &World) -> Self {
+        Self::run("upstream.mjs", &[], &world.path(""))
+    }
+
+    /// Runs a program of this folder in that one.
+    pub(crate) fn run(program: &str, arguments: &[&Path], folder: &Path) -> Self {
         let mut child = Command::new("node")
-            .arg(source("upstream.mjs"))
-            .current_dir(world.path(""))
+            .arg(source(program))
+            .args(arguments)
+            .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ambit_policy::KEY_BOUNDS;
 use ambit_token::{PublicKey, ROLE};
 
 use super::credential::{self, Credential};
@@ -47,15 +48,6 @@ const TYPES: &[&str] = &[
 const PEOPLE: &[&str] = &["approval-receipt+jwt", "approver-key+jwt"];
 /// What is said to everybody: a key that is narrowed may not sign it.
 const UNBOUND: &[&str] = &["revocation-epochs+jwt", "statuslist+jwt"];
-const BOUNDS: [&str; 7] = [
-    "sub",
-    "tenants",
-    "audiences",
-    "agents",
-    "tiers",
-    "actions",
-    "roles",
-];
 /// Keys that may share a `kid`: the evaluator tries each of them, so their number bounds its work.
 const SAME_KID: usize = 4;
 
@@ -146,7 +138,7 @@ fn refuse_private(reader: &mut Reader<'_, '_>) {
 
 /// A list of what is revoked holds for everybody, so the evaluator refuses one by a narrowed key.
 fn refuse_bounds(reader: &mut Reader<'_, '_>) {
-    for member in BOUNDS {
+    for member in ["sub"].into_iter().chain(KEY_BOUNDS) {
         // As above: no help names it.
         if reader.contains(member)
             && let Some(bound) = reader.get(member)

@@ -10,6 +10,7 @@
 //! a [`Fault`] and no text. [`entry`] is for looking at what there is: it always has words.
 
 mod bounds;
+mod people;
 pub(crate) mod phrases;
 mod sentences;
 pub(crate) mod speech;

@@ -24,7 +24,7 @@ const SHARED: usize = 2;
 
 /// How far the agent comes with an action.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+pub(super) enum Reach {
     /// It carries it out.
     Alone,
     /// A person approves each one.
@@ -283,7 +283,7 @@ impl<'a> Teller<'a> {
 
     /// What the entries of the manifest ask of people each time an action is carried out, and the entry
     /// itself where it is one of a manifest.
-    fn consents(&self, action: &str) -> Vec<Option<Json<'a>>> {
+    pub(super) fn consents(&self, action: &str) -> Vec<Option<Json<'a>>> {
         let mut found = Vec::new();
         for known in self.known {
             let powers = strings(known.get("privileges"));
@@ -304,7 +304,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The powers that an action has and the entry holds.
-    fn held(&self, action: &str) -> Powers {
+    pub(super) fn held(&self, action: &str) -> Powers {
         let held = self.entry.powers();
         let has = self.vocabulary.powers(action);
         has.map_or(held, |has| has.intersection(held))
@@ -468,75 +468,6 @@ impl<'a> Teller<'a> {
             Some(things) => self.filled(Phrase::AnyOf, &[&things]),
             None => self.filled(Phrase::AnyOne, &[&name]),
         }
-    }
-
-    /// What is asked of people before these are carried out.
-    fn asks(&self, reached: &[(&'a str, Reach)], out: &mut Vec<String>) {
-        let locale = self.style.locale;
-        let mut approvals = Vec::new();
-        let add = |line: String, lines: &mut Vec<String>| {
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        };
-        for (action, reach) in reached {
-            if *reach == Reach::Partly {
-                add(Phrase::AskSome.text(locale).into(), out);
-            }
-            if *reach == Reach::Asked && !self.held(action).contains(Power::Execute) {
-                add(Phrase::AskCall.text(locale).into(), out);
-            }
-            for consent in self.consents(action).into_iter().flatten() {
-                add(self.approval("consent", consent), &mut approvals);
-            }
-        }
-        if let Some(requires) = self.entry.requires {
-            self.login(requires, out);
-            if let Some(approval) = requires.get("approval") {
-                add(self.approval("requires", approval), &mut approvals);
-            }
-        }
-        // Who decides what stands under "a person decides" is that person, unless others are named.
-        let asked = |one: &(&str, Reach)| {
-            one.1 == Reach::Asked && self.held(one.0).contains(Power::Execute)
-        };
-        let asked = !reached.is_empty() && reached.iter().all(asked);
-        if self.style.strict && asked && approvals == [Phrase::AskSubject.text(locale)] {
-            return;
-        }
-        out.append(&mut approvals);
-    }
-
-    /// How people must have logged in.
-    fn login(&self, requires: Json<'a>, out: &mut Vec<String>) {
-        let levels = requires.get("acr").map(|acr| match acr.as_str() {
-            Some(level) => self.name("requires", level),
-            None => self.names("requires", Some(acr), Phrase::Or),
-        });
-        let age = requires.get_int("max_age").map(|age| self.span(age));
-        out.extend(match (levels, age) {
-            (None, None) => None,
-            (Some(levels), None) => Some(self.filled(Phrase::AskLogin, &[&levels])),
-            (None, Some(age)) => Some(self.filled(Phrase::AskFresh, &[&age])),
-            (Some(levels), Some(age)) => Some(self.filled(Phrase::AskBoth, &[&levels, &age])),
-        });
-    }
-
-    /// Who must approve each one.
-    fn approval(&self, member: &str, approval: Json<'a>) -> String {
-        let Some(count) = approval.get_int("count") else {
-            return Phrase::AskSubject.text(self.style.locale).into();
-        };
-        let approvers = approval.get("approvers");
-        if count == 1 {
-            let people = self.names(member, approvers, Phrase::Or);
-            return self.filled(Phrase::AskOne, &[&people]);
-        }
-        let people = self.names(member, approvers, Phrase::Comma);
-        self.filled(
-            Phrase::AskApprovers,
-            &[&self.number(count, Unit::None), &people],
-        )
     }
 
     pub(super) fn names(&self, member: &str, list: Option<Json<'a>>, last: Phrase) -> String {

@@ -197,6 +197,15 @@ impl Asker {
         Ok(to.to_owned())
     }
 
+    fn run(
+        &self,
+        request: Request<impl ureq::AsSendBody>,
+        left: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request);
+        self.agent.run(request.timeout_global(left).build())
+    }
+
     fn once(&self, ask: &Ask<'_>, most: usize, deadline: Deadline) -> Result<Answer, StoreError> {
         let url = shown(&ask.url);
         let mut request = Request::builder().method(&ask.method).uri(&ask.url);
@@ -208,24 +217,11 @@ impl Asker {
         }
         let broken = |error: ureq::Error| unreached(url, &error);
         let left = Some(deadline.left()?);
+        let malformed = |error: ureq::http::Error| broken(error.into());
         let sent = if [Method::POST, Method::PUT].contains(&ask.method) {
-            let request = request
-                .body(ask.body)
-                .map_err(|error| broken(error.into()))?;
-            let request = self
-                .agent
-                .configure_request(request)
-                .timeout_global(left)
-                .build();
-            self.agent.run(request)
+            self.run(request.body(ask.body).map_err(malformed)?, left)
         } else {
-            let request = request.body(()).map_err(|error| broken(error.into()))?;
-            let request = self
-                .agent
-                .configure_request(request)
-                .timeout_global(left)
-                .build();
-            self.agent.run(request)
+            self.run(request.body(()).map_err(malformed)?, left)
         };
         let (head, body) = sent.map_err(broken)?.into_parts();
         let body = read(body, head.status, most).map_err(|error| match error {

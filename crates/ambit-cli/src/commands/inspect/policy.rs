@@ -1,7 +1,7 @@
 //! A policy module or its bundle, for people.
 
 use ambit_core::json::{Json, Writer};
-use ambit_policy::{Bundle, is_bundle};
+use ambit_policy::{Bundle, KEY_BOUNDS, is_bundle};
 use ambit_token::base64url;
 
 use super::View;
@@ -134,14 +134,7 @@ fn keys(page: &mut Page, root: Json<'_>) {
                 page.field(&format!("  {member}"), text(key, member));
             }
         }
-        for only in [
-            "tenants",
-            "audiences",
-            "agents",
-            "tiers",
-            "actions",
-            "roles",
-        ] {
+        for only in KEY_BOUNDS {
             if key.get(only).is_some_and(|list| !list.is_null()) {
                 page.field(&format!("  {only}"), foreign(&list(key.get(only)), 400));
             }
