@@ -40,7 +40,10 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     const more = existsSync("asking") ? { resultType: "input_required", inputRequests: {} } : {};
     const tools = JSON.parse(readFileSync("tools.json", "utf8"));
     const next = at + 2 < tools.length ? { nextCursor: String(at + 2) } : {};
-    answer(id, { tools: tools.slice(at, at + 2), ...next, ...more, "x-beside": true });
+    const page = { tools: tools.slice(at, at + 2), ...next, ...more, "x-beside": true };
+    // Longer than a call may wait to begin, where the file says so.
+    if (at === 0 && existsSync("tardy")) setTimeout(() => answer(id, page), 16_000);
+    else answer(id, page);
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/ask")) {
     waiting = id;
     say(JSON.stringify({ jsonrpc: "2.0", id: "s-1", method: "sampling/createMessage", params: { messages: [] } }));

@@ -158,8 +158,8 @@ impl Session {
     pub(super) fn token(&self, caller: Caller<'_>) -> Result<String, String> {
         match (caller, &self.gateway.config.token) {
             (Caller::Shown(shown), _) => Ok(shown.token.clone()),
-            (Caller::Held, Some(file)) => files::text(file).map_err(|fault| fault.to_string()),
-            (Caller::Held, None) => Err("no token is held here".to_owned()),
+            (Caller::Held(_), Some(file)) => files::text(file).map_err(|fault| fault.to_string()),
+            (Caller::Held(_), None) => Err("no token is held here".to_owned()),
         }
     }
 
@@ -262,11 +262,13 @@ impl Session {
 
     /// Whether the caller still waits: who was told that it took too long must not find that it ran.
     fn in_time(&self, caller: Caller<'_>) -> Result<(), Refusal> {
-        match caller {
-            Caller::Shown(shown) if shown.until <= Instant::now() => {
-                Err(self.failed("nobody waits for it any more"))
-            }
-            _ => Ok(()),
+        let until = match caller {
+            Caller::Held(until) => until,
+            Caller::Shown(shown) => Some(shown.until),
+        };
+        match until.is_some_and(|until| until <= Instant::now()) {
+            true => Err(self.failed("nobody waits for it any more")),
+            false => Ok(()),
         }
     }
 
@@ -288,7 +290,7 @@ impl Session {
     ) -> Result<T, Refusal> {
         let token = self.token(caller).map_err(|why| self.failed(&why))?;
         let (possession, shown) = match caller {
-            Caller::Held => (Possession::Ours, &[][..]),
+            Caller::Held(_) => (Possession::Ours, &[][..]),
             Caller::Shown(shown) => (
                 Possession::Theirs(shown.proof.as_deref()),
                 &shown.approvals[..],
