@@ -179,7 +179,7 @@ impl Session {
         if !matches!(arguments.kind(), Kind::Object | Kind::Null) {
             return Err(malformed("`arguments` must be an object"));
         }
-        let pin = self.pin(name, params)?;
+        let pin = self.pinned(name, params)?;
         let config = &self.gateway.config;
         let understood = self.gateway.point.policy.with_bundle(|bundle| {
             Ok(config.actions(bundle, name, &pin).and_then(|actions| {
@@ -201,14 +201,23 @@ impl Session {
         self.in_time(caller)?;
         self.check(caller, &target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
-        if self.pin(name, params)? != pin {
+        if self.pinned(name, params)? != pin {
             let why = format!("the tool `{name}` was described anew meanwhile");
             return Err(self.unmapped(&why));
         }
         Ok(content.is_some())
     }
 
-    /// The pin of what the server says of a tool now.
+    /// The pin of a tool. That there is no such tool is written down.
+    pub(super) fn pinned(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
+        self.pin(name, params).inspect_err(|refusal| {
+            if let Some(code) = &refusal.code {
+                self.refuse(code, &refusal.words);
+            }
+        })
+    }
+
+    /// The pin of what the server says of a tool now. A refusal is not written down yet.
     pub(super) fn pin(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
         // Of this revision a server tells nobody of changes who does not listen.
         let is_silent = modern::named(params).is_some();
@@ -224,7 +233,6 @@ impl Session {
         }
         pin.flatten().ok_or_else(|| {
             let words = format!("the server has no tool `{name}`");
-            self.refuse("mcp.unknown", &words);
             Refusal::plain("mcp.unknown", words)
         })
     }

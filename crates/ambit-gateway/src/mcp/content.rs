@@ -161,7 +161,7 @@ impl Session {
 
     /// Whether a tool is still the one that somebody looked at, and only reads.
     fn reads(&self, tool: &str, params: Json<'_>) -> Result<(), Refusal> {
-        let pin = self.pin(tool, params)?;
+        let pin = self.pinned(tool, params)?;
         let config = &self.gateway.config;
         let known = self.gateway.point.policy.with_bundle(|bundle| {
             Ok(config.actions(bundle, tool, &pin).and_then(|actions| {
