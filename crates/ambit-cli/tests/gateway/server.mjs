@@ -14,10 +14,15 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     const capabilities = { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {}, experimental: { x: {} } };
     answer(id, { protocolVersion: params.protocolVersion, capabilities, serverInfo: { name: "fixture", version: "1" } });
   } else if (method === "server/discover") {
+    // How it fails, a file says: it ends, takes its time, or answers with an error of this code.
+    const fails = existsSync("undiscovered") ? readFileSync("undiscovered", "utf8") : "";
+    if (fails === "ends") process.exit(1);
+    if (fails && fails !== "late") return say(JSON.stringify({ jsonrpc: "2.0", id, error: { code: Number(fails), message: "no" } }));
     // What revision it speaks, the file says; without one it knows no such request.
     if (!existsSync("modern")) return say(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32601, message: "no such method" } }));
     const capabilities = { tools: { listChanged: true }, resources: {}, extensions: { "io.modelcontextprotocol/tasks": {} } };
-    answer(id, { resultType: "complete", supportedVersions: ["2099-01-01", readFileSync("modern", "utf8")], capabilities, cacheScope: "public", ttlMs: 1 });
+    const result = { resultType: "complete", supportedVersions: ["2099-01-01", readFileSync("modern", "utf8")], capabilities, cacheScope: "public", ttlMs: 1 };
+    setTimeout(() => answer(id, result), fails ? 12_000 : 0);
   } else if (method === "subscriptions/listen") {
     const { notifications } = params;
     const _meta = { "io.modelcontextprotocol/subscriptionId": id };

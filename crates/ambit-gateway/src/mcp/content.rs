@@ -188,6 +188,15 @@ impl Session {
         Refusal::plain("mcp.content", words)
     }
 
+    /// Whether a call might be kept waiting for a request of which nobody hears any more; `waits` says whose callers do.
+    pub(super) fn is_blocked(&self, waits: impl FnOnce(&str) -> bool) -> bool {
+        let state = lock(&self.state);
+        let is_left = !self.gateway.config.contents.is_empty() && !state.taken_back.is_empty();
+        let alone = state.alone.clone();
+        drop(state);
+        is_left || alone.is_some_and(|id| !waits(&id))
+    }
+
     /// Whether a request must wait for one whose content was read: it might change what that refers to.
     pub(super) fn is_kept_waiting(&self, method: &str) -> bool {
         is_work(method) && lock(&self.state).alone.is_some()

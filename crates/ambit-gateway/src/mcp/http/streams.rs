@@ -156,6 +156,13 @@ impl Streams {
         over
     }
 
+    /// Whether somebody waits for the answer to a request.
+    pub(super) fn waits(&self, id: &str) -> bool {
+        let open = lock(&self.0);
+        let waiting = open.waiting.get(id);
+        waiting.is_some_and(|waiting| !waiting.feed.is_closed())
+    }
+
     /// Nothing more is said of a request.
     pub(super) fn forget(&self, id: &str) {
         lock(&self.0).waiting.remove(id);
