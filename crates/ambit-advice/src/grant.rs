@@ -223,7 +223,7 @@ impl<'a> Grant<'a> {
         // The first of those for which it is asked.
         let first = |name: &str| {
             let mut list = entry.get_elements(name).filter_map(Json::as_str);
-            let mut asked = known.get_elements(name).filter_map(Json::as_str);
+            let asked = known.get_elements(name).filter_map(Json::as_str);
             list.find(|one| asked.clone().any(|other| other == *one))
                 .unwrap_or_default()
         };
