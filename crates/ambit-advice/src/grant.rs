@@ -46,7 +46,7 @@ impl core::error::Error for NoConsent {}
 
 impl From<TokenError> for NoConsent {
     fn from(error: TokenError) -> Self {
-        Self::new(error.reason, error.detail)
+        Self::new(error.reason, error.into_detail())
     }
 }
 
