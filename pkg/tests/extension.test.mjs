@@ -1,16 +1,16 @@
 // The extension of `examples/extension` in Chromium, against what a page may try, and what happens while an e-mail waits.
 
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { pathToFileURL } from "node:url";
 
 import { ATTACKS, PRELUDE } from "../examples/extension/tests/attacks.mjs";
 import { layOut, open } from "../examples/extension/tests/browser.mjs";
 import { Mail } from "../examples/extension/tests/mail.mjs";
 import { Person } from "../examples/extension/tests/person.mjs";
+import { serviceCheck } from "../examples/extension/tests/service.mjs";
 import { World } from "../examples/extension/tests/world.mjs";
 import { here, npm, skip as noBrowser, target, tools } from "./browser.mjs";
 
@@ -23,7 +23,7 @@ const SEND = `${MAIL}api/send`;
 const EVE = { to: "eve@evil.example", subject: "Offer", body: "Dear Eve,\n\nour numbers." };
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-let folder, world, mail, context, person, otherUrl;
+let folder, world, mail, context, person;
 
 before(async () => {
   if (skip) return;
@@ -76,11 +76,8 @@ test("every attack works where nothing refuses it", { skip, timeout: 180_000 }, 
 
 test("none gets through with the extension", { skip, timeout: 180_000 }, async () => {
   const extension = await layOut(example, npm, world, join(folder, "extension"));
-  context = await open(tools, join(folder, "profile"), mail.port, [extension, await other()]);
+  context = await open(tools, join(folder, "profile"), mail.port, [extension, join(example, "tests/others/host")]);
   person = await Person.with(context, world);
-  const isOther = (worker) => worker.url().endsWith("/worker.js");
-  const its = context.serviceWorkers().find(isOther) ?? (await context.waitForEvent("serviceworker", { predicate: isOther }));
-  otherUrl = its.url().replace("worker.js", "page.html");
   await person.takeGrant();
   mail.sent = [];
   await runAll(context, Object.keys(ATTACKS), 800);
@@ -294,16 +291,15 @@ test("the token, and the person's key, are revoked while an e-mail waits", { ski
 }));
 
 test("what the extension does not promise, the service's own check does", { skip, timeout: 180_000 }, () => since(async () => {
-  const window = await context.newPage();
-  await window.goto(otherUrl);
+  const page = await person.openMail();
+  const other = context.serviceWorkers().find((worker) => worker.url().endsWith("/worker.js"));
   const byOther = (headers = {}, message = { ...EVE, id: "1", to: [EVE.to], cc: [], bcc: [], attachments: [] }) =>
-    window.evaluate(async ({ url, headers, body }) => (await fetch(url, { method: "POST", credentials: "include", headers, body })).status, { url: SEND, headers, body: JSON.stringify(message) });
+    other.evaluate(async ({ url, headers, body }) => (await fetch(url, { method: "POST", credentials: "include", headers, body })).status, { url: SEND, headers, body: JSON.stringify(message) });
   assert.equal(await byOther(), 200, "another extension sends past this one");
   const { enrolments } = await person.takeGrant();
-  mail.check = await serviceCheck(enrolments);
+  mail.check = await serviceCheck(example, npm, world, join(folder, "server"), { enrolments, origin: new URL(MAIL).origin });
   mail.sent = [];
   assert.equal(await byOther(), 401);
-  const page = await person.openMail();
   assert.equal(await person.send(page, { to: "carl@acme.example", subject: "own" }), "Sent.");
   assert.equal(await person.answer(page, await person.held(page, EVE), "send"), "Sent.");
   const [, { headers, message }] = mail.sent;
@@ -348,34 +344,3 @@ test("the popup says what there is, and ends it at once", { skip, timeout: 180_0
   await pause(500);
   assert.deepEqual(subjects(), []);
 }));
-
-/** `service/check.js` with the package, as a server has them. */
-async function serviceCheck(enrolments) {
-  const server = join(folder, "server");
-  await mkdir(join(server, "node_modules/@ambit"), { recursive: true });
-  await symlink(npm, join(server, "node_modules/@ambit/evaluator"));
-  await cp(join(example, "service"), join(server, "service"), { recursive: true });
-  await cp(join(example, "message.js"), join(server, "message.js"));
-  await writeFile(join(server, "package.json"), '{"type":"module"}');
-  const { check } = await import(pathToFileURL(join(server, "service/check.js")));
-  const { load, memory } = await import(pathToFileURL(join(npm, "node.js")));
-  const keys = await readFile(join(world.folder, "keys.json"), "utf8");
-  const policy = await load(join(world.folder, "policy.bundle"), keys, { uid: "acme/mail", store: memory() });
-  const about = { audience: "https://mail.acme.example", mailbox: "ann", enrolments, origin: new URL(MAIL).origin };
-  return async (request) => {
-    await policy.update({ epochs: world.epochs }).catch(() => undefined);
-    return check(policy, request, about);
-  };
-}
-
-/** Another extension, whose person gave it the mail service's host. */
-async function other() {
-  const made = join(folder, "other");
-  await mkdir(made);
-  await writeFile(join(made, "worker.js"), "");
-  await writeFile(join(made, "page.html"), "");
-  await writeFile(join(made, "manifest.json"), JSON.stringify({
-    manifest_version: 3, name: "Other", version: "1", background: { service_worker: "worker.js" }, host_permissions: ["http://*/*"],
-  }));
-  return made;
-}
