@@ -283,7 +283,7 @@ fn with_failure(mut tally: Tally, passed: bool) -> Tally {
     tally
 }
 
-/// Runs `pkg/tests/*.test.mjs` with node's own runner.
+/// Runs `pkg/tests/*.test.mjs` with node's own runner, and then many calls.
 fn package(root: &Path) -> Result<Tally, String> {
     let files = files(&root.join("pkg/tests"), ".test.mjs")?;
     let fixture = root.join("target/fixture");
@@ -308,6 +308,7 @@ fn package(root: &Path) -> Result<Tally, String> {
         node.args(["--test", "--test-reporter=tap"]).args(&files);
         tally += node_tally(&mut node)?;
     }
+    tally += soak::calls_in_node(20_000, root)?;
     Ok(tally)
 }
 
