@@ -301,6 +301,7 @@ fn package(root: &Path) -> Result<Tally, String> {
             node.env("AMBIT_SMALL", "1");
             node.env("AMBIT_RUNTIMES", root.join(npm::RUNTIMES));
             node.env("AMBIT_NEXT", root.join(npm::NEXT));
+            node.env("AMBIT_WRANGLER", root.join(npm::WRANGLER));
             if cargo::is_there("chromium") {
                 node.env("AMBIT_BROWSER", root.join(npm::BROWSER));
             }
