@@ -12,7 +12,7 @@ import { Mail } from "../examples/extension/tests/mail.mjs";
 import { Person } from "../examples/extension/tests/person.mjs";
 import { serviceCheck } from "../examples/extension/tests/service.mjs";
 import { World } from "../examples/extension/tests/world.mjs";
-import { here, npm, skip as noBrowser, target, tools } from "./browser.mjs";
+import { here, npm, serious, skip as noBrowser, target, tools } from "./browser.mjs";
 
 const ambit = process.env.AMBIT_COMMAND;
 const skip = noBrowser || (ambit ? false : "no AMBIT_COMMAND");
@@ -74,11 +74,27 @@ test("every attack works where nothing refuses it", { skip, timeout: 180_000 }, 
   }
 });
 
-test("none gets through with the extension", { skip, timeout: 180_000 }, async () => {
+test("its own windows are for everybody, before and after there is a grant", { skip, timeout: 90_000 }, async () => {
   const extension = await layOut(example, npm, world, join(folder, "extension"));
   context = await open(tools, join(folder, "profile"), mail.port, [extension, join(example, "tests/others/host")]);
   person = await Person.with(context, world);
-  await person.takeGrant();
+  for (const has of [false, true]) {
+    if (has) await person.takeGrant();
+    for (const name of ["setup.html", "popup.html"]) {
+      const window = await person.window(name);
+      await window.waitForFunction(() => document.getElementById("keys")?.value || document.getElementById("decisions")?.textContent);
+      for (const colorScheme of ["light", "dark"]) {
+        await window.emulateMedia({ colorScheme });
+        await window.setViewportSize({ width: 320, height: 760 });
+        assert.deepEqual(await serious(window), [], `${name}, ${colorScheme}, ${has ? "with" : "without"} a grant`);
+      }
+      await window.screenshot({ path: join(pictures, `${name.split(".")[0]}-${has ? "granted" : "empty"}.png`), fullPage: true });
+      await window.close();
+    }
+  }
+});
+
+test("none gets through with the extension", { skip, timeout: 180_000 }, async () => {
   mail.sent = [];
   await runAll(context, Object.keys(ATTACKS), 800);
   await pause(1500);
@@ -153,7 +169,7 @@ test("a person sees all of it, and their button wakes up late", { skip, timeout:
   for (const [name, options] of Object.entries({ light: {}, dark: { colorScheme: "dark" }, narrow: { colorScheme: "light" } })) {
     await dialog.emulateMedia(options);
     await dialog.setViewportSize(name === "narrow" ? { width: 320, height: 760 } : { width: 560, height: 760 });
-    assert.ok(await dialog.evaluate(() => document.documentElement.scrollWidth <= innerWidth), name);
+    assert.deepEqual(await serious(dialog), [], name);
     await dialog.screenshot({ path: join(pictures, `dialog-${name}.png`), fullPage: true });
   }
   await person.awake(dialog);
@@ -167,6 +183,18 @@ test("a person sees all of it, and their button wakes up late", { skip, timeout:
   // An edit asks again, and so does the same once more.
   for (const next of [{ ...EVE, body: `${EVE.body}!` }, EVE]) await person.answer(page, await person.held(page, next), "draft");
   assert.equal(mail.sent.length, 1);
+}));
+
+test("a person answers by the keyboard alone", { skip, timeout: 90_000 }, () => since(async () => {
+  const page = await person.openMail();
+  const dialog = await person.held(page, { ...EVE, body: `Dear Eve,${"\n".repeat(100)}our numbers.` });
+  await dialog.keyboard.press("End");
+  await dialog.waitForSelector("#send:enabled");
+  const focused = () => dialog.evaluate(() => document.activeElement.id);
+  for (let tabs = 0; tabs < 8 && (await focused()) !== "send"; tabs += 1) await dialog.keyboard.press("Tab");
+  assert.equal(await focused(), "send");
+  assert.equal(await person.told(page, () => dialog.keyboard.press("Enter")), "Sent.");
+  assert.deepEqual(subjects(), [EVE.subject]);
 }));
 
 test("a window that is closed sends nothing, and neither does a second answer", { skip, timeout: 90_000 }, () => since(async () => {
@@ -320,7 +348,7 @@ test("the popup says what there is, and ends it at once", { skip, timeout: 180_0
   for (const [name, options] of Object.entries({ light: {}, dark: { colorScheme: "dark" }, narrow: { colorScheme: "light" } })) {
     await popup.emulateMedia(options);
     await popup.setViewportSize({ width: name === "narrow" ? 320 : 420, height: 600 });
-    assert.ok(name === "narrow" || (await popup.evaluate(() => document.documentElement.scrollWidth <= innerWidth)), name);
+    assert.deepEqual(await serious(popup), [], name);
     await popup.screenshot({ path: join(pictures, `popup-${name}.png`), fullPage: true });
   }
   const page = await person.openMail();
