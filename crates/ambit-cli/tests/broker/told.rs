@@ -23,6 +23,9 @@ pub(crate) struct Heard {
     pub(crate) body: String,
 }
 
+/// Where a redirection leads, at the same receiver.
+pub(crate) const ELSEWHERE: &str = "/elsewhere";
+
 type Answers = dyn Fn(usize, &Heard) -> (u16, String) + Send + Sync;
 
 /// Somebody who is told things, or asked.
@@ -96,7 +99,7 @@ fn hear(mut stream: TcpStream, all: &Mutex<Vec<Heard>>, answer: &Answers) {
     };
     let (status, body) = answer(number, &heard);
     let reply = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\nlocation: {ELSEWHERE}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let _ = stream.write_all(reply.as_bytes());
@@ -146,7 +149,7 @@ fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
             (202, String::new())
         }
     });
-    let refusing = Receiver::new(|_, _| (400, "{\"err\": \"invalid_key\"}".to_owned()));
+    let refusing = Receiver::new(|_, _| (400, "{\"err\": \"invalid_audience\"}".to_owned()));
     let subscriber = |url: &str| {
         format!("[[subscribers]]\nurl = \"{url}\"\naudience = \"https://siem.example\"\n")
     };
@@ -186,7 +189,7 @@ fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
     let line = crate::operations::logged(&world, "untold");
     let line = line[0].to_string();
     assert!(
-        line.contains("it answered 400: invalid_key") && !line.contains(&slow.url),
+        line.contains("it answered 400: invalid_audience") && !line.contains(&slow.url),
         "{line}"
     );
     std::thread::sleep(Duration::from_secs(2));
@@ -195,6 +198,53 @@ fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
         (3, 1),
         "what was taken is told no more"
     );
+}
+
+#[test]
+fn what_somebody_can_mend_at_the_receiver_is_told_again() {
+    // A key that it does not know yet, somebody who may not send yet, a proxy that says nothing of it.
+    let receivers = ["invalid_key", "authentication_failed", "access_denied", ""].map(|code| {
+        Receiver::new(move |number, _| match (number, code) {
+            (2.., _) => (202, String::new()),
+            (_, "") => (400, "<html>".to_owned()),
+            _ => (400, json!({"err": code}).to_string()),
+        })
+    });
+    let hook = Receiver::new(|number, _| {
+        let status = if number == 1 { 400 } else { 200 };
+        (status, json!({"err": "invalid_request"}).to_string())
+    });
+    let endpoint = Receiver::new(|number, _| {
+        let status = if number == 1 { 400 } else { 204 };
+        (status, json!({"err": "invalid_request"}).to_string())
+    });
+    let subscribers = receivers.each_ref().map(|one| {
+        let audience = "https://siem.example";
+        format!(
+            "[[subscribers]]\nurl = \"{}\"\naudience = \"{audience}\"\n",
+            one.url
+        )
+    });
+    let lines = format!(
+        "{}[notify]\nwebhook = \"{}\"\n",
+        subscribers.concat(),
+        hook.url
+    );
+    let client = format!("notification_endpoint = \"{}\"\n", endpoint.url);
+    let world = telling(&lines, &client);
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let ping = json!("a-bearer-token-of-the-agent");
+    hands_in(&agent, &token, &paying("750.00", "i-1"), &ping);
+    hook.wait(2);
+    let list = ann.agents();
+    ann.stops(&list, CLIENT);
+    for one in receivers.iter().chain([&endpoint]) {
+        one.wait(2);
+    }
+    assert!(!world.done().contains(&"untold".to_owned()));
 }
 
 #[test]
