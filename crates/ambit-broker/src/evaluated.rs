@@ -87,21 +87,44 @@ pub(crate) fn policy(bundle: &Bundle<'_>) -> String {
     base64url::encode(bundle.digest())
 }
 
-/// Evaluates a call. It is kept only if the yeses that the policy asks for turn the denial into an allow: that is
-/// tried, with receipts that never leave this function.
+/// A call that is denied, before anybody was asked: of the demands, those that the denial names.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) evaluated: Evaluated,
+    answer: Value,
+}
+
+/// Evaluates a call, without a yes of anybody.
+pub(crate) fn denied(bundle: &Bundle<'_>, handed: &Handed<'_>) -> Result<Denied, Refusal> {
+    let mut cache = ChainCache::new();
+    let request = request(bundle, handed, ENGLISH.tag, &[]);
+    let answer = ask::value(&evaluate(bundle, request.as_bytes(), &mut cache))?;
+    if answer["decision"] == true {
+        let detail = "the call is allowed without anybody's yes: make it";
+        return Err(Refusal::new("invalid_request", "broker.allowed", detail));
+    }
+    let mut evaluated = shown(bundle, handed, &answer, &mut cache)?;
+    evaluated.demands = Demand::lacking(&answer);
+    with_case(bundle, request.as_bytes(), &mut cache, &mut |case| {
+        let Ok(case) = case else { return };
+        evaluated.same = same(handed, &case.asked());
+    });
+    Ok(Denied { evaluated, answer })
+}
+
+/// Asks policy services, and says who else must say yes. The call is kept only if the yeses that the policy asks for
+/// turn the denial into an allow: that is tried, with receipts that never leave this function.
 pub(crate) fn evaluated(
     broker: &Broker,
     bundle: &Bundle<'_>,
     handed: &Handed<'_>,
+    denied: Denied,
 ) -> Result<Evaluated, Refusal> {
     let mut cache = ChainCache::new();
-    let request = request(bundle, handed, ENGLISH.tag, &[]);
-    let denied = ask::value(&evaluate(bundle, request.as_bytes(), &mut cache))?;
-    if denied["decision"] == true {
-        let detail = "the call is allowed without anybody's yes: make it";
-        return Err(Refusal::new("invalid_request", "broker.allowed", detail));
-    }
-    let mut evaluated = shown(bundle, handed, &denied, &mut cache)?;
+    let Denied {
+        mut evaluated,
+        answer,
+    } = denied;
     let mut trial = Trial {
         broker,
         bundle,
@@ -109,10 +132,11 @@ pub(crate) fn evaluated(
         evaluated: &evaluated,
         services: Vec::new(),
     };
-    let demands = trial.demands(&denied, &mut cache)?;
+    let demands = trial.demands(&answer, &mut cache)?;
     let services = trial.services;
     evaluated.demands = demands;
     evaluated.services = services;
+    let request = request(bundle, handed, ENGLISH.tag, &[]);
     let advice = ambit_advice::advise(bundle, request.as_bytes(), &mut cache);
     let action = ask::value(handed.evaluation)?["action"]["name"].take();
     evaluated.differs = differs(
@@ -120,10 +144,6 @@ pub(crate) fn evaluated(
         &ask::value(&advice)?,
         action.as_str().unwrap_or_default(),
     );
-    with_case(bundle, request.as_bytes(), &mut cache, &mut |case| {
-        let Ok(case) = case else { return };
-        evaluated.same = same(handed, &case.asked());
-    });
     Ok(evaluated)
 }
 

@@ -98,6 +98,8 @@ impl Refusal {
             "invalid_client" => 401,
             _ if self.challenge => 401,
             "access_denied" => 403,
+            // Not the client is too eager, but somebody else too slow.
+            "temporarily_unavailable" if self.code == "broker.busy" => 503,
             // RFC 9126, section 2.3.
             "temporarily_unavailable" => 429,
             _ => 400,

@@ -19,8 +19,6 @@ use std::path::{Path, PathBuf};
 const BYTES: u64 = 64 * 1024;
 const SERVICES: usize = 16;
 const REASON: usize = 500;
-/// Who waits for their answers.
-static TURNS: Turns = Turns::new();
 
 /// `[[services]]`, as it is written.
 #[derive(Debug, Deserialize)]
@@ -38,6 +36,8 @@ pub(crate) struct Service {
     url: String,
     /// A bearer token, where it wants one.
     token: Option<String>,
+    /// Who waits for its answers.
+    turns: Turns,
 }
 
 impl std::fmt::Debug for Service {
@@ -75,6 +75,7 @@ pub(crate) fn services(entries: Vec<Entry>, folder: &Path) -> Result<Vec<Service
             name: entry.name,
             url: entry.url,
             token: token.transpose()?.map(|text| text.trim().to_owned()),
+            turns: Turns::default(),
         });
     }
     Ok(all)
@@ -92,9 +93,10 @@ impl Service {
             let detail = format!("`{}`, whose yes the policy asks for, {what}", self.name);
             Refusal::new("access_denied", "broker.service", detail)
         };
-        let answer = self
-            .answer(&question(handed, evaluated)?)
-            .map_err(|what| no(&what))?;
+        let turn = self.turns.take(outside::TIME).ok_or_else(|| self.busy())?;
+        let answer = self.answer(&question(handed, evaluated)?);
+        drop(turn);
+        let answer = answer.map_err(|what| no(&what))?;
         if answer["decision"] != true {
             let reason = &answer["context"]["reason_user"];
             let reason = reason["en"].as_str().or_else(|| reason.as_str());
@@ -129,9 +131,17 @@ impl Service {
         .ok_or_else(|| no("signed a receipt for something else"))
     }
 
+    /// It was not asked, which is no no.
+    fn busy(&self) -> Refusal {
+        let detail = format!(
+            "too many wait already for the answer of `{}`, whose yes the policy asks for",
+            self.name
+        );
+        let after = outside::TIME.as_secs().try_into().unwrap_or(i64::MAX);
+        Refusal::new("temporarily_unavailable", "broker.busy", detail).after(after)
+    }
+
     fn answer(&self, question: &Value) -> Result<Value, String> {
-        let turn = TURNS.take(outside::TIME);
-        let _turn = turn.ok_or("is slow: others wait for it already")?;
         let mut request = outside::agent(self.url.starts_with("http://"))
             .post(&self.url)
             .header("content-type", "application/json")

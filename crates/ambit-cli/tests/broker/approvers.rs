@@ -314,3 +314,45 @@ fn critical_calls_are_answered_each_by_itself() {
     );
     told.ended("broker.together");
 }
+
+/// Puts so many calls of others before this person.
+fn fill(world: &World, person: &str, count: i64) {
+    let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+    for number in 0..count {
+        let id = format!("{person}-{number}");
+        let call = "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause)
+            VALUES (?1, ?1, ?1, 'x', 'x', ?1, '', ?2, ?2 + 900, 0, 5)";
+        database
+            .execute(call, rusqlite::params![id, world.now])
+            .unwrap();
+        let asked = "INSERT INTO asked (task, sub) VALUES (?1, ?2)";
+        database.execute(asked, [&id, person]).unwrap();
+    }
+}
+
+#[test]
+fn one_full_list_keeps_nobody_else_from_answering() {
+    let world = sharing();
+    let server = world.serve();
+    let [mut ann, mut bob, mut carol, mut dan] = ["user:ann", "user:bob", "user:carol", "user:dan"]
+        .map(|sub| Person::enrolled(&world, &server, sub));
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    fill(&world, "user:bob", 49);
+    let task = agent.waits(&token, &paying("750.00", "i-1"));
+    assert_eq!(bob.reads_call(&task).status, 200);
+    // Two of three have room: they are asked, and he is not.
+    let task = agent.waits(&token, &paying("750.00", "i-2"));
+    bob.reads_call(&task).ended("broker.task");
+    for person in [&mut carol, &mut dan] {
+        let page = person.reads_call(&task);
+        assert_eq!(person.says(&page, "allow", "").status, 303);
+    }
+    assert_eq!(receipts(&agent.polls(&token, &task)).len(), 2);
+    // One alone is not enough.
+    fill(&world, "user:carol", 49);
+    let told = agent.hands_in(&token, &paying("750.00", "i-3"));
+    told.refused("temporarily_unavailable", "broker.waiting");
+    let said = "for those who may say yes to this one";
+    assert!(told.text.contains(said), "{told:?}");
+}
