@@ -68,13 +68,17 @@ pub(crate) fn soak(seconds: u64, root: &Path) -> Result<Tally, String> {
     Ok(tally)
 }
 
-/// Collectors of garbage are told what is much, so that what grows is not only what they leave for later.
+/// Collectors of garbage are told what is much, so that what grows is not only what they leave for later; Java has its heap
+/// from the beginning, and compiles by the compiler that needs little memory: on a busy machine the other one comes late.
 fn start(root: &Path, arguments: &[&str]) -> Result<std::process::Child, String> {
     let run = ["run", "--quiet", "--package", "ambit-bench", "--", "."];
     let mut command: Command = cargo(root, &run);
     command
         .args(arguments)
-        .env("JDK_JAVA_OPTIONS", "-Xmx64m")
+        .env(
+            "JDK_JAVA_OPTIONS",
+            "-Xms64m -Xmx64m -XX:+AlwaysPreTouch -XX:TieredStopAtLevel=1",
+        )
         .env("NODE_OPTIONS", "--max-old-space-size=64")
         .env("GOMEMLIMIT", "64MiB")
         .stdin(Stdio::null())
