@@ -358,15 +358,14 @@ impl Broker {
     ) -> Result<bool, Refusal> {
         let row = tables.query_row(
             "UPDATE access SET answer = ?1, answered = ?2, asked = '' WHERE id = ?3 AND answer IS NULL
-             RETURNING client, sub, token, call, receipt, made",
+             RETURNING client, sub, token, call, made",
             params![answer, now, id],
             |row| {
                 facts["client"] = json!(row.get::<_, String>(0)?);
                 facts["sub"] = json!(row.get::<_, String>(1)?);
                 facts["jti"] = json!(row.get::<_, String>(2)?);
                 facts["binding_s256"] = json!(row.get::<_, String>(3)?);
-                facts["receipt_s256"] = json!(row.get::<_, Option<String>>(4)?.as_deref().map(digest));
-                facts["seconds"] = json!(now - row.get::<_, i64>(5)?);
+                facts["seconds"] = json!(now - row.get::<_, i64>(4)?);
                 Ok(())
             },
         );

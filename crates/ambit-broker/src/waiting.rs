@@ -282,8 +282,8 @@ impl Broker {
         facts["locale"] = json!(shown.locale);
         facts["risk_tier"] = json!(waiting.evaluated.risk_tier);
         facts["roles"] = json!(roles);
+        facts["receipt_s256"] = json!(digest(&receipt));
         if !enough {
-            facts["receipt_s256"] = json!(digest(&receipt));
             self.log.write("access-yes", true, &facts)?;
             return Ok("said");
         }
@@ -295,10 +295,9 @@ impl Broker {
                 tables.execute(sql, [&waiting.id, &sub])?;
             }
         }
-        let sql =
-            "UPDATE access SET receipt = ?1, until = (SELECT min(until) FROM yes WHERE task = ?2)
-            WHERE id = ?2 AND answer IS NULL";
-        tables.execute(sql, params![receipt, waiting.id])?;
+        let sql = "UPDATE access SET until = (SELECT min(until) FROM yes WHERE task = ?1)
+            WHERE id = ?1 AND answer IS NULL";
+        tables.execute(sql, [&waiting.id])?;
         let first = self.answered_with(tables, &waiting.id, ("approved", facts), now)?;
         debug_assert!(first, "one transaction looks and answers");
         Ok("approved")

@@ -319,7 +319,7 @@ fn people_are_told_by_webhook_that_a_call_waits_and_nothing_of_it() {
     );
     assert_eq!(told["page"], format!("{ISSUER}/agents/request?task={task}"));
     let text = told.to_string();
-    for secret in ["750", "secret-invoice", &token[..40]] {
+    for secret in ["750.00", "secret-invoice", &token[..40]] {
         assert!(!text.contains(secret), "{text}");
     }
     // What is not waiting any more is not told.
