@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use crate::bearer::{Bearer, still, unknown, used};
 use crate::broker::Broker;
-use crate::demands;
+use crate::demands::{self, Yeses};
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
-use crate::proof;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
 use crate::store::{forget, texts};
+use crate::task::Task;
 
 pub(crate) const PATH: &str = "/access-requests";
 pub(crate) const CANCEL: &str = "/access-requests/cancel";
@@ -41,18 +41,6 @@ struct New<'a> {
     id: &'a str,
     ping: Option<&'a str>,
     now: i64,
-}
-
-/// What became of a call.
-struct Task {
-    id: String,
-    until: i64,
-    pause: i64,
-    polled: i64,
-    answer: Option<String>,
-    reason: Option<String>,
-    /// The yeses, once they are enough.
-    receipts: Vec<String>,
 }
 
 impl Broker {
@@ -163,7 +151,7 @@ impl Broker {
             if let Err(refusal) = used(tables, &bearer, now)? {
                 return Ok(Err(refusal));
             }
-            let Some(mut task) = find(tables, "id", id, &bearer.jti)? else {
+            let Some(mut task) = self.find(tables, "id", id, &bearer.jti)? else {
                 let detail = "nothing with this name was handed in with this token";
                 return Ok(Err(Refusal::new("invalid_request", "broker.task", detail)));
             };
@@ -202,15 +190,15 @@ impl Broker {
         bearer: &Bearer<'_>,
         evaluated: &Evaluated,
         id: &str,
-    ) -> Result<BTreeSet<String>, Refusal> {
-        let mut said = BTreeSet::new();
+    ) -> Result<Yeses, Refusal> {
+        let mut said = Yeses::new();
         for yes in &evaluated.services {
             let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
             tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
             let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
                 "task_s256": digest(id), "binding_s256": evaluated.call, "receipt_s256": digest(&yes.receipt)});
             self.log.write("access-yes", true, &facts)?;
-            said.insert(yes.name.clone());
+            said.insert(yes.name.clone(), BTreeSet::new());
         }
         Ok(said)
     }
@@ -223,7 +211,7 @@ impl Broker {
         new: &New<'_>,
         evaluated: &Evaluated,
     ) -> Result<Option<Task>, Refusal> {
-        if let Some(task) = find(tables, "call", &evaluated.call, &new.bearer.jti)? {
+        if let Some(task) = self.find(tables, "call", &evaluated.call, &new.bearer.jti)? {
             let ended = ["withdrawn", "changed", "expired"];
             if !task.answer.as_deref().is_some_and(|it| ended.contains(&it)) {
                 return Ok(Some(task));
@@ -240,7 +228,7 @@ impl Broker {
         let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
         tables.execute(sql, params![reason, new.id])?;
         self.answered_call(tables, new.id, "refused", new.now)?;
-        find(tables, "id", new.id, &new.bearer.jti)
+        self.find(tables, "id", new.id, &new.bearer.jti)
     }
 
     /// Keeps a call until it is answered.
@@ -264,7 +252,8 @@ impl Broker {
             let sql = "INSERT INTO event (kind, facts, made) VALUES ('call', ?1, ?2)";
             tables.execute(sql, params![facts.to_string(), new.now])?;
         }
-        find(tables, "id", new.id, &new.bearer.jti)?.ok_or_else(unknown)
+        self.find(tables, "id", new.id, &new.bearer.jti)?
+            .ok_or_else(unknown)
     }
 
     /// Writes down that a call waits, and says until when: as long as its token counts, and every yes that it has.
@@ -392,44 +381,6 @@ impl Broker {
         }
         Ok(())
     }
-
-    fn told(&self, status: u16, task: &Task, now: i64) -> Reply {
-        let (state, why) = match task.answer.as_deref() {
-            None => ("pending", None),
-            Some("approved") => ("approved", None),
-            Some("refused") => ("denied", Some("approval.denied")),
-            Some("withdrawn" | "stopped") => ("cancelled", None),
-            Some("changed") => ("failed", Some("broker.changed")),
-            Some(_) => ("expired", None),
-        };
-        let at = self.url(&format!("{PATH}?task={}", task.id));
-        let mut body = json!({"task": {
-            "id": task.id, "status": state, "status_endpoint": at, "expires_at": timestamp(task.until),
-        }});
-        if state == "pending" {
-            body["task"]["expires_in"] = json!(task.until - now);
-            body["task"]["interval"] = json!(task.pause);
-            body["task"]["links"] = json!({
-                "review": self.url(&format!("{}?task={}", crate::waiting::PATH, task.id)),
-                "cancel": self.url(&format!("{CANCEL}?task={}", task.id)),
-            });
-        }
-        if state == "approved" {
-            let mut approval = json!({
-                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipts": task.receipts,
-            });
-            if let [receipt] = &task.receipts[..] {
-                approval["ambit_receipt"] = json!(receipt);
-            }
-            body["result"] = json!({"mode": "reevaluate", "approval": approval});
-        }
-        if let Some(code) = why {
-            body["result"] = json!({"ambit_code": code, "reason": task.reason});
-        }
-        Reply::json(status, body.to_string())
-            .with("dpop-nonce", proof::nonce(&self.own, now))
-            .with("location", at)
-    }
 }
 
 /// The call, as it came, and the service that it is for.
@@ -480,36 +431,6 @@ fn read<'h>(heard: &'h Heard, claims: &Value) -> Result<(&'h str, String), Refus
     Ok((text, audience))
 }
 
-fn find(
-    tables: &Transaction<'_>,
-    by: &str,
-    value: &str,
-    token: &str,
-) -> Result<Option<Task>, Refusal> {
-    let sql = format!(
-        "SELECT id, until, pause, polled, answer, reason FROM access WHERE {by} = ?1 AND token = ?2"
-    );
-    let row = tables.query_row(&sql, params![value, token], |row| {
-        Ok(Task {
-            id: row.get(0)?,
-            until: row.get(1)?,
-            pause: row.get(2)?,
-            polled: row.get(3)?,
-            answer: row.get(4)?,
-            reason: row.get(5)?,
-            receipts: Vec::new(),
-        })
-    });
-    let Some(mut task) = row.optional()? else {
-        return Ok(None);
-    };
-    if task.answer.as_deref() == Some("approved") {
-        let sql = "SELECT receipt FROM yes WHERE task = ?1 ORDER BY sub";
-        task.receipts = texts(tables, sql, [&task.id])?;
-    }
-    Ok(Some(task))
-}
-
 /// What takes a place; the same call, which would be handed in anew, does not.
 const WAITS: &str = "until > ?1 AND (answer IS NULL OR answer IN ('withdrawn', 'refused')) \
     AND NOT (call = ?2 AND token = ?3)";
@@ -538,9 +459,4 @@ fn all_waiting(
     );
     let parameters = params![new.now, evaluated.call, new.bearer.jti, person];
     tables.query_row(&sql, parameters, |row| row.get(0))
-}
-
-/// RFC 3339, in UTC.
-fn timestamp(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string())
 }

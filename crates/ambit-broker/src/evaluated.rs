@@ -58,7 +58,7 @@ pub(crate) struct Evaluated {
     pub(crate) differs: Vec<Differs>,
     /// The policy that said so.
     pub(crate) policy: String,
-    /// Who must say yes; of a call that an older broker kept, the person for whom the token acts.
+    /// Who must say yes.
     #[serde(default)]
     pub(crate) demands: Vec<Demand>,
     /// The yeses that policy services signed.
@@ -281,6 +281,16 @@ fn shown(
 }
 
 impl Evaluated {
+    /// As it is kept. Of a call that an older broker kept, the person is asked for whom the token acts.
+    pub(crate) fn kept(text: &str, sub: &str) -> Result<Self, Refusal> {
+        let mut evaluated: Self = serde_json::from_str(text)
+            .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
+        if evaluated.demands.is_empty() {
+            evaluated.demands.push(Demand::of_person(sub));
+        }
+        Ok(evaluated)
+    }
+
     pub(crate) fn text(&self, tag: &str) -> Result<&CallText, Refusal> {
         let mut texts = self.texts.iter();
         let found = texts.find(|text| text.locale == tag);

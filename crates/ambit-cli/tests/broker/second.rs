@@ -196,7 +196,11 @@ fn a_policy_service_is_asked_and_its_signed_yes_counts_as_an_approvers() {
         (&json!("user:ann"), &json!("pay"))
     );
     let page = ann.reads_call(&task);
-    assert!(page.text.contains("1 of 2"), "{}", page.text);
+    assert!(
+        page.text.contains("1 of 2 approvals so far"),
+        "{}",
+        page.text
+    );
     ann.says(&page, "allow", "");
     let told = agent.polls(&token, &task).json();
     let receipts = told["result"]["approval"]["ambit_receipts"]
