@@ -17,6 +17,7 @@ use crate::demands::{self, Yeses};
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
 use crate::refusal::Refusal;
+use crate::second::Yes;
 use crate::secret::{self, digest};
 use crate::store::{forget, texts};
 use crate::task::Task;
@@ -192,7 +193,7 @@ impl Broker {
         id: &str,
     ) -> Result<Yeses, Refusal> {
         let mut said = Yeses::new();
-        for yes in &evaluated.services {
+        for yes in evaluated.services.iter().flatten() {
             let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
             tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
             let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
@@ -267,7 +268,7 @@ impl Broker {
         let (bearer, now) = (new.bearer, new.now);
         let asked = serde_json::to_string(evaluated)
             .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
-        let services = evaluated.services.iter().map(|yes| yes.until);
+        let services = evaluated.services.iter().flatten().map(|yes| yes.until);
         let until = services.fold(bearer.exp.min(now + WAIT), i64::min);
         let sql = "DELETE FROM access WHERE call = ?1 AND token = ?2";
         tables.execute(sql, params![evaluated.call, bearer.jti])?;
@@ -310,7 +311,14 @@ impl Broker {
         }
         let mut asked = BTreeSet::new();
         for demand in &evaluated.demands {
-            let mut room = demand.services(&self.config).count();
+            // Those that said yes; before they are asked, those that may.
+            let mut room = match &evaluated.services {
+                Some(said) => {
+                    let of = |yes: &&Yes| demand.approvers.contains(&yes.name);
+                    said.iter().filter(of).count()
+                }
+                None => demand.services(&self.config).count(),
+            };
             for person in demand.people(&self.config, client) {
                 if all_waiting(tables, person, new, evaluated)? < OF_ALL {
                     room += 1;

@@ -84,6 +84,26 @@ impl Demand {
     }
 }
 
+/// Demands for everybody whom they name are one.
+pub(crate) fn joined(demands: Vec<Demand>) -> Vec<Demand> {
+    let of_all = |demand: &Demand| {
+        let role = |name: &String| name.starts_with(ROLE);
+        demand.count == demand.approvers.len() && !demand.approvers.iter().any(role)
+    };
+    let (all, mut joined): (Vec<_>, Vec<_>) = demands.into_iter().partition(of_all);
+    let mut approvers: Vec<String> = Vec::new();
+    for name in all.into_iter().flat_map(|demand| demand.approvers) {
+        if !approvers.contains(&name) {
+            approvers.push(name);
+        }
+    }
+    if !approvers.is_empty() {
+        let count = approvers.len();
+        joined.insert(0, Demand { approvers, count });
+    }
+    joined
+}
+
 /// In which roles this person says yes to these: those that are asked for, and no other.
 pub(crate) fn roles<'a>(config: &Config, demands: &'a [Demand], who: &str) -> BTreeSet<&'a str> {
     let names = demands.iter().flat_map(|demand| &demand.approvers);

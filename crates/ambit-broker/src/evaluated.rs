@@ -20,7 +20,7 @@ use crate::demands::{self, ASKED, Demand};
 use crate::grant;
 use crate::language::{ENGLISH, GERMAN};
 use crate::refusal::Refusal;
-use crate::second::Yes;
+use crate::second::{self, Service, Yes};
 use crate::session::Login;
 
 /// A call as it was handed in.
@@ -61,9 +61,9 @@ pub(crate) struct Evaluated {
     /// Who must say yes.
     #[serde(default)]
     pub(crate) demands: Vec<Demand>,
-    /// The yeses that policy services signed.
+    /// The yeses that policy services signed, once they were asked.
     #[serde(skip)]
-    pub(crate) services: Vec<Yes>,
+    pub(crate) services: Option<Vec<Yes>>,
 }
 
 /// What a person reads of a call.
@@ -131,11 +131,12 @@ pub(crate) fn evaluated(
         handed,
         evaluated: &evaluated,
         services: Vec::new(),
+        busy: Vec::new(),
     };
     let demands = trial.demands(&answer, &mut cache)?;
     let services = trial.services;
     evaluated.demands = demands;
-    evaluated.services = services;
+    evaluated.services = Some(services);
     let request = request(bundle, handed, ENGLISH.tag, &[]);
     let advice = ambit_advice::advise(bundle, request.as_bytes(), &mut cache);
     let action = ask::value(handed.evaluation)?["action"]["name"].take();
@@ -158,6 +159,8 @@ struct Trial<'a> {
     evaluated: &'a Evaluated,
     /// What policy services signed: each is asked once.
     services: Vec<Yes>,
+    /// Those that could not be asked now.
+    busy: Vec<(String, Refusal)>,
 }
 
 impl Trial<'_> {
@@ -172,12 +175,10 @@ impl Trial<'_> {
         for _ in 0..ROUNDS {
             let answer = self.tried(&demands, cache)?;
             if answer["decision"] == true {
-                let without = demands.get(1..).unwrap_or_default();
-                if guessed && !without.is_empty() && self.tried(without, cache)?["decision"] == true
-                {
-                    demands.remove(0);
+                if guessed {
+                    demands = self.unguessed(demands, cache)?;
                 }
-                return Ok(demands);
+                return Ok(demands::joined(demands));
             }
             let more = Demand::lacking(&answer);
             let new = more.into_iter().filter(|one| !demands.contains(one));
@@ -191,6 +192,64 @@ impl Trial<'_> {
         Err(Refusal::new("access_denied", "broker.approvers", detail))
     }
 
+    /// Whether the person, whose yes was guessed, must say yes, or is one of several who may: what others must say is
+    /// told without what the person has said.
+    fn unguessed(
+        &mut self,
+        demands: Vec<Demand>,
+        cache: &mut ChainCache,
+    ) -> Result<Vec<Demand>, Refusal> {
+        let mut others = demands.get(1..).unwrap_or_default().to_vec();
+        if others.is_empty() {
+            return Ok(demands);
+        }
+        let answer = self.tried(&others, cache)?;
+        if answer["decision"] == true {
+            return Ok(others);
+        }
+        let sub = self.handed.sub;
+        for rest in Demand::lacking(&answer) {
+            let others_of = |name: &&String| *name != sub;
+            let is_of = |one: &&mut Demand| {
+                let mut names = rest.approvers.iter().filter(others_of).peekable();
+                names.peek().is_some() && names.all(|name| one.approvers.contains(name))
+            };
+            if !rest.approvers.iter().any(|name| name == sub) {
+                continue;
+            }
+            if let Some(one) = others.iter_mut().find(is_of) {
+                one.approvers.push(sub.to_owned());
+                one.count += 1;
+                if self.tried(&others, cache)?["decision"] == true {
+                    return Ok(others);
+                }
+                break;
+            }
+        }
+        Ok(demands)
+    }
+
+    /// The yes of a service. `None`: it cannot be asked now, and perhaps others are enough.
+    fn yes_of(&mut self, service: &Service) -> Result<Option<Yes>, Refusal> {
+        if let Some(yes) = self.services.iter().find(|yes| yes.name == service.name) {
+            return Ok(Some(yes.clone()));
+        }
+        if self.busy.iter().any(|(name, _)| *name == service.name) {
+            return Ok(None);
+        }
+        match service.asked(self.bundle, self.handed, self.evaluated) {
+            Ok(yes) => {
+                self.services.push(yes.clone());
+                Ok(Some(yes))
+            }
+            Err(refusal) if refusal.code == second::BUSY => {
+                self.busy.push((service.name.clone(), refusal));
+                Ok(None)
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// What the policy says once enough of them have said yes.
     fn tried(&mut self, demands: &[Demand], cache: &mut ChainCache) -> Result<Value, Refusal> {
         let (broker, handed) = (self.broker, self.handed);
@@ -199,14 +258,8 @@ impl Trial<'_> {
         for demand in demands {
             let mut services = 0;
             for service in demand.services(&broker.config) {
-                let known = self.services.iter().find(|yes| yes.name == service.name);
-                let yes = match known {
-                    Some(yes) => yes.clone(),
-                    None => {
-                        let yes = service.asked(self.bundle, handed, self.evaluated)?;
-                        self.services.push(yes.clone());
-                        yes
-                    }
+                let Some(yes) = self.yes_of(service)? else {
+                    continue;
                 };
                 services += 1;
                 if !receipts.contains(&yes.receipt) {
@@ -216,6 +269,10 @@ impl Trial<'_> {
             let people = demand.people(&broker.config, handed.client);
             let wanted = demand.count.saturating_sub(services);
             if people.len() < wanted || people.len() > ASKED {
+                let lacks = |(name, _): &(String, Refusal)| demand.approvers.contains(name);
+                if let Some(at) = self.busy.iter().position(lacks) {
+                    return Err(self.busy.swap_remove(at).1);
+                }
                 let detail = format!(
                     "{} of {} must say yes, and the broker knows {} of them",
                     demand.count,
@@ -276,7 +333,7 @@ fn shown(
         differs: Vec::new(),
         policy: policy(bundle),
         demands: Vec::new(),
-        services: Vec::new(),
+        services: None,
     })
 }
 

@@ -65,7 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.busy",
-        "so many calls wait for the answer of a policy service already that it was not asked about this one",
+        "a policy service whose yes the policy asks for has no room for the call now: too many wait for its answer already, or it says so itself (429, 503)",
         "hand the call in again after the seconds of `Retry-After`; if it lasts, see why the service is slow",
     ),
     (

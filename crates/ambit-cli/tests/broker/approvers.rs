@@ -71,6 +71,11 @@ fn fields(page: &Told, name: &str) -> Vec<String> {
         .collect()
 }
 
+#[track_caller]
+fn has(page: &Told, text: &str) {
+    assert!(page.text.contains(text), "{}", page.text);
+}
+
 fn status(told: &Told) -> Value {
     told.json()["task"]["status"].clone()
 }
@@ -93,11 +98,7 @@ fn two_of_those_named_say_yes_by_name_or_role() {
     }
     let page = carol.reads_call(&task);
     is_guarded(&page, "");
-    assert!(
-        page.text.contains("0 of 2 approvals so far"),
-        "{}",
-        page.text
-    );
+    has(&page, "0 of 2 approvals so far");
     assert_eq!(
         carol.says(&page, "allow", "").header("location"),
         Some("/agents?done=said")
@@ -112,11 +113,7 @@ fn two_of_those_named_say_yes_by_name_or_role() {
     assert!(said.text.contains("Take my yes back"), "{}", said.text);
     carol.says(&said, "back", "");
     let bobs = bob.reads_call(&task);
-    assert!(
-        bobs.text.contains("0 of 2 approvals so far"),
-        "{}",
-        bobs.text
-    );
+    has(&bobs, "0 of 2 approvals so far");
     bob.says(&bobs, "allow", "");
     let page = dan.reads_call(&task);
     assert_eq!(
@@ -209,11 +206,7 @@ fn whoever_leaves_a_role_is_asked_no_more() {
     carol.at(&server).reads_call(&task).ended("broker.task");
     bob = bob.at(&server);
     let page = bob.reads_call(&task);
-    assert!(
-        page.text.contains("0 of 2 approvals so far"),
-        "{}",
-        page.text
-    );
+    has(&page, "0 of 2 approvals so far");
     drop(server);
     // Without enough people nobody is asked.
     world.edit("broker.toml", "finance = [\"user:dan\", \"user:eve\"]", "");
@@ -277,21 +270,13 @@ fn a_yes_counts_in_the_roles_in_which_it_was_said() {
     let server = world.serve();
     (carol, eve) = (carol.at(&server), eve.at(&server));
     let page = eve.reads_call(&task);
-    assert!(
-        page.text.contains("0 of 2 approvals so far"),
-        "{}",
-        page.text
-    );
+    has(&page, "0 of 2 approvals so far");
     assert_eq!(
         eve.says(&page, "allow", "").header("location"),
         Some("/agents?done=said")
     );
     let page = carol.reads_call(&task);
-    assert!(
-        page.text.contains("1 of 2 approvals so far"),
-        "{}",
-        page.text
-    );
+    has(&page, "1 of 2 approvals so far");
     assert_eq!(
         carol.says(&page, "allow", "").header("location"),
         Some("/agents?done=approved")
@@ -300,6 +285,32 @@ fn a_yes_counts_in_the_roles_in_which_it_was_said() {
     let told = receipts(&agent.polls(&token, &task));
     let both: Vec<&str> = told.iter().map(String::as_str).collect();
     assert_eq!(agent.made(&token, &call, &both), "allowed");
+}
+
+#[test]
+fn the_person_may_be_one_of_several_who_are_enough() {
+    let world = sharing_among(
+        "\"role:finance\", \"user:ann\"",
+        &[("finance", "\"user:carol\", \"user:dan\"")],
+    );
+    let server = world.serve();
+    let mut people =
+        ["user:ann", "user:carol", "user:dan"].map(|sub| Person::enrolled(&world, &server, sub));
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut people[0]);
+    for (invoice, two) in [("i-1", 1..3), ("i-2", 0..2)] {
+        let call = paying("750.00", invoice);
+        let task = agent.waits(&token, &call);
+        for (said, person) in people[two].iter_mut().enumerate() {
+            let page = person.reads_call(&task);
+            let line = format!("{said} of 2 approvals so far<");
+            assert!(page.text.contains(&line), "{}", page.text);
+            person.says(&page, "allow", "");
+        }
+        let told = receipts(&agent.polls(&token, &task));
+        let both: Vec<&str> = told.iter().map(String::as_str).collect();
+        assert_eq!(agent.made(&token, &call, &both), "allowed");
+    }
 }
 
 /// A token whose larger payments need a yes of the auditors, beside what the manifest asks.
@@ -351,11 +362,7 @@ fn of_several_demands_each_is_counted_by_itself() {
     assert_eq!(given(&agent.hands_in(&token, &call)), counted([2, 0]));
     eve = eve.at(&server);
     let page = eve.reads_call(&task);
-    assert!(
-        page.text.contains("2 of 2 approvals so far"),
-        "{}",
-        page.text
-    );
+    has(&page, "2 of 2 approvals so far");
     assert_eq!(
         eve.says(&page, "allow", "").header("location"),
         Some("/agents?done=approved")
@@ -493,7 +500,7 @@ fn critical_calls_are_answered_each_by_itself() {
 }
 
 /// Puts so many calls of others before this person.
-fn fill(world: &World, person: &str, count: i64) {
+pub(crate) fn fill(world: &World, person: &str, count: i64) {
     let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
     for number in 0..count {
         let id = format!("{person}-{number}");

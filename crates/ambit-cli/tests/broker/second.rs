@@ -9,9 +9,10 @@ use ambit_token::base64url;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, jws};
+use crate::approvers::fill;
 use crate::call::{bought, paying, sends};
 use crate::person::Person;
-use crate::told::{ELSEWHERE, Heard, Receiver, telling};
+use crate::told::{ELSEWHERE, Heard, LATER, Receiver, telling};
 use crate::world::{ISSUER, Told, World};
 
 /// Payments beyond 500.00 need the yes of these policy services, and of the person.
@@ -300,6 +301,72 @@ fn a_service_is_asked_only_about_a_call_that_is_new() {
     agent
         .hands_in(&token, &call(9))
         .refused("temporarily_unavailable", "broker.waiting");
+}
+
+#[test]
+fn a_service_that_has_no_room_now_is_asked_again_later() {
+    let (service, says) = told_what_to_say();
+    let world = seconded(&[("fraud", &service)]);
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let call = paying("750.00", "i-7");
+    for status in [429, 503] {
+        // A yes that comes with it is none.
+        *says.lock().unwrap() = spoilt(&world, move |_, yes| (status, yes.to_string()));
+        let told = agent.hands_in(&token, &call);
+        assert_eq!(
+            (told.status, &told.json()["ambit_code"]),
+            (503, &json!("broker.busy")),
+            "{told:?}"
+        );
+        assert_eq!(told.header("retry-after"), Some(LATER));
+    }
+    *says.lock().unwrap() = yes(&world, "fraud", json!({}));
+    agent.waits(&token, &call);
+}
+
+#[test]
+fn a_service_that_has_no_room_now_is_done_without_where_others_are_enough() {
+    let (service, says) = told_what_to_say();
+    let world = seconded(&[("fraud", &service)]);
+    world.edit(
+        "agents/assistant.toml",
+        "\"user:ann\"]",
+        "\"user:ann\", \"user:bob\"]",
+    );
+    world.build();
+    let server = world.serve();
+    let [mut ann, mut bob] =
+        ["user:ann", "user:bob"].map(|sub| Person::enrolled(&world, &server, sub));
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let call = paying("750.00", "i-7");
+    *says.lock().unwrap() = fixed(200, json!({"decision": false}));
+    let told = agent.hands_in(&token, &call).json();
+    assert_eq!(
+        told["ambit_code"], "broker.service",
+        "a no is the answer: {told}"
+    );
+    *says.lock().unwrap() = fixed(503, json!({}));
+    let task = agent.waits(&token, &call);
+    assert_eq!(service.all().len(), 2, "it is asked once");
+    for person in [&mut ann, &mut bob] {
+        let page = person.reads_call(&task);
+        person.says(&page, "allow", "");
+    }
+    let told = receipts(&agent.polls(&token, &task));
+    let both: Vec<&str> = told.iter().map(String::as_str).collect();
+    assert_eq!(agent.made(&token, &call, &both), "allowed");
+    // With one of the two alone it is not enough.
+    fill(&world, "user:bob", 50);
+    let call = paying("751.00", "i-7");
+    agent
+        .hands_in(&token, &call)
+        .refused("temporarily_unavailable", "broker.waiting");
+    *says.lock().unwrap() = yes(&world, "fraud", json!({}));
+    agent.waits(&token, &call);
 }
 
 /// Services that say yes, the first of them no to `i-no`, and each nothing at all to the invoices of its own name.

@@ -26,6 +26,9 @@ pub(crate) struct Heard {
 /// Where a redirection leads, at the same receiver.
 pub(crate) const ELSEWHERE: &str = "/elsewhere";
 
+/// When a receiver wants to be asked again, in seconds.
+pub(crate) const LATER: &str = "17";
+
 type Answers = dyn Fn(usize, &Heard) -> (u16, String) + Send + Sync;
 
 /// Somebody who is told things, or asked.
@@ -99,7 +102,7 @@ fn hear(mut stream: TcpStream, all: &Mutex<Vec<Heard>>, answer: &Answers) {
     };
     let (status, body) = answer(number, &heard);
     let reply = format!(
-        "HTTP/1.1 {status} X\r\nlocation: {ELSEWHERE}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\nlocation: {ELSEWHERE}\r\nretry-after: {LATER}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let _ = stream.write_all(reply.as_bytes());
