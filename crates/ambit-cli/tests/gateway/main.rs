@@ -5,6 +5,8 @@ mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod content;
+#[cfg(target_os = "linux")]
+mod ending;
 mod held;
 mod http;
 #[path = "../common/listening.rs"]
