@@ -25,5 +25,6 @@ mod shown;
 mod stateless;
 mod suite;
 mod transport;
+mod untaken;
 mod upstream;
 mod world;

@@ -127,6 +127,8 @@ pub enum Ended {
     Server,
     /// The process was told to end (`SIGTERM`, `SIGINT`).
     Told,
+    /// The client takes nothing of what it is told (`mcp.untaken`).
+    Untaken,
 }
 
 /// Passes messages between a client and a server until one of them ends, one message a line (the stdio
@@ -163,7 +165,8 @@ pub fn bridge(
         match ended.recv_timeout(LOOK) {
             Ok(ended) => {
                 session.close();
-                return Ok(ended);
+                let is_untaken = session.is_untaken();
+                return Ok(if is_untaken { Ended::Untaken } else { ended });
             }
             Err(RecvTimeoutError::Timeout) => session.gateway.refresh(),
             Err(RecvTimeoutError::Disconnected) => {

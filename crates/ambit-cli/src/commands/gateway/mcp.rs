@@ -150,6 +150,11 @@ fn beside(gateway: mcp::Gateway, connect: &dyn Connect) -> Result<Exit, Failure>
             say::note("the server has ended");
             Ok(Exit::Failed)
         }
+        Ended::Untaken => {
+            let message = "the client does not read what it is answered";
+            Err(Failure::tool("mcp.untaken", message)
+                .help("read standard output of the gateway while requests are under way"))
+        }
     }
 }
 
