@@ -70,7 +70,7 @@ export async function createCredential({ rpId, rpName = rpId, user }) {
 
 function authenticators() {
   const { credentials } = globalThis.navigator ?? {};
-  if (!credentials?.get) throw failure("signing.credential", "no authenticator can be asked here: it takes a page over https, or at localhost");
+  if (!credentials?.get) throw failure("signing.credential", "no authenticator can be asked here: this works only on a page served over https, or from localhost");
   return credentials;
 }
 

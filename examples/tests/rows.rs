@@ -42,6 +42,7 @@ fn rows_outside_of_a_call_are_not_there() -> Outcome<()> {
     case.injected_text_sees_no_more()?;
     case.a_sealed_call_ends()?;
     case.a_role_that_passes_by_is_refused()?;
+    case.a_schema_of_somebody_else_is_refused()?;
     case.names_are_quoted()?;
     case.every_kind_of_bound()
 }
@@ -338,6 +339,11 @@ impl Case {
                 "is open",
             ),
             (
+                "GRANT TRUNCATE ON shop.lines TO shop_service",
+                "REVOKE TRUNCATE ON shop.lines FROM shop_service",
+                "may truncate it",
+            ),
+            (
                 "GRANT shop_owner TO shop_service",
                 "REVOKE shop_owner FROM shop_service",
                 "can reach the key",
@@ -358,6 +364,43 @@ impl Case {
         // And may be run again.
         admin.batch_execute(&sql)?;
         assert_eq!(says("shop_service")?, "ok");
+        Ok(())
+    }
+
+    /// Whoever made the schema, or the table with the key, before the operator came would read the key.
+    fn a_schema_of_somebody_else_is_refused(&self) -> Outcome<()> {
+        let sql = self.shop.row_level_security()?;
+        // Nor does a collation take one text for another.
+        assert!(
+            !sql.contains("::text = (SELECT ambit.") && sql.contains("::text COLLATE \"C\" = ")
+        );
+        let mut admin = self.admin()?;
+        admin.batch_execute("DROP DATABASE IF EXISTS ambit_other")?;
+        admin.batch_execute("CREATE DATABASE ambit_other")?;
+        let mut other = self.server.clone().dbname("ambit_other").connect(NoTls)?;
+        for (before, after) in [
+            (
+                "CREATE SCHEMA ambit AUTHORIZATION shop_service",
+                "DROP SCHEMA ambit",
+            ),
+            (
+                "CREATE SCHEMA ambit; CREATE TABLE ambit.seal_key (one boolean PRIMARY KEY, inner_block bytea, outer_block bytea); \
+                 ALTER TABLE ambit.seal_key OWNER TO shop_service",
+                "DROP SCHEMA ambit CASCADE",
+            ),
+        ] {
+            other.batch_execute(before)?;
+            let refused = other.batch_execute(&sql).unwrap_err();
+            let words = refused.as_db_error().map(|error| error.message());
+            assert!(
+                words.is_some_and(|words| words.contains("somebody else's")),
+                "{before}: {refused:?}"
+            );
+            other.batch_execute("ROLLBACK")?;
+            other.batch_execute(after)?;
+        }
+        drop(other);
+        admin.batch_execute("DROP DATABASE ambit_other")?;
         Ok(())
     }
 

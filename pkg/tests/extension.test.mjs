@@ -293,6 +293,25 @@ test("the token, and the person's key, are revoked while an e-mail waits", { ski
   await person.takeGrant();
 }));
 
+test("a yes that cannot be signed ends in words", { skip, timeout: 90_000 }, () => since(async () => {
+  const page = await person.openMail();
+  // The person's key is not good for a risk as high as this one.
+  await person.takeGrant({}, { tiers: ["low"] });
+  let dialog = await person.held(page, EVE);
+  assert.match(await person.answer(page, dialog, "send"), /^Not sent: /);
+  // The button does not wait for what it ended.
+  if (!dialog.isClosed()) await dialog.waitForEvent("close");
+  assert.deepEqual([subjects(), await waiting()], [[], []]);
+  // Nor is one who was stopped before it could be signed left waiting.
+  await person.takeGrant();
+  dialog = await person.held(page, EVE);
+  const [{ id, binding_s256 }] = await waiting();
+  const [said] = await person.own.evaluate((asked) => Promise.all(["send", "stop"].map((decision) => chrome.runtime.sendMessage({ type: "answer", ...asked, decision }))), { id, binding_s256 });
+  assert.notEqual(said.code, "guard.fault");
+  assert.deepEqual([subjects(), await waiting()], [[], []]);
+  await person.takeGrant();
+}));
+
 test("what the extension does not promise, the service's own check does", { skip, timeout: 180_000 }, () => since(async () => {
   const window = await context.newPage();
   await window.goto(otherUrl);

@@ -48,15 +48,7 @@ pub(crate) fn soak(seconds: u64, root: &Path) -> Result<Tally, String> {
     for (name, started) in parts {
         let output = started?.wait_with_output();
         let output = output.map_err(|error| format!("{name}: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        for line in text.lines() {
-            let row: Value =
-                serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
-            let word = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
-            let passed = row["passed"].as_bool() == Some(true);
-            ui::outcome(passed, format_args!("{}: {}", word("what"), word("said")));
-            tally += Tally::one(passed);
-        }
+        tally += judge(name, &String::from_utf8_lossy(&output.stdout))?;
         if !output.status.success() {
             ui::bad(format_args!(
                 "soaking the {name} stopped ({})",
@@ -68,17 +60,57 @@ pub(crate) fn soak(seconds: u64, root: &Path) -> Result<Tally, String> {
     Ok(tally)
 }
 
-/// Collectors of garbage are told what is much, so that what grows is not only what they leave for later.
+/// The rows that a part prints, one for each check.
+fn judge(name: &str, text: &str) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
+        let word = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
+        let passed = row["passed"].as_bool() == Some(true);
+        ui::outcome(passed, format_args!("{}: {}", word("what"), word("said")));
+        tally += Tally::one(passed);
+    }
+    if text.lines().next().is_none() {
+        ui::bad(format_args!("soaking the {name} has checked nothing"));
+        tally += Tally::one(false);
+    }
+    Ok(tally)
+}
+
+/// Collectors of garbage are told what is much, so that what grows is not only what they leave for later; Java has its heap
+/// from the beginning, and compiles by the compiler that needs little memory: on a busy machine the other one comes late.
 fn start(root: &Path, arguments: &[&str]) -> Result<std::process::Child, String> {
     let run = ["run", "--quiet", "--package", "ambit-bench", "--", "."];
     let mut command: Command = cargo(root, &run);
     command
         .args(arguments)
-        .env("JDK_JAVA_OPTIONS", "-Xmx64m")
+        .env(
+            "JDK_JAVA_OPTIONS",
+            "-Xms64m -Xmx64m -XX:+AlwaysPreTouch -XX:TieredStopAtLevel=1",
+        )
         .env("NODE_OPTIONS", "--max-old-space-size=64")
         .env("GOMEMLIMIT", "64MiB")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let started = command.spawn();
     started.map_err(|error| format!("soaking cannot begin: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    #[test]
+    fn what_checks_nothing_has_failed() {
+        let failed = |text: &str| judge("part", text).unwrap().failed;
+        assert_eq!(
+            failed("{\"what\":\"a\",\"said\":\"\",\"passed\":true}\n"),
+            0
+        );
+        assert_eq!(
+            failed("{\"what\":\"a\",\"said\":\"\",\"passed\":false}\n"),
+            1
+        );
+        assert_eq!(failed(""), 1);
+    }
 }

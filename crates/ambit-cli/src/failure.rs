@@ -157,13 +157,16 @@ impl Failure {
         let bold = Style::new().bold();
         say::note(format!(
             "{red}error[{}]{red:#}{bold}: {}{bold:#}",
-            self.code, self.message
+            self.code,
+            say::harmless(&self.message)
         ));
         let blue = AnsiColor::Blue.on_default().bold();
         if let Some(place) = &self.place {
+            let place = say::harmless(place);
             say::note(format!("  {blue}-->{blue:#} {place}"));
         }
         if let Some(help) = &self.help {
+            let help = say::harmless(help);
             say::note(format!("   {blue}={blue:#} {bold}help{bold:#}: {help}"));
         }
     }

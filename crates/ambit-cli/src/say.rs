@@ -68,6 +68,12 @@ pub(crate) fn foreign(text: &str, most: usize) -> String {
     out
 }
 
+/// Text of several lines in which something foreign may stand: what cannot be seen is shown as an escape.
+pub(crate) fn harmless(text: &str) -> String {
+    let lines = text.split('\n').map(|line| foreign(line, usize::MAX));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// A page of headings, lines and aligned fields.
 #[derive(Debug, Default)]
 pub(crate) struct Page {

@@ -199,7 +199,19 @@ impl Serving {
         let source = self
             .trusting
             .source_beside(module, &self.fetching, point.policy.uid())?;
-        let policy = Policy::open(source, self.trusting.now()).map_err(|fault| unusable(&fault))?;
+        let policy = match Policy::open(source, self.trusting.now()) {
+            Ok(policy) => policy,
+            // What only looks on keeps nobody from working.
+            Err(fault) if is_away(&fault) => {
+                say::note(format!(
+                    "shadow: no second policy is asked until this service starts again: {}: {}",
+                    fault.code(),
+                    fault.message()
+                ));
+                return Ok(None);
+            }
+            Err(fault) => return Err(unusable(&fault)),
+        };
         let (is, would) = (point.policy.version(), policy.version());
         let report = self.shadow_report.clone();
         let shadow = Shadow::beside(point, policy, report, say());
@@ -208,6 +220,11 @@ impl Serving {
         ));
         Ok(Some(shadow))
     }
+}
+
+/// Whether a policy cannot be had now, and nothing is wrong with what was asked for.
+fn is_away(fault: &Fault) -> bool {
+    ["module.expired", "store.answer", "store.reach"].contains(&fault.code())
 }
 
 /// What a call costs is used up by the service behind, next to the action.

@@ -18,6 +18,28 @@ fn without_guesses(schema: &str) -> String {
 }
 
 #[test]
+fn words_of_a_hostile_server_move_no_cursor() {
+    let project = Project::fresh();
+    let server = r#"require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+      const { id, method } = JSON.parse(line);
+      const answer = method === "initialize" ? { result: {} } : { error: { code: 1, message: "\u001b[2J\u202egone\nerror[none]: all is well" } };
+      if (id !== undefined) console.log(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+    });"#;
+    let run = project
+        .ambit(&["import", "mcp", "--", "node", "-e", server])
+        .expect(1);
+    let run = run
+        .says("error[mcp.server]")
+        .says("\\u{1b}[2J\\u{202e}gone\\u{a}error[none]");
+    assert!(!run.err.contains(['\u{1b}', '\u{202e}']), "{}", run.err);
+    // Nor do those that somebody else put into an argument.
+    let run = project
+        .ambit(&["import", "mcp", "\u{1b}[2J.json"])
+        .expect(3);
+    assert!(!run.err.contains('\u{1b}'), "{}", run.err);
+}
+
+#[test]
 fn guesses_are_built_only_when_somebody_has_confirmed_them() {
     let project = Project::fresh();
     project.write("tools.json", TOOLS);

@@ -84,8 +84,15 @@ export function answer(id, decision, binding_s256) {
 }
 
 async function released({ message, args }, now) {
-  const receipts = now?.display && [await approve(args, now)];
-  const { permitted, headers, held, refused } = await judge(args, receipts || undefined);
+  let judged;
+  try {
+    const receipts = now?.display && [await approve(args, now)];
+    judged = await judge(args, receipts || undefined);
+  } catch (error) {
+    // It waits no longer, so its person is told here or nowhere.
+    return refuse(message, { code: error.code ?? "guard.fault", words: error.message });
+  }
+  const { permitted, headers, held, refused } = judged;
   return permitted ? send(message, headers) : refuse(message, refused ?? held.why);
 }
 

@@ -1,4 +1,4 @@
-// Asks the policy about one e-mail. All rules are the package's: here is only which call it is.
+// Asks the policy about one e-mail. The package has all the rules: this only says which call it is.
 
 import "./service.js";
 import { indexedDb, load } from "./evaluator/index.js";
@@ -81,6 +81,7 @@ export async function shown(args) {
 /** A person's yes to the call that `made` describes, in the words that they have read. */
 export async function approve(args, { binding_s256, risk_tier, display: { text_s256, locale, renderer } }) {
   const has = await papers();
+  if (has === undefined) throw Object.assign(new Error("The assistant was stopped."), { code: "guard.stopped" });
   const [asked, { privateKey }] = [await policy(), await keys("approver")];
   const iat = Math.floor(Date.now() / 1000);
   const said = { aud: audience, iat, exp: iat + 300, decision: "approved", binding_s256, risk_tier, display: { text_s256, locale, renderer } };

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use ambit_core::capability::Place;
 use ambit_core::describe::{
-    Group, Item, Kind, Money, Part, Phrase, Risk, Tier, Told, add_label, add_quoted, amount,
-    capability, capitalise, sentence,
+    Effect, Group, Item, Kind, Money, Part, Phrase, Risk, Tier, Title, Told, add_label, add_quoted,
+    amount, capability, capitalise, sentence,
 };
 use ambit_core::json::Json;
 use ambit_core::limits::{CONSENT_LIST, CONSENT_VALUE_CHARS};
@@ -232,44 +232,39 @@ impl Composer<'_> {
     }
 
     /// The worst of it. What is spent is one thing, and told with its sum.
-    fn what(&self, all: &[One]) -> String {
+    fn what<'o>(&self, all: &'o [One]) -> String {
         let locale = self.question.locale;
-        let mut spent: Option<(Risk, String)> = None;
-        let mut others: Vec<&(Risk, String)> = Vec::new();
-        for one in all {
-            if one.told.money == Money::None {
-                others.extend(&one.told.titles);
-            } else {
-                let risk = one.told.titles.iter().map(|title| title.0).max();
-                let before = spent.take().map(|spent| spent.0);
-                spent = Some((risk.max(before).unwrap_or_default(), self.spend(all)));
-            }
-        }
-        // The first of the worst.
-        let worst = others.iter().map(|title| title.0).max();
-        let first = others
+        // A sum says that money moves, and no more of what pays.
+        let is_sum = |one: &&One| one.told.money != Money::None;
+        let titles = |one: &'o One| {
+            let sum = is_sum(&one);
+            one.told
+                .titles
+                .iter()
+                .filter(move |title| !(sum && title.pays))
+        };
+        let others: Vec<&Title> = all.iter().flat_map(titles).collect();
+        let worst = others.iter().map(|title| title.risk).max();
+        let first = others.iter().find(|title| Some(title.risk) == worst);
+        let first = first.map(|title| title.text.as_str());
+        let spent = all.iter().any(|one| is_sum(&one)).then(|| self.spend(all));
+        let leads = spent.is_none() || worst > Some(Effect::Financial.risk());
+        let first = first.filter(|_| leads);
+        let more = others
             .iter()
-            .find(|title| Some(title.0) == worst)
-            .map(|title| title.1.as_str());
-        match (spent, first) {
-            // A sum says most of what there is to say; beside it stands what is worse.
-            (Some((risk, spent)), first) => {
-                let mut out = String::new();
-                if let Some(first) = first.filter(|_| worst > Some(risk)) {
-                    out.push_str(first);
-                    out.push_str(Phrase::And.text(locale));
-                }
-                out.push_str(&spent);
-                out
+            .any(|title| Some(title.text.as_str()) != first);
+        let mut out = String::from(first.unwrap_or_default());
+        if let Some(spent) = spent {
+            if first.is_some() {
+                let between = if more { Phrase::Comma } else { Phrase::And };
+                out.push_str(between.text(locale));
             }
-            (None, first) => {
-                let mut out = String::from(first.unwrap_or_default());
-                if others.iter().any(|title| Some(title.1.as_str()) != first) {
-                    out.push_str(Phrase::AndMore.text(locale));
-                }
-                out
-            }
+            out.push_str(&spent);
         }
+        if more {
+            out.push_str(Phrase::AndMore.text(locale));
+        }
+        out
     }
 
     /// The sums that can be spent. Budgets in one currency add up.

@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "mcp.server",
-        "the server behind the gateway cannot be started or reached",
+        "the server behind the gateway cannot be started or reached, or does not say which revisions of MCP it speaks",
         "look at the command after `--`, or at --upstream; the gateway's own output says why",
     ),
     (

@@ -134,7 +134,8 @@ impl Mcp {
             }
             None => {
                 let told = mcp::tools(&*self.live()?).map_err(|why| {
-                    Failure::tool("mcp.server", why)
+                    // A server's own words may be among them.
+                    Failure::tool("mcp.server", say::foreign(&why, 2000))
                         .help("its own words stand above, where it has any")
                 })?;
                 let import = import::mcp(told.as_bytes(), server, "imported", &self.prefix);

@@ -45,10 +45,10 @@ consent = "none"
 constraints."*" = { constraint_type = "wildcard" }
 "#;
 
-const BY_TOOL: &str = "tool = \"read_draft\"\nwith = \"id\"";
+pub(crate) const BY_TOOL: &str = "tool = \"read_draft\"\nwith = \"id\"";
 
 /// A world in which sending a draft wants Ann's yes, and its content is read like this.
-fn world(read: &str) -> World {
+pub(crate) fn world(read: &str) -> World {
     let world = World::new();
     let mut tools: Vec<Value> = serde_json::from_str(&world.read("tools.json")).unwrap();
     let mut schema = format!("{}{SCHEMA}", world.read("schema.cedarschema"));
@@ -76,7 +76,7 @@ fn world(read: &str) -> World {
 }
 
 /// What the server says of the draft from now on.
-fn says(world: &World, text: &str) {
+pub(crate) fn says(world: &World, text: &str) {
     result(
         world,
         &json!({"content": [{"type": "text", "text": text}], "_meta": {"at": 1}}),

@@ -52,6 +52,30 @@ fn a_client_that_shows_nothing_does_what_the_token_allows() {
 }
 
 #[test]
+fn a_call_of_which_nobody_waits_any_more_is_not_made() {
+    let world = world();
+    world.write("tardy", "");
+    let server = source("server.mjs");
+    let gateway = world.held(&["--", "node", server.to_str().unwrap()]);
+    let host = format!("host: {}\r\n{FORM}", gateway.address);
+    let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}}).to_string();
+    let told = send(&gateway, "POST /mcp", &host, &begin);
+    let session = crate::agent::header(&told, "mcp-session-id").unwrap();
+    let in_session = format!("{host}mcp-session-id: {session}\r\n");
+    // Its tools must be known first, and the server takes longer to list them than a call may wait.
+    let params = json!({"name": "read_file", "arguments": {"path": "/notes/a"}});
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
+    let call = call.to_string();
+    let told = send(&gateway, "POST /mcp", &in_session, &call);
+    gateway.said.says("nobody waits for it any more");
+    assert_eq!(body(&told)["result"]["isError"], true, "{}", told.body);
+    assert!(world.calls().is_empty());
+    // They are known now.
+    let told = send(&gateway, "POST /mcp", &in_session, &call);
+    assert_eq!(body(&told)["result"]["content"][0]["text"], "done");
+}
+
+#[test]
 fn no_page_and_no_other_name_reaches_it() {
     let world = world();
     let server = source("server.mjs");

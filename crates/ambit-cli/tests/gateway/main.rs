@@ -20,6 +20,7 @@ mod real_http;
 mod served;
 #[path = "../common/shown.rs"]
 mod shown;
+mod stateless;
 mod suite;
 mod transport;
 mod upstream;

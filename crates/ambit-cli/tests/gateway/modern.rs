@@ -10,21 +10,21 @@ use crate::agent::{Agent, FORM, body, code, send};
 use crate::listening::{Answer, Listening};
 use crate::world::{Client, World, entry, under};
 
-const VERSION: &str = "2026-07-28";
+pub(crate) const VERSION: &str = "2026-07-28";
 
 /// `_meta` of a client that can do this.
-fn meta(capabilities: &Value) -> Value {
+pub(crate) fn meta(capabilities: &Value) -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": VERSION,
         "io.modelcontextprotocol/clientCapabilities": capabilities,
     })
 }
 
-fn reads(path: &str) -> Value {
+pub(crate) fn reads(path: &str) -> Value {
     json!({"name": "read_file", "arguments": {"path": path}, "_meta": meta(&json!({"elicitation": {}}))})
 }
 
-fn modern(world: World) -> World {
+pub(crate) fn modern(world: World) -> World {
     world.write("modern", VERSION);
     world.grant(&[entry("read_file", &["observe"], &under("/notes"))]);
     world
@@ -165,7 +165,7 @@ fn changes_are_told_to_whoever_listens() {
 }
 
 /// A request of this revision, as a client sends it, with more headers or others.
-fn stateless(
+pub(crate) fn stateless(
     to: &Listening,
     agent: &Agent<'_>,
     (method, name): (&str, &str),
@@ -191,7 +191,7 @@ fn stateless(
     )
 }
 
-fn call(id: &Value, params: &Value) -> Value {
+pub(crate) fn call(id: &Value, params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
 }
 

@@ -14,10 +14,15 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     const capabilities = { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {}, experimental: { x: {} } };
     answer(id, { protocolVersion: params.protocolVersion, capabilities, serverInfo: { name: "fixture", version: "1" } });
   } else if (method === "server/discover") {
+    // How it fails, a file says: it ends, takes its time, or answers with an error of this code.
+    const fails = existsSync("undiscovered") ? readFileSync("undiscovered", "utf8") : "";
+    if (fails === "ends") process.exit(1);
+    if (fails && fails !== "late") return say(JSON.stringify({ jsonrpc: "2.0", id, error: { code: Number(fails), message: "no" } }));
     // What revision it speaks, the file says; without one it knows no such request.
     if (!existsSync("modern")) return say(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32601, message: "no such method" } }));
     const capabilities = { tools: { listChanged: true }, resources: {}, extensions: { "io.modelcontextprotocol/tasks": {} } };
-    answer(id, { resultType: "complete", supportedVersions: ["2099-01-01", readFileSync("modern", "utf8")], capabilities, cacheScope: "public", ttlMs: 1 });
+    const result = { resultType: "complete", supportedVersions: ["2099-01-01", readFileSync("modern", "utf8")], capabilities, cacheScope: "public", ttlMs: 1 };
+    setTimeout(() => answer(id, result), fails ? 12_000 : 0);
   } else if (method === "subscriptions/listen") {
     const { notifications } = params;
     const _meta = { "io.modelcontextprotocol/subscriptionId": id };
@@ -40,7 +45,10 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     const more = existsSync("asking") ? { resultType: "input_required", inputRequests: {} } : {};
     const tools = JSON.parse(readFileSync("tools.json", "utf8"));
     const next = at + 2 < tools.length ? { nextCursor: String(at + 2) } : {};
-    answer(id, { tools: tools.slice(at, at + 2), ...next, ...more, "x-beside": true });
+    const page = { tools: tools.slice(at, at + 2), ...next, ...more, "x-beside": true };
+    // Longer than a call may wait to begin, where the file says so.
+    if (at === 0 && existsSync("tardy")) setTimeout(() => answer(id, page), 16_000);
+    else answer(id, page);
   } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/ask")) {
     waiting = id;
     say(JSON.stringify({ jsonrpc: "2.0", id: "s-1", method: "sampling/createMessage", params: { messages: [] } }));

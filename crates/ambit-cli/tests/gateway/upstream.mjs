@@ -1,6 +1,6 @@
 // An MCP server over streamable HTTP without any package, which writes down what it is asked, headers included, and does
 // what the test wants by the path of a file that is read.
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 const streams = new Set();
@@ -23,6 +23,12 @@ const server = createServer((request, response) => {
     if (asked === "initialize") {
       const result = { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "far", version: "1" } };
       return json(answer(result), { "mcp-session-id": "far-1" });
+    }
+    if (asked === "server/discover") {
+      // So does the SDK 1.x where nothing began a session; what the file says is the status of a proxy.
+      const status = existsSync("unwell") ? Number(readFileSync("unwell", "utf8")) : 400;
+      const error = { jsonrpc: "2.0", error: { code: -32000, message: "Bad Request: Server not initialized" }, id: null };
+      return response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(error));
     }
     if (asked === "tools/list") return json(answer({ tools: JSON.parse(readFileSync("tools.json", "utf8")) }));
     const path = params?.arguments?.path ?? "";

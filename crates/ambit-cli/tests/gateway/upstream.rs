@@ -24,7 +24,7 @@ impl Drop for Far {
 }
 
 impl Far {
-    fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         Self::run("upstream.mjs", &[], &world.path(""))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::server::World;
+use crate::server::{Server, World};
 use crate::site::{Page, Site};
 use crate::world::{MODULE, SIGNATURE, ask, held, line, serve, version};
 
@@ -60,6 +60,30 @@ fn a_policy_is_fetched_swapped_and_kept() {
     lay(&site, &first, "\"one\"");
     server.says("module.rollback");
     assert_eq!(server.evaluate(&ask()).denied(), "manifest.capability");
+}
+
+/// Without `--uid` what was kept says which policy it is, not what lies there the next day.
+#[test]
+fn another_policy_at_the_address_does_not_take_the_place_of_the_kept_one() {
+    let world = held();
+    let site = Site::start();
+    let url = site.url(AT);
+    lay(&site, &version(&world, 1), "\"one\"");
+    let line = line(&url, &[]);
+    let line: Vec<&str> = line
+        .iter()
+        .copied()
+        .filter(|word| !["--uid", "acme/todo"].contains(word))
+        .collect();
+    let serve = || Server::start(&world.path(""), &line, "deciding at http://");
+    let server = serve();
+    assert!(server.evaluate(&ask()).decision());
+    drop(server);
+    world.edit("ambit.toml", "uid = \"acme/todo\"", "uid = \"acme/other\"");
+    lay(&site, &version_again(&world), "\"two\"");
+    let server = serve();
+    server.says("module.uid");
+    assert!(server.evaluate(&ask()).decision());
 }
 
 fn version_again(world: &World) -> (Vec<u8>, Vec<u8>) {

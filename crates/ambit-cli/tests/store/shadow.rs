@@ -102,8 +102,6 @@ fn a_second_policy_at_an_address_is_followed() {
     server.says("shadow: policy version 2 is asked now");
     assert!(server.evaluate(&ask()).decision());
     server.says("version 2 would say: manifest.capability");
-    // An older one beside is no way back for the first.
-    assert!(server.evaluate(&ask()).decision());
 }
 
 #[test]
@@ -118,4 +116,15 @@ fn a_second_policy_that_nobody_signed_does_not_start() {
         .ambit(&["shadow", "shadow.json"])
         .expect(3)
         .says("shadow.report");
+}
+
+/// What only looks on keeps nobody from working.
+#[test]
+fn a_second_policy_that_cannot_be_had_is_told_and_holds_up_nothing() {
+    let world = held();
+    version(&world, 1);
+    let nobody = "http://127.0.0.1:1/policy.wasm";
+    let server = world.serve(&["--shadow", nobody, "--keep", "kept"]);
+    server.says("shadow: no second policy is asked");
+    assert!(server.evaluate(&ask()).decision());
 }

@@ -1,8 +1,8 @@
 -- What the policies below ask. All of it stands in the schema `ambit`, which only its owner may write.
 DO $ambit$ BEGIN
   IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ambit'
-      AND NOT pg_has_role(current_user, nspowner, 'MEMBER')) THEN
-    RAISE EXCEPTION 'the schema "ambit" is somebody else''s: run this file as its owner';
+      AND nspowner <> current_user::regrole) THEN
+    RAISE EXCEPTION 'the schema "ambit" is somebody else''s: run this file as the role that owns it, or drop it';
   END IF;
 END $ambit$;
 CREATE SCHEMA IF NOT EXISTS ambit;
@@ -20,6 +20,13 @@ REVOKE ALL ON ambit.seal_key FROM PUBLIC;
 CREATE TABLE IF NOT EXISTS ambit.guarded (relation regclass PRIMARY KEY);
 REVOKE ALL ON ambit.guarded FROM PUBLIC;
 GRANT SELECT ON ambit.guarded TO PUBLIC;
+-- Whoever made them before reads the key, and opens what they close.
+DO $ambit$ BEGIN
+  IF EXISTS (SELECT FROM pg_class WHERE oid IN ('ambit.seal_key'::regclass, 'ambit.guarded'::regclass)
+      AND relowner <> current_user::regrole) THEN
+    RAISE EXCEPTION 'a table of the schema "ambit" is somebody else''s: drop the schema, and run this file again';
+  END IF;
+END $ambit$;
 
 -- Takes the key of the services: 32 bytes, the same as in their key file. The owner calls it once, and again to change it.
 CREATE OR REPLACE FUNCTION ambit.use_key(key bytea) RETURNS void
@@ -228,13 +235,17 @@ BEGIN
     RAISE EXCEPTION 'ambit: the role % can reach the key of the seal: connect as another one than the owner',
       quote_ident(session_user);
   END IF;
+  IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ambit' AND pg_has_role(session_user, nspowner, 'MEMBER')) THEN
+    RAISE EXCEPTION 'ambit: the role % owns the schema "ambit": connect as another one', quote_ident(session_user);
+  END IF;
   SELECT relation::text INTO loose FROM ambit.guarded LEFT JOIN pg_class ON pg_class.oid = relation
     WHERE (relrowsecurity AND relforcerowsecurity) IS NOT TRUE
       OR pg_has_role(session_user, relowner, 'MEMBER')
+      OR has_table_privilege(session_user, relation, 'TRUNCATE')
       OR EXISTS (SELECT FROM pg_policy WHERE polrelid = relation AND polpermissive AND polname !~ '^ambit_')
     LIMIT 1;
   IF loose IS NOT NULL THEN
-    RAISE EXCEPTION 'ambit: the table % is open: its row-level security is off, it has another permissive policy, or the role % owns it',
+    RAISE EXCEPTION 'ambit: the table % is open: its row-level security is off, it has another permissive policy, or the role % owns it or may truncate it',
       loose, quote_ident(session_user);
   END IF;
 END $ambit$;

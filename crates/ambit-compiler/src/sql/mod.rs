@@ -126,14 +126,11 @@ fn guard(text: &mut String, project: &Project, kind: &str, table: &Table) {
 /// Which rows a statement may see, or write; `None` where no action does that.
 fn seen(project: &Project, kind: &str, table: &Table, write: Option<Write>) -> Option<String> {
     let mut conditions = vec![match &table.tenant {
-        Some(tenant) => format!("{}::text = (SELECT ambit.tenant())", quoted(tenant)),
+        Some(tenant) => format!("{} = (SELECT ambit.tenant())", text(tenant)),
         None => "(SELECT ambit.without_tenant())".to_owned(),
     }];
     if let Some(subject) = &table.subject {
-        conditions.push(format!(
-            "{}::text = (SELECT ambit.subject())",
-            quoted(subject)
-        ));
+        conditions.push(format!("{} = (SELECT ambit.subject())", text(subject)));
     }
     if let Some(purpose) = &table.purpose {
         // One purpose, or an array of them.
@@ -160,8 +157,8 @@ fn seen(project: &Project, kind: &str, table: &Table, write: Option<Write>) -> O
         .map(|((resource, column, bounds), actions)| {
             let actions: Vec<String> = actions.into_iter().map(literal).collect();
             let mut all = vec![format!(
-                "{}::text = (SELECT ambit.about({}, ARRAY[{}], {}))",
-                quoted(column),
+                "{} = (SELECT ambit.about({}, ARRAY[{}], {}))",
+                text(column),
                 literal(resource),
                 actions.join(", "),
                 write.is_some()
@@ -233,6 +230,11 @@ fn unknown(constraint: &Value) -> Option<&str> {
     let one = constraint.get("constraint").into_iter();
     let many = constraint.get("constraints").and_then(Value::as_array);
     one.chain(many.into_iter().flatten()).find_map(unknown)
+}
+
+/// The text in a column, compared byte by byte: a collation of its own may take `north` for `NORTH`.
+fn text(column: &str) -> String {
+    format!("{}::text COLLATE \"C\"", quoted(column))
 }
 
 /// A name, as it is.

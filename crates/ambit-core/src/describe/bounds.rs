@@ -204,12 +204,18 @@ impl<'a> Teller<'a> {
                 shared = true;
                 continue;
             }
-            told.push(at);
             if !counts_money {
+                told.push(at);
                 out.push(self.uses(max, limit.get_int("seconds")));
                 continue;
             }
             let (argument, unit) = counted(Some(limit));
+            // What none of these has is told of others, if any of the capability has it.
+            let has = |action: &&str| self.vocabulary.unit(action, argument).is_some();
+            if !of.iter().any(has) && self.actions.iter().any(has) {
+                continue;
+            }
+            told.push(at);
             let money = Unit::Money {
                 decimals: decimals(limit),
             };

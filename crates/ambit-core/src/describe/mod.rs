@@ -158,6 +158,17 @@ pub struct Item {
     pub parts: Vec<Part>,
 }
 
+/// What may be said of an action in a question: "let it …".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Title {
+    /// What it does.
+    pub risk: Risk,
+    /// Its label.
+    pub text: String,
+    /// Whether it moves money without asking, of which a sum tells.
+    pub pays: bool,
+}
+
 /// One capability as people read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
@@ -165,8 +176,8 @@ pub struct Told {
     pub tier: Tier,
     /// What it allows, for each group that it has a part in.
     pub items: Vec<Item>,
-    /// What may be said of its actions in a question: "let it …".
-    pub titles: Vec<(Risk, String)>,
+    /// What may be said of its actions in a question.
+    pub titles: Vec<Title>,
     /// What for, in words.
     pub purpose: String,
     /// How much money it moves.
@@ -258,7 +269,7 @@ const fn consent_style(locale: Locale) -> Style {
 /// assert_eq!(
 ///     entry(document.root(), &PlainVocabulary),
 ///     "Prepares, a person decides: Email: any customer-contact; to: an address at \
-///      customer.example; each only once approved; \
+///      customer.example; each only after an approval; \
 ///      purpose: renewal"
 /// );
 /// # Ok::<(), ambit_core::json::JsonError>(())
@@ -390,7 +401,13 @@ pub fn count(number: usize) -> String {
 }
 
 /// Makes the first letter a capital one, where it is one of ASCII.
-pub fn capitalise(text: &mut str) {
+pub fn capitalise(text: &mut String) {
+    // Labels are in English or German.
+    for (small, large) in [("ä", "Ä"), ("ö", "Ö"), ("ü", "Ü")] {
+        if text.starts_with(small) {
+            text.replace_range(..small.len(), large);
+        }
+    }
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::phrases::Phrase;
 use super::sentences::{Reach, Teller};
+use super::vocabulary::{Form, Term};
 use crate::constraint::Unit;
 use crate::json::Json;
 use crate::power::Power;
@@ -20,14 +21,19 @@ impl<'a> Teller<'a> {
             }
         };
         for (action, reach) in reached {
-            if *reach == Reach::Partly {
-                add(Phrase::AskSome.text(locale).into(), out);
-            }
-            if *reach == Reach::Asked && !self.held(action).contains(Power::Execute) {
-                add(Phrase::AskCall.text(locale).into(), out);
-            }
-            for consent in self.consents(action).into_iter().flatten() {
-                add(self.approval("consent", consent), &mut approvals);
+            match reach {
+                // Which calls these are the text does not say, so neither whom they wait for.
+                Reach::Partly => add(Phrase::AskSome.text(locale).into(), out),
+                Reach::Asked => {
+                    // It says, too, that the agent only proposes.
+                    if !self.held(action).contains(Power::Execute) {
+                        add(Phrase::AskCall.text(locale).into(), out);
+                    }
+                    if let Some(line) = self.consent(action, reached) {
+                        add(line, &mut approvals);
+                    }
+                }
+                Reach::Alone | Reach::Not => {}
             }
         }
         if let Some(requires) = self.entry.requires {
@@ -45,6 +51,32 @@ impl<'a> Teller<'a> {
             return;
         }
         out.append(&mut approvals);
+    }
+
+    /// Who is asked each time an action is carried out. It is named where others of these are carried out by the yes
+    /// of somebody else.
+    fn consent(&self, action: &'a str, reached: &[(&'a str, Reach)]) -> Option<String> {
+        let line = |action: &str| {
+            let mut lines: Vec<String> = Vec::new();
+            for consent in self.consents(action).into_iter().flatten() {
+                let line = self.approval("consent", consent);
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+            match lines.len() {
+                0 | 1 => lines.pop(),
+                // Each of them for some calls.
+                _ => Some(Phrase::AskCall.text(self.style.locale).into()),
+            }
+        };
+        let own = line(action)?;
+        let same = |one: &(&str, Reach)| line(one.0).as_ref() == Some(&own);
+        if reached.iter().all(same) {
+            return Some(own);
+        }
+        let name = self.term("actions", Term::Action(action), Form::Name);
+        Some(self.filled(Phrase::Of, &[&own, &name]))
     }
 
     /// How people must have logged in.

@@ -84,7 +84,7 @@ phrases! {
     For "purpose: {0}" "Zweck: {0}";
     Malformed "nothing: this capability is malformed and is never used." "nichts: diese Erlaubnis ist fehlerhaft und wird nie benutzt.";
     // What it does.
-    Irreversible "cannot be undone" "kann nicht rückgängig gemacht werden";
+    Irreversible "cannot be undone" "endgültig";
     External "reaches people outside" "erreicht Außenstehende";
     Financial "moves money" "bewegt Geld";
     // Bounds on details.
@@ -105,11 +105,11 @@ phrases! {
     // At most how often.
     Times "at most {0} times" "höchstens {0}-mal";
     Once "only once" "nur einmal";
-    Rate "at most {0} times per {1}, by the clock" "höchstens {0}-mal je {1}, nach der Uhr";
-    RateOnce "only once per {0}, by the clock" "nur einmal je {0}, nach der Uhr";
+    Rate "at most {0} times per {1} (UTC)" "höchstens {0}-mal je {1} (UTC)";
+    RateOnce "only once per {0} (UTC)" "nur einmal je {0} (UTC)";
     // When.
-    Hours "only {0}, {1} to {2}, time in {3}" "nur {0}, {1} bis {2}, Ortszeit {3}";
-    Overnight "only {0}, {1} to {2} the next day, time in {3}" "nur {0}, {1} bis {2} am Folgetag, Ortszeit {3}";
+    Hours "{0}, {1} to {2}, time in {3}" "{0}, {1} bis {2}, Ortszeit {3}";
+    Overnight "{0}, {1} to {2} the next day, time in {3}" "{0}, {1} bis {2} am Folgetag, Ortszeit {3}";
     Daily "every day" "jeden Tag";
     Days "{0} to {1}" "{0} bis {1}";
     Monday "Monday" "Montag";
@@ -120,7 +120,7 @@ phrases! {
     Saturday "Saturday" "Samstag";
     Sunday "Sunday" "Sonntag";
     // What asks again.
-    AskCall "each only once approved" "jeder Vorgang erst nach Genehmigung";
+    AskCall "each only after an approval" "jeder Vorgang erst nach Genehmigung";
     AskSubject "its user must approve each" "der Auftraggeber muss jedem Vorgang zustimmen";
     AskApprovers "{0} of {1} must approve each" "{0} von {1} müssen jedem Vorgang zustimmen";
     AskOne "{0} must approve each" "{0} muss jedem Vorgang zustimmen";
@@ -188,7 +188,7 @@ phrases! {
     LifeOnly "Only for {0}" "Nur für {0}";
     NoDelegation "Pass nothing on to other agents" "Nichts an andere Agenten weitergeben";
     PassesOn "Passes on" "Gibt weiter";
-    PassOn "to agents, {0} deep" "an Agenten, {0} tief";
+    PassOn "to agents, {0}" "an Agenten, {0}";
     AndMore " and more" " und mehr";
     Unlisted "anything else" "alles andere";
     Stop "End it at any time: {0}" "Jederzeit beenden: {0}";

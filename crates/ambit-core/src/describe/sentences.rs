@@ -12,7 +12,7 @@ use core::cell::RefCell;
 use super::phrases::Phrase;
 use super::speech::{Speech, Style};
 use super::vocabulary::{Effect, Form, Term, Tier, Vocabulary};
-use super::{Fault, Group, Item, Kind, Money, Part, Risk, Told};
+use super::{Fault, Group, Item, Kind, Money, Part, Risk, Title, Told};
 use crate::capability::Entry;
 use crate::constraint::Unit;
 use crate::json::Json;
@@ -130,15 +130,13 @@ impl<'a> Teller<'a> {
                 let risk = self.risk(action, power);
                 highest = highest.max(risk);
                 labels.push(self.label(action, power));
-                told.titles.push((risk, self.label(action, asked)));
+                told.titles.push(Title {
+                    risk,
+                    text: self.label(action, asked),
+                    pays: self.pays(action) && power == Power::Execute,
+                });
             };
-            // An approval that the entry wants is wanted for looking, too.
-            let looks = if self.wants_approval() {
-                Group::Person
-            } else {
-                Group::Own
-            };
-            if group == looks && held.contains(Power::Observe) {
+            if group == self.looks() && held.contains(Power::Observe) {
                 say(Power::Observe, Power::Observe);
             }
             // Who carries something out also prepares it. In a question, what is only proposed is prepared.
@@ -173,6 +171,14 @@ impl<'a> Teller<'a> {
                 risk: highest,
                 parts: self.item(&labels, &of, &reached, first),
             });
+        }
+    }
+
+    /// An approval that the entry wants is wanted for looking, too.
+    fn looks(&self) -> Group {
+        match self.wants_approval() {
+            true => Group::Person,
+            false => Group::Own,
         }
     }
 
@@ -321,13 +327,16 @@ impl<'a> Teller<'a> {
         highest.unwrap_or(Tier::Critical)
     }
 
+    /// Whether an action moves money without asking.
+    fn pays(&self, action: &str) -> bool {
+        self.vocabulary.has(action, Effect::Financial)
+            && matches!(self.reach(action), Reach::Alone | Reach::Partly)
+    }
+
     /// What it can spend without asking.
     fn money(&self) -> Money {
-        let moves = |action: &&str| {
-            self.vocabulary.has(action, Effect::Financial)
-                && matches!(self.reach(action), Reach::Alone | Reach::Partly)
-        };
-        if !self.actions.iter().any(moves) {
+        let pays = |action: &&str| self.pays(action);
+        if !self.actions.iter().any(pays) {
             return Money::None;
         }
         let mut found = Money::Free;

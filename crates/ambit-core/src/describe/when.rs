@@ -29,13 +29,18 @@ impl Teller<'_> {
         let Some(hours) = self.entry.hours.and_then(Hours::read) else {
             return;
         };
+        let zone = self.name("hours", hours.zone);
+        let [from, to] = hours.clock;
         let phrase = match hours.overnight() {
             true => Phrase::Overnight,
             false => Phrase::Hours,
         };
-        let zone = self.name("hours", hours.zone);
-        let [from, to] = hours.clock;
-        out.push(self.filled(phrase, &[&self.days(hours), from, to, &zone]));
+        let mut days = String::new();
+        if !(0..DAYS.len()).all(|day| hours.has(day)) {
+            days.push_str(Phrase::Only.text(self.style.locale));
+        }
+        days.push_str(&self.days(hours));
+        out.push(self.filled(phrase, &[&days, from, to, &zone]));
     }
 
     /// Days in the order of the week, however they are listed.
@@ -89,7 +94,8 @@ impl Teller<'_> {
             (60, Phrase::Minute),
             (1, Phrase::Second),
         ] {
-            if seconds.checked_rem(unit) != Some(0) {
+            // Nothing at all is whole in each of them: it is told in the smallest.
+            if seconds.checked_rem(unit) != Some(0) || seconds == 0 && unit > 1 {
                 continue;
             }
             let many = seconds.checked_div(unit).unwrap_or_default();

@@ -57,7 +57,7 @@ fn capabilities_are_said_in_words() {
         said(&mail()),
         "Prepares, a person decides: Send e-mail: any customer-contact; to: an address at \
          customer.example; content_type: \"text/plain\" or \"text/html\"; at \
-         https://mail.acme.example; each only once approved; purpose: \
+         https://mail.acme.example; each only after an approval; purpose: \
          contract-renewal"
     );
     let refund = json!({

@@ -249,3 +249,68 @@ fn a_budget_is_said_of_what_it_counts() {
         );
     }
 }
+
+/// Whom a call waits for is said only where it is so for each call of what it is said of.
+#[test]
+fn who_is_asked_is_said_of_what_they_are_asked_for() {
+    let consent = |action: &str, consent: Value| json!({"actions": [action], "privileges": ["draft", "propose", "execute"], "consent": consent});
+    let entry = |actions: &[&str]| {
+        json!({"type": "ambit_capability", "actions": actions, "privileges": ["execute"],
+            "datatypes": ["contact"], "purpose": "work", "constraints": {"*": {"constraint_type": "wildcard"}}})
+    };
+    let (each, fay) = (
+        json!("each"),
+        json!({"approvers": ["user:fay"], "count": 1}),
+    );
+    for (actions, known, wanted) in [
+        // Some calls wait for somebody, and others for nobody.
+        (
+            &["send"][..],
+            json!([
+                consent("send", json!("none")),
+                consent("send", each.clone())
+            ]),
+            &["some only after an approval"][..],
+        ),
+        // One action, some calls of which wait for this person and others for that one.
+        (
+            &["send"],
+            json!([consent("send", each.clone()), consent("send", fay.clone())]),
+            &["each only after an approval"],
+        ),
+        // Each action waits for somebody else.
+        (
+            &["send", "weigh"],
+            json!([consent("send", each), consent("weigh", fay.clone())]),
+            &[
+                "its user must approve each (send)",
+                "\"user:fay\" must approve each (weigh)",
+            ],
+        ),
+        (
+            &["send", "weigh"],
+            json!([consent("send", fay.clone()), consent("weigh", fay)]),
+            &["\"user:fay\" must approve each"],
+        ),
+    ] {
+        let told = told_beside(&entry(actions), &known, &Words::new(""), Locale::En).unwrap();
+        let line = told.line(Locale::En);
+        let said = line.split("; ").filter(|part| part.contains("appro"));
+        assert_eq!(said.collect::<Vec<_>>(), wanted, "{known}: {line}");
+    }
+}
+
+/// A budget counts what has a sum, and stands with it.
+#[test]
+fn a_budget_stands_where_it_counts() {
+    let entry = json!({"type": "ambit_capability", "actions": ["send", "pay"], "privileges": ["draft", "execute"],
+        "datatypes": ["contact"], "purpose": "work", "constraints": {"*": {"constraint_type": "wildcard"}},
+        "limits": [{"type": "spend", "max": 500, "currency": "EUR", "decimals": 2}]});
+    let known = json!([{"actions": ["pay"], "privileges": ["execute"], "consent": "each"}]);
+    let told = told_beside(&entry, &known, &Words::new(""), Locale::En).unwrap();
+    let line = told.line(Locale::En);
+    assert!(
+        line.contains("5.00 EUR altogether") && !line.contains("counted together"),
+        "{line}"
+    );
+}

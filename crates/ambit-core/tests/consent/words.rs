@@ -5,7 +5,7 @@ use ambit_core::constraint::Unit;
 use ambit_core::describe::{Effect, Form, Locale, Term, Told, Vocabulary, capability};
 use ambit_core::json::{Document, Profile};
 use ambit_core::{Power, Powers};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Labels in two languages; those of actions and things begin with a text of the test's choice.
 pub(crate) struct Words<'t> {
@@ -81,14 +81,22 @@ impl Vocabulary for Words<'_> {
 }
 
 pub(crate) fn told(entry: &Value, words: &Words<'_>, locale: Locale) -> Result<Told, String> {
-    let text = entry.to_string();
-    let document = Document::parse(text.as_bytes(), Profile::Signed).expect("strict JSON");
-    capability(
-        document.root(),
-        &[Place::Root, Place::Manifest],
-        &[],
-        words,
-        locale,
-    )
-    .map_err(|fault| format!("{} {}", fault.code, fault.member))
+    told_beside(entry, &json!([]), words, locale)
+}
+
+/// The same beside these entries of a manifest.
+pub(crate) fn told_beside(
+    entry: &Value,
+    known: &Value,
+    words: &Words<'_>,
+    locale: Locale,
+) -> Result<Told, String> {
+    let both = json!([entry, known]).to_string();
+    let both = Document::parse(both.as_bytes(), Profile::Signed).expect("strict JSON");
+    let mut parts = both.root().elements();
+    let (entry, known) = (parts.next().unwrap(), parts.next().unwrap());
+    let known: Vec<_> = known.elements().collect();
+    let places = [Place::Root, Place::Manifest];
+    capability(entry, &places, &known, words, locale)
+        .map_err(|fault| format!("{} {}", fault.code, fault.member))
 }

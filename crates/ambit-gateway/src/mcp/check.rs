@@ -58,8 +58,8 @@ pub(super) struct Challenge {
 /// Whose token a message comes with.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Caller<'a> {
-    /// The one that the gateway holds for the agent.
-    Held,
+    /// The one that the gateway holds for the agent, and until when a call may begin, where the caller does not wait for ever.
+    Held(Option<Instant>),
     /// The agent's own.
     Shown(&'a Shown),
 }

@@ -158,8 +158,8 @@ impl Session {
     pub(super) fn token(&self, caller: Caller<'_>) -> Result<String, String> {
         match (caller, &self.gateway.config.token) {
             (Caller::Shown(shown), _) => Ok(shown.token.clone()),
-            (Caller::Held, Some(file)) => files::text(file).map_err(|fault| fault.to_string()),
-            (Caller::Held, None) => Err("no token is held here".to_owned()),
+            (Caller::Held(_), Some(file)) => files::text(file).map_err(|fault| fault.to_string()),
+            (Caller::Held(_), None) => Err("no token is held here".to_owned()),
         }
     }
 
@@ -179,7 +179,7 @@ impl Session {
         if !matches!(arguments.kind(), Kind::Object | Kind::Null) {
             return Err(malformed("`arguments` must be an object"));
         }
-        let pin = self.pin(name, params)?;
+        let pin = self.pinned(name, params)?;
         let config = &self.gateway.config;
         let understood = self.gateway.point.policy.with_bundle(|bundle| {
             Ok(config.actions(bundle, name, &pin).and_then(|actions| {
@@ -201,14 +201,23 @@ impl Session {
         self.in_time(caller)?;
         self.check(caller, &target, &arguments, content.as_deref())?;
         // The server may have described it anew meanwhile.
-        if self.pin(name, params)? != pin {
+        if self.pinned(name, params)? != pin {
             let why = format!("the tool `{name}` was described anew meanwhile");
             return Err(self.unmapped(&why));
         }
         Ok(content.is_some())
     }
 
-    /// The pin of what the server says of a tool now.
+    /// The pin of a tool. That there is no such tool is written down.
+    pub(super) fn pinned(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
+        self.pin(name, params).inspect_err(|refusal| {
+            if let Some(code) = &refusal.code {
+                self.refuse(code, &refusal.words);
+            }
+        })
+    }
+
+    /// The pin of what the server says of a tool now. A refusal is not written down yet.
     pub(super) fn pin(&self, name: &str, params: Json<'_>) -> Result<String, Refusal> {
         // Of this revision a server tells nobody of changes who does not listen.
         let is_silent = modern::named(params).is_some();
@@ -224,7 +233,6 @@ impl Session {
         }
         pin.flatten().ok_or_else(|| {
             let words = format!("the server has no tool `{name}`");
-            self.refuse("mcp.unknown", &words);
             Refusal::plain("mcp.unknown", words)
         })
     }
@@ -262,11 +270,13 @@ impl Session {
 
     /// Whether the caller still waits: who was told that it took too long must not find that it ran.
     fn in_time(&self, caller: Caller<'_>) -> Result<(), Refusal> {
-        match caller {
-            Caller::Shown(shown) if shown.until <= Instant::now() => {
-                Err(self.failed("nobody waits for it any more"))
-            }
-            _ => Ok(()),
+        let until = match caller {
+            Caller::Held(until) => until,
+            Caller::Shown(shown) => Some(shown.until),
+        };
+        match until.is_some_and(|until| until <= Instant::now()) {
+            true => Err(self.failed("nobody waits for it any more")),
+            false => Ok(()),
         }
     }
 
@@ -288,7 +298,7 @@ impl Session {
     ) -> Result<T, Refusal> {
         let token = self.token(caller).map_err(|why| self.failed(&why))?;
         let (possession, shown) = match caller {
-            Caller::Held => (Possession::Ours, &[][..]),
+            Caller::Held(_) => (Possession::Ours, &[][..]),
             Caller::Shown(shown) => (
                 Possession::Theirs(shown.proof.as_deref()),
                 &shown.approvals[..],

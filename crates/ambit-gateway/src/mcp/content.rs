@@ -161,7 +161,7 @@ impl Session {
 
     /// Whether a tool is still the one that somebody looked at, and only reads.
     fn reads(&self, tool: &str, params: Json<'_>) -> Result<(), Refusal> {
-        let pin = self.pin(tool, params)?;
+        let pin = self.pinned(tool, params)?;
         let config = &self.gateway.config;
         let known = self.gateway.point.policy.with_bundle(|bundle| {
             Ok(config.actions(bundle, tool, &pin).and_then(|actions| {
@@ -186,6 +186,15 @@ impl Session {
         let words =
             format!("Not allowed: what this call refers to cannot be read: {why} [mcp.content]");
         Refusal::plain("mcp.content", words)
+    }
+
+    /// Whether a call might be kept waiting for a request of which nobody hears any more; `waits` says whose callers do.
+    pub(super) fn is_blocked(&self, waits: impl FnOnce(&str) -> bool) -> bool {
+        let state = lock(&self.state);
+        let is_left = !self.gateway.config.contents.is_empty() && !state.taken_back.is_empty();
+        let alone = state.alone.clone();
+        drop(state);
+        is_left || alone.is_some_and(|id| !waits(&id))
     }
 
     /// Whether a request must wait for one whose content was read: it might change what that refers to.

@@ -33,7 +33,7 @@ pub(super) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged"
 pub(super) const INVALID_PARAMS: i64 = -32602;
 pub(super) const HEADER_MISMATCH: i64 = -32020;
 const MISSING_CAPABILITY: i64 = -32021;
-const UNSUPPORTED: i64 = -32022;
+pub(super) const UNSUPPORTED: i64 = -32022;
 
 /// Why a request of this revision is none, as JSON-RPC says it.
 #[derive(Debug)]

@@ -84,7 +84,7 @@ impl Session {
     /// Decides a question. Where agents show tokens of their own, none is shown for what a server asks.
     fn may_ask(&self, method: &str, params: Json<'_>) -> Result<(), Refusal> {
         match self.gateway.config.token {
-            Some(_) => self.other(method, params, Caller::Held),
+            Some(_) => self.other(method, params, Caller::Held(None)),
             None => Err(Refusal::failed()),
         }
     }

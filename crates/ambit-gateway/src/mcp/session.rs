@@ -159,7 +159,7 @@ impl Session {
     fn hear_client(&self, line: &[u8]) {
         let next = match message::parse(line) {
             Ok(document) => match message::read(document.root()) {
-                Ok(message) => self.client_says(message, document.root(), Caller::Held),
+                Ok(message) => self.client_says(message, document.root(), Caller::Held(None)),
                 Err(why) => Next::Answer(message::error("null", INVALID, why)),
             },
             Err(why) => Next::Answer(message::error("null", PARSE, &why)),

@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout};
 
 use super::message::{self, Message};
 use super::mirror::{Marked, VERSION_HEADER};
-use super::session::{INTERNAL, lock};
+use super::session::{INTERNAL, NO_METHOD, lock};
 use super::{Connect, Link};
 use crate::fault::Fault;
 use asked::{Asked, over};
@@ -43,6 +43,12 @@ const ANSWER: usize = 16 * 1024 * 1024;
 const CONNECTING: Duration = Duration::from_secs(10);
 const ANSWERING: Duration = Duration::from_secs(15 * 60);
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How servers of older revisions answer a request that begins without a session.
+const OLDER: [StatusCode; 3] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+];
 /// Before it is listened to again.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Messages that wait: to it, and from it.
@@ -203,10 +209,21 @@ impl Server {
             status if status.is_redirection() => Err(format!(
                 "it answers with {status}, and redirects are not followed"
             )),
-            status => match has_error && self.read(response, asked).await.unwrap_or_default() {
-                true => Ok(()),
-                false => Err(format!("it answers with {status}")),
-            },
+            status => {
+                if has_error && self.read(response, asked).await.unwrap_or_default() {
+                    return Ok(());
+                }
+                let why = format!("it answers with {status}");
+                match &asked.id {
+                    // By this, servers of older revisions refuse what begins without `initialize`.
+                    Some(id) if asked.discovers && OLDER.contains(&status) => {
+                        let error = message::error(id, NO_METHOD, &why);
+                        self.tell(error.into_bytes()).await;
+                        Ok(())
+                    }
+                    _ => Err(why),
+                }
+            }
         }
     }
 

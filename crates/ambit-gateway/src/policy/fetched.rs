@@ -97,6 +97,11 @@ impl Policy {
         }
         let stamp = source.stamp();
         let kept = source.load_kept(&fetching, now);
+        if let Ok((kept, _)) = &kept {
+            // What was kept says which policy it is, not what lies there today.
+            let uid = kept.policy.uid();
+            source.uid.get_or_insert_with(|| uid.to_owned());
+        }
         let known = kept.as_ref().ok().map(|(_, marks)| marks.clone());
         let came = match fetching.fetch(known.as_ref()) {
             Ok(None) => None,

@@ -44,6 +44,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     head: Response<()>,
     pub(super) body: Vec<u8>,
+    /// Whether it is of the address itself, and not of where that led to.
+    pub(super) own: bool,
 }
 
 impl Deadline {
@@ -152,10 +154,12 @@ impl Asker {
         deadline: Deadline,
     ) -> Result<Answer, StoreError> {
         for _ in 0..=HOPS {
-            if !self.may_lead(&ask.url)? {
+            let own = self.may_lead(&ask.url)?;
+            if !own {
                 ask.login = None;
             }
-            let answer = self.once(&ask, most, deadline)?;
+            let mut answer = self.once(&ask, most, deadline)?;
+            answer.own = own;
             let leads = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
             let is_read = [Method::GET, Method::HEAD].contains(&ask.method);
             if !leads {
@@ -235,6 +239,7 @@ impl Asker {
             status: head.status.as_u16(),
             head: Response::from_parts(head, ()),
             body,
+            own: true,
         })
     }
 }

@@ -61,7 +61,8 @@ impl Remote {
         let answer = self.asker.ask(first, most, deadline)?;
         let challenge = answer
             .header("www-authenticate")
-            .filter(|_| answer.status == 401);
+            // Where the registry led to is asked without its login, and asks for none.
+            .filter(|_| answer.status == 401 && answer.own);
         let Some(challenge) = challenge.and_then(|text| text.strip_prefix("Bearer ")) else {
             return Ok(answer);
         };

@@ -14,7 +14,13 @@ fn open(path: &Path, boot: Option<&str>) -> SqliteLedger {
 }
 
 const fn proof(key: &str, now: i64) -> Charge<'_> {
-    Charge::once(key, "proof", now + 120)
+    Charge {
+        key,
+        kind: "proof",
+        amount: 1,
+        max: 1,
+        until: Some(now + 120),
+    }
 }
 
 const fn spend(key: &str, amount: i64, max: i64) -> Charge<'_> {

@@ -24,11 +24,11 @@ export class Person {
     return page;
   }
 
-  /** Takes a new grant: reads it, and allows it. */
-  async takeGrant(claims) {
+  /** Takes a new grant: reads it, and allows it. `more` is of the enrolment. */
+  async takeGrant(claims, more) {
     await this.own.reload();
     await this.own.waitForFunction(() => document.getElementById("keys").value !== "");
-    const papers = await this.world.papers(JSON.parse(await this.own.inputValue("#keys")), claims);
+    const papers = await this.world.papers(JSON.parse(await this.own.inputValue("#keys")), claims, more);
     await this.own.bringToFront();
     await this.own.setInputFiles("#papers", { name: "papers.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(papers)) });
     await this.own.waitForSelector("ambit-consent:not([hidden]):not([data-asleep])");

@@ -53,9 +53,9 @@ pub(crate) fn run(ambit: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
     ];
     let end = Instant::now() + time;
     let soak = Soak { end, ..soak };
-    let (asked, wrong) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let (asked, wrong) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let count = |(count, said): (u64, Vec<String>)| {
-        asked.fetch_add(count, Ordering::Relaxed);
+        asked.lock().map(|mut asked| asked.push(count)).ok();
         wrong.lock().map(|mut wrong| wrong.extend(said)).ok();
     };
     thread::scope(|scope| -> Result<(), Failed> {
@@ -82,15 +82,27 @@ pub(crate) fn run(ambit: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
         })
     })
     .map_err(|error| error.to_string())?;
+    let asked = asked.into_inner().unwrap_or_default();
     let wrong = wrong.into_inner().unwrap_or_default();
-    let said = match wrong.is_empty() {
-        true => format!("{} requests", asked.into_inner()),
-        false => wrong.join("; "),
-    };
-    say("gateways: every answer is right", wrong.is_empty(), &said);
+    let (passed, said) = judge_answers(&asked, &wrong, time);
+    say("gateways: every answer is right", passed, &said);
     watched.iter().for_each(Watched::judge);
     drop((mcp, gateway));
     soak.judge_logs(time)
+}
+
+/// Whether all answers were right, and each of those who asked has asked once a second at least, however busy the machine.
+fn judge_answers(asked: &[u64], wrong: &[String], time: Duration) -> (bool, String) {
+    if !wrong.is_empty() {
+        return (false, wrong.join("; "));
+    }
+    let least = asked.iter().min().copied().unwrap_or_default();
+    let enough = asked.len() == CONNECTIONS + 1 && least >= time.as_secs().max(1);
+    let said = format!("{} requests", asked.iter().sum::<u64>());
+    match enough {
+        true => (true, said),
+        false => (false, format!("too few to say so: {said}, {asked:?}")),
+    }
 }
 
 impl Soak {
@@ -241,5 +253,22 @@ impl Soak {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn right_answers_are_enough_where_there_are_some() {
+        let passes = |asked: &[u64], wrong: &[String]| {
+            judge_answers(asked, wrong, Duration::from_secs(10)).0
+        };
+        assert!(passes(&[10, 500, 20], &[]));
+        assert!(!passes(&[10, 500, 20], &["one".to_owned()]));
+        assert!(!passes(&[10, 500, 9], &[]));
+        assert!(!passes(&[500, 500], &[]));
+        assert!(!passes(&[], &[]));
     }
 }

@@ -34,13 +34,21 @@ const NPM: &str = "the npm package's";
 
 /// The npm package writes no audit log.
 const NO_LOG: &[&str] = &["log"];
+/// The Rust host has the rules of a host in itself, whatever runs the policy: they are asked in the row `native`.
+const RULES: &[&str] = &["enforce", "consume", "status", "log", "ask", "epochs"];
 const NODE: &str = "`node` is not installed";
 
 /// Every engine.
 const ROWS: [Row; 16] = [
     row("native", NATIVE, "", |_| rust("native")),
-    row("wasmtime", MODULE, "", |_| rust("wasmtime")),
-    row("wasmtime, fresh instances", MODULE, "", |_| rust("fresh")),
+    Row {
+        without: RULES,
+        ..row("wasmtime", MODULE, "", |_| rust("wasmtime"))
+    },
+    Row {
+        without: RULES,
+        ..row("wasmtime, fresh instances", MODULE, "", |_| rust("fresh"))
+    },
     row("wasmtime, core", CORE, "", |_| rust("core")),
     row("Node, module", MODULE, NODE, |root| {
         let guest = root.join("target/guest/wasm32v1-none/wasm/ambit_guest.wasm");

@@ -38,13 +38,15 @@ struct Who {
     owner: Owner,
     /// Its token, and that it counts; `None` where the token is held here.
     shown: Option<(Shown, Standing)>,
+    /// Until when something may begin for it.
+    until: Instant,
 }
 
 impl Who {
     fn caller(&self) -> Caller<'_> {
         match &self.shown {
             Some((shown, _)) => Caller::Shown(shown),
-            None => Caller::Held,
+            None => Caller::Held(Some(self.until)),
         }
     }
 
@@ -119,8 +121,8 @@ impl Endpoint {
         self.denied(&outcome.answer)
     }
 
-    /// Who shows a token that counts here.
-    fn standing(&self, heard: &Heard, shown: &Shown) -> Result<Standing, Reply> {
+    /// Who shows a token that counts here. That it does not is not written down yet.
+    fn standing(&self, heard: &Heard, shown: &Shown) -> Result<Standing, (Reason, String)> {
         let point = &self.gateway.point;
         let known = point
             .policy
@@ -150,20 +152,27 @@ impl Endpoint {
                 break;
             }
         }
-        Err(self.refuse_token(refused.0, &refused.1, heard))
+        Err(refused)
     }
 
     /// Whose request it is. Where the token is held here, nobody shows one.
     fn who(&self, heard: &Heard) -> Result<Who, Reply> {
         if self.holds() {
             let owner = Owner::beside();
-            return Ok(Who { owner, shown: None });
+            return Ok(Who {
+                owner,
+                shown: None,
+                until: heard.until,
+            });
         }
         let shown = headers::shown(heard)?.ok_or_else(|| self.no_token())?;
-        let standing = self.standing(heard, &shown)?;
+        let standing = self.standing(heard, &shown);
+        let standing =
+            standing.map_err(|(reason, admin)| self.refuse_token(reason, &admin, heard))?;
         Ok(Who {
             owner: Owner::from(&standing),
             shown: Some((shown, standing)),
+            until: heard.until,
         })
     }
 
@@ -397,7 +406,12 @@ impl Service for Endpoint {
             return true;
         }
         let id = heard.header(SESSION_ID).ok().flatten();
-        id.is_some_and(|id| self.sessions.knows(id))
+        if id.is_some_and(|id| self.sessions.knows(id)) {
+            return true;
+        }
+        // Of the revision without sessions nobody has one.
+        let shown = headers::shown(heard).ok().flatten();
+        shown.is_some_and(|shown| self.standing(heard, &shown).is_ok())
     }
 
     fn reads(&self, heard: &Heard) -> bool {

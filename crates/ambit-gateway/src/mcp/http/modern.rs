@@ -10,7 +10,7 @@ use super::super::client::Next;
 use super::super::message::{self, Message};
 use super::super::mirror;
 use super::super::modern::{self, HEADER_MISMATCH};
-use super::super::session::{DENIED, INVALID, Session, lock};
+use super::super::session::{DENIED, INVALID, NO_METHOD, Session, lock};
 use super::headers::problem;
 use super::sessions::Live;
 use super::streams::Told;
@@ -18,8 +18,17 @@ use super::{ANSWER, Endpoint, LISTENING, Who, busy};
 use crate::events::Later;
 use crate::http::{Heard, Reply};
 
-/// How long a server may take to say which revisions it speaks.
-const DISCOVERING: Duration = Duration::from_secs(10);
+/// How long a server may take to say which revisions it speaks: one that `npx` fetches first takes its time.
+const DISCOVERING: Duration = Duration::from_secs(120);
+/// Errors by which servers say that they know no such request, speak other revisions, or want `initialize` first (the last
+/// two; 0 is what the SDK for Go says).
+const BEFORE: [i64; 5] = [
+    NO_METHOD,
+    modern::INVALID_PARAMS,
+    modern::UNSUPPORTED,
+    INVALID,
+    0,
+];
 /// How long it counts that it does not speak this one.
 const LEGACY: Duration = Duration::from_secs(60);
 
@@ -56,9 +65,11 @@ impl Endpoint {
         }
         let live = self.shared(who)?;
         let said = live.in_turn(|| {
-            if !self.is_modern(&live) {
-                return Err(legacy());
+            if heard.until <= Instant::now() {
+                // It waited too long for its turn, and nobody waits for it any more.
+                return Err(busy());
             }
+            self.discover(&live)?;
             if let Some(why) = live.session.unmirrored(method, params, &header) {
                 return Err(mismatched(&why));
             }
@@ -67,21 +78,38 @@ impl Endpoint {
         said.unwrap_or_else(|| Ok(busy()))
     }
 
-    /// Whether the server speaks this revision: it is asked once.
-    fn is_modern(&self, live: &Live) -> bool {
-        let asked = live.is_modern.get_or_init(|| {
-            let answer = live
-                .session
-                .ask_server(modern::DISCOVER, DISCOVERING, |out| {
-                    modern::own_meta(out.name("_meta"));
-                });
-            answer.is_ok_and(|answer| speaks(&answer))
-        });
-        if !asked {
-            *lock(&self.legacy) = Some(Instant::now());
-            self.sessions.end_shared(live);
+    /// Asks the server whether it speaks this revision, until it has said so. Where it does not, that is known of it for a
+    /// while; where it fails, nothing is.
+    fn discover(&self, live: &Live) -> Result<(), Reply> {
+        if live.is_modern.get().is_some() {
+            return Ok(());
         }
-        *asked
+        let session = &live.session;
+        let answer = session.ask_server(modern::DISCOVER, DISCOVERING, |out| {
+            modern::own_meta(out.name("_meta"));
+        });
+        let unknown = |status, why: &str| {
+            session.say(&format!(
+                "it is not known which revisions are spoken: {why}"
+            ));
+            let detail = "the server behind the gateway does not say which revisions of MCP it speaks: try again";
+            Err(problem(status, "mcp.server", detail).with("retry-after", "1"))
+        };
+        match answer.as_deref().map(speaks) {
+            Ok(Some(true)) => {
+                // Who has its turn is alone.
+                let _ = live.is_modern.set(());
+                Ok(())
+            }
+            Ok(Some(false)) => {
+                *lock(&self.legacy) = Some(Instant::now());
+                self.sessions.end_shared(live);
+                Err(legacy())
+            }
+            Ok(None) => unknown(502, "the server answers with an error"),
+            Err(why) if session.has_ended() => unknown(502, why),
+            Err(why) => unknown(503, why),
+        }
     }
 
     /// Whether the server was asked a moment ago: it is not started for each request that it does not know.
@@ -165,15 +193,17 @@ impl Session {
     }
 }
 
-/// Whether an answer to `server/discover` names this revision.
-fn speaks(answer: &[u8]) -> bool {
-    let document = message::parse(answer);
-    let versions = document.as_ref().ok().and_then(|document| {
-        let result = document.root().get("result")?;
-        result.get("supportedVersions")
-    });
-    let mut versions = versions.into_iter().flat_map(Json::elements);
-    versions.any(|version| version.as_str() == Some(modern::VERSION))
+/// Whether an answer to `server/discover` says that the server speaks this revision. `None`: it failed, and may do otherwise
+/// when it is asked again.
+fn speaks(answer: &[u8]) -> Option<bool> {
+    let document = message::parse(answer).ok()?;
+    if let Some(result) = document.root().get("result") {
+        let versions = result.get("supportedVersions");
+        let mut versions = versions.into_iter().flat_map(Json::elements);
+        return Some(versions.any(|version| version.as_str() == Some(modern::VERSION)));
+    }
+    let code = document.root().get("error")?.get("code")?.as_int()?;
+    BEFORE.contains(&code).then_some(false)
 }
 
 /// A request under an id of our own, what its client calls it, and the id.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ const OF_ONE: usize = 8;
 const OF_KIN: usize = 16;
 /// For so long nobody needs one.
 const IDLE: Duration = Duration::from_secs(30 * 60);
+/// The same of one that its owner has another for, once its server has answered all.
+const RETIRED: Duration = Duration::from_secs(60);
 /// Requests of one session that wait for their turn, and of one holder without any.
 const TURNS: usize = 4;
 const SHARED_TURNS: usize = 16;
@@ -69,8 +71,10 @@ pub(super) struct Live {
     pub(super) streams: Arc<Streams>,
     /// All requests of its owner that belong to no session share it (2026-07-28).
     is_shared: bool,
-    /// Whether its server speaks that revision, once it was asked.
-    pub(super) is_modern: OnceLock<bool>,
+    /// Set when its server has said that it speaks that revision.
+    pub(super) is_modern: OnceLock<()>,
+    /// Its owner has another one now: what is under way comes to its end, and nothing more is asked of it.
+    is_retired: AtomicBool,
     count: AtomicU64,
     turn: Mutex<()>,
     turns: AtomicUsize,
@@ -106,6 +110,16 @@ impl Live {
         for id in self.streams.hung_up() {
             self.session.take_back(&id);
         }
+    }
+
+    /// Whether it is one for whatever its owner asks next.
+    fn is_for_all(&self) -> bool {
+        self.is_shared && !self.is_retired.load(Ordering::SeqCst)
+    }
+
+    /// Whether a request under way whose caller has gone could stand in the way of others for ever.
+    fn is_blocked(&self) -> bool {
+        self.session.is_blocked(|id| self.streams.waits(id))
     }
 
     fn is_idle(&self) -> bool {
@@ -158,33 +172,16 @@ impl Sessions {
     ) -> io::Result<Option<(String, Arc<Live>)>> {
         let mut all = lock(&self.0);
         all.retain(|_, live| stays(live));
-        let mut shared = all.iter().filter(|(_, live)| live.is_shared && is_shared);
+        let mut shared = all
+            .iter()
+            .filter(|(_, live)| is_shared && live.is_for_all());
         if let Some((id, live)) = shared.find(|(_, live)| live.owner == owner) {
-            return Ok(Some((id.clone(), Arc::clone(live))));
-        }
-        let own = all.values().filter(|live| live.owner == owner).count();
-        let kin = all
-            .values()
-            .filter(|live| live.owner.is_kin(&owner))
-            .count();
-        if own >= OF_ONE || kin >= OF_KIN {
-            // Who comes back without having said goodbye takes the place of their own.
-            let theirs = |live: &Live| match own >= OF_ONE {
-                true => live.owner == owner,
-                false => live.owner.is_kin(&owner),
-            };
-            let idle = all
-                .iter()
-                .filter(|(_, live)| theirs(live) && live.is_idle());
-            let oldest = idle.min_by_key(|(_, live)| *lock(&live.used));
-            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
-                return Ok(None);
-            };
-            if let Some(live) = all.remove(&oldest) {
-                drop(live.end());
+            if !live.is_blocked() {
+                return Ok(Some((id.clone(), Arc::clone(live))));
             }
+            live.is_retired.store(true, Ordering::SeqCst);
         }
-        if all.len() >= SESSIONS {
+        if !has_room(&mut all, &owner) || all.len() >= SESSIONS {
             return Ok(None);
         }
         let mut random = [0; 24];
@@ -200,6 +197,7 @@ impl Sessions {
             streams,
             is_shared,
             is_modern: OnceLock::new(),
+            is_retired: AtomicBool::new(false),
             count: AtomicU64::new(0),
             turn: Mutex::default(),
             turns: AtomicUsize::new(0),
@@ -238,10 +236,10 @@ impl Sessions {
         }
     }
 
-    /// Ends the one that these requests share.
+    /// Ends this one.
     pub(super) fn end_shared(&self, live: &Live) {
         lock(&self.0).retain(|_, one| {
-            let is_it = one.is_shared && one.owner == live.owner;
+            let is_it = std::ptr::eq(&raw const **one, live);
             if is_it {
                 drop(one.end());
             }
@@ -268,9 +266,36 @@ impl Drop for Sessions {
     }
 }
 
+/// Whether its owner may have one more, for which their own may have to end.
+fn has_room(all: &mut BTreeMap<String, Arc<Live>>, owner: &Owner) -> bool {
+    let own = all.values().filter(|live| live.owner == *owner).count();
+    let kin = all.values().filter(|live| live.owner.is_kin(owner)).count();
+    if own >= OF_ONE || kin >= OF_KIN {
+        // Who comes back without having said goodbye takes the place of their own.
+        let theirs = |live: &Live| match own >= OF_ONE {
+            true => live.owner == *owner,
+            false => live.owner.is_kin(owner),
+        };
+        let idle = all
+            .iter()
+            .filter(|(_, live)| theirs(live) && live.is_idle());
+        let is_retired = |live: &Live| live.is_retired.load(Ordering::SeqCst);
+        let oldest = idle.min_by_key(|(_, live)| (!is_retired(live), *lock(&live.used)));
+        let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
+            return false;
+        };
+        if let Some(live) = all.remove(&oldest) {
+            drop(live.end());
+        }
+    }
+    true
+}
+
 /// Whether somebody may need it. Where not, it is ended.
 fn stays(live: &Arc<Live>) -> bool {
-    let is_old = lock(&live.used).elapsed() > IDLE && live.is_idle();
+    let is_over = live.is_retired.load(Ordering::SeqCst) && !live.is_blocked();
+    let most = if is_over { RETIRED } else { IDLE };
+    let is_old = lock(&live.used).elapsed() > most && live.is_idle();
     let stays = is_open(live) && !is_old;
     if !stays {
         drop(live.end());

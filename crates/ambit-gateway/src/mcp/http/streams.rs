@@ -55,11 +55,24 @@ impl Told {
                     out.name(name).raw(&self.id);
                 }
                 "params" if value.kind() == Kind::Object => self.params(value, out.name(name)),
+                "result" if value.kind() == Kind::Object => {
+                    message::within_meta(value, out.name(name), &mut |name, _, out| {
+                        self.subscription(name, out)
+                    });
+                }
                 _ => return false,
             }
             true
         });
         out.finish()
+    }
+
+    /// The stream that a message belongs to is called by the request that asked for it.
+    fn subscription(&self, name: &str, out: &mut Writer) -> bool {
+        if name == modern::SUBSCRIPTION {
+            out.name(name).raw(&self.id);
+        }
+        name == modern::SUBSCRIPTION
     }
 
     fn params(&self, params: Json<'_>, out: &mut Writer) {
@@ -70,10 +83,7 @@ impl Told {
                 }
                 ("_meta", _) if value.kind() == Kind::Object => {
                     message::rewrite(value, out.name(name), &mut |name, _, out| {
-                        if name == modern::SUBSCRIPTION {
-                            out.name(name).raw(&self.id);
-                        }
-                        name == modern::SUBSCRIPTION
+                        self.subscription(name, out)
                     });
                 }
                 _ => return false,
@@ -144,6 +154,13 @@ impl Streams {
         let over: Vec<String> = over.map(|(id, _)| id.clone()).collect();
         open.waiting.retain(|_, one| !is_over(one));
         over
+    }
+
+    /// Whether somebody waits for the answer to a request.
+    pub(super) fn waits(&self, id: &str) -> bool {
+        let open = lock(&self.0);
+        let waiting = open.waiting.get(id);
+        waiting.is_some_and(|waiting| !waiting.feed.is_closed())
     }
 
     /// Nothing more is said of a request.
@@ -256,4 +273,33 @@ impl Side for Streams {
 
 fn is_token(value: &Json<'_>) -> bool {
     matches!(value.kind(), Kind::String | Kind::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_names_a_request_names_it_as_its_client_does() {
+        let told = Told {
+            id: "7".to_owned(),
+            progress: Some("\"p\"".to_owned()),
+            logs: false,
+        };
+        let meta = |id: &str| format!("\"_meta\":{{\"{}\":{id},\"x\":1.50}}", modern::SUBSCRIPTION);
+        let own = meta("\"r-1\"");
+        let theirs = meta("7");
+        for (line, wanted) in [
+            (
+                format!("{{\"id\":\"r-1\",\"result\":{{{own},\"y\":[]}}}}"),
+                format!("{{\"id\":7,\"result\":{{{theirs},\"y\":[]}}}}"),
+            ),
+            (
+                format!("{{\"method\":\"m\",\"params\":{{\"progressToken\":\"r-1\",{own}}}}}"),
+                format!("{{\"method\":\"m\",\"params\":{{\"progressToken\":\"p\",{theirs}}}}}"),
+            ),
+        ] {
+            assert_eq!(told.restored(line.as_bytes()), wanted);
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub(super) struct Asked {
     pub(super) begins: bool,
     /// What its headers say, where it is of revision 2026-07-28.
     pub(super) mirrored: Option<Vec<(String, String)>>,
+    /// Whether it asks which revisions are spoken.
+    pub(super) discovers: bool,
     pub(super) lists: bool,
     pub(super) listens: bool,
 }
@@ -37,6 +39,7 @@ impl Server {
                     is_first: method == "initialize",
                     begins: false,
                     mirrored: is_modern.then(|| self.mirrored(method, params)),
+                    discovers: method == modern::DISCOVER,
                     lists: method == "tools/list",
                     listens: method == modern::LISTEN,
                 })
