@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ambit_core::json::{Document, Profile, Writer};
 use ambit_enforce::audit::line::{self, Place};
@@ -119,6 +120,39 @@ fn a_panic_while_a_group_is_written_is_a_loss_for_all() {
         let report = report(&path);
         assert_eq!((report.lines, report.unsigned()), (2, 0));
     }
+}
+
+/// Who called is told, or panics with the signer; whoever waits for the same group, or comes later, is told at once.
+#[test]
+fn a_signer_that_panics_keeps_no_thread_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let panics = Arc::new(AtomicBool::new(false));
+    let log = Arc::new(open_by(&path, &panics));
+    decide(&log).unwrap();
+    panics.store(true, Ordering::Relaxed);
+    let (told, ends) = std::sync::mpsc::channel();
+    for _ in 0..8 {
+        let (log, told) = (Arc::clone(&log), told.clone());
+        std::thread::spawn(move || {
+            let decided = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(&log)));
+            told.send(decided).unwrap();
+        });
+    }
+    let mut panicked = 0;
+    for _ in 0..8 {
+        match ends.recv_timeout(Duration::from_secs(20)).unwrap() {
+            Ok(decided) => assert!(decided.unwrap_err().starts_with("audit.broken")),
+            Err(_) => panicked += 1,
+        }
+    }
+    assert_eq!(panicked, 1, "the key is asked no more");
+    // The key is well again, and the log stays as it is until it is opened anew.
+    panics.store(false, Ordering::Relaxed);
+    assert!(decide(&log).unwrap_err().starts_with("audit.broken"));
+    drop(log);
+    decide(&open(&path)).unwrap();
+    assert_eq!(report(&path).lines, 2);
 }
 
 /// Appends a line of this length that others wait behind.
