@@ -3,7 +3,7 @@
 //! What a commit without a sync wrote is in the hands of the system: it outlives the process, however that ends, and is lost
 //! only when the machine stops without warning. A proof can be shown again for [`PROOF_KEPT_SECONDS`] at most. So the
 //! ledger keeps, synced, until when proofs may be remembered like that, always a few seconds ahead; and who opens it
-//! after the machine was started anew refuses every proof until all of these have ended. A synced commit brings everything
+//! after the machine was started anew refuses every proof until all of these have ended: [`REFUSED_SECONDS`] at most. A synced commit brings everything
 //! before it to the disk. So whoever closes the ledger takes the mark away with one, and whoever finds it gone sets it again.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -15,6 +15,9 @@ use super::{Charge, LedgerError};
 
 /// Seconds for which one synced commit lets proofs go unsynced.
 const AHEAD_SECONDS: i64 = 5;
+/// Seconds for which an SQLite ledger refuses proofs at most, after the machine stopped without warning (`docs/ledger.md`):
+/// for as long as one that went unsynced could be shown again.
+pub const REFUSED_SECONDS: i64 = AHEAD_SECONDS + PROOF_KEPT_SECONDS;
 
 /// The table that the first form of a ledger does not have.
 pub(super) const TABLE: &str = "

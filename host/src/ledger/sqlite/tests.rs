@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Call, SqliteLedger, begin};
-use crate::ledger::{Charge, Ledger as _, LedgerError};
+use crate::ledger::{Charge, Ledger as _, LedgerError, REFUSED_SECONDS};
 
 const NOW: i64 = 1_772_000_400;
 
@@ -187,7 +187,7 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
     for opened in 0..2 {
         let again = open(&copy, Some("b"));
         assert_eq!(again.used("second").unwrap(), 0);
-        for later in [0, 5, 60, 95, 125] {
+        for later in [0, 5, 60, 95, REFUSED_SECONDS] {
             let shown = again.consume(&[proof("second", last)], NOW + later);
             assert_eq!(code(shown), "ledger.store", "{opened} {later}");
         }
@@ -196,7 +196,7 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
         assert_eq!(code(again.consume(&[spend(&key, 1, 1)], NOW + 6)), "ok");
     }
     let again = open(&copy, Some("b"));
-    let now = NOW + 126;
+    let now = NOW + REFUSED_SECONDS + 1;
     assert_eq!(code(again.consume(&[proof("fourth", now)], now)), "ok");
     // Also where the machine is started once more, or has no name for it.
     for boot in [Some("c"), None] {
@@ -207,10 +207,8 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
         );
     }
     let next = open(&copy, None);
-    assert_eq!(
-        code(next.consume(&[proof("sixth", now + 126)], now + 126)),
-        "ok"
-    );
+    let later = now + REFUSED_SECONDS + 1;
+    assert_eq!(code(next.consume(&[proof("sixth", later)], later)), "ok");
 }
 
 /// Whoever shares the ledger without a name for the start of the machine does not hide what others leave unsynced.
@@ -234,7 +232,7 @@ fn a_process_without_a_name_for_the_start_hides_no_unsynced_proof() {
     drop(unnamed);
     for boot in [Some("b"), None] {
         let again = open(&copy, boot);
-        for later in [1, 60, 126] {
+        for later in [1, 60, REFUSED_SECONDS + 1] {
             let shown = again.consume(&[proof("third", now)], NOW + later);
             assert_eq!(code(shown), "ledger.store", "{boot:?} {later}");
         }
@@ -291,7 +289,10 @@ fn a_clock_that_was_ahead_and_went_back_denies_no_longer() {
     assert!(ledger.inner().syncs);
     lost(&path, &copy);
     let again = open(&copy, Some("b"));
-    for (later, said) in [(125, "ledger.store"), (126, "ok")] {
+    for (later, said) in [
+        (REFUSED_SECONDS, "ledger.store"),
+        (REFUSED_SECONDS + 1, "ok"),
+    ] {
         let now = NOW + later;
         assert_eq!(code(again.consume(&[proof("p", now)], now)), said);
     }
