@@ -222,10 +222,12 @@ fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(),
     }
     run(&mut tool, "splitting")?;
     for name in [FIRST].into_iter().chain(FURTHER.map(|(name, _)| name)) {
-        // The names say an order in which what is alike stands together, which compresses better.
-        let last = [&[OFFSETS, "--reorder-functions-by-name"][..], &STRIPPED].concat();
         let part = bound.with_file_name(name);
-        optimise(root, &part, &package.join(name), &last)?;
+        let small = part.with_extension("small.wasm");
+        optimise(root, &part, &small, &[&[OFFSETS], &STRIPPED[..]].concat())?;
+        // Last: whatever changes a function numbers its locals anew.
+        let mut tool = bindgen(root, "arrange");
+        run(tool.arg(&small).arg(package.join(name)), "arranging")?;
     }
     Ok(())
 }
