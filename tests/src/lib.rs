@@ -14,6 +14,7 @@ pub mod expect;
 pub mod families;
 pub mod host_core;
 pub mod keys;
+pub mod length;
 pub mod project;
 pub mod run;
 pub mod scene;

@@ -46,7 +46,7 @@ impl core::error::Error for NoConsent {}
 
 impl From<TokenError> for NoConsent {
     fn from(error: TokenError) -> Self {
-        Self::new(error.reason, error.detail)
+        Self::new(error.reason, error.into_detail())
     }
 }
 
@@ -197,8 +197,7 @@ impl<'a> Grant<'a> {
             let subject = |receipt: &Receipt| Some(receipt.sub.as_str()) == self.text("sub");
             let given = |known: &Json<'a>| {
                 let mut receipts = receipts.iter();
-                receipts
-                    .any(|receipt| subject(receipt) || named(*known).any(|one| one == receipt.sub))
+                receipts.any(|receipt| subject(receipt) || is_named(*known, receipt))
             };
             if let Some(known) = self.asking(entry).find(|known| !given(known)) {
                 return Err(NoConsent::new(
@@ -221,9 +220,12 @@ impl<'a> Grant<'a> {
             people.push_str(person);
             people.push('`');
         }
+        // The first of those for which it is asked.
         let first = |name: &str| {
-            let list = entry.get_elements(name);
-            list.filter_map(Json::as_str).next().unwrap_or_default()
+            let mut list = entry.get_elements(name).filter_map(Json::as_str);
+            let asked = known.get_elements(name).filter_map(Json::as_str);
+            list.find(|one| asked.clone().any(|other| other == *one))
+                .unwrap_or_default()
         };
         format!(
             "`authorization_details[{at}]` (`{}` of `{}`) needs the consent of {people}: a receipt of kind `grant` for exactly these claims",
@@ -234,8 +236,7 @@ impl<'a> Grant<'a> {
 
     /// Whether the manifest names this person for what the entry grants.
     fn may_consent(&self, entry: Json<'a>, receipt: &Receipt) -> bool {
-        let mut people = self.asking(entry).flat_map(named);
-        people.any(|one| receipt.names.iter().any(|name| name == one))
+        self.asking(entry).any(|known| is_named(known, receipt))
     }
 
     /// The manifest's entries that ask consent, `each` too, out of those that a call by this entry could
@@ -279,6 +280,11 @@ fn named(known: Json<'_>) -> impl Iterator<Item = &str> {
     let approvers = known.get("consent").and_then(|one| one.get("approvers"));
     let approvers = approvers.unwrap_or_default().elements();
     approvers.filter_map(Json::as_str)
+}
+
+/// Whether that is this person, or a role of theirs.
+fn is_named(known: Json<'_>, receipt: &Receipt) -> bool {
+    named(known).any(|one| receipt.names.iter().any(|name| name == one))
 }
 
 fn actions(entry: Json<'_>) -> impl Iterator<Item = Json<'_>> {

@@ -54,6 +54,12 @@ pub(crate) fn bundle() -> Vec<u8> {
 
 /// The same with a line added behind one of `ambit.toml`, and another agent, `courier`.
 pub(crate) fn bundle_with(behind: &str, line: &str) -> Vec<u8> {
+    bundle_edited(&[("ambit.toml", behind, &format!("{behind}\n{line}"))])
+}
+
+/// The same with texts of its files replaced, each given as file, text and what comes in its place; and
+/// another agent, `courier`.
+pub(crate) fn bundle_edited(edits: &[(&str, &str, &str)]) -> Vec<u8> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good/acme");
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("agents")).unwrap();
@@ -62,19 +68,16 @@ pub(crate) fn bundle_with(behind: &str, line: &str) -> Vec<u8> {
         "schema.cedarschema",
         "agents/renewal-bot.toml",
     ] {
-        fs::copy(from.join(name), dir.path().join(name)).unwrap();
+        let mut text = fs::read_to_string(from.join(name)).unwrap();
+        for (_, from, to) in edits.iter().filter(|(file, ..)| *file == name) {
+            assert!(text.contains(from), "{text}");
+            text = text.replace(from, to);
+        }
+        fs::write(dir.path().join(name), text).unwrap();
     }
     let manifest = fs::read_to_string(dir.path().join("agents/renewal-bot.toml")).unwrap();
     let courier = manifest.replacen("renewal-bot", "courier", 1);
     fs::write(dir.path().join("agents/courier.toml"), courier).unwrap();
-    let settings = dir.path().join("ambit.toml");
-    let text = fs::read_to_string(&settings).unwrap();
-    assert!(text.contains(behind), "{text}");
-    fs::write(
-        &settings,
-        text.replace(behind, &format!("{behind}\n{line}")),
-    )
-    .unwrap();
     build::bundle(&Project::load(dir.path()).unwrap(), ISSUED).unwrap()
 }
 

@@ -13,7 +13,7 @@ use ambit_token::base64url;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::common::{ISSUED, bundle, bundle_with, key};
+use crate::common::{ISSUED, bundle, bundle_edited, bundle_with, key};
 
 const NOW: i64 = ISSUED + 3600;
 
@@ -172,6 +172,48 @@ fn nothing_is_minted_without_the_consent_that_the_manifest_asks_for() {
     let mut receipt = yes(&shown(&bundle, &both, None));
     receipt["sub"] = "user:ben".into();
     mint(&bundle, &both, &[signed(&receipt)], None).unwrap();
+}
+
+#[test]
+fn whoever_has_the_named_role_consents() {
+    let bytes = bundle_edited(&[
+        (
+            "ambit.toml",
+            "kid = \"approve-1\"",
+            "kid = \"approve-1\"\nroles = [\"finance\"]",
+        ),
+        (
+            "agents/renewal-bot.toml",
+            "[\"user:ann\", \"user:ben\"]",
+            "[\"role:finance\"]",
+        ),
+    ]);
+    let bundle = Bundle::verify(&bytes).unwrap();
+    let mut claims = claims();
+    claims["authorization_details"] = json!([{
+        "type": "ambit_capability", "actions": ["email", "refund"], "privileges": ["draft", "propose"],
+        "datatypes": ["Invoice"], "purpose": "contract-renewal",
+        "constraints": {"amount": {"constraint_type": "range", "min": 1, "max": 100}, "currency": {"constraint_type": "exact", "value": "EUR"}},
+    }]);
+    let shown = shown(&bundle, &claims, None);
+    let by = |sub: &str, roles: &[&str]| {
+        let mut receipt = yes(&shown);
+        receipt["sub"] = sub.into();
+        if !roles.is_empty() {
+            receipt["roles"] = json!(roles);
+        }
+        mint(&bundle, &claims, &[signed(&receipt)], None)
+    };
+    by("user:fay", &["finance"]).unwrap();
+    for (sub, roles) in [("user:fay", &[] as &[&str]), ("role:finance", &[])] {
+        let error = by(sub, roles).unwrap_err();
+        assert!(error.code.starts_with("approval."), "{error}");
+    }
+    // Of several actions and powers, those are told for which it is asked.
+    let error = mint(&bundle, &claims, &[], None).unwrap_err();
+    for words in ["`propose` of `refund`", "`role:finance`"] {
+        assert!(error.message.contains(words), "{error}");
+    }
 }
 
 #[test]

@@ -84,7 +84,7 @@ phrases! {
     For "purpose: {0}" "Zweck: {0}";
     Malformed "nothing: this capability is malformed and is never used." "nichts: diese Erlaubnis ist fehlerhaft und wird nie benutzt.";
     // What it does.
-    Irreversible "cannot be undone" "kann nicht rückgängig gemacht werden";
+    Irreversible "cannot be undone" "endgültig";
     External "reaches people outside" "erreicht Außenstehende";
     Financial "moves money" "bewegt Geld";
     // Bounds on details.
@@ -188,7 +188,7 @@ phrases! {
     LifeOnly "Only for {0}" "Nur für {0}";
     NoDelegation "Pass nothing on to other agents" "Nichts an andere Agenten weitergeben";
     PassesOn "Passes on" "Gibt weiter";
-    PassOn "to agents, {0} deep" "an Agenten, {0} tief";
+    PassOn "to agents, {0}" "an Agenten, {0}";
     AndMore " and more" " und mehr";
     Unlisted "anything else" "alles andere";
     Stop "End it at any time: {0}" "Jederzeit beenden: {0}";
