@@ -1,4 +1,4 @@
-//! HTTP/1.1 with bounds. TLS is for the proxy in front.
+//! HTTP/1.1 with bounds, over TLS where there is a certificate.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::connections::{self, Bounds};
 use crate::events::{Body, EVENT_STREAM, Later};
+use crate::tls::Tls;
 use crate::upstream::{Lost, Upstream};
 
 /// Bytes of a body: what the evaluator takes of one request.
@@ -287,7 +288,7 @@ fn busy() -> Reply {
 
 /// Serves until `end`, and then lets what has begun come to its end.
 pub(crate) async fn serve<S: Service>(
-    listener: TcpListener,
+    listener: (TcpListener, Option<Arc<Tls>>),
     service: Arc<S>,
     end: impl Future<Output = ()>,
 ) {

@@ -24,6 +24,7 @@ pub mod forward;
 mod holder;
 pub mod http;
 pub mod mcp;
+mod names;
 pub mod passing;
 pub mod pdp;
 mod point;
@@ -31,6 +32,7 @@ mod policy;
 mod serve;
 mod shadow;
 mod statements;
+mod tls;
 mod untaken;
 mod upstream;
 
@@ -41,9 +43,10 @@ pub use fault::Fault;
 pub use files::text as read_text;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Fetching, Origin, Policy, Source, Versions};
-pub use serve::serve;
 #[cfg(feature = "grpc")]
 pub use serve::serve_grpc;
+pub use serve::{Listen, serve};
 pub use shadow::Shadow;
 pub use statements::Statements;
+pub use tls::Tls;
 pub use upstream::Upstream;

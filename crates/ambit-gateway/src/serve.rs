@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::http::{self, Service};
+use crate::tls::Tls;
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -20,17 +21,32 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// What ends a server.
 type End = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Where a service listens.
+#[derive(Debug)]
+pub struct Listen {
+    /// The address.
+    pub at: SocketAddr,
+    /// The certificate that it shows. Without one TLS is for a proxy in front.
+    pub tls: Option<Tls>,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(at: SocketAddr) -> Self {
+        Self { at, tls: None }
+    }
+}
+
 /// Serves until the process is told to end (`SIGTERM`, `SIGINT`). `bound` is told where it listens.
 ///
 /// # Errors
 ///
 /// That it cannot listen there, or not be told to end.
 pub fn serve<S: Service>(
-    listen: SocketAddr,
+    listen: impl Into<Listen>,
     service: S,
     bound: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
-    run(listen, service, bound, http::serve)
+    run(listen.into(), service, bound, http::serve)
 }
 
 /// Answers Envoy over gRPC until the process is told to end.
@@ -44,14 +60,14 @@ pub fn serve_grpc(
     service: crate::forward::Forward,
     bound: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
-    run(listen, service, bound, crate::forward::grpc::serve)
+    run(listen.into(), service, bound, crate::forward::grpc::serve)
 }
 
 fn run<S: Service, F: Future<Output = ()>>(
-    listen: SocketAddr,
+    Listen { at, tls }: Listen,
     service: S,
     bound: impl FnOnce(SocketAddr),
-    serving: impl FnOnce(TcpListener, Arc<S>, End) -> F,
+    serving: impl FnOnce((TcpListener, Option<Arc<Tls>>), Arc<S>, End) -> F,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -60,18 +76,22 @@ fn run<S: Service, F: Future<Output = ()>>(
         .build()?;
     let service = Arc::new(service);
     let served = runtime.block_on(async {
-        let listener = TcpListener::bind(listen).await?;
+        let listener = TcpListener::bind(at).await?;
         let end = end()?;
         bound(listener.local_addr()?);
-        let looking = Arc::downgrade(&service);
+        let tls = tls.map(Arc::new);
+        let (looking, shown) = (Arc::downgrade(&service), tls.clone());
         thread::spawn(move || {
             while let Some(service) = looking.upgrade() {
                 service.refresh();
                 drop(service);
+                if let Some(tls) = &shown {
+                    tls.refresh();
+                }
                 thread::sleep(LOOK);
             }
         });
-        serving(listener, Arc::clone(&service), Box::pin(end)).await;
+        serving((listener, tls), Arc::clone(&service), Box::pin(end)).await;
         Ok(())
     });
     runtime.shutdown_timeout(CLOSING);

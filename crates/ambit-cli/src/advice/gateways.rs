@@ -126,6 +126,16 @@ pub(super) const ROWS: &[Row] = &[
     (
         "proxy.upstream",
         "what stands behind the proxy is not given as the address of one service",
-        "write `--upstream http://HOST:PORT`, without a path; TLS to the service is not there",
+        "write `--upstream http://HOST:PORT` or `https://HOST:PORT`, without a path; --upstream-ca goes with https alone",
+    ),
+    (
+        "tls.config",
+        "TLS cannot be spoken: the host has no name that a certificate has, or this machine trusts no authority",
+        "name the host as its certificate does; install the authorities of the system, or name them (--upstream-ca)",
+    ),
+    (
+        "tls.file",
+        "a file has no certificate or key in it, or they do not belong together",
+        "name PEM files: --tls-cert with the service's certificate first, --tls-key with its key, --upstream-ca with authorities",
     ),
 ];

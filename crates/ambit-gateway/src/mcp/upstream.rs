@@ -8,6 +8,7 @@ mod url;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,7 +21,6 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
@@ -31,6 +31,8 @@ use super::mirror::{Marked, VERSION_HEADER};
 use super::session::{INTERNAL, NO_METHOD, lock};
 use super::{Connect, Link};
 use crate::fault::Fault;
+use crate::names::Place;
+use crate::tls::{Client, Io};
 use asked::{Asked, over};
 use events::Events;
 use url::Url;
@@ -60,16 +62,34 @@ const SESSION_ID: &str = "mcp-session-id";
 
 /// Where the server is.
 #[derive(Clone, Debug)]
-pub struct Upstream(Url);
+pub struct Upstream {
+    url: Url,
+    place: Place,
+    tls: Option<Client>,
+}
 
 impl Upstream {
-    /// The server at this address.
+    /// The server at this address. Over TLS its certificate is one of the authorities that this machine trusts, or of those
+    /// in a file alone.
     ///
     /// # Errors
     ///
-    /// [`Fault`] where it is no address of `http`.
-    pub fn new(url: &str) -> Result<Self, Fault> {
-        Url::parse(url).map(Self)
+    /// [`Fault`] where it is no address of `http` or `https`, or there is no such file.
+    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, Fault> {
+        let url = Url::parse(url)?;
+        if authorities.is_some() && !url.is_tls {
+            let why = "a server at `http://` shows no certificate that authorities could stand for";
+            return Err(super::config::wrong(why));
+        }
+        let tls = url
+            .is_tls
+            .then(|| Client::new(&url.host, authorities))
+            .transpose()?;
+        Ok(Self {
+            place: Place::new(&url.host, url.port),
+            tls,
+            url,
+        })
     }
 }
 
@@ -80,7 +100,7 @@ impl Connect for Upstream {
             .build()?;
         let (to, mut lines) = channel::<Vec<u8>>(LINES);
         let (told, from) = sync_channel::<Line>(LINES);
-        let server = Arc::new(Server::new(self.0.clone(), told));
+        let server = Arc::new(Server::new(self.clone(), told));
         thread::Builder::new()
             .name("upstream".to_owned())
             .spawn(move || {
@@ -112,7 +132,7 @@ struct Named {
 }
 
 struct Server {
-    url: Url,
+    at: Upstream,
     named: Mutex<Named>,
     /// Arguments that are told in headers, by tool.
     marked: Mutex<BTreeMap<String, Vec<Marked>>>,
@@ -130,9 +150,9 @@ struct Server {
 type Line = (Vec<u8>, Option<OwnedSemaphorePermit>);
 
 impl Server {
-    fn new(url: Url, told: SyncSender<Line>) -> Self {
+    fn new(at: Upstream, told: SyncSender<Line>) -> Self {
         Self {
-            url,
+            at,
             named: Mutex::default(),
             marked: Mutex::default(),
             under_way: Mutex::default(),
@@ -269,11 +289,7 @@ impl Server {
         line: Vec<u8>,
         mirrored: Option<&Vec<(String, String)>>,
     ) -> Result<Response<Incoming>, String> {
-        let stream = timeout(
-            CONNECTING,
-            TcpStream::connect((self.url.host.as_str(), self.url.port)),
-        );
-        let stream = stream
+        let stream = timeout(CONNECTING, self.reach())
             .await
             .map_err(|_| "it cannot be reached in time".to_owned())?;
         let stream = stream.map_err(|error| format!("it cannot be reached: {error}"))?;
@@ -284,8 +300,8 @@ impl Server {
         tokio::spawn(connection);
         let mut request = Request::builder()
             .method(&method)
-            .uri(&self.url.path)
-            .header(HOST, &self.url.authority)
+            .uri(&self.at.url.path)
+            .header(HOST, &self.at.url.authority)
             .header(ACCEPT, "application/json, text/event-stream");
         if method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -312,6 +328,14 @@ impl Server {
         response
             .map_err(|_| "it does not answer".to_owned())?
             .map_err(broken)
+    }
+
+    async fn reach(&self) -> io::Result<Box<dyn Io>> {
+        let stream = self.at.place.connect().await?;
+        match &self.at.tls {
+            None => Ok(Box::new(stream)),
+            Some(tls) => tls.connect(stream).await,
+        }
     }
 
     /// Hands on all messages of an answer. Whether one was the answer to what was asked.
@@ -481,7 +505,7 @@ mod tests {
             .build()
             .unwrap();
         let (told, from) = sync_channel(LINES);
-        let server = Server::new(Url::parse("http://127.0.0.1:1/").unwrap(), told);
+        let server = Server::new(Upstream::new("http://127.0.0.1:1/", None).unwrap(), told);
         let mut lines = Lines {
             from,
             rest: Vec::new(),

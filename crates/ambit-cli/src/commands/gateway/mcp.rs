@@ -15,7 +15,7 @@ use super::super::server::Program;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::say;
-use crate::serving::{self, Serving, unusable};
+use crate::serving::{self, Serving, Showing, unusable};
 
 /// Check every call of an MCP server's tools, with its arguments
 ///
@@ -30,7 +30,7 @@ use crate::serving::{self, Serving, unusable};
 /// CONFIG says what the tools are in the policy's vocabulary, where `@mcp` alone does not. `ambit import mcp`
 /// writes that vocabulary.
 #[derive(Debug, Args)]
-#[command(after_long_help = NOTES)]
+#[command(after_long_help = NOTES, mut_arg("tls_cert", |it| it.requires("listen")))]
 pub(super) struct Mcp {
     /// What stands behind the gateway (TOML): `docs/gateway.md` describes it
     #[arg(value_name = "CONFIG")]
@@ -38,13 +38,19 @@ pub(super) struct Mcp {
     /// The Ed25519 key to which the token is bound: it proves that the token is held here
     #[arg(long, value_name = "KEY", required_unless_present = "listen")]
     holder_key: Option<PathBuf>,
-    /// Serve over streamable HTTP: agents that each show a token of their own (TLS is for a proxy in front), or with
-    /// --holder-key whoever on this machine reaches this address, at `/mcp`
+    /// Serve over streamable HTTP: agents that each show a token of their own, or with --holder-key whoever on this
+    /// machine reaches this address, at `/mcp`
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// The server's address, where it is one that speaks streamable HTTP (`http://…`). It is shown no token
+    #[command(flatten)]
+    showing: Showing,
+    /// The server's address, where it is one that speaks streamable HTTP (`http://…`, or `https://…`, whose certificate is
+    /// checked). It is shown no token
     #[arg(long, value_name = "URL", conflicts_with = "server")]
     upstream: Option<String>,
+    /// The authorities whose certificates the server may show (PEM); without this, those that this machine trusts
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    upstream_ca: Option<PathBuf>,
     /// The folder in which receipts of people's yes are laid down, in files that begin with the digest of
     /// the call
     #[arg(long, value_name = "DIR")]
@@ -111,7 +117,7 @@ impl Mcp {
             proposes: self.serving.proposes(),
             say: serving::say(),
         };
-        match self.listen {
+        match self.listen.map(|at| self.showing.at(at)).transpose()? {
             Some(address) => {
                 let endpoint = Endpoint::new(gateway, connect, self.serving.ledger()?);
                 let endpoint = endpoint.map_err(|fault| unusable(&fault).at(&self.config))?;
@@ -125,7 +131,8 @@ impl Mcp {
     fn server(&self) -> Result<Box<dyn Connect>, Failure> {
         match &self.upstream {
             Some(url) => {
-                let upstream = Upstream::new(url).map_err(|fault| unusable(&fault))?;
+                let upstream = Upstream::new(url, self.upstream_ca.as_deref());
+                let upstream = upstream.map_err(|fault| unusable(&fault))?;
                 Ok(Box::new(upstream))
             }
             None => Ok(Box::new(Program(self.server.clone()))),
