@@ -16,6 +16,7 @@ use crate::language;
 use crate::metrics::Metrics;
 use crate::openid::{self, Provider};
 use crate::record::Log;
+use crate::records;
 use crate::refusal::Refusal;
 use crate::secret::Own;
 use crate::store::Store;
@@ -156,6 +157,7 @@ impl Broker {
             ("POST", token::PATH) => self.token(heard),
             ("POST", revoke::REVOKE) => self.take_back(heard),
             ("POST", revoke::INTROSPECT) => self.introspect(heard),
+            ("POST", records::PATH) => self.take_records(heard),
             ("POST", access::PATH) => self.hand_in(heard).map_err(Refusal::challenging),
             ("GET", access::PATH) => self.poll(heard).map_err(Refusal::challenging),
             ("POST", access::CANCEL) => self.withdraw(heard).map_err(Refusal::challenging),
@@ -239,7 +241,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 22] = [
+const PATHS: [(&str, &[&str]); 23] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -247,6 +249,7 @@ const PATHS: [(&str, &[&str]); 22] = [
     (token::PATH, &["POST"]),
     (revoke::REVOKE, &["POST"]),
     (revoke::INTROSPECT, &["POST"]),
+    (records::PATH, &["POST"]),
     (authorize::PATH, &["GET"]),
     (consent::PATH, &["GET", "POST"]),
     (access::PATH, &["GET", "POST"]),

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::demands::ASKED;
 use crate::openid::{Party, PartyEntry};
+use crate::records::{self, Point, PointEntry};
 use crate::second::{self, Service};
 use crate::tell::{self, Notify, NotifyEntry, Subscriber, SubscriberEntry};
 
@@ -43,6 +44,8 @@ struct File {
     services: Vec<second::Entry>,
     #[serde(default)]
     subscribers: Vec<SubscriberEntry>,
+    #[serde(default)]
+    points: Vec<PointEntry>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
@@ -90,6 +93,8 @@ pub struct Config {
     pub(crate) notify: Notify,
     /// Who hears of revocations.
     pub(crate) subscribers: Vec<Subscriber>,
+    /// Who may post decision records.
+    pub(crate) points: Vec<Point>,
     pub(crate) clients: Vec<Client>,
 }
 
@@ -188,6 +193,7 @@ impl Config {
             services: second::services(file.services, folder)?,
             notify,
             subscribers,
+            points: records::points(file.points, folder, &clients)?,
             clients,
         })
     }
@@ -351,7 +357,7 @@ fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
 }
 
 /// A client's public key. Its private half has no place here.
-fn public(path: &Path) -> Result<PublicKey, Fault> {
+pub(crate) fn public(path: &Path) -> Result<PublicKey, Fault> {
     let text = read_text(path)?;
     let fault = |message: &str| Fault::new("broker.client_key", message).at(path);
     let document = Document::parse(text.as_bytes(), Profile::Signed)

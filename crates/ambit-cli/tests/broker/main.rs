@@ -23,6 +23,7 @@ mod pages;
 mod person;
 mod provider;
 mod pushed;
+mod records;
 mod screen;
 mod second;
 #[path = "../common/served.rs"]
