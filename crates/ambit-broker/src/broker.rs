@@ -12,6 +12,7 @@ use ambit_token::RECEIPT_TYP;
 use crate::agents;
 use crate::answer;
 use crate::config::{Config, wrong};
+use crate::glass;
 use crate::language;
 use crate::metrics::Metrics;
 use crate::openid::{self, Provider};
@@ -183,6 +184,7 @@ impl Broker {
             ("GET", waiting::TOGETHER_PATH) => self.together_page(heard),
             ("POST", waiting::TOGETHER_PATH) => self.answer_together(heard),
             ("POST", waiting::AGAIN) => self.ask_again(heard),
+            ("POST", glass::REVIEW) => self.review(heard),
             ("POST", login::PATH) => self.log_in(heard),
             ("GET", openid::AWAY) => self.go_away(heard),
             ("GET", openid::BACK) => self.come_back(heard),
@@ -242,7 +244,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 23] = [
+const PATHS: [(&str, &[&str]); 24] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -259,6 +261,7 @@ const PATHS: [(&str, &[&str]); 23] = [
     (waiting::PATH, &["GET", "POST"]),
     (waiting::TOGETHER_PATH, &["GET", "POST"]),
     (waiting::AGAIN, &["POST"]),
+    (glass::REVIEW, &["POST"]),
     (login::PATH, &["POST"]),
     (openid::AWAY, &["GET"]),
     (openid::BACK, &["GET"]),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::demands::ASKED;
+use crate::glass::BreakGlass;
 use crate::openid::{Party, PartyEntry};
 use crate::records::{self, Point, PointEntry};
 use crate::second::{self, Service};
@@ -39,6 +40,7 @@ struct File {
     login: Option<PartyEntry>,
     #[serde(default)]
     roles: BTreeMap<String, Vec<String>>,
+    break_glass: Option<BreakGlass>,
     notify: Option<NotifyEntry>,
     #[serde(default)]
     services: Vec<second::Entry>,
@@ -87,6 +89,8 @@ pub struct Config {
     pub(crate) again: i64,
     /// Who acts in which role.
     pub(crate) roles: BTreeMap<String, Vec<String>>,
+    /// Who may override a denial.
+    pub(crate) glass: Option<BreakGlass>,
     /// Policy services whose yes the policy asks for.
     pub(crate) services: Vec<Service>,
     /// How people hear of a call that waits.
@@ -179,6 +183,10 @@ impl Config {
             ));
         }
         let clients = clients(file.clients, folder, login.as_ref())?;
+        let roles = roles(file.roles)?;
+        if let Some(glass) = &file.break_glass {
+            glass.check(&roles)?;
+        }
         Ok(Self {
             issuer,
             database: folder.join(file.database),
@@ -189,7 +197,8 @@ impl Config {
             login,
             life,
             again,
-            roles: roles(file.roles)?,
+            roles,
+            glass: file.break_glass,
             services: second::services(file.services, folder)?,
             notify,
             subscribers,
@@ -217,6 +226,11 @@ impl Config {
     /// Whether this person acts in this role.
     pub(crate) fn acts_as(&self, person: &str, role: &str) -> bool {
         self.in_role(role).iter().any(|one| one == person)
+    }
+
+    /// Whether it is the role of those who may override a denial, and ask for nothing else.
+    pub(crate) fn breaks(&self, role: &str) -> bool {
+        self.glass.as_ref().is_some_and(|glass| glass.role == role)
     }
 
     /// Who acts in this role.

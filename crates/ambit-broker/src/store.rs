@@ -104,13 +104,17 @@ const FOURTH: &str = "
             json_object('task', NEW.id, 'client_id', NEW.client, 'bearer', NEW.ping), NEW.answered); END;
     PRAGMA user_version = 4;";
 
-/// What enforcement points decided.
+/// What enforcement points decided, and what people overrode.
 const FIFTH: &str = "
     CREATE TABLE record (number INTEGER PRIMARY KEY AUTOINCREMENT, point TEXT NOT NULL, source TEXT NOT NULL,
         id TEXT NOT NULL, s256 TEXT NOT NULL, at INTEGER NOT NULL, made INTEGER NOT NULL, text TEXT NOT NULL,
         agent TEXT, action TEXT, power TEXT, purpose TEXT, type TEXT, resource TEXT, verdict TEXT NOT NULL,
         reason TEXT NOT NULL, ended TEXT, UNIQUE (point, source, id)) STRICT;
     CREATE INDEX record_at ON record (at);
+    CREATE TABLE override (id TEXT PRIMARY KEY, task TEXT NOT NULL, client TEXT NOT NULL, sub TEXT NOT NULL, by TEXT NOT NULL,
+        reason TEXT NOT NULL, what TEXT NOT NULL, at INTEGER NOT NULL, reviewer TEXT, reviewed INTEGER) STRICT;
+    CREATE INDEX override_task ON override (task);
+    CREATE INDEX override_open ON override (at) WHERE reviewed IS NULL;
     PRAGMA user_version = 5;";
 
 /// The broker's memory. Put it on a local disk.

@@ -199,6 +199,16 @@ pub(super) const ROWS: &[Row] = &[
         "add the subject, which the audit log has in its line `login`, to `[login.people]`",
     ),
     (
+        "broker.break_glass",
+        "a denial was to be overridden by who has not the role of `[break_glass]`, without a reason, or by who is asked for their own yes; or who has that role alone answered otherwise",
+        "write the reason, and use the button of the call's page; who is an approver answers as one; guard rails that forbid a call are overridden by nobody",
+    ),
+    (
+        "broker.review",
+        "an override is marked as reviewed only by people in the role `review`, each those of others",
+        "ask somebody else in `review` of `[roles]`",
+    ),
+    (
         "broker.records",
         "an enforcement point posted more records than one batch may have",
         "post them in batches of up to 500 records and 256 KiB; the same batch sent again counts once",

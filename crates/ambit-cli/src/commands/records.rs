@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ambit_broker::{Archive, Config, Denied, Kept, Lessons, Unused};
+use ambit_broker::{Archive, Config, Denied, Kept, Lessons, Override, Unused};
 use ambit_compiler::conceal;
 use ambit_gateway::Policy;
 use clap::{ArgGroup, Args};
@@ -15,7 +15,7 @@ use crate::say::{self, foreign};
 use crate::serving::unusable;
 use crate::time;
 
-/// Export what enforcement points decided, or report what it teaches
+/// Export what enforcement points decided, report what it teaches, or list what was allowed by break-glass
 ///
 /// Reads the broker's database, in which the records are that enforcement points posted (`docs/broker.md`, section 9).
 /// The broker may run meanwhile.
@@ -34,11 +34,14 @@ pub(crate) struct Records {
     /// Report denials by reason and capability, what is always denied, and what is never used
     #[arg(long, group = "how")]
     report: bool,
+    /// List what people allowed by break-glass, what nobody has reviewed first
+    #[arg(long, group = "how")]
+    review: bool,
     /// How far back; by default 30 days for a report, and all that is kept (90 days) for an export
     #[arg(long, value_name = "TIME", value_parser = time::parse_life)]
     last: Option<i64>,
     /// The policy module, or its bundle, for a report of what its manifests hold and no call used
-    #[arg(long, value_name = "FILE", requires = "trust", conflicts_with_all = ["json", "csv"])]
+    #[arg(long, value_name = "FILE", requires = "trust", conflicts_with_all = ["json", "csv", "review"])]
     module: Option<PathBuf>,
     /// The public keys whose signatures count (`keys.json`)
     #[arg(long, value_name = "FILE", requires = "module")]
@@ -57,7 +60,8 @@ Exit codes: 0 written, 3 the command line or a file it names is unusable.
 Examples:
   ambit records broker.toml --csv > records.csv
   ambit records broker.toml --json --last 1d
-  ambit records broker.toml --report --module policy.wasm --trust keys.json";
+  ambit records broker.toml --report --module policy.wasm --trust keys.json
+  ambit records broker.toml --review";
 
 /// Seconds of a report.
 const MONTH: i64 = 30 * 86_400;
@@ -68,7 +72,15 @@ impl Records {
         let config = Config::read(&self.config).map_err(|fault| unusable(&fault))?;
         let archive = Archive::open(config).map_err(|fault| unusable(&fault))?;
         let since = now - self.last.unwrap_or(if self.report { MONTH } else { now });
-        if self.report {
+        if self.review {
+            let overrides = archive.overrides().map_err(|fault| unusable(&fault))?;
+            let all: String = overrides.iter().map(reviewed).collect();
+            say::data(if all.is_empty() {
+                "nothing was allowed by break-glass\n".to_owned()
+            } else {
+                all
+            })?;
+        } else if self.report {
             let lessons = self.lessons(&archive, since, now)?;
             say::data(told(&lessons, since, self.module.is_some()))?;
         } else if self.csv {
@@ -199,6 +211,25 @@ fn cell(text: &str) -> String {
     } else {
         text
     }
+}
+
+/// An override, and whether somebody has looked at it.
+fn reviewed(one: &Override) -> String {
+    let name = |text: &str| foreign(text, 500);
+    let state = match &one.reviewed {
+        Some((who, at)) => format!("reviewed by {}, {}", name(who), time::show(*at)),
+        None => "not reviewed".to_owned(),
+    };
+    let told = format!(
+        "{}  {state}\n      by {}, for {} and the agent {}\n      {}\n      because: {}\n",
+        time::show(one.at),
+        name(&one.by),
+        name(&one.sub),
+        name(&one.client),
+        name(&one.what),
+        name(&one.reason)
+    );
+    conceal(&told)
 }
 
 /// The report, for people.

@@ -7,6 +7,7 @@ mod agents;
 mod approvers;
 mod attacks;
 mod bcp;
+mod break_glass;
 mod call;
 mod checking;
 #[path = "../common/mod.rs"]

@@ -237,6 +237,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("records", "broker.toml --json", &["broker.toml"]),
     row("records", "broker.toml --csv --last 1d", &["broker.toml"]),
+    row("records", "broker.toml --review", &["broker.toml"]),
     row(
         "records",
         "broker.toml --report --module policy.wasm --trust keys.json",
