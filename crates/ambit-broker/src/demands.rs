@@ -54,9 +54,24 @@ impl Demand {
         self.approvers
             .iter()
             .any(|name| match name.strip_prefix(ROLE) {
-                Some(role) => config.acts_as(who, role),
+                Some(role) => self.takes(config, role) && config.acts_as(who, role),
                 None => name == who,
             })
+    }
+
+    /// Whether this person is asked otherwise than by the role that overrides denials.
+    fn asks_plainly(&self, config: &Config, who: &str) -> bool {
+        self.approvers
+            .iter()
+            .any(|name| match name.strip_prefix(ROLE) {
+                Some(role) => !config.breaks(role) && config.acts_as(who, role),
+                None => name == who,
+            })
+    }
+
+    /// Whether yeses in this role count: those of who overrides a denial only in the place of one approver.
+    fn takes(&self, config: &Config, role: &str) -> bool {
+        self.count == 1 || !config.breaks(role)
     }
 
     /// The policy services among them.
@@ -70,7 +85,8 @@ impl Demand {
         let mut people: Vec<&str> = Vec::new();
         for name in &self.approvers {
             let named = match name.strip_prefix(ROLE) {
-                Some(role) => config.in_role(role),
+                Some(role) if self.takes(config, role) => config.in_role(role),
+                Some(_) => &[],
                 None => std::slice::from_ref(name),
             };
             for one in named {
@@ -104,11 +120,27 @@ pub(crate) fn joined(demands: Vec<Demand>) -> Vec<Demand> {
     joined
 }
 
-/// In which roles this person says yes to these: those that are asked for, and no other.
-pub(crate) fn roles<'a>(config: &Config, demands: &'a [Demand], who: &str) -> BTreeSet<&'a str> {
-    let names = demands.iter().flat_map(|demand| &demand.approvers);
-    let roles = names.filter_map(|name| name.strip_prefix(ROLE));
-    roles.filter(|role| config.acts_as(who, role)).collect()
+/// In which roles this person says yes to these: those that are asked for, and no other. That of who overrides a denial
+/// (`glass`) is stated by nobody who answers otherwise.
+pub(crate) fn roles<'a>(
+    config: &Config,
+    demands: &'a [Demand],
+    who: &str,
+    glass: bool,
+) -> BTreeSet<&'a str> {
+    let roles = demands.iter().flat_map(|demand| {
+        let names = demand.approvers.iter();
+        let roles = names.filter_map(|name| name.strip_prefix(ROLE));
+        roles.filter(|role| demand.takes(config, role))
+    });
+    let stated = |role: &&str| config.acts_as(who, role) && (glass || !config.breaks(role));
+    roles.filter(stated).collect()
+}
+
+/// Whether this person is asked about these at all, and only by the role that overrides denials.
+pub(crate) fn breaks(config: &Config, demands: &[Demand], who: &str) -> bool {
+    let asked = demands.iter().any(|one| one.asks(config, who));
+    asked && !demands.iter().any(|one| one.asks_plainly(config, who))
 }
 
 /// Who has said yes, each with the roles that their receipt states.
@@ -135,7 +167,9 @@ impl Demand {
         self.approvers
             .iter()
             .any(|name| match name.strip_prefix(ROLE) {
-                Some(role) => said_as.contains(role) && config.acts_as(who, role),
+                Some(role) => {
+                    self.takes(config, role) && said_as.contains(role) && config.acts_as(who, role)
+                }
                 None => name == who,
             })
     }
@@ -159,5 +193,10 @@ pub(crate) fn are_met(config: &Config, demands: &[Demand], yeses: &Yeses) -> boo
 pub(crate) fn is_wanted(config: &Config, demands: &[Demand], yeses: &Yeses, who: &str) -> bool {
     let open = |demand: &&Demand| demand.given(config, yeses) < demand.count;
     let mut open = demands.iter().filter(open);
-    !yeses.contains_key(who) && open.any(|demand| demand.asks(config, who))
+    let glass = breaks(config, demands, who);
+    let asks = |demand: &Demand| match glass {
+        true => demand.asks(config, who),
+        false => demand.asks_plainly(config, who),
+    };
+    !yeses.contains_key(who) && open.any(asks)
 }

@@ -287,7 +287,8 @@ impl Trial<'_> {
         let english = self.evaluated.text(ENGLISH.tag)?;
         for sub in asked {
             let person = Person { sub, login: &login };
-            let roles = demands::roles(&broker.config, demands, sub);
+            let glass = demands::breaks(&broker.config, demands, sub);
+            let roles = demands::roles(&broker.config, demands, sub, glass);
             receipts.push(grant::of_call(
                 broker,
                 self.bundle,

@@ -25,7 +25,7 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
 const APPLICATION: i64 = 0x616d_626b;
 /// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
 /// is opened; a newer one is refused.
-const FORMS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
+const FORMS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
@@ -103,6 +103,19 @@ const FOURTH: &str = "
         INSERT INTO event (kind, facts, made) VALUES ('ping',
             json_object('task', NEW.id, 'client_id', NEW.client, 'bearer', NEW.ping), NEW.answered); END;
     PRAGMA user_version = 4;";
+
+/// What enforcement points decided, and what people overrode.
+const FIFTH: &str = "
+    CREATE TABLE record (number INTEGER PRIMARY KEY AUTOINCREMENT, point TEXT NOT NULL, source TEXT NOT NULL,
+        id TEXT NOT NULL, s256 TEXT NOT NULL, at INTEGER NOT NULL, made INTEGER NOT NULL, text TEXT NOT NULL,
+        agent TEXT, action TEXT, power TEXT, purpose TEXT, type TEXT, resource TEXT, verdict TEXT NOT NULL,
+        reason TEXT NOT NULL, ended TEXT, UNIQUE (point, source, id)) STRICT;
+    CREATE INDEX record_at ON record (at);
+    CREATE TABLE override (id TEXT PRIMARY KEY, task TEXT NOT NULL, client TEXT NOT NULL, sub TEXT NOT NULL, by TEXT NOT NULL,
+        reason TEXT NOT NULL, what TEXT NOT NULL, at INTEGER NOT NULL, reviewer TEXT, reviewed INTEGER) STRICT;
+    CREATE INDEX override_task ON override (task);
+    CREATE INDEX override_open ON override (at) WHERE reviewed IS NULL;
+    PRAGMA user_version = 5;";
 
 /// The broker's memory. Put it on a local disk.
 #[derive(Debug)]
@@ -270,6 +283,7 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
         // Where nobody is told anything, nobody else forgets it; a ping has a bearer token in it.
         "DELETE FROM event WHERE made < ?1 - iif(kind = 'revoked', 86400, 1800)",
         "DELETE FROM outgoing WHERE facts ->> 'at' < ?1 - iif(kind = 'revoked', 172800, 3600)",
+        "DELETE FROM record WHERE at < ?1 - 7776000",
     ] {
         tables.execute(sql, [now])?;
     }

@@ -14,6 +14,7 @@ use crate::broker::Broker;
 use crate::demands::{self, Demand, Yeses};
 use crate::evaluated::{self, CallText, Evaluated};
 use crate::form::Form;
+use crate::glass::Broken;
 use crate::grant;
 use crate::language::{self, Words};
 use crate::refusal::Refusal;
@@ -51,6 +52,20 @@ pub(crate) struct Waiting {
     exp: i64,
     /// The yeses that count.
     yes: Yeses,
+}
+
+impl Waiting {
+    /// As an override of its denial, for this reason.
+    fn broken<'a>(&'a self, reason: &'a str) -> Result<Broken<'a>, Refusal> {
+        Ok(Broken {
+            task: &self.id,
+            client: &self.client,
+            sub: &self.sub,
+            what: title(self.evaluated.text(language::ENGLISH.tag)?),
+            risk_tier: &self.evaluated.risk_tier,
+            reason,
+        })
+    }
 }
 
 /// What came of an answer.
@@ -200,9 +215,26 @@ impl Broker {
                 detail,
             )));
         }
+        let glass = demands::breaks(&self.config, &waiting.evaluated.demands, sub);
+        let fits = match answer {
+            "override" => glass && !reason.is_empty(),
+            "back" => true,
+            _ => !glass,
+        };
+        if !fits {
+            let detail = "a denial is overridden by who has the role of `[break_glass]`, with a reason, and by nobody else; who has it alone answers nothing else";
+            return Err(Refusal::new(
+                "invalid_request",
+                "broker.break_glass",
+                detail,
+            ));
+        }
         match answer {
             "allow" => self
-                .approve(tables, &waiting, person, text, now)
+                .approve(tables, &waiting, person, (text, None), now)
+                .map(Said::Done),
+            "override" => self
+                .approve(tables, &waiting, person, (text, Some(reason)), now)
                 .map(Said::Done),
             "refuse" => {
                 self.deny(tables, &waiting, sub, reason, now)?;
@@ -244,7 +276,8 @@ impl Broker {
         tables: &Transaction<'_>,
         waiting: &Waiting,
         person: Person<'_>,
-        text: Option<&str>,
+        // With the reason of who overrides the denial.
+        (text, why): (Option<&str>, Option<&str>),
         now: i64,
     ) -> Result<&'static str, Refusal> {
         let demands = &waiting.evaluated.demands;
@@ -260,7 +293,7 @@ impl Broker {
             let detail = "the answer is to another text than that of this call";
             Refusal::new("invalid_request", "broker.text", detail)
         })?;
-        let roles = demands::roles(&self.config, demands, person.sub);
+        let roles = demands::roles(&self.config, demands, person.sub, why.is_some());
         let mut yes = waiting.yes.clone();
         let said_as = roles.iter().map(|role| (*role).to_owned()).collect();
         yes.insert(person.sub.to_owned(), said_as);
@@ -271,7 +304,10 @@ impl Broker {
         } else {
             waiting.until
         };
-        let until = waiting.exp.min(from + RECEIPT);
+        let glass = self.config.glass.as_ref().filter(|_| why.is_some());
+        let until = waiting
+            .exp
+            .min(from + glass.map_or(RECEIPT, |it| it.seconds));
         let receipt = self.policy(|bundle| {
             let call = (&waiting.evaluated, shown);
             grant::of_call(self, bundle, call, (person, &roles), now, until)
@@ -285,6 +321,10 @@ impl Broker {
         facts["risk_tier"] = json!(waiting.evaluated.risk_tier);
         facts["roles"] = json!(roles);
         facts["receipt_s256"] = json!(digest(&receipt));
+        if let Some(reason) = why {
+            let broken = waiting.broken(reason)?;
+            self.break_glass(tables, &broken, (person.sub, &facts), now)?;
+        }
         if !enough {
             self.log.write("access-yes", true, &facts)?;
             return Ok("said");
@@ -411,6 +451,7 @@ impl Broker {
             left: waiting.until - now,
             far: evaluated.demands.iter().map(far).collect(),
             said: waiting.yes.contains_key(sub),
+            glass: demands::breaks(&self.config, &evaluated.demands, sub),
         })
     }
 

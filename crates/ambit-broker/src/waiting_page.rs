@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::evaluated::CallText;
+use crate::glass;
 use crate::language::Words;
 use crate::pages::{document, worded};
 
@@ -24,6 +25,8 @@ pub(crate) struct Waits {
     /// How far each demand is, and whether this person has said yes.
     pub(crate) far: Vec<Far>,
     pub(crate) said: bool,
+    /// Whether this person is asked for nothing, and may override the denial.
+    pub(crate) glass: bool,
 }
 
 /// How far a demand is: of whom it wants yeses, how many are given, and how many are wanted.
@@ -46,7 +49,7 @@ pub(crate) struct Refused {
 impl Waits {
     /// Whether one ceremony may answer both: one agent for one person, at one risk, which is not critical.
     pub(crate) fn goes_with(&self, other: &Self) -> bool {
-        let open = |one: &Self| !one.said && one.risk_tier != "critical";
+        let open = |one: &Self| !one.said && !one.glass && one.risk_tier != "critical";
         let of = |one: &Self| (one.client.clone(), one.sub.clone(), one.risk_tier.clone());
         open(self) && open(other) && of(self) == of(other)
     }
@@ -69,6 +72,8 @@ pub(crate) fn waiting(words: &Words, waits: &Waits, (sub, csrf): (&str, &str)) -
             @if waits.said {
                 p.done role="status" { (words.said) }
                 div.buttons { button name="answer" value="back" { (words.take_back) } }
+            } @else if waits.glass {
+                (glass::button(words))
             } @else {
                 (reason(words))
                 div.buttons {

@@ -33,8 +33,8 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
-    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push, revoke, serve,
-    shadow, sign, test, verify,
+    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push, records,
+    revoke, serve, shadow, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -82,6 +82,7 @@ enum Command {
     Shadow(shadow::ShadowReport),
     Serve(serve::Serve),
     Revoke(revoke::Revoke),
+    Records(records::Records),
     Completions(completions::Completions),
 }
 
@@ -116,6 +117,7 @@ impl Command {
             Self::Shadow(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Revoke(command) => command.run(),
+            Self::Records(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -175,7 +175,7 @@ impl Teller {
                 let client = facts["client_id"].as_str().unwrap_or_default();
                 vec![format!("{PING}{client}")]
             }
-            Some("call") => {
+            Some("call" | "override") => {
                 let asked = facts["asked"].as_array().into_iter().flatten();
                 let asked = asked.filter_map(Value::as_str);
                 let mail = notify.mail.as_ref();

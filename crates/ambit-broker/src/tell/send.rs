@@ -61,13 +61,17 @@ impl Teller {
         let facts = &outgoing.facts;
         json!({
             "iss": self.config.issuer, "aud": url, "jti": outgoing.id, "iat": outgoing.made, "exp": facts["until"],
-            "event": "call-waits", "asked": facts["asked"], "client_id": facts["client_id"],
+            "event": if outgoing.kind == "override" { "break-glass" } else { "call-waits" },
+            "asked": facts["asked"], "client_id": facts["client_id"],
             "risk_tier": facts["risk_tier"], "page": self.page(outgoing),
         })
     }
 
     /// Where people answer. Whoever has the address must still log in.
     pub(super) fn page(&self, outgoing: &Outgoing) -> String {
+        if outgoing.kind == "override" {
+            return format!("{}{}", self.config.issuer, crate::agents::PATH);
+        }
         let task = outgoing.facts["task"].as_str().unwrap_or_default();
         format!("{}{}?task={task}", self.config.issuer, crate::waiting::PATH)
     }

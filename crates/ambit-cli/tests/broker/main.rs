@@ -7,6 +7,7 @@ mod agents;
 mod approvers;
 mod attacks;
 mod bcp;
+mod break_glass;
 mod call;
 mod checking;
 #[path = "../common/mod.rs"]
@@ -23,6 +24,7 @@ mod pages;
 mod person;
 mod provider;
 mod pushed;
+mod records;
 mod screen;
 mod second;
 #[path = "../common/served.rs"]

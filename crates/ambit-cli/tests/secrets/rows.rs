@@ -240,6 +240,14 @@ pub(crate) const ROWS: &[Row] = &[
         "broker.toml --module policy.wasm --trust keys.json --signature policy.dsse.json --seen seen.json --agent assistant --yes --why x",
         &["policy.dsse.json", "seen.json"],
     ),
+    row("records", "broker.toml --json", &["broker.toml"]),
+    row("records", "broker.toml --csv --last 1d", &["broker.toml"]),
+    row("records", "broker.toml --review", &["broker.toml"]),
+    row(
+        "records",
+        "broker.toml --report --module policy.wasm --trust keys.json",
+        &["broker.toml", "policy.wasm", "keys.json"],
+    ),
     row(
         "approve",
         "answer.json --module policy.wasm --trust keys.json --key keys/approve.jwk --sub user:ann --yes --approvals approvals",
