@@ -15,6 +15,7 @@ use crate::config::{Config, wrong};
 use crate::language;
 use crate::metrics::Metrics;
 use crate::openid::{self, Provider};
+use crate::outside;
 use crate::record::Log;
 use crate::refusal::Refusal;
 use crate::secret::Own;
@@ -264,6 +265,9 @@ const PATHS: [(&str, &[&str]); 22] = [
     (SCRIPT, &["GET"]),
 ];
 
+/// Answers at one time that wait for nobody else.
+const THREADS: usize = 16;
+
 impl Service for Broker {
     fn refuse(&self, heard: &Heard) -> Option<Reply> {
         let path = heard.path.as_str();
@@ -281,6 +285,12 @@ impl Service for Broker {
     /// Clients are known by their body.
     fn knows(&self, _: &Heard) -> bool {
         false
+    }
+
+    /// Whoever is asked and hangs takes no thread from the others.
+    fn threads(&self) -> usize {
+        let asked = self.config.services.len() + usize::from(self.config.login.is_some());
+        THREADS + asked * outside::MOST
     }
 
     fn answer(&self, heard: &Heard) -> Reply {

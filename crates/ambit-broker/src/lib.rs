@@ -46,6 +46,7 @@ mod second;
 mod secret;
 mod session;
 mod store;
+mod task;
 mod tell;
 mod token;
 mod waiting;

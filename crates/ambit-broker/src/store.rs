@@ -2,7 +2,7 @@
 //!
 //! Write-ahead log with `synchronous = FULL`, and `BEGIN IMMEDIATE`, as the ledger of `ambit-host` and for
 //! its reasons: what a caller was told is on the disk, and between a check and what follows from it nobody
-//! else writes. Secrets are kept as their SHA-256.
+//! else writes. Secrets are kept as their SHA-256; what must be kept as it is, is overwritten when it is deleted.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -168,7 +168,9 @@ impl Store {
             ));
         }
         connection
-            .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            .execute_batch(
+                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
+            )
             .map_err(told)?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -265,7 +267,9 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
         "DELETE FROM access WHERE answer IS NOT NULL AND until < ?1 - 604800",
         "DELETE FROM refused WHERE until < ?1",
         "DELETE FROM ended WHERE until < ?1",
-        "DELETE FROM event WHERE made < ?1 - 86400",
+        // Where nobody is told anything, nobody else forgets it; a ping has a bearer token in it.
+        "DELETE FROM event WHERE made < ?1 - iif(kind = 'revoked', 86400, 1800)",
+        "DELETE FROM outgoing WHERE facts ->> 'at' < ?1 - iif(kind = 'revoked', 172800, 3600)",
     ] {
         tables.execute(sql, [now])?;
     }

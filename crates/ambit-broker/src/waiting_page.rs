@@ -21,10 +21,17 @@ pub(crate) struct Waits {
     /// What of it goes beyond what the agent may do on its own.
     pub(crate) differs: Vec<String>,
     pub(crate) left: i64,
-    /// How many have said yes, how many must, and whether this person is one of them.
-    pub(crate) yes: usize,
-    pub(crate) wanted: usize,
+    /// How far each demand is, and whether this person has said yes.
+    pub(crate) far: Vec<Far>,
     pub(crate) said: bool,
+}
+
+/// How far a demand is: of whom it wants yeses, how many are given, and how many are wanted.
+#[derive(Debug)]
+pub(crate) struct Far {
+    pub(crate) of: String,
+    pub(crate) given: usize,
+    pub(crate) count: usize,
 }
 
 /// A call that the person refused.
@@ -133,10 +140,16 @@ fn foot(words: &Words, sub: &str) -> Markup {
     }
 }
 
-/// Where others are asked as well: how far that is.
+/// Where others are asked as well: how far that is. One yes can count for several demands, so each has a line of its own.
 fn several(words: &Words, waits: &Waits) -> Markup {
     html! {
-        @if waits.wanted > 1 { p.who { (words.yes_of(waits.yes, waits.wanted)) } }
+        @match &waits.far[..] {
+            [] => {}
+            [far] => @if far.count > 1 { p.who { (words.approvals(far.given, far.count)) } },
+            all => @for far in all {
+                p.who { (words.approvals(far.given, far.count)) ": " bdi { (far.of) } }
+            }
+        }
     }
 }
 

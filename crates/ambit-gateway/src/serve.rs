@@ -79,6 +79,23 @@ fn run<S: Service, F: Future<Output = ()>>(
     served
 }
 
+/// Does this, from a thread of its own, when the process is told to end.
+pub(crate) fn when_told(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let told = {
+        let _within = runtime.enter();
+        self::end()?
+    };
+    let waiting = thread::Builder::new().name("signals".to_owned());
+    waiting.spawn(move || {
+        runtime.block_on(told);
+        end();
+    })?;
+    Ok(())
+}
+
 /// Closes what a service writes to before the process ends: whoever looks after it has it for a moment longer.
 fn close<S>(mut service: Arc<S>) {
     let until = Instant::now() + CLOSING;

@@ -64,6 +64,11 @@ pub(super) const ROWS: &[Row] = &[
         "the description says which; `docs/broker.md`, section 6, has what it must answer",
     ),
     (
+        "broker.busy",
+        "a policy service whose yes the policy asks for has no room for the call now: too many wait for its answer already, or it says so itself (429, 503)",
+        "hand the call in again after the seconds of `Retry-After`; if it lasts, see why the service is slow",
+    ),
+    (
         "broker.together",
         "calls that do not go together, or are critical, were to be answered at once",
         "answer each on its own page",
@@ -85,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.waiting",
-        "too many requests of this client wait for somebody to open or answer them",
+        "too many requests of this client, or calls, wait for somebody to open or answer them",
         "push a request when a person is there to open it; those that wait end after 90 s, and those that were opened after 15 minutes",
     ),
     (
