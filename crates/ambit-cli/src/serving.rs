@@ -9,7 +9,7 @@ use ambit_compiler::conceal;
 use ambit_gateway::forward::Forward;
 use ambit_gateway::http::Service;
 use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Shadow, Statements};
-use ambit_host::ledger::{self, Consume, Lender};
+use ambit_host::ledger::{self, Consume, Lender, PostgresLedger};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
@@ -131,7 +131,8 @@ impl Serving {
             let message = "a budget that is forgotten when the process starts again is none";
             Failure::unusable("serve.ledger", message).help("name the file of the ledger: --ledger")
         })?;
-        if has_password(&ledger.to_string_lossy()) {
+        let place = ledger.to_string_lossy();
+        if place.contains("://") && PostgresLedger::has_password(&place) {
             let message = "others on this machine can read a password on a command line";
             return Err(Failure::unusable("serve.ledger", message)
                 .help("leave it out of --ledger and set PGPASSWORD, or let the server know the user by the socket"));
@@ -252,18 +253,4 @@ pub(crate) fn unusable(fault: &Fault) -> Failure {
 /// What a service says to its operator: foreign text in it cannot move the cursor, and keys are starred.
 pub(crate) fn say() -> Say {
     Arc::new(|text: &str| say::note(conceal(&say::foreign(text, 2000))))
-}
-
-/// Whether the address of a database has a password in it: `USER:PASSWORD@`, or among its options.
-fn has_password(place: &str) -> bool {
-    let Some((_, rest)) = place.split_once("://") else {
-        return false;
-    };
-    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let authority = address.split('/').next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
-    user.is_some_and(|user| user.contains(':'))
-        || options
-            .split('&')
-            .any(|option| option.starts_with("password="))
 }

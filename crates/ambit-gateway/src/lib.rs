@@ -31,6 +31,7 @@ mod policy;
 mod serve;
 mod shadow;
 mod statements;
+mod untaken;
 mod upstream;
 
 pub use ambit_store as store;

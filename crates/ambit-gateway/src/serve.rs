@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -14,6 +14,8 @@ use crate::http::{self, Service};
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a server that ends waits for what it still does, and then for whoever still has a part of it.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// What ends a server.
 type End = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -69,11 +71,41 @@ fn run<S: Service, F: Future<Output = ()>>(
                 thread::sleep(LOOK);
             }
         });
-        serving(listener, service, Box::pin(end)).await;
+        serving(listener, Arc::clone(&service), Box::pin(end)).await;
         Ok(())
     });
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    runtime.shutdown_timeout(CLOSING);
+    close(service);
     served
+}
+
+/// Does this, from a thread of its own, when the process is told to end.
+pub(crate) fn when_told(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let told = {
+        let _within = runtime.enter();
+        self::end()?
+    };
+    let waiting = thread::Builder::new().name("signals".to_owned());
+    waiting.spawn(move || {
+        runtime.block_on(told);
+        end();
+    })?;
+    Ok(())
+}
+
+/// Closes what a service writes to before the process ends: whoever looks after it has it for a moment longer.
+fn close<S>(mut service: Arc<S>) {
+    let until = Instant::now() + CLOSING;
+    while let Err(others) = Arc::try_unwrap(service) {
+        if Instant::now() > until {
+            return;
+        }
+        service = others;
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Ends when the process is told to.

@@ -69,6 +69,11 @@ pub(super) const ROWS: &[Row] = &[
         "run `ambit import mcp`, look at what it says, and build the policy anew",
     ),
     (
+        "mcp.untaken",
+        "a client did not read its answers, so that more of them waited than is kept, and its session has ended",
+        "read answers and streams while requests are under way, then begin a new session",
+    ),
+    (
         "forward.argument",
         "a value of the path, the query or the body cannot be the argument that the mapping makes of it",
         "send a value of the type that the message names",

@@ -61,9 +61,9 @@ pub(super) struct Mcp {
 }
 
 const NOTES: &str = "\
-Over standard input and output it ends when the client or the server does; with --listen on SIGTERM or SIGINT. A \
-server that it started is given five seconds then. What the operator should know is told on standard error, where \
-the server's own words go as well.
+It ends on SIGTERM or SIGINT; over standard input and output when the client or the server does, too. A server that \
+it started is given five seconds then, and whatever that one started (its process group) ends with it. What the operator \
+should know is told on standard error, where the server's own words go as well.
 
 Exit codes: 0 the client has ended, or it ended as it was told to, 1 the server has, or it cannot listen, 3 the \
 command line or a file it names is unusable.
@@ -145,10 +145,15 @@ fn beside(gateway: mcp::Gateway, connect: &dyn Connect) -> Result<Exit, Failure>
         .map_err(|error| Failure::tool("mcp.start", files::plain(&error)))?;
     drop(link.guard);
     match ended {
-        Ended::Client => Ok(Exit::Done),
+        Ended::Client | Ended::Told => Ok(Exit::Done),
         Ended::Server => {
             say::note("the server has ended");
             Ok(Exit::Failed)
+        }
+        Ended::Untaken => {
+            let message = "the client does not read what it is answered";
+            Err(Failure::tool("mcp.untaken", message)
+                .help("read standard output of the gateway while requests are under way"))
         }
     }
 }
