@@ -60,6 +60,7 @@ fn the_contract() {
     isolation_of_the_database_does_not_matter(&fresh());
     what_is_no_ledger_is_refused(&fresh());
     a_server_that_may_forget_is_refused(&server, &fresh());
+    an_encrypted_connection_is_made_to_the_server_that_is_named(&server);
 }
 
 fn a_broken_connection_is_made_anew(place: &str) {
@@ -126,6 +127,91 @@ fn a_server_that_never_answers_is_waited_for_ten_seconds() {
     drop(accepted.join().unwrap().unwrap());
 }
 
+fn an_encrypted_connection_is_made_to_the_server_that_is_named(server: &Postgres) {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let roots = server.encrypt(port);
+    let roots = roots.display();
+    let open = |host: &str, options: &str| {
+        PostgresLedger::open(&format!(
+            "postgres://postgres@{host}:{port}/postgres?{options}"
+        ))
+    };
+    let escaped = roots.to_string().replace('/', "%2F");
+    for options in [
+        format!("sslmode=verify-full&sslrootcert={roots}"),
+        format!("sslrootcert={escaped}&sslmode=require"),
+        format!("connect_timeout=5&sslrootcert={roots}"),
+    ] {
+        let ledger = open("localhost", &options).unwrap();
+        assert_eq!(code(ledger.consume(&[spend("a", 1, 9)], NOW)), "ok");
+        let mut other = Client::connect(
+            &format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+            NoTls,
+        )
+        .unwrap();
+        let who = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'ambit'";
+        let encrypted: Vec<bool> = other
+            .query(who, &[])
+            .unwrap()
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        assert_eq!(encrypted, [true], "{options}");
+    }
+    // Where nothing is said, a connection within the machine is as it was.
+    assert!(open("127.0.0.1", "connect_timeout=5").is_ok());
+    let data = format!("{roots}").replace("ca.pem", "data/postgresql.conf");
+    for (host, options, why) in [
+        // The system does not know who vouches for it, another vouches, and it is somebody else.
+        ("localhost", "sslmode=require".to_owned(), "certificate"),
+        (
+            "localhost",
+            format!("sslmode=verify-full&sslrootcert={data}"),
+            "no certificates",
+        ),
+        (
+            "localhost",
+            format!("sslrootcert={data}.none"),
+            "no certificates",
+        ),
+        (
+            "127.0.0.1",
+            format!("sslmode=require&sslrootcert={roots}"),
+            "certificate",
+        ),
+    ] {
+        let refused = open(host, &options).map(drop).unwrap_err();
+        assert_eq!(refused.code(), "ledger.store", "{host} {options}");
+        assert!(
+            refused.to_string().contains(why),
+            "{host} {options}: {refused}"
+        );
+    }
+}
+
+/// Nobody in between has a connection made without it.
+#[test]
+fn a_server_without_encryption_is_refused_where_that_is_asked_for() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = [0; 8];
+        stream.read_exact(&mut asked).unwrap();
+        stream.write_all(b"N").unwrap();
+        let mut more = Vec::new();
+        stream.read_to_end(&mut more).unwrap();
+        more
+    });
+    let place = format!("postgres://app:hunter2@127.0.0.1:{port}/shop?sslmode=verify-full");
+    let refused = PostgresLedger::open(&place).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("TLS"), "{refused}");
+    assert_eq!(heard.join().unwrap(), b"", "nothing is told to it");
+}
+
 #[test]
 fn a_password_is_seen_where_the_driver_sees_it() {
     for (place, expected) in [
@@ -137,6 +223,18 @@ fn a_password_is_seen_where_the_driver_sees_it() {
         ("postgres://app@localhost/shop?password=hunter2", true),
         ("postgres://app@localhost/shop?pass%77ord=hunter2", true),
         ("postgres://app:hunter2@localhost:no/shop", true),
+        (
+            "postgres://app:hunter2@db.example/shop?sslmode=verify-full",
+            true,
+        ),
+        (
+            "postgres://app@db/shop?sslrootcert=ca.pem&pass%77ord=hunter2",
+            true,
+        ),
+        (
+            "postgres://app@db/shop?sslmode=verify-full&sslrootcert=ca.pem",
+            false,
+        ),
         ("used.sqlite", false),
     ] {
         assert_eq!(PostgresLedger::has_password(place), expected, "{place}");

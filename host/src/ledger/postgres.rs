@@ -5,17 +5,20 @@
 //! whose `fsync` is off is refused. **A process that hangs** holds the lock for ten seconds, then the server ends its
 //! transaction. **A server that hangs** is waited for ten seconds, by a clock of this process ([`session`]).
 
+mod address;
 mod session;
+mod tls;
 
-use std::net::IpAddr;
+use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::config::Host;
 use tokio_postgres::{Config, Error, Row};
 
 use ambit_enforce::ledger::{self as book, Book, OpenLoan};
 
+use self::address::Address;
 use self::session::{Kept, Session};
+use self::tls::Encrypting;
 use super::{Charge, Ledger, LedgerError, Lender, Loan};
 
 /// How long a call waits, for others and for the server together: as long as with a file.
@@ -46,27 +49,26 @@ const SETTINGS: &str = "
 /// Remembers in a PostgreSQL database, in tables that it makes there. One connection; calls of a process follow each other.
 pub struct PostgresLedger {
     config: Config,
+    encrypting: Option<Encrypting>,
     kept: Kept,
 }
 
 impl PostgresLedger {
     /// Opens the ledger in this database: `postgres://USER@HOST/DATABASE`, or `host=/var/run/postgresql user=… dbname=…`. The
-    /// first role that does must be allowed to make tables.
+    /// first role that does must be allowed to make tables. With `?sslmode=verify-full` the connection is encrypted, and the
+    /// server is one that the system's certificates vouch for, or those of `sslrootcert=FILE`; `require` means the same.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Store`] when it cannot be reached or used, its server does not keep what it commits, or is on another
-    /// machine: connections are not encrypted, so a proxy on this machine (or a tunnel) must do that.
+    /// [`LedgerError::Store`] when it cannot be reached or used, its server does not keep what it commits or is not who it
+    /// should be, and when the connection to another machine would not be encrypted.
     pub fn open(database: &str) -> Result<Self, LedgerError> {
-        // What it says could repeat a password.
-        let wrong = |_| {
-            LedgerError::Store("this names no database: postgres://USER@HOST/DATABASE".to_owned())
+        let address = Address::read(database)?;
+        let mut config = address.config;
+        let encrypting = match address.is_encrypted {
+            true => Some(Encrypting::new(address.roots.as_deref())?),
+            false => None,
         };
-        let mut config: Config = database.parse().map_err(wrong)?;
-        if !is_near(&config) {
-            let why = "the connection would not be encrypted: name a socket or a loopback address, with a tunnel behind it where the server is on another machine";
-            return Err(LedgerError::Store(why.to_owned()));
-        }
         // As other clients of PostgreSQL do it, so that no password stands where others see it.
         if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
             config.password(password);
@@ -78,6 +80,7 @@ impl PostgresLedger {
             .keepalives_idle(WAIT);
         let ledger = Self {
             config,
+            encrypting,
             kept: Kept::default(),
         };
         ledger.with(|session| {
@@ -96,21 +99,11 @@ impl PostgresLedger {
     /// cannot read, where it looks like that.
     #[must_use]
     pub fn has_password(database: &str) -> bool {
-        let looks = || {
-            let user = database.split_once("://").and_then(|(_, rest)| {
-                let (user, _) = rest.rsplit_once('@')?;
-                Some(user.contains(':'))
-            });
-            user.unwrap_or_default() || database.contains("password=")
-        };
-        match database.parse::<Config>() {
-            Ok(config) => config.get_password().is_some(),
-            Err(_) => looks(),
-        }
+        address::has_password(database)
     }
 
     fn connect(&self, until: Instant) -> Result<Session, LedgerError> {
-        let session = Session::connect(&self.config, until)?;
+        let session = Session::connect(&self.config, self.encrypting.as_ref(), until)?;
         session.batch(SETTINGS)?;
         if number::<String>(&session.one("SHOW fsync")?)? != "on" {
             let why =
@@ -161,25 +154,14 @@ impl PostgresLedger {
     }
 }
 
-/// Whether nobody on a network reads what is sent.
-fn is_near(config: &Config) -> bool {
-    let loopback = |address: &IpAddr| address.is_loopback();
-    let addresses = config.get_hostaddrs();
-    let hosts = config.get_hosts();
-    let near = |host: &Host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|one| loopback(&one)),
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    };
-    addresses.iter().all(loopback)
-        && (!addresses.is_empty() || (!hosts.is_empty() && hosts.iter().all(near)))
-}
-
 /// What the server says, without what was sent.
 fn store(error: &Error) -> LedgerError {
     let said = match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
-        None => error.to_string(),
+        None => match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
     };
     LedgerError::Store(said)
 }

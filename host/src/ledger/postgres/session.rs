@@ -7,10 +7,12 @@ use std::future::Future;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, NoTls, Row};
+use tokio_postgres::{Client, Config, Connection, Error, NoTls, Row};
 
+use super::tls::Encrypting;
 use super::{LedgerError, store};
 
 /// A connection, while one call uses it.
@@ -33,10 +35,19 @@ impl Drop for Driver {
 }
 
 impl Session {
-    pub(super) fn connect(config: &Config, until: Instant) -> Result<Self, LedgerError> {
+    pub(super) fn connect(
+        config: &Config,
+        encrypting: Option<&Encrypting>,
+        until: Instant,
+    ) -> Result<Self, LedgerError> {
         let driver = Driver::new()?;
-        let (client, connection) = driver.wait(until, config.connect(NoTls))?;
-        driver.begin(async { drop(connection.await) });
+        let client = match encrypting {
+            Some(encrypting) => {
+                let connected = driver.wait(until, config.connect(encrypting.clone()))?;
+                driver.begin(connected)
+            }
+            None => driver.begin(driver.wait(until, config.connect(NoTls))?),
+        };
         Ok(Self {
             client,
             driver,
@@ -77,10 +88,16 @@ impl Driver {
         Ok(Self(Some(runtime)))
     }
 
-    fn begin(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Sends and receives for a connection, whenever a call waits.
+    fn begin<S, T>(&self, (client, connection): (Client, Connection<S, T>)) -> Client
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         if let Some(runtime) = &self.0 {
-            runtime.spawn(task);
+            runtime.spawn(async { drop(connection.await) });
         }
+        client
     }
 
     fn wait<T>(
