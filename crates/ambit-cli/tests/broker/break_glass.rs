@@ -71,7 +71,7 @@ fn lines(world: &World, what: &str) -> Vec<Value> {
 }
 
 #[test]
-fn who_is_on_call_overrides_one_denial_with_a_reason() {
+fn only_who_is_on_call_overrides_and_with_a_reason() {
     let world = guarded(APPROVERS, "");
     let server = world.serve();
     let [mut ann, mut bob, mut eve] =
@@ -116,6 +116,20 @@ fn who_is_on_call_overrides_one_denial_with_a_reason() {
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
     ann.post("/agents/request", &fields).ended("broker.task");
+    assert_eq!(lines(&world, "access-break-glass"), [] as [Value; 0]);
+}
+
+#[test]
+fn what_is_overridden_is_one_call_and_all_others_see_it() {
+    let world = guarded(APPROVERS, "");
+    let server = world.serve();
+    let [mut ann, mut bob, mut eve] =
+        ["user:ann", "user:bob", "user:eve"].map(|sub| Person::enrolled(&world, &server, sub));
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let call = paying("750.00", "i-7");
+    let task = agent.waits(&token, &call);
+    let page = eve.reads_call(&task);
     let reason = "The plant stands still <b>now</b>";
     let told = eve.says(&page, "override", reason);
     assert_eq!(
