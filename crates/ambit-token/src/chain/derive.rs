@@ -98,8 +98,5 @@ fn holder(claims: &Claims<'_>) -> Result<PublicKey, Box<Fault>> {
     let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
     key.and_then(PublicKey::from_jwk)
         .filter(PublicKey::is_usable)
-        .ok_or(Fault::new(
-            Reason::TokenCnf,
-            "the holder's key is not usable",
-        ))
+        .ok_or_else(|| Fault::new(Reason::TokenCnf, "the holder's key is not usable"))
 }

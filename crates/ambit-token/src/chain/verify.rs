@@ -161,10 +161,7 @@ impl<'a> Check<'a, '_> {
                 Some(tables) => tables.is_usable(key),
                 None => key.is_usable(),
             })
-            .ok_or(Fault::new(
-                Reason::TokenCnf,
-                "the holder's key is not usable",
-            ))
+            .ok_or_else(|| Fault::new(Reason::TokenCnf, "the holder's key is not usable"))
     }
 }
 
