@@ -151,7 +151,7 @@ impl VersionError {
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Refused(error) => error.code(),
             Self::Older { .. } => "statement.rollback",

@@ -165,7 +165,7 @@ fn check(
         .iter()
         .filter_map(|key| Some((key.kid().to_owned(), key.ed25519()?)));
     let trusted = TrustedKeys::new(keys.len(), trusted.collect())
-        .map_err(|error| CompileError::new("sign.keys", error.detail))?;
+        .map_err(|error| CompileError::new("sign.keys", error.into_detail()))?;
     let expect = Expect {
         uid: Some(&statement.uid),
         now: statement.issued,
@@ -173,5 +173,5 @@ fn check(
     };
     verify(file, detached, &trusted, &expect, bundle_claims)
         .map(drop)
-        .map_err(|error| CompileError::new("sign.verify", error.detail))
+        .map_err(|error| CompileError::new("sign.verify", error.into_detail()))
 }

@@ -29,8 +29,5 @@ fn refused(error: BundleError) -> ModuleError {
         BundleError::Outdated => ModuleErrorCode::Outdated,
         _ => ModuleErrorCode::Bundle,
     };
-    ModuleError {
-        code,
-        detail: error.to_string(),
-    }
+    ModuleError::new(code, error.to_string())
 }

@@ -105,13 +105,13 @@ pub(super) fn parse(text: &[u8], profile: Profile) -> Result<Document<'_>, JsonE
         // A request has about one value in twelve bytes, and a node has eight.
         out: Builder::with_capacity(text.len()),
     };
-    reader.space();
-    reader.value(0)?;
-    reader.space();
-    if reader.at < text.len() {
-        return Err(reader.error(JsonErrorKind::Syntax));
+    match reader.whole() {
+        Ok(()) => Ok(reader.out.finish(whole)),
+        Err(kind) => Err(JsonError {
+            kind,
+            at: reader.at,
+        }),
     }
-    Ok(reader.out.finish(whole))
 }
 
 /// A number below 64 that the same names share.
@@ -127,14 +127,17 @@ fn mark(name: &[u8]) -> u32 {
 
 struct Reader<'t> {
     text: &'t [u8],
+    /// What is wrong is wrong here, so errors say only what.
     at: usize,
     profile: Profile,
     out: Builder,
 }
 
 impl Reader<'_> {
-    const fn error(&self, kind: JsonErrorKind) -> JsonError {
-        JsonError { kind, at: self.at }
+    /// What is wrong is wrong at this place.
+    fn at<T>(&mut self, place: usize, kind: JsonErrorKind) -> Result<T, JsonErrorKind> {
+        self.at = place;
+        Err(kind)
     }
 
     fn peek(&self) -> Option<u8> {
@@ -151,22 +154,31 @@ impl Reader<'_> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+    fn expect(&mut self, byte: u8) -> Result<(), JsonErrorKind> {
         if self.peek() == Some(byte) {
             self.advance();
             return Ok(());
         }
-        Err(self.error(JsonErrorKind::Syntax))
+        Err(JsonErrorKind::Syntax)
     }
 
-    fn push(&mut self, tag: Tag, length: usize, offset: usize) -> Result<(), JsonError> {
-        self.out.push(tag, length, offset).ok_or(JsonError {
-            kind: JsonErrorKind::Size,
-            at: self.at,
-        })
+    fn push(&mut self, tag: Tag, length: usize, offset: usize) -> Result<(), JsonErrorKind> {
+        self.out
+            .push(tag, length, offset)
+            .ok_or(JsonErrorKind::Size)
     }
 
-    fn value(&mut self, depth: usize) -> Result<(), JsonError> {
+    fn whole(&mut self) -> Result<(), JsonErrorKind> {
+        self.space();
+        self.value(0)?;
+        self.space();
+        if self.at < self.text.len() {
+            return Err(JsonErrorKind::Syntax);
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, depth: usize) -> Result<(), JsonErrorKind> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'{') => self.container(depth, Tag::Object, b'}'),
@@ -175,20 +187,20 @@ impl Reader<'_> {
             Some(b't') => self.word(b"true", Tag::True),
             Some(b'f') => self.word(b"false", Tag::False),
             Some(b'n') => self.word(b"null", Tag::Null),
-            _ => Err(self.error(JsonErrorKind::Syntax)),
+            _ => Err(JsonErrorKind::Syntax),
         }
     }
 
-    fn word(&mut self, word: &[u8], tag: Tag) -> Result<(), JsonError> {
+    fn word(&mut self, word: &[u8], tag: Tag) -> Result<(), JsonErrorKind> {
         for byte in word {
             self.expect(*byte)?;
         }
         self.push(tag, 0, 0)
     }
 
-    fn container(&mut self, depth: usize, tag: Tag, close: u8) -> Result<(), JsonError> {
+    fn container(&mut self, depth: usize, tag: Tag, close: u8) -> Result<(), JsonErrorKind> {
         if depth >= JSON_DEPTH {
-            return Err(self.error(JsonErrorKind::Depth));
+            return Err(JsonErrorKind::Depth);
         }
         let start = self.at;
         self.advance();
@@ -217,16 +229,11 @@ impl Reader<'_> {
                 self.space();
             }
         }
-        let sized = self.out.close(node, tag, count);
-        sized.ok_or(JsonError {
-            kind: JsonErrorKind::Size,
-            at: start,
-        })?;
+        if self.out.close(node, tag, count).is_none() {
+            return self.at(start, JsonErrorKind::Size);
+        }
         if tag == Tag::Object && self.has_duplicate(node, count) {
-            return Err(JsonError {
-                kind: JsonErrorKind::DuplicateMember,
-                at: start,
-            });
+            return self.at(start, JsonErrorKind::DuplicateMember);
         }
         Ok(())
     }
@@ -248,9 +255,9 @@ impl Reader<'_> {
         repeats(names)
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    fn digits(&mut self) -> Result<(), JsonErrorKind> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
-            return Err(self.error(JsonErrorKind::Syntax));
+            return Err(JsonErrorKind::Syntax);
         }
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.advance();
@@ -258,7 +265,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), JsonError> {
+    fn number(&mut self) -> Result<(), JsonErrorKind> {
         let start = self.at;
         let mut integer = true;
         if self.peek() == Some(b'-') {
@@ -283,15 +290,12 @@ impl Reader<'_> {
             self.digits()?;
         }
         if !integer && self.profile == Profile::Signed {
-            return Err(JsonError {
-                kind: JsonErrorKind::Float,
-                at: start,
-            });
+            return self.at(start, JsonErrorKind::Float);
         }
         self.push(Tag::Number, self.at.saturating_sub(start), start)
     }
 
-    fn string(&mut self) -> Result<(), JsonError> {
+    fn string(&mut self) -> Result<(), JsonErrorKind> {
         self.expect(b'"')?;
         let start = self.at;
         self.skip_plain();
@@ -302,7 +306,7 @@ impl Reader<'_> {
                 self.push(Tag::Text, length, start)
             }
             Some(b'\\') => self.escaped(start),
-            _ => Err(self.error(JsonErrorKind::Syntax)),
+            _ => Err(JsonErrorKind::Syntax),
         }
     }
 
@@ -312,7 +316,7 @@ impl Reader<'_> {
     }
 
     /// The rest of a string in which the reader has met a backslash.
-    fn escaped(&mut self, start: usize) -> Result<(), JsonError> {
+    fn escaped(&mut self, start: usize) -> Result<(), JsonErrorKind> {
         let offset = self.out.side.len();
         self.copy(start)?;
         loop {
@@ -331,27 +335,26 @@ impl Reader<'_> {
                     self.skip_plain();
                     self.copy(from)?;
                 }
-                _ => return Err(self.error(JsonErrorKind::Syntax)),
+                _ => return Err(JsonErrorKind::Syntax),
             }
         }
     }
 
     /// Copies the text from `from` up to here into the side buffer. Both ends stand beside an
     /// ASCII byte, so the piece is UTF-8 as the whole is.
-    fn copy(&mut self, from: usize) -> Result<(), JsonError> {
+    fn copy(&mut self, from: usize) -> Result<(), JsonErrorKind> {
         let piece = self
             .text
             .get(from..self.at)
             .and_then(|piece| core::str::from_utf8(piece).ok());
-        let piece = piece.ok_or(JsonError {
-            kind: JsonErrorKind::Utf8,
-            at: from,
-        })?;
+        let Some(piece) = piece else {
+            return self.at(from, JsonErrorKind::Utf8);
+        };
         self.out.side.push_str(piece);
         Ok(())
     }
 
-    fn escape(&mut self) -> Result<char, JsonError> {
+    fn escape(&mut self) -> Result<char, JsonErrorKind> {
         let start = self.at;
         self.advance();
         let plain = match self.peek() {
@@ -367,45 +370,49 @@ impl Reader<'_> {
                 self.advance();
                 return self.unicode(start);
             }
-            _ => return Err(self.error(JsonErrorKind::Syntax)),
+            _ => return Err(JsonErrorKind::Syntax),
         };
         self.advance();
         Ok(plain)
     }
 
-    fn unicode(&mut self, start: usize) -> Result<char, JsonError> {
-        let alone = JsonError {
-            kind: JsonErrorKind::Surrogate,
-            at: start,
+    fn unicode(&mut self, start: usize) -> Result<char, JsonErrorKind> {
+        let character = match self.hex4()? {
+            first @ 0xd800..=0xdfff => self.other_half(first)?,
+            whole => char::from_u32(whole),
         };
-        let first = self.hex4()?;
-        if !(0xd800..=0xdfff).contains(&first) {
-            return char::from_u32(first).ok_or(alone);
+        match character {
+            Some(character) => Ok(character),
+            None => self.at(start, JsonErrorKind::Surrogate),
         }
+    }
+
+    /// The character whose first half was read; `None` where the other does not follow.
+    fn other_half(&mut self, first: u32) -> Result<Option<char>, JsonErrorKind> {
         if first >= 0xdc00 || self.peek() != Some(b'\\') {
-            return Err(alone);
+            return Ok(None);
         }
         self.advance();
         if self.peek() != Some(b'u') {
-            return Err(alone);
+            return Ok(None);
         }
         self.advance();
         let second = self.hex4()?;
         if !(0xdc00..=0xdfff).contains(&second) {
-            return Err(alone);
+            return Ok(None);
         }
         // RFC 8259 section 7: ten bits of each half above 0x10000.
         let bits = ((first & 0x3ff) << 10) | (second & 0x3ff);
-        char::from_u32(bits.saturating_add(0x1_0000)).ok_or(alone)
+        Ok(char::from_u32(bits.saturating_add(0x1_0000)))
     }
 
-    fn hex4(&mut self) -> Result<u32, JsonError> {
+    fn hex4(&mut self) -> Result<u32, JsonErrorKind> {
         let mut value = 0_u32;
         for _ in 0..4 {
             let digit = self
                 .peek()
                 .and_then(|byte| char::from(byte).to_digit(16))
-                .ok_or_else(|| self.error(JsonErrorKind::Syntax))?;
+                .ok_or(JsonErrorKind::Syntax)?;
             value = (value << 4) | digit;
             self.advance();
         }

@@ -1,7 +1,9 @@
 //! Why a module is refused.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
+use core::ops::Deref;
 
 /// Why a module is refused, as a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,9 +77,13 @@ impl fmt::Display for ModuleErrorCode {
     }
 }
 
-/// Why a module is refused.
+/// Why a module is refused, as one word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModuleError {
+pub struct ModuleError(Box<ModuleRefusal>);
+
+/// What a [`ModuleError`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleRefusal {
     /// The stable code.
     pub code: ModuleErrorCode,
     /// What exactly, for administrators.
@@ -85,17 +91,33 @@ pub struct ModuleError {
 }
 
 impl ModuleError {
-    pub(crate) fn new(code: ModuleErrorCode, detail: impl Into<String>) -> Self {
-        Self {
+    /// An error with this code and these words for administrators.
+    #[must_use]
+    pub fn new(code: ModuleErrorCode, detail: impl Into<String>) -> Self {
+        Self(Box::new(ModuleRefusal {
             code,
             detail: detail.into(),
-        }
+        }))
+    }
+
+    /// What exactly, for administrators.
+    #[must_use]
+    pub fn into_detail(self) -> String {
+        self.0.detail
     }
 
     /// The stable code as text.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         self.code.as_str()
+    }
+}
+
+impl Deref for ModuleError {
+    type Target = ModuleRefusal;
+
+    fn deref(&self) -> &ModuleRefusal {
+        &self.0
     }
 }
 

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 
 use ambit_core::limits::{BUNDLE_BYTES, MODULE_BYTES};
 
-pub use error::{ModuleError, ModuleErrorCode};
+pub use error::{ModuleError, ModuleErrorCode, ModuleRefusal};
 pub use guest::{SLOT_BYTES, SLOT_MAGIC};
 pub use layout::{Layout, append_section, layout};
 pub use statement::Statement;

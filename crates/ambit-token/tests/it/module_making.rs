@@ -173,10 +173,10 @@ pub(crate) fn trusting(threshold: usize, seeds: &[u8]) -> TrustedKeys {
 /// What [`BUNDLE`] says of itself; nothing else is a bundle.
 pub(crate) fn claims(bundle: &[u8]) -> Result<BundleClaims, ModuleError> {
     if bundle != BUNDLE {
-        return Err(ModuleError {
-            code: module::ModuleErrorCode::Bundle,
-            detail: "not the bundle of these tests".into(),
-        });
+        return Err(ModuleError::new(
+            module::ModuleErrorCode::Bundle,
+            "not the bundle of these tests",
+        ));
     }
     Ok(BundleClaims {
         uid: "acme/agents".into(),

@@ -165,12 +165,7 @@ fn statement_bundle_and_expectation_agree() {
     };
     module::verify(&file, None, &trust, &any, claims).unwrap();
     for code in [Bundle, Outdated] {
-        let unsound = |_: &[u8]| {
-            Err(module::ModuleError {
-                code,
-                detail: "not sound".into(),
-            })
-        };
+        let unsound = |_: &[u8]| Err(module::ModuleError::new(code, "not sound"));
         let error = module::verify(&file, None, &trust, &EXPECT, unsound).unwrap_err();
         assert_eq!(error.code, code);
     }
