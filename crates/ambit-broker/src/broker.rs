@@ -117,7 +117,7 @@ impl Broker {
         let (mut config, mut keys) = (parts.config, parts.keys);
         let key = keys.login.take();
         let provider = config.login.take().map(|party| Provider::new(party, key));
-        Ok(Self {
+        let broker = Self {
             config,
             provider,
             policy: parts.policy,
@@ -127,7 +127,10 @@ impl Broker {
             own,
             clock: parts.clock,
             say: parts.say,
-        })
+        };
+        let ended = broker.end_what_is_unknown();
+        ended.map_err(|refusal| Fault::new("broker.store", refusal.detail))?;
+        Ok(broker)
     }
 
     pub(crate) fn now(&self) -> i64 {

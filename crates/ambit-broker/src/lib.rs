@@ -15,6 +15,7 @@ mod agents_page;
 mod answer;
 mod ask;
 mod authorize;
+mod backup;
 mod bearer;
 mod broker;
 mod client;
@@ -51,6 +52,7 @@ mod token;
 mod waiting;
 mod waiting_page;
 
+pub use backup::{Backup, Restored};
 pub use broker::{Broker, Keys, Parts};
 pub use config::Config;
 pub use findings::{Finding, Surroundings};

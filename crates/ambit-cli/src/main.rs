@@ -32,9 +32,9 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
-    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push, revoke, serve,
-    shadow, sign, test, verify,
+    approve, attenuate, audit, backup, build, check, completions, describe, diff, enrol, evaluate,
+    explain, fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push,
+    restore, revoke, serve, shadow, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -82,6 +82,9 @@ enum Command {
     Shadow(shadow::ShadowReport),
     Serve(serve::Serve),
     Revoke(revoke::Revoke),
+    #[command(name = "backup")]
+    BackUp(backup::BackUp),
+    Restore(restore::Restore),
     Completions(completions::Completions),
 }
 
@@ -116,6 +119,8 @@ impl Command {
             Self::Shadow(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Revoke(command) => command.run(),
+            Self::BackUp(command) => command.run(),
+            Self::Restore(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -10,8 +10,23 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.store",
-        "the broker's database cannot be used: another program's file, another version, or a disk that fails",
+        "the broker's database cannot be used: another program's file, a copy of `ambit backup`, or a disk that fails",
         "check the path, the permissions and the disk; the file is of `ambit serve` alone",
+    ),
+    (
+        "broker.backup",
+        "the file cannot be restored: it is no copy by `ambit backup`, a damaged one, one of another broker, or from the future",
+        "name a file that `ambit backup` wrote for this `issuer`; `ambit restore CONFIG FILE --check` says what is in it",
+    ),
+    (
+        "broker.newer",
+        "the broker's database, or a copy of it, was written by a newer version of `ambit`; an older one would lose what it does not know",
+        "run the newer `ambit`; to go back to the older one, restore a copy that it made itself",
+    ),
+    (
+        "broker.running",
+        "a broker, or a command that uses its database, has it open, or it is being restored",
+        "end the broker first; `ambit backup` works while it runs, `ambit restore` does not",
     ),
     (
         "broker.client",

@@ -23,6 +23,7 @@ mod pages;
 mod person;
 mod provider;
 mod pushed;
+mod restored;
 mod screen;
 mod second;
 #[path = "../common/served.rs"]

@@ -235,6 +235,13 @@ pub(crate) const ROWS: &[Row] = &[
         "broker.toml --module policy.wasm --trust keys.json --signature policy.dsse.json --seen seen.json --agent assistant --yes --why x",
         &["policy.dsse.json", "seen.json"],
     ),
+    row("backup", "broker.toml -o out.sqlite", &["broker.toml"]),
+    row(
+        "restore",
+        "broker.toml copy.sqlite",
+        &["broker.toml", "copy.sqlite"],
+    ),
+    row("restore", "broker.toml copy.sqlite --check", &[]),
     row(
         "approve",
         "answer.json --module policy.wasm --trust keys.json --key keys/approve.jwk --sub user:ann --yes --approvals approvals",
