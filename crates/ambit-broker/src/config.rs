@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::demands::ASKED;
 use crate::openid::{Party, PartyEntry};
+use crate::rate::{self, Limits};
 use crate::second::{self, Service};
 use crate::tell::{self, Notify, NotifyEntry, Subscriber, SubscriberEntry};
 
@@ -33,9 +34,13 @@ struct File {
     receipt_key: PathBuf,
     epochs_key: Option<PathBuf>,
     events_key: Option<PathBuf>,
+    key_passphrase_file: Option<PathBuf>,
+    key_passphrase_env: Option<String>,
     life_seconds: Option<i64>,
     again_seconds: Option<i64>,
     login: Option<PartyEntry>,
+    #[serde(default)]
+    limits: rate::Entry,
     #[serde(default)]
     roles: BTreeMap<String, Vec<String>>,
     notify: Option<NotifyEntry>,
@@ -76,12 +81,18 @@ pub struct Config {
     pub epochs_key: Option<PathBuf>,
     /// The private key that signs what others are told, where anybody is.
     pub events_key: Option<PathBuf>,
+    /// The file with the passphrase of private keys that are encrypted.
+    pub key_passphrase_file: Option<PathBuf>,
+    /// Or the environment variable that has it.
+    pub key_passphrase_env: Option<String>,
     /// The OpenID provider at which people log in, where there is one.
     pub(crate) login: Option<Party>,
     /// The most seconds that a token lives.
     pub(crate) life: i64,
     /// The most seconds for which a grant may be used again; 0: never.
     pub(crate) again: i64,
+    /// How often agents may ask, and people log in.
+    pub(crate) limits: Limits,
     /// Who acts in which role.
     pub(crate) roles: BTreeMap<String, Vec<String>>,
     /// Policy services whose yes the policy asks for.
@@ -173,6 +184,11 @@ impl Config {
                 "`[[subscribers]]` and `notify.webhook` want `events_key`: what they are told is signed",
             ));
         }
+        if file.key_passphrase_file.is_some() && file.key_passphrase_env.is_some() {
+            return Err(wrong(
+                "`key_passphrase_file` and `key_passphrase_env` are two places for one passphrase: name one",
+            ));
+        }
         let clients = clients(file.clients, folder, login.as_ref())?;
         Ok(Self {
             issuer,
@@ -181,9 +197,12 @@ impl Config {
             receipt_key: folder.join(file.receipt_key),
             epochs_key: file.epochs_key.map(|key| folder.join(key)),
             events_key: file.events_key.map(|key| folder.join(key)),
+            key_passphrase_file: file.key_passphrase_file.map(|path| folder.join(path)),
+            key_passphrase_env: file.key_passphrase_env,
             login,
             life,
             again,
+            limits: Limits::check(&file.limits)?,
             roles: roles(file.roles)?,
             services: second::services(file.services, folder)?,
             notify,

@@ -40,6 +40,7 @@ mod pages;
 mod passkey;
 mod proof;
 mod push;
+mod rate;
 mod record;
 mod refusal;
 mod revoke;

@@ -19,8 +19,8 @@ impl Teller {
             };
             let claims = self.revoked(outgoing, &subscriber.audience);
             return match self.signed("secevent+jwt", &claims) {
-                Some(text) => posted(url, ("application/secevent+jwt", &text), None),
-                None => unsigned(),
+                Ok(text) => posted(url, ("application/secevent+jwt", &text), None),
+                Err(sent) => sent,
             };
         }
         if let Some(client) = target.strip_prefix(PING) {
@@ -45,8 +45,8 @@ impl Teller {
             return Sent::Refused("the file names no webhook".to_owned());
         };
         match self.signed("ambit-notice+jwt", &self.notice(outgoing, url)) {
-            Some(text) => posted(url, ("application/jwt", &text), None),
-            None => unsigned(),
+            Ok(text) => posted(url, ("application/jwt", &text), None),
+            Err(sent) => sent,
         }
     }
 
@@ -65,10 +65,6 @@ impl Teller {
         let task = outgoing.facts["task"].as_str().unwrap_or_default();
         format!("{}{}?task={task}", self.config.issuer, crate::waiting::PATH)
     }
-}
-
-fn unsigned() -> Sent {
-    Sent::Refused("there is no `events_key` to sign it".to_owned())
 }
 
 fn posted(url: &str, (media_type, body): (&str, &str), bearer: Option<&str>) -> Sent {

@@ -95,6 +95,26 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("init", "fresh --broker", &[]),
     row(
+        "keygen",
+        "-o new.pem --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
+        "build",
+        ". -o out.wasm --key keys/module.jwk --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
+        "sign",
+        "policy.wasm --key keys/module.jwk -o out.wasm --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
+        "mint",
+        "--module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk --claims grant.json --yes --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
         "sign",
         "policy.wasm --key keys/module.jwk --tests results.json -o out.wasm",
         &["results.json"],
