@@ -17,6 +17,7 @@ use crate::demands;
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
 use crate::proof;
+use crate::rate::Who;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
 use crate::store::{forget, texts};
@@ -52,6 +53,8 @@ impl Broker {
     pub(crate) fn hand_in(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let now = self.now();
         let bearer = self.bearer(heard, PATH, now)?;
+        self.rates.take(&Who::Client(&bearer.client))?;
+        self.rates.take(&Who::About(&bearer.client, &bearer.sub))?;
         let ping = self.pinged(heard, &bearer)?;
         let evaluated = self.evaluate(heard, &bearer, now);
         let id = secret::fresh()?;
