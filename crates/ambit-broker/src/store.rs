@@ -283,16 +283,25 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// SQLite gives its log and index files the mode of this one.
-fn private(path: &Path) -> std::io::Result<File> {
+/// SQLite gives its log and index files the mode of this one. A file that is there is not opened: closing it would end the
+/// locks that SQLite has on it in this process (POSIX, `fcntl`), and another process would take the log away.
+fn private(path: &Path) -> std::io::Result<()> {
+    match for_me_alone().create_new(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Reading and writing, and if it is made, for its owner alone.
+fn for_me_alone() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
+    options.read(true).write(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.open(path)
+    options
 }
 
 /// Who has the database open, in a file beside it: many together, or one who replaces it alone. It ends with the process.
@@ -338,7 +347,8 @@ impl Lock {
 
     fn file(database: &Path) -> Result<File, Fault> {
         let path = sibling(&Self::real(database), ".lock");
-        private(&path).map_err(|error| unlocked(database, &error))
+        let file = for_me_alone().create(true).truncate(false).open(path);
+        file.map_err(|error| unlocked(database, &error))
     }
 }
 
