@@ -293,6 +293,10 @@ impl Service for Broker {
         false
     }
 
+    fn hurries(&self) -> bool {
+        true
+    }
+
     fn answer(&self, heard: &Heard) -> Reply {
         let asset = match heard.path.as_str() {
             STYLE => Some(("text/css; charset=utf-8", pages::STYLE)),

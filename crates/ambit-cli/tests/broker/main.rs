@@ -14,6 +14,7 @@ mod common;
 mod crash;
 mod exchange;
 mod flow;
+mod limits;
 #[path = "../common/listening.rs"]
 mod listening;
 mod openid;
