@@ -193,7 +193,7 @@ impl Backup {
         }
         let next = sibling(&database, ".restoring");
         prepare(file, &next, now.max(from.made)).inspect_err(|_| drop(remove(&next)))?;
-        let beside = keep(&database, now)?;
+        let beside = keep(&database, now).inspect_err(|_| drop(remove(&next)))?;
         let placed = fs::rename(&next, &database).and_then(|()| sync_folder(&database));
         placed.map_err(|error| io_fault(&database, &error))?;
         Ok(Restored { from, beside })

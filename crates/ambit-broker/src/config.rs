@@ -93,6 +93,9 @@ pub struct Config {
     pub(crate) again: i64,
     /// How often agents may ask, and people log in.
     pub(crate) limits: Limits,
+    /// This file, and those that it names which hold what is secret, beside private keys.
+    pub(crate) file: PathBuf,
+    pub(crate) secrets: Vec<PathBuf>,
     /// Who acts in which role.
     pub(crate) roles: BTreeMap<String, Vec<String>>,
     /// Policy services whose yes the policy asks for.
@@ -145,9 +148,13 @@ impl Config {
             let line = line.map_or_else(String::new, |line| format!("line {line}: "));
             wrong(format!("{line}{}", error.message())).at(path)
         })?;
-        Self::check(file, folder).map_err(|fault| match fault.place() {
+        let checked = Self::check(file, folder).map_err(|fault| match fault.place() {
             Some(_) => fault,
             None => fault.at(path),
+        })?;
+        Ok(Self {
+            file: path.to_owned(),
+            ..checked
         })
     }
 
@@ -173,6 +180,14 @@ impl Config {
                 "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
             ));
         }
+        let mut secrets = vec![file.database.clone()];
+        secrets.extend(
+            file.services
+                .iter()
+                .filter_map(|one| one.token_file.clone()),
+        );
+        let mail = file.notify.as_ref().and_then(|one| one.mail.as_ref());
+        secrets.extend(mail.and_then(|mail| mail.password_file.clone()));
         let notify = match file.notify {
             Some(entry) => Notify::check(entry, folder)?,
             None => Notify::default(),
@@ -202,6 +217,8 @@ impl Config {
             login,
             life,
             again,
+            file: PathBuf::new(),
+            secrets: secrets.iter().map(|path| folder.join(path)).collect(),
             limits: Limits::check(&file.limits)?,
             roles: roles(file.roles)?,
             services: second::services(file.services, folder)?,

@@ -28,7 +28,7 @@ static TURNS: Turns = Turns::new();
 pub(crate) struct Entry {
     name: String,
     url: String,
-    token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// A policy service whose yes the policy asks for.

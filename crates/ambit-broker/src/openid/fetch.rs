@@ -56,6 +56,11 @@ pub(super) fn failed(detail: impl Into<String>) -> Refusal {
 }
 
 impl Provider {
+    /// What says to the provider who the broker is.
+    pub(crate) const fn signer(&self) -> Option<&Arc<dyn Signer>> {
+        self.key.as_ref()
+    }
+
     pub(crate) fn new(party: Party, key: Option<Arc<dyn Signer>>) -> Self {
         let agent = outside::agent(party.issuer.starts_with("http://"));
         Self {

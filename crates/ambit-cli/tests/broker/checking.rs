@@ -219,3 +219,40 @@ fn modules_and_tokens_are_signed_by_keys_that_a_passphrase_opens() {
         .expect(3)
         .says("key.passphrase");
 }
+
+#[test]
+fn files_keys_and_limits_are_looked_at_as_well() {
+    let world = World::new();
+    drop(world.serve());
+    world.edit("broker.toml", "keys/other.pub.jwk", "keys/issuer.pub.jwk");
+    let key: serde_json::Value = serde_json::from_str(&world.read("keys/issuer.jwk")).unwrap();
+    let public = json!({"kty": key["kty"], "crv": key["crv"], "x": key["x"]});
+    world.write("keys/issuer.pub.jwk", public.to_string());
+    let file = world.read("broker.toml");
+    let more =
+        "[limits]\nperson_per_minute = 0\n\n[roles]\nfinance = [\"user:carol\"]\n\n[[clients]]";
+    world.write("broker.toml", file.replacen("[[clients]]", more, 1));
+    check(&world, &SOUND)
+        .expect(2)
+        .says("broker.keys")
+        .says("`token_key`")
+        .says("broker.limits")
+        .says("broker.notify");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |name: &str, mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(world.path(name), mode).unwrap();
+        };
+        mode("broker.sqlite", 0o644);
+        mode("broker.toml", 0o646);
+        check(&world, &SOUND)
+            .expect(2)
+            .says("broker.files")
+            .says("broker.sqlite`")
+            .says("chmod o-w");
+        mode("keys/approve.jwk", 0o644);
+        check(&world, &SOUND).expect(3).says("key.mode");
+    }
+}
