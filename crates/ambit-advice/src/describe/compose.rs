@@ -28,6 +28,8 @@ struct One {
     told: Told,
     status: Option<Status>,
     before: Option<String>,
+    /// Whether the manifest counts, or knows hours, besides.
+    narrowed: bool,
 }
 
 pub(super) fn page(bundle: &Bundle<'_>, question: &Question<'_>) -> Result<Page, NoText> {
@@ -64,7 +66,7 @@ pub(super) fn page(bundle: &Bundle<'_>, question: &Question<'_>) -> Result<Page,
         }
         composer.add(Kind::Item, line);
     }
-    composer.notes()?;
+    composer.notes(all.iter().any(|one| one.narrowed))?;
     let tier = all.iter().map(|one| one.told.tier).max();
     let tier = tier.unwrap_or_default();
     let binding = question.whole.then(|| digest::grant(question.claims));
@@ -103,6 +105,9 @@ fn told(
             told: told.map_err(|fault| NoText::of(list, at, fault))?,
             status: None,
             before: None,
+            narrowed: ["limits", "hours"]
+                .iter()
+                .any(|name| known.iter().any(|one| one.get(name).is_some())),
         });
     }
     Ok(all)
@@ -421,7 +426,7 @@ impl Composer<'_> {
     }
 
     /// How to end it, and that rules may refuse more.
-    fn notes(&mut self) -> Result<(), NoText> {
+    fn notes(&mut self, narrowed: bool) -> Result<(), NoText> {
         match self.bundle.stop_in(self.question.locale.tag()) {
             Some(how) => {
                 let line = self.filled(Phrase::Stop, &[&shown("stop", how, add_label)?]);
@@ -429,7 +434,7 @@ impl Composer<'_> {
             }
             None => self.named(Kind::Note, "", Phrase::StopBy),
         }
-        if self.bundle.program().is_some() {
+        if narrowed || self.bundle.program().is_some() {
             self.named(Kind::Note, "", Phrase::Rules);
         }
         Ok(())

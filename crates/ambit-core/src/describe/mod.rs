@@ -400,12 +400,11 @@ pub fn count(number: usize) -> String {
     speech::decimal(number)
 }
 
-/// Makes the first letter a capital one, where it is one of ASCII.
+/// Makes the first letter a capital one, where it is one of English or German, as labels are.
 pub fn capitalise(text: &mut String) {
-    // Labels are in English or German.
     for (small, large) in [("ä", "Ä"), ("ö", "Ö"), ("ü", "Ü")] {
-        if text.starts_with(small) {
-            text.replace_range(..small.len(), large);
+        if let Some(rest) = text.strip_prefix(small) {
+            *text = [large, rest].concat();
         }
     }
     if let Some(first) = text.get_mut(..1) {
