@@ -52,6 +52,34 @@ struct File {
     clients: Vec<ClientEntry>,
 }
 
+impl File {
+    /// For how long people may allow a grant to be used again.
+    fn again(&self) -> Result<i64, Fault> {
+        let again = self.again_seconds.unwrap_or(0);
+        if !(0..=AGAIN).contains(&again) {
+            return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
+        }
+        if again > 0 && self.login.is_none() {
+            return Err(wrong(
+                "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
+            ));
+        }
+        Ok(again)
+    }
+
+    /// What it names that holds secrets, beside private keys.
+    fn secrets(&self, folder: &Path) -> Vec<PathBuf> {
+        let mail = self.notify.as_ref().and_then(|one| one.mail.as_ref());
+        let mail = mail.and_then(|mail| mail.password_file.as_ref());
+        let tokens = self
+            .services
+            .iter()
+            .filter_map(|one| one.token_file.as_ref());
+        let all = tokens.chain(mail).chain([&self.database]);
+        all.map(|path| folder.join(path)).collect()
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClientEntry {
@@ -159,6 +187,7 @@ impl Config {
     }
 
     fn check(file: File, folder: &Path) -> Result<Self, Fault> {
+        let (again, secrets) = (file.again()?, file.secrets(folder));
         let issuer = file.issuer;
         if !is_origin(&issuer) {
             return Err(wrong(
@@ -169,25 +198,13 @@ impl Config {
         if !(60..=86_400).contains(&life) {
             return Err(wrong("`life_seconds` is between 60 and 86400"));
         }
-        let party = |entry| Party::check(entry, folder);
-        let login = file.login.map(party).transpose()?;
-        let again = file.again_seconds.unwrap_or(0);
-        if !(0..=AGAIN).contains(&again) {
-            return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
-        }
-        if again > 0 && login.is_none() {
+        if file.key_passphrase_file.is_some() && file.key_passphrase_env.is_some() {
             return Err(wrong(
-                "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
+                "`key_passphrase_file` and `key_passphrase_env` are two places for one passphrase: name one",
             ));
         }
-        let mut secrets = vec![file.database.clone()];
-        secrets.extend(
-            file.services
-                .iter()
-                .filter_map(|one| one.token_file.clone()),
-        );
-        let mail = file.notify.as_ref().and_then(|one| one.mail.as_ref());
-        secrets.extend(mail.and_then(|mail| mail.password_file.clone()));
+        let party = |entry| Party::check(entry, folder);
+        let login = file.login.map(party).transpose()?;
         let notify = match file.notify {
             Some(entry) => Notify::check(entry, folder)?,
             None => Notify::default(),
@@ -197,11 +214,6 @@ impl Config {
         if signed && file.events_key.is_none() {
             return Err(wrong(
                 "`[[subscribers]]` and `notify.webhook` want `events_key`: what they are told is signed",
-            ));
-        }
-        if file.key_passphrase_file.is_some() && file.key_passphrase_env.is_some() {
-            return Err(wrong(
-                "`key_passphrase_file` and `key_passphrase_env` are two places for one passphrase: name one",
             ));
         }
         let clients = clients(file.clients, folder, login.as_ref())?;
@@ -218,7 +230,7 @@ impl Config {
             life,
             again,
             file: PathBuf::new(),
-            secrets: secrets.iter().map(|path| folder.join(path)).collect(),
+            secrets,
             limits: Limits::check(&file.limits)?,
             roles: roles(file.roles)?,
             services: second::services(file.services, folder)?,

@@ -186,7 +186,7 @@ fn check(scheme: &EncryptionScheme) -> Result<(), (&'static str, &'static str)> 
 
 const RANGE: &str = "is encrypted so that a passphrase is tried too fast, or too slowly: wanted are 100000 to 10000000 iterations of PBKDF2, or scrypt with N of 16384 or more and up to 256 MiB, and a salt of 8 bytes or more";
 
-/// The 32 bytes: within an OCTET STRING (RFC 8410, section 7), or an ECPrivateKey (RFC 5915).
+/// The 32 bytes: within an OCTET STRING (RFC 8410, section 7), or an `ECPrivateKey` (RFC 5915).
 fn secret(algorithm: Algorithm, key: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     let bytes = match algorithm {
         Algorithm::Ed25519 => <&OctetStringRef>::from_der(key).ok()?.as_bytes(),
