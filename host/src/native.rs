@@ -54,7 +54,7 @@ impl NativeEngine {
             return Err((Reason::EngineTrap, "the bundle cannot be opened".to_owned()));
         };
         self.with_cache(|cache| evaluator::standing(&bundle, request, cache))
-            .map_err(|denial| (denial.reason, denial.admin))
+            .map_err(|denial| (denial.reason, denial.into_admin()))
     }
 
     /// What an allowed call may see of a database, until when: `ambit_evaluator::rows`.
@@ -63,7 +63,7 @@ impl NativeEngine {
             return Err((Reason::EngineTrap, "the bundle cannot be opened".to_owned()));
         };
         self.with_cache(|cache| evaluator::rows(&bundle, request, cache, until))
-            .map_err(|denial| (denial.reason, denial.admin))
+            .map_err(|denial| (denial.reason, denial.into_admin()))
     }
 
     /// What a holder signs, as `ambit_signing_input` of `pkg/abi.md`, or a denial.

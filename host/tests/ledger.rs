@@ -9,9 +9,17 @@ mod processes;
 
 use std::sync::Arc;
 
-use ambit_host::ledger::{Consume, Ledger as _, MemoryLedger, SqliteLedger};
+use ambit_host::ledger::{Consume, Ledger as _, MemoryLedger, REFUSED_SECONDS, SqliteLedger};
 use ambit_host::{Enforcer, Verdict};
 use ledgers::{NOW, both};
+
+/// The number that operators read is the one that the ledger keeps to.
+#[test]
+fn the_page_says_for_how_long_proofs_are_refused_after_a_crash() {
+    let page = include_str!("../../docs/ledger.md");
+    let words = format!("at most {REFUSED_SECONDS} s");
+    assert_eq!(page.matches(&words).count(), 1, "`{words}`");
+}
 
 #[test]
 fn all_or_nothing() {

@@ -35,6 +35,16 @@ export async function extension(folder, profile) {
   return { evaluate: (body) => worker.evaluate(body), close: () => context.close() };
 }
 
+/** What is seriously wrong with the page for those who do not see it, or see it otherwise. */
+export async function serious(page) {
+  await page.evaluate(await readFile(join(tools, "node_modules/axe-core/axe.min.js"), "utf8"));
+  const { violations } = await page.evaluate(() => axe.run());
+  const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+  const found = serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+  const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  return fits ? found : [...found, "it needs sideways scrolling"];
+}
+
 export class Browser {
   /** `folders` by the first part of a path; `""` for the rest. */
   static async start(folders, headers = {}) {
@@ -66,14 +76,8 @@ export class Browser {
     return page;
   }
 
-  /** What is seriously wrong with the page for those who do not see it, or see it otherwise. */
-  async serious() {
-    await this.page.evaluate(await readFile(join(tools, "node_modules/axe-core/axe.min.js"), "utf8"));
-    const { violations } = await this.page.evaluate(() => axe.run());
-    const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-    const found = serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-    const fits = await this.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
-    return fits ? found : [...found, "it needs sideways scrolling"];
+  serious() {
+    return serious(this.page);
   }
 
   async close() {

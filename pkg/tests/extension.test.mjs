@@ -1,18 +1,18 @@
 // The extension of `examples/extension` in Chromium, against what a page may try, and what happens while an e-mail waits.
 
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { pathToFileURL } from "node:url";
 
 import { ATTACKS, PRELUDE } from "../examples/extension/tests/attacks.mjs";
 import { layOut, open } from "../examples/extension/tests/browser.mjs";
 import { Mail } from "../examples/extension/tests/mail.mjs";
 import { Person } from "../examples/extension/tests/person.mjs";
+import { serviceCheck } from "../examples/extension/tests/service.mjs";
 import { World } from "../examples/extension/tests/world.mjs";
-import { here, npm, skip as noBrowser, target, tools } from "./browser.mjs";
+import { here, npm, serious, skip as noBrowser, target, tools } from "./browser.mjs";
 
 const ambit = process.env.AMBIT_COMMAND;
 const skip = noBrowser || (ambit ? false : "no AMBIT_COMMAND");
@@ -23,7 +23,7 @@ const SEND = `${MAIL}api/send`;
 const EVE = { to: "eve@evil.example", subject: "Offer", body: "Dear Eve,\n\nour numbers." };
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-let folder, world, mail, context, person, otherUrl;
+let folder, world, mail, context, person;
 
 before(async () => {
   if (skip) return;
@@ -74,14 +74,27 @@ test("every attack works where nothing refuses it", { skip, timeout: 180_000 }, 
   }
 });
 
-test("none gets through with the extension", { skip, timeout: 180_000 }, async () => {
+test("its own windows are for everybody, before and after there is a grant", { skip, timeout: 90_000 }, async () => {
   const extension = await layOut(example, npm, world, join(folder, "extension"));
-  context = await open(tools, join(folder, "profile"), mail.port, [extension, await other()]);
+  context = await open(tools, join(folder, "profile"), mail.port, [extension, join(example, "tests/others/host")]);
   person = await Person.with(context, world);
-  const isOther = (worker) => worker.url().endsWith("/worker.js");
-  const its = context.serviceWorkers().find(isOther) ?? (await context.waitForEvent("serviceworker", { predicate: isOther }));
-  otherUrl = its.url().replace("worker.js", "page.html");
-  await person.takeGrant();
+  for (const has of [false, true]) {
+    if (has) await person.takeGrant();
+    for (const name of ["setup.html", "popup.html"]) {
+      const window = await person.window(name);
+      await window.waitForFunction(() => document.getElementById("keys")?.value || document.getElementById("decisions")?.textContent);
+      for (const colorScheme of ["light", "dark"]) {
+        await window.emulateMedia({ colorScheme });
+        await window.setViewportSize({ width: 320, height: 760 });
+        assert.deepEqual(await serious(window), [], `${name}, ${colorScheme}, ${has ? "with" : "without"} a grant`);
+      }
+      await window.screenshot({ path: join(pictures, `${name.split(".")[0]}-${has ? "granted" : "empty"}.png`), fullPage: true });
+      await window.close();
+    }
+  }
+});
+
+test("none gets through with the extension", { skip, timeout: 180_000 }, async () => {
   mail.sent = [];
   await runAll(context, Object.keys(ATTACKS), 800);
   await pause(1500);
@@ -156,7 +169,7 @@ test("a person sees all of it, and their button wakes up late", { skip, timeout:
   for (const [name, options] of Object.entries({ light: {}, dark: { colorScheme: "dark" }, narrow: { colorScheme: "light" } })) {
     await dialog.emulateMedia(options);
     await dialog.setViewportSize(name === "narrow" ? { width: 320, height: 760 } : { width: 560, height: 760 });
-    assert.ok(await dialog.evaluate(() => document.documentElement.scrollWidth <= innerWidth), name);
+    assert.deepEqual(await serious(dialog), [], name);
     await dialog.screenshot({ path: join(pictures, `dialog-${name}.png`), fullPage: true });
   }
   await person.awake(dialog);
@@ -170,6 +183,18 @@ test("a person sees all of it, and their button wakes up late", { skip, timeout:
   // An edit asks again, and so does the same once more.
   for (const next of [{ ...EVE, body: `${EVE.body}!` }, EVE]) await person.answer(page, await person.held(page, next), "draft");
   assert.equal(mail.sent.length, 1);
+}));
+
+test("a person answers by the keyboard alone", { skip, timeout: 90_000 }, () => since(async () => {
+  const page = await person.openMail();
+  const dialog = await person.held(page, { ...EVE, body: `Dear Eve,${"\n".repeat(100)}our numbers.` });
+  await dialog.keyboard.press("End");
+  await dialog.waitForSelector("#send:enabled");
+  const focused = () => dialog.evaluate(() => document.activeElement.id);
+  for (let tabs = 0; tabs < 8 && (await focused()) !== "send"; tabs += 1) await dialog.keyboard.press("Tab");
+  assert.equal(await focused(), "send");
+  assert.equal(await person.told(page, () => dialog.keyboard.press("Enter")), "Sent.");
+  assert.deepEqual(subjects(), [EVE.subject]);
 }));
 
 test("a window that is closed sends nothing, and neither does a second answer", { skip, timeout: 90_000 }, () => since(async () => {
@@ -313,16 +338,15 @@ test("a yes that cannot be signed ends in words", { skip, timeout: 90_000 }, () 
 }));
 
 test("what the extension does not promise, the service's own check does", { skip, timeout: 180_000 }, () => since(async () => {
-  const window = await context.newPage();
-  await window.goto(otherUrl);
+  const page = await person.openMail();
+  const other = context.serviceWorkers().find((worker) => worker.url().endsWith("/worker.js"));
   const byOther = (headers = {}, message = { ...EVE, id: "1", to: [EVE.to], cc: [], bcc: [], attachments: [] }) =>
-    window.evaluate(async ({ url, headers, body }) => (await fetch(url, { method: "POST", credentials: "include", headers, body })).status, { url: SEND, headers, body: JSON.stringify(message) });
+    other.evaluate(async ({ url, headers, body }) => (await fetch(url, { method: "POST", credentials: "include", headers, body })).status, { url: SEND, headers, body: JSON.stringify(message) });
   assert.equal(await byOther(), 200, "another extension sends past this one");
   const { enrolments } = await person.takeGrant();
-  mail.check = await serviceCheck(enrolments);
+  mail.check = await serviceCheck(example, npm, world, join(folder, "server"), { enrolments, origin: new URL(MAIL).origin });
   mail.sent = [];
   assert.equal(await byOther(), 401);
-  const page = await person.openMail();
   assert.equal(await person.send(page, { to: "carl@acme.example", subject: "own" }), "Sent.");
   assert.equal(await person.answer(page, await person.held(page, EVE), "send"), "Sent.");
   const [, { headers, message }] = mail.sent;
@@ -343,7 +367,7 @@ test("the popup says what there is, and ends it at once", { skip, timeout: 180_0
   for (const [name, options] of Object.entries({ light: {}, dark: { colorScheme: "dark" }, narrow: { colorScheme: "light" } })) {
     await popup.emulateMedia(options);
     await popup.setViewportSize({ width: name === "narrow" ? 320 : 420, height: 600 });
-    assert.ok(name === "narrow" || (await popup.evaluate(() => document.documentElement.scrollWidth <= innerWidth)), name);
+    assert.deepEqual(await serious(popup), [], name);
     await popup.screenshot({ path: join(pictures, `popup-${name}.png`), fullPage: true });
   }
   const page = await person.openMail();
@@ -367,34 +391,3 @@ test("the popup says what there is, and ends it at once", { skip, timeout: 180_0
   await pause(500);
   assert.deepEqual(subjects(), []);
 }));
-
-/** `service/check.js` with the package, as a server has them. */
-async function serviceCheck(enrolments) {
-  const server = join(folder, "server");
-  await mkdir(join(server, "node_modules/@ambit"), { recursive: true });
-  await symlink(npm, join(server, "node_modules/@ambit/evaluator"));
-  await cp(join(example, "service"), join(server, "service"), { recursive: true });
-  await cp(join(example, "message.js"), join(server, "message.js"));
-  await writeFile(join(server, "package.json"), '{"type":"module"}');
-  const { check } = await import(pathToFileURL(join(server, "service/check.js")));
-  const { load, memory } = await import(pathToFileURL(join(npm, "node.js")));
-  const keys = await readFile(join(world.folder, "keys.json"), "utf8");
-  const policy = await load(join(world.folder, "policy.bundle"), keys, { uid: "acme/mail", store: memory() });
-  const about = { audience: "https://mail.acme.example", mailbox: "ann", enrolments, origin: new URL(MAIL).origin };
-  return async (request) => {
-    await policy.update({ epochs: world.epochs }).catch(() => undefined);
-    return check(policy, request, about);
-  };
-}
-
-/** Another extension, whose person gave it the mail service's host. */
-async function other() {
-  const made = join(folder, "other");
-  await mkdir(made);
-  await writeFile(join(made, "worker.js"), "");
-  await writeFile(join(made, "page.html"), "");
-  await writeFile(join(made, "manifest.json"), JSON.stringify({
-    manifest_version: 3, name: "Other", version: "1", background: { service_worker: "worker.js" }, host_permissions: ["http://*/*"],
-  }));
-  return made;
-}

@@ -69,6 +69,22 @@ test("a token of its own goes with the request, and its digits stay", { skip }, 
   assert.match(await text("chain"), /This is no signed block/);
 });
 
+test("all of it can be pasted", { skip }, async () => {
+  page = await browser.open("index.html");
+  await page.click("summary");
+  await page.fill("#policy-text", "no base64!");
+  await page.fill("#trust-text", await readFile(file("keys.json"), "utf8"));
+  await page.waitForSelector("#policy .no");
+  assert.match(await text("policy"), /\[module\.truncated\]/);
+  // As `base64` of a shell writes it, in lines.
+  await page.fill("#policy-text", (await readFile(file("policy.bundle"))).toString("base64").replace(/.{76}/g, "$&\n"));
+  await page.fill("#signature-text", await readFile(file("policy.wasm.dsse.json"), "utf8"));
+  await fill(await request());
+  await page.waitForSelector("#answer .yes");
+  assert.match(await text("policy"), /Its signature holds/);
+  assert.deepEqual(await browser.serious(), []);
+});
+
 test("a policy that was altered is refused in words", { skip }, async () => {
   const bytes = await readFile(file("policy.bundle"));
   bytes[bytes.length - 1] ^= 1;

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { copyFile, cp, mkdir, readdir, readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { Browser, extension, fixture, here, skip as noBrowser } from "./browser.mjs";
 import { token } from "./mint.mjs";
 import { decide, NOW, Project, run, skip, snippets, tool, tools } from "./packed.mjs";
-import { workers } from "./workerd.mjs";
+import { services, workers } from "./workerd.mjs";
 
 const MAIN = "@ambit/evaluator";
 let project;
@@ -89,23 +88,6 @@ async function agent() {
 async function publicJwk({ publicKey }) {
   const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
   return { kty, crv, x, y };
-}
-
-/** What the README's worker asks: the policy, and the service behind it. */
-async function services(body) {
-  const drafts = [];
-  const server = createServer(async ({ url, method }, told) => {
-    if (method === "POST") drafts.push(url);
-    const bytes = method === "GET" && (await readFile(join(fixture, url.slice(1))).catch(() => undefined));
-    told.writeHead(method === "POST" ? 202 : bytes ? 200 : 404).end(bytes || "");
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  try {
-    await body(`http://127.0.0.1:${server.address().port}`, drafts);
-  } finally {
-    server.close();
-    server.closeAllConnections();
-  }
 }
 
 test("the README's worker, in workerd", { skip }, async () => {

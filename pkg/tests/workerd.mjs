@@ -1,11 +1,13 @@
 // Workers in workerd, bundled as wrangler would.
 
 import { spawn } from "node:child_process";
-import { cp, mkdir } from "node:fs/promises";
+import { cp, mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { fixture } from "./browser.mjs";
 import { NOW, tools } from "./packed.mjs";
 
 const WASM = ["evaluator", "host", "advice"].map((name) => `${name}.wasm`);
@@ -59,5 +61,22 @@ const config :Workerd.Config = (services = [${defined.join(",\n")}, (name = "int
     await body(ask, origins, () => written + words);
   } finally {
     child.kill();
+  }
+}
+
+/** What the README's worker asks: the policy, and the service behind it. */
+export async function services(body) {
+  const drafts = [];
+  const server = createServer(async ({ url, method }, told) => {
+    if (method === "POST") drafts.push(url);
+    const bytes = method === "GET" && (await readFile(join(fixture, url.slice(1))).catch(() => undefined));
+    told.writeHead(method === "POST" ? 202 : bytes ? 200 : 404).end(bytes || "");
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  try {
+    await body(`http://127.0.0.1:${server.address().port}`, drafts);
+  } finally {
+    server.close();
+    server.closeAllConnections();
   }
 }

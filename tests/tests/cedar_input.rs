@@ -116,7 +116,7 @@ fn program(schema: Option<&Schema>) -> Vec<u8> {
     compile(&policies, options).expect("compiles")
 }
 
-fn read(program: &Program<'_>, request: &Value) -> Result<(), InputFault> {
+fn read(program: &Program<'_>, request: &Value) -> Result<(), Box<InputFault>> {
     let text = request.to_string();
     let document = Document::parse(text.as_bytes(), Profile::Request).expect("JSON");
     let fault = Input::read(program, document.root()).map(drop);

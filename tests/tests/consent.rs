@@ -98,10 +98,8 @@ fn check(answer: &[u8], expect: &Value, asked: &Value) -> Result<(), String> {
     if joined(&answer["page"]) != text {
         return Err(format!("the page is not the text: {:#}", answer["page"]));
     }
-    let (words, most) = (
-        length::words(&answer["page"]),
-        length::most_words(asked, &answer["page"]),
-    );
+    let words = length::words(&answer["page"]);
+    let most = length::most_words(asked, &answer["page"]);
     if words > most {
         return Err(format!("{words} words, more than {most}: {text}"));
     }

@@ -19,7 +19,7 @@ enum Source {
     Lock(&'static str),
 }
 
-const SETS: [Set; 6] = [
+const SETS: [Set; 7] = [
     // `crates/ambit-cli/tests/gateway/real.rs`
     Set {
         folder: "target/mcp",
@@ -55,6 +55,12 @@ const SETS: [Set; 6] = [
         what: "the npm package in Next",
         source: Source::Packages(&["next@15.5.29", "react@19.3.1", "react-dom@19.3.1"]),
     },
+    // `pkg/tests/wrangler.test.mjs`
+    Set {
+        folder: WRANGLER,
+        what: "the example worker, as wrangler runs it",
+        source: Source::Packages(&["wrangler@4.86.0"]),
+    },
     // `pkg/tests/runtimes.test.mjs`, `pkg/tests/types.test.mjs`
     Set {
         folder: RUNTIMES,
@@ -89,6 +95,9 @@ pub(crate) const BROWSER: &str = "target/browser";
 
 /// Next, and what it needs.
 pub(crate) const NEXT: &str = "target/next";
+
+/// The tool of Cloudflare's workers, with a workerd of its own.
+pub(crate) const WRANGLER: &str = "target/wrangler";
 
 /// Runtimes, bundlers, and what reads types.
 pub(crate) const RUNTIMES: &str = "target/runtimes";

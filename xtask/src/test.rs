@@ -283,7 +283,7 @@ fn with_failure(mut tally: Tally, passed: bool) -> Tally {
     tally
 }
 
-/// Runs `pkg/tests/*.test.mjs` with node's own runner.
+/// Runs `pkg/tests/*.test.mjs` with node's own runner, and then many calls.
 fn package(root: &Path) -> Result<Tally, String> {
     let files = files(&root.join("pkg/tests"), ".test.mjs")?;
     let fixture = root.join("target/fixture");
@@ -301,6 +301,7 @@ fn package(root: &Path) -> Result<Tally, String> {
             node.env("AMBIT_SMALL", "1");
             node.env("AMBIT_RUNTIMES", root.join(npm::RUNTIMES));
             node.env("AMBIT_NEXT", root.join(npm::NEXT));
+            node.env("AMBIT_WRANGLER", root.join(npm::WRANGLER));
             if cargo::is_there("chromium") {
                 node.env("AMBIT_BROWSER", root.join(npm::BROWSER));
             }
@@ -308,6 +309,7 @@ fn package(root: &Path) -> Result<Tally, String> {
         node.args(["--test", "--test-reporter=tap"]).args(&files);
         tally += node_tally(&mut node)?;
     }
+    tally += soak::calls_in_node(20_000, root)?;
     Ok(tally)
 }
 

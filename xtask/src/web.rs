@@ -124,6 +124,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     for name in SOURCES {
         copy(&root.join("pkg").join(name), &package.join(name))?;
     }
+    may_be_packed(&package.join("package.json"))?;
     copy(&root.join("LICENSE"), &package.join("LICENSE"))?;
     let bound = IN_FILES.bind(root, &linked, &package)?;
     split(root, &linked, &bound, &package)?;
@@ -132,6 +133,19 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     optimise(root, &fast, &package.join(WHOLE), &STRIPPED)?;
     playground(root, &package)?;
     Ok(package)
+}
+
+/// Takes the scripts out, which only say that `pkg` itself is not to be packed: its wasm is not there.
+fn may_be_packed(manifest: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("`{}`: {error}", manifest.display());
+    let text = fs::read_to_string(manifest).map_err(failed)?;
+    let (before, rest) = text
+        .split_once("  \"scripts\": {\n")
+        .ok_or("`pkg/package.json` has no `scripts`")?;
+    let (_, after) = rest
+        .split_once("\n  },\n")
+        .ok_or("the `scripts` of `pkg/package.json` do not end")?;
+    fs::write(manifest, format!("{before}{after}")).map_err(failed)
 }
 
 /// `target/playground`: a page that any server of files can serve.
@@ -208,10 +222,12 @@ fn split(root: &Path, linked: &Path, bound: &Path, package: &Path) -> Result<(),
     }
     run(&mut tool, "splitting")?;
     for name in [FIRST].into_iter().chain(FURTHER.map(|(name, _)| name)) {
-        // The names say an order in which what is alike stands together, which compresses better.
-        let last = [&[OFFSETS, "--reorder-functions-by-name"][..], &STRIPPED].concat();
         let part = bound.with_file_name(name);
-        optimise(root, &part, &package.join(name), &last)?;
+        let small = part.with_extension("small.wasm");
+        optimise(root, &part, &small, &[&[OFFSETS], &STRIPPED[..]].concat())?;
+        // Last: whatever changes a function numbers its locals anew.
+        let mut tool = bindgen(root, "arrange");
+        run(tool.arg(&small).arg(package.join(name)), "arranging")?;
     }
     Ok(())
 }

@@ -104,10 +104,11 @@ impl<'a> Call<'a> {
 
     /// Judges the call as it would be. Nothing was done of what is assumed, so this is no answer.
     pub(crate) fn assuming(&self, assumed: &Assumed) -> Outcome {
-        let Err(denial) = self.case.with_steps(self.steps).judge_with(assumed) else {
+        let Err(mut denial) = self.case.with_steps(self.steps).judge_with(assumed) else {
             return Outcome::Holds;
         };
-        let Some(remedy) = denial.remedy.filter(|remedy| remedy.bound.is_none()) else {
+        let remedy = denial.remedy.take();
+        let Some(remedy) = remedy.filter(|remedy| remedy.bound.is_none()) else {
             return Outcome::Fails;
         };
         if remedy.wait.is_none() && remedy.login.is_none() && remedy.approvals.is_empty() {

@@ -46,7 +46,7 @@ impl core::error::Error for NoConsent {}
 
 impl From<TokenError> for NoConsent {
     fn from(error: TokenError) -> Self {
-        Self::new(error.reason, error.detail)
+        Self::new(error.reason, error.into_detail())
     }
 }
 
@@ -223,7 +223,7 @@ impl<'a> Grant<'a> {
         // The first of those for which it is asked.
         let first = |name: &str| {
             let mut list = entry.get_elements(name).filter_map(Json::as_str);
-            let mut asked = known.get_elements(name).filter_map(Json::as_str);
+            let asked = known.get_elements(name).filter_map(Json::as_str);
             list.find(|one| asked.clone().any(|other| other == *one))
                 .unwrap_or_default()
         };

@@ -11,16 +11,17 @@ use ambit_gateway::http::{Heard, Reply};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
 
-use crate::bearer::{Bearer, unknown, used};
+use crate::bearer::{Bearer, still, unknown, used};
 use crate::broker::Broker;
-use crate::demands;
+use crate::demands::{self, Yeses};
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
-use crate::proof;
 use crate::rate::Who;
 use crate::refusal::Refusal;
+use crate::second::Yes;
 use crate::secret::{self, digest};
 use crate::store::{forget, texts};
+use crate::task::Task;
 
 pub(crate) const PATH: &str = "/access-requests";
 pub(crate) const CANCEL: &str = "/access-requests/cancel";
@@ -36,16 +37,12 @@ const OF_ALL: i64 = 50;
 const PAUSE: i64 = 5;
 const LONGEST: i64 = 60;
 
-/// What became of a call.
-struct Task {
-    id: String,
-    until: i64,
-    pause: i64,
-    polled: i64,
-    answer: Option<String>,
-    reason: Option<String>,
-    /// The yeses, once they are enough.
-    receipts: Vec<String>,
+/// A call that is handed in: by whom, and the name that it gets if it is new.
+struct New<'a> {
+    bearer: &'a Bearer<'a>,
+    id: &'a str,
+    ping: Option<&'a str>,
+    now: i64,
 }
 
 impl Broker {
@@ -56,24 +53,59 @@ impl Broker {
         self.rates.take(&Who::Client(&bearer.client))?;
         self.rates.take(&Who::About(&bearer.client, &bearer.sub))?;
         let ping = self.pinged(heard, &bearer)?;
-        let evaluated = self.evaluate(heard, &bearer, now);
+        let client = self.config.client(&bearer.client).ok_or_else(unknown)?;
+        let (evaluation, audience) = read(heard, &bearer.claims)?;
+        let epochs = self.store.step(|tables| self.list(tables, now))?;
         let id = secret::fresh()?;
-        let task = self.store.step(|tables| {
-            forget(tables, now)?;
-            self.lapse(tables, now)?;
-            let kept = used(tables, &bearer, now)?
-                .and(evaluated)
-                .and_then(|evaluated| {
-                    self.keep_call(tables, &bearer, &evaluated, (&id, ping.as_deref()), now)
-                });
-            match kept {
-                // What went wrong here is taken back as a whole.
-                Err(refusal) if refusal.own => Err(refusal),
-                kept => Ok(kept),
+        let new = New {
+            bearer: &bearer,
+            id: &id,
+            ping: ping.as_deref(),
+            now,
+        };
+        let task = self.policy(|bundle| {
+            let handed = Handed {
+                evaluation,
+                token: bearer.token,
+                proof: heard.header("dpop").ok().flatten().unwrap_or_default(),
+                client,
+                sub: &bearer.sub,
+                audience: &audience,
+                url: &self.url(PATH),
+                epochs: epochs.as_deref(),
+                now,
+            };
+            let denied = evaluated::denied(bundle, &handed);
+            let (denied, known) = self.kept(|tables| {
+                forget(tables, now)?;
+                self.lapse(tables, now)?;
+                used(tables, &bearer, now)??;
+                let denied = denied?;
+                let known = self.known(tables, &new, &denied.evaluated)?;
+                Ok((denied, known))
+            })?;
+            if let Some(task) = known {
+                return Ok(task);
             }
-        })??;
+            let evaluated = evaluated::evaluated(self, bundle, &handed, denied)?;
+            self.kept(|tables| {
+                still(tables, &bearer, now)??;
+                self.keep_call(tables, &new, &evaluated)
+            })
+        })?;
         let status = if task.answer.is_none() { 202 } else { 201 };
         Ok(self.told(status, &task, now))
+    }
+
+    /// A step that is kept even where it refuses; what went wrong here is taken back as a whole.
+    fn kept<R>(
+        &self,
+        run: impl FnOnce(&Transaction<'_>) -> Result<R, Refusal>,
+    ) -> Result<R, Refusal> {
+        self.store.step(|tables| match run(tables) {
+            Err(refusal) if refusal.own => Err(refusal),
+            kept => Ok(kept),
+        })?
     }
 
     /// `GET /access-requests?task=…`
@@ -123,7 +155,7 @@ impl Broker {
             if let Err(refusal) = used(tables, &bearer, now)? {
                 return Ok(Err(refusal));
             }
-            let Some(mut task) = find(tables, "id", id, &bearer.jti)? else {
+            let Some(mut task) = self.find(tables, "id", id, &bearer.jti)? else {
                 let detail = "nothing with this name was handed in with this token";
                 return Ok(Err(Refusal::new("invalid_request", "broker.task", detail)));
             };
@@ -155,26 +187,6 @@ impl Broker {
         }
     }
 
-    fn evaluate(&self, heard: &Heard, bearer: &Bearer<'_>, now: i64) -> Result<Evaluated, Refusal> {
-        let client = self.config.client(&bearer.client).ok_or_else(unknown)?;
-        let (evaluation, audience) = read(heard, &bearer.claims)?;
-        let epochs = self.store.step(|tables| self.list(tables, now))?;
-        self.policy(|bundle| {
-            let handed = Handed {
-                evaluation,
-                token: bearer.token,
-                proof: heard.header("dpop").ok().flatten().unwrap_or_default(),
-                client,
-                sub: &bearer.sub,
-                audience: &audience,
-                url: &self.url(PATH),
-                epochs: epochs.as_deref(),
-                now,
-            };
-            evaluated::evaluated(self, bundle, &handed)
-        })
-    }
-
     /// Keeps what services said to a call, and says which.
     fn keep_services(
         &self,
@@ -182,98 +194,147 @@ impl Broker {
         bearer: &Bearer<'_>,
         evaluated: &Evaluated,
         id: &str,
-    ) -> Result<BTreeSet<String>, Refusal> {
-        let mut said = BTreeSet::new();
-        for yes in &evaluated.services {
+    ) -> Result<Yeses, Refusal> {
+        let mut said = Yeses::new();
+        for yes in evaluated.services.iter().flatten() {
             let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
             tables.execute(sql, params![id, yes.name, yes.receipt, yes.until])?;
             let facts = json!({"client": bearer.client, "sub": bearer.sub, "approver": yes.name,
                 "task_s256": digest(id), "binding_s256": evaluated.call, "receipt_s256": digest(&yes.receipt)});
             self.log.write("access-yes", true, &facts)?;
-            said.insert(yes.name.clone());
+            said.insert(yes.name.clone(), BTreeSet::new());
         }
         Ok(said)
     }
 
-    /// Keeps a call until it is answered. The same call with the same token is one request.
+    /// What is known without asking anybody: the same call with the same token is one request, and a no stands, whatever
+    /// the token and however often it is asked. `None`: it is new, and there is room for it.
+    fn known(
+        &self,
+        tables: &Transaction<'_>,
+        new: &New<'_>,
+        evaluated: &Evaluated,
+    ) -> Result<Option<Task>, Refusal> {
+        if let Some(task) = self.find(tables, "call", &evaluated.call, &new.bearer.jti)? {
+            let ended = ["withdrawn", "changed", "expired"];
+            if !task.answer.as_deref().is_some_and(|it| ended.contains(&it)) {
+                return Ok(Some(task));
+            }
+        }
+        let people = self.asked(tables, new, evaluated)?;
+        let sql = "SELECT reason FROM refused WHERE same = ?1 AND until > ?2";
+        let refused = tables.query_row(sql, params![evaluated.same, new.now], |row| row.get(0));
+        let refused: Option<String> = refused.optional()?;
+        let Some(reason) = refused else {
+            return Ok(None);
+        };
+        self.insert(tables, new, evaluated, &people)?;
+        let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
+        tables.execute(sql, params![reason, new.id])?;
+        self.answered_call(tables, new.id, "refused", new.now)?;
+        self.find(tables, "id", new.id, &new.bearer.jti)
+    }
+
+    /// Keeps a call until it is answered.
     fn keep_call(
         &self,
         tables: &Transaction<'_>,
-        bearer: &Bearer<'_>,
+        new: &New<'_>,
         evaluated: &Evaluated,
-        (id, ping): (&str, Option<&str>),
-        now: i64,
     ) -> Result<Task, Refusal> {
-        if let Some(task) = find(tables, "call", &evaluated.call, &bearer.jti)? {
-            if !matches!(
-                task.answer.as_deref(),
-                Some("withdrawn" | "changed" | "expired")
-            ) {
-                return Ok(task);
-            }
-            tables.execute("DELETE FROM access WHERE id = ?1", [&task.id])?;
+        if let Some(task) = self.known(tables, new, evaluated)? {
+            return Ok(task);
         }
-        let sql = "SELECT reason FROM refused WHERE same = ?1 AND until > ?2";
-        let refused = tables.query_row(sql, params![evaluated.same, now], |row| row.get(0));
-        let refused: Option<String> = refused.optional()?;
-        let people = self.asked(evaluated, &bearer.client)?;
-        let (own, all) = full(tables, bearer, &people, now)?;
-        if own >= WAITING || all >= OF_ALL {
-            let detail = "too many calls wait for this person already: try again later";
-            return Err(Refusal::new(
-                "temporarily_unavailable",
-                "broker.waiting",
-                detail,
-            ));
+        let people = self.asked(tables, new, evaluated)?;
+        let until = self.insert(tables, new, evaluated, &people)?;
+        let said = self.keep_services(tables, new.bearer, evaluated, new.id)?;
+        if demands::are_met(&self.config, &evaluated.demands, &said) {
+            self.answered_call(tables, new.id, "approved", new.now)?;
+        } else if self.config.notify.is_any() {
+            let facts = json!({"task": new.id, "client_id": new.bearer.client, "asked": people,
+                "risk_tier": evaluated.risk_tier, "until": until});
+            let sql = "INSERT INTO event (kind, facts, made) VALUES ('call', ?1, ?2)";
+            tables.execute(sql, params![facts.to_string(), new.now])?;
         }
+        self.find(tables, "id", new.id, &new.bearer.jti)?
+            .ok_or_else(unknown)
+    }
+
+    /// Writes down that a call waits, and says until when: as long as its token counts, and every yes that it has.
+    fn insert(
+        &self,
+        tables: &Transaction<'_>,
+        new: &New<'_>,
+        evaluated: &Evaluated,
+        people: &BTreeSet<String>,
+    ) -> Result<i64, Refusal> {
+        let (bearer, now) = (new.bearer, new.now);
         let asked = serde_json::to_string(evaluated)
             .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
-        let until = bearer.exp.min(now + WAIT);
+        let services = evaluated.services.iter().flatten().map(|yes| yes.until);
+        let until = services.fold(bearer.exp.min(now + WAIT), i64::min);
+        let sql = "DELETE FROM access WHERE call = ?1 AND token = ?2";
+        tables.execute(sql, params![evaluated.call, bearer.jti])?;
         tables.execute(
             "INSERT INTO access (id, token, call, client, sub, same, asked, made, until, polled, pause, ping)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?10, ?11)",
-            params![id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE, ping],
+            params![new.id, bearer.jti, evaluated.call, bearer.client, bearer.sub, evaluated.same, asked, now, until, PAUSE, new.ping],
         )?;
-        for person in &people {
+        for person in people {
             let sql = "INSERT INTO asked (task, sub) VALUES (?1, ?2)";
-            tables.execute(sql, params![id, person])?;
+            tables.execute(sql, params![new.id, person])?;
         }
         self.log.write(
             "access",
             true,
-            &json!({"client": bearer.client, "sub": bearer.sub, "jti": bearer.jti, "task_s256": digest(id),
+            &json!({"client": bearer.client, "sub": bearer.sub, "jti": bearer.jti, "task_s256": digest(new.id),
                 "binding_s256": evaluated.call, "audience": evaluated.audience, "risk_tier": evaluated.risk_tier,
                 "reason": evaluated.reason, "asked": people, "until": until}),
         )?;
-        let said = self.keep_services(tables, bearer, evaluated, id)?;
-        if let Some(reason) = &refused {
-            // A no stands, whatever the token and however often it is asked.
-            let sql = "UPDATE access SET reason = ?1 WHERE id = ?2";
-            tables.execute(sql, params![reason, id])?;
-            self.answered_call(tables, id, "refused", now)?;
-        } else if demands::are_met(&self.config, &evaluated.demands, &said) {
-            let sql = "UPDATE access SET until = (SELECT min(until) FROM yes WHERE task = ?1) WHERE id = ?1";
-            tables.execute(sql, [id])?;
-            self.answered_call(tables, id, "approved", now)?;
-        } else if self.config.notify.is_any() {
-            let facts = json!({"task": id, "client_id": bearer.client, "asked": people,
-                "risk_tier": evaluated.risk_tier, "until": until});
-            let sql = "INSERT INTO event (kind, facts, made) VALUES ('call', ?1, ?2)";
-            tables.execute(sql, params![facts.to_string(), now])?;
-        }
-        find(tables, "id", id, &bearer.jti)?.ok_or_else(unknown)
+        Ok(until)
     }
 
-    /// Everybody who may say yes to a call.
-    pub(crate) fn asked(
+    /// Those who may say yes to a call and have room for it, if they are enough.
+    fn asked(
         &self,
+        tables: &Transaction<'_>,
+        new: &New<'_>,
         evaluated: &Evaluated,
-        client: &str,
     ) -> Result<BTreeSet<String>, Refusal> {
-        let client = self.config.client(client).ok_or_else(unknown)?;
-        let demands = evaluated.demands.iter();
-        let people = demands.flat_map(|demand| demand.people(&self.config, client));
-        Ok(people.map(str::to_owned).collect())
+        let full = |detail: &str| {
+            let refusal = Refusal::new("temporarily_unavailable", "broker.waiting", detail);
+            Err(refusal)
+        };
+        let client = self.config.client(&new.bearer.client);
+        let client = client.ok_or_else(unknown)?;
+        if own_waiting(tables, new, evaluated)? >= WAITING {
+            return full(
+                "too many calls of this client wait for this person already: try again later",
+            );
+        }
+        let mut asked = BTreeSet::new();
+        for demand in &evaluated.demands {
+            // Those that said yes; before they are asked, those that may.
+            let mut room = match &evaluated.services {
+                Some(said) => {
+                    let of = |yes: &&Yes| demand.approvers.contains(&yes.name);
+                    said.iter().filter(of).count()
+                }
+                None => demand.services(&self.config).count(),
+            };
+            for person in demand.people(&self.config, client) {
+                if all_waiting(tables, person, new, evaluated)? < OF_ALL {
+                    room += 1;
+                    asked.insert(person.to_owned());
+                }
+            }
+            if room < demand.count {
+                return full(
+                    "too many calls wait already for those who may say yes to this one: try again later",
+                );
+            }
+        }
+        Ok(asked)
     }
 
     /// Marks what became of a call that waits, and writes it down. `false`: somebody was faster.
@@ -297,15 +358,14 @@ impl Broker {
     ) -> Result<bool, Refusal> {
         let row = tables.query_row(
             "UPDATE access SET answer = ?1, answered = ?2, asked = '' WHERE id = ?3 AND answer IS NULL
-             RETURNING client, sub, token, call, receipt, made",
+             RETURNING client, sub, token, call, made",
             params![answer, now, id],
             |row| {
                 facts["client"] = json!(row.get::<_, String>(0)?);
                 facts["sub"] = json!(row.get::<_, String>(1)?);
                 facts["jti"] = json!(row.get::<_, String>(2)?);
                 facts["binding_s256"] = json!(row.get::<_, String>(3)?);
-                facts["receipt_s256"] = json!(row.get::<_, Option<String>>(4)?.as_deref().map(digest));
-                facts["seconds"] = json!(now - row.get::<_, i64>(5)?);
+                facts["seconds"] = json!(now - row.get::<_, i64>(4)?);
                 Ok(())
             },
         );
@@ -331,44 +391,6 @@ impl Broker {
             self.answered_call(tables, &id, "expired", now)?;
         }
         Ok(())
-    }
-
-    fn told(&self, status: u16, task: &Task, now: i64) -> Reply {
-        let (state, why) = match task.answer.as_deref() {
-            None => ("pending", None),
-            Some("approved") => ("approved", None),
-            Some("refused") => ("denied", Some("approval.denied")),
-            Some("withdrawn" | "stopped") => ("cancelled", None),
-            Some("changed") => ("failed", Some("broker.changed")),
-            Some(_) => ("expired", None),
-        };
-        let at = self.url(&format!("{PATH}?task={}", task.id));
-        let mut body = json!({"task": {
-            "id": task.id, "status": state, "status_endpoint": at, "expires_at": timestamp(task.until),
-        }});
-        if state == "pending" {
-            body["task"]["expires_in"] = json!(task.until - now);
-            body["task"]["interval"] = json!(task.pause);
-            body["task"]["links"] = json!({
-                "review": self.url(&format!("{}?task={}", crate::waiting::PATH, task.id)),
-                "cancel": self.url(&format!("{CANCEL}?task={}", task.id)),
-            });
-        }
-        if state == "approved" {
-            let mut approval = json!({
-                "id": task.id, "expires_at": timestamp(task.until), "ambit_receipts": task.receipts,
-            });
-            if let [receipt] = &task.receipts[..] {
-                approval["ambit_receipt"] = json!(receipt);
-            }
-            body["result"] = json!({"mode": "reevaluate", "approval": approval});
-        }
-        if let Some(code) = why {
-            body["result"] = json!({"ambit_code": code, "reason": task.reason});
-        }
-        Reply::json(status, body.to_string())
-            .with("dpop-nonce", proof::nonce(&self.own, now))
-            .with("location", at)
     }
 }
 
@@ -420,60 +442,32 @@ fn read<'h>(heard: &'h Heard, claims: &Value) -> Result<(&'h str, String), Refus
     Ok((text, audience))
 }
 
-fn find(
+/// What takes a place; the same call, which would be handed in anew, does not.
+const WAITS: &str = "until > ?1 AND (answer IS NULL OR answer IN ('withdrawn', 'refused')) \
+    AND NOT (call = ?2 AND token = ?3)";
+
+/// How many calls of this client wait for the person for whom it acts.
+fn own_waiting(
     tables: &Transaction<'_>,
-    by: &str,
-    value: &str,
-    token: &str,
-) -> Result<Option<Task>, Refusal> {
-    let sql = format!(
-        "SELECT id, until, pause, polled, answer, reason FROM access WHERE {by} = ?1 AND token = ?2"
-    );
-    let row = tables.query_row(&sql, params![value, token], |row| {
-        Ok(Task {
-            id: row.get(0)?,
-            until: row.get(1)?,
-            pause: row.get(2)?,
-            polled: row.get(3)?,
-            answer: row.get(4)?,
-            reason: row.get(5)?,
-            receipts: Vec::new(),
-        })
-    });
-    let Some(mut task) = row.optional()? else {
-        return Ok(None);
-    };
-    if task.answer.as_deref() == Some("approved") {
-        let sql = "SELECT receipt FROM yes WHERE task = ?1 ORDER BY sub";
-        task.receipts = texts(tables, sql, [&task.id])?;
-    }
-    Ok(Some(task))
+    new: &New<'_>,
+    evaluated: &Evaluated,
+) -> rusqlite::Result<i64> {
+    let sql = format!("SELECT count(*) FROM access WHERE {WAITS} AND sub = ?4 AND client = ?5");
+    let (bearer, call) = (new.bearer, &evaluated.call);
+    let parameters = params![new.now, call, bearer.jti, bearer.sub, bearer.client];
+    tables.query_row(&sql, parameters, |row| row.get(0))
 }
 
-/// How many calls wait: of this agent for this person, and for the one of those who are asked who has the most.
-fn full(
+/// How many calls wait for one of those who are asked.
+fn all_waiting(
     tables: &Transaction<'_>,
-    bearer: &Bearer<'_>,
-    people: &BTreeSet<String>,
-    now: i64,
-) -> Result<(i64, i64), Refusal> {
-    const WAITS: &str = "until > ?1 AND (answer IS NULL OR answer IN ('withdrawn', 'refused'))";
-    let sql = format!("SELECT count(*) FROM access WHERE {WAITS} AND sub = ?2 AND client = ?3");
-    let own = tables.query_row(&sql, params![now, bearer.sub, bearer.client], |row| {
-        row.get(0)
-    })?;
+    person: &str,
+    new: &New<'_>,
+    evaluated: &Evaluated,
+) -> rusqlite::Result<i64> {
     let sql = format!(
-        "SELECT count(*) FROM asked JOIN access ON access.id = asked.task WHERE {WAITS} AND asked.sub = ?2"
+        "SELECT count(*) FROM asked JOIN access ON access.id = asked.task WHERE {WAITS} AND asked.sub = ?4"
     );
-    let mut all = 0;
-    for person in people {
-        let one: i64 = tables.query_row(&sql, params![now, person], |row| row.get(0))?;
-        all = all.max(one);
-    }
-    Ok((own, all))
-}
-
-/// RFC 3339, in UTC.
-fn timestamp(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string())
+    let parameters = params![new.now, evaluated.call, new.bearer.jti, person];
+    tables.query_row(&sql, parameters, |row| row.get(0))
 }

@@ -49,6 +49,13 @@ impl Broker {
             };
             self.lapse(tables, now)?;
             let agents = self.listed(tables, sub, words, now)?;
+            let overrides = self.overrides(tables, sub, now)?.into_iter();
+            let overrides: Vec<_> = overrides
+                .map(|one| {
+                    let may_review = self.may_review(&one, sub);
+                    (one, may_review)
+                })
+                .collect();
             let markup = agents_page::agents(&agents_page::Page {
                 words,
                 csrf: &session.csrf(&self.own),
@@ -56,6 +63,8 @@ impl Broker {
                 agents: &agents,
                 waiting: &self.all_waiting(tables, sub, words, now)?,
                 refused: &self.all_refused(tables, sub, now)?,
+                overrides: &overrides,
+                now,
                 done: done.as_deref(),
                 epochs: self.keys.epochs.is_some(),
             });

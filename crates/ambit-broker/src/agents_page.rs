@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::glass::{self, Override};
 use crate::language::Words;
 use crate::pages::{document, parts};
 use crate::waiting_page::{self, Refused, Waits};
@@ -16,6 +17,9 @@ pub(crate) struct Page<'a> {
     pub(crate) agents: &'a [Agent],
     pub(crate) waiting: &'a [Waits],
     pub(crate) refused: &'a [Refused],
+    /// What was allowed by break-glass, and whether this person may mark it as reviewed.
+    pub(crate) overrides: &'a [(Override, bool)],
+    pub(crate) now: i64,
     /// What a form has just done.
     pub(crate) done: Option<&'a str>,
     /// Whether services are told who was stopped.
@@ -64,6 +68,7 @@ pub(crate) fn agents(page: &Page<'_>) -> Markup {
         @if let Some(done) = done(words, page.done) { p.done role="status" { (done) } }
         h1 { (words.agents) }
         (waiting_page::list(words, page.waiting))
+        (glass::list(words, page.overrides, page.csrf, page.now))
         @if page.agents.is_empty() { p { (words.agents_none) } }
         @for agent in page.agents { (one(page, agent)) }
         (waiting_page::refused(words, page.refused, page.csrf))

@@ -93,6 +93,15 @@ pub(crate) fn used(
             detail,
         )));
     }
+    still(tables, bearer, now)
+}
+
+/// The token still counts.
+pub(crate) fn still(
+    tables: &Transaction<'_>,
+    bearer: &Bearer<'_>,
+    now: i64,
+) -> Result<Result<(), Refusal>, Refusal> {
     Ok(counts(tables, bearer.token, now)?
         .map(drop)
         .ok_or_else(unknown))

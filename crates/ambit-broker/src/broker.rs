@@ -12,11 +12,14 @@ use ambit_token::RECEIPT_TYP;
 use crate::agents;
 use crate::answer;
 use crate::config::{Config, wrong};
+use crate::glass;
 use crate::language;
 use crate::metrics::Metrics;
 use crate::openid::{self, Provider};
+use crate::outside;
 use crate::rate::Rates;
 use crate::record::Log;
+use crate::records;
 use crate::refusal::Refusal;
 use crate::secret::Own;
 use crate::store::Store;
@@ -162,6 +165,7 @@ impl Broker {
             ("POST", token::PATH) => self.token(heard),
             ("POST", revoke::REVOKE) => self.take_back(heard),
             ("POST", revoke::INTROSPECT) => self.introspect(heard),
+            ("POST", records::PATH) => self.take_records(heard),
             ("POST", access::PATH) => self.hand_in(heard).map_err(Refusal::challenging),
             ("GET", access::PATH) => self.poll(heard).map_err(Refusal::challenging),
             ("POST", access::CANCEL) => self.withdraw(heard).map_err(Refusal::challenging),
@@ -186,6 +190,7 @@ impl Broker {
             ("GET", waiting::TOGETHER_PATH) => self.together_page(heard),
             ("POST", waiting::TOGETHER_PATH) => self.answer_together(heard),
             ("POST", waiting::AGAIN) => self.ask_again(heard),
+            ("POST", glass::REVIEW) => self.review(heard),
             ("POST", login::PATH) => self.log_in(heard),
             ("GET", openid::AWAY) => self.go_away(heard),
             ("GET", openid::BACK) => self.come_back(heard),
@@ -249,7 +254,7 @@ fn check_key(
 
 const STYLE: &str = "/broker.css";
 const SCRIPT: &str = "/passkey.js";
-const PATHS: [(&str, &[&str]); 22] = [
+const PATHS: [(&str, &[&str]); 24] = [
     (metadata::PATH, &["GET"]),
     (metadata::JWKS, &["GET"]),
     (revoke::EPOCHS, &["GET"]),
@@ -257,6 +262,7 @@ const PATHS: [(&str, &[&str]); 22] = [
     (token::PATH, &["POST"]),
     (revoke::REVOKE, &["POST"]),
     (revoke::INTROSPECT, &["POST"]),
+    (records::PATH, &["POST"]),
     (authorize::PATH, &["GET"]),
     (consent::PATH, &["GET", "POST"]),
     (access::PATH, &["GET", "POST"]),
@@ -265,6 +271,7 @@ const PATHS: [(&str, &[&str]); 22] = [
     (waiting::PATH, &["GET", "POST"]),
     (waiting::TOGETHER_PATH, &["GET", "POST"]),
     (waiting::AGAIN, &["POST"]),
+    (glass::REVIEW, &["POST"]),
     (login::PATH, &["POST"]),
     (openid::AWAY, &["GET"]),
     (openid::BACK, &["GET"]),
@@ -273,6 +280,9 @@ const PATHS: [(&str, &[&str]); 22] = [
     (STYLE, &["GET"]),
     (SCRIPT, &["GET"]),
 ];
+
+/// Answers at one time that wait for nobody else.
+const THREADS: usize = 16;
 
 impl Service for Broker {
     fn refuse(&self, heard: &Heard) -> Option<Reply> {
@@ -295,6 +305,12 @@ impl Service for Broker {
 
     fn hurries(&self) -> bool {
         true
+    }
+
+    /// Whoever is asked and hangs takes no thread from the others.
+    fn threads(&self) -> usize {
+        let asked = self.config.services.len() + usize::from(self.config.login.is_some());
+        THREADS + asked * outside::MOST
     }
 
     fn answer(&self, heard: &Heard) -> Reply {

@@ -1,6 +1,7 @@
 //! Who asks: `private_key_jwt` (RFC 7523), and nothing else.
 
 use ambit_core::json::Json;
+use ambit_token::PublicKey;
 
 use crate::config::{Client, Config};
 use crate::form::Form;
@@ -31,24 +32,11 @@ pub(crate) fn authenticate<'c>(
         let detail = "shared secrets are not taken: use `private_key_jwt`";
         return Err(refused("broker.client_secret", detail));
     }
-    if form.get("client_assertion_type") != Some(TYPE) {
-        let detail =
-            format!("authenticate with `private_key_jwt`: `client_assertion_type` is `{TYPE}`");
-        return Err(refused("broker.client", detail));
-    }
-    let assertion = form.get("client_assertion").and_then(Jws::parse);
-    let assertion = assertion.ok_or_else(|| malformed("`client_assertion` is not a JWT"))?;
-    let (header, claims) = (json(&assertion.header), json(&assertion.claims));
-    let (Some(header), Some(claims)) = (header, claims) else {
-        let detail = "header or claims of `client_assertion` are not strict JSON";
-        return Err(malformed(detail));
+    let given = Given {
+        kind: form.get("client_assertion_type"),
+        assertion: form.get("client_assertion"),
     };
-    let claims = claims.root();
-    let client = signer(&assertion, header.root(), claims, config)?;
-    if text(claims, "iss") != Some(&client.id) {
-        let detail = "`iss` of `client_assertion` is not its `sub`, the client";
-        return Err(malformed(detail));
-    }
+    let (client, once) = given.proves(&config.issuer, now, |sub| config.client(sub))?;
     if form
         .get("client_id")
         .is_some_and(|given| given != client.id)
@@ -56,33 +44,84 @@ pub(crate) fn authenticate<'c>(
         let detail = "`client_id` is not the client of `client_assertion`";
         return Err(malformed(detail));
     }
-    check_audience(claims, &config.issuer)?;
-    let exp = check_times(claims, now)?;
-    let jti = text(claims, "jti").filter(|jti| !jti.is_empty() && jti.len() <= ID_BYTES);
-    let jti = jti.ok_or_else(|| malformed("`client_assertion` has no `jti`, or a long one"))?;
-    Ok(Known {
-        client,
-        once: Once::new("assertion", &[&client.id, jti], exp + SKEW),
-    })
+    Ok(Known { client, once })
+}
+
+/// Somebody of the file who proves who they are by keys.
+pub(crate) trait Party {
+    /// `iss` and `sub` of the assertions.
+    fn id(&self) -> &str;
+    fn keys(&self) -> &[PublicKey];
+}
+
+impl Party for Client {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+}
+
+/// What a request says of who sent it.
+#[derive(Debug)]
+pub(crate) struct Given<'r> {
+    pub(crate) kind: Option<&'r str>,
+    pub(crate) assertion: Option<&'r str>,
+}
+
+impl Given<'_> {
+    /// Who that is, of those whom `find` knows, and the assertion, which counts once.
+    pub(crate) fn proves<'c, P: Party>(
+        &self,
+        issuer: &str,
+        now: i64,
+        find: impl FnOnce(&str) -> Option<&'c P>,
+    ) -> Result<(&'c P, Once), Refusal> {
+        if self.kind != Some(TYPE) {
+            let detail =
+                format!("authenticate with `private_key_jwt`: `client_assertion_type` is `{TYPE}`");
+            return Err(refused("broker.client", detail));
+        }
+        let assertion = self.assertion.and_then(Jws::parse);
+        let assertion = assertion.ok_or_else(|| malformed("`client_assertion` is not a JWT"))?;
+        let (header, claims) = (json(&assertion.header), json(&assertion.claims));
+        let (Some(header), Some(claims)) = (header, claims) else {
+            let detail = "header or claims of `client_assertion` are not strict JSON";
+            return Err(malformed(detail));
+        };
+        let claims = claims.root();
+        let known = find(text(claims, "sub").unwrap_or_default());
+        let party = signer(&assertion, header.root(), known)?;
+        if text(claims, "iss") != Some(party.id()) {
+            let detail = "`iss` of `client_assertion` is not its `sub`, the client";
+            return Err(malformed(detail));
+        }
+        check_audience(claims, issuer)?;
+        let exp = check_times(claims, now)?;
+        let jti = text(claims, "jti").filter(|jti| !jti.is_empty() && jti.len() <= ID_BYTES);
+        let jti = jti.ok_or_else(|| malformed("`client_assertion` has no `jti`, or a long one"))?;
+        let once = Once::new("assertion", &[party.id(), jti], exp + SKEW);
+        Ok((party, once))
+    }
 }
 
 fn text<'j>(object: Json<'j>, name: &str) -> Option<&'j str> {
     object.get(name).and_then(Json::as_str)
 }
 
-/// The client whose key signed: one answer for a client that nobody knows and for another's key.
-fn signer<'c>(
+/// Whose key signed: one answer for a client that nobody knows and for another's key.
+fn signer<'c, P: Party>(
     assertion: &Jws<'_>,
     header: Json<'_>,
-    claims: Json<'_>,
-    config: &'c Config,
-) -> Result<&'c Client, Refusal> {
-    let known = config.client(text(claims, "sub").unwrap_or_default());
+    known: Option<&'c P>,
+) -> Result<&'c P, Refusal> {
     let typed = text(header, "typ").is_none_or(|typ| {
         ["jwt", "client-authentication+jwt"].contains(&&*typ.to_ascii_lowercase())
     });
     let alg = text(header, "alg");
-    let by = |client: &&Client| client.keys.iter().any(|key| assertion.is_by(key, alg));
+    let by = |party: &&P| party.keys().iter().any(|key| assertion.is_by(key, alg));
     let sound = typed && header.get("crit").is_none();
     known.filter(by).filter(|_| sound).ok_or_else(|| {
         malformed("no key of a registered client with this `sub` signed `client_assertion`")

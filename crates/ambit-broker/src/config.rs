@@ -11,8 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::demands::ASKED;
+use crate::glass::BreakGlass;
 use crate::openid::{Party, PartyEntry};
 use crate::rate::{self, Limits};
+use crate::records::{self, Point, PointEntry};
 use crate::second::{self, Service};
 use crate::tell::{self, Notify, NotifyEntry, Subscriber, SubscriberEntry};
 
@@ -43,11 +45,14 @@ struct File {
     limits: rate::Entry,
     #[serde(default)]
     roles: BTreeMap<String, Vec<String>>,
+    break_glass: Option<BreakGlass>,
     notify: Option<NotifyEntry>,
     #[serde(default)]
     services: Vec<second::Entry>,
     #[serde(default)]
     subscribers: Vec<SubscriberEntry>,
+    #[serde(default)]
+    points: Vec<PointEntry>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
 }
@@ -126,12 +131,16 @@ pub struct Config {
     pub(crate) secrets: Vec<PathBuf>,
     /// Who acts in which role.
     pub(crate) roles: BTreeMap<String, Vec<String>>,
+    /// Who may override a denial.
+    pub(crate) glass: Option<BreakGlass>,
     /// Policy services whose yes the policy asks for.
     pub(crate) services: Vec<Service>,
     /// How people hear of a call that waits.
     pub(crate) notify: Notify,
     /// Who hears of revocations.
     pub(crate) subscribers: Vec<Subscriber>,
+    /// Who may post decision records.
+    pub(crate) points: Vec<Point>,
     pub(crate) clients: Vec<Client>,
 }
 
@@ -217,6 +226,10 @@ impl Config {
             ));
         }
         let clients = clients(file.clients, folder, login.as_ref())?;
+        let roles = roles(file.roles)?;
+        if let Some(glass) = &file.break_glass {
+            glass.check(&roles)?;
+        }
         Ok(Self {
             issuer,
             database: folder.join(file.database),
@@ -232,10 +245,12 @@ impl Config {
             file: PathBuf::new(),
             secrets,
             limits: Limits::check(&file.limits)?,
-            roles: roles(file.roles)?,
+            roles,
+            glass: file.break_glass,
             services: second::services(file.services, folder)?,
             notify,
             subscribers,
+            points: records::points(file.points, folder, &clients)?,
             clients,
         })
     }
@@ -259,6 +274,11 @@ impl Config {
     /// Whether this person acts in this role.
     pub(crate) fn acts_as(&self, person: &str, role: &str) -> bool {
         self.in_role(role).iter().any(|one| one == person)
+    }
+
+    /// Whether it is the role of those who may override a denial, and ask for nothing else.
+    pub(crate) fn breaks(&self, role: &str) -> bool {
+        self.glass.as_ref().is_some_and(|glass| glass.role == role)
     }
 
     /// Who acts in this role.
@@ -399,7 +419,7 @@ fn client(entry: ClientEntry, folder: &Path) -> Result<Client, Fault> {
 }
 
 /// A client's public key. Its private half has no place here.
-fn public(path: &Path) -> Result<PublicKey, Fault> {
+pub(crate) fn public(path: &Path) -> Result<PublicKey, Fault> {
     let text = read_text(path)?;
     let fault = |message: &str| Fault::new("broker.client_key", message).at(path);
     let document = Document::parse(text.as_bytes(), Profile::Signed)

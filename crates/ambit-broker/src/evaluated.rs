@@ -20,7 +20,7 @@ use crate::demands::{self, ASKED, Demand};
 use crate::grant;
 use crate::language::{ENGLISH, GERMAN};
 use crate::refusal::Refusal;
-use crate::second::Yes;
+use crate::second::{self, Service, Yes};
 use crate::session::Login;
 
 /// A call as it was handed in.
@@ -58,12 +58,12 @@ pub(crate) struct Evaluated {
     pub(crate) differs: Vec<Differs>,
     /// The policy that said so.
     pub(crate) policy: String,
-    /// Who must say yes; of a call that an older broker kept, the person for whom the token acts.
+    /// Who must say yes.
     #[serde(default)]
     pub(crate) demands: Vec<Demand>,
-    /// The yeses that policy services signed.
+    /// The yeses that policy services signed, once they were asked.
     #[serde(skip)]
-    pub(crate) services: Vec<Yes>,
+    pub(crate) services: Option<Vec<Yes>>,
 }
 
 /// What a person reads of a call.
@@ -87,32 +87,57 @@ pub(crate) fn policy(bundle: &Bundle<'_>) -> String {
     base64url::encode(bundle.digest())
 }
 
-/// Evaluates a call. It is kept only if the yeses that the policy asks for turn the denial into an allow: that is
-/// tried, with receipts that never leave this function.
+/// A call that is denied, before anybody was asked: of the demands, those that the denial names.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) evaluated: Evaluated,
+    answer: Value,
+}
+
+/// Evaluates a call, without a yes of anybody.
+pub(crate) fn denied(bundle: &Bundle<'_>, handed: &Handed<'_>) -> Result<Denied, Refusal> {
+    let mut cache = ChainCache::new();
+    let request = request(bundle, handed, ENGLISH.tag, &[]);
+    let answer = ask::value(&evaluate(bundle, request.as_bytes(), &mut cache))?;
+    if answer["decision"] == true {
+        let detail = "the call is allowed without anybody's yes: make it";
+        return Err(Refusal::new("invalid_request", "broker.allowed", detail));
+    }
+    let mut evaluated = shown(bundle, handed, &answer, &mut cache)?;
+    evaluated.demands = Demand::lacking(&answer);
+    with_case(bundle, request.as_bytes(), &mut cache, &mut |case| {
+        let Ok(case) = case else { return };
+        evaluated.same = same(handed, &case.asked());
+    });
+    Ok(Denied { evaluated, answer })
+}
+
+/// Asks policy services, and says who else must say yes. The call is kept only if the yeses that the policy asks for
+/// turn the denial into an allow: that is tried, with receipts that never leave this function.
 pub(crate) fn evaluated(
     broker: &Broker,
     bundle: &Bundle<'_>,
     handed: &Handed<'_>,
+    denied: Denied,
 ) -> Result<Evaluated, Refusal> {
     let mut cache = ChainCache::new();
-    let request = request(bundle, handed, ENGLISH.tag, &[]);
-    let denied = ask::value(&evaluate(bundle, request.as_bytes(), &mut cache))?;
-    if denied["decision"] == true {
-        let detail = "the call is allowed without anybody's yes: make it";
-        return Err(Refusal::new("invalid_request", "broker.allowed", detail));
-    }
-    let mut evaluated = shown(bundle, handed, &denied, &mut cache)?;
+    let Denied {
+        mut evaluated,
+        answer,
+    } = denied;
     let mut trial = Trial {
         broker,
         bundle,
         handed,
         evaluated: &evaluated,
         services: Vec::new(),
+        busy: Vec::new(),
     };
-    let demands = trial.demands(&denied, &mut cache)?;
+    let demands = trial.demands(&answer, &mut cache)?;
     let services = trial.services;
     evaluated.demands = demands;
-    evaluated.services = services;
+    evaluated.services = Some(services);
+    let request = request(bundle, handed, ENGLISH.tag, &[]);
     let advice = ambit_advice::advise(bundle, request.as_bytes(), &mut cache);
     let action = ask::value(handed.evaluation)?["action"]["name"].take();
     evaluated.differs = differs(
@@ -120,10 +145,6 @@ pub(crate) fn evaluated(
         &ask::value(&advice)?,
         action.as_str().unwrap_or_default(),
     );
-    with_case(bundle, request.as_bytes(), &mut cache, &mut |case| {
-        let Ok(case) = case else { return };
-        evaluated.same = same(handed, &case.asked());
-    });
     Ok(evaluated)
 }
 
@@ -138,6 +159,8 @@ struct Trial<'a> {
     evaluated: &'a Evaluated,
     /// What policy services signed: each is asked once.
     services: Vec<Yes>,
+    /// Those that could not be asked now.
+    busy: Vec<(String, Refusal)>,
 }
 
 impl Trial<'_> {
@@ -152,12 +175,10 @@ impl Trial<'_> {
         for _ in 0..ROUNDS {
             let answer = self.tried(&demands, cache)?;
             if answer["decision"] == true {
-                let without = demands.get(1..).unwrap_or_default();
-                if guessed && !without.is_empty() && self.tried(without, cache)?["decision"] == true
-                {
-                    demands.remove(0);
+                if guessed {
+                    demands = self.unguessed(demands, cache)?;
                 }
-                return Ok(demands);
+                return Ok(demands::joined(demands));
             }
             let more = Demand::lacking(&answer);
             let new = more.into_iter().filter(|one| !demands.contains(one));
@@ -171,6 +192,64 @@ impl Trial<'_> {
         Err(Refusal::new("access_denied", "broker.approvers", detail))
     }
 
+    /// Whether the person, whose yes was guessed, must say yes, or is one of several who may: what others must say is
+    /// told without what the person has said.
+    fn unguessed(
+        &mut self,
+        demands: Vec<Demand>,
+        cache: &mut ChainCache,
+    ) -> Result<Vec<Demand>, Refusal> {
+        let mut others = demands.get(1..).unwrap_or_default().to_vec();
+        if others.is_empty() {
+            return Ok(demands);
+        }
+        let answer = self.tried(&others, cache)?;
+        if answer["decision"] == true {
+            return Ok(others);
+        }
+        let sub = self.handed.sub;
+        for rest in Demand::lacking(&answer) {
+            let others_of = |name: &&String| *name != sub;
+            let is_of = |one: &&mut Demand| {
+                let mut names = rest.approvers.iter().filter(others_of).peekable();
+                names.peek().is_some() && names.all(|name| one.approvers.contains(name))
+            };
+            if !rest.approvers.iter().any(|name| name == sub) {
+                continue;
+            }
+            if let Some(one) = others.iter_mut().find(is_of) {
+                one.approvers.push(sub.to_owned());
+                one.count += 1;
+                if self.tried(&others, cache)?["decision"] == true {
+                    return Ok(others);
+                }
+                break;
+            }
+        }
+        Ok(demands)
+    }
+
+    /// The yes of a service. `None`: it cannot be asked now, and perhaps others are enough.
+    fn yes_of(&mut self, service: &Service) -> Result<Option<Yes>, Refusal> {
+        if let Some(yes) = self.services.iter().find(|yes| yes.name == service.name) {
+            return Ok(Some(yes.clone()));
+        }
+        if self.busy.iter().any(|(name, _)| *name == service.name) {
+            return Ok(None);
+        }
+        match service.asked(self.bundle, self.handed, self.evaluated) {
+            Ok(yes) => {
+                self.services.push(yes.clone());
+                Ok(Some(yes))
+            }
+            Err(refusal) if refusal.code == second::BUSY => {
+                self.busy.push((service.name.clone(), refusal));
+                Ok(None)
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// What the policy says once enough of them have said yes.
     fn tried(&mut self, demands: &[Demand], cache: &mut ChainCache) -> Result<Value, Refusal> {
         let (broker, handed) = (self.broker, self.handed);
@@ -179,14 +258,8 @@ impl Trial<'_> {
         for demand in demands {
             let mut services = 0;
             for service in demand.services(&broker.config) {
-                let known = self.services.iter().find(|yes| yes.name == service.name);
-                let yes = match known {
-                    Some(yes) => yes.clone(),
-                    None => {
-                        let yes = service.asked(self.bundle, handed, self.evaluated)?;
-                        self.services.push(yes.clone());
-                        yes
-                    }
+                let Some(yes) = self.yes_of(service)? else {
+                    continue;
                 };
                 services += 1;
                 if !receipts.contains(&yes.receipt) {
@@ -196,6 +269,10 @@ impl Trial<'_> {
             let people = demand.people(&broker.config, handed.client);
             let wanted = demand.count.saturating_sub(services);
             if people.len() < wanted || people.len() > ASKED {
+                let lacks = |(name, _): &(String, Refusal)| demand.approvers.contains(name);
+                if let Some(at) = self.busy.iter().position(lacks) {
+                    return Err(self.busy.swap_remove(at).1);
+                }
                 let detail = format!(
                     "{} of {} must say yes, and the broker knows {} of them",
                     demand.count,
@@ -210,7 +287,8 @@ impl Trial<'_> {
         let english = self.evaluated.text(ENGLISH.tag)?;
         for sub in asked {
             let person = Person { sub, login: &login };
-            let roles = demands::roles(&broker.config, demands, sub);
+            let glass = demands::breaks(&broker.config, demands, sub);
+            let roles = demands::roles(&broker.config, demands, sub, glass);
             receipts.push(grant::of_call(
                 broker,
                 self.bundle,
@@ -256,11 +334,21 @@ fn shown(
         differs: Vec::new(),
         policy: policy(bundle),
         demands: Vec::new(),
-        services: Vec::new(),
+        services: None,
     })
 }
 
 impl Evaluated {
+    /// As it is kept. Of a call that an older broker kept, the person is asked for whom the token acts.
+    pub(crate) fn kept(text: &str, sub: &str) -> Result<Self, Refusal> {
+        let mut evaluated: Self = serde_json::from_str(text)
+            .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
+        if evaluated.demands.is_empty() {
+            evaluated.demands.push(Demand::of_person(sub));
+        }
+        Ok(evaluated)
+    }
+
     pub(crate) fn text(&self, tag: &str) -> Result<&CallText, Refusal> {
         let mut texts = self.texts.iter();
         let found = texts.find(|text| text.locale == tag);

@@ -112,7 +112,7 @@ fn signed(broker: &Broker, bundle: &Bundle<'_>, mut claims: Value) -> Result<Str
     let document = Document::parse(text.as_bytes(), Profile::Signed)
         .map_err(|error| Refusal::own("broker.claims", format!("{error}")))?;
     let unsigned = signing::receipt(&BundleKeys(bundle), key.kid(), document.root())
-        .map_err(|error| Refusal::new("invalid_grant", error.reason.code(), error.detail))?;
+        .map_err(|error| Refusal::new("invalid_grant", error.reason.code(), error.into_detail()))?;
     let signature = key.sign(unsigned.signing_input.as_bytes())?;
     let signature = base64url::encode(&signature);
     Ok(format!("{}.{signature}", unsigned.signing_input))

@@ -261,11 +261,13 @@ impl Words {
     }
 
     /// How many have said yes, of how many who must.
-    pub(crate) fn yes_of(&self, yes: usize, wanted: usize) -> String {
-        if self.is_german() {
-            format!("{yes} von {wanted} nötigen Ja sind gesagt")
-        } else {
-            format!("{yes} of {wanted} yeses that are needed are said")
+    pub(crate) fn approvals(&self, given: usize, count: usize) -> String {
+        let german = self.is_german();
+        match (german, count) {
+            (true, 1) => format!("Bisher {given} von 1 Zustimmung"),
+            (true, _) => format!("Bisher {given} von {count} Zustimmungen"),
+            (false, 1) => format!("{given} of 1 approval so far"),
+            (false, _) => format!("{given} of {count} approvals so far"),
         }
     }
 

@@ -33,12 +33,30 @@ enum Pending {
 struct Counts {
     /// By endpoint and code.
     denials: BTreeMap<(String, String), u64>,
+    /// Of those that enforcement points told of, by code.
+    told: BTreeMap<String, u64>,
     /// By what was written down.
     events: BTreeMap<String, u64>,
     /// By what people were asked for: `grant`, `call`.
     prompts: BTreeMap<&'static str, u64>,
     /// By what was asked, and the answer.
     answers: BTreeMap<(&'static str, &'static str), Times>,
+}
+
+impl Counts {
+    /// Of the records of enforcement points, those of denials.
+    fn tell(&mut self, facts: &Value) {
+        for one in facts["records"].as_array().into_iter().flatten() {
+            // A decision, or what became of one.
+            let of = one.get("record").unwrap_or(one);
+            let Some(reason) = of["reason"].as_str().filter(|reason| *reason != "allowed") else {
+                continue;
+            };
+            let full = self.told.len() >= CODES && !self.told.contains_key(reason);
+            let reason = if full { "other" } else { reason };
+            *self.told.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
 }
 
 /// How long answers took.
@@ -110,6 +128,7 @@ impl Figures {
                 "access-approved" => ("call", "allowed"),
                 "access-refused" => ("call", "refused"),
                 "access" => return *counts.prompts.entry("call").or_default() += 1,
+                "records" => return counts.tell(facts),
                 _ => return,
             };
             if let Some(seconds) = facts["seconds"].as_i64() {
@@ -141,6 +160,18 @@ fn write_all(out: &mut String, counts: &Counts) -> std::fmt::Result {
         writeln!(
             out,
             "ambit_broker_denials_total{{endpoint=\"{at}\",reason=\"{code}\"}} {count}"
+        )?;
+    }
+    head(
+        out,
+        "point_denials_total",
+        "counter",
+        "Denials that enforcement points posted records of, by reason (ambit explain CODE)",
+    )?;
+    for (code, count) in &counts.told {
+        writeln!(
+            out,
+            "ambit_broker_point_denials_total{{reason=\"{code}\"}} {count}"
         )?;
     }
     head(
@@ -293,6 +324,34 @@ mod tests {
         ] {
             assert!(text.lines().any(|known| known == line), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn denials_of_enforcement_points_are_counted_by_code() {
+        let figures = Figures::default();
+        let record = |reason: &str| json!({"id": "1", "record": {"reason": reason}});
+        let records = [
+            record("allowed"),
+            record("policy.forbid"),
+            record("policy.forbid"),
+            json!({"id": "2", "decision": "1", "reason": "limit.spend"}),
+            json!({"id": "4", "decision": "3", "reason": "allowed"}),
+        ];
+        figures.happened("records", &json!({"records": records}));
+        figures.settle(true);
+        let many: Vec<Value> = (0..300).map(|n| record(&format!("x.{n}"))).collect();
+        let text = figures.text();
+        assert_eq!(text.matches("point_denials_total{").count(), 2, "{text}");
+        for line in [
+            "ambit_broker_point_denials_total{reason=\"policy.forbid\"} 2",
+            "ambit_broker_point_denials_total{reason=\"limit.spend\"} 1",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}: {text}");
+        }
+        figures.happened("records", &json!({"records": many}));
+        figures.settle(true);
+        let count = figures.text().matches("point_denials_total{").count();
+        assert_eq!(count, CODES + 1);
     }
 
     #[test]

@@ -9,10 +9,12 @@ use ureq::tls::{RootCerts, TlsConfig};
 /// For one answer.
 pub(crate) const TIME: Duration = Duration::from_secs(5);
 
-/// Answers that are waited for at one time, and who may wait for a turn: who hangs holds up
-/// what needs them, and nothing else.
+/// Answers of one whom we ask that are waited for at one time, and who may wait for a turn. There are [threads](MOST)
+/// for all of them: who hangs holds up what needs them, and nothing else.
 const WAITING: usize = 4;
 const IN_LINE: usize = 2;
+/// Threads that one whom we ask can hold up.
+pub(crate) const MOST: usize = WAITING + IN_LINE;
 
 /// Who waits for an answer, and who for a turn.
 #[derive(Debug, Default)]
@@ -27,13 +29,6 @@ pub(crate) struct Turns {
 pub(crate) struct Turn<'p>(&'p Turns);
 
 impl Turns {
-    pub(crate) const fn new() -> Self {
-        Self {
-            counts: Mutex::new((0, 0)),
-            free: Condvar::new(),
-        }
-    }
-
     /// A turn, as soon as there is one. `None`: too many wait, or it took too long.
     pub(crate) fn take(&self, time: Duration) -> Option<Turn<'_>> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

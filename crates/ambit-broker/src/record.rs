@@ -47,7 +47,7 @@ impl Log {
     }
 
     /// Writes one line down. `what` is `request`, `grant`, `refusal`, `mint`, `revocation`, `revocation-of-all`, `login`,
-    /// `enrolment`, `passkey` or `access…`; what cannot be written does not happen.
+    /// `enrolment`, `passkey`, `records` or `access…`; what cannot be written does not happen.
     pub(crate) fn write(&self, what: &str, allowed: bool, facts: &Value) -> Result<(), Refusal> {
         let mut facts = facts.clone();
         if let Value::Object(members) = &mut facts {

@@ -6,6 +6,8 @@ use ambit_compiler::CompileError;
 use ambit_gateway::http::Reply;
 use serde_json::{Value, json};
 
+use crate::second;
+
 /// An OAuth error (RFC 6749, section 5.2), or a fault of the broker's own.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -106,6 +108,8 @@ impl Refusal {
             "invalid_client" => 401,
             _ if self.challenge => 401,
             "access_denied" => 403,
+            // Not the client is too eager, but somebody else too slow.
+            "temporarily_unavailable" if self.code == second::BUSY => 503,
             // RFC 9126, section 2.3.
             "temporarily_unavailable" => 429,
             _ => 400,

@@ -15,12 +15,14 @@ use ambit_gateway::{Fault, read_text};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
+/// It could not be asked now, which is no no.
+pub(crate) const BUSY: &str = "broker.busy";
+/// The most seconds after which it wants to be asked again that are passed on.
+const LONGEST: i64 = 300;
 /// Bytes of one answer, services in the file, and characters of what one says to a no.
 const BYTES: u64 = 64 * 1024;
 const SERVICES: usize = 16;
 const REASON: usize = 500;
-/// Who waits for their answers.
-static TURNS: Turns = Turns::new();
 
 /// `[[services]]`, as it is written.
 #[derive(Debug, Deserialize)]
@@ -38,6 +40,8 @@ pub(crate) struct Service {
     url: String,
     /// A bearer token, where it wants one.
     token: Option<String>,
+    /// Who waits for its answers.
+    turns: Turns,
 }
 
 impl std::fmt::Debug for Service {
@@ -46,6 +50,13 @@ impl std::fmt::Debug for Service {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// Why there is no answer.
+enum NoAnswer {
+    /// It has no room now; seconds after which to ask again.
+    Busy(u64),
+    Failed(String),
 }
 
 /// The yes of a service.
@@ -75,6 +86,7 @@ pub(crate) fn services(entries: Vec<Entry>, folder: &Path) -> Result<Vec<Service
             name: entry.name,
             url: entry.url,
             token: token.transpose()?.map(|text| text.trim().to_owned()),
+            turns: Turns::default(),
         });
     }
     Ok(all)
@@ -92,9 +104,14 @@ impl Service {
             let detail = format!("`{}`, whose yes the policy asks for, {what}", self.name);
             Refusal::new("access_denied", "broker.service", detail)
         };
-        let answer = self
-            .answer(&question(handed, evaluated)?)
-            .map_err(|what| no(&what))?;
+        let turn = self.turns.take(outside::TIME);
+        let turn = turn.ok_or_else(|| self.busy(outside::TIME.as_secs()))?;
+        let answer = self.answer(&question(handed, evaluated)?);
+        drop(turn);
+        let answer = answer.map_err(|none| match none {
+            NoAnswer::Busy(after) => self.busy(after),
+            NoAnswer::Failed(what) => no(&what),
+        })?;
         if answer["decision"] != true {
             let reason = &answer["context"]["reason_user"];
             let reason = reason["en"].as_str().or_else(|| reason.as_str());
@@ -129,9 +146,16 @@ impl Service {
         .ok_or_else(|| no("signed a receipt for something else"))
     }
 
-    fn answer(&self, question: &Value) -> Result<Value, String> {
-        let turn = TURNS.take(outside::TIME);
-        let _turn = turn.ok_or("is slow: others wait for it already")?;
+    fn busy(&self, after: u64) -> Refusal {
+        let detail = format!(
+            "`{}`, whose yes the policy asks for, has no room for this call now",
+            self.name
+        );
+        let after = i64::try_from(after).unwrap_or(LONGEST).clamp(1, LONGEST);
+        Refusal::new("temporarily_unavailable", BUSY, detail).after(after)
+    }
+
+    fn answer(&self, question: &Value) -> Result<Value, NoAnswer> {
         let mut request = outside::agent(self.url.starts_with("http://"))
             .post(&self.url)
             .header("content-type", "application/json")
@@ -139,19 +163,26 @@ impl Service {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
+        let silent = |error: ureq::Error| NoAnswer::Failed(format!("did not answer: {error}"));
         let sent = request.send(question.to_string().as_bytes());
-        let mut response = sent.map_err(|error| format!("did not answer: {error}"))?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(format!("answered {status}"));
+        let mut response = sent.map_err(silent)?;
+        match response.status().as_u16() {
+            200 => {}
+            429 | 503 => {
+                let after = response.headers().get("retry-after");
+                let after = after.and_then(|after| after.to_str().ok()?.trim().parse().ok());
+                return Err(NoAnswer::Busy(after.unwrap_or(outside::TIME.as_secs())));
+            }
+            status => return Err(NoAnswer::Failed(format!("answered {status}"))),
         }
         let body = response
             .body_mut()
             .with_config()
             .limit(BYTES)
             .read_to_string();
-        let body = body.map_err(|error| format!("did not answer: {error}"))?;
-        serde_json::from_str(&body).map_err(|_| "answered what is no JSON".to_owned())
+        let body = body.map_err(silent)?;
+        serde_json::from_str(&body)
+            .map_err(|_| NoAnswer::Failed("answered what is no JSON".to_owned()))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Write-ahead log with `synchronous = FULL`, and `BEGIN IMMEDIATE`, as the ledger of `ambit-host` and for
 //! its reasons: what a caller was told is on the disk, and between a check and what follows from it nobody
-//! else writes. Secrets are kept as their SHA-256.
+//! else writes. Secrets are kept as their SHA-256; what must be kept as it is, is overwritten when it is deleted.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(crate) const APPLICATION: i64 = 0x616d_626b;
 pub(crate) const BACKUP: i64 = 0x616d_6262;
 /// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
 /// is opened; a newer one is refused.
-pub(crate) const FORMS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
+pub(crate) const FORMS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
@@ -106,6 +106,19 @@ const FOURTH: &str = "
             json_object('task', NEW.id, 'client_id', NEW.client, 'bearer', NEW.ping), NEW.answered); END;
     PRAGMA user_version = 4;";
 
+/// What enforcement points decided, and what people overrode.
+const FIFTH: &str = "
+    CREATE TABLE record (number INTEGER PRIMARY KEY AUTOINCREMENT, point TEXT NOT NULL, source TEXT NOT NULL,
+        id TEXT NOT NULL, s256 TEXT NOT NULL, at INTEGER NOT NULL, made INTEGER NOT NULL, text TEXT NOT NULL,
+        agent TEXT, action TEXT, power TEXT, purpose TEXT, type TEXT, resource TEXT, verdict TEXT NOT NULL,
+        reason TEXT NOT NULL, ended TEXT, UNIQUE (point, source, id)) STRICT;
+    CREATE INDEX record_at ON record (at);
+    CREATE TABLE override (id TEXT PRIMARY KEY, task TEXT NOT NULL, client TEXT NOT NULL, sub TEXT NOT NULL, by TEXT NOT NULL,
+        reason TEXT NOT NULL, what TEXT NOT NULL, at INTEGER NOT NULL, reviewer TEXT, reviewed INTEGER) STRICT;
+    CREATE INDEX override_task ON override (task);
+    CREATE INDEX override_open ON override (at) WHERE reviewed IS NULL;
+    PRAGMA user_version = 5;";
+
 /// The broker's memory. Put it on a local disk.
 #[derive(Debug)]
 pub struct Store {
@@ -178,7 +191,9 @@ impl Store {
             ));
         }
         connection
-            .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            .execute_batch(
+                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
+            )
             .map_err(told)?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -276,7 +291,10 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
         "DELETE FROM access WHERE answer IS NOT NULL AND until < ?1 - 604800",
         "DELETE FROM refused WHERE until < ?1",
         "DELETE FROM ended WHERE until < ?1",
-        "DELETE FROM event WHERE made < ?1 - 86400",
+        // Where nobody is told anything, nobody else forgets it; a ping has a bearer token in it.
+        "DELETE FROM event WHERE made < ?1 - iif(kind = 'revoked', 86400, 1800)",
+        "DELETE FROM outgoing WHERE facts ->> 'at' < ?1 - iif(kind = 'revoked', 172800, 3600)",
+        "DELETE FROM record WHERE at < ?1 - 7776000",
     ] {
         tables.execute(sql, [now])?;
     }

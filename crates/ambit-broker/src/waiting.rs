@@ -11,16 +11,17 @@ use crate::answer;
 use crate::ask::Person;
 use crate::authorize::ended;
 use crate::broker::Broker;
-use crate::demands::{self, Demand};
+use crate::demands::{self, Demand, Yeses};
 use crate::evaluated::{self, CallText, Evaluated};
 use crate::form::Form;
+use crate::glass::Broken;
 use crate::grant;
 use crate::language::{self, Words};
 use crate::refusal::Refusal;
 use crate::secret::digest;
 use crate::session::Session;
 use crate::store::texts;
-use crate::waiting_page::{self, Refused, Waits};
+use crate::waiting_page::{self, Far, Refused, Waits};
 
 pub(crate) const PATH: &str = "/agents/request";
 pub(crate) const TOGETHER_PATH: &str = "/agents/requests";
@@ -49,8 +50,22 @@ pub(crate) struct Waiting {
     until: i64,
     /// When its token ends.
     exp: i64,
-    /// Who has said yes.
-    yes: BTreeSet<String>,
+    /// The yeses that count.
+    yes: Yeses,
+}
+
+impl Waiting {
+    /// As an override of its denial, for this reason.
+    fn broken<'a>(&'a self, reason: &'a str) -> Result<Broken<'a>, Refusal> {
+        Ok(Broken {
+            task: &self.id,
+            client: &self.client,
+            sub: &self.sub,
+            what: title(self.evaluated.text(language::ENGLISH.tag)?),
+            risk_tier: &self.evaluated.risk_tier,
+            reason,
+        })
+    }
 }
 
 /// What came of an answer.
@@ -200,9 +215,26 @@ impl Broker {
                 detail,
             )));
         }
+        let glass = demands::breaks(&self.config, &waiting.evaluated.demands, sub);
+        let fits = match answer {
+            "override" => glass && !reason.is_empty(),
+            "back" => true,
+            _ => !glass,
+        };
+        if !fits {
+            let detail = "a denial is overridden by who has the role of `[break_glass]`, with a reason, and by nobody else; who has it alone answers nothing else";
+            return Err(Refusal::new(
+                "invalid_request",
+                "broker.break_glass",
+                detail,
+            ));
+        }
         match answer {
             "allow" => self
-                .approve(tables, &waiting, person, text, now)
+                .approve(tables, &waiting, person, (text, None), now)
+                .map(Said::Done),
+            "override" => self
+                .approve(tables, &waiting, person, (text, Some(reason)), now)
                 .map(Said::Done),
             "refuse" => {
                 self.deny(tables, &waiting, sub, reason, now)?;
@@ -244,11 +276,12 @@ impl Broker {
         tables: &Transaction<'_>,
         waiting: &Waiting,
         person: Person<'_>,
-        text: Option<&str>,
+        // With the reason of who overrides the denial.
+        (text, why): (Option<&str>, Option<&str>),
         now: i64,
     ) -> Result<&'static str, Refusal> {
         let demands = &waiting.evaluated.demands;
-        if waiting.yes.contains(person.sub) {
+        if waiting.yes.contains_key(person.sub) {
             return Ok("said");
         }
         if !demands::is_wanted(&self.config, demands, &waiting.yes, person.sub) {
@@ -260,8 +293,10 @@ impl Broker {
             let detail = "the answer is to another text than that of this call";
             Refusal::new("invalid_request", "broker.text", detail)
         })?;
+        let roles = demands::roles(&self.config, demands, person.sub, why.is_some());
         let mut yes = waiting.yes.clone();
-        yes.insert(person.sub.to_owned());
+        let said_as = roles.iter().map(|role| (*role).to_owned()).collect();
+        yes.insert(person.sub.to_owned(), said_as);
         let enough = demands::are_met(&self.config, demands, &yes);
         // Whoever says yes first waits for the others.
         let from = if yes.len() == 1 && enough {
@@ -269,36 +304,42 @@ impl Broker {
         } else {
             waiting.until
         };
-        let until = waiting.exp.min(from + RECEIPT);
-        let roles = demands::roles(&self.config, demands, person.sub);
+        let glass = self.config.glass.as_ref().filter(|_| why.is_some());
+        let until = waiting
+            .exp
+            .min(from + glass.map_or(RECEIPT, |it| it.seconds));
         let receipt = self.policy(|bundle| {
             let call = (&waiting.evaluated, shown);
             grant::of_call(self, bundle, call, (person, &roles), now, until)
         })?;
-        let sql = "INSERT INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
+        // One of theirs that counts no more makes room.
+        let sql = "INSERT OR REPLACE INTO yes (task, sub, receipt, until) VALUES (?1, ?2, ?3, ?4)";
         tables.execute(sql, params![waiting.id, person.sub, receipt, until])?;
         let mut facts = self.facts(waiting, person.sub);
         facts["text_s256"] = json!(shown.text_s256);
         facts["locale"] = json!(shown.locale);
         facts["risk_tier"] = json!(waiting.evaluated.risk_tier);
         facts["roles"] = json!(roles);
+        facts["receipt_s256"] = json!(digest(&receipt));
+        if let Some(reason) = why {
+            let broken = waiting.broken(reason)?;
+            self.break_glass(tables, &broken, (person.sub, &facts), now)?;
+        }
         if !enough {
-            facts["receipt_s256"] = json!(digest(&receipt));
             self.log.write("access-yes", true, &facts)?;
             return Ok("said");
         }
-        // What was said by who may say it no more is none of the answer.
+        // What counts no more is none of the answer.
         let sql = "SELECT sub FROM yes WHERE task = ?1";
         for sub in texts(tables, sql, [&waiting.id])? {
-            if !yes.contains(&sub) {
+            if !yes.contains_key(&sub) {
                 let sql = "DELETE FROM yes WHERE task = ?1 AND sub = ?2";
                 tables.execute(sql, [&waiting.id, &sub])?;
             }
         }
-        let sql =
-            "UPDATE access SET receipt = ?1, until = (SELECT min(until) FROM yes WHERE task = ?2)
-            WHERE id = ?2 AND answer IS NULL";
-        tables.execute(sql, params![receipt, waiting.id])?;
+        let sql = "UPDATE access SET until = (SELECT min(until) FROM yes WHERE task = ?1)
+            WHERE id = ?1 AND answer IS NULL";
+        tables.execute(sql, [&waiting.id])?;
         let first = self.answered_with(tables, &waiting.id, ("approved", facts), now)?;
         debug_assert!(first, "one transaction looks and answers");
         Ok("approved")
@@ -393,7 +434,11 @@ impl Broker {
         let text = evaluated.text(words.tag)?;
         let differs = evaluated.differs.iter();
         let differs = differs.map(|one| if words.tag == "de" { &one.de } else { &one.en });
-        let wanted = evaluated.demands.iter().map(|demand| demand.count).sum();
+        let far = |demand: &Demand| Far {
+            of: demand.approvers.join(", "),
+            given: demand.given(&self.config, &waiting.yes),
+            count: demand.count,
+        };
         Ok(Waits {
             task: waiting.id.clone(),
             label: label.unwrap_or_else(|| waiting.client.clone()),
@@ -404,9 +449,9 @@ impl Broker {
             risk_tier: evaluated.risk_tier.clone(),
             differs: differs.cloned().collect(),
             left: waiting.until - now,
-            yes: waiting.yes.len(),
-            wanted,
-            said: waiting.yes.contains(sub),
+            far: evaluated.demands.iter().map(far).collect(),
+            said: waiting.yes.contains_key(sub),
+            glass: demands::breaks(&self.config, &evaluated.demands, sub),
         })
     }
 
@@ -435,7 +480,7 @@ impl Broker {
                         evaluated: Evaluated::default(),
                         until: row.get(4)?,
                         exp: row.get(5)?,
-                        yes: BTreeSet::new(),
+                        yes: Yeses::new(),
                     },
                 ))
             },
@@ -443,27 +488,20 @@ impl Broker {
         let Some((asked, mut waiting)) = row.optional()? else {
             return Ok(None);
         };
-        let mut evaluated: Evaluated = serde_json::from_str(&asked)
-            .map_err(|error| Refusal::own("broker.json", error.to_string()))?;
-        if evaluated.demands.is_empty() {
-            evaluated.demands.push(Demand::of_person(&waiting.sub));
-        }
-        let sql = "SELECT sub FROM yes WHERE task = ?1";
-        waiting.yes = texts(tables, sql, [id])?.into_iter().collect();
-        // Roles are what the file says now: who has left one says yes in it no more.
-        let may = |who: &str| {
-            evaluated
-                .demands
-                .iter()
-                .any(|one| one.asks(&self.config, who))
-        };
-        if !may(sub) {
+        let evaluated = Evaluated::kept(&asked, &waiting.sub)?;
+        let config = &self.config;
+        if !evaluated.demands.iter().any(|one| one.asks(config, sub)) {
             return Ok(None);
         }
-        waiting.yes.retain(|who| may(who));
+        waiting.yes = demands::yeses(tables, id)?;
+        let counts = |who: &str, said_as: &BTreeSet<String>| {
+            let mut demands = evaluated.demands.iter();
+            demands.any(|one| one.counts(config, who, said_as))
+        };
+        waiting.yes.retain(|who, said_as| counts(who, said_as));
         // Enough others may have said yes already.
         let open = demands::is_wanted(&self.config, &evaluated.demands, &waiting.yes, sub);
-        if !open && !waiting.yes.contains(sub) {
+        if !open && !waiting.yes.contains_key(sub) {
             return Ok(None);
         }
         waiting.evaluated = evaluated;

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::evaluated::CallText;
+use crate::glass;
 use crate::language::Words;
 use crate::pages::{document, worded};
 
@@ -21,10 +22,19 @@ pub(crate) struct Waits {
     /// What of it goes beyond what the agent may do on its own.
     pub(crate) differs: Vec<String>,
     pub(crate) left: i64,
-    /// How many have said yes, how many must, and whether this person is one of them.
-    pub(crate) yes: usize,
-    pub(crate) wanted: usize,
+    /// How far each demand is, and whether this person has said yes.
+    pub(crate) far: Vec<Far>,
     pub(crate) said: bool,
+    /// Whether this person is asked for nothing, and may override the denial.
+    pub(crate) glass: bool,
+}
+
+/// How far a demand is: of whom it wants yeses, how many are given, and how many are wanted.
+#[derive(Debug)]
+pub(crate) struct Far {
+    pub(crate) of: String,
+    pub(crate) given: usize,
+    pub(crate) count: usize,
 }
 
 /// A call that the person refused.
@@ -39,7 +49,7 @@ pub(crate) struct Refused {
 impl Waits {
     /// Whether one ceremony may answer both: one agent for one person, at one risk, which is not critical.
     pub(crate) fn goes_with(&self, other: &Self) -> bool {
-        let open = |one: &Self| !one.said && one.risk_tier != "critical";
+        let open = |one: &Self| !one.said && !one.glass && one.risk_tier != "critical";
         let of = |one: &Self| (one.client.clone(), one.sub.clone(), one.risk_tier.clone());
         open(self) && open(other) && of(self) == of(other)
     }
@@ -62,6 +72,8 @@ pub(crate) fn waiting(words: &Words, waits: &Waits, (sub, csrf): (&str, &str)) -
             @if waits.said {
                 p.done role="status" { (words.said) }
                 div.buttons { button name="answer" value="back" { (words.take_back) } }
+            } @else if waits.glass {
+                (glass::button(words))
             } @else {
                 (reason(words))
                 div.buttons {
@@ -133,10 +145,16 @@ fn foot(words: &Words, sub: &str) -> Markup {
     }
 }
 
-/// Where others are asked as well: how far that is.
+/// Where others are asked as well: how far that is. One yes can count for several demands, so each has a line of its own.
 fn several(words: &Words, waits: &Waits) -> Markup {
     html! {
-        @if waits.wanted > 1 { p.who { (words.yes_of(waits.yes, waits.wanted)) } }
+        @match &waits.far[..] {
+            [] => {}
+            [far] => @if far.count > 1 { p.who { (words.approvals(far.given, far.count)) } },
+            all => @for far in all {
+                p.who { (words.approvals(far.given, far.count)) ": " bdi { (far.of) } }
+            }
+        }
     }
 }
 

@@ -34,7 +34,7 @@ use clap::{Parser, Subcommand};
 use commands::{
     approve, attenuate, audit, backup, build, check, completions, describe, diff, enrol, evaluate,
     explain, fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push,
-    restore, revoke, serve, shadow, sign, test, verify,
+    records, restore, revoke, serve, shadow, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -82,6 +82,7 @@ enum Command {
     Shadow(shadow::ShadowReport),
     Serve(serve::Serve),
     Revoke(revoke::Revoke),
+    Records(records::Records),
     #[command(name = "backup")]
     BackUp(backup::BackUp),
     Restore(restore::Restore),
@@ -119,6 +120,7 @@ impl Command {
             Self::Shadow(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Revoke(command) => command.run(),
+            Self::Records(command) => command.run(),
             Self::BackUp(command) => command.run(),
             Self::Restore(command) => command.run(),
             Self::Completions(command) => command.run(),

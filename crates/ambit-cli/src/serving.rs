@@ -8,8 +8,10 @@ use std::sync::Arc;
 use ambit_compiler::conceal;
 use ambit_gateway::forward::Forward;
 use ambit_gateway::http::Service;
-use ambit_gateway::{Desk, Enrolments, Fault, Place, Point, Policy, Say, Shadow, Statements};
-use ambit_host::ledger::{self, Consume, Lender};
+use ambit_gateway::{
+    Desk, Enrolments, Fault, Listen, Place, Point, Policy, Say, Shadow, Statements, Tls,
+};
+use ambit_host::ledger::{self, Consume, Lender, PostgresLedger};
 use ambit_host::proposals::Proposals;
 use ambit_host::{Discharge, Enforcer, NotDischarged, Obligation, StatementVersions};
 use clap::Args;
@@ -56,10 +58,43 @@ pub(crate) struct Serving {
     logging: Logging,
 }
 
+/// Whether TLS is spoken to clients.
+#[derive(Debug, Args)]
+pub(crate) struct Showing {
+    /// The certificate that is shown to clients, and those that lead to its authority (PEM). It is read again when it
+    /// changes. Without one, TLS is for what stands in front
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+impl Showing {
+    /// To listen at this address.
+    pub(crate) fn at(&self, at: SocketAddr) -> Result<Listen, Failure> {
+        let files = self.tls_cert.as_ref().zip(self.tls_key.as_ref());
+        let tls = files.map(|(certificate, key)| Tls::open(certificate, key, say()));
+        let tls = tls.transpose().map_err(|fault| unusable(&fault))?;
+        Ok(Listen { at, tls })
+    }
+}
+
 /// Serves until it is told to end. `doing` says what is done at the address.
-pub(crate) fn listen(at: SocketAddr, service: impl Service, doing: &str) -> Result<Exit, Failure> {
-    let bound = |address| say::note(format!("{doing} at http://{address}"));
-    ended(at, ambit_gateway::serve(at, service, bound))
+pub(crate) fn listen(
+    listen: impl Into<Listen>,
+    service: impl Service,
+    doing: &str,
+) -> Result<Exit, Failure> {
+    let listen = listen.into();
+    let at = listen.at;
+    let scheme = if listen.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let bound = |address| say::note(format!("{doing} at {scheme}://{address}"));
+    ended(at, ambit_gateway::serve(listen, service, bound))
 }
 
 /// Answers Envoy over gRPC until it is told to end.
@@ -131,7 +166,8 @@ impl Serving {
             let message = "a budget that is forgotten when the process starts again is none";
             Failure::unusable("serve.ledger", message).help("name the file of the ledger: --ledger")
         })?;
-        if has_password(&ledger.to_string_lossy()) {
+        let place = ledger.to_string_lossy();
+        if place.contains("://") && PostgresLedger::has_password(&place) {
             let message = "others on this machine can read a password on a command line";
             return Err(Failure::unusable("serve.ledger", message)
                 .help("leave it out of --ledger and set PGPASSWORD, or let the server know the user by the socket"));
@@ -252,18 +288,4 @@ pub(crate) fn unusable(fault: &Fault) -> Failure {
 /// What a service says to its operator: foreign text in it cannot move the cursor, and keys are starred.
 pub(crate) fn say() -> Say {
     Arc::new(|text: &str| say::note(conceal(&say::foreign(text, 2000))))
-}
-
-/// Whether the address of a database has a password in it: `USER:PASSWORD@`, or among its options.
-fn has_password(place: &str) -> bool {
-    let Some((_, rest)) = place.split_once("://") else {
-        return false;
-    };
-    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let authority = address.split('/').next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
-    user.is_some_and(|user| user.contains(':'))
-        || options
-            .split('&')
-            .any(|option| option.starts_with("password="))
 }

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use core::ops::{Deref, DerefMut};
 
 use ambit_core::{Reason, foreign_path};
 use ambit_policy::{ArgumentFault, FaultKind};
@@ -10,9 +11,14 @@ use ambit_token::TokenError;
 
 use crate::remedy::Remedy;
 
-/// Why not, with the details for an administrator and what the step knows of what it wanted.
+/// Why not, with the details for an administrator and what the step knows of what it wanted. One word, so that what
+/// a step gives is handed on in a register; few steps end in a denial.
 #[derive(Debug)]
-pub struct Denial {
+pub struct Denial(Box<Details>);
+
+/// What a [`Denial`] says.
+#[derive(Debug)]
+pub struct Details {
     /// The stable reason.
     pub reason: Reason,
     /// Details for an administrator.
@@ -25,17 +31,17 @@ pub struct Denial {
 
 impl Denial {
     pub(crate) fn new(reason: Reason, admin: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             reason,
             admin: admin.into(),
             remedy: None,
             words: String::new(),
-        }
+        }))
     }
 
     /// Of a statement that is no block of the token.
     pub(crate) fn of_statement(error: TokenError) -> Self {
-        Self::new(error.reason, error.detail)
+        Self::new(error.reason, error.into_detail())
     }
 
     /// What is said where the steps ended, wherever that was.
@@ -46,8 +52,9 @@ impl Denial {
         )
     }
 
-    pub(crate) fn with_words(self, words: String) -> Self {
-        Self { words, ..self }
+    pub(crate) fn with_words(mut self, words: String) -> Self {
+        self.words = words;
+        self
     }
 
     /// The reason's sentence and what the organisation adds.
@@ -58,6 +65,12 @@ impl Denial {
             return String::from(sentence);
         }
         format!("{sentence} {}", self.words)
+    }
+
+    /// The details for an administrator.
+    #[must_use]
+    pub fn into_admin(self) -> String {
+        self.0.admin
     }
 
     /// For a token that ends then: what it does not live to see is no remedy.
@@ -71,11 +84,23 @@ impl Denial {
         self
     }
 
-    pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
-        Self {
-            remedy: Some(Box::new(remedy)),
-            ..self
-        }
+    pub(crate) fn with_remedy(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(Box::new(remedy));
+        self
+    }
+}
+
+impl Deref for Denial {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Denial {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }
 
@@ -90,8 +115,8 @@ impl From<TokenError> for Denial {
     }
 }
 
-impl From<ArgumentFault> for Denial {
-    fn from(fault: ArgumentFault) -> Self {
+impl From<Box<ArgumentFault>> for Denial {
+    fn from(fault: Box<ArgumentFault>) -> Self {
         let reason = match fault.kind {
             FaultKind::Unknown => Reason::RequestArgumentUnknown,
             FaultKind::Missing => Reason::RequestArgumentMissing,

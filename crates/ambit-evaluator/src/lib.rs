@@ -72,7 +72,7 @@ pub use budget::{Room, rooms};
 pub use case::{Asked, Case};
 pub use chain::BundleKeys;
 pub use claims::bundle_claims;
-pub use denial::Denial;
+pub use denial::{Denial, Details};
 pub use digest::s256;
 pub use display::RENDERER;
 pub use info::{ABI, info};

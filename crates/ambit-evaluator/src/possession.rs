@@ -53,7 +53,7 @@ fn verify(
             tables: case.tables,
         },
     );
-    let verified = verified.map_err(|error| Denial::new(error.reason, error.detail))?;
+    let verified = verified.map_err(Denial::of_statement)?;
     check_call(case, &verified)?;
     Ok(Some(verified))
 }

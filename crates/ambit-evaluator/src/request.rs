@@ -1,6 +1,7 @@
 //! What the agent asks: an OpenID AuthZEN Authorization API 1.0 evaluation, and the members
 //! around it.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -89,7 +90,7 @@ impl<'a> Request<'a> {
         let Some(program) = bundle.program() else {
             return Ok(Entities::default());
         };
-        let fault = |path: &str, fault: InputFault| {
+        let fault = |path: &str, fault: Box<InputFault>| {
             let path = foreign_path(&format!("{path}{}", fault.path));
             let admin = format!("{path}: wanted {}", fault.wanted);
             Denial::new(Reason::RequestEntities, admin)
@@ -130,7 +131,7 @@ impl<'a> Request<'a> {
 }
 
 /// The reason that a fault of the request has: facts and token have reasons of their own.
-fn refused(fault: grammar::Fault) -> Denial {
+fn refused(fault: Box<grammar::Fault>) -> Denial {
     let part = place_of_any(&fault.path, b".[").map_or(fault.path.as_str(), |end| {
         fault.path.get(..end).unwrap_or_default()
     });

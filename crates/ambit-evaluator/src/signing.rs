@@ -84,6 +84,6 @@ fn unsigned<'a>(
     };
     match unsigned {
         Ok(unsigned) => Ok((typ, unsigned)),
-        Err(error) => Err(Denial::new(error.reason, error.detail)),
+        Err(error) => Err(Denial::of_statement(error)),
     }
 }

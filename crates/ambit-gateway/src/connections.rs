@@ -2,7 +2,6 @@
 //! come to its own.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +12,18 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
+use crate::tls::{Io, Tls};
+
 /// For a caller to take some of an answer: whoever does not would keep the connection for good.
 const WRITE_TIME: Duration = Duration::from_secs(20);
 /// For what has begun when the process is to end.
 const END_TIME: Duration = Duration::from_secs(10);
 
+/// For a client to agree about TLS.
+const TLS_TIME: Duration = Duration::from_secs(5);
+
 /// What HTTP is spoken over.
-pub(crate) type Stream = TokioIo<Pin<Box<TimeoutStream<TcpStream>>>>;
+pub(crate) type Stream = TokioIo<Box<dyn Io>>;
 
 /// How many connections there may be, and how long a peer may say nothing.
 pub(crate) struct Bounds {
@@ -29,12 +33,13 @@ pub(crate) struct Bounds {
 
 /// Serves until `end`, each connection by what `begin` makes of it. Those beyond the bound are `left` over.
 pub(crate) async fn serve<C: GracefulConnection + Send + 'static>(
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Arc<Tls>>),
     bounds: Bounds,
     end: impl Future<Output = ()>,
     left: impl Fn(TcpStream) + Send + 'static,
-    begin: impl Fn(Stream) -> C + Send + 'static,
+    begin: impl Fn(Stream) -> C + Send + Sync + 'static,
 ) {
+    let begin = Arc::new(begin);
     let graceful = Arc::new(GracefulShutdown::new());
     let watching = Arc::clone(&graceful);
     let accepting = tokio::spawn(async move {
@@ -52,10 +57,20 @@ pub(crate) async fn serve<C: GracefulConnection + Send + 'static>(
             let mut stream = Box::pin(TimeoutStream::new(stream));
             stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
             stream.as_mut().set_read_timeout_pinned(bounds.silence);
-            let served = watching.watch(begin(TokioIo::new(stream)));
+            let (watcher, begin) = (watching.watcher(), Arc::clone(&begin));
+            let tls = tls.as_ref().map(|tls| tls.acceptor());
             tokio::spawn(async move {
-                // A connection that breaks concerns its peer alone.
-                drop(served.await);
+                let stream: Option<Box<dyn Io>> = match tls {
+                    None => Some(Box::new(stream)),
+                    Some(tls) => match timeout(TLS_TIME, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => Some(Box::new(stream)),
+                        _ => None,
+                    },
+                };
+                if let Some(stream) = stream {
+                    // A connection that breaks concerns its peer alone.
+                    drop(watcher.watch(begin(TokioIo::new(stream))).await);
+                }
                 drop(connection);
             });
         }

@@ -13,7 +13,10 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
 
-/// Messages that wait to be taken by one reader, and their bytes. One more place is the last one's.
+use crate::untaken::Account;
+
+/// Messages that wait to be taken by one reader, and their bytes. One more place is the last one's. All that one owner has
+/// not taken is bounded as well.
 const WAITING: usize = 64;
 const BYTES: usize = 4 * 1024 * 1024;
 /// With nothing to say for so long, a stream is begun: who stands between ends what is silent.
@@ -23,6 +26,13 @@ const BEAT: &str = ": \n\n";
 
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
+/// How long an answer waits for room.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What stands around a message, which is one line, as an event.
+const BEFORE: &[u8] = b"event: message\ndata: ";
+const BEHIND: &[u8] = b"\n\n";
+
+/// Messages as events.
 enum Event {
     Part(Bytes),
     Last(Bytes),
@@ -32,6 +42,7 @@ enum Event {
 pub(crate) struct Feed {
     to: Sender<Event>,
     bytes: Arc<AtomicUsize>,
+    account: Account,
 }
 
 /// What comes of them.
@@ -41,13 +52,14 @@ pub(crate) struct Events {
     bytes: Arc<AtomicUsize>,
 }
 
-/// A reader, and where its messages go.
-pub(crate) fn feed() -> (Feed, Events) {
+/// A reader, and where its messages go. What it has not taken stands in this account.
+pub(crate) fn feed(account: &Account) -> (Feed, Events) {
     let (to, from) = channel(WAITING + 1);
     let bytes = Arc::<AtomicUsize>::default();
     let feed = Feed {
         to,
         bytes: Arc::clone(&bytes),
+        account: account.clone(),
     };
     (feed, Events { from, bytes })
 }
@@ -59,17 +71,32 @@ impl Feed {
         if !fits || self.to.capacity() <= 1 {
             return false;
         }
+        let held = self
+            .account
+            .hold(as_event(message), Duration::ZERO, || true);
+        let Some(event) = held else {
+            return false;
+        };
         self.bytes.fetch_add(message.len(), Ordering::SeqCst);
-        let part = Event::Part(Bytes::copy_from_slice(message));
-        self.to.try_send(part).is_ok()
+        self.to.try_send(Event::Part(event)).is_ok()
     }
 
-    /// The answer, after which nothing comes.
-    pub(crate) fn last(self, message: &[u8]) {
-        // Whoever does not read any more does not want it.
-        let _ = self
-            .to
-            .try_send(Event::Last(Bytes::copy_from_slice(message)));
+    /// The answer, after which nothing comes. Whoever does not read any more does not want it. The feed again: it was not
+    /// taken, because too much of its owner is not.
+    pub(crate) fn last(self, message: &[u8]) -> Result<(), Self> {
+        let is_wanted = || !self.is_closed();
+        match self.account.hold(as_event(message), PATIENCE, is_wanted) {
+            Some(event) => drop(self.to.try_send(Event::Last(event))),
+            None if self.is_closed() => {}
+            None => return Err(self),
+        }
+        Ok(())
+    }
+
+    /// The same of a few words, for which there is always room.
+    pub(crate) fn last_words(self, message: &[u8]) {
+        let event = self.account.hold_anyway(as_event(message));
+        drop(self.to.try_send(Event::Last(event)));
     }
 
     /// Whether nobody reads any more.
@@ -81,8 +108,9 @@ impl Feed {
 impl Events {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         let next = self.from.poll_recv(context);
-        if let Poll::Ready(Some(Event::Part(message))) = &next {
-            self.bytes.fetch_sub(message.len(), Ordering::SeqCst);
+        if let Poll::Ready(Some(Event::Part(event))) = &next {
+            self.bytes
+                .fetch_sub(as_message(event).len(), Ordering::SeqCst);
         }
         next
     }
@@ -111,12 +139,13 @@ impl Later {
             false => None,
         };
         match first {
-            Some(Some(Event::Last(message))) => {
+            Some(Some(Event::Last(event))) => {
+                let message = as_message(&event);
                 let status = status.map(|status| status(&message));
                 ("application/json", status, Body::Whole(Some(message)))
             }
-            Some(Some(Event::Part(message))) => {
-                let body = Body::stream(events, life, Some(&message));
+            Some(Some(Event::Part(event))) => {
+                let body = Body::stream(events, life, Some(event));
                 (EVENT_STREAM, None, body)
             }
             // Nothing comes any more.
@@ -147,11 +176,8 @@ impl From<String> for Body {
 }
 
 impl Body {
-    fn stream(events: Events, life: Duration, first: Option<&Bytes>) -> Self {
-        let first = match first {
-            Some(message) => as_event(message),
-            None => Bytes::from_static(BEAT.as_bytes()),
-        };
+    fn stream(events: Events, life: Duration, first: Option<Bytes>) -> Self {
+        let first = first.unwrap_or(Bytes::from_static(BEAT.as_bytes()));
         Self::Stream(Box::new(Stream {
             events,
             first: Some(first),
@@ -171,10 +197,10 @@ impl Stream {
             return Poll::Ready(None);
         }
         match self.events.poll(context) {
-            Poll::Ready(Some(Event::Part(message))) => Poll::Ready(Some(as_event(&message))),
-            Poll::Ready(Some(Event::Last(message))) => {
+            Poll::Ready(Some(Event::Part(event))) => Poll::Ready(Some(event)),
+            Poll::Ready(Some(Event::Last(event))) => {
                 self.is_over = true;
-                Poll::Ready(Some(as_event(&message)))
+                Poll::Ready(Some(event))
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
@@ -215,23 +241,32 @@ impl HttpBody for Body {
     }
 }
 
-/// A message, which is one line, as an event.
-fn as_event(message: &[u8]) -> Bytes {
-    Bytes::from([b"event: message\ndata: ", message, b"\n\n"].concat())
+fn as_event(message: &[u8]) -> Vec<u8> {
+    [BEFORE, message, BEHIND].concat()
+}
+
+/// The message of an event, the same bytes.
+fn as_message(event: &Bytes) -> Bytes {
+    event.slice(BEFORE.len()..event.len() - BEHIND.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::untaken::Untaken;
+
+    fn account() -> Account {
+        Arc::<Untaken>::default().of("ann".to_owned())
+    }
 
     #[test]
     fn what_waits_for_a_slow_reader_is_bounded_and_the_answer_has_its_place() {
-        let (feed, events) = feed();
+        let (feed, events) = feed(&account());
         let sent = (0..200).filter(|_| feed.part(b"x")).count();
         assert_eq!(sent, WAITING);
-        feed.last(b"answer");
+        assert!(feed.last(b"answer").is_ok());
         assert_eq!(events.from.len(), WAITING + 1);
-        let (feed, mut events) = super::feed();
+        let (feed, mut events) = super::feed(&account());
         let large = vec![b'x'; BYTES / 2];
         assert!(feed.part(&large) && feed.part(&large) && !feed.part(b"x"));
         let mut context = Context::from_waker(std::task::Waker::noop());
@@ -239,5 +274,17 @@ mod tests {
         assert!(feed.part(b"x"));
         drop(events);
         assert!(!feed.part(b"x") && feed.is_closed());
+    }
+
+    #[test]
+    fn an_answer_is_the_same_bytes_alone_and_as_an_event() {
+        let (feed, mut events) = feed(&account());
+        assert!(feed.last(b"{}").is_ok());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(Some(Event::Last(event))) = events.poll(&mut context) else {
+            panic!("no answer");
+        };
+        assert_eq!(&*event, b"event: message\ndata: {}\n\n");
+        assert_eq!(&*as_message(&event), b"{}");
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 with bounds. TLS is for the proxy in front.
+//! HTTP/1.1 with bounds, over TLS where there is a certificate.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::connections::{self, Bounds};
 use crate::events::{Body, EVENT_STREAM, Later};
 use crate::hurry::Readers;
+use crate::tls::Tls;
 use crate::upstream::{Lost, Upstream};
 
 /// Bytes of a body: what the evaluator takes of one request.
@@ -293,7 +294,7 @@ fn busy() -> Reply {
 
 /// Serves until `end`, and then lets what has begun come to its end.
 pub(crate) async fn serve<S: Service>(
-    listener: TcpListener,
+    listener: (TcpListener, Option<Arc<Tls>>),
     service: Arc<S>,
     end: impl Future<Output = ()>,
 ) {

@@ -25,6 +25,7 @@ mod holder;
 pub mod http;
 mod hurry;
 pub mod mcp;
+mod names;
 pub mod passing;
 pub mod pdp;
 mod point;
@@ -32,6 +33,8 @@ mod policy;
 mod serve;
 mod shadow;
 mod statements;
+mod tls;
+mod untaken;
 mod upstream;
 
 pub use ambit_store as store;
@@ -41,9 +44,10 @@ pub use fault::Fault;
 pub use files::text as read_text;
 pub use point::{Call, Outcome, Place, Point, Possession, Say};
 pub use policy::{Fetching, Origin, Policy, Source, Versions};
-pub use serve::serve;
 #[cfg(feature = "grpc")]
 pub use serve::serve_grpc;
+pub use serve::{Listen, serve};
 pub use shadow::Shadow;
 pub use statements::Statements;
+pub use tls::Tls;
 pub use upstream::Upstream;

@@ -1,5 +1,6 @@
-//! The service behind a proxy: over HTTP/1.1, with bounds, and never a request twice.
+//! The service behind a proxy: over HTTP/1.1 or TLS and HTTP/1.1, with bounds, and never a request twice.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,13 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::fault::Fault;
+use crate::names::Place;
 use crate::passing::is_shown;
+use crate::tls::{Client, Io};
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Until the head of an answer, and between two pieces of its body.
@@ -55,7 +57,8 @@ const OPTIONS: [&str; 7] = [
 /// The one service that a proxy stands in front of.
 #[derive(Debug)]
 pub struct Upstream {
-    address: String,
+    place: Place,
+    tls: Option<Client>,
     idle: Mutex<Vec<(SendRequest<Full<Bytes>>, Instant)>>,
 }
 
@@ -69,31 +72,44 @@ pub(crate) enum Lost {
 }
 
 impl Upstream {
-    /// The service at `http://HOST:PORT`.
+    /// The service at `http://HOST:PORT` or `https://HOST:PORT`. Its certificate is one of the authorities that this machine
+    /// trusts, or of those in a file alone.
     ///
     /// # Errors
     ///
-    /// [`Fault`] for what is no such address.
-    pub fn new(url: &str) -> Result<Self, Fault> {
+    /// [`Fault`] for what is no such address, and no such file.
+    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, Fault> {
         let wrong = || {
             let message = format!(
-                "`{url}` is not the address of a service: `http://HOST:PORT`, without a path"
+                "`{url}` is not the address of a service: `http://HOST:PORT` or `https://HOST:PORT`, without a path"
             );
             Fault::new("proxy.upstream", message)
         };
-        let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+        let (rest, is_tls) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (rest, true),
+            (_, Some(rest)) => (rest, false),
+            _ => return Err(wrong()),
+        };
         let address = rest.strip_suffix('/').unwrap_or(rest);
         let authority: hyper::http::uri::Authority = address.parse().map_err(|_| wrong())?;
         if authority.host().is_empty() || address.contains('@') {
             return Err(wrong());
         }
-        let address = match authority.port_u16() {
-            Some(_) => address.to_owned(),
-            None if authority.host() == address => format!("{address}:80"),
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            None if authority.host() == address && is_tls => 443,
+            None if authority.host() == address => 80,
             None => return Err(wrong()),
         };
+        let host = authority.host();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if authorities.is_some() && !is_tls {
+            let message = format!("`{url}` shows no certificate that authorities could stand for");
+            return Err(Fault::new("proxy.upstream", message));
+        }
         Ok(Self {
-            address,
+            place: Place::new(host, port),
+            tls: is_tls.then(|| Client::new(host, authorities)).transpose()?,
             idle: Mutex::new(Vec::new()),
         })
     }
@@ -130,7 +146,7 @@ impl Upstream {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Lost> {
-        let stream = match timeout(CONNECT_TIME, TcpStream::connect(&self.address)).await {
+        let stream = match timeout(CONNECT_TIME, self.place.connect()).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Lost::Broken(error.to_string())),
             Err(_) => return Err(Lost::Slow("no connection")),
@@ -142,6 +158,14 @@ impl Upstream {
         let read_time = ANSWER_TIME + IDLE_TIME + Duration::from_secs(1);
         stream.as_mut().set_read_timeout_pinned(Some(read_time));
         stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIME));
+        let stream: Box<dyn Io> = match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => match timeout(CONNECT_TIME, tls.connect(stream)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return Err(Lost::Broken(format!("TLS: {error}"))),
+                Err(_) => return Err(Lost::Slow("no TLS")),
+            },
+        };
         let made = http1::Builder::new()
             .max_buf_size(HEAD)
             .max_headers(HEADERS)
@@ -238,17 +262,29 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
-        assert_eq!(
-            Upstream::new("http://127.0.0.1:3000/").unwrap().address,
-            "127.0.0.1:3000"
-        );
-        assert_eq!(Upstream::new("http://notes").unwrap().address, "notes:80");
-        assert_eq!(
-            Upstream::new("http://[::1]:80").unwrap().address,
-            "[::1]:80"
-        );
+        let authority = "../ambit-cli/tests/forward/tls/ca.pem";
+        let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join(authority);
+        for (url, place) in [
+            ("http://127.0.0.1:3000/", "127.0.0.1:3000"),
+            ("http://notes", "notes:80"),
+            ("http://[::1]:80", "::1:80"),
+            ("https://notes", "notes:443"),
+            ("https://127.0.0.1:8443", "127.0.0.1:8443"),
+        ] {
+            let is_tls = url.starts_with("https");
+            let authority = Some(&*authority).filter(|_| is_tls);
+            let upstream = Upstream::new(url, authority).unwrap();
+            assert_eq!(format!("{:?}", upstream.place), place, "{url}");
+            assert_eq!(upstream.tls.is_some(), is_tls);
+        }
+        let file = Path::new("ca.pem");
+        assert!(Upstream::new("http://notes", Some(file)).is_err());
+        assert!(Upstream::new("https://notes", Some(file)).is_err());
         for wrong in [
-            "https://a",
+            "ftp://a",
+            "HTTPS://a",
+            "https://",
+            "https://a/b",
             "127.0.0.1:3000",
             "http://",
             "http://a/b",
@@ -259,7 +295,7 @@ mod tests {
             "http://a:",
         ] {
             assert_eq!(
-                Upstream::new(wrong).unwrap_err().code(),
+                Upstream::new(wrong, None).unwrap_err().code(),
                 "proxy.upstream",
                 "{wrong}"
             );

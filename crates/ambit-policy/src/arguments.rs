@@ -1,5 +1,6 @@
 //! Arguments against the vocabulary: declared, of the right type, money in minor units.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -24,7 +25,7 @@ pub struct ArgumentFault {
 impl ArgumentFault {
     /// The same fault of what stands at `place`: a path is put together when something is wrong, not
     /// for every value.
-    fn within(mut self, place: &str) -> Self {
+    fn within(mut self: Box<Self>, place: &str) -> Box<Self> {
         self.path.insert_str(0, place);
         self
     }
@@ -56,7 +57,7 @@ pub fn normalise(
     action: Action<'_>,
     out: &mut Writer,
     steps: &Steps,
-) -> Result<(), ArgumentFault> {
+) -> Result<(), Box<ArgumentFault>> {
     for (name, argument) in action.arguments() {
         if argument.required() && arguments.get(name).is_none() {
             return Err(fault(
@@ -77,7 +78,7 @@ fn write_members(
     declared: Attributes<'_, '_>,
     out: &mut Writer,
     steps: &Steps,
-) -> Result<(), ArgumentFault> {
+) -> Result<(), Box<ArgumentFault>> {
     let mut result = Ok(());
     out.object(|out| {
         for (name, value) in sorted_members(object) {
@@ -103,7 +104,7 @@ fn write_argument(
     argument: Argument<'_>,
     out: &mut Writer,
     steps: &Steps,
-) -> Result<(), ArgumentFault> {
+) -> Result<(), Box<ArgumentFault>> {
     if value.is_null() && !argument.required() {
         out.null();
         return Ok(());
@@ -117,7 +118,7 @@ fn write_typed(
     money: Option<u32>,
     out: &mut Writer,
     steps: &Steps,
-) -> Result<(), ArgumentFault> {
+) -> Result<(), Box<ArgumentFault>> {
     let wrong = || fault(FaultKind::Type, "", &wanted(type_of, money));
     if !steps.take(lookups(type_of, value)) {
         return Err(fault(FaultKind::Type, "", ""));
@@ -178,7 +179,7 @@ fn write_typed(
 }
 
 /// Any JSON value.
-fn write_free(value: Json<'_>, out: &mut Writer) -> Result<(), ArgumentFault> {
+fn write_free(value: Json<'_>, out: &mut Writer) -> Result<(), Box<ArgumentFault>> {
     if canonical_value(value, out) {
         return Ok(());
     }
@@ -225,7 +226,7 @@ fn write_record(
     type_of: Option<Json<'_>>,
     out: &mut Writer,
     steps: &Steps,
-) -> Result<(), ArgumentFault> {
+) -> Result<(), Box<ArgumentFault>> {
     let attributes = type_of.and_then(|record| record.get("attrs"));
     for (name, attribute) in attributes.unwrap_or_default().members() {
         if Argument(attribute).required() && value.get(name).is_none() {
@@ -323,10 +324,10 @@ fn choices(ids: Json<'_>) -> String {
     text
 }
 
-fn fault(kind: FaultKind, path: &str, wanted: &str) -> ArgumentFault {
-    ArgumentFault {
+fn fault(kind: FaultKind, path: &str, wanted: &str) -> Box<ArgumentFault> {
+    Box::new(ArgumentFault {
         kind,
         path: path.to_string(),
         wanted: wanted.to_string(),
-    }
+    })
 }

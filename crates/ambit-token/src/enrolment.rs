@@ -185,9 +185,9 @@ impl<'s> UnverifiedEnrolment<'s> {
             let detail = "at this risk a key that the person has must countersign the new one";
             return Err(TokenError::new(UNCONFIRMED, 0, detail));
         };
-        Receipt::verify(text, keys, about, now).map_err(|error| TokenError {
-            reason: UNCONFIRMED,
-            ..error
+        Receipt::verify(text, keys, about, now).map_err(|mut error| {
+            error.reason = UNCONFIRMED;
+            error
         })
     }
 }

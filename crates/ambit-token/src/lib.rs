@@ -47,7 +47,7 @@ mod webauthn;
 
 pub use chain::{Block, ChainCache, KnownChain, UnverifiedToken, VerifiedToken};
 pub use enrolment::{ENROLMENT_TYP, Enrolment, Signer, UnverifiedEnrolment, WithEnrolled};
-pub use error::TokenError;
+pub use error::{Refusal, TokenError};
 pub use jwk::thumbprint;
 pub use key::PublicKey;
 pub use keys::{About, Bounds, IssuerKey, Keys};

@@ -51,6 +51,9 @@ impl<'a> Seen<'a> {
 }
 
 /// What a request asks for, in the policy's terms.
+///
+/// A request that passes carries what it was judged by in its extensions: a handler that acts by [`Asked::arguments`]
+/// (axum: `Extension<Asked>`) acts by nothing else.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Asked {
@@ -85,10 +88,28 @@ impl Asked {
         self
     }
 
-    /// The arguments, a JSON object.
+    /// The arguments, a JSON object. The handler acts by these, by [`Asked::arguments`] or by the same bytes.
     pub fn args(mut self, json: impl Into<String>) -> Self {
         self.args = json.into();
         self
+    }
+
+    /// The action's name.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// Type and id of what is acted upon.
+    #[must_use]
+    pub fn resource(&self) -> (&str, &str) {
+        (&self.resource.0, &self.resource.1)
+    }
+
+    /// The arguments, a JSON object, byte for byte as they were judged.
+    #[must_use]
+    pub fn arguments(&self) -> &str {
+        &self.args
     }
 
     pub(crate) fn wish(&self) -> Wish<'_> {

@@ -107,8 +107,8 @@ impl Guard {
 }
 
 impl Inner {
-    /// Whether a request may pass. Blocks: it writes to disks.
-    fn judge(&self, head: &Parts, body: &[u8]) -> Result<(), Reply> {
+    /// As what a request may pass. Blocks: it writes to disks.
+    fn judge(&self, head: &Parts, body: &[u8]) -> Result<Asked, Reply> {
         let shown = Shown::read(&head.headers)
             .map_err(|words| Unasked::malformed("forward.header", words).reply())?;
         let asked = (self.asked)(&Seen { head, body }).map_err(|unasked| unasked.reply())?;
@@ -120,7 +120,8 @@ impl Inner {
                 (self.say)(&words);
             }
             denied.reply(self.point.policy.scheme())
-        })
+        })?;
+        Ok(asked)
     }
 
     /// The request with its whole body, if it may pass.
@@ -132,7 +133,7 @@ impl Inner {
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
             return Err(busy());
         };
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         // No body is read for nobody.
         if let Ok(shown) = Shown::read(&head.headers)
             && let Some(denied) = self.point.without_token(&shown)
@@ -143,7 +144,10 @@ impl Inner {
         let deciding = spawn_blocking(move || {
             let passed = self.judge(&head, &body);
             drop(place);
-            passed.map(|()| Request::from_parts(head, Full::new(body)))
+            passed.map(|asked| {
+                head.extensions.insert(asked);
+                Request::from_parts(head, Full::new(body))
+            })
         });
         match deciding.await {
             Ok(passed) => passed,

@@ -17,9 +17,9 @@ use ambit_host::{LoadOptions, MemoryVersions, NativeEngine, PolicyModule, Trust}
 use ambit_policy::Bundle;
 use ambit_token::base64url;
 use ambit_tower::{Asked, Files, Guard, Power};
-use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -169,13 +169,21 @@ fn service(folder: &Path, heard: Arc<Mutex<Vec<Bytes>>>) -> Router {
         let refund = Asked::new("refund", Power::Execute).on("Order", request.segment(1)?);
         Ok(refund.purpose("customer-care").args(request.json()?))
     });
-    let handler = move |body: Bytes| {
+    let handler = move |Extension(asked): Extension<Asked>, body: Bytes| {
+        // What it acts by is what was judged, whatever came in before.
+        assert_eq!(asked.arguments().as_bytes(), body);
+        assert_eq!(
+            (asked.action(), asked.resource()),
+            ("refund", ("Order", "o-1"))
+        );
         heard.lock().unwrap().push(body);
         async { "done" }
     };
+    let forged = Asked::new("other", Power::Observe).args("{\"amount\": 99}");
     Router::new()
         .route("/orders/{order}/refund", post(handler))
         .layer(guard.unwrap())
+        .layer(Extension(forged))
 }
 
 #[test]

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -70,6 +71,9 @@ func (l *Log) open(ctx context.Context, path string) (err error) {
 			return errors.New("audit.locked: another process writes this log")
 		}
 	}
+	if err = ahead(path + ".ahead"); err != nil {
+		return err
+	}
 	if l.lines, err = private(path); err != nil {
 		return err
 	}
@@ -77,6 +81,18 @@ func (l *Log) open(ctx context.Context, path string) (err error) {
 		return err
 	}
 	return l.read(ctx)
+}
+
+// ahead fails where a Rust host keeps lines that it has not brought into the log, and that are not read here.
+func ahead(path string) error {
+	facts, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil || facts.Size() == 0 {
+		return err
+	}
+	return fmt.Errorf("audit.ahead: `%s` may have lines that the log lacks; "+
+		"open the log once with the Rust host that wrote it (as `ambit pdp … --log`)", path)
 }
 
 func private(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) }

@@ -265,3 +265,19 @@ func TestOneProcessWritesALog(t *testing.T) {
 		}
 	}
 }
+
+func TestALogWithLinesAheadIsLeftToTheRustHost(t *testing.T) {
+	l := &log{t: t, path: filepath.Join(t.TempDir(), "audit.log"), origin: "mail.example/audit"}
+	l.put(".ahead", []byte("ambtgrp1"))
+	_, err := Open(ctx, l.path, l.origin, key)
+	if said(err) != "audit.ahead" || !strings.Contains(err.Error(), "ambit pdp") {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(l.path); err == nil {
+		t.Fatal("a log was begun")
+	}
+	l.put(".ahead", nil)
+	l.open, err = Open(ctx, l.path, l.origin, key)
+	l.must(err)
+	l.must(l.open.Close())
+}

@@ -84,6 +84,19 @@ def test_what_was_changed_is_found_and_not_written_on(shop, log):
     log.open().close()
 
 
+def test_a_log_with_lines_ahead_is_left_to_the_rust_host(log):
+    log.open().close()
+    ahead = log.path.with_name("audit.jsonl.ahead")
+    ahead.write_bytes(b"ambtgrp1")
+    before = log.path.read_bytes()
+    with pytest.raises(ambit.StoreError, match="audit.ahead.*ambit pdp"):
+        log.open()
+    assert log.path.read_bytes() == before and ahead.read_bytes() == b"ambtgrp1"
+    # As the Rust host leaves it, which the refused opening has not locked out.
+    ahead.write_bytes(b"")
+    log.open().close()
+
+
 def test_a_torn_line_is_replaced_and_told(shop, log):
     journal = log.open()
     ask(shop.load(log=journal), shop, THREE)

@@ -19,6 +19,8 @@ use crate::files::{private, sync_folder};
 
 /// Bytes of records before the files are synced and the records written over: some 30 groups of 16 calls.
 const MOST: u64 = 1024 * 1024;
+/// Bytes of lines that a group may have. Its record fits then, since a note has less than the rest.
+pub(super) const GROUP: usize = 1020 * 1024;
 const MARK: &[u8; 8] = b"ambtgrp1";
 /// The mark, five numbers of 8 bytes, and a digest of these and of what follows.
 const HEAD: usize = 48;

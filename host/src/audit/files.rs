@@ -39,12 +39,25 @@ impl Files {
     /// Of a log that was checked; its whole lines and notes end here.
     pub(super) fn open(path: &Path, ends: (u64, u64), lock: File) -> io::Result<Self> {
         let (log, checkpoints) = (private(path)?, private(&checkpoints_path(path))?);
+        Self::of((log, checkpoints), ends, lock, || Ahead::open(path))
+    }
+
+    /// What a process that was killed wrote is read here, and yet may not be on the disk: both files are synced before the
+    /// records ahead of them are thrown away.
+    fn of(
+        (log, checkpoints): (File, File),
+        ends: (u64, u64),
+        lock: File,
+        ahead: impl FnOnce() -> io::Result<Ahead>,
+    ) -> io::Result<Self> {
         // A note that was torn is none; the next begins where it did.
-        checkpoints.set_len(ends.1)?;
+        cut(&checkpoints, ends.1)?;
+        log.sync_data()?;
+        checkpoints.sync_data()?;
         Ok(Self {
             log,
             checkpoints,
-            ahead: Ahead::open(path)?,
+            ahead: ahead()?,
             ends,
             _lock: lock,
         })
@@ -85,10 +98,11 @@ impl Files {
         Ok(())
     }
 
-    /// The same without the file ahead: a group too long for it, and the line that stands for a torn one, which is longer
-    /// than that, so that a crash in the middle leaves a torn line again.
-    pub(super) fn write_through(&mut self, lines: &[u8], note: &[u8]) -> Result<(), Fault> {
-        if let Err(error) = write_at(&mut self.log, self.ends.0, lines) {
+    /// The same without the file ahead: one line that is too long for it, and the line that stands for a torn one, which is
+    /// longer than that. So a crash in the middle leaves a torn line again, or one line that nobody signed.
+    pub(super) fn write_through(&mut self, line: &[u8], note: &[u8]) -> Result<(), Fault> {
+        let stands_alone = self.log.metadata().map_err(Fault::last)?.len() == self.ends.0;
+        if let Err(error) = write_at(&mut self.log, self.ends.0, line) {
             // As when the disk is full. What was written so far is no line.
             return Err(match self.log.set_len(self.ends.0) {
                 Ok(()) => Fault {
@@ -99,10 +113,24 @@ impl Files {
             });
         }
         self.log.sync_data().map_err(Fault::last)?;
-        write_at(&mut self.checkpoints, self.ends.1, note).map_err(Fault::last)?;
+        if let Err(error) = write_at(&mut self.checkpoints, self.ends.1, note) {
+            // What a crash tore stands in this line only, so then the line stays, and is signed when the log is opened.
+            let is_last = !stands_alone || self.cut_back().is_err();
+            return Err(Fault {
+                error: error.into(),
+                is_last,
+            });
+        }
         self.checkpoints.sync_data().map_err(Fault::last)?;
-        self.add(lines, note);
+        self.add(line, note);
         Ok(())
+    }
+
+    /// Takes a line back that is on the disk, and what there is of its note.
+    fn cut_back(&self) -> io::Result<()> {
+        cut(&self.checkpoints, self.ends.1)?;
+        cut(&self.log, self.ends.0)?;
+        self.log.sync_data()
     }
 
     /// What was written of the group is taken back, and others may follow if that is done.
@@ -138,7 +166,18 @@ impl Files {
     }
 }
 
+/// What stands behind the end is cut off.
+fn cut(file: &File, end: u64) -> io::Result<()> {
+    if file.metadata()?.len() == end {
+        return Ok(());
+    }
+    file.set_len(end)
+}
+
 fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))?;
     file.write_all(bytes)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -1,5 +1,6 @@
 //! The writer.
 
+use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -54,14 +55,34 @@ struct State {
     head: Head,
     /// With the lines that are kept.
     kept: Head,
-    waiting: Option<Waiting>,
+    waiting: VecDeque<Waiting>,
     broken: bool,
 }
 
-/// Lines that wait to be written.
+impl State {
+    /// What waits and is linked to a group that is lost, is lost with it.
+    fn lose(&mut self, error: &AuditError, is_last: bool) {
+        self.broken |= is_last;
+        self.head = self.kept.clone();
+        for linked in self.waiting.drain(..) {
+            linked.fate.set(Err(error.again()));
+        }
+    }
+}
+
+/// A group of lines that wait to be written.
+#[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
+    /// The log with these, where others wait behind them.
+    head: Option<Head>,
     fate: Fate,
+}
+
+impl Waiting {
+    fn has_room(&self, line: &str) -> bool {
+        self.lines.len().saturating_add(line.len()) <= ahead::GROUP
+    }
 }
 
 /// What becomes of a group, for all who wait for it.
@@ -91,12 +112,19 @@ impl Fate {
     }
 }
 
-/// A group that is being written. Where that is not brought to its end, it is lost.
-struct Taken(Waiting);
+/// A group that is being written. Where a panic ends that, it is lost, and nobody knows what stands in the files.
+struct Taken<'a> {
+    log: &'a AuditLog,
+    lines: Vec<u8>,
+    fate: Fate,
+}
 
-impl Drop for Taken {
+impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.0.fate.set(Err(AuditError::Broken));
+        if !self.fate.is_known() {
+            self.log.state().lose(&AuditError::Broken, true);
+            self.fate.set(Err(AuditError::Broken));
+        }
     }
 }
 
@@ -131,7 +159,7 @@ impl AuditLog {
             state: Mutex::new(State {
                 kept: report.head.clone(),
                 head: report.head,
-                waiting: None,
+                waiting: VecDeque::new(),
                 broken: false,
             }),
             lead: Lead::default(),
@@ -192,13 +220,17 @@ impl AuditLog {
         }
         let text = make(&state.head.next(self.key.name(), (self.clock)()));
         fits(&text, mending)?;
-        let entry = state.head.push(text.as_bytes());
-        let waiting = state.waiting.get_or_insert_with(|| Waiting {
-            lines: Vec::new(),
-            fate: Fate::default(),
-        });
-        waiting.lines.extend_from_slice(text.as_bytes());
-        Ok((entry, waiting.fate.clone()))
+        let State { head, waiting, .. } = &mut *state;
+        if !waiting.back().is_some_and(|last| last.has_room(&text)) {
+            if let Some(full) = waiting.back_mut() {
+                full.head = Some(head.clone());
+            }
+            waiting.push_back(Waiting::default());
+        }
+        let entry = head.push(text.as_bytes());
+        let group = waiting.back_mut().ok_or(AuditError::Broken)?;
+        group.lines.extend_from_slice(text.as_bytes());
+        Ok((entry, group.fate.clone()))
     }
 
     /// Waits until what became of a group is known.
@@ -208,14 +240,16 @@ impl AuditLog {
         fate.get()
     }
 
-    /// Writes the lines that wait, with one checkpoint. Those that came meanwhile are linked to these, and lost with them.
+    /// Writes the first group that waits, with one checkpoint. Those behind it are linked to it, and lost with it.
     fn flush(&self, write: impl FnOnce(&mut Files, &[u8], &[u8]) -> Result<(), Fault>) {
         let (taken, head) = {
             let mut state = self.state();
-            let Some(waiting) = state.waiting.take() else {
+            let Some(Waiting { lines, head, fate }) = state.waiting.pop_front() else {
                 return;
             };
-            (Taken(waiting), state.head.clone())
+            let log = self;
+            let head = head.unwrap_or_else(|| state.head.clone());
+            (Taken { log, lines, fate }, head)
         };
         let written = self.note(&head).and_then(|note| {
             // After a panic nobody knows what stands there.
@@ -223,20 +257,19 @@ impl AuditLog {
                 .files
                 .lock()
                 .map_err(|_| Fault::last(AuditError::Broken))?;
-            write(&mut files, &taken.0.lines, note.as_bytes())
+            write(&mut files, &taken.lines, note.as_bytes())
         });
         let mut state = self.state();
-        let Err(fault) = written else {
-            state.kept = head;
-            taken.0.fate.set(Ok(()));
-            return;
-        };
-        state.broken = fault.is_last;
-        state.head = state.kept.clone();
-        if let Some(linked) = state.waiting.take() {
-            linked.fate.set(Err(fault.error.again()));
+        match written {
+            Ok(()) => {
+                state.kept = head;
+                taken.fate.set(Ok(()));
+            }
+            Err(Fault { error, is_last }) => {
+                state.lose(&error, is_last);
+                taken.fate.set(Err(error));
+            }
         }
-        taken.0.fate.set(Err(fault.error));
     }
 
     /// The checkpoint of a log that stands like this.
@@ -274,7 +307,9 @@ impl AuditLog {
 impl Drop for AuditLog {
     fn drop(&mut self) {
         // Lines that nobody waits for any more are written all the same.
-        self.flush(Files::write);
+        while !self.state().waiting.is_empty() {
+            self.flush(Files::write);
+        }
         if let Ok(files) = self.files.get_mut()
             && !self.state.get_mut().is_ok_and(|state| state.broken)
         {

@@ -45,6 +45,8 @@ pub use memory::MemoryLedger;
 pub use postgres::PostgresLedger;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
+#[cfg(feature = "sqlite")]
+pub use unsynced::REFUSED_SECONDS;
 
 /// Opens a ledger that outlives the process: `postgres://USER@HOST/DATABASE` in a database that several machines share
 /// (feature `postgres`), anything else as an SQLite file (feature `sqlite`).

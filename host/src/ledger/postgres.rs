@@ -3,22 +3,25 @@
 //! **One row is the lock.** Each step takes the row of `ambit_forgotten` before it reads a number, so that between check and
 //! add nobody else adds. **A commit is on the disk**: `synchronous_commit` is at least `on` for the connection, and a server
 //! whose `fsync` is off is refused. **A process that hangs** holds the lock for ten seconds, then the server ends its
-//! transaction.
+//! transaction. **A server that hangs** is waited for ten seconds, by a clock of this process ([`session`]).
 
-use std::cell::RefCell;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+mod address;
+mod session;
+mod tls;
 
-use postgres::config::Host;
-use postgres::types::ToSql;
-use postgres::{Client, Config, IsolationLevel, NoTls, Row, Transaction};
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Config, Error, Row};
 
 use ambit_enforce::ledger::{self as book, Book, OpenLoan};
 
+use self::address::Address;
+use self::session::{Kept, Session};
+use self::tls::Encrypting;
 use super::{Charge, Ledger, LedgerError, Lender, Loan};
 
-/// How long the server may be waited for, as with a file.
+/// How long a call waits, for others and for the server together: as long as with a file.
 const WAIT: Duration = Duration::from_secs(10);
 /// The tables' form.
 const FORM: i32 = 1;
@@ -46,27 +49,26 @@ const SETTINGS: &str = "
 /// Remembers in a PostgreSQL database, in tables that it makes there. One connection; calls of a process follow each other.
 pub struct PostgresLedger {
     config: Config,
-    client: Mutex<Option<Client>>,
+    encrypting: Option<Encrypting>,
+    kept: Kept,
 }
 
 impl PostgresLedger {
     /// Opens the ledger in this database: `postgres://USER@HOST/DATABASE`, or `host=/var/run/postgresql user=… dbname=…`. The
-    /// first role that does must be allowed to make tables.
+    /// first role that does must be allowed to make tables. With `?sslmode=verify-full` the connection is encrypted, and the
+    /// server is one that the system's certificates vouch for, or those of `sslrootcert=FILE`; `require` means the same.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Store`] when it cannot be reached or used, its server does not keep what it commits, or is on another
-    /// machine: connections are not encrypted, so a proxy on this machine (or a tunnel) must do that.
+    /// [`LedgerError::Store`] when it cannot be reached or used, its server does not keep what it commits or is not who it
+    /// should be, and when the connection to another machine would not be encrypted.
     pub fn open(database: &str) -> Result<Self, LedgerError> {
-        // What it says could repeat a password.
-        let wrong = |_| {
-            LedgerError::Store("this names no database: postgres://USER@HOST/DATABASE".to_owned())
+        let address = Address::read(database)?;
+        let mut config = address.config;
+        let encrypting = match address.is_encrypted {
+            true => Some(Encrypting::new(address.roots.as_deref())?),
+            false => None,
         };
-        let mut config: Config = database.parse().map_err(wrong)?;
-        if !is_near(&config) {
-            let why = "the connection would not be encrypted: name a socket or a loopback address, with a tunnel behind it where the server is on another machine";
-            return Err(LedgerError::Store(why.to_owned()));
-        }
         // As other clients of PostgreSQL do it, so that no password stands where others see it.
         if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
             config.password(password);
@@ -78,14 +80,13 @@ impl PostgresLedger {
             .keepalives_idle(WAIT);
         let ledger = Self {
             config,
-            client: Mutex::new(None),
+            encrypting,
+            kept: Kept::default(),
         };
-        ledger.with(|client| {
-            client
-                .batch_execute(&format!("BEGIN;{TABLES}COMMIT;"))
-                .map_err(|error| store(&error))?;
-            let row = client.query_one("SELECT form FROM ambit_forgotten", &[]);
-            if number::<i32>(&row.map_err(|error| store(&error))?)? != FORM {
+        ledger.with(|session| {
+            session.batch(&format!("BEGIN;{TABLES}COMMIT;"))?;
+            let row = session.one("SELECT form FROM ambit_forgotten")?;
+            if number::<i32>(&row)? != FORM {
                 let why = "the tables are a ledger of another version".to_owned();
                 return Err(LedgerError::Store(why));
             }
@@ -94,92 +95,79 @@ impl PostgresLedger {
         Ok(ledger)
     }
 
-    fn connect(&self) -> Result<Client, LedgerError> {
-        let mut client = self.config.connect(NoTls).map_err(|error| store(&error))?;
-        client
-            .batch_execute(SETTINGS)
-            .map_err(|error| store(&error))?;
-        let row = client
-            .query_one("SHOW fsync", &[])
-            .map_err(|error| store(&error))?;
-        if number::<String>(&row)? != "on" {
+    /// Whether there is a password in what names a database, which others can read on a command line. Also one that the driver
+    /// cannot read, where it looks like that.
+    #[must_use]
+    pub fn has_password(database: &str) -> bool {
+        address::has_password(database)
+    }
+
+    fn connect(&self, until: Instant) -> Result<Session, LedgerError> {
+        let session = Session::connect(&self.config, self.encrypting.as_ref(), until)?;
+        session.batch(SETTINGS)?;
+        if number::<String>(&session.one("SHOW fsync")?)? != "on" {
             let why =
                 "the server has `fsync` off: a crash would give spent budgets back".to_owned();
             return Err(LedgerError::Store(why));
         }
-        Ok(client)
+        Ok(session)
     }
 
-    /// A connection that failed is not used again.
+    /// A connection that failed is not used again, and what it had begun is undone by the server.
     fn with<R>(
         &self,
-        run: impl FnOnce(&mut Client) -> Result<R, LedgerError>,
+        run: impl FnOnce(&Session) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut client = match kept.take().filter(|client| !client.is_closed()) {
-            Some(client) => client,
-            None => self.connect()?,
+        let until = Instant::now() + WAIT;
+        let mut turn = self.kept.turn(until)?;
+        let session = match turn.take(until) {
+            Some(session) => session,
+            None => self.connect(until)?,
         };
-        let result = run(&mut client);
+        let result = run(&session);
         if !matches!(result, Err(LedgerError::Store(_))) {
-            *kept = Some(client);
+            turn.keep(session);
         }
         result
     }
 
-    /// One step that is done as a whole or not at all. A transaction that is dropped is rolled back.
+    /// One step that is done as a whole or not at all.
     fn step<R>(
         &self,
         run: impl FnOnce(&mut Tables<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
-        self.with(|client| {
-            let transaction = client.build_transaction();
-            let transaction = transaction.isolation_level(IsolationLevel::ReadCommitted);
-            let mut transaction = transaction
-                .read_only(false)
-                .start()
-                .map_err(|error| store(&error))?;
-            let lock = "SELECT time FROM ambit_forgotten FOR UPDATE";
-            let row = transaction
-                .query_one(lock, &[])
-                .map_err(|error| store(&error))?;
+        self.with(|session| {
+            session.batch("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")?;
+            let row = session.one("SELECT time FROM ambit_forgotten FOR UPDATE")?;
             let mut tables = Tables {
                 forgotten: number(&row)?,
-                transaction: RefCell::new(transaction),
+                session,
             };
-            let result = run(&mut tables)?;
-            let transaction = tables.transaction.into_inner();
-            transaction.commit().map_err(|error| store(&error))?;
-            Ok(result)
+            let result = run(&mut tables);
+            match result {
+                Ok(_) => session.batch("COMMIT")?,
+                Err(LedgerError::Store(_)) => {}
+                Err(_) => session.batch("ROLLBACK")?,
+            }
+            result
         })
     }
 }
 
-/// Whether nobody on a network reads what is sent.
-fn is_near(config: &Config) -> bool {
-    let loopback = |address: &IpAddr| address.is_loopback();
-    let addresses = config.get_hostaddrs();
-    let hosts = config.get_hosts();
-    let near = |host: &Host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|one| loopback(&one)),
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    };
-    addresses.iter().all(loopback)
-        && (!addresses.is_empty() || (!hosts.is_empty() && hosts.iter().all(near)))
-}
-
 /// What the server says, without what was sent.
-fn store(error: &postgres::Error) -> LedgerError {
+fn store(error: &Error) -> LedgerError {
     let said = match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
-        None => error.to_string(),
+        None => match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
     };
     LedgerError::Store(said)
 }
 
 /// The first value of a row.
-fn number<'a, T: postgres::types::FromSql<'a>>(row: &'a Row) -> Result<T, LedgerError> {
+fn number<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row) -> Result<T, LedgerError> {
     row.try_get(0).map_err(|error| store(&error))
 }
 
@@ -189,10 +177,8 @@ impl Ledger for PostgresLedger {
     }
 
     fn used(&self, key: &str) -> Result<i64, LedgerError> {
-        self.with(|client| {
-            let row = client
-                .query_opt(USED, &[&key])
-                .map_err(|error| store(&error))?;
+        self.with(|session| {
+            let row = session.row(USED, &[&key])?;
             row.map_or(Ok(0), |row| number(&row))
         })
     }
@@ -218,25 +204,8 @@ const USED: &str = "SELECT used FROM ambit_budget WHERE key = $1";
 
 /// The tables within one transaction, which has the lock.
 struct Tables<'a> {
-    transaction: RefCell<Transaction<'a>>,
+    session: &'a Session,
     forgotten: i64,
-}
-
-impl Tables<'_> {
-    fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, LedgerError> {
-        let mut transaction = self.transaction.borrow_mut();
-        transaction
-            .query_opt(sql, values)
-            .map_err(|error| store(&error))
-    }
-
-    fn run(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<(), LedgerError> {
-        let mut transaction = self.transaction.borrow_mut();
-        transaction
-            .execute(sql, values)
-            .map_err(|error| store(&error))?;
-        Ok(())
-    }
 }
 
 impl Book for Tables<'_> {
@@ -245,23 +214,28 @@ impl Book for Tables<'_> {
     }
 
     fn forget(&mut self, time: i64) -> Result<(), LedgerError> {
-        self.run("DELETE FROM ambit_budget WHERE until < $1", &[&time])?;
-        self.run(
+        self.session
+            .run("DELETE FROM ambit_budget WHERE until < $1", &[&time])?;
+        self.session.run(
             "DELETE FROM ambit_loan WHERE until < $1 AND ended",
             &[&time],
         )?;
-        self.run("UPDATE ambit_forgotten SET time = $1", &[&time])?;
+        self.session
+            .run("UPDATE ambit_forgotten SET time = $1", &[&time])?;
         self.forgotten = time;
         Ok(())
     }
 
     fn used(&self, key: &str) -> Result<Option<i64>, LedgerError> {
-        self.row(USED, &[&key])?.map(|row| number(&row)).transpose()
+        self.session
+            .row(USED, &[&key])?
+            .map(|row| number(&row))
+            .transpose()
     }
 
     fn set(&mut self, key: &str, used: i64, until: Option<i64>) -> Result<(), LedgerError> {
         // `greatest` passes over a NULL, and whoever says that it lasts longer is right: a NULL lasts for ever.
-        self.run(
+        self.session.run(
             "INSERT INTO ambit_budget AS kept (key, used, until) VALUES ($1, $2, $3)
              ON CONFLICT (key) DO UPDATE SET used = $2,
                  until = CASE WHEN kept.until IS NOT NULL AND excluded.until IS NOT NULL
@@ -271,18 +245,18 @@ impl Book for Tables<'_> {
     }
 
     fn set_used(&mut self, key: &str, used: i64) -> Result<(), LedgerError> {
-        self.run(
+        self.session.run(
             "UPDATE ambit_budget SET used = $2 WHERE key = $1",
             &[&key, &used],
         )
     }
 
     fn loan(&self, id: &str) -> Result<Option<OpenLoan>, LedgerError> {
-        let row = self.row(
+        let row = self.session.row(
             "SELECT key, amount, ended FROM ambit_loan WHERE id = $1",
             &[&id],
         )?;
-        let read = |row: Row| -> Result<OpenLoan, postgres::Error> {
+        let read = |row: Row| -> Result<OpenLoan, Error> {
             Ok(OpenLoan {
                 key: row.try_get(0)?,
                 amount: row.try_get(1)?,
@@ -296,13 +270,14 @@ impl Book for Tables<'_> {
         let Charge {
             key, amount, until, ..
         } = loan.charge;
-        self.run(
+        self.session.run(
             "INSERT INTO ambit_loan (id, key, amount, until, ended) VALUES ($1, $2, $3, $4, false)",
             &[&loan.id, &key, &amount, &until],
         )
     }
 
     fn end_loan(&mut self, id: &str) -> Result<(), LedgerError> {
-        self.run("UPDATE ambit_loan SET ended = true WHERE id = $1", &[&id])
+        self.session
+            .run("UPDATE ambit_loan SET ended = true WHERE id = $1", &[&id])
     }
 }

@@ -232,32 +232,32 @@ impl Inner {
             && calls
                 .iter()
                 .all(|call| unsynced::may(&call.charges(), call.now));
-        let syncs = !may || !self.unsynced.covers(latest);
-        self.sync(syncs)?;
+        if may && self.unsynced.covers(latest) {
+            self.sync(false)?;
+            let transaction = begin(&mut self.connection)?;
+            if self.unsynced.is_marked(&transaction, latest)? {
+                return make(transaction, &self.unsynced, calls);
+            }
+        }
+        self.sync(true)?;
         let transaction = begin(&mut self.connection)?;
-        let until = match may && syncs {
+        let until = match may {
             true => Some(self.unsynced.extend(&transaction, latest)?),
             false => None,
         };
-        let mut fates = Vec::with_capacity(calls.len());
-        for call in calls {
-            let charges = call.charges();
-            let admitted = self.unsynced.admits(&charges, call.now);
-            let made = match admitted {
-                Ok(()) => match book::consume(&mut Tables(&transaction), &charges, call.now) {
-                    // It may have been written in part, so all of it is rolled back.
-                    Err(LedgerError::Store(why)) => return Err(LedgerError::Store(why)),
-                    made => made,
-                },
-                refused => refused,
-            };
-            fates.push(made);
-        }
-        transaction.commit().map_err(store)?;
+        let fates = make(transaction, &self.unsynced, calls)?;
         if let Some(until) = until {
             self.unsynced.synced(until);
         }
         Ok(fates)
+    }
+
+    /// Everything is on the disk after this, and nothing says that it might not be.
+    fn close(&mut self) -> Result<(), LedgerError> {
+        self.sync(true)?;
+        let transaction = begin(&mut self.connection)?;
+        self.unsynced.close(&transaction)?;
+        transaction.commit().map_err(store)
     }
 
     /// Whether the next commits are synced.
@@ -273,6 +273,39 @@ impl Inner {
         self.syncs = syncs;
         Ok(())
     }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.unsynced.is_open() {
+            // Where it fails, the next start of the machine refuses proofs for a while, as after a crash.
+            drop(self.close());
+        }
+    }
+}
+
+/// Makes these calls in a transaction, and commits it.
+fn make(
+    transaction: Transaction<'_>,
+    unsynced: &Unsynced,
+    calls: &[Arc<Call>],
+) -> Result<Vec<Result<(), LedgerError>>, LedgerError> {
+    let mut fates = Vec::with_capacity(calls.len());
+    for call in calls {
+        let charges = call.charges();
+        let admitted = unsynced.admits(&charges, call.now);
+        let made = match admitted {
+            Ok(()) => match book::consume(&mut Tables(&transaction), &charges, call.now) {
+                // It may have been written in part, so all of it is rolled back.
+                Err(LedgerError::Store(why)) => return Err(LedgerError::Store(why)),
+                made => made,
+            },
+            refused => refused,
+        };
+        fates.push(made);
+    }
+    transaction.commit().map_err(store)?;
+    Ok(fates)
 }
 
 /// A transaction that is rolled back when it is dropped.

@@ -3,7 +3,8 @@
 //! What a commit without a sync wrote is in the hands of the system: it outlives the process, however that ends, and is lost
 //! only when the machine stops without warning. A proof can be shown again for [`PROOF_KEPT_SECONDS`] at most. So the
 //! ledger keeps, synced, until when proofs may be remembered like that, always a few seconds ahead; and who opens it
-//! after the machine was started anew refuses every proof until all of these have ended.
+//! after the machine was started anew refuses every proof until all of these have ended: [`REFUSED_SECONDS`] at most. A synced commit brings everything
+//! before it to the disk. So whoever closes the ledger takes the mark away with one, and whoever finds it gone sets it again.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -14,6 +15,9 @@ use super::{Charge, LedgerError};
 
 /// Seconds for which one synced commit lets proofs go unsynced.
 const AHEAD_SECONDS: i64 = 5;
+/// Seconds for which an SQLite ledger refuses proofs at most, after the machine stopped without warning (`docs/ledger.md`):
+/// for as long as one that went unsynced could be shown again.
+pub const REFUSED_SECONDS: i64 = AHEAD_SECONDS + PROOF_KEPT_SECONDS;
 
 /// The table that the first form of a ledger does not have.
 pub(super) const TABLE: &str = "
@@ -26,7 +30,7 @@ pub(super) const TABLE: &str = "
 pub(super) struct Unsynced {
     /// This start of the machine; `None` where it has no name, and everything is synced.
     boot: Option<String>,
-    /// Until when proofs may go unsynced, as it is synced.
+    /// Until when proofs may go unsynced, as this process has synced it; 0 where it has not.
     until: i64,
     /// Until when no proof counts.
     refused: i64,
@@ -96,9 +100,21 @@ impl Unsynced {
         now > self.refused
     }
 
-    /// Whether it is synced that they may at this time.
+    /// Whether this process has synced that they may at this time. Not where the clock went back: a machine that stops then
+    /// would refuse for as long as it had been ahead.
     pub(super) const fn covers(&self, now: i64) -> bool {
-        now <= self.until
+        is_within(now, self.until)
+    }
+
+    /// Whether that still stands there, as this transaction sees it: others close the ledger, or open it under another name.
+    pub(super) fn is_marked(&self, connection: &Connection, now: i64) -> Result<bool, LedgerError> {
+        let mut query = connection
+            .prepare_cached("SELECT until FROM unsynced WHERE boot = ?1")
+            .map_err(store)?;
+        let until = query.query_row([&self.boot], |row| row.get(0)).optional();
+        Ok(until
+            .map_err(store)?
+            .is_some_and(|until| is_within(now, until)))
     }
 
     /// Writes that proofs may go unsynced for some seconds from now on, in a transaction that will be synced. Gives until
@@ -106,17 +122,37 @@ impl Unsynced {
     pub(super) fn extend(&self, connection: &Connection, now: i64) -> Result<i64, LedgerError> {
         let until = now.saturating_add(AHEAD_SECONDS);
         connection
-            .prepare_cached("UPDATE unsynced SET until = max(until, ?1)")
+            .prepare_cached("UPDATE unsynced SET boot = ?1, until = ?2")
             .map_err(store)?
-            .execute([until])
+            .execute(params![self.boot, until])
             .map_err(store)?;
         Ok(until)
     }
 
     /// The transaction of [`Self::extend`] is on the disk.
-    pub(super) fn synced(&mut self, until: i64) {
-        self.until = self.until.max(until);
+    pub(super) const fn synced(&mut self, until: i64) {
+        self.until = until;
     }
+
+    /// Whether this process has let proofs go unsynced.
+    pub(super) const fn is_open(&self) -> bool {
+        self.until > 0
+    }
+
+    /// Takes the mark away, in a transaction that will be synced: nothing before it can be lost then.
+    pub(super) fn close(&self, connection: &Connection) -> Result<(), LedgerError> {
+        connection
+            .execute(
+                "UPDATE unsynced SET until = 0 WHERE boot = ?1",
+                [&self.boot],
+            )
+            .map_err(store)?;
+        Ok(())
+    }
+}
+
+const fn is_within(now: i64, until: i64) -> bool {
+    now <= until && now >= until.saturating_sub(AHEAD_SECONDS)
 }
 
 /// Whether these charges may go unsynced at all: proofs, which end by themselves before this ledger would count one again.

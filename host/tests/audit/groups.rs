@@ -364,3 +364,34 @@ fn a_process_that_is_killed_while_it_writes_groups_loses_none() {
         assert_eq!(report.late, [], "{late}");
     });
 }
+
+/// A key that takes its time, so that others line up meanwhile, eight threads with long lines: more than one group may have.
+#[test]
+fn child_with_long_lines() {
+    let Some(path) = std::env::var_os("AMBIT_LONG_GROUPS_CHILD") else {
+        return;
+    };
+    let enforcer = enforcer(Arc::new(open_by(Path::new(&path), Slow::new())));
+    let long = "R".repeat(200_000);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for number in 0.. {
+                    let answer = answer(true, "pay", number);
+                    let answer = answer.replace(r#""id":"c-"#, &format!(r#""id":"{long}"#));
+                    if enforcer.enforce(&answer).is_permitted() {
+                        println!("written");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_writes_long_groups_leaves_a_log_that_opens() {
+    let child = "groups::child_with_long_lines";
+    killed(child, "AMBIT_LONG_GROUPS_CHILD", |report| {
+        assert_eq!(report.late, []);
+    });
+}

@@ -95,6 +95,46 @@ impl Postgres {
         );
     }
 
+    /// Starts it anew with a certificate for `localhost`, listening at this port of 127.0.0.1. Gives the file of the
+    /// certificate that vouches for it.
+    pub(crate) fn encrypt(&self, port: u16) -> PathBuf {
+        let at = |name: &str| self.folder.join(name).display().to_string();
+        let make = |arguments: &str| {
+            let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+            let line = arguments.replace("KEY", key);
+            let name = |word: &str| match word.strip_prefix('@') {
+                Some(name) => at(name),
+                None => word.to_owned(),
+            };
+            let mut openssl = self.as_postgres("openssl");
+            output(openssl.args(line.split(' ').map(name)));
+        };
+        make("req -x509 KEY -days 2 -subj /CN=authority -keyout @ca.key -out @ca.pem");
+        make(
+            "req KEY -subj /CN=server -addext subjectAltName=DNS:localhost -keyout @server.key -out @server.csr",
+        );
+        make(
+            "x509 -req -in @server.csr -copy_extensions copy -CA @ca.pem -CAkey @ca.key -CAcreateserial -days 2 -out @server.pem",
+        );
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c fsync=on -c ssl=on -c ssl_cert_file={} -c ssl_key_file={} -k {}",
+            at("server.pem"),
+            at("server.key"),
+            self.folder.display()
+        );
+        let mut restart = self.as_postgres("pg_ctl");
+        restart
+            .args(["-w", "-t", "120", "-m", "fast", "-o", &options, "-D"])
+            .arg(self.folder.join("data"));
+        output(
+            restart
+                .arg("-l")
+                .arg(self.folder.join("log"))
+                .arg("restart"),
+        );
+        self.folder.join("ca.pem")
+    }
+
     /// `initdb` refuses root, and so does the server.
     fn as_postgres(&self, program: &str) -> Command {
         let own = self.programs.join(program);

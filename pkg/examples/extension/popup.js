@@ -24,7 +24,8 @@ async function draw() {
     if (code) row.append(document.createElement("br"), `${words} [${code}]`);
     return row;
   });
-  at("decisions").replaceChildren(...(rows.length > 0 ? rows : ["Nothing yet."]));
+  const none = Object.assign(document.createElement("li"), { textContent: "Nothing yet." });
+  at("decisions").replaceChildren(...(rows.length > 0 ? rows : [none]));
 }
 
 function left(seconds) {

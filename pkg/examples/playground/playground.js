@@ -150,7 +150,24 @@ async function ask() {
 }
 
 async function take(name, file) {
-  files[name] = file && new Uint8Array(await file.arrayBuffer());
+  keep(name, file && new Uint8Array(await file.arrayBuffer()));
+}
+
+/** What was pasted in a file's place: bytes in base64, or the text itself. What is no base64 is no policy either. */
+function paste(name, text) {
+  if (text.trim() === "") return keep(name, undefined);
+  const written = text.replace(/\s/g, "").replaceAll("-", "+").replaceAll("_", "/");
+  const bytes = () => Uint8Array.from(atob(written), (it) => it.charCodeAt(0));
+  try {
+    keep(name, name === "policy" ? bytes() : new TextEncoder().encode(text));
+  } catch {
+    keep(name, new Uint8Array());
+  }
+}
+
+/** The last one counts, whether it was chosen or pasted. */
+function keep(name, bytes) {
+  files[name] = bytes;
   if (name === "signature" && form.uid.value === "") form.uid.value = named(files.signature);
 }
 
@@ -168,6 +185,8 @@ function named(signature) {
 
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", async ({ target }) => {
+  const [, pasted] = /^(\w+)-text$/.exec(target.name) ?? [];
+  if (pasted) paste(pasted, target.value);
   if (target.type === "file") await take(target.name, target.files[0]);
   await ask();
 });

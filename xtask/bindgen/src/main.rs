@@ -2,9 +2,12 @@
 //!
 //! - `bindgen glue WASM NAME FOLDER` writes the glue between JavaScript and a wasm file.
 //! - `bindgen split LINKED WHOLE FIRST FURTHER=EXPORT,EXPORT...` makes several files of one.
+//! - `bindgen arrange FROM TO` numbers locals and orders functions so that a file compresses better.
 
+mod functions;
 mod glue;
 mod hints;
+mod locals;
 mod needs;
 mod order;
 mod split;
@@ -34,7 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             Ok(())
         }
-        _ => Err("usage: bindgen glue WASM NAME FOLDER, or bindgen split LINKED WHOLE FIRST FURTHER=EXPORT,EXPORT...".into()),
+        ["arrange", from, to] => {
+            let numbered = locals::number(&fs::read(from)?)?;
+            Ok(fs::write(to, order::order(&numbered)?)?)
+        }
+        _ => Err("usage: bindgen glue WASM NAME FOLDER, bindgen split LINKED WHOLE FIRST FURTHER=EXPORT,EXPORT..., or bindgen arrange FROM TO".into()),
     }
 }
 

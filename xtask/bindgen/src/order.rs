@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
 
-use walrus::Module;
-use wasmparser::{Parser, Payload};
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{CodeSection, FunctionSection};
+use wasmparser::{CodeSectionReader, FunctionBody, FunctionSectionReader, Parser};
+
+use crate::functions::Functions;
 
 /// Functions are alike by the runs of so many bytes that they have in common.
 const RUN: usize = 6;
@@ -19,21 +22,65 @@ const WINDOW: usize = 32 * 1024;
 const FAR: usize = 4;
 const NEAR: [usize; 3] = [4, 2, 1];
 
-/// Gives the functions names by which `wasm-opt --reorder-functions-by-name` brings them into that order.
-pub(crate) fn name_by_likeness(wasm: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut bodies = Vec::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload? {
-            bodies.push(body.as_bytes());
+/// Brings the functions into that order.
+pub(crate) fn order(wasm: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let functions = Functions::read(wasm)?;
+    let bodies: Vec<&[u8]> = functions
+        .bodies
+        .iter()
+        .map(FunctionBody::as_bytes)
+        .collect();
+    let mut ordered = Ordered {
+        order: by_likeness(&bodies),
+        numbers: (0..).take(functions.imported + bodies.len()).collect(),
+    };
+    for (number, at) in (functions.imported..).zip(&ordered.order) {
+        ordered.numbers[functions.imported + at] = u32::try_from(number)?;
+    }
+    let mut module = wasm_encoder::Module::new();
+    ordered.parse_core_module(&mut module, Parser::new(0), wasm)?;
+    Ok(module.finish())
+}
+
+/// Writes a file anew with its functions in another order.
+struct Ordered {
+    /// Of the functions with bodies, which comes first, and so on.
+    order: Vec<usize>,
+    /// The new number of each function.
+    numbers: Vec<u32>,
+}
+
+impl Reencode for Ordered {
+    type Error = std::convert::Infallible;
+
+    fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
+        let number = self.numbers.get(function as usize);
+        Ok(number.map_or(function, |number| *number))
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: FunctionSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        let types: Vec<u32> = section.into_iter().collect::<Result<_, _>>()?;
+        for at in &self.order {
+            functions.function(types[*at]);
         }
+        Ok(())
     }
-    let mut module = Module::from_buffer(wasm)?;
-    let functions: Vec<_> = module.funcs.iter_local().map(|(id, _)| id).collect();
-    for (place, at) in by_likeness(&bodies).into_iter().enumerate() {
-        let function = functions.get(at).ok_or("a function went lost")?;
-        module.funcs.get_mut(*function).name = Some(format!("{place:05}"));
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: CodeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        let bodies: Vec<_> = section.into_iter().collect::<Result<_, _>>()?;
+        for at in self.order.clone() {
+            self.parse_function_body(code, bodies[at].clone())?;
+        }
+        Ok(())
     }
-    Ok(module.emit_wasm())
 }
 
 /// From the longest on, always the one that has most, for its length, of what stands before it.

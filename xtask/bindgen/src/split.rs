@@ -18,7 +18,6 @@ use walrus::{
 };
 
 use crate::needs::{Link, Needs};
-use crate::order::name_by_likeness;
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -49,7 +48,7 @@ pub(crate) fn split(
             Some(file) => parts.make_further(&mut module, &needs, file, build)?,
         }
         walrus::passes::gc::run(&mut module);
-        name_by_likeness(&module.emit_wasm())
+        Ok(module.emit_wasm())
     };
     let all = |build: &str| -> Result<Vec<_>, Box<dyn Error>> {
         let files = std::iter::once(None).chain((0..later.len()).map(Some));

@@ -21,15 +21,24 @@ impl Teller {
             return Sent::Refused("the file names no address of this person".to_owned());
         };
         let page = self.page(outgoing);
-        let text = format!(
-            "An agent waits for your yes or no. Read what it asks, and answer, here:\n\n{page}\n\n\
-             You are asked to log in there. The page of the broker is the only place to answer: \
-             nobody needs your answer by e-mail.\n"
-        );
+        let (subject, text) = if outgoing.kind == "override" {
+            let text = format!(
+                "Somebody allowed a call of an agent by break-glass, in the place of those who were asked. \
+                 Read what, who and why here:\n\n{page}\n\nYou are asked to log in there.\n"
+            );
+            ("A call was allowed by break-glass", text)
+        } else {
+            let text = format!(
+                "An agent waits for your yes or no. Read what it asks, and answer, here:\n\n{page}\n\n\
+                 You are asked to log in there. The page of the broker is the only place to answer: \
+                 nobody needs your answer by e-mail.\n"
+            );
+            ("An agent waits for your answer", text)
+        };
         let message = Message::builder()
             .from(mail.from.clone())
             .to(Mailbox::new(None, address.clone()))
-            .subject("An agent waits for your answer")
+            .subject(subject)
             // What is sent twice is one message.
             .message_id(Some(format!("<{}@{}>", outgoing.id, self.config.rp_id())))
             .header(ContentType::TEXT_PLAIN)

@@ -1,11 +1,12 @@
 //! What others are told: services that tokens are revoked, people that a call waits for them, agents that theirs is answered.
 //!
 //! What is to be told is written in the transaction that it tells of, and kept until it was taken; so it is told at least
-//! once, and by its `jti` whoever hears it twice knows. Each receiver has a thread of its own: one that hangs holds up
-//! nobody else.
+//! once, and by its `jti` whoever hears it twice knows. Each receiver has a thread of its own, and agents share a few: one
+//! that hangs holds up nobody else.
 
 mod config;
 mod mail;
+mod ping;
 mod send;
 
 use std::sync::Arc;
@@ -35,6 +36,8 @@ const LONGEST: i64 = 300;
 /// Seconds after which nothing is told any more: of revocations, as long as a token lives; of calls, as long as they wait.
 const REVOKED: i64 = 86_400;
 const CALL: i64 = 900;
+/// Seconds more, after which whatever is still there is forgotten: it had its last try, or nobody tells its receiver any more.
+const LATE: i64 = 2 * LONGEST;
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 
@@ -113,9 +116,10 @@ impl Teller {
     /// Tells from now on, until the process ends.
     pub fn start(self) {
         let teller = Arc::new(self);
-        let mut targets = vec![PING.to_owned()];
+        ping::start(Arc::clone(&teller));
         let subscribers = teller.config.subscribers.iter();
-        targets.extend(subscribers.map(|one| format!("{SUBSCRIBER}{}", one.url)));
+        let targets = subscribers.map(|one| format!("{SUBSCRIBER}{}", one.url));
+        let mut targets: Vec<String> = targets.collect();
         if teller.config.notify.webhook.is_some() {
             targets.push(WEBHOOK.to_owned());
         }
@@ -138,9 +142,13 @@ impl Teller {
         }
     }
 
-    /// What has happened becomes what each receiver is to be told.
+    /// What has happened becomes what each receiver is to be told. What is too old for that is forgotten.
     fn share_out(&self) -> Result<(), Refusal> {
         self.store.step(|tables| {
+            for outgoing in late(tables)? {
+                let why = "nobody could tell it in time".to_owned();
+                self.settle(tables, &outgoing, &Sent::Refused(why))?;
+            }
             let sql = "SELECT json_array(id, kind, json(facts), made) FROM event ORDER BY id LIMIT ?1";
             for row in texts(tables, sql, [AT_ONCE])? {
                 let row: Value = crate::ask::value(&row)?;
@@ -172,7 +180,7 @@ impl Teller {
                 let client = facts["client_id"].as_str().unwrap_or_default();
                 vec![format!("{PING}{client}")]
             }
-            Some("call") => {
+            Some("call" | "override") => {
                 let asked = facts["asked"].as_array().into_iter().flatten();
                 let asked = asked.filter_map(Value::as_str);
                 let mail = notify.mail.as_ref();
@@ -199,6 +207,10 @@ impl Teller {
             };
             self.store
                 .step(|tables| self.settle(tables, &outgoing, &sent))?;
+            // Whoever does not take this one stands behind those who may take theirs.
+            if target.starts_with(PING) && matches!(sent, Sent::Failed(_)) {
+                break;
+            }
         }
         Ok(more)
     }
@@ -267,12 +279,27 @@ impl Teller {
 
 /// What is to be told to a receiver, the oldest first.
 fn due(tables: &Transaction<'_>, target: &str) -> Result<Vec<Outgoing>, Refusal> {
-    // A kind of receiver ends with `:`, and stands for each of its own.
-    let sql = "SELECT id, target, kind, facts, made, tries FROM outgoing
-        WHERE (target = ?1 OR (?1 IN ('mail:', 'ping:') AND substr(target, 1, 5) = ?1)) AND next <= ?2
+    // `mail:` stands for everybody who is told by e-mail.
+    let which = "(target = ?1 OR (?1 = 'mail:' AND substr(target, 1, 5) = ?1)) AND next <= ?2
         ORDER BY next, made, id LIMIT ?3";
-    let mut statement = tables.prepare(sql)?;
-    let rows = statement.query_map(params![target, now(), AT_ONCE], |row| {
+    outgoing(tables, which, params![target, now(), AT_ONCE])
+}
+
+/// What is still to be told though it is too late.
+fn late(tables: &Transaction<'_>) -> Result<Vec<Outgoing>, Refusal> {
+    let which = "made < ?1 - iif(kind = 'revoked', ?2, ?3) LIMIT ?4";
+    let parameters = params![now(), REVOKED + LATE, CALL + LATE, AT_ONCE];
+    outgoing(tables, which, parameters)
+}
+
+fn outgoing(
+    tables: &Transaction<'_>,
+    which: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<Outgoing>, Refusal> {
+    let sql = format!("SELECT id, target, kind, facts, made, tries FROM outgoing WHERE {which}");
+    let mut statement = tables.prepare(&sql)?;
+    let rows = statement.query_map(parameters, |row| {
         Ok((
             row.get::<_, String>(3)?,
             Outgoing {

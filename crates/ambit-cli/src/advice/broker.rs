@@ -104,6 +104,11 @@ pub(super) const ROWS: &[Row] = &[
         "the description says which; `docs/broker.md`, section 6, has what it must answer",
     ),
     (
+        "broker.busy",
+        "a policy service whose yes the policy asks for has no room for the call now: too many wait for its answer already, or it says so itself (429, 503)",
+        "hand the call in again after the seconds of `Retry-After`; if it lasts, see why the service is slow",
+    ),
+    (
         "broker.together",
         "calls that do not go together, or are critical, were to be answered at once",
         "answer each on its own page",
@@ -125,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.waiting",
-        "too many requests of this client wait for somebody to open or answer them",
+        "too many requests of this client, or calls, wait for somebody to open or answer them",
         "push a request when a person is there to open it; those that wait end after 90 s, and those that were opened after 15 minutes",
     ),
     (
@@ -237,5 +242,30 @@ pub(super) const ROWS: &[Row] = &[
         "broker.login_person",
         "`[login.people]` names no person for the subject who logged in",
         "add the subject, which the audit log has in its line `login`, to `[login.people]`",
+    ),
+    (
+        "broker.break_glass",
+        "a denial was to be overridden by who has not the role of `[break_glass]`, without a reason, or by who is asked for their own yes; or who has that role alone answered otherwise",
+        "write the reason, and use the button of the call's page; who is an approver answers as one; guard rails that forbid a call are overridden by nobody",
+    ),
+    (
+        "broker.review",
+        "an override is marked as reviewed only by people in the role `review`, each those of others",
+        "ask somebody else in `review` of `[roles]`",
+    ),
+    (
+        "broker.records",
+        "an enforcement point posted more records than one batch may have",
+        "post them in batches of up to 500 records and 256 KiB; the same batch sent again counts once",
+    ),
+    (
+        "broker.record",
+        "one record of a batch, whose index is in `ambit_remedy`, is no line of an audit log and no decision record; nothing of the batch was kept",
+        "post lines of the host's audit log as they stand there, or `{\"id\", \"record\"}` with the record of the answer; of its own audiences, with no token and no argument in it",
+    ),
+    (
+        "broker.record_other",
+        "a record, whose index is in `ambit_remedy`, has the name of another that this enforcement point posted before; nothing of the batch was kept",
+        "give each log its name (`--log-name`) and never begin it anew under the old one; if nobody did, somebody changed the log: `ambit audit verify`",
     ),
 ];

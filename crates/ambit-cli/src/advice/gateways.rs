@@ -69,6 +69,11 @@ pub(super) const ROWS: &[Row] = &[
         "run `ambit import mcp`, look at what it says, and build the policy anew",
     ),
     (
+        "mcp.untaken",
+        "a client did not read its answers, so that more of them waited than is kept, and its session has ended",
+        "read answers and streams while requests are under way, then begin a new session",
+    ),
+    (
         "forward.argument",
         "a value of the path, the query or the body cannot be the argument that the mapping makes of it",
         "send a value of the type that the message names",
@@ -121,6 +126,16 @@ pub(super) const ROWS: &[Row] = &[
     (
         "proxy.upstream",
         "what stands behind the proxy is not given as the address of one service",
-        "write `--upstream http://HOST:PORT`, without a path; TLS to the service is not there",
+        "write `--upstream http://HOST:PORT` or `https://HOST:PORT`, without a path; --upstream-ca goes with https alone",
+    ),
+    (
+        "tls.config",
+        "TLS cannot be spoken: the host has no name that a certificate has, or this machine trusts no authority",
+        "name the host as its certificate does; install the authorities of the system, or name them (--upstream-ca)",
+    ),
+    (
+        "tls.file",
+        "a file has no certificate or key in it, or they do not belong together",
+        "name PEM files: --tls-cert with the service's certificate first, --tls-key with its key, --upstream-ca with authorities",
     ),
 ];

@@ -14,6 +14,11 @@ pub(super) const ROWS: &[Row] = &[
         "give each process a log of its own, or wait until the other has ended",
     ),
     (
+        "audit.ahead",
+        "the file `.ahead` beside the log may have lines of a Rust host that the log lacks, and this host cannot read it",
+        "open the log once with the Rust host that wrote it, as `ambit pdp … --log`: that empties the file and keeps the lines; do not delete it",
+    ),
+    (
         "audit.changed",
         "a line of the log is not as it was written: it was changed, taken out or put in",
         "compare the named line with a copy of the log, and keep both; the log is not written any further",

@@ -208,7 +208,7 @@ mod tests {
                                 .all(|one| one == b'_' || one.is_ascii_lowercase())
                     });
                     area.is_some_and(|(area, _)| {
-                        ["approval", "forward", "mcp", "pdp"].contains(&area)
+                        ["approval", "forward", "mcp", "pdp", "proxy", "tls"].contains(&area)
                     })
                 };
                 codes.extend(text.split('"').filter(is_code).map(str::to_owned));

@@ -53,9 +53,12 @@ struct Mcp {
         conflicts_with_all = ["upstream", "command"]
     )]
     file: Option<Input>,
-    /// The address of a server that speaks streamable HTTP (`http://…`), which is asked for its tools
+    /// The address of a server that speaks streamable HTTP (`http://…`, `https://…`), which is asked for its tools
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     upstream: Option<String>,
+    /// The authorities whose certificates that server may show (PEM); without this, those that this machine trusts
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    upstream_ca: Option<PathBuf>,
     /// A server and its arguments, which is started and asked for its tools
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -149,7 +152,8 @@ impl Mcp {
     fn live(&self) -> Result<Box<dyn Connect>, Failure> {
         match &self.upstream {
             Some(url) => {
-                let upstream = Upstream::new(url).map_err(|fault| serving::unusable(&fault))?;
+                let upstream = Upstream::new(url, self.upstream_ca.as_deref());
+                let upstream = upstream.map_err(|fault| serving::unusable(&fault))?;
                 Ok(Box::new(upstream))
             }
             None => Ok(Box::new(Program(self.command.clone()))),

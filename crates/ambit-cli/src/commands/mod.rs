@@ -24,6 +24,7 @@ pub(crate) mod pdp;
 pub(crate) mod prove;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod records;
 pub(crate) mod restore;
 pub(crate) mod revoke;
 pub(crate) mod serve;

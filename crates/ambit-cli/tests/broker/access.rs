@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, s256};
 use crate::call::{bought, buying, paying};
 use crate::pages::is_guarded;
 use crate::person::Person;
@@ -112,7 +112,10 @@ fn a_yes_is_said_once_and_written_down_without_secrets() {
         "what was read is written down"
     );
     assert!(!log.contains(&task) && !log.contains(&receipt) && !log.contains(&token));
-    // Nor is the token kept while its call waits.
+    let line = crate::operations::logged(&world, "access-approved");
+    let line = line[0].to_string();
+    assert!(line.contains(&s256(&receipt)), "{line}");
+    // Nor is the token kept while its call waits, or the receipt twice.
     drop(server);
     for file in ["broker.sqlite", "broker.sqlite-wal"] {
         let kept = std::fs::read(world.path(file)).unwrap_or_default();
@@ -122,6 +125,10 @@ fn a_yes_is_said_once_and_written_down_without_secrets() {
                 .any(|part| part == token.as_bytes())
         );
     }
+    let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+    let sql = "SELECT count(*) FROM access WHERE receipt IS NOT NULL";
+    let twice: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(twice, 0);
 }
 
 #[test]
@@ -297,7 +304,8 @@ fn a_kill_keeps_or_loses_an_answer_as_a_whole() {
         server.kill();
         let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let sql = "SELECT answer, receipt FROM access WHERE id = ?1";
+        let sql =
+            "SELECT answer, (SELECT receipt FROM yes WHERE task = id) FROM access WHERE id = ?1";
         let (answer, receipt): (Option<String>, Option<String>) =
             database.query_row(sql, [&task], row).unwrap();
         assert_eq!(

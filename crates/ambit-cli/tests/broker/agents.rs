@@ -230,7 +230,7 @@ fn what_a_broker_of_before_kept_is_brought_forward() {
     drop(server);
     let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
     database
-        .execute_batch("DROP TRIGGER token_ended; DROP TABLE event; DROP TABLE outgoing; DROP TABLE yes; DROP TABLE asked; DROP TABLE access; DROP TABLE refused; DROP INDEX granted_token; DROP INDEX token_sub; \
+        .execute_batch("DROP TABLE record; DROP TABLE override; DROP TRIGGER token_ended; DROP TABLE event; DROP TABLE outgoing; DROP TABLE yes; DROP TABLE asked; DROP TABLE access; DROP TABLE refused; DROP INDEX granted_token; DROP INDEX token_sub; \
             ALTER TABLE session DROP COLUMN login; ALTER TABLE session DROP COLUMN away; ALTER TABLE granted DROP COLUMN again; \
             DROP INDEX token_source; ALTER TABLE token DROP COLUMN source; \
             ALTER TABLE token DROP COLUMN about; ALTER TABLE token DROP COLUMN named; DROP TABLE ended; DROP TABLE line; \

@@ -7,7 +7,7 @@ use crate::agent::{Agent, drafting, parameter};
 use crate::person::Person;
 use crate::world::{BACK, ISSUER, World, drafts, pays};
 
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&base64url::decode(payload.as_bytes()).unwrap()).unwrap()
 }

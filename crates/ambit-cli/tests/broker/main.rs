@@ -7,6 +7,7 @@ mod agents;
 mod approvers;
 mod attacks;
 mod bcp;
+mod break_glass;
 mod call;
 mod checking;
 #[path = "../common/mod.rs"]
@@ -24,6 +25,7 @@ mod pages;
 mod person;
 mod provider;
 mod pushed;
+mod records;
 mod restored;
 mod screen;
 mod second;

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ambit_compiler::keys;
 use ambit_token::{PublicKey, base64url};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::agent::Agent;
 use crate::call::{bought, buying, paying, sends};
 use crate::person::Person;
-use crate::world::{CLIENT, ISSUER, Told, World};
+use crate::world::{BACK, CLIENT, ISSUER, Told, World};
 
 /// A request that was heard.
 #[derive(Clone, Debug)]
@@ -22,6 +22,12 @@ pub(crate) struct Heard {
     pub(crate) head: String,
     pub(crate) body: String,
 }
+
+/// Where a redirection leads, at the same receiver.
+pub(crate) const ELSEWHERE: &str = "/elsewhere";
+
+/// When a receiver wants to be asked again, in seconds.
+pub(crate) const LATER: &str = "17";
 
 type Answers = dyn Fn(usize, &Heard) -> (u16, String) + Send + Sync;
 
@@ -96,7 +102,7 @@ fn hear(mut stream: TcpStream, all: &Mutex<Vec<Heard>>, answer: &Answers) {
     };
     let (status, body) = answer(number, &heard);
     let reply = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\nlocation: {ELSEWHERE}\r\nretry-after: {LATER}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let _ = stream.write_all(reply.as_bytes());
@@ -146,7 +152,7 @@ fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
             (202, String::new())
         }
     });
-    let refusing = Receiver::new(|_, _| (400, "{\"err\": \"invalid_key\"}".to_owned()));
+    let refusing = Receiver::new(|_, _| (400, "{\"err\": \"invalid_audience\"}".to_owned()));
     let subscriber = |url: &str| {
         format!("[[subscribers]]\nurl = \"{url}\"\naudience = \"https://siem.example\"\n")
     };
@@ -186,7 +192,7 @@ fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
     let line = crate::operations::logged(&world, "untold");
     let line = line[0].to_string();
     assert!(
-        line.contains("it answered 400: invalid_key") && !line.contains(&slow.url),
+        line.contains("it answered 400: invalid_audience") && !line.contains(&slow.url),
         "{line}"
     );
     std::thread::sleep(Duration::from_secs(2));
@@ -195,6 +201,53 @@ fn a_revocation_is_pushed_until_it_is_taken_even_after_a_kill() {
         (3, 1),
         "what was taken is told no more"
     );
+}
+
+#[test]
+fn what_somebody_can_mend_at_the_receiver_is_told_again() {
+    // A key that it does not know yet, somebody who may not send yet, a proxy that says nothing of it.
+    let receivers = ["invalid_key", "authentication_failed", "access_denied", ""].map(|code| {
+        Receiver::new(move |number, _| match (number, code) {
+            (2.., _) => (202, String::new()),
+            (_, "") => (400, "<html>".to_owned()),
+            _ => (400, json!({"err": code}).to_string()),
+        })
+    });
+    let hook = Receiver::new(|number, _| {
+        let status = if number == 1 { 400 } else { 200 };
+        (status, json!({"err": "invalid_request"}).to_string())
+    });
+    let endpoint = Receiver::new(|number, _| {
+        let status = if number == 1 { 400 } else { 204 };
+        (status, json!({"err": "invalid_request"}).to_string())
+    });
+    let subscribers = receivers.each_ref().map(|one| {
+        let audience = "https://siem.example";
+        format!(
+            "[[subscribers]]\nurl = \"{}\"\naudience = \"{audience}\"\n",
+            one.url
+        )
+    });
+    let lines = format!(
+        "{}[notify]\nwebhook = \"{}\"\n",
+        subscribers.concat(),
+        hook.url
+    );
+    let client = format!("notification_endpoint = \"{}\"\n", endpoint.url);
+    let world = telling(&lines, &client);
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let ping = json!("a-bearer-token-of-the-agent");
+    hands_in(&agent, &token, &paying("750.00", "i-1"), &ping);
+    hook.wait(2);
+    let list = ann.agents();
+    ann.stops(&list, CLIENT);
+    for one in receivers.iter().chain([&endpoint]) {
+        one.wait(2);
+    }
+    assert!(!world.done().contains(&"untold".to_owned()));
 }
 
 #[test]
@@ -269,7 +322,7 @@ fn people_are_told_by_webhook_that_a_call_waits_and_nothing_of_it() {
     );
     assert_eq!(told["page"], format!("{ISSUER}/agents/request?task={task}"));
     let text = told.to_string();
-    for secret in ["750", "secret-invoice", &token[..40]] {
+    for secret in ["750.00", "secret-invoice", &token[..40]] {
         assert!(!text.contains(secret), "{text}");
     }
     // What is not waiting any more is not told.
@@ -350,6 +403,7 @@ fn an_agent_is_pinged_when_its_call_is_answered() {
     forgets_the_ping(&world);
     // A client without an endpoint asks in vain.
     drop(server);
+    is_nowhere(&world, ping);
     let line = format!("notification_endpoint = \"{}\"\n", endpoint.url);
     world.edit("broker.toml", &line, "");
     let server = world.serve();
@@ -370,6 +424,128 @@ fn forgets_the_ping(world: &World) {
         std::thread::sleep(Duration::from_millis(100));
     }
     panic!("the token of the ping is still there");
+}
+
+/// Not a byte of it is left in the database.
+fn is_nowhere(world: &World, text: &str) {
+    let path = world.path("broker.sqlite");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let busy: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(busy, 0);
+    let kept = std::fs::read(path).unwrap();
+    let mut parts = kept.windows(text.len());
+    assert!(!parts.any(|part| part == text.as_bytes()));
+}
+
+#[test]
+fn an_agent_that_hangs_holds_up_no_other_ping() {
+    let slow = Receiver::new(|_, _| {
+        std::thread::sleep(Duration::from_secs(7));
+        (204, String::new())
+    });
+    let quick = Receiver::new(|_, _| (204, String::new()));
+    let line = |at: &Receiver| format!("notification_endpoint = \"{}\"\n", at.url);
+    let world = telling("", &line(&slow));
+    let keys = "keys = [\"keys/other.pub.jwk\"]\n";
+    world.edit("broker.toml", keys, &format!("{keys}{}", line(&quick)));
+    world.edit("broker.toml", "https://other.example/callback", BACK);
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    let ping = json!("a-bearer-token-of-the-agent");
+    let agent = Agent::new(&world, &server);
+    let token = bought(&agent, &mut ann);
+    let other = Agent::other(&world, &server);
+    let others = bought(&other, &mut ann);
+    let asks = |agent: &Agent<'_>, token: &str, invoice: &str| {
+        let told = hands_in(agent, token, &paying("750.00", invoice), &ping).json();
+        told["task"]["id"].as_str().unwrap().to_owned()
+    };
+    let mut tasks = ["i-1", "i-2", "i-3"]
+        .map(|invoice| asks(&agent, &token, invoice))
+        .to_vec();
+    tasks.push(asks(&other, &others, "i-4"));
+    for task in &tasks {
+        let page = ann.reads_call(task);
+        ann.says(&page, "allow", "");
+    }
+    let answered = Instant::now();
+    quick.wait(1);
+    assert!(answered.elapsed() < Duration::from_secs(4), "{answered:?}");
+    assert_eq!(slow.wait(1).len(), 1, "one at a time");
+}
+
+/// Puts something in that is to be told to a receiver.
+fn puts(world: &World, id: &str, (target, kind): (&str, &str), made: i64, at: i64) {
+    let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+    let sql = "INSERT INTO outgoing (id, target, kind, facts, made, next)
+        VALUES (?1, ?2, ?3, json_object('at', ?5, 'bearer', 'x'), ?4, 0)";
+    let row = rusqlite::params![id, target, kind, made, at];
+    database.execute(sql, row).unwrap();
+}
+
+fn left(world: &World) -> Vec<String> {
+    let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+    let sql = "SELECT id FROM outgoing UNION SELECT kind FROM event ORDER BY 1";
+    let mut statement = database.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn what_nobody_tells_any_more_is_forgotten() {
+    let hook = Receiver::new(|_, _| (200, String::new()));
+    let world = telling(&format!("[notify]\nwebhook = \"{}\"\n", hook.url), "");
+    drop(world.serve());
+    let now = jiff::Timestamp::now().as_second();
+    for (id, receiver, ago) in [
+        (
+            "late-1",
+            ("set:https://gone.example", "revoked"),
+            86_400 + 601,
+        ),
+        ("late-2", ("mail:user:ann", "call"), 900 + 601),
+        ("young-1", ("set:https://gone.example", "revoked"), 86_400),
+        ("young-2", ("mail:user:ann", "call"), 900),
+    ] {
+        puts(&world, id, receiver, now - ago, world.now);
+    }
+    let server = world.serve();
+    let lines = crate::operations::logged(&world, "untold");
+    assert!(!lines.is_empty());
+    assert_eq!(left(&world), ["young-1", "young-2"]);
+    drop(server);
+    // Where nobody is told anything any more, the broker itself forgets.
+    world.edit("broker.toml", &format!("webhook = \"{}\"\n", hook.url), "");
+    let database = rusqlite::Connection::open(world.path("broker.sqlite")).unwrap();
+    for (kind, ago) in [("ping", 1801), ("call", 1799), ("revoked", 86_399)] {
+        let sql = "INSERT INTO event (kind, facts, made) VALUES (?1, '{}', ?2)";
+        database
+            .execute(sql, rusqlite::params![kind, world.now - ago])
+            .unwrap();
+    }
+    puts(&world, "late-3", ("ping:x", "ping"), now, world.now - 3601);
+    puts(
+        &world,
+        "late-4",
+        ("set:x", "revoked"),
+        now,
+        world.now - 172_801,
+    );
+    puts(
+        &world,
+        "young-3",
+        ("set:x", "revoked"),
+        now,
+        world.now - 172_799,
+    );
+    let server = world.serve();
+    let mut ann = Person::enrolled(&world, &server, "user:ann");
+    bought(&Agent::new(&world, &server), &mut ann);
+    assert_eq!(
+        left(&world),
+        ["call", "revoked", "young-1", "young-2", "young-3"]
+    );
 }
 
 /// `aiosmtpd`, which `cargo xtask test` installs under `target/smtp`.

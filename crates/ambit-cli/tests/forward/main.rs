@@ -16,4 +16,5 @@ mod served;
 #[path = "../common/shown.rs"]
 mod shown;
 mod starting;
+mod tls;
 mod world;

@@ -5,6 +5,8 @@ mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod content;
+#[cfg(target_os = "linux")]
+mod ending;
 mod held;
 mod http;
 #[path = "../common/listening.rs"]
@@ -23,5 +25,6 @@ mod shown;
 mod stateless;
 mod suite;
 mod transport;
+mod untaken;
 mod upstream;
 mod world;

@@ -74,6 +74,8 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     const progressToken = params._meta.progressToken;
     say(JSON.stringify({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken, progress: 1 } }));
     setTimeout(() => answer(id, { content: [{ type: "text", text: "slowly" }] }), 50);
+  } else if (method === "tools/call" && params.name === "read_file" && params.arguments.path.endsWith("/large")) {
+    answer(id, { content: [{ type: "text", text: "x".repeat(15 * 1024 * 1024) }] });
   } else if (method === "tools/call" && params.name === "read_draft") {
     // What the file says; without one, never anything.
     if (existsSync("draft.json")) answer(id, JSON.parse(readFileSync("draft.json", "utf8")));

@@ -2,9 +2,16 @@
 // what the test wants by the path of a file that is read.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 
 const streams = new Set();
-const server = createServer((request, response) => {
+// With a folder that holds `server.key` and `server.pem` it speaks TLS.
+const folder = process.argv[2];
+const create = folder
+  ? (answers) => createSecureServer({ key: readFileSync(`${folder}/server.key`), cert: readFileSync(`${folder}/server.pem`) }, answers)
+  : createServer;
+
+const server = create((request, response) => {
   let body = "";
   request.on("data", (data) => (body += data));
   request.on("end", () => {

@@ -235,6 +235,37 @@ fn what_a_far_server_says_by_itself_is_heard() {
 }
 
 #[test]
+fn a_far_server_behind_tls_is_asked_once_its_certificate_was_checked() {
+    let world = World::shared();
+    let files = source("../forward/tls");
+    let far = Far::run("upstream.mjs", &[&files], &world.path(""));
+    let port = far.url.trim_end_matches("/mcp").rsplit(':').next().unwrap();
+    let authority = files.join("ca.pem");
+    let authority = authority.to_str().unwrap();
+    for (host, is_it) in [("localhost", true), ("127.0.0.1", false)] {
+        let url = format!("https://{host}:{port}/mcp");
+        let gateway = world.listen_with(&["--upstream", &url, "--upstream-ca", authority], &[]);
+        let mut ann = world.agent(host, &[reads()]);
+        if is_it {
+            ann.begins(&gateway);
+            let told = ann.reads(&gateway, "/notes/a");
+            assert!(told.body.contains("\"x-odd\":1.50,"), "{}", told.body);
+        } else {
+            let told = ann.asks(
+                &gateway,
+                "initialize",
+                &json!({"protocolVersion": "2025-11-25"}),
+            );
+            assert!(
+                told.body.contains("certificate not valid for name"),
+                "{}",
+                told.body
+            );
+        }
+    }
+}
+
+#[test]
 fn an_address_that_is_none_is_refused() {
     let world = World::shared();
     let run = |url: &str| {
@@ -251,9 +282,12 @@ fn an_address_that_is_none_is_refused() {
         ];
         world.ambit(&[&common[..], &["--listen", "127.0.0.1:0", "--upstream", url]].concat())
     };
-    run("https://a.example/mcp")
+    run("ftp://a.example/mcp")
         .expect(3)
-        .says("TLS is not spoken here");
+        .says("no address of a server");
+    run("https://user:word@a.example/mcp")
+        .expect(3)
+        .says("no address of a server");
     run("http://user:word@a.example/mcp")
         .expect(3)
         .says("no address of a server");

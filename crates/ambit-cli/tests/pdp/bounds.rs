@@ -233,6 +233,19 @@ fn it_ends_when_it_is_told_to() {
             .success()
     );
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    // Log and ledger are closed: the next start mends nothing and refuses no proof.
+    let ledger = rusqlite::Connection::open(world.path("used.sqlite")).unwrap();
+    let marked: (String, i64) = ledger
+        .query_row("SELECT boot, until FROM unsynced", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert!(
+        marked.0.is_empty() != cfg!(target_os = "linux"),
+        "{marked:?}"
+    );
+    assert_eq!(marked.1, 0);
+    assert_eq!(std::fs::read(world.path("audit.log.ahead")).unwrap(), b"");
 }
 
 #[test]
@@ -281,6 +294,13 @@ fn what_is_wrong_does_not_start() {
     };
     without("--holder-key").expect(3).says("pdp.holder");
     without("--ledger").expect(3).says("--ledger");
+    for place in ["app:hunter2@[::1]", "app@localhost/a?pass%77ord=hunter2"] {
+        let mut arguments = World::SERVE.to_vec();
+        let place = format!("postgres://{place}");
+        arguments[at("--ledger") + 1] = &place;
+        let refused = world.ambit(&arguments).expect(3).says("serve.ledger");
+        assert!(!format!("{refused:?}").contains("hunter2"), "{refused:?}");
+    }
     let mut open = World::SERVE.to_vec();
     open.pop();
     open.push("--listen=0.0.0.0:0");

@@ -126,6 +126,9 @@ impl World {
         let counts = "{\"v\": \"ambit-shadow-1\", \"uid\": \"a\", \"version\": 1, \"shadow\": 2, \"calls\": 1, \"different\": 0, \"unasked\": 0, \"differences\": []}";
         project.write("shadow.json", counts);
         project.write("login.txt", "ann:password");
+        project.write("ca.pem", include_str!("../forward/tls/ca.pem"));
+        project.write("server.pem", include_str!("../forward/tls/server.pem"));
+        project.write("server.key", include_str!("../forward/tls/server.key"));
         project.add_enroller();
         let enrol = ROWS.iter().find(|row| row.command == "enrol");
         let enrolment = project.ambit(&split(enrol.unwrap())).expect(0).out;

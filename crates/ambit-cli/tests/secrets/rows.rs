@@ -32,6 +32,11 @@ pub(crate) const ROWS: &[Row] = &[
         "--upstream http://127.0.0.1:1/mcp --server files",
         &[],
     ),
+    row(
+        "import mcp",
+        "--upstream https://localhost:1/mcp --upstream-ca ca.pem --server files",
+        &["ca.pem"],
+    ),
     row("import oauth", "scopes.txt --service mail", &["scopes.txt"]),
     row("import oauth", "- --format json -o out.cedarschema", &["-"]),
     row("keygen", "-o new.jwk --trust keys.json", &["keys.json"]),
@@ -262,6 +267,14 @@ pub(crate) const ROWS: &[Row] = &[
         &["broker.toml", "copy.sqlite"],
     ),
     row("restore", "broker.toml copy.sqlite --check", &[]),
+    row("records", "broker.toml --json", &["broker.toml"]),
+    row("records", "broker.toml --csv --last 1d", &["broker.toml"]),
+    row("records", "broker.toml --review", &["broker.toml"]),
+    row(
+        "records",
+        "broker.toml --report --module policy.wasm --trust keys.json",
+        &["broker.toml", "policy.wasm", "keys.json"],
+    ),
     row(
         "approve",
         "answer.json --module policy.wasm --trust keys.json --key keys/approve.jwk --sub user:ann --yes --approvals approvals",
@@ -351,6 +364,16 @@ pub(crate) const ROWS: &[Row] = &[
         "gateway proxy",
         "proxy.toml --upstream http://127.0.0.1:1 --module policy.wasm --trust keys.json --ledger used.sqlite --signature policy.dsse.json --seen seen.json --listen 203.0.113.1:1",
         &["policy.dsse.json", "seen.json"],
+    ),
+    row(
+        "gateway proxy",
+        "proxy.toml --upstream https://localhost:1 --upstream-ca ca.pem --tls-cert server.pem --tls-key server.key --module policy.wasm --trust keys.json --ledger used.sqlite --listen 203.0.113.1:1",
+        &["ca.pem", "server.pem", "server.key"],
+    ),
+    row(
+        "gateway mcp",
+        "shared.toml --module policy.wasm --trust keys.json --ledger used.sqlite --listen 203.0.113.1:1 --upstream https://localhost:1/mcp --upstream-ca ca.pem --tls-cert server.pem --tls-key server.key",
+        &["ca.pem", "server.pem", "server.key"],
     ),
     row("shadow", "shadow.json", &["shadow.json"]),
     // Nobody listens there.

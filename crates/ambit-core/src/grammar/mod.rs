@@ -10,6 +10,7 @@ mod request;
 mod statement;
 mod token;
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -163,7 +164,7 @@ impl Form {
     ///
     /// The first [`Fault`]: in the order of the text, then members that are missing, in the order of the
     /// table.
-    pub fn check(&self, value: Json<'_>) -> Result<(), Fault> {
+    pub fn check(&self, value: Json<'_>) -> Result<(), Box<Fault>> {
         let text = value.as_str().filter(|text| !text.is_empty());
         let fits = match *self {
             Self::Any => true,
@@ -271,7 +272,7 @@ pub fn has_others(object: Json<'_>, table: &[Member]) -> bool {
     members.any(|(name, _)| !table.iter().any(|member| member.name == name))
 }
 
-fn check_members(value: Json<'_>, table: &'static [Member], open: bool) -> Result<(), Fault> {
+fn check_members(value: Json<'_>, table: &'static [Member], open: bool) -> Result<(), Box<Fault>> {
     for (name, value) in value.members() {
         let known = table.iter().find(|member| member.name == name);
         let checked = match known {
@@ -292,7 +293,7 @@ fn check_members(value: Json<'_>, table: &'static [Member], open: bool) -> Resul
 }
 
 /// An element of another form is a fault of the list, whose words say what its elements are.
-fn elements(list: Json<'_>, form: Form, of: &Form) -> Result<(), Fault> {
+fn elements(list: Json<'_>, form: Form, of: &Form) -> Result<(), Box<Fault>> {
     list.elements().enumerate().try_for_each(|(at, element)| {
         let Err(fault) = of.check(element) else {
             return Ok(());
@@ -304,7 +305,7 @@ fn elements(list: Json<'_>, form: Form, of: &Form) -> Result<(), Fault> {
     })
 }
 
-fn values(map: Json<'_>, of: &Form) -> Result<(), Fault> {
+fn values(map: Json<'_>, of: &Form) -> Result<(), Box<Fault>> {
     map.members().try_for_each(|(name, value)| {
         let checked = of.check(value);
         checked.map_err(|fault| fault.inside(name, false))
@@ -312,14 +313,14 @@ fn values(map: Json<'_>, of: &Form) -> Result<(), Fault> {
 }
 
 impl Fault {
-    const fn new(kind: FaultKind) -> Self {
+    fn new(kind: FaultKind) -> Box<Self> {
         let path = String::new();
-        Self { path, kind }
+        Box::new(Self { path, kind })
     }
 
     /// Where and what, for administrators; `outer` is the path of what was checked.
     #[must_use]
-    pub fn within(self, outer: &str) -> String {
+    pub fn within(self: Box<Self>, outer: &str) -> String {
         let words = self.words();
         let path = if outer.is_empty() {
             self.path
@@ -349,14 +350,14 @@ impl Fault {
     }
 
     /// The same fault, seen from the object around it.
-    fn inside(self, name: &str, known: bool) -> Self {
+    fn inside(self: Box<Self>, name: &str, known: bool) -> Box<Self> {
         if known {
             return self.around(name);
         }
         self.around(&foreign_name(name))
     }
 
-    fn around(mut self, outer: &str) -> Self {
+    fn around(mut self: Box<Self>, outer: &str) -> Box<Self> {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
             ""
         } else {

@@ -27,6 +27,7 @@ use super::{Forward, Refusal};
 use crate::connections::{self, Bounds};
 use crate::http::{self, Heard, Reply, Room};
 use crate::passing::is_shown;
+use crate::tls::Tls;
 
 /// Bytes of a question: a body, a head, and what Envoy says besides.
 const QUESTION: usize = 512 * 1024;
@@ -230,7 +231,7 @@ fn status(code: i32) -> rpc::Status {
 
 /// Serves until `end`, and then lets what has begun come to its end.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: (TcpListener, Option<Arc<Tls>>),
     forward: Arc<Forward>,
     end: impl Future<Output = ()>,
 ) {

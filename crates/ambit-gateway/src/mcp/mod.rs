@@ -125,10 +125,14 @@ pub enum Ended {
     Client,
     /// The server answers no more.
     Server,
+    /// The process was told to end (`SIGTERM`, `SIGINT`).
+    Told,
+    /// The client takes nothing of what it is told (`mcp.untaken`).
+    Untaken,
 }
 
 /// Passes messages between a client and a server until one of them ends, one message a line (the stdio
-/// transport). Reading goes on in threads of its own when this returns.
+/// transport), or the process is told to end. Reading goes on in threads of its own when this returns.
 ///
 /// # Errors
 ///
@@ -143,11 +147,14 @@ pub fn bridge(
     let session = Arc::new(session);
     let (ends, ended) = std::sync::mpsc::channel();
     let (from_client, from_server) = (Arc::clone(&session), Arc::clone(&session));
-    let client_ends = ends.clone();
+    let (client_ends, told) = (ends.clone(), ends.clone());
+    crate::serve::when_told(move || {
+        // Nobody may hear it any more.
+        let _ = told.send(Ended::Told);
+    })?;
     let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
     spawn("client").spawn(move || {
         from_client.read_client(BufReader::new(client.0));
-        // Nobody may hear it any more.
         let _ = client_ends.send(Ended::Client);
     })?;
     spawn("server").spawn(move || {
@@ -158,7 +165,8 @@ pub fn bridge(
         match ended.recv_timeout(LOOK) {
             Ok(ended) => {
                 session.close();
-                return Ok(ended);
+                let is_untaken = session.is_untaken();
+                return Ok(if is_untaken { Ended::Untaken } else { ended });
             }
             Err(RecvTimeoutError::Timeout) => session.gateway.refresh(),
             Err(RecvTimeoutError::Disconnected) => {

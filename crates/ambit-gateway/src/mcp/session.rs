@@ -15,7 +15,7 @@ use super::content::is_work;
 use super::inputs::{Brought, Inputs, Likeness};
 use super::message::{self, Message};
 use super::modern;
-use super::output::{Output, Side};
+use super::output::{Output, Sent, Side};
 use super::tools::Tools;
 
 /// Bytes of a line: the evaluator takes 256 KiB of a call; results may be files.
@@ -82,6 +82,8 @@ pub(super) struct State {
     pub(super) changes: u64,
     /// One side has ended.
     pub(super) gone: bool,
+    /// The client took nothing.
+    untaken: bool,
 }
 
 /// A request of the client that is under way.
@@ -312,9 +314,24 @@ impl Session {
 
     /// Sends a line. When one side takes none any more, all has ended.
     pub(super) fn send(&self, to: &dyn Side, line: &[u8]) {
-        if !to.send(line) {
+        let sent = to.send(line);
+        if sent == Sent::Untaken && !lock(&self.state).gone {
+            let is_client = std::ptr::addr_eq(to, &raw const *self.client);
+            lock(&self.state).untaken = is_client;
+            let why = match is_client {
+                true => "its client does not read what it is answered (mcp.untaken)",
+                false => "its server does not read what it is asked",
+            };
+            self.say(&format!("a session ends: {why}"));
+        }
+        if sent != Sent::Done {
             self.ends();
         }
+    }
+
+    /// Whether it has ended because the client takes nothing.
+    pub(super) fn is_untaken(&self) -> bool {
+        lock(&self.state).untaken
     }
 }
 

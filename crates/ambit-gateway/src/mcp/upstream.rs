@@ -8,6 +8,7 @@ mod url;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,9 +21,8 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
@@ -31,14 +31,19 @@ use super::mirror::{Marked, VERSION_HEADER};
 use super::session::{INTERNAL, NO_METHOD, lock};
 use super::{Connect, Link};
 use crate::fault::Fault;
+use crate::names::Place;
+use crate::tls::{Client, Io};
 use asked::{Asked, over};
 use events::Events;
 use url::Url;
 
 /// Messages of a session that the server has not answered.
 const PLACES: usize = 64;
-/// Bytes of an answer, or of one message of a stream: as of a server beside the gateway.
+/// Bytes of an answer, or of one message of a stream: as of a server beside the gateway. And of all of a session that
+/// are not handed on yet, for which an answer waits so long.
 const ANSWER: usize = 16 * 1024 * 1024;
+const UNREAD: usize = 64 * 1024 * 1024;
+const ROOM: Duration = Duration::from_secs(10);
 /// Until it is reached, until it begins to answer, and between two parts of an answer.
 const CONNECTING: Duration = Duration::from_secs(10);
 const ANSWERING: Duration = Duration::from_secs(15 * 60);
@@ -57,16 +62,34 @@ const SESSION_ID: &str = "mcp-session-id";
 
 /// Where the server is.
 #[derive(Clone, Debug)]
-pub struct Upstream(Url);
+pub struct Upstream {
+    url: Url,
+    place: Place,
+    tls: Option<Client>,
+}
 
 impl Upstream {
-    /// The server at this address.
+    /// The server at this address. Over TLS its certificate is one of the authorities that this machine trusts, or of those
+    /// in a file alone.
     ///
     /// # Errors
     ///
-    /// [`Fault`] where it is no address of `http`.
-    pub fn new(url: &str) -> Result<Self, Fault> {
-        Url::parse(url).map(Self)
+    /// [`Fault`] where it is no address of `http` or `https`, or there is no such file.
+    pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, Fault> {
+        let url = Url::parse(url)?;
+        if authorities.is_some() && !url.is_tls {
+            let why = "a server at `http://` shows no certificate that authorities could stand for";
+            return Err(super::config::wrong(why));
+        }
+        let tls = url
+            .is_tls
+            .then(|| Client::new(&url.host, authorities))
+            .transpose()?;
+        Ok(Self {
+            place: Place::new(&url.host, url.port),
+            tls,
+            url,
+        })
     }
 }
 
@@ -76,15 +99,8 @@ impl Connect for Upstream {
             .enable_all()
             .build()?;
         let (to, mut lines) = channel::<Vec<u8>>(LINES);
-        let (told, from) = sync_channel::<Vec<u8>>(LINES);
-        let server = Arc::new(Server {
-            url: self.0.clone(),
-            named: Mutex::default(),
-            marked: Mutex::default(),
-            under_way: Mutex::default(),
-            places: Arc::new(Semaphore::new(PLACES)),
-            told: Mutex::new(Some(told)),
-        });
+        let (told, from) = sync_channel::<Line>(LINES);
+        let server = Arc::new(Server::new(self.clone(), told));
         thread::Builder::new()
             .name("upstream".to_owned())
             .spawn(move || {
@@ -116,7 +132,7 @@ struct Named {
 }
 
 struct Server {
-    url: Url,
+    at: Upstream,
     named: Mutex<Named>,
     /// Arguments that are told in headers, by tool.
     marked: Mutex<BTreeMap<String, Vec<Marked>>>,
@@ -124,11 +140,28 @@ struct Server {
     under_way: Mutex<BTreeMap<String, AbortHandle>>,
     /// Places for messages that the server has not answered, of requests or not: one that was cancelled keeps its own.
     places: Arc<Semaphore>,
+    /// Room for what it says, by bytes.
+    room: Arc<Semaphore>,
     /// Where its messages go, until it is gone.
-    told: Mutex<Option<SyncSender<Vec<u8>>>>,
+    told: Mutex<Option<SyncSender<Line>>>,
 }
 
+/// A line that it says, and the room that it takes until it is read.
+type Line = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
 impl Server {
+    fn new(at: Upstream, told: SyncSender<Line>) -> Self {
+        Self {
+            at,
+            named: Mutex::default(),
+            marked: Mutex::default(),
+            under_way: Mutex::default(),
+            places: Arc::new(Semaphore::new(PLACES)),
+            room: Arc::new(Semaphore::new(UNREAD)),
+            told: Mutex::new(Some(told)),
+        }
+    }
+
     /// Has one message sent. What comes before a session is there is sent one after the other.
     async fn hear(self: &Arc<Self>, line: Vec<u8>) {
         let Some(asked) = self.look(&line) else {
@@ -139,7 +172,7 @@ impl Server {
             if let Some(id) = &asked.id {
                 let why = "the server behind the gateway has too much to answer";
                 let error = message::error(id, INTERNAL, why);
-                self.tell(error.into_bytes()).await;
+                self.tell(error.into_bytes(), None).await;
             }
             return;
         };
@@ -172,7 +205,7 @@ impl Server {
         // Of what is no request nobody waits for an answer.
         if let (Err(why), Some(id)) = (sent, &asked.id) {
             let error = format!("the server behind the gateway: {why}");
-            self.tell(message::error(id, INTERNAL, &error).into_bytes())
+            self.tell(message::error(id, INTERNAL, &error).into_bytes(), None)
                 .await;
         }
     }
@@ -193,7 +226,7 @@ impl Server {
             StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
             StatusCode::OK if asked.listens => {
                 if !self.read(response, asked).await? {
-                    self.tell(over(asked)).await;
+                    self.tell(over(asked), None).await;
                 }
                 Ok(())
             }
@@ -218,7 +251,7 @@ impl Server {
                     // By this, servers of older revisions refuse what begins without `initialize`.
                     Some(id) if asked.discovers && OLDER.contains(&status) => {
                         let error = message::error(id, NO_METHOD, &why);
-                        self.tell(error.into_bytes()).await;
+                        self.tell(error.into_bytes(), None).await;
                         Ok(())
                     }
                     _ => Err(why),
@@ -256,11 +289,7 @@ impl Server {
         line: Vec<u8>,
         mirrored: Option<&Vec<(String, String)>>,
     ) -> Result<Response<Incoming>, String> {
-        let stream = timeout(
-            CONNECTING,
-            TcpStream::connect((self.url.host.as_str(), self.url.port)),
-        );
-        let stream = stream
+        let stream = timeout(CONNECTING, self.reach())
             .await
             .map_err(|_| "it cannot be reached in time".to_owned())?;
         let stream = stream.map_err(|error| format!("it cannot be reached: {error}"))?;
@@ -271,8 +300,8 @@ impl Server {
         tokio::spawn(connection);
         let mut request = Request::builder()
             .method(&method)
-            .uri(&self.url.path)
-            .header(HOST, &self.url.authority)
+            .uri(&self.at.url.path)
+            .header(HOST, &self.at.url.authority)
             .header(ACCEPT, "application/json, text/event-stream");
         if method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -301,6 +330,14 @@ impl Server {
             .map_err(broken)
     }
 
+    async fn reach(&self) -> io::Result<Box<dyn Io>> {
+        let stream = self.at.place.connect().await?;
+        match &self.at.tls {
+            None => Ok(Box::new(stream)),
+            Some(tls) => tls.connect(stream).await,
+        }
+    }
+
     /// Hands on all messages of an answer. Whether one was the answer to what was asked.
     async fn read(&self, response: Response<Incoming>, asked: &Asked) -> Result<bool, String> {
         let kind = response.headers().get(CONTENT_TYPE);
@@ -318,6 +355,7 @@ impl Server {
             _ => return Err("it answers with neither JSON nor events".to_owned()),
         };
         let (mut whole, mut is_answered) = (Vec::new(), false);
+        let mut room = None;
         loop {
             let frame = timeout(ANSWERING, body.frame()).await;
             let frame = frame.map_err(|_| "it stops in its answer".to_owned())?;
@@ -326,10 +364,12 @@ impl Server {
             let Ok(data) = frame.into_data() else {
                 continue;
             };
+            self.make_room(data.len(), &mut room, ROOM).await?;
             match &mut events {
                 Some(events) => {
                     for message in events.take(&data)? {
-                        is_answered |= self.told(message, asked).await;
+                        // What is left is the beginning of another, and less than came at once.
+                        is_answered |= self.told(message, room.take(), asked).await;
                     }
                 }
                 None if whole.len() + data.len() > ANSWER => {
@@ -339,13 +379,37 @@ impl Server {
             }
         }
         if events.is_none() {
-            is_answered |= self.told(whole, asked).await;
+            is_answered |= self.told(whole, room, asked).await;
         }
         Ok(is_answered)
     }
 
+    /// Waits for room for so many more bytes.
+    async fn make_room(
+        &self,
+        bytes: usize,
+        room: &mut Option<OwnedSemaphorePermit>,
+        time: Duration,
+    ) -> Result<(), String> {
+        let more = u32::try_from(bytes).map_err(|error| error.to_string())?;
+        let more = timeout(time, Arc::clone(&self.room).acquire_many_owned(more)).await;
+        let Ok(Ok(more)) = more else {
+            return Err("more of its answers wait to be read than there is room for".to_owned());
+        };
+        match room {
+            Some(room) => room.merge(more),
+            None => *room = Some(more),
+        }
+        Ok(())
+    }
+
     /// A message, which becomes one line. Whether it is the answer to what was asked.
-    async fn told(&self, mut line: Vec<u8>, asked: &Asked) -> bool {
+    async fn told(
+        &self,
+        mut line: Vec<u8>,
+        room: Option<OwnedSemaphorePermit>,
+        asked: &Asked,
+    ) -> bool {
         let mut is_answer = false;
         let sound = Document::parse(&line, Profile::Request).map(|document| {
             if let Ok(Message::Answer { id }) = message::read(document.root()) {
@@ -372,17 +436,17 @@ impl Server {
             // One line, which is told to the operator and dropped.
             Err(_) => line.retain(|byte| *byte != b'\n'),
         }
-        self.tell(line).await;
+        self.tell(line, room).await;
         is_answer
     }
 
     /// Hands a line on. Whoever reads slowly is waited for.
-    async fn tell(&self, mut line: Vec<u8>) {
+    async fn tell(&self, mut line: Vec<u8>, room: Option<OwnedSemaphorePermit>) {
         line.push(b'\n');
         let told = lock(&self.told).clone();
         let Some(told) = told else { return };
         // Blocks a thread of its own: this one has other messages to send.
-        let handed = tokio::task::spawn_blocking(move || told.send(line).is_ok());
+        let handed = tokio::task::spawn_blocking(move || told.send((line, room)).is_ok());
         if !handed.await.unwrap_or_default() {
             lock(&self.told).take();
         }
@@ -409,7 +473,7 @@ impl Write for Outbox {
 
 /// Lines of the server.
 struct Lines {
-    from: Receiver<Vec<u8>>,
+    from: Receiver<Line>,
     rest: Vec<u8>,
 }
 
@@ -417,7 +481,7 @@ impl Read for Lines {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.rest.is_empty() {
             match self.from.recv() {
-                Ok(line) => self.rest = line,
+                Ok((line, _)) => self.rest = line,
                 // Nobody says anything any more.
                 Err(_) => return Ok(0),
             }
@@ -427,5 +491,39 @@ impl Read for Lines {
             *to = from;
         }
         Ok(many)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_and_nobody_reads_is_bounded() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (told, from) = sync_channel(LINES);
+        let server = Server::new(Upstream::new("http://127.0.0.1:1/", None).unwrap(), told);
+        let mut lines = Lines {
+            from,
+            rest: Vec::new(),
+        };
+        let room = |many: usize| {
+            let (server, mut room) = (&server, None);
+            let time = Duration::from_millis(50);
+            runtime.block_on(async {
+                server.make_room(many, &mut room, time).await?;
+                server.make_room(many, &mut room, time).await?;
+                Ok::<_, String>(room)
+            })
+        };
+        let first = room(UNREAD / 2).unwrap();
+        assert!(room(1).unwrap_err().contains("wait to be read"));
+        runtime.block_on(server.tell(b"{}".to_vec(), first));
+        assert!(room(1).is_err());
+        assert_eq!(lines.read(&mut [0; 8]).unwrap(), 3);
+        assert!(room(1).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! Whether JSON conforms to a shape: once, before anything is evaluated, so that nothing is ever
 //! evaluated half-typed.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -17,7 +18,7 @@ use super::verify::TYPE_DEPTH;
 
 impl<'a> Program<'a> {
     /// Checks JSON against a shape, everything inside included.
-    pub(super) fn check(&'a self, json: Json<'a>, shape: Shape) -> Result<(), InputFault> {
+    pub(super) fn check(&'a self, json: Json<'a>, shape: Shape) -> Result<(), Box<InputFault>> {
         let kind = self.kind(shape).ok_or_else(|| InputFault::new("nothing"))?;
         let wrong = || Err(InputFault::new(self.wanted(kind)));
         match (kind, json.kind()) {
@@ -46,7 +47,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn check_set(&'a self, json: Json<'a>, shape: Shape) -> Result<(), InputFault> {
+    fn check_set(&'a self, json: Json<'a>, shape: Shape) -> Result<(), Box<InputFault>> {
         for (at, element) in json.elements().enumerate() {
             self.check(element, shape)
                 .map_err(|fault| fault.element(at))?;
@@ -55,7 +56,11 @@ impl<'a> Program<'a> {
     }
 
     /// Every attribute is declared and conforms, and none that is required is missing.
-    pub(super) fn check_record(&'a self, json: Json<'a>, record: usize) -> Result<(), InputFault> {
+    pub(super) fn check_record(
+        &'a self,
+        json: Json<'a>,
+        record: usize,
+    ) -> Result<(), Box<InputFault>> {
         let mut required = 0_usize;
         for (name, value) in json.byte_members() {
             let (needed, shape) = self.attribute(record, name).ok_or_else(|| {
@@ -77,7 +82,7 @@ impl<'a> Program<'a> {
         Err(InputFault::new(format!("{wanted}; it is required and missing")).member(missing))
     }
 
-    fn check_any(&'a self, json: Json<'a>) -> Result<(), InputFault> {
+    fn check_any(&'a self, json: Json<'a>) -> Result<(), Box<InputFault>> {
         match json.kind() {
             JsonKind::Bool | JsonKind::String => Ok(()),
             JsonKind::Array => self.check_set(json, Shape::Any),
@@ -105,7 +110,7 @@ impl<'a> Program<'a> {
     /// # Errors
     ///
     /// [`InputFault`] without a path, for what does not hold.
-    pub fn check_uid(&self, uid: Uid<'_>) -> Result<(), InputFault> {
+    pub fn check_uid(&self, uid: Uid<'_>) -> Result<(), Box<InputFault>> {
         if !is_type_name(uid.kind) {
             return Err(InputFault::new("an entity whose type has a valid name"));
         }

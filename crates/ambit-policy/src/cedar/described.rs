@@ -1,5 +1,6 @@
 //! One entity of a request: read and checked.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
@@ -27,7 +28,7 @@ impl<'a> Described<'a> {
         program: &'a Program<'a>,
         json: Json<'a>,
         parents: &mut Vec<Uid<'a>>,
-    ) -> Result<Option<Self>, InputFault> {
+    ) -> Result<Option<Self>, Box<InputFault>> {
         for (name, _) in json.byte_members() {
             if !matches!(name, b"uid" | b"attrs" | b"parents" | b"tags") {
                 let fault = InputFault::new("nothing: known are `uid`, `attrs`, `parents`, `tags`");
@@ -70,10 +71,10 @@ fn check_parents<'a>(
     child: Uid<'a>,
     listed: Json<'a>,
     parents: &mut Vec<Uid<'a>>,
-) -> Result<(), InputFault> {
+) -> Result<(), Box<InputFault>> {
     let allowed = program.entity_type(child.kind).map(|kind| kind.ancestors);
     for (at, parent) in listed.elements().enumerate() {
-        let inner = |fault: InputFault| fault.element(at).member("parents");
+        let inner = |fault: Box<InputFault>| fault.element(at).member("parents");
         let uid = read::uid(parent).ok_or_else(|| InputFault::new("{\"type\", \"id\"}"));
         let uid = uid.map_err(inner)?;
         program.check_uid(uid).map_err(inner)?;
@@ -96,7 +97,7 @@ fn check_content<'a>(
     uid: Uid<'a>,
     attributes: Json<'a>,
     tags: Option<Json<'a>>,
-) -> Result<(Shape, Shape), InputFault> {
+) -> Result<(Shape, Shape), Box<InputFault>> {
     let (shape, tag_shape) = if program.typed {
         let kind = program.entity_type(uid.kind).ok_or_else(|| {
             InputFault::new("an entity of a type that the schema declares").member("uid")
@@ -121,7 +122,11 @@ fn check_content<'a>(
     Ok((shape, tag_shape.unwrap_or(Shape::Any)))
 }
 
-fn each<'a>(program: &'a Program<'a>, object: Json<'a>, shape: Shape) -> Result<(), InputFault> {
+fn each<'a>(
+    program: &'a Program<'a>,
+    object: Json<'a>,
+    shape: Shape,
+) -> Result<(), Box<InputFault>> {
     object.byte_members().try_for_each(|(name, value)| {
         let checked = program.check(value, shape);
         checked.map_err(|fault| fault.member(&lossy(name)))
@@ -135,7 +140,7 @@ fn check_action<'a>(
     attributes: Json<'a>,
     tags: Option<Json<'a>>,
     parents: Json<'a>,
-) -> Result<(), InputFault> {
+) -> Result<(), Box<InputFault>> {
     let none = Entities::default();
     let ancestors = |uid| {
         let Ok(found) = none.ancestors(program, uid, &mut |_| Ok::<(), Infallible>(()));

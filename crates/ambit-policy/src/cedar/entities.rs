@@ -1,5 +1,6 @@
 //! The entities of a request, beside those of the policy itself.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Json, Kind as JsonKind};
@@ -67,7 +68,7 @@ impl<'a> Entities<'a> {
         program: &'a Program<'a>,
         json: Json<'a>,
         steps: &Steps,
-    ) -> Result<Self, InputFault> {
+    ) -> Result<Self, Box<InputFault>> {
         if json.kind() != JsonKind::Array {
             return Err(InputFault::new("an array of Cedar entities"));
         }
@@ -112,7 +113,7 @@ impl<'a> Entities<'a> {
 
     /// Sorts. As in Cedar, the same may be said twice: hosts put entities together from several
     /// places.
-    fn put_in_order(&mut self, steps: &Steps) -> Result<(), InputFault> {
+    fn put_in_order(&mut self, steps: &Steps) -> Result<(), Box<InputFault>> {
         sort_by(&mut self.list, |one, other| one.uid < other.uid);
         let mut contradicted = None;
         let parents = &self.parents;
@@ -349,7 +350,7 @@ impl<'a> Program<'a> {
     }
 }
 
-fn about(uid: Uid<'_>, wanted: &str) -> InputFault {
+fn about(uid: Uid<'_>, wanted: &str) -> Box<InputFault> {
     let id = core::str::from_utf8(uid.id).unwrap_or(UNREADABLE);
     let id = foreign(&alloc::format!("{}::\"{id}\"", lossy(uid.kind)));
     InputFault::new(alloc::format!("that {id} is {wanted}"))

@@ -1,5 +1,6 @@
 //! What goes wrong while a policy is evaluated, and with what is evaluated.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
@@ -77,15 +78,15 @@ pub struct InputFault {
 }
 
 impl InputFault {
-    pub(super) fn new(wanted: impl Into<String>) -> Self {
-        Self {
+    pub(super) fn new(wanted: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
             path: String::new(),
             wanted: wanted.into(),
-        }
+        })
     }
 
     /// The same fault, seen from the object around it.
-    pub(super) fn member(mut self, name: &str) -> Self {
+    pub(super) fn member(mut self: Box<Self>, name: &str) -> Box<Self> {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
             ""
         } else {
@@ -96,7 +97,7 @@ impl InputFault {
     }
 
     /// The same fault, seen from the array around it.
-    pub(super) fn element(mut self, at: usize) -> Self {
+    pub(super) fn element(mut self: Box<Self>, at: usize) -> Box<Self> {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
             ""
         } else {

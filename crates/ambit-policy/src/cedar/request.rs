@@ -1,5 +1,7 @@
 //! A request as Cedar sees it.
 
+use alloc::boxed::Box;
+
 use ambit_core::Steps;
 use ambit_core::json::{Document, Json, Kind as JsonKind};
 
@@ -33,7 +35,7 @@ impl<'a> Input<'a> {
     /// # Errors
     ///
     /// [`InputFault`] for the first part that is malformed or does not conform to the schema.
-    pub fn read(program: &'a Program<'a>, json: Json<'a>) -> Result<Self, InputFault> {
+    pub fn read(program: &'a Program<'a>, json: Json<'a>) -> Result<Self, Box<InputFault>> {
         Self::read_within(program, json, &Steps::new())
     }
 
@@ -46,7 +48,7 @@ impl<'a> Input<'a> {
         program: &'a Program<'a>,
         json: Json<'a>,
         steps: &Steps,
-    ) -> Result<Self, InputFault> {
+    ) -> Result<Self, Box<InputFault>> {
         const MEMBERS: [&str; 5] = ["principal", "action", "resource", "context", "entities"];
         if json.kind() != JsonKind::Object {
             return Err(InputFault::new("an object"));
@@ -61,7 +63,7 @@ impl<'a> Input<'a> {
             let uid = json.get(name).and_then(read::uid);
             let uid = uid.ok_or_else(|| InputFault::new("{\"type\", \"id\"}").member(name))?;
             program.check_uid(uid).map_err(|fault| fault.member(name))?;
-            Ok(uid)
+            Ok::<_, Box<InputFault>>(uid)
         };
         let (principal, action, resource) = (uid("principal")?, uid("action")?, uid("resource")?);
         let shape = program.applies(principal, action, resource)?;
@@ -98,7 +100,7 @@ impl<'a> Program<'a> {
         principal: Uid<'_>,
         action: Uid<'_>,
         resource: Uid<'_>,
-    ) -> Result<Shape, InputFault> {
+    ) -> Result<Shape, Box<InputFault>> {
         if !self.typed {
             return Ok(Shape::Any);
         }
@@ -118,7 +120,7 @@ impl<'a> Program<'a> {
         Ok(Shape::Of(declared.context))
     }
 
-    fn check_context(&'a self, context: Json<'a>, shape: Shape) -> Result<(), InputFault> {
+    fn check_context(&'a self, context: Json<'a>, shape: Shape) -> Result<(), Box<InputFault>> {
         match shape {
             _ if context.kind() != JsonKind::Object => Err(InputFault::new("an object")),
             Shape::Of(record) => self.check_record(context, record),

@@ -1,5 +1,7 @@
 //! The claims of a block, checked against the table of docs/token.md ([`CLAIMS`]).
 
+use alloc::boxed::Box;
+
 use ambit_core::Reason;
 use ambit_core::grammar::{CLAIMS, Claim, ClaimNeed};
 use ambit_core::json::{Document, Json, Kind};
@@ -37,7 +39,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Checks every claim of a block against the table.
-    pub(super) fn check(document: Document<'a>, root: bool) -> Result<Self, Fault> {
+    pub(super) fn check(document: Document<'a>, root: bool) -> Result<Self, Box<Fault>> {
         if document.root().kind() != Kind::Object {
             return Err(Fault::new(
                 Reason::TokenJson,
@@ -98,7 +100,7 @@ const fn need(row: &Claim, root: bool) -> ClaimNeed {
     if root { row.root } else { row.derived }
 }
 
-fn check(row: &Claim, value: Option<Json<'_>>, root: bool) -> Result<(), Fault> {
+fn check(row: &Claim, value: Option<Json<'_>>, root: bool) -> Result<(), Box<Fault>> {
     let Some(value) = value else {
         return match need(row, root) {
             ClaimNeed::Required => Err(Fault::claim(row.fault, row.name, "is missing")),

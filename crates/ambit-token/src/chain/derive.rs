@@ -1,5 +1,6 @@
 //! What a holder signs to pass a chain on.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -34,7 +35,7 @@ impl UnverifiedToken<'_> {
     pub(crate) fn derive(&self, claims: Json<'_>) -> Result<Unsigned, TokenError> {
         let blocks = self.unverified()?;
         let depth = blocks.len();
-        let in_block = |fault: Fault| fault.in_block(depth);
+        let in_block = |fault: Box<Fault>| fault.in_block(depth);
         let Some(parent) = blocks.last().filter(|_| depth < TOKEN_BLOCKS) else {
             let detail = "the chain has as many blocks as there may be";
             return Err(in_block(Fault::new(Reason::ChainDepth, detail)));
@@ -87,18 +88,15 @@ impl UnverifiedToken<'_> {
                 let holder = holder(&claims)?;
                 Ok(Block::new(claims, parts.signing_input, holder))
             };
-            blocks.push(read().map_err(|fault: Fault| fault.in_block(at))?);
+            blocks.push(read().map_err(|fault: Box<Fault>| fault.in_block(at))?);
         }
         Ok(blocks)
     }
 }
 
-fn holder(claims: &Claims<'_>) -> Result<PublicKey, Fault> {
+fn holder(claims: &Claims<'_>) -> Result<PublicKey, Box<Fault>> {
     let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
     key.and_then(PublicKey::from_jwk)
         .filter(PublicKey::is_usable)
-        .ok_or(Fault::new(
-            Reason::TokenCnf,
-            "the holder's key is not usable",
-        ))
+        .ok_or_else(|| Fault::new(Reason::TokenCnf, "the holder's key is not usable"))
 }

@@ -1,5 +1,6 @@
 //! Step 2: the header, and the keys that it leads to.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use ambit_core::grammar::{self, Member};
@@ -20,7 +21,7 @@ const SAME_KID: usize = 16;
 pub(super) fn root_keys<'k>(
     header: &[u8],
     keys: &'k dyn Keys,
-) -> Result<Vec<IssuerKey<'k>>, Fault> {
+) -> Result<Vec<IssuerKey<'k>>, Box<Fault>> {
     let document = read(header, grammar::ROOT_HEADER)?;
     let header = document.root();
     let kid = member(header, "kid").unwrap_or_default();
@@ -48,7 +49,7 @@ pub(super) fn root_keys<'k>(
 }
 
 /// The header of a derived block, whose key is the holder of the block before.
-pub(super) fn check_derived(header: &[u8], alg: Option<&str>) -> Result<(), Fault> {
+pub(super) fn check_derived(header: &[u8], alg: Option<&str>) -> Result<(), Box<Fault>> {
     let document = read(header, grammar::DERIVED_HEADER)?;
     if alg.is_none() || member(document.root(), "alg") != alg {
         return Err(wrong_alg());
@@ -58,7 +59,7 @@ pub(super) fn check_derived(header: &[u8], alg: Option<&str>) -> Result<(), Faul
 
 /// The header as JSON with no other members than those of its table. A member that is missing or of
 /// another form is not the one that is wanted, whatever that is.
-fn read<'h>(header: &'h [u8], table: &[Member]) -> Result<Document<'h>, Fault> {
+fn read<'h>(header: &'h [u8], table: &[Member]) -> Result<Document<'h>, Box<Fault>> {
     let document = Document::parse(header, Profile::Signed).map_err(|error| json_fault(&error))?;
     if document.root().kind() != Kind::Object {
         return Err(Fault::new(Reason::TokenJson, "the header is not an object"));
@@ -72,7 +73,7 @@ fn read<'h>(header: &'h [u8], table: &[Member]) -> Result<Document<'h>, Fault> {
 
 /// `alg` is the name configured for the key. Where no key is found, `Ed25519` may stand (the key is
 /// then the fault) and other names may not, because no issuer is configured so.
-fn check_root_alg(header: Json<'_>, named: &[IssuerKey<'_>]) -> Result<(), Fault> {
+fn check_root_alg(header: Json<'_>, named: &[IssuerKey<'_>]) -> Result<(), Box<Fault>> {
     let alg = member(header, "alg").unwrap_or_default();
     if named.iter().any(|key| key.alg() == alg) || (named.is_empty() && alg == "Ed25519") {
         return Ok(());
@@ -80,11 +81,11 @@ fn check_root_alg(header: Json<'_>, named: &[IssuerKey<'_>]) -> Result<(), Fault
     Err(wrong_alg())
 }
 
-const fn wrong_alg() -> Fault {
+fn wrong_alg() -> Box<Fault> {
     Fault::new(Reason::TokenAlg, "`alg` is not the one of the key")
 }
 
-fn check_typ(header: Json<'_>) -> Result<(), Fault> {
+fn check_typ(header: Json<'_>) -> Result<(), Box<Fault>> {
     if member(header, "typ") == Some(TYP) {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! Step 5: the times of a block, and how it is bound to its parent block.
 
+use alloc::boxed::Box;
+
 use ambit_core::Reason;
 use ambit_core::limits::{CLOCK_SKEW_SECONDS, DELEGATION_DEPTH, Limits, ROOT_LIFE_SECONDS};
 
@@ -17,7 +19,7 @@ pub(super) fn check_times(
     root: bool,
     now: i64,
     limits: &Limits,
-) -> Result<(), Fault> {
+) -> Result<(), Box<Fault>> {
     let (Some(iat), Some(exp)) = (claims.integer(IAT), claims.integer(EXP)) else {
         return Err(Fault::new(
             Reason::TokenClaimExp,
@@ -55,7 +57,7 @@ pub(super) fn check_times(
 }
 
 /// How deep a root says it is, and may be passed on.
-pub(super) fn check_root(claims: &Claims<'_>) -> Result<(), Fault> {
+pub(super) fn check_root(claims: &Claims<'_>) -> Result<(), Box<Fault>> {
     let deepest = claims.integer(DEL_MAX_DEPTH);
     if claims.integer(DEL_DEPTH) != Some(0) {
         return Err(Fault::claim(
@@ -79,7 +81,7 @@ pub(super) fn check_derived(
     claims: &Claims<'_>,
     before: &[Block<'_>],
     parent: &Block<'_>,
-) -> Result<(), Fault> {
+) -> Result<(), Box<Fault>> {
     if claims.integer(EXP) > Some(parent.exp()) {
         let detail = "is later than that of the block before";
         return Err(Fault::claim(Reason::ChainExp, "exp", detail));
@@ -101,7 +103,7 @@ pub(super) fn check_derived(
     Ok(())
 }
 
-fn check_digests(claims: &Claims<'_>, parent: &Block<'_>) -> Result<(), Fault> {
+fn check_digests(claims: &Claims<'_>, parent: &Block<'_>) -> Result<(), Box<Fault>> {
     let named = base64url::decode_array(claims.text(PAR_HASH).as_bytes());
     if named != Some(parent.signing_input_s256()) {
         let detail = "is not the digest of the block before";
@@ -118,7 +120,7 @@ fn check_digests(claims: &Claims<'_>, parent: &Block<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_depth(claims: &Claims<'_>, depth: usize, parent: &Block<'_>) -> Result<(), Fault> {
+fn check_depth(claims: &Claims<'_>, depth: usize, parent: &Block<'_>) -> Result<(), Box<Fault>> {
     let depth = i64::try_from(depth).ok();
     let deepest = claims.integer(DEL_MAX_DEPTH);
     if claims.integer(DEL_DEPTH) != depth {

@@ -12,6 +12,7 @@ mod links;
 mod verified;
 mod verify;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -28,7 +29,7 @@ use crate::error::TokenError;
 #[derive(Debug)]
 pub struct UnverifiedToken<'c> {
     chain: &'c str,
-    blocks: Vec<Result<Parts<'c>, Fault>>,
+    blocks: Vec<Result<Parts<'c>, Box<Fault>>>,
     /// The decoded payloads of all blocks, one after the other.
     payloads: Vec<u8>,
 }
@@ -73,7 +74,7 @@ impl<'c> UnverifiedToken<'c> {
 }
 
 impl<'c> Parts<'c> {
-    fn split(block: &'c str, payloads: &mut Vec<u8>) -> Result<Self, Fault> {
+    fn split(block: &'c str, payloads: &mut Vec<u8>) -> Result<Self, Box<Fault>> {
         let format = || Fault::new(Reason::TokenFormat, "a block has exactly three parts");
         // From both ends: the payload, by far the longest part, is then read only once.
         let (signing_input, signature) = rsplit_once(block, b'.').ok_or_else(format)?;
@@ -112,32 +113,27 @@ enum Detail {
     /// About the claim with this name.
     Claim(&'static str, &'static str),
     /// How the claim with this name differs from its form.
-    Form(&'static str, grammar::Fault),
+    Form(&'static str, Box<grammar::Fault>),
 }
 
 impl Fault {
-    const fn new(reason: Reason, detail: &'static str) -> Self {
-        Self {
-            reason,
-            detail: Detail::Is(detail),
-        }
+    fn of(reason: Reason, detail: Detail) -> Box<Self> {
+        Box::new(Self { reason, detail })
     }
 
-    const fn claim(reason: Reason, name: &'static str, what: &'static str) -> Self {
-        Self {
-            reason,
-            detail: Detail::Claim(name, what),
-        }
+    fn new(reason: Reason, detail: &'static str) -> Box<Self> {
+        Self::of(reason, Detail::Is(detail))
     }
 
-    const fn form(reason: Reason, name: &'static str, fault: grammar::Fault) -> Self {
-        Self {
-            reason,
-            detail: Detail::Form(name, fault),
-        }
+    fn claim(reason: Reason, name: &'static str, what: &'static str) -> Box<Self> {
+        Self::of(reason, Detail::Claim(name, what))
     }
 
-    const fn base64() -> Self {
+    fn form(reason: Reason, name: &'static str, fault: Box<grammar::Fault>) -> Box<Self> {
+        Self::of(reason, Detail::Form(name, fault))
+    }
+
+    fn base64() -> Box<Self> {
         Self::new(Reason::TokenBase64, "a part is not canonical base64url")
     }
 
@@ -147,10 +143,6 @@ impl Fault {
             Detail::Claim(name, what) => alloc::format!("`{name}` {what}"),
             Detail::Form(name, fault) => fault.clone().within(name),
         };
-        TokenError {
-            reason: self.reason,
-            block,
-            detail,
-        }
+        TokenError::new(self.reason, block, detail)
     }
 }

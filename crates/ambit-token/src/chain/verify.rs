@@ -1,5 +1,6 @@
 //! docs/token.md, "Verification", steps 1 to 5.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use ambit_core::json::{Document, JsonError, JsonErrorKind, Profile};
@@ -71,7 +72,7 @@ struct Check<'a, 'k> {
 }
 
 impl<'a> Check<'a, '_> {
-    fn block(&mut self, parts: &'a Parts<'a>) -> Result<(), Fault> {
+    fn block(&mut self, parts: &'a Parts<'a>) -> Result<(), Box<Fault>> {
         let Encoded { header, signature } = Encoded::decode(parts)?;
         if self.blocks.is_empty() {
             let keys = header::root_keys(&header, self.keys)?;
@@ -87,7 +88,7 @@ impl<'a> Check<'a, '_> {
         parts: &'a Parts<'a>,
         mut keys: Vec<IssuerKey<'a>>,
         signature: &[u8],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Box<Fault>> {
         let public = self.signing_key(&keys, parts, signature)?;
         keep(&mut keys, &mut |key| key.public == public);
         let document = self.payload(parts)?;
@@ -109,7 +110,7 @@ impl<'a> Check<'a, '_> {
         Ok(())
     }
 
-    fn derived(&mut self, parts: &'a Parts<'a>, signature: &[u8]) -> Result<(), Fault> {
+    fn derived(&mut self, parts: &'a Parts<'a>, signature: &[u8]) -> Result<(), Box<Fault>> {
         let Some(parent) = self.blocks.last() else {
             return Err(wrong_signature());
         };
@@ -138,7 +139,7 @@ impl<'a> Check<'a, '_> {
         keys: &[IssuerKey<'_>],
         parts: &Parts<'_>,
         signature: &[u8],
-    ) -> Result<PublicKey, Fault> {
+    ) -> Result<PublicKey, Box<Fault>> {
         let mut publics = keys.iter().map(|key| key.public);
         publics
             .find(|public| self.verifies(public, parts, signature))
@@ -146,24 +147,21 @@ impl<'a> Check<'a, '_> {
     }
 
     /// Step 4, as far as it is about JSON.
-    fn payload(&self, parts: &Parts<'_>) -> Result<Document<'a>, Fault> {
+    fn payload(&self, parts: &Parts<'_>) -> Result<Document<'a>, Box<Fault>> {
         let bytes = self.token.payloads.get(parts.payload.clone());
         Document::parse(bytes.unwrap_or_default(), Profile::Signed)
             .map_err(|error| json_fault(&error))
     }
 
     /// The holder's public key from `cnf`.
-    fn holder(&self, claims: &Claims<'_>) -> Result<PublicKey, Fault> {
+    fn holder(&self, claims: &Claims<'_>) -> Result<PublicKey, Box<Fault>> {
         let key = claims.get(CNF).and_then(|cnf| cnf.get("jwk"));
         key.and_then(PublicKey::from_jwk)
             .filter(|key| match self.tables {
                 Some(tables) => tables.is_usable(key),
                 None => key.is_usable(),
             })
-            .ok_or(Fault::new(
-                Reason::TokenCnf,
-                "the holder's key is not usable",
-            ))
+            .ok_or_else(|| Fault::new(Reason::TokenCnf, "the holder's key is not usable"))
     }
 }
 
@@ -174,7 +172,7 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn decode(parts: &Parts<'_>) -> Result<Self, Fault> {
+    fn decode(parts: &Parts<'_>) -> Result<Self, Box<Fault>> {
         let decode = |text| base64url::decode(text).ok_or_else(Fault::base64);
         Ok(Self {
             header: decode(parts.header)?,
@@ -183,11 +181,11 @@ impl Encoded {
     }
 }
 
-const fn wrong_signature() -> Fault {
+fn wrong_signature() -> Box<Fault> {
     Fault::new(Reason::TokenSignature, "the signature does not verify")
 }
 
-pub(super) fn json_fault(error: &JsonError) -> Fault {
+pub(super) fn json_fault(error: &JsonError) -> Box<Fault> {
     match error.kind {
         JsonErrorKind::DuplicateMember => Fault::new(
             Reason::TokenDuplicateMember,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Call, SqliteLedger, begin};
-use crate::ledger::{Charge, Ledger as _, LedgerError};
+use crate::ledger::{Charge, Ledger as _, LedgerError, REFUSED_SECONDS};
 
 const NOW: i64 = 1_772_000_400;
 
@@ -187,7 +187,7 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
     for opened in 0..2 {
         let again = open(&copy, Some("b"));
         assert_eq!(again.used("second").unwrap(), 0);
-        for later in [0, 5, 60, 95, 125] {
+        for later in [0, 5, 60, 95, REFUSED_SECONDS] {
             let shown = again.consume(&[proof("second", last)], NOW + later);
             assert_eq!(code(shown), "ledger.store", "{opened} {later}");
         }
@@ -196,7 +196,7 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
         assert_eq!(code(again.consume(&[spend(&key, 1, 1)], NOW + 6)), "ok");
     }
     let again = open(&copy, Some("b"));
-    let now = NOW + 126;
+    let now = NOW + REFUSED_SECONDS + 1;
     assert_eq!(code(again.consume(&[proof("fourth", now)], now)), "ok");
     // Also where the machine is started once more, or has no name for it.
     for boot in [Some("c"), None] {
@@ -207,10 +207,95 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
         );
     }
     let next = open(&copy, None);
+    let later = now + REFUSED_SECONDS + 1;
+    assert_eq!(code(next.consume(&[proof("sixth", later)], later)), "ok");
+}
+
+/// Whoever shares the ledger without a name for the start of the machine does not hide what others leave unsynced.
+#[test]
+fn a_process_without_a_name_for_the_start_hides_no_unsynced_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (
+        folder.path().join("one.sqlite"),
+        folder.path().join("two.sqlite"),
+    );
+    let ledger = open(&path, Some("a"));
+    assert_eq!(code(ledger.consume(&[proof("first", NOW)], NOW)), "ok");
+    let unnamed = open(&path, None);
+    // The mark is gone, so it is set again, at once.
+    let now = NOW + 1;
+    assert_eq!(code(ledger.consume(&[proof("second", now)], now)), "ok");
+    assert!(ledger.inner().syncs);
+    lost(&path, &copy);
+    assert_eq!(code(ledger.consume(&[proof("third", now)], now)), "ok");
+    assert!(!ledger.inner().syncs);
+    drop(unnamed);
+    for boot in [Some("b"), None] {
+        let again = open(&copy, boot);
+        for later in [1, 60, REFUSED_SECONDS + 1] {
+            let shown = again.consume(&[proof("third", now)], NOW + later);
+            assert_eq!(code(shown), "ledger.store", "{boot:?} {later}");
+        }
+    }
+}
+
+#[test]
+fn an_orderly_end_is_followed_by_no_denial() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (
+        folder.path().join("one.sqlite"),
+        folder.path().join("two.sqlite"),
+    );
+    let (one, two) = (open(&path, Some("a")), open(&path, Some("a")));
+    assert_eq!(code(one.consume(&[proof("first", NOW)], NOW)), "ok");
+    assert_eq!(code(two.consume(&[proof("second", NOW)], NOW)), "ok");
+    assert_eq!(code(one.consume(&[proof("third", NOW)], NOW)), "ok");
+    assert!(!one.inner().syncs);
+    drop(one);
+    // The other goes on, and is protected.
+    assert_eq!(code(two.consume(&[proof("fourth", NOW)], NOW)), "ok");
+    assert!(two.inner().syncs, "the mark is set again");
+    lost(&path, &copy);
+    assert_eq!(code(two.consume(&[proof("fifth", NOW)], NOW)), "ok");
+    assert!(!two.inner().syncs);
+    let again = open(&copy, Some("b"));
     assert_eq!(
-        code(next.consume(&[proof("sixth", now + 126)], now + 126)),
+        code(again.consume(&[proof("fifth", NOW)], NOW + 1)),
+        "ledger.store"
+    );
+    drop(two);
+    let again = open(&path, Some("b"));
+    for (key, said) in [("third", "repeated"), ("fifth", "repeated")] {
+        let shown = again.consume(&[proof(key, NOW)], NOW + 1);
+        assert_eq!(code(shown), format!("ledger.{said}"));
+    }
+    assert_eq!(
+        code(again.consume(&[proof("sixth", NOW + 1)], NOW + 1)),
         "ok"
     );
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_went_back_denies_no_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (
+        folder.path().join("one.sqlite"),
+        folder.path().join("two.sqlite"),
+    );
+    let ledger = open(&path, Some("a"));
+    let ahead = NOW + 100;
+    assert_eq!(code(ledger.consume(&[proof("ahead", ahead)], ahead)), "ok");
+    assert_eq!(code(ledger.consume(&[proof("back", NOW)], NOW)), "ok");
+    assert!(ledger.inner().syncs);
+    lost(&path, &copy);
+    let again = open(&copy, Some("b"));
+    for (later, said) in [
+        (REFUSED_SECONDS, "ledger.store"),
+        (REFUSED_SECONDS + 1, "ok"),
+    ] {
+        let now = NOW + later;
+        assert_eq!(code(again.consume(&[proof("p", now)], now)), said);
+    }
 }
 
 /// One call of a group that is refused for that reason costs the others nothing.
@@ -218,7 +303,8 @@ fn a_proof_that_a_machine_lost_does_not_count_again() {
 fn a_proof_that_is_refused_after_a_start_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    drop(open(&path, Some("a")).consume(&[proof("p", NOW)], NOW));
+    let running = open(&path, Some("a"));
+    drop(running.consume(&[proof("p", NOW)], NOW));
     let again = open(&path, Some("b"));
     let said = together(&again, &[vec![proof("q", NOW)], vec![spend("b", 1, 1)]]);
     assert_eq!(said, ["ledger.store", "ok"]);

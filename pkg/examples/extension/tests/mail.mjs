@@ -21,6 +21,8 @@ export class Mail {
   /** What was sent and drafted: `{ subject, message, headers }`. */
   sent = [];
   drafts = [];
+  /** What the check refused: `{ subject, status }`. */
+  refused = [];
   /** The check at the service, if it has one: `(Request) => { message } | { refusal }`. */
   check = undefined;
   /** Answers with this status instead of sending. */
@@ -93,7 +95,10 @@ export class Mail {
     if (this.broken) return reply(this.broken, "text/plain", "");
     if (this.check) {
       const { refusal } = await this.check(new Request(url, { method: "POST", headers: plain(request.headers), body }));
-      if (refusal) return reply(refusal.status, refusal.headers.get("content-type"), await refusal.text());
+      if (refusal) {
+        this.refused.push({ subject: url.searchParams.get("subject"), status: refusal.status });
+        return reply(refusal.status, refusal.headers.get("content-type"), await refusal.text());
+      }
     }
     this.#take(url, body, request.headers);
     return reply(200, "text/plain", "sent");

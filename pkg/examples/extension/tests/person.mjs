@@ -19,9 +19,13 @@ export class Person {
   async window(name) {
     const page = await this.context.newPage();
     const url = `chrome-extension://${this.id}/${name}`;
-    // The page that opens by itself after the installation may take this empty tab first.
-    await page.goto(url).catch(() => page.goto(url));
-    return page;
+    // The page that opens by itself after the installation may take this empty tab first, at any moment.
+    for (let tries = 1; ; tries += 1) {
+      const failed = await page.goto(url).then(() => undefined, (error) => error);
+      if (failed === undefined) return page;
+      if (tries === 10) throw failed;
+      await new Promise((done) => setTimeout(done, 200));
+    }
   }
 
   /** Takes a new grant: reads it, and allows it. `more` is of the enrolment. */

@@ -15,7 +15,7 @@ use super::super::server::Program;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::say;
-use crate::serving::{self, Serving, unusable};
+use crate::serving::{self, Serving, Showing, unusable};
 
 /// Check every call of an MCP server's tools, with its arguments
 ///
@@ -30,7 +30,7 @@ use crate::serving::{self, Serving, unusable};
 /// CONFIG says what the tools are in the policy's vocabulary, where `@mcp` alone does not. `ambit import mcp`
 /// writes that vocabulary.
 #[derive(Debug, Args)]
-#[command(after_long_help = NOTES)]
+#[command(after_long_help = NOTES, mut_arg("tls_cert", |it| it.requires("listen")))]
 pub(super) struct Mcp {
     /// What stands behind the gateway (TOML): `docs/gateway.md` describes it
     #[arg(value_name = "CONFIG")]
@@ -38,13 +38,19 @@ pub(super) struct Mcp {
     /// The Ed25519 key to which the token is bound: it proves that the token is held here
     #[arg(long, value_name = "KEY", required_unless_present = "listen")]
     holder_key: Option<PathBuf>,
-    /// Serve over streamable HTTP: agents that each show a token of their own (TLS is for a proxy in front), or with
-    /// --holder-key whoever on this machine reaches this address, at `/mcp`
+    /// Serve over streamable HTTP: agents that each show a token of their own, or with --holder-key whoever on this
+    /// machine reaches this address, at `/mcp`
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// The server's address, where it is one that speaks streamable HTTP (`http://…`). It is shown no token
+    #[command(flatten)]
+    showing: Showing,
+    /// The server's address, where it is one that speaks streamable HTTP (`http://…`, or `https://…`, whose certificate is
+    /// checked). It is shown no token
     #[arg(long, value_name = "URL", conflicts_with = "server")]
     upstream: Option<String>,
+    /// The authorities whose certificates the server may show (PEM); without this, those that this machine trusts
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    upstream_ca: Option<PathBuf>,
     /// The folder in which receipts of people's yes are laid down, in files that begin with the digest of
     /// the call
     #[arg(long, value_name = "DIR")]
@@ -61,9 +67,9 @@ pub(super) struct Mcp {
 }
 
 const NOTES: &str = "\
-Over standard input and output it ends when the client or the server does; with --listen on SIGTERM or SIGINT. A \
-server that it started is given five seconds then. What the operator should know is told on standard error, where \
-the server's own words go as well.
+It ends on SIGTERM or SIGINT; over standard input and output when the client or the server does, too. A server that \
+it started is given five seconds then, and whatever that one started (its process group) ends with it. What the operator \
+should know is told on standard error, where the server's own words go as well.
 
 Exit codes: 0 the client has ended, or it ended as it was told to, 1 the server has, or it cannot listen, 3 the \
 command line or a file it names is unusable.
@@ -111,7 +117,7 @@ impl Mcp {
             proposes: self.serving.proposes(),
             say: serving::say(),
         };
-        match self.listen {
+        match self.listen.map(|at| self.showing.at(at)).transpose()? {
             Some(address) => {
                 let endpoint = Endpoint::new(gateway, connect, self.serving.ledger()?);
                 let endpoint = endpoint.map_err(|fault| unusable(&fault).at(&self.config))?;
@@ -125,7 +131,8 @@ impl Mcp {
     fn server(&self) -> Result<Box<dyn Connect>, Failure> {
         match &self.upstream {
             Some(url) => {
-                let upstream = Upstream::new(url).map_err(|fault| unusable(&fault))?;
+                let upstream = Upstream::new(url, self.upstream_ca.as_deref());
+                let upstream = upstream.map_err(|fault| unusable(&fault))?;
                 Ok(Box::new(upstream))
             }
             None => Ok(Box::new(Program(self.server.clone()))),
@@ -145,10 +152,15 @@ fn beside(gateway: mcp::Gateway, connect: &dyn Connect) -> Result<Exit, Failure>
         .map_err(|error| Failure::tool("mcp.start", files::plain(&error)))?;
     drop(link.guard);
     match ended {
-        Ended::Client => Ok(Exit::Done),
+        Ended::Client | Ended::Told => Ok(Exit::Done),
         Ended::Server => {
             say::note("the server has ended");
             Ok(Exit::Failed)
+        }
+        Ended::Untaken => {
+            let message = "the client does not read what it is answered";
+            Err(Failure::tool("mcp.untaken", message)
+                .help("read standard output of the gateway while requests are under way"))
         }
     }
 }

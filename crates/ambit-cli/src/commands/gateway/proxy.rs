@@ -8,7 +8,7 @@ use ambit_gateway::forward::{Config, Forward};
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
-use crate::serving::{self, Serving, unusable};
+use crate::serving::{self, Serving, Showing, unusable};
 
 /// Pass requests on to one service, each after it was checked
 ///
@@ -25,12 +25,18 @@ pub(super) struct Proxy {
     /// What requests are to the policy (TOML): `docs/forward.md` describes it
     #[arg(value_name = "CONFIG")]
     config: PathBuf,
-    /// The service behind: http://HOST:PORT. Nothing else should be able to reach it
+    /// The service behind: http://HOST:PORT, or https://HOST:PORT, whose certificate is checked. Nothing else should be
+    /// able to reach it
     #[arg(long, value_name = "URL")]
     upstream: String,
-    /// Where to listen. TLS is for what stands in front of it
+    /// The authorities whose certificates the service may show (PEM); without this, those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    upstream_ca: Option<PathBuf>,
+    /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    #[command(flatten)]
+    showing: Showing,
     #[command(flatten)]
     serving: Serving,
 }
@@ -49,7 +55,9 @@ Example:
 
 impl Proxy {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let upstream = Upstream::new(&self.upstream).map_err(|fault| unusable(&fault))?;
+        let upstream = Upstream::new(&self.upstream, self.upstream_ca.as_deref());
+        let upstream = upstream.map_err(|fault| unusable(&fault))?;
+        let listen = self.showing.at(self.listen)?;
         let policy = self.serving.policy()?;
         let config = Config::read(&self.config, &policy).map_err(|fault| unusable(&fault))?;
         let point = match config.service_checks() {
@@ -59,6 +67,6 @@ impl Proxy {
         let proposes = self.serving.proposes();
         let service = Forward::proxy(point, config, proposes, serving::say(), upstream)
             .map_err(|fault| unusable(&fault).at(&self.config))?;
-        serving::listen(self.listen, service, "passing on")
+        serving::listen(listen, service, "passing on")
     }
 }

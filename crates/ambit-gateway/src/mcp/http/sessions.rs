@@ -13,6 +13,7 @@ use ambit_token::base64url;
 use super::super::session::{Session, lock};
 use super::super::{Connect, Gateway};
 use super::streams::Streams;
+use crate::untaken::Untaken;
 
 /// Sessions at one time: each may be a process. And of one holder.
 const SESSIONS: usize = 64;
@@ -45,6 +46,11 @@ impl Owner {
             sub: String::new(),
             agent: String::new(),
         }
+    }
+
+    /// Of which person it is, by which agent.
+    fn kin(&self) -> String {
+        format!("{:?}", (&self.issuer, &self.sub, &self.agent))
     }
 
     /// Whether both are of one person, by one agent.
@@ -159,7 +165,10 @@ impl Drop for Waiting<'_> {
 
 /// All of them. Their servers end at one time when this does.
 #[derive(Default)]
-pub(super) struct Sessions(Mutex<BTreeMap<String, Arc<Live>>>);
+pub(super) struct Sessions {
+    all: Mutex<BTreeMap<String, Arc<Live>>>,
+    untaken: Arc<Untaken>,
+}
 
 impl Sessions {
     /// Opens one, with a server of its own. `Ok(None)`: there are too many.
@@ -170,7 +179,7 @@ impl Sessions {
         owner: Owner,
         is_shared: bool,
     ) -> io::Result<Option<(String, Arc<Live>)>> {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.all);
         all.retain(|_, live| stays(live));
         let mut shared = all
             .iter()
@@ -188,7 +197,7 @@ impl Sessions {
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let id = base64url::encode(&random);
         let link = connect.connect()?;
-        let streams = Arc::new(Streams::default());
+        let streams = Arc::new(Streams::new(self.untaken.of(owner.kin())));
         let client = Arc::clone(&streams);
         let session = Arc::new(Session::new(Arc::clone(gateway), client, link.to)?);
         let live = Arc::new(Live {
@@ -217,7 +226,7 @@ impl Sessions {
 
     /// The session of this id, if it is theirs.
     pub(super) fn find(&self, id: &str, owner: &Owner) -> Option<Arc<Live>> {
-        let all = lock(&self.0);
+        let all = lock(&self.all);
         let live = all
             .get(id)
             .filter(|live| is_open(live) && !live.is_shared && live.owner == *owner);
@@ -226,19 +235,19 @@ impl Sessions {
 
     /// Whether there is one of this id, whoever asks.
     pub(super) fn knows(&self, id: &str) -> bool {
-        lock(&self.0).contains_key(id)
+        lock(&self.all).contains_key(id)
     }
 
     /// Ends one.
     pub(super) fn end(&self, id: &str) {
-        if let Some(live) = lock(&self.0).remove(id) {
+        if let Some(live) = lock(&self.all).remove(id) {
             drop(live.end());
         }
     }
 
     /// Ends this one.
     pub(super) fn end_shared(&self, live: &Live) {
-        lock(&self.0).retain(|_, one| {
+        lock(&self.all).retain(|_, one| {
             let is_it = std::ptr::eq(&raw const **one, live);
             if is_it {
                 drop(one.end());
@@ -249,15 +258,15 @@ impl Sessions {
 
     /// Ends what nobody needs any more, requests too.
     pub(super) fn expire(&self) {
-        let all: Vec<Arc<Live>> = lock(&self.0).values().map(Arc::clone).collect();
+        let all: Vec<Arc<Live>> = lock(&self.all).values().map(Arc::clone).collect();
         all.iter().for_each(|live| live.take_back());
-        lock(&self.0).retain(|_, live| stays(live));
+        lock(&self.all).retain(|_, live| stays(live));
     }
 }
 
 impl Drop for Sessions {
     fn drop(&mut self) {
-        let all = std::mem::take(&mut *lock(&self.0));
+        let all = std::mem::take(&mut *lock(&self.all));
         let ending: Vec<_> = all.values().filter_map(|live| live.end()).collect();
         for one in ending {
             // One that panicked has ended.

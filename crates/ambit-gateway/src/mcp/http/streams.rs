@@ -7,18 +7,24 @@ use ambit_core::json::{Json, Kind, Writer};
 
 use super::super::message::{self, Message};
 use super::super::modern;
-use super::super::output::Side;
+use super::super::output::{Sent, Side};
 use super::super::session::{CANCELLED, INTERNAL, lock};
 use crate::events::{Events, Feed, feed};
+use crate::untaken::Account;
 
 /// Requests of one session that wait for an answer.
 const WAITING: usize = 64;
 
-#[derive(Default)]
-pub(super) struct Streams(Mutex<Open>);
+pub(super) struct Streams {
+    open: Mutex<Open>,
+    /// What they have not taken.
+    account: Account,
+}
 
 #[derive(Default)]
 struct Open {
+    /// An answer found no room, because others are not taken.
+    is_untaken: bool,
     waiting: BTreeMap<String, Waiting>,
     /// The stream of what belongs to no request.
     listening: Option<Feed>,
@@ -101,15 +107,29 @@ impl Waiting {
         };
     }
 
-    fn last(self, line: &[u8]) {
-        match self.told {
+    /// May wait for room. `false`: there was none.
+    fn last(self, id: &str, line: &[u8]) -> bool {
+        let answered = match &self.told {
             Some(told) => self.feed.last(told.restored(line).as_bytes()),
             None => self.feed.last(line),
-        }
+        };
+        let Err(feed) = answered else {
+            return true;
+        };
+        feed.last_words(ended(self.told.as_ref().map_or(id, |told| &told.id), true).as_bytes());
+        false
     }
 }
 
 impl Streams {
+    /// Those of a session whose owner has this account.
+    pub(super) fn new(account: Account) -> Self {
+        Self {
+            open: Mutex::default(),
+            account,
+        }
+    }
+
     /// Waits for the answer to a request. `None`: one with this id waits already, or too many do.
     pub(super) fn expect(&self, id: &str, params: Json<'_>) -> Option<Events> {
         self.wait(id, params, None)
@@ -121,7 +141,7 @@ impl Streams {
     }
 
     fn wait(&self, id: &str, params: Json<'_>, told: Option<Told>) -> Option<Events> {
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.open);
         if open.waiting.len() >= WAITING {
             // Who has hung up waits no more.
             open.waiting
@@ -133,7 +153,7 @@ impl Streams {
         let token = params
             .get("_meta")
             .and_then(|meta| meta.get("progressToken"));
-        let (feed, events) = feed();
+        let (feed, events) = feed(&self.account);
         let progress = token.filter(is_token).map(message::text);
         open.waiting.insert(
             id.to_owned(),
@@ -148,7 +168,7 @@ impl Streams {
 
     /// The requests without a session whose callers have hung up: nobody waits for them any more.
     pub(super) fn hung_up(&self) -> Vec<String> {
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.open);
         let is_over = |one: &Waiting| one.told.is_some() && one.feed.is_closed();
         let over = open.waiting.iter().filter(|(_, one)| is_over(one));
         let over: Vec<String> = over.map(|(id, _)| id.clone()).collect();
@@ -158,31 +178,31 @@ impl Streams {
 
     /// Whether somebody waits for the answer to a request.
     pub(super) fn waits(&self, id: &str) -> bool {
-        let open = lock(&self.0);
+        let open = lock(&self.open);
         let waiting = open.waiting.get(id);
         waiting.is_some_and(|waiting| !waiting.feed.is_closed())
     }
 
     /// Nothing more is said of a request.
     pub(super) fn forget(&self, id: &str) {
-        lock(&self.0).waiting.remove(id);
+        lock(&self.open).waiting.remove(id);
     }
 
     /// Listens for what belongs to no request. `None`: somebody listens already.
     pub(super) fn listen(&self) -> Option<Events> {
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.open);
         let is_taken = open.listening.as_ref().is_some_and(|it| !it.is_closed());
         if open.is_closed || is_taken {
             return None;
         }
-        let (feed, events) = feed();
+        let (feed, events) = feed(&self.account);
         open.listening = Some(feed);
         Some(events)
     }
 
     /// Whether anybody waits for something.
     pub(super) fn is_idle(&self) -> bool {
-        let open = lock(&self.0);
+        let open = lock(&self.open);
         let listens = open.listening.as_ref().is_some_and(|it| !it.is_closed());
         !listens
             && open
@@ -209,15 +229,20 @@ impl Open {
 }
 
 impl Side for Streams {
-    fn send(&self, line: &[u8]) -> bool {
+    fn send(&self, line: &[u8]) -> Sent {
         let Ok(document) = message::parse(line) else {
-            return true;
+            return Sent::Done;
         };
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.open);
         match message::read(document.root()) {
             Ok(Message::Answer { id }) => {
-                if let Some(waiting) = open.waiting.remove(&message::text(id)) {
-                    waiting.last(line);
+                let id = message::text(id);
+                let waiting = open.waiting.remove(&id);
+                // Others go on while this one waits for room.
+                drop(open);
+                if waiting.is_some_and(|waiting| !waiting.last(&id, line)) {
+                    lock(&self.open).is_untaken = true;
+                    return Sent::Untaken;
                 }
             }
             Ok(Message::Notification {
@@ -253,21 +278,34 @@ impl Side for Streams {
             Ok(Message::Request { .. }) => open.say(line),
             Err(_) => {}
         }
-        true
+        Sent::Done
     }
 
     fn close(&self) {
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.open);
         open.is_closed = true;
         open.listening = None;
+        let is_untaken = open.is_untaken;
         for (id, waiting) in std::mem::take(&mut open.waiting) {
-            let error = message::error(&id, INTERNAL, "the session has ended");
-            waiting.last(error.as_bytes());
+            let told = waiting.told.as_ref().map_or(id.as_str(), |told| &told.id);
+            let error = ended(told, is_untaken);
+            waiting.feed.last_words(error.as_bytes());
         }
     }
 
     fn finish(&self) {
         self.close();
+    }
+}
+
+/// Tells a request that its session has ended; also, where it is so, that its client did not take what was answered.
+fn ended(id: &str, is_untaken: bool) -> String {
+    match is_untaken {
+        true => {
+            let why = "the session has ended, because too many of its answers were not read";
+            message::error_with(id, INTERNAL, why, "{\"code\":\"mcp.untaken\"}")
+        }
+        false => message::error(id, INTERNAL, "the session has ended"),
     }
 }
 

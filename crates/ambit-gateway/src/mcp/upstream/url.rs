@@ -3,11 +3,12 @@
 use super::super::config::wrong;
 use crate::fault::Fault;
 
-/// An address of `http`, taken apart.
+/// An address of `http` or `https`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
     pub(super) host: String,
     pub(super) port: u16,
+    pub(super) is_tls: bool,
     /// Host, and the port where it was named.
     pub(super) authority: String,
     /// Path and query.
@@ -16,16 +17,15 @@ pub(super) struct Url {
 
 impl Url {
     pub(super) fn parse(url: &str) -> Result<Self, Fault> {
-        if url.starts_with("https://") {
-            let why = "TLS is not spoken here: name a proxy beside the gateway that speaks it, by `http://`";
-            return Err(wrong(why));
-        }
         let no = || {
             wrong(format!(
                 "`{url}` is no address of a server: `http://127.0.0.1:3000/mcp`"
             ))
         };
-        let rest = url.strip_prefix("http://").ok_or_else(no)?;
+        let (rest, is_tls) = match url.strip_prefix("https://") {
+            Some(rest) => (rest, true),
+            None => (url.strip_prefix("http://").ok_or_else(no)?, false),
+        };
         if !rest.bytes().all(|byte| byte.is_ascii_graphic()) || rest.contains(['#', '@', '\\']) {
             return Err(no());
         }
@@ -33,7 +33,7 @@ impl Url {
         let (authority, path) = rest.split_at(end);
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| no())?),
-            _ => (authority, 80),
+            _ => (authority, if is_tls { 443 } else { 80 }),
         };
         let bare = host
             .strip_prefix('[')
@@ -46,6 +46,7 @@ impl Url {
         Ok(Self {
             host: host.to_owned(),
             port,
+            is_tls,
             authority: authority.to_owned(),
             path: match path.starts_with('/') {
                 true => path.to_owned(),
@@ -73,9 +74,16 @@ mod tests {
             parse("http://[::1]:3000"),
             parts("::1", 3000, "[::1]:3000", "/")
         );
+        assert_eq!(
+            parse("https://a.example/mcp"),
+            parts("a.example", 443, "a.example", "/mcp")
+        );
+        assert!(Url::parse("https://a.example:8443").is_ok_and(|url| url.is_tls));
         assert_eq!(parse("http://[::1]/x?y"), parts("::1", 80, "[::1]", "/x?y"));
         for wrong in [
-            "https://a/mcp",
+            "https:///mcp",
+            "https://u:p@a/",
+            "HTTPS://a/mcp",
             "a/mcp",
             "http://",
             "http://u:p@a/",

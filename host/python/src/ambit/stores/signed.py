@@ -103,6 +103,7 @@ class SignedLog:
 
     def _open(self) -> None:
         self._take_turn(self._file(".lock"))
+        self._nothing_is_ahead()
         self._lines, self._notes = self._file(""), self._file(".checkpoints")
         sync_folder(self._path.parent)
         end = os.fstat(self._notes).st_size
@@ -134,6 +135,17 @@ class SignedLog:
                 if time.monotonic() > until:
                     raise StoreError(f"`{self._path}`: audit.locked: another process writes this log") from None
                 time.sleep(0.02)
+
+    def _nothing_is_ahead(self) -> None:
+        """Lines that a Rust host has not brought into the log are not read here."""
+        ahead = f"{self._path}.ahead"
+        try:
+            size = os.stat(ahead).st_size
+        except FileNotFoundError:
+            return
+        if size > 0:
+            why = f"audit.ahead: `{ahead}` may have lines that the log lacks"
+            raise StoreError(f"{why}; open the log once with the Rust host that wrote it (as `ambit pdp … --log`)")
 
     def _append(self, line: Mapping[str, Any], *, mends: bool = False) -> None:
         """Writes a line where it belongs, and a note over it. A line that cannot be written whole is taken back."""

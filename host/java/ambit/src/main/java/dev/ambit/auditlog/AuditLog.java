@@ -70,6 +70,7 @@ public final class AuditLog implements Journal, AutoCloseable {
         AuditLog log = new AuditLog(own(path, ".lock"), origin, key, clock, part);
         try {
             log.lock(wait);
+            nothingIsAhead(path.resolveSibling(path.getFileName() + ".ahead"));
             log.lines = own(path, "");
             log.notes = own(path, ".checkpoints");
             log.read();
@@ -93,6 +94,15 @@ public final class AuditLog implements Journal, AutoCloseable {
             return new RandomAccessFile(path.toFile(), "rw");
         }
         return new RandomAccessFile(path.toFile(), "rw");
+    }
+
+    /** Lines that a Rust host has not brought into the log are not read here. */
+    private static void nothingIsAhead(Path ahead) throws IOException {
+        if (Files.notExists(ahead) || Files.size(ahead) == 0) {
+            return;
+        }
+        throw new IOException("audit.ahead: `" + ahead + "` may have lines that the log lacks; "
+                + "open the log once with the Rust host that wrote it (as `ambit pdp … --log`)");
     }
 
     private void lock(Duration wait) throws IOException {

@@ -205,6 +205,19 @@ class AuditLogTest {
     }
 
     @Test
+    void aLogWithLinesAheadIsLeftToTheRustHost() throws IOException {
+        Path path = folder.resolve("audit.log");
+        Path ahead = folder.resolve("audit.log.ahead");
+        Files.writeString(ahead, "ambtgrp1");
+        IOException why = assertThrows(IOException.class, () -> open(path, ORIGIN, 1024));
+        assertEquals("audit.ahead", code(why));
+        assertTrue(why.getMessage().contains("ambit pdp"), why.getMessage());
+        assertTrue(Files.notExists(path));
+        Files.writeString(ahead, "");
+        open(path, ORIGIN, 1024).write(decided(given("deny")));
+    }
+
+    @Test
     void whatSomebodyElseWroteIsNotWrittenOver() throws IOException {
         Path path = folder.resolve("audit.log");
         AuditLog log = open(path, ORIGIN, 1024);

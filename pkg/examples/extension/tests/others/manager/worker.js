@@ -1,0 +1,1 @@
+// Another extension with the permission `management`: it may switch others off.
