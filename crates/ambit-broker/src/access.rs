@@ -16,6 +16,7 @@ use crate::broker::Broker;
 use crate::demands::{self, Yeses};
 use crate::evaluated::{self, Evaluated, Handed};
 use crate::form::Form;
+use crate::rate::Who;
 use crate::refusal::Refusal;
 use crate::second::Yes;
 use crate::secret::{self, digest};
@@ -49,6 +50,8 @@ impl Broker {
     pub(crate) fn hand_in(&self, heard: &Heard) -> Result<Reply, Refusal> {
         let now = self.now();
         let bearer = self.bearer(heard, PATH, now)?;
+        self.rates.take(&Who::Client(&bearer.client))?;
+        self.rates.take(&Who::About(&bearer.client, &bearer.sub))?;
         let ping = self.pinged(heard, &bearer)?;
         let client = self.config.client(&bearer.client).ok_or_else(unknown)?;
         let (evaluation, audience) = read(heard, &bearer.claims)?;

@@ -134,7 +134,7 @@ pub(crate) fn draft(
         bind_policy: true,
         ..RootOptions::default()
     };
-    let draft = mint::root(&claims.to_string(), &broker.keys.token, bundle, &options)?;
+    let draft = mint::root(&claims.to_string(), &*broker.keys.token, bundle, &options)?;
     draft.check()?;
     if let Some(beyond) = draft.exceeds().first() {
         return Err(narrow::wider(beyond.clone()));

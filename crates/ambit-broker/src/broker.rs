@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ambit_compiler::keys::SecretKey;
+use ambit_compiler::keys::Signer;
 use ambit_gateway::http::{Heard, Reply, Service};
 use ambit_gateway::{Fault, Policy, Say};
 use ambit_host::audit::Clock;
@@ -17,6 +17,7 @@ use crate::language;
 use crate::metrics::Metrics;
 use crate::openid::{self, Provider};
 use crate::outside;
+use crate::rate::Rates;
 use crate::record::Log;
 use crate::records;
 use crate::refusal::Refusal;
@@ -24,19 +25,19 @@ use crate::secret::Own;
 use crate::store::Store;
 use crate::{access, authorize, consent, login, metadata, pages, push, revoke, token, waiting};
 
-/// The private keys; each signs one kind of statement.
+/// What signs, each one kind of statement: private keys out of files, or with whom keys are kept.
 #[derive(Debug)]
 pub struct Keys {
     /// Tokens.
-    pub token: SecretKey,
+    pub token: Arc<dyn Signer>,
     /// What people said.
-    pub receipt: SecretKey,
+    pub receipt: Arc<dyn Signer>,
     /// Which tokens are revoked, where that is served.
-    pub epochs: Option<SecretKey>,
+    pub epochs: Option<Arc<dyn Signer>>,
     /// What others are told, where anybody is.
-    pub events: Option<SecretKey>,
+    pub events: Option<Arc<dyn Signer>>,
     /// Says to the OpenID provider who the broker is.
-    pub login: Option<SecretKey>,
+    pub login: Option<Arc<dyn Signer>>,
 }
 
 /// What a broker is made of.
@@ -72,6 +73,7 @@ pub struct Broker {
     pub(crate) log: Log,
     pub(crate) own: Own,
     pub(crate) provider: Option<Provider>,
+    pub(crate) rates: Rates,
     clock: Clock,
     say: Say,
 }
@@ -94,18 +96,18 @@ impl Broker {
         parts.policy.with_bundle(|bundle| {
             check_key(
                 bundle,
-                &parts.keys.token,
+                &*parts.keys.token,
                 ("token_key", "cap+jwt"),
                 Some(&parts.config.issuer),
             )?;
             check_key(
                 bundle,
-                &parts.keys.receipt,
+                &*parts.keys.receipt,
                 ("receipt_key", RECEIPT_TYP),
                 None,
             )?;
             if let Some(key) = &parts.keys.epochs {
-                check_key(bundle, key, ("epochs_key", "revocation-epochs+jwt"), None)?;
+                check_key(bundle, &**key, ("epochs_key", "revocation-epochs+jwt"), None)?;
             }
             let told = parts.keys.events.as_ref();
             if told.is_some_and(|key| bundle.all_keys().any(|row| row.x() == key.x())) {
@@ -120,7 +122,8 @@ impl Broker {
         let (mut config, mut keys) = (parts.config, parts.keys);
         let key = keys.login.take();
         let provider = config.login.take().map(|party| Provider::new(party, key));
-        Ok(Self {
+        let broker = Self {
+            rates: Rates::new(config.limits),
             config,
             provider,
             policy: parts.policy,
@@ -130,7 +133,10 @@ impl Broker {
             own,
             clock: parts.clock,
             say: parts.say,
-        })
+        };
+        let ended = broker.end_what_is_unknown();
+        ended.map_err(|refusal| Fault::new("broker.store", refusal.detail))?;
+        Ok(broker)
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -196,8 +202,12 @@ impl Broker {
         Some(reply.unwrap_or_else(|refusal| {
             self.tell(&refusal, heard);
             let words = language::of(heard.header("accept-language").ok().flatten());
-            let status = if refusal.own { 500 } else { 400 };
-            answer::page(status, pages::ended(words, &refusal.code, refusal.own), "")
+            let status = match refusal.reply().status() {
+                status @ (429 | 500) => status,
+                _ => 400,
+            };
+            let reply = answer::page(status, pages::ended(words, &refusal.code, refusal.own), "");
+            refusal.timed(reply)
         }))
     }
 
@@ -222,7 +232,7 @@ impl Broker {
 /// Whether the policy knows a key for what it is to sign.
 fn check_key(
     bundle: &Bundle<'_>,
-    key: &SecretKey,
+    key: &dyn Signer,
     (name, typ): (&str, &str),
     iss: Option<&str>,
 ) -> Result<(), Fault> {
@@ -291,6 +301,10 @@ impl Service for Broker {
     /// Clients are known by their body.
     fn knows(&self, _: &Heard) -> bool {
         false
+    }
+
+    fn hurries(&self) -> bool {
+        true
     }
 
     /// Whoever is asked and hangs takes no thread from the others.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::demands::ASKED;
 use crate::glass::BreakGlass;
 use crate::openid::{Party, PartyEntry};
+use crate::rate::{self, Limits};
 use crate::records::{self, Point, PointEntry};
 use crate::second::{self, Service};
 use crate::tell::{self, Notify, NotifyEntry, Subscriber, SubscriberEntry};
@@ -35,9 +36,13 @@ struct File {
     receipt_key: PathBuf,
     epochs_key: Option<PathBuf>,
     events_key: Option<PathBuf>,
+    key_passphrase_file: Option<PathBuf>,
+    key_passphrase_env: Option<String>,
     life_seconds: Option<i64>,
     again_seconds: Option<i64>,
     login: Option<PartyEntry>,
+    #[serde(default)]
+    limits: rate::Entry,
     #[serde(default)]
     roles: BTreeMap<String, Vec<String>>,
     break_glass: Option<BreakGlass>,
@@ -50,6 +55,34 @@ struct File {
     points: Vec<PointEntry>,
     #[serde(default)]
     clients: Vec<ClientEntry>,
+}
+
+impl File {
+    /// For how long people may allow a grant to be used again.
+    fn again(&self) -> Result<i64, Fault> {
+        let again = self.again_seconds.unwrap_or(0);
+        if !(0..=AGAIN).contains(&again) {
+            return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
+        }
+        if again > 0 && self.login.is_none() {
+            return Err(wrong(
+                "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
+            ));
+        }
+        Ok(again)
+    }
+
+    /// What it names that holds secrets, beside private keys.
+    fn secrets(&self, folder: &Path) -> Vec<PathBuf> {
+        let mail = self.notify.as_ref().and_then(|one| one.mail.as_ref());
+        let mail = mail.and_then(|mail| mail.password_file.as_ref());
+        let tokens = self
+            .services
+            .iter()
+            .filter_map(|one| one.token_file.as_ref());
+        let all = tokens.chain(mail).chain([&self.database]);
+        all.map(|path| folder.join(path)).collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,12 +114,21 @@ pub struct Config {
     pub epochs_key: Option<PathBuf>,
     /// The private key that signs what others are told, where anybody is.
     pub events_key: Option<PathBuf>,
+    /// The file with the passphrase of private keys that are encrypted.
+    pub key_passphrase_file: Option<PathBuf>,
+    /// Or the environment variable that has it.
+    pub key_passphrase_env: Option<String>,
     /// The OpenID provider at which people log in, where there is one.
     pub(crate) login: Option<Party>,
     /// The most seconds that a token lives.
     pub(crate) life: i64,
     /// The most seconds for which a grant may be used again; 0: never.
     pub(crate) again: i64,
+    /// How often agents may ask, and people log in.
+    pub(crate) limits: Limits,
+    /// This file, and those that it names which hold what is secret, beside private keys.
+    pub(crate) file: PathBuf,
+    pub(crate) secrets: Vec<PathBuf>,
     /// Who acts in which role.
     pub(crate) roles: BTreeMap<String, Vec<String>>,
     /// Who may override a denial.
@@ -143,13 +185,18 @@ impl Config {
             let line = line.map_or_else(String::new, |line| format!("line {line}: "));
             wrong(format!("{line}{}", error.message())).at(path)
         })?;
-        Self::check(file, folder).map_err(|fault| match fault.place() {
+        let checked = Self::check(file, folder).map_err(|fault| match fault.place() {
             Some(_) => fault,
             None => fault.at(path),
+        })?;
+        Ok(Self {
+            file: path.to_owned(),
+            ..checked
         })
     }
 
     fn check(file: File, folder: &Path) -> Result<Self, Fault> {
+        let (again, secrets) = (file.again()?, file.secrets(folder));
         let issuer = file.issuer;
         if !is_origin(&issuer) {
             return Err(wrong(
@@ -160,17 +207,13 @@ impl Config {
         if !(60..=86_400).contains(&life) {
             return Err(wrong("`life_seconds` is between 60 and 86400"));
         }
-        let party = |entry| Party::check(entry, folder);
-        let login = file.login.map(party).transpose()?;
-        let again = file.again_seconds.unwrap_or(0);
-        if !(0..=AGAIN).contains(&again) {
-            return Err(wrong(format!("`again_seconds` is between 0 and {AGAIN}")));
-        }
-        if again > 0 && login.is_none() {
+        if file.key_passphrase_file.is_some() && file.key_passphrase_env.is_some() {
             return Err(wrong(
-                "`again_seconds` wants `[login]`: an agent uses a grant again with an ID token of that provider, so without one people would be offered what no agent can use",
+                "`key_passphrase_file` and `key_passphrase_env` are two places for one passphrase: name one",
             ));
         }
+        let party = |entry| Party::check(entry, folder);
+        let login = file.login.map(party).transpose()?;
         let notify = match file.notify {
             Some(entry) => Notify::check(entry, folder)?,
             None => Notify::default(),
@@ -194,9 +237,14 @@ impl Config {
             receipt_key: folder.join(file.receipt_key),
             epochs_key: file.epochs_key.map(|key| folder.join(key)),
             events_key: file.events_key.map(|key| folder.join(key)),
+            key_passphrase_file: file.key_passphrase_file.map(|path| folder.join(path)),
+            key_passphrase_env: file.key_passphrase_env,
             login,
             life,
             again,
+            file: PathBuf::new(),
+            secrets,
+            limits: Limits::check(&file.limits)?,
             roles,
             glass: file.break_glass,
             services: second::services(file.services, folder)?,

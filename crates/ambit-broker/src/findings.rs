@@ -1,8 +1,10 @@
 //! What is unsafe about a configuration that works.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use ambit_policy::Bundle;
+use ambit_token::PublicKey;
 
 use crate::broker::Broker;
 use crate::config::{host, is_own};
@@ -81,6 +83,9 @@ impl Broker {
             );
         }
         self.redirect_findings(&mut add);
+        self.file_findings(&mut add);
+        self.key_findings(&mut add);
+        self.people_findings(&mut add);
         self.policy(|bundle| {
             self.policy_findings(bundle, &mut add);
             Ok(())
@@ -104,6 +109,88 @@ impl Broker {
                     ),
                 );
             }
+        }
+    }
+
+    /// Private keys that others can read are not taken at all.
+    #[cfg(unix)]
+    fn file_findings(&self, add: &mut impl FnMut(&'static str, String)) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| std::fs::metadata(path).map_or(0, |it| it.permissions().mode());
+        for path in &self.config.secrets {
+            if mode(path) & 0o077 != 0 {
+                let text = format!("others can read `{0}`: run `chmod 600 {0}`", path.display());
+                add("broker.files", text);
+            }
+        }
+        let file = &self.config.file;
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        for path in [file, folder.unwrap_or_else(|| Path::new("."))] {
+            // In a folder like `/tmp` nobody replaces what is another's.
+            if mode(path) & 0o002 != 0 && mode(path) & 0o1000 == 0 {
+                let text = format!(
+                    "others can write to `{0}`, and so say who may ask: run `chmod o-w {0}`",
+                    path.display()
+                );
+                add("broker.files", text);
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn file_findings(&self, _: &mut impl FnMut(&'static str, String)) {}
+
+    /// What one key signs could be taken for what it signs elsewhere.
+    fn key_findings(&self, add: &mut impl FnMut(&'static str, String)) {
+        let keys = &self.keys;
+        let login = self
+            .provider
+            .as_ref()
+            .and_then(|provider| provider.signer());
+        let own = [
+            ("token_key", Some(&keys.token)),
+            ("receipt_key", Some(&keys.receipt)),
+            ("epochs_key", keys.epochs.as_ref()),
+            ("events_key", keys.events.as_ref()),
+            ("login.key", login),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(name, key)| Some((name, key?.public())));
+        let own: Vec<(&str, PublicKey)> = own.collect();
+        for (at, (name, key)) in own.iter().enumerate() {
+            let same = own.iter().take(at).find(|(_, other)| other.same_hand(key));
+            if let Some((other, _)) = same {
+                let text = format!("`{name}` and `{other}` are one key: make one for each");
+                add("broker.keys", text);
+            }
+            for client in &self.config.clients {
+                if client.keys.iter().any(|other| other.same_hand(key)) {
+                    let text = format!(
+                        "the client `{}` has the broker's own `{name}`: make it a key of its own, and replace the broker's",
+                        client.id
+                    );
+                    add("broker.keys", text);
+                }
+            }
+        }
+    }
+
+    fn people_findings(&self, add: &mut impl FnMut(&'static str, String)) {
+        let config = &self.config;
+        if config.limits.client == 0 || config.limits.person == 0 {
+            add(
+                "broker.limits",
+                "`[limits]` has a 0: one client can keep all others waiting".to_owned(),
+            );
+        }
+        if !config.roles.is_empty() && !config.notify.is_any() {
+            add(
+                "broker.notify",
+                "people of `[roles]` are asked, and nobody tells them: name a webhook or a mail server in `[notify]`".to_owned(),
+            );
         }
     }
 

@@ -113,7 +113,8 @@ fn signed(broker: &Broker, bundle: &Bundle<'_>, mut claims: Value) -> Result<Str
         .map_err(|error| Refusal::own("broker.claims", format!("{error}")))?;
     let unsigned = signing::receipt(&BundleKeys(bundle), key.kid(), document.root())
         .map_err(|error| Refusal::new("invalid_grant", error.reason.code(), error.into_detail()))?;
-    let signature = base64url::encode(&key.sign(unsigned.signing_input.as_bytes()));
+    let signature = key.sign(unsigned.signing_input.as_bytes())?;
+    let signature = base64url::encode(&signature);
     Ok(format!("{}.{signature}", unsigned.signing_input))
 }
 
@@ -141,6 +142,6 @@ pub(crate) fn draft<R>(
         granted: granted.as_deref(),
         ..RootOptions::default()
     };
-    let draft = mint::root(&claims.to_string(), &broker.keys.token, bundle, &options)?;
+    let draft = mint::root(&claims.to_string(), &*broker.keys.token, bundle, &options)?;
     with(&draft)
 }

@@ -15,6 +15,7 @@ use crate::form::Form;
 use crate::language::{self, Words};
 use crate::pages;
 use crate::passkey;
+use crate::rate::Who;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
 use crate::session::{Login, Session};
@@ -82,6 +83,7 @@ impl Broker {
             let Some(sub) = self.asserted(tables, &session, &form)? else {
                 return self.ask_who(tables, &session, page, words, true);
             };
+            self.rates.take(&Who::Person(&sub))?;
             let login = Login::passkey(now);
             let session = session.replace(tables, page, Some((&sub, &login)), now)?;
             Ok(session.keep(answer::to(goes_on(page))))

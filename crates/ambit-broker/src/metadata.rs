@@ -1,5 +1,6 @@
 //! What clients need to know (RFC 8414), and the keys that sign tokens.
 
+use ambit_compiler::keys::public_jwk;
 use ambit_gateway::http::Reply;
 use ambit_token::PublicKey;
 use serde_json::{Value, json};
@@ -77,7 +78,7 @@ impl Broker {
             Ok(ours.filter_map(jwk).collect::<Vec<Value>>())
         })?;
         let events = self.keys.events.iter().map(|key| {
-            let mut jwk = key.public_jwk();
+            let mut jwk = public_jwk(&key.public());
             jwk["kid"] = json!(key.kid());
             jwk["alg"] = json!(key.alg());
             jwk["use"] = json!("sig");

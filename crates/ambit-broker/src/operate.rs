@@ -16,7 +16,7 @@ use crate::revoke::{self, LEEWAY};
 use crate::store::texts;
 
 /// Seconds for which an entry of the list is kept: no token is older (docs/token.md, section 2), and a little.
-const KEPT: i64 = 86_400 + 600;
+pub(crate) const KEPT: i64 = 86_400 + 600;
 
 /// What is to be taken back; what is named applies together.
 #[derive(Clone, Debug, Default)]

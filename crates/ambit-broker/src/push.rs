@@ -14,6 +14,7 @@ use crate::form::Form;
 use crate::jws;
 use crate::openid::Party;
 use crate::proof;
+use crate::rate::Who;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
 use crate::session::{ACR, Login};
@@ -47,6 +48,7 @@ impl Broker {
         let form = Form::body(heard)?;
         let known = client::authenticate(&form, &self.config, now)?;
         let proved = proof::check(heard, &self.url(PATH), &self.own, now)?;
+        self.rates.take(&Who::Client(&known.client.id))?;
         let jkt = proved.key.thumbprint();
         if form.get("dpop_jkt").is_some_and(|given| given != jkt) {
             return Err(Refusal::new(

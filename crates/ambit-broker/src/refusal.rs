@@ -91,6 +91,14 @@ impl Refusal {
         self
     }
 
+    /// A reply with the seconds after which to ask again, where they are known.
+    pub(crate) fn timed(&self, reply: Reply) -> Reply {
+        match self.after {
+            Some(after) => reply.with("retry-after", after.to_string()),
+            None => reply,
+        }
+    }
+
     pub(crate) fn reply(&self) -> Reply {
         if self.own {
             let body = json!({"error": "server_error", "error_description": "the broker failed; its operator is told why"});
@@ -122,9 +130,7 @@ impl Refusal {
             );
             reply = reply.with("www-authenticate", challenge);
         }
-        if let Some(after) = self.after {
-            reply = reply.with("retry-after", after.to_string());
-        }
+        reply = self.timed(reply);
         match &self.nonce {
             Some(nonce) => reply.with("dpop-nonce", nonce.clone()),
             None => reply,
@@ -151,6 +157,10 @@ impl From<rusqlite::Error> for Refusal {
 /// What the core would not mint.
 impl From<CompileError> for Refusal {
     fn from(error: CompileError) -> Self {
+        // Whoever keeps the key, and not the client, has failed.
+        if error.code == "key.signer" {
+            return Self::own(error.code, error.message);
+        }
         Self::new("invalid_authorization_details", error.code, error.message)
     }
 }

@@ -188,10 +188,8 @@ impl Broker {
         let claims = json!({"iss": iss, "iat": now, "exp": now + IN_FORCE, "version": version, "entries": entries});
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
         let signed = format!("{}.{}", encode(&header), encode(&claims));
-        let list = format!(
-            "{signed}.{}",
-            base64url::encode(&key.sign(signed.as_bytes()))
-        );
+        let signature = base64url::encode(&key.sign(signed.as_bytes())?);
+        let list = format!("{signed}.{signature}");
         if list.len() > EPOCHS_BYTES {
             let detail = "more tokens are revoked than a list of revocation epochs can name";
             return Err(Refusal::own("broker.epochs", detail));

@@ -30,7 +30,7 @@ const REASON: usize = 500;
 pub(crate) struct Entry {
     name: String,
     url: String,
-    token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// A policy service whose yes the policy asks for.

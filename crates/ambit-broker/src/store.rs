@@ -4,10 +4,10 @@
 //! its reasons: what a caller was told is on the disk, and between a check and what follows from it nobody
 //! else writes. Secrets are kept as their SHA-256; what must be kept as it is, is overwritten when it is deleted.
 
-use std::fs::OpenOptions;
-use std::path::Path;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ambit_gateway::Fault;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
@@ -22,10 +22,12 @@ const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_CREATE)
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// `ambk` as a number: SQLite's `application_id`.
-const APPLICATION: i64 = 0x616d_626b;
+pub(crate) const APPLICATION: i64 = 0x616d_626b;
+/// `ambb`: a copy, which is brought back before it is a database.
+pub(crate) const BACKUP: i64 = 0x616d_6262;
 /// The tables' form, SQLite's `user_version`, is how many of these were run. An older file is brought forward when it
 /// is opened; a newer one is refused.
-const FORMS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
+pub(crate) const FORMS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 const FIRST: &str = "
     CREATE TABLE passkey (id TEXT PRIMARY KEY, sub TEXT NOT NULL, jwk TEXT NOT NULL, made INTEGER NOT NULL) STRICT;
@@ -123,6 +125,8 @@ pub struct Store {
     connection: Mutex<Connection>,
     /// What is counted of the steps that are kept.
     figures: OnceLock<Arc<Figures>>,
+    /// Nobody puts another database in its place meanwhile.
+    _lock: Lock,
 }
 
 /// Something that counts once.
@@ -149,6 +153,7 @@ impl Store {
         let fault = |text: String| Fault::new("broker.store", text.to_lowercase()).at(path);
         let told = |error: rusqlite::Error| fault(error.to_string());
         private(path).map_err(|error| fault(error.to_string()))?;
+        let lock = Lock::shared(path)?;
         let mut connection = Connection::open_with_flags(path, FLAGS).map_err(told)?;
         connection.busy_timeout(WAIT).map_err(told)?;
         let transaction = connection
@@ -163,11 +168,16 @@ impl Store {
         let run = match mark {
             (APPLICATION, form) if form > 0 => usize::try_from(form).ok(),
             (0, 0) if tables == 0 => Some(0),
+            (BACKUP, _) => {
+                let text = "this is a backup: bring it back with `ambit restore`";
+                return Err(fault(text.to_owned()));
+            }
             _ => return Err(fault("the file is another program's".to_owned())),
         };
-        let missing = run
-            .and_then(|run| FORMS.get(run..))
-            .ok_or_else(|| fault("the file is of a newer version of the broker".to_owned()))?;
+        let missing = run.and_then(|run| FORMS.get(run..)).ok_or_else(|| {
+            let text = "the database is of a newer version of the broker, and is left as it is";
+            Fault::new("broker.newer", text).at(path)
+        })?;
         for form in missing {
             transaction.execute_batch(form).map_err(told)?;
         }
@@ -188,6 +198,7 @@ impl Store {
         Ok(Self {
             connection: Mutex::new(connection),
             figures: OnceLock::new(),
+            _lock: lock,
         })
     }
 
@@ -290,14 +301,83 @@ pub(crate) fn forget(tables: &Transaction<'_>, now: i64) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// SQLite gives its log and index files the mode of this one.
+/// SQLite gives its log and index files the mode of this one. A file that is there is not opened: closing it would end the
+/// locks that SQLite has on it in this process (POSIX, `fcntl`), and another process would take the log away.
 fn private(path: &Path) -> std::io::Result<()> {
+    match for_me_alone().create_new(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Reading and writing, and if it is made, for its owner alone.
+fn for_me_alone() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
+    options.read(true).write(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.open(path).map(drop)
+    options
+}
+
+/// Who has the database open, in a file beside it: many together, or one who replaces it alone. It ends with the process.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held until it is dropped")] File);
+
+impl Lock {
+    /// Together with others; a replacement that is under way is waited for.
+    pub(crate) fn shared(database: &Path) -> Result<Self, Fault> {
+        let file = Self::file(database)?;
+        let begun = Instant::now();
+        while let Err(error) = file.try_lock_shared() {
+            match error {
+                TryLockError::WouldBlock if begun.elapsed() < WAIT => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                TryLockError::WouldBlock => return Err(Self::taken(database)),
+                TryLockError::Error(error) => return Err(unlocked(database, &error)),
+            }
+        }
+        Ok(Self(file))
+    }
+
+    /// Alone, or not at all.
+    pub(crate) fn alone(database: &Path) -> Result<Self, Fault> {
+        let file = Self::file(database)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Self::taken(database),
+            TryLockError::Error(error) => unlocked(database, &error),
+        })?;
+        Ok(Self(file))
+    }
+
+    /// The file itself, where links lead to it.
+    pub(crate) fn real(database: &Path) -> PathBuf {
+        fs::canonicalize(database).unwrap_or_else(|_| database.to_owned())
+    }
+
+    pub(crate) fn taken(database: &Path) -> Fault {
+        let message = "a broker, or a command that restores it, has the database open";
+        Fault::new("broker.running", message).at(database)
+    }
+
+    fn file(database: &Path) -> Result<File, Fault> {
+        let path = sibling(&Self::real(database), ".lock");
+        let file = for_me_alone().create(true).truncate(false).open(path);
+        file.map_err(|error| unlocked(database, &error))
+    }
+}
+
+fn unlocked(database: &Path, error: &std::io::Error) -> Fault {
+    let text = format!("it cannot be locked: {error}").to_lowercase();
+    Fault::new("broker.store", text).at(database)
+}
+
+/// A file beside another: its name with this behind it.
+pub(crate) fn sibling(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(end);
+    name.into()
 }

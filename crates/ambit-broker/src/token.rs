@@ -16,6 +16,7 @@ use crate::grant::{self, Agreed};
 use crate::operate;
 use crate::proof;
 use crate::push::once_each;
+use crate::rate::Who;
 use crate::refusal::Refusal;
 use crate::revoke;
 use crate::secret::digest;
@@ -40,6 +41,7 @@ impl Broker {
         let form = Form::body(heard)?;
         let known = client::authenticate(&form, &self.config, now)?;
         let proved = proof::check(heard, &self.url(PATH), &self.own, now)?;
+        self.rates.take(&Who::Client(&known.client.id))?;
         let jkt = proved.key.thumbprint();
         let kind = form.get("grant_type");
         let exchange = match kind {

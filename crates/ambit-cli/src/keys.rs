@@ -1,11 +1,13 @@
 //! Keys on the command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ambit_compiler::CompileError;
-use ambit_compiler::keys::{self, SecretKey};
+use ambit_compiler::keys::{self, Passphrase, SecretKey, Signer};
 use ambit_core::json::{Document, Profile};
 use ambit_token::PublicKey;
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::advice;
@@ -15,6 +17,47 @@ use crate::files;
 /// A private key from a file that only its owner can read.
 pub(crate) fn private(path: &Path) -> Result<SecretKey, Failure> {
     keys::load(path).map_err(|error| compile(&error))
+}
+
+/// Where the passphrase of encrypted key files is. On a command line others on the machine could read it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Unlocking {
+    /// A file, for you alone, whose first line is the passphrase of encrypted private keys (PKCS#8)
+    #[arg(long, value_name = "FILE", conflicts_with = "key_passphrase_env")]
+    key_passphrase_file: Option<PathBuf>,
+    /// The name of the environment variable that has it
+    #[arg(long, value_name = "NAME")]
+    key_passphrase_env: Option<String>,
+}
+
+impl Unlocking {
+    /// What the broker's file names.
+    pub(crate) fn of(config: &ambit_broker::Config) -> Self {
+        Self {
+            key_passphrase_file: config.key_passphrase_file.clone(),
+            key_passphrase_env: config.key_passphrase_env.clone(),
+        }
+    }
+
+    pub(crate) fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
+        let read = match (&self.key_passphrase_file, &self.key_passphrase_env) {
+            (Some(path), _) => Passphrase::read(path).map(Some),
+            (None, Some(name)) => Passphrase::from_env(name).map(Some),
+            (None, None) => Ok(None),
+        };
+        read.map_err(|error| compile(&error))
+    }
+
+    /// A private key from a file that only its owner can read.
+    pub(crate) fn private(&self, path: &Path) -> Result<SecretKey, Failure> {
+        let passphrase = self.passphrase()?;
+        keys::load_with(path, passphrase.as_ref()).map_err(|error| compile(&error))
+    }
+
+    /// The same, for a broker.
+    pub(crate) fn signer(&self, path: &Path) -> Result<Arc<dyn Signer>, Failure> {
+        Ok(Arc::new(self.private(path)?))
+    }
 }
 
 /// The public key of a JWK file. Of a private key, where its owner alone can read it, the public half.

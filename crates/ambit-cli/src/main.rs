@@ -32,9 +32,9 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    approve, attenuate, audit, build, check, completions, describe, diff, enrol, evaluate, explain,
-    fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push, records,
-    revoke, serve, shadow, sign, test, verify,
+    approve, attenuate, audit, backup, build, check, completions, describe, diff, enrol, evaluate,
+    explain, fmt, gateway, import, init, inspect, keygen, list, mint, pdp, prove, pull, push,
+    records, restore, revoke, serve, shadow, sign, test, verify,
 };
 use failure::{Exit, Failure};
 
@@ -83,6 +83,9 @@ enum Command {
     Serve(serve::Serve),
     Revoke(revoke::Revoke),
     Records(records::Records),
+    #[command(name = "backup")]
+    BackUp(backup::BackUp),
+    Restore(restore::Restore),
     Completions(completions::Completions),
 }
 
@@ -118,6 +121,8 @@ impl Command {
             Self::Serve(command) => command.run(),
             Self::Revoke(command) => command.run(),
             Self::Records(command) => command.run(),
+            Self::BackUp(command) => command.run(),
+            Self::Restore(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -14,7 +14,9 @@ pub struct CompileError {
 }
 
 impl CompileError {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    /// One of a [`Signer`](crate::keys::Signer) that does not sign, for example.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
             message: conceal(&message.into()),

@@ -1,5 +1,7 @@
 //! Private keys: made, kept and read here, never printed.
 
+mod encrypted;
+
 use core::fmt;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -14,8 +16,59 @@ use zeroize::Zeroizing;
 use crate::encoding::{base64url, from_base64url};
 use crate::error::CompileError;
 
+pub use encrypted::Passphrase;
+
 /// Bytes of a key file; a JWK has about 200.
 const FILE_BYTES: u64 = 16 * 1024;
+
+/// What signs by a key that may be elsewhere: in a file, or with a service or a device that never gives it away.
+///
+/// A broker signs within a transaction, so an answer is to come soon, or an error.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The name under which the public half is known.
+    fn kid(&self) -> &str;
+
+    /// The public half.
+    fn public(&self) -> PublicKey;
+
+    /// The signature over a message, by the algorithm of the public half: of ES256 both numbers in 32 bytes each.
+    ///
+    /// # Errors
+    ///
+    /// `key.signer`, with what is for the operator alone.
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], CompileError>;
+
+    /// The header `alg`.
+    fn alg(&self) -> &'static str {
+        self.public().alg()
+    }
+
+    /// The public key as base64url: the `x` of `ambit.toml`.
+    fn x(&self) -> String {
+        match self.public() {
+            PublicKey::Ed25519(x) => base64url(&x),
+            PublicKey::P256(point) => base64url(point.split_at(32).0),
+        }
+    }
+}
+
+impl Signer for SecretKey {
+    fn kid(&self) -> &str {
+        self.kid()
+    }
+
+    fn public(&self) -> PublicKey {
+        self.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], CompileError> {
+        Ok(self.sign(message))
+    }
+
+    fn alg(&self) -> &'static str {
+        self.alg()
+    }
+}
 
 /// A private key with the `kid` under which its public half is known.
 ///
@@ -99,6 +152,31 @@ pub fn public_jwk(key: &PublicKey) -> Value {
 /// `key.file` when it cannot be read, `key.mode` when others could read it, `key.format` when it is
 /// not a private Ed25519 or P-256 JWK whose two halves belong together. No message repeats its content.
 pub fn load(path: &Path) -> Result<SecretKey, CompileError> {
+    load_with(path, None)
+}
+
+/// The same, and a file that a passphrase opens: encrypted PKCS#8 in PEM, whose key is called by its thumbprint.
+///
+/// # Errors
+///
+/// Those of [`load`]; `key.locked` where no passphrase is at hand, `key.passphrase` for a wrong one, `key.parameters` for
+/// one that is worn too few or too many times, `key.algorithm` for a cipher or a key of another kind.
+pub fn load_with(path: &Path, passphrase: Option<&Passphrase>) -> Result<SecretKey, CompileError> {
+    let text = private_text(path, FILE_BYTES)?;
+    if text.starts_with(b"-----BEGIN ") {
+        return encrypted::open(path, &text, passphrase);
+    }
+    SecretKey::from_jwk(&text).ok_or_else(|| {
+        let message = format!(
+            "`{}` is not a private Ed25519 or P-256 key as `ambit keygen` writes it (a JWK with `kty`, `crv`, `x`, `d`)",
+            path.display()
+        );
+        CompileError::new("key.format", message)
+    })
+}
+
+/// A small file that only its owner can read.
+fn private_text(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, CompileError> {
     let error =
         |error: &io::Error| CompileError::new("key.file", format!("`{}`: {error}", path.display()));
     // Asked before it is opened: opening a pipe waits.
@@ -108,16 +186,13 @@ pub fn load(path: &Path) -> Result<SecretKey, CompileError> {
     }
     let mut file = fs::File::open(path).map_err(|one| error(&one))?;
     check_mode(&file, path)?;
-    let mut text = Zeroizing::new(Vec::new());
-    let mut limited = (&mut file).take(FILE_BYTES + 1);
+    // All of it at once: what a vector leaves behind when it grows is not wiped.
+    let mut text = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(most + 1).unwrap_or_default(),
+    ));
+    let mut limited = (&mut file).take(most + 1);
     limited.read_to_end(&mut text).map_err(|one| error(&one))?;
-    SecretKey::from_jwk(&text).ok_or_else(|| {
-        let message = format!(
-            "`{}` is not a private Ed25519 or P-256 key as `ambit keygen` writes it (a JWK with `kty`, `crv`, `x`, `d`)",
-            path.display()
-        );
-        CompileError::new("key.format", message)
-    })
+    Ok(text)
 }
 
 #[cfg(unix)]
@@ -191,6 +266,19 @@ impl SecretKey {
     /// `key.exists` when there is such a file: a key is never overwritten. `key.file` when it cannot
     /// be written.
     pub fn save(&self, path: &Path) -> Result<(), CompileError> {
+        Self::put(path, self.private_jwk().as_bytes())
+    }
+
+    /// The same as PKCS#8, which only this passphrase opens. The file does not keep the key's name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`save`](Self::save), and `key.random`.
+    pub fn save_encrypted(&self, path: &Path, passphrase: &Passphrase) -> Result<(), CompileError> {
+        Self::put(path, encrypted::close(self, passphrase)?.as_bytes())
+    }
+
+    fn put(path: &Path, text: &[u8]) -> Result<(), CompileError> {
         let error = |error: io::Error| {
             let code = if error.kind() == io::ErrorKind::AlreadyExists {
                 "key.exists"
@@ -204,19 +292,23 @@ impl SecretKey {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let mut file = private_file(folder.unwrap_or_else(|| Path::new("."))).map_err(error)?;
-        file.write_all(self.private_jwk().as_bytes())
+        file.write_all(text)
             .and_then(|()| file.as_file().sync_all())
             .map_err(error)?;
         let kept = file.persist_noclobber(path).map_err(|failed| failed.error);
         kept.map(drop).map_err(error)
     }
 
-    /// Written by hand, so that no copy of the secret stays behind in a JSON value.
-    fn private_jwk(&self) -> Zeroizing<String> {
-        let secret: Zeroizing<[u8; 32]> = Zeroizing::new(match &self.key {
+    fn secret(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(match &self.key {
             Pair::Ed25519(key) => key.to_bytes(),
             Pair::P256(key) => key.to_bytes().into(),
-        });
+        })
+    }
+
+    /// Written by hand, so that no copy of the secret stays behind in a JSON value.
+    fn private_jwk(&self) -> Zeroizing<String> {
+        let secret = self.secret();
         let d = Zeroizing::new(base64url(secret.as_slice()));
         let kid = Value::from(self.kid.as_str());
         let (kty, crv) = match self.key {

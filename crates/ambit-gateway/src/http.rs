@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::connections::{self, Bounds};
 use crate::events::{Body, EVENT_STREAM, Later};
+use crate::hurry::Readers;
 use crate::tls::Tls;
 use crate::upstream::{Lost, Upstream};
 
@@ -59,6 +60,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// Answers; it may block.
     fn answer(&self, heard: &Heard) -> Reply;
+
+    /// Whether a body that comes slowly makes room for others where there is none: where nobody is known before it was read.
+    fn hurries(&self) -> bool {
+        false
+    }
 
     /// Whether the answer to what was not refused needs the body. What is not needed is not read.
     fn reads(&self, _: &Heard) -> bool {
@@ -332,6 +338,7 @@ type Place = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 pub(crate) struct Room {
     all: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    readers: Readers,
 }
 
 impl Room {
@@ -339,6 +346,7 @@ impl Room {
         Self {
             all: Arc::new(Semaphore::new(REQUESTS)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
+            readers: Readers::default(),
         }
     }
 
@@ -449,13 +457,19 @@ async fn reply<S: Service>(
         return Said::Reply(reply.with("connection", "close"));
     }
     // Held until there is an answer: it bounds what bodies take, and how many wait.
-    let Some(place) = requests.enter(service.knows(&heard)) else {
+    let known = service.knows(&heard);
+    let place = match requests.enter(known) {
+        None if service.hurries() => requests.readers.make_room(|| requests.enter(known)).await,
+        place => place,
+    };
+    let Some(place) = place else {
         return Said::Reply(busy().with("connection", "close"));
     };
     // What stays unread would be taken for the next request.
     let closes = heard.has_body && !service.reads(&heard);
     if !closes {
-        heard.body = match read(body).await {
+        let reader = requests.readers.begin();
+        heard.body = match reader.read(read(body), || Err(late())).await {
             Ok(body) => body,
             Err(reply) => return Said::Reply(reply),
         };
@@ -518,11 +532,13 @@ async fn read(body: Incoming) -> Result<Bytes, Reply> {
             let detail = format!("the body is larger than {BODY} bytes, or broke off");
             Err(Reply::problem(413, "Content Too Large", &detail).with("connection", "close"))
         }
-        Err(_) => {
-            let detail = "the body took too long";
-            Err(Reply::problem(408, "Request Timeout", detail).with("connection", "close"))
-        }
+        Err(_) => Err(late()),
     }
+}
+
+fn late() -> Reply {
+    let detail = "the body took too long";
+    Reply::problem(408, "Request Timeout", detail).with("connection", "close")
 }
 
 fn fresh_id() -> Option<HeaderValue> {

@@ -23,6 +23,7 @@ mod files;
 pub mod forward;
 mod holder;
 pub mod http;
+mod hurry;
 pub mod mcp;
 mod names;
 pub mod passing;

@@ -74,6 +74,7 @@ token_key = "keys/issuer.jwk"
 receipt_key = "keys/approve.jwk"
 epochs_key = "keys/epochs.jwk"
 life_seconds = ${this.agent.life ?? 900}
+${this.agent.limits ?? ""}
 
 [[clients]]
 client_id = "${id}"

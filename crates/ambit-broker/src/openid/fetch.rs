@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ambit_compiler::keys::SecretKey;
+use ambit_compiler::keys::Signer;
 use ambit_compiler::mint;
 use ambit_token::base64url;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 /// The provider, as the broker asks it.
 pub(crate) struct Provider {
     pub(crate) party: Party,
-    key: Option<SecretKey>,
+    key: Option<Arc<dyn Signer>>,
     agent: Agent,
     turns: Turns,
     known: Mutex<Option<Arc<Known>>>,
@@ -56,7 +56,12 @@ pub(super) fn failed(detail: impl Into<String>) -> Refusal {
 }
 
 impl Provider {
-    pub(crate) fn new(party: Party, key: Option<SecretKey>) -> Self {
+    /// What says to the provider who the broker is.
+    pub(crate) const fn signer(&self) -> Option<&Arc<dyn Signer>> {
+        self.key.as_ref()
+    }
+
+    pub(crate) fn new(party: Party, key: Option<Arc<dyn Signer>>) -> Self {
         let agent = outside::agent(party.issuer.starts_with("http://"));
         Self {
             party,
@@ -140,7 +145,7 @@ impl Provider {
         let assertion = self
             .key
             .as_ref()
-            .map(|key| self.assertion(key, now))
+            .map(|key| self.assertion(&**key, now))
             .transpose()?;
         if let Some(assertion) = &assertion {
             form.extend([
@@ -166,13 +171,13 @@ impl Provider {
     }
 
     /// Who the broker is (RFC 7523): for the provider as a whole, and once.
-    fn assertion(&self, key: &SecretKey, now: i64) -> Result<String, Refusal> {
+    fn assertion(&self, key: &dyn Signer, now: i64) -> Result<String, Refusal> {
         let header = json!({"alg": key.alg(), "typ": "JWT", "kid": key.kid()});
         let claims = json!({"iss": self.party.client_id, "sub": self.party.client_id, "aud": self.party.issuer,
             "jti": mint::identifier()?, "iat": now, "exp": now + LIFE});
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
         let input = format!("{}.{}", encode(&header), encode(&claims));
-        let signature = base64url::encode(&key.sign(input.as_bytes()));
+        let signature = base64url::encode(&key.sign(input.as_bytes())?);
         Ok(format!("{input}.{signature}"))
     }
 

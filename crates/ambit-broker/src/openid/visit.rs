@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::form::Form;
 use crate::language;
 use crate::login::goes_on;
+use crate::rate::Who;
 use crate::refusal::Refusal;
 use crate::secret::{self, digest};
 use crate::session::{ACR, SKEW, Session};
@@ -199,6 +200,7 @@ impl Broker {
                 self.log.write("login", false, &facts)?;
                 return self.ask_anew(tables, heard, &session, visit).map(Ok);
             }
+            self.rates.take(&Who::Person(sub))?;
             self.log.write("login", true, &facts)?;
             let session = session.replace(tables, page, Some((sub, login)), now)?;
             Ok(Ok(session.keep(answer::to(goes_on(page)))))

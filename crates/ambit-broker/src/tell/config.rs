@@ -28,16 +28,16 @@ pub(crate) struct SubscriberEntry {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotifyEntry {
     webhook: Option<String>,
-    mail: Option<MailEntry>,
+    pub(crate) mail: Option<MailEntry>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MailEntry {
+pub(crate) struct MailEntry {
     server: String,
     from: String,
     user: Option<String>,
-    password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     people: BTreeMap<String, String>,
 }
 

@@ -9,10 +9,11 @@ mod mail;
 mod ping;
 mod send;
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ambit_compiler::keys::SecretKey;
+use ambit_compiler::keys::Signer;
 use ambit_gateway::{Fault, Say};
 use ambit_token::base64url;
 use rusqlite::{Transaction, params};
@@ -44,7 +45,7 @@ const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-ty
 pub struct Teller {
     pub(crate) config: Config,
     /// Signs it.
-    pub(crate) key: Option<SecretKey>,
+    pub(crate) key: Option<Arc<dyn Signer>>,
     /// The database.
     pub(crate) store: Store,
     pub(crate) say: Say,
@@ -95,7 +96,11 @@ impl Teller {
     /// # Errors
     ///
     /// `broker.config`: there is no key to sign with. `broker.store`
-    pub fn new(config: Config, key: Option<SecretKey>, say: Say) -> Result<Option<Self>, Fault> {
+    pub fn new(
+        config: Config,
+        key: Option<Arc<dyn Signer>>,
+        say: Say,
+    ) -> Result<Option<Self>, Fault> {
         if !config.tells() {
             return Ok(None);
         }
@@ -110,8 +115,8 @@ impl Teller {
 
     /// Tells from now on, until the process ends.
     pub fn start(self) {
-        let teller = std::sync::Arc::new(self);
-        ping::start(std::sync::Arc::clone(&teller));
+        let teller = Arc::new(self);
+        ping::start(Arc::clone(&teller));
         let subscribers = teller.config.subscribers.iter();
         let targets = subscribers.map(|one| format!("{SUBSCRIBER}{}", one.url));
         let mut targets: Vec<String> = targets.collect();
@@ -122,7 +127,7 @@ impl Teller {
             targets.push(MAIL.to_owned());
         }
         for target in targets {
-            let teller = std::sync::Arc::clone(&teller);
+            let teller = Arc::clone(&teller);
             thread::spawn(move || {
                 loop {
                     let done = teller.share_out().and_then(|()| teller.tell(&target));
@@ -244,13 +249,15 @@ impl Teller {
     }
 
     /// A statement with these claims, by the key for what others are told.
-    pub(crate) fn signed(&self, typ: &str, claims: &Value) -> Option<String> {
-        let key = self.key.as_ref()?;
+    pub(crate) fn signed(&self, typ: &str, claims: &Value) -> Result<String, Sent> {
+        let none = || Sent::Refused("there is no `events_key` to sign it".to_owned());
+        let key = self.key.as_ref().ok_or_else(none)?;
         let header = json!({"alg": key.alg(), "typ": typ, "kid": key.kid()});
         let encode = |part: &Value| base64url::encode(part.to_string().as_bytes());
         let input = format!("{}.{}", encode(&header), encode(claims));
-        let signature = base64url::encode(&key.sign(input.as_bytes()));
-        Some(format!("{input}.{signature}"))
+        let signature = key.sign(input.as_bytes());
+        let signature = signature.map_err(|error| Sent::Failed(error.message))?;
+        Ok(format!("{input}.{}", base64url::encode(&signature)))
     }
 
     /// That a token ended, as a security event token (RFC 8417) of CAEP 1.0, section 3.1.

@@ -10,8 +10,48 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "broker.store",
-        "the broker's database cannot be used: another program's file, another version, or a disk that fails",
+        "the broker's database cannot be used: another program's file, a copy of `ambit backup`, or a disk that fails",
         "check the path, the permissions and the disk; the file is of `ambit serve` alone",
+    ),
+    (
+        "broker.backup",
+        "the file cannot be restored: it is no copy by `ambit backup`, a damaged one, one of another broker, or from the future",
+        "name a file that `ambit backup` wrote for this `issuer`; `ambit restore CONFIG FILE --check` says what is in it",
+    ),
+    (
+        "broker.newer",
+        "the broker's database, or a copy of it, was written by a newer version of `ambit`; an older one would lose what it does not know",
+        "run the newer `ambit`; to go back to the older one, restore a copy that it made itself",
+    ),
+    (
+        "broker.running",
+        "a broker, or a command that uses its database, has it open, or it is being restored",
+        "end the broker first; `ambit backup` works while it runs, `ambit restore` does not",
+    ),
+    (
+        "key.locked",
+        "the private key is encrypted (PKCS#8), and nobody said where its passphrase is",
+        "name it with --key-passphrase-file or --key-passphrase-env (`ambit build`, `sign`, `mint`), or with `key_passphrase_file` or `key_passphrase_env` in the broker's file; other commands take keys that are not encrypted",
+    ),
+    (
+        "key.passphrase",
+        "the passphrase does not open the private key, or there is none where it should be",
+        "it is the first line of the file, or of the environment variable, that is named",
+    ),
+    (
+        "key.parameters",
+        "the private key is encrypted so that passphrases can be tried too fast, or take too long to try",
+        "write it anew: `openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000 -in OLD -out NEW`",
+    ),
+    (
+        "key.algorithm",
+        "the private key is encrypted by what is weak or not known here, or is neither Ed25519 nor P-256",
+        "write it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000 -in OLD -out NEW`, or make one with `ambit keygen --key-passphrase-file`",
+    ),
+    (
+        "key.signer",
+        "whoever keeps a private key of the broker did not sign",
+        "look there; nothing was minted or said meanwhile",
     ),
     (
         "broker.client",
@@ -137,6 +177,11 @@ pub(super) const ROWS: &[Row] = &[
         "broker.task",
         "nothing with this name was handed in with this token, or it is over: answered, withdrawn, too old, or for another person",
         "an agent asks with the token that it handed the call in with; a person finds what waits on the page of their agents",
+    ),
+    (
+        "broker.rate",
+        "this client, or this client about this person, asks too often, or this person logs in too often",
+        "wait as many seconds as `Retry-After` says; `[limits]` of the broker's file has the numbers",
     ),
     (
         "broker.slow_down",

@@ -12,7 +12,7 @@ use ambit_token::base64url;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
-use crate::keys::{self, compile};
+use crate::keys::{Unlocking, compile};
 use crate::{bundle, files, say, time};
 
 /// The template of every policy module.
@@ -44,6 +44,8 @@ pub(crate) struct Build {
     /// Sign it at once with this private key, into a file of its own, as `ambit sign` does
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    unlocking: Unlocking,
 }
 
 const NOTES: &str = "\
@@ -61,7 +63,8 @@ Examples:
 impl Build {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         files::folder(&self.dir)?;
-        let key = self.key.as_deref().map(keys::private).transpose()?;
+        let key = self.key.as_deref();
+        let key = key.map(|path| self.unlocking.private(path)).transpose()?;
         let project =
             Project::load(&self.dir).map_err(|faults| Failure::report(render(&faults)))?;
         project

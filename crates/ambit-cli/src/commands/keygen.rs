@@ -8,12 +8,13 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
-use crate::keys::{compile, named};
+use crate::keys::{Unlocking, compile, named};
 use crate::{files, say};
 
 /// Make a key pair
 ///
-/// Writes the private key (a JWK) to a new file that only you can read, and prints the public key.
+/// Writes the private key (a JWK) to a new file that only you can read, and prints the public key. With a passphrase it
+/// is encrypted PKCS#8 (PBES2), whose key is called by its thumbprint.
 /// Use one key for one thing: to sign tokens, to sign policy modules, or to hold a token.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -39,6 +40,8 @@ pub(crate) struct Keygen {
     /// Also add the public key to this trust file (`keys.json`); it is made if missing
     #[arg(long, value_name = "FILE", conflicts_with = "toml")]
     trust: Option<PathBuf>,
+    #[command(flatten)]
+    unlocking: Unlocking,
 }
 
 /// The names that a header gives.
@@ -87,7 +90,9 @@ Examples:
   ambit keygen -o keys/ann.jwk --toml --iss https://ann.example --signs receipts >> ambit.toml
                                                                      a key with which a person agrees
   ambit keygen -o keys/agent.jwk > keys/agent.pub.jwk                a key to hold tokens
-  ambit keygen -o keys/agent.jwk --alg ES256 > keys/agent.pub.jwk    the same on P-256";
+  ambit keygen -o keys/agent.jwk --alg ES256 > keys/agent.pub.jwk    the same on P-256
+  ambit keygen -o keys/issuer.pem --key-passphrase-file passphrase --toml --iss https://issuer.example >> ambit.toml
+                                                                     one that a passphrase opens";
 
 /// Names go into token headers, file formats and terminals.
 fn kid(text: &str) -> Result<String, String> {
@@ -106,6 +111,12 @@ impl Keygen {
             let message = "policy modules are signed with Ed25519";
             return Err(Failure::unusable("key.alg", message).help("leave out --alg or --trust"));
         }
+        let passphrase = self.unlocking.passphrase()?;
+        if passphrase.is_some() && self.kid.is_some() {
+            let message =
+                "an encrypted key file keeps no name: the key is called by its thumbprint";
+            return Err(Failure::unusable("key.kid", message).help("leave out --kid"));
+        }
         let key = keys::generate_for(self.alg.into(), self.kid.as_deref());
         let key = key.map_err(|error| compile(&error))?;
         // Read and checked before anything is written.
@@ -114,7 +125,11 @@ impl Keygen {
             .as_deref()
             .map(|path| with_key(path, &key))
             .transpose()?;
-        key.save(&self.output).map_err(|error| compile(&error))?;
+        let saved = match &passphrase {
+            Some(passphrase) => key.save_encrypted(&self.output, passphrase),
+            None => key.save(&self.output),
+        };
+        saved.map_err(|error| compile(&error))?;
         if let (Some(path), Some(text)) = (&self.trust, trust) {
             files::write(path, text.as_bytes())?;
             let path = conceal(&path.display().to_string());

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Input};
-use crate::keys::{self, compile};
+use crate::keys::{self, Unlocking, compile};
 use crate::policy::PolicyArgs;
 use crate::signing::{self, Claims, Consent};
 use crate::{say, time};
@@ -33,6 +33,8 @@ pub(crate) struct Mint {
     /// The issuer's private key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    #[command(flatten)]
+    unlocking: Unlocking,
     /// The claims as a JSON object (`-` is standard input)
     #[arg(long, value_name = "FILE", value_parser = Input::parse)]
     claims: Option<Input>,
@@ -131,7 +133,7 @@ impl Mint {
         let now = self.now.unwrap_or_else(time::now);
         let policy = self.policy.read(now)?;
         let bundle = policy.bundle()?;
-        let key = keys::private(&self.key)?;
+        let key = self.unlocking.private(&self.key)?;
         let kid = self.kid.as_deref().unwrap_or_else(|| key.kid());
         let claims = self.claims(&bundle, &key, kid)?;
         let granted = self.granted.as_deref().map(files::text).transpose()?;

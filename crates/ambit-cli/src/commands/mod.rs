@@ -3,6 +3,7 @@
 pub(crate) mod approve;
 pub(crate) mod attenuate;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -24,6 +25,7 @@ pub(crate) mod prove;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod records;
+pub(crate) mod restore;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 mod server;

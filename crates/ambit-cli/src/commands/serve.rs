@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::failure::{Exit, Failure};
 use crate::fetching::FetchingArgs;
-use crate::keys;
+use crate::keys::Unlocking;
 use crate::log::Logging;
 use crate::module::Trusting;
 use crate::say::{self, Page};
@@ -100,11 +100,9 @@ impl Serve {
     /// Tells others from now on, beside what is served.
     fn tell(&self) -> Result<(), Failure> {
         let config = Config::read(&self.config).map_err(|fault| unusable(&fault))?;
-        let key = config
-            .events_key
-            .as_deref()
-            .map(keys::private)
-            .transpose()?;
+        let unlocking = Unlocking::of(&config);
+        let key = config.events_key.as_deref();
+        let key = key.map(|path| unlocking.signer(path)).transpose()?;
         let teller = Teller::new(config, key, serving::say());
         if let Some(teller) = teller.map_err(|fault| unusable(&fault))? {
             teller.start();
@@ -142,20 +140,14 @@ pub(crate) fn open(
     let source = trusting.source(module, fetching, None)?;
     let policy = Policy::open(source, trusting.now()).map_err(|fault| unusable(&fault))?;
     let config = Config::read(path).map_err(|fault| unusable(&fault))?;
+    let unlocking = Unlocking::of(&config);
+    let key = |path: &Path| unlocking.signer(path);
     let keys = Keys {
-        token: keys::private(&config.token_key)?,
-        receipt: keys::private(&config.receipt_key)?,
-        epochs: config
-            .epochs_key
-            .as_deref()
-            .map(keys::private)
-            .transpose()?,
-        events: config
-            .events_key
-            .as_deref()
-            .map(keys::private)
-            .transpose()?,
-        login: config.login_key().map(keys::private).transpose()?,
+        token: key(&config.token_key)?,
+        receipt: key(&config.receipt_key)?,
+        epochs: config.epochs_key.as_deref().map(key).transpose()?,
+        events: config.events_key.as_deref().map(key).transpose()?,
+        login: config.login_key().map(key).transpose()?,
     };
     let store = Store::open(&config.database).map_err(|fault| unusable(&fault))?;
     let parts = Parts {

@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use crate::failure::{Exit, Failure};
-use crate::keys::{self, compile};
+use crate::keys::{Unlocking, compile};
 use crate::{bundle, files, say};
 
 /// Sign a policy module
@@ -29,6 +29,8 @@ pub(crate) struct Sign {
     /// A private key to sign with; given several times, all of them sign
     #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
+    #[command(flatten)]
+    unlocking: Unlocking,
     /// Bind the results of the policy's tests, which `ambit test --format json` wrote: all passed, and were of
     /// exactly this policy
     #[arg(long, value_name = "FILE")]
@@ -80,7 +82,7 @@ impl Sign {
         let keys = self
             .key
             .iter()
-            .map(|path| keys::private(path))
+            .map(|path| self.unlocking.private(path))
             .collect::<Result<Vec<_>, _>>()?;
         let options = SignOptions {
             carried: self.carried,

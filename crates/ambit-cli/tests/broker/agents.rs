@@ -279,7 +279,7 @@ fn what_a_newer_broker_kept_is_left_alone() {
     ];
     let run = world.ambit(&arguments);
     assert!(
-        run.err.contains("newer version") && run.out.is_empty(),
+        run.err.contains("[broker.newer]") && run.out.is_empty(),
         "{run:?}"
     );
     form(kept);

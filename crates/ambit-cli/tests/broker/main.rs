@@ -15,6 +15,7 @@ mod common;
 mod crash;
 mod exchange;
 mod flow;
+mod limits;
 #[path = "../common/listening.rs"]
 mod listening;
 mod openid;
@@ -25,6 +26,7 @@ mod person;
 mod provider;
 mod pushed;
 mod records;
+mod restored;
 mod screen;
 mod second;
 #[path = "../common/served.rs"]

@@ -108,6 +108,17 @@ impl World {
         project.write("forward.toml", FORWARD);
         project.write("proxy.toml", FORWARD.replace("nginx", "proxy"));
         project.write("broker.toml", BROKER);
+        let check = ROWS.iter().find(|row| row.command == "serve");
+        project.ambit(&split(check.unwrap())).expect(2);
+        let copy = ["backup", "broker.toml", "-o", "copy.sqlite"];
+        project.ambit(&copy).expect(0);
+        project.write("passphrase", "correct horse");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(project.path("passphrase"), mode).unwrap();
+        }
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");

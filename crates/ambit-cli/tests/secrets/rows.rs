@@ -100,6 +100,26 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("init", "fresh --broker", &[]),
     row(
+        "keygen",
+        "-o new.pem --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
+        "build",
+        ". -o out.wasm --key keys/module.jwk --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
+        "sign",
+        "policy.wasm --key keys/module.jwk -o out.wasm --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
+        "mint",
+        "--module policy.wasm --key keys/issuer.jwk --holder keys/agent.pub.jwk --claims grant.json --yes --key-passphrase-file passphrase",
+        &["passphrase"],
+    ),
+    row(
         "sign",
         "policy.wasm --key keys/module.jwk --tests results.json -o out.wasm",
         &["results.json"],
@@ -240,6 +260,13 @@ pub(crate) const ROWS: &[Row] = &[
         "broker.toml --module policy.wasm --trust keys.json --signature policy.dsse.json --seen seen.json --agent assistant --yes --why x",
         &["policy.dsse.json", "seen.json"],
     ),
+    row("backup", "broker.toml -o out.sqlite", &["broker.toml"]),
+    row(
+        "restore",
+        "broker.toml copy.sqlite",
+        &["broker.toml", "copy.sqlite"],
+    ),
+    row("restore", "broker.toml copy.sqlite --check", &[]),
     row("records", "broker.toml --json", &["broker.toml"]),
     row("records", "broker.toml --csv --last 1d", &["broker.toml"]),
     row("records", "broker.toml --review", &["broker.toml"]),

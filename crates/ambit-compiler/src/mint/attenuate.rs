@@ -13,7 +13,7 @@ use super::root::{check_fit, check_form};
 use super::{Draft, Filler, read_claims};
 use crate::encoding::{base64url, from_base64url, sha256};
 use crate::error::CompileError;
-use crate::keys::SecretKey;
+use crate::keys::Signer;
 
 /// What is filled into the claims of a further block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +54,7 @@ const MAY: &[&str] = &[
 /// `chain.exp_extended`, `chain.jti`.
 pub fn attenuate<'a>(
     chain: &'a str,
-    key: &'a SecretKey,
+    key: &'a dyn Signer,
     claims: &str,
     options: &AttenuateOptions<'a>,
 ) -> Result<Draft<'a>, CompileError> {
@@ -122,7 +122,7 @@ fn blocks(chain: &str) -> Result<Vec<Parent<'_>>, CompileError> {
     blocks.ok_or_else(no_chain)
 }
 
-fn check_holder(parent: &Parent<'_>, key: &SecretKey) -> Result<(), CompileError> {
+fn check_holder(parent: &Parent<'_>, key: &dyn Signer) -> Result<(), CompileError> {
     let cnf = parent
         .claims
         .get("cnf")
@@ -147,7 +147,7 @@ fn fill(
     filler: &mut Filler,
     parent: &Parent<'_>,
     depth: usize,
-    key: &SecretKey,
+    key: &dyn Signer,
     options: &AttenuateOptions<'_>,
 ) -> Result<(), CompileError> {
     let end = parent.integer("exp")?;
@@ -157,7 +157,7 @@ fn fill(
     // A parent's `iat` may be ahead of this clock by the allowed skew; a child is never older.
     let iat = options.now.max(parent.integer("iat")?);
     filler.fill("iss", || {
-        Value::from(format!("{THUMBPRINT_URN}{}", key.thumbprint()))
+        Value::from(format!("{THUMBPRINT_URN}{}", key.public().thumbprint()))
     });
     filler.fill("iat", || Value::from(iat));
     let life = options.life.map(|life| life.min(end.saturating_sub(iat)));

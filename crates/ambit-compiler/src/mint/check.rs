@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::sign_block;
 use crate::error::CompileError;
-use crate::keys::{SecretKey, generate};
+use crate::keys::{Signer, generate, public_jwk};
 
 /// The keys of a bundle.
 struct BundleKeys<'b>(&'b Bundle<'b>);
@@ -71,7 +71,7 @@ pub(super) fn chain(chain: &str, bundle: &Bundle<'_>, now: i64) -> Result<(), Co
 /// been compared before.
 pub(super) fn block(
     chain: &str,
-    key: &SecretKey,
+    key: &dyn Signer,
     claims: &Map<String, Value>,
     now: i64,
 ) -> Result<(), CompileError> {
@@ -79,7 +79,7 @@ pub(super) fn block(
     let issuer = generate(Some("check"))?;
     let root = made_up_root(key, claims, now);
     let header = json!({"alg": "Ed25519", "typ": "cap+jwt", "kid": "check"});
-    let root = sign_block(&issuer, &header, &root);
+    let root = sign_block(&issuer, &header, &root)?;
     let mut claims = claims.clone();
     let signing_input = root.rsplit_once('.').map_or("", |(input, _)| input);
     let hash = crate::encoding::sha256(signing_input.as_bytes());
@@ -89,7 +89,7 @@ pub(super) fn block(
     );
     claims.insert("del_depth".to_owned(), 1.into());
     let header = json!({"alg": key.public().alg(), "typ": "cap+jwt"});
-    let chain = format!("{root}~{}", sign_block(key, &header, &claims));
+    let chain = format!("{root}~{}", sign_block(key, &header, &claims)?);
     let token = UnverifiedToken::parse(&chain, &Limits::default()).map_err(refused)?;
     let keys = OneKey(issuer.public());
     token
@@ -114,7 +114,7 @@ impl Keys for OneKey {
     }
 }
 
-fn made_up_root(key: &SecretKey, claims: &Map<String, Value>, now: i64) -> Map<String, Value> {
+fn made_up_root(key: &dyn Signer, claims: &Map<String, Value>, now: i64) -> Map<String, Value> {
     let copy = |name: &str| claims.get(name).cloned().unwrap_or_default();
     let root = json!({
         "iss": "https://check.invalid",
@@ -125,7 +125,7 @@ fn made_up_root(key: &SecretKey, claims: &Map<String, Value>, now: i64) -> Map<S
         "jti": "check",
         "act": {"sub": "https://check.invalid/agent", "iss": "https://check.invalid", "sub_profile": "ai_agent"},
         "agent": {"uid": "check"},
-        "cnf": {"jwk": key.public_jwk()},
+        "cnf": {"jwk": public_jwk(&key.public())},
         "authorization_details": copy("authorization_details"),
         "del_depth": 0,
         "del_max_depth": copy("del_max_depth").as_i64().unwrap_or(1).max(1),

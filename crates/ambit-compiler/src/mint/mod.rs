@@ -22,7 +22,7 @@ pub use root::{RootOptions, root};
 
 use crate::encoding::base64url;
 use crate::error::CompileError;
-use crate::keys::{SecretKey, public_jwk, random};
+use crate::keys::{Signer, public_jwk, random};
 
 /// The zones of the hours in a policy's manifests.
 fn named_zones<'a>(bundle: &'a Bundle<'_>) -> Vec<&'a str> {
@@ -42,7 +42,7 @@ pub struct Draft<'a> {
     filled: Vec<&'static str>,
     exceeds: Vec<String>,
     consent: consent::Consent,
-    key: &'a SecretKey,
+    key: &'a dyn Signer,
     /// The `kid` of a root's header.
     kid: Option<&'a str>,
     /// The chain that the block is joined to.
@@ -147,7 +147,7 @@ impl Draft<'_> {
             Some(kid) => json!({"alg": self.key.alg(), "typ": "cap+jwt", "kid": kid}),
             None => json!({"alg": self.key.public().alg(), "typ": "cap+jwt"}),
         };
-        let block = sign_block(self.key, &header, &self.claims);
+        let block = sign_block(self.key, &header, &self.claims)?;
         let chain = match self.parent {
             Some(parent) => format!("{parent}~{block}"),
             None => block,
@@ -161,15 +161,19 @@ impl Draft<'_> {
 }
 
 /// One JWS in compact form.
-fn sign_block(key: &SecretKey, header: &Value, claims: &Map<String, Value>) -> String {
+fn sign_block(
+    key: &dyn Signer,
+    header: &Value,
+    claims: &Map<String, Value>,
+) -> Result<String, CompileError> {
     let claims = Value::Object(claims.clone()).to_string();
     let mut block = base64url(header.to_string().as_bytes());
     block.push('.');
     block.push_str(&base64url(claims.as_bytes()));
-    let signature = key.sign(block.as_bytes());
+    let signature = key.sign(block.as_bytes())?;
     block.push('.');
     block.push_str(&base64url(&signature));
-    block
+    Ok(block)
 }
 
 /// Claims as they were written. Numbers keep their text; a duplicate member or a fraction is an

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Draft, Filler, consent, read_claims};
 use crate::encoding::base64url;
 use crate::error::CompileError;
-use crate::keys::SecretKey;
+use crate::keys::Signer;
 use crate::{sets, suggest};
 
 /// What is filled into the claims of a root.
@@ -55,7 +55,7 @@ pub struct RootOptions<'a> {
 /// receipts there is a draft, for people to read, that [`Draft::sign`] does not sign.
 pub fn root<'a>(
     claims: &str,
-    key: &'a SecretKey,
+    key: &'a dyn Signer,
     bundle: &'a Bundle<'a>,
     options: &RootOptions<'a>,
 ) -> Result<Draft<'a>, CompileError> {
@@ -88,7 +88,7 @@ pub fn root<'a>(
 
 fn fill(
     claims: &str,
-    key: &SecretKey,
+    key: &dyn Signer,
     kid: &str,
     bundle: &Bundle<'_>,
     options: &RootOptions<'_>,

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use ambit_advice::describe;
 use ambit_compiler::CompileError;
-use ambit_compiler::keys::SecretKey;
+use ambit_compiler::keys::{SecretKey, Signer};
 use ambit_compiler::mint::{RootOptions, root};
 use ambit_policy::Bundle;
-use ambit_token::base64url;
+use ambit_token::{PublicKey, base64url};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -172,6 +172,47 @@ fn nothing_is_minted_without_the_consent_that_the_manifest_asks_for() {
     let mut receipt = yes(&shown(&bundle, &both, None));
     receipt["sub"] = "user:ben".into();
     mint(&bundle, &both, &[signed(&receipt)], None).unwrap();
+}
+
+/// A key that somebody else keeps, who may be away.
+#[derive(Debug)]
+struct Kept(SecretKey, bool);
+
+impl Signer for Kept {
+    fn kid(&self) -> &str {
+        self.0.kid()
+    }
+
+    fn public(&self) -> PublicKey {
+        self.0.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], CompileError> {
+        match self.1 {
+            true => Err(CompileError::new("key.signer", "nobody is there")),
+            false => Ok(self.0.sign(message)),
+        }
+    }
+}
+
+#[test]
+fn a_key_may_be_kept_elsewhere() {
+    let bytes = bundle();
+    let bundle = Bundle::verify(&bytes).unwrap();
+    let receipts = [signed(&yes(&shown(&bundle, &claims(), None)))];
+    let options = RootOptions {
+        now: NOW,
+        receipts: &receipts,
+        ..RootOptions::default()
+    };
+    let by = |away| {
+        let key = Kept(key(0, "broker-1"), away);
+        root(&claims().to_string(), &key, &bundle, &options)
+            .unwrap()
+            .sign_once(|_| Ok(()))
+    };
+    assert_eq!(by(false).unwrap().split('.').count(), 3);
+    assert_eq!(by(true).unwrap_err().code, "key.signer");
 }
 
 #[test]
