@@ -25,6 +25,15 @@ fn is_sound(database: &Path) -> bool {
     sound.is_ok_and(|sound| sound == "ok")
 }
 
+fn is_for_its_owner_alone(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
 fn back_up(world: &World, file: &str) {
     world
         .ambit(&["backup", "broker.toml", "-o", file])
@@ -86,12 +95,7 @@ fn copies_are_whole_while_the_broker_works() {
                 "SELECT count(*) FROM granted WHERE token IS NOT NULL",
             );
             assert_eq!(tokens, grants, "it is of one moment");
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt as _;
-                let mode = fs::metadata(&copy).unwrap().permissions().mode();
-                assert_eq!(mode & 0o777, 0o600);
-            }
+            is_for_its_owner_alone(&copy);
         }
         done.store(true, Ordering::Relaxed);
     });
