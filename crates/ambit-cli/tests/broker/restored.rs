@@ -168,23 +168,33 @@ fn what_happened_after_the_copy_was_made_ends() {
         "all of it is there"
     );
 
+    nothing_of_before_counts(&world, ann, before, (&[taken_back, unknown], &code, &link));
+}
+
+/// Tokens, a code that was used, a link that was used, the session of a person, and the list's version.
+fn nothing_of_before_counts(
+    world: &World,
+    ann: Person,
+    before: i64,
+    (tokens, code, link): (&[String], &str, &str),
+) {
     let later = world.now + 120;
     let server = world.serve_at(later);
-    let agent = Agent::new(&world, &server).at(later);
+    let agent = Agent::new(world, &server).at(later);
     assert!(
         version(&server) > before + 1000,
         "a list that services take"
     );
-    for token in [&taken_back, &unknown] {
+    for token in tokens {
         let said = agent.judged(token, &drafting("ben@customer.example"), &agent.epochs());
         assert_eq!(said, "revocation.revoked");
     }
     // The code was used once already, and so was the link.
     agent
-        .exchange(&code, &json!({}))
+        .exchange(code, &json!({}))
         .refused("invalid_grant", "broker.code");
     assert_eq!(
-        Person::new(&server, "user:bob").server.get(&link).status,
+        Person::new(&server, "user:bob").server.get(link).status,
         400
     );
     let mut ann = ann.at(&server);
