@@ -25,6 +25,15 @@ fn is_sound(database: &Path) -> bool {
     sound.is_ok_and(|sound| sound == "ok")
 }
 
+fn is_for_its_owner_alone(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
 fn back_up(world: &World, file: &str) {
     world
         .ambit(&["backup", "broker.toml", "-o", file])
@@ -86,12 +95,7 @@ fn copies_are_whole_while_the_broker_works() {
                 "SELECT count(*) FROM granted WHERE token IS NOT NULL",
             );
             assert_eq!(tokens, grants, "it is of one moment");
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt as _;
-                let mode = fs::metadata(&copy).unwrap().permissions().mode();
-                assert_eq!(mode & 0o777, 0o600);
-            }
+            is_for_its_owner_alone(&copy);
         }
         done.store(true, Ordering::Relaxed);
     });
@@ -164,23 +168,33 @@ fn what_happened_after_the_copy_was_made_ends() {
         "all of it is there"
     );
 
+    nothing_of_before_counts(&world, ann, before, (&[taken_back, unknown], &code, &link));
+}
+
+/// Tokens, a code that was used, a link that was used, the session of a person, and the list's version.
+fn nothing_of_before_counts(
+    world: &World,
+    ann: Person,
+    before: i64,
+    (tokens, code, link): (&[String], &str, &str),
+) {
     let later = world.now + 120;
     let server = world.serve_at(later);
-    let agent = Agent::new(&world, &server).at(later);
+    let agent = Agent::new(world, &server).at(later);
     assert!(
         version(&server) > before + 1000,
         "a list that services take"
     );
-    for token in [&taken_back, &unknown] {
+    for token in tokens {
         let said = agent.judged(token, &drafting("ben@customer.example"), &agent.epochs());
         assert_eq!(said, "revocation.revoked");
     }
     // The code was used once already, and so was the link.
     agent
-        .exchange(&code, &json!({}))
+        .exchange(code, &json!({}))
         .refused("invalid_grant", "broker.code");
     assert_eq!(
-        Person::new(&server, "user:bob").server.get(&link).status,
+        Person::new(&server, "user:bob").server.get(link).status,
         400
     );
     let mut ann = ann.at(&server);

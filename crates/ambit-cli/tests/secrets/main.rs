@@ -79,6 +79,22 @@ struct World {
     before: BTreeMap<String, Vec<u8>>,
 }
 
+/// The broker's file, its database, a copy of it, and what opens key files.
+fn add_copy_and_passphrase(project: &Project) {
+    project.write("broker.toml", BROKER);
+    let check = ROWS.iter().find(|row| row.command == "serve");
+    project.ambit(&split(check.unwrap())).expect(2);
+    let copy = ["backup", "broker.toml", "-o", "copy.sqlite"];
+    project.ambit(&copy).expect(0);
+    project.write("passphrase", "correct horse");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(project.path("passphrase"), mode).unwrap();
+    }
+}
+
 impl World {
     fn new() -> Self {
         let project = Project::granted();
@@ -107,18 +123,7 @@ impl World {
         project.write("shared.toml", shared);
         project.write("forward.toml", FORWARD);
         project.write("proxy.toml", FORWARD.replace("nginx", "proxy"));
-        project.write("broker.toml", BROKER);
-        let check = ROWS.iter().find(|row| row.command == "serve");
-        project.ambit(&split(check.unwrap())).expect(2);
-        let copy = ["backup", "broker.toml", "-o", "copy.sqlite"];
-        project.ambit(&copy).expect(0);
-        project.write("passphrase", "correct horse");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::Permissions::from_mode(0o600);
-            fs::set_permissions(project.path("passphrase"), mode).unwrap();
-        }
+        add_copy_and_passphrase(&project);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
         let signature = project.read("policy.wasm.dsse.json");
