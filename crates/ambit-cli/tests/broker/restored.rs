@@ -59,6 +59,26 @@ fn version(server: &Server) -> i64 {
     claims["version"].as_i64().unwrap()
 }
 
+/// Makes a copy that is whole, of one moment, and for its owner alone.
+fn copies(world: &World, name: &str) {
+    let said = world
+        .ambit(&["backup", "broker.toml", "-o", name])
+        .expect(0);
+    assert!(
+        said.out.contains("1  passkeys") && said.out.contains("of https://broker.example"),
+        "{said:?}"
+    );
+    let copy = world.path(name);
+    assert!(is_sound(&copy));
+    let tokens = number(&copy, "SELECT count(*) FROM token");
+    let grants = number(
+        &copy,
+        "SELECT count(*) FROM granted WHERE token IS NOT NULL",
+    );
+    assert_eq!(tokens, grants, "it is of one moment");
+    is_for_its_owner_alone(&copy);
+}
+
 #[test]
 fn copies_are_whole_while_the_broker_works() {
     let world = World::new();
@@ -79,23 +99,7 @@ fn copies_are_whole_while_the_broker_works() {
             }
         });
         for round in 0..6 {
-            let name = format!("copy-{round}.sqlite");
-            let said = world
-                .ambit(&["backup", "broker.toml", "-o", &name])
-                .expect(0);
-            assert!(
-                said.out.contains("1  passkeys") && said.out.contains("of https://broker.example"),
-                "{said:?}"
-            );
-            let copy = world.path(&name);
-            assert!(is_sound(&copy));
-            let tokens = number(&copy, "SELECT count(*) FROM token");
-            let grants = number(
-                &copy,
-                "SELECT count(*) FROM granted WHERE token IS NOT NULL",
-            );
-            assert_eq!(tokens, grants, "it is of one moment");
-            is_for_its_owner_alone(&copy);
+            copies(&world, &format!("copy-{round}.sqlite"));
         }
         done.store(true, Ordering::Relaxed);
     });

@@ -203,52 +203,25 @@ fn files_that_are_no_certificates_are_refused_at_the_start() {
         "proxy.toml",
         &text.replace("front = \"nginx\"", "front = \"proxy\""),
     );
-    for (more, said) in [
+    let (tls, plain) = (
+        "--upstream=https://localhost:1",
+        "--upstream=http://localhost:1",
+    );
+    let rows: [(&[&str], &str); 6] = [
+        (&[tls, "--upstream-ca", "empty.pem"], "tls.file"),
+        (&[tls, "--upstream-ca", "none.pem"], "file.read"),
+        (&[plain, "--upstream-ca", cert], "proxy.upstream"),
         (
-            vec![
-                "--upstream=https://localhost:1",
-                "--upstream-ca",
-                "empty.pem",
-            ],
-            "tls.file",
-        ),
-        (
-            vec![
-                "--upstream=https://localhost:1",
-                "--upstream-ca",
-                "none.pem",
-            ],
-            "file.read",
-        ),
-        (
-            vec!["--upstream=http://localhost:1", "--upstream-ca", cert],
-            "proxy.upstream",
-        ),
-        (
-            vec![
-                "--upstream=http://localhost:1",
-                "--tls-cert",
-                cert,
-                "--tls-key",
-                cert,
-            ],
+            &[plain, "--tls-cert", cert, "--tls-key", cert],
             "no private key",
         ),
         (
-            vec![
-                "--upstream=http://localhost:1",
-                "--tls-cert",
-                key,
-                "--tls-key",
-                key,
-            ],
+            &[plain, "--tls-cert", key, "--tls-key", key],
             "no certificate",
         ),
-        (
-            vec!["--upstream=http://localhost:1", "--tls-cert", cert],
-            "--tls-key",
-        ),
-    ] {
+        (&[plain, "--tls-cert", cert], "--tls-key"),
+    ];
+    for (more, said) in rows {
         let common = [
             "gateway",
             "proxy",
@@ -258,7 +231,7 @@ fn files_that_are_no_certificates_are_refused_at_the_start() {
             "used.sqlite",
         ];
         let run = world
-            .ambit(&[&common[..], &POLICY, &more].concat())
+            .ambit(&[&common[..], &POLICY, more].concat())
             .expect(3);
         assert!(run.err.contains(said), "{more:?}: {}", run.err);
     }

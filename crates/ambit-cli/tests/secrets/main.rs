@@ -95,17 +95,36 @@ fn add_copy_and_passphrase(project: &Project) {
     }
 }
 
+/// A log with a decision, and the proof of its first line.
+fn add_log(project: &Project, request: &str) {
+    project.ambit(&["keygen", "-o", "keys/log.jwk"]).expect(0);
+    let log = ["--log", "kept.log", "--log-key", "keys/log.jwk"];
+    let native = [&log[..], &["--engine", "native"]].concat();
+    project.evaluate(&native, request).expect(0);
+    let prove = "audit prove kept.log --key keys/log.jwk --line 1";
+    let prove: Vec<&str> = prove.split(' ').collect();
+    project.write("proof.json", project.ambit(&prove).expect(0).out);
+}
+
+/// What gateways read.
+fn add_gateways(project: &Project) {
+    project.write("pdp.toml", PDP);
+    project.write("mcp.toml", MCP);
+    let servers = "authorization_servers = [\"https://issuer.example\"]";
+    let shared = MCP.replace("token = \"token.jwt\"", servers);
+    project.write("shared.toml", shared);
+    project.write("forward.toml", FORWARD);
+    project.write("proxy.toml", FORWARD.replace("nginx", "proxy"));
+    project.write("ca.pem", include_str!("../forward/tls/ca.pem"));
+    project.write("server.pem", include_str!("../forward/tls/server.pem"));
+    project.write("server.key", include_str!("../forward/tls/server.key"));
+}
+
 impl World {
     fn new() -> Self {
         let project = Project::granted();
-        project.ambit(&["keygen", "-o", "keys/log.jwk"]).expect(0);
         let request = project.read("request.json");
-        let log = ["--log", "kept.log", "--log-key", "keys/log.jwk"];
-        let native = [&log[..], &["--engine", "native"]].concat();
-        project.evaluate(&native, &request).expect(0);
-        let prove = "audit prove kept.log --key keys/log.jwk --line 1";
-        let prove: Vec<&str> = prove.split(' ').collect();
-        project.write("proof.json", project.ambit(&prove).expect(0).out);
+        add_log(&project, &request);
         let asked = common::pay("propose", "98.70");
         let answer = project.evaluate(&[], &asked).expect(0).out;
         project.write("answer.json", answer);
@@ -116,13 +135,7 @@ impl World {
         project.write("receipt.jwt", "e30.e30.AA");
         project.write("seen.json", "{}");
         project.write("epochs.jwt", "e30.e30.AA");
-        project.write("pdp.toml", PDP);
-        project.write("mcp.toml", MCP);
-        let servers = "authorization_servers = [\"https://issuer.example\"]";
-        let shared = MCP.replace("token = \"token.jwt\"", servers);
-        project.write("shared.toml", shared);
-        project.write("forward.toml", FORWARD);
-        project.write("proxy.toml", FORWARD.replace("nginx", "proxy"));
+        add_gateways(&project);
         add_copy_and_passphrase(&project);
         project.write("tools.json", TOOLS);
         project.write("scopes.txt", "mail.send # Send mail\n");
@@ -131,9 +144,6 @@ impl World {
         let counts = "{\"v\": \"ambit-shadow-1\", \"uid\": \"a\", \"version\": 1, \"shadow\": 2, \"calls\": 1, \"different\": 0, \"unasked\": 0, \"differences\": []}";
         project.write("shadow.json", counts);
         project.write("login.txt", "ann:password");
-        project.write("ca.pem", include_str!("../forward/tls/ca.pem"));
-        project.write("server.pem", include_str!("../forward/tls/server.pem"));
-        project.write("server.key", include_str!("../forward/tls/server.key"));
         project.add_enroller();
         let enrol = ROWS.iter().find(|row| row.command == "enrol");
         let enrolment = project.ambit(&split(enrol.unwrap())).expect(0).out;
