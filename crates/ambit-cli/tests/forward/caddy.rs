@@ -1,35 +1,23 @@
 //! The configuration of `docs/forward.md` in Caddy, where `target/tools/caddy` is there.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::front::{Front, skips};
 use crate::listening::{Answer, exchange};
 use crate::nginx::{cases, free, serve};
 use crate::world::{World, header};
 
-struct Caddy(Child);
-
-impl Drop for Caddy {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Caddy with the documentation's file, at these addresses. `None`: it is not there.
-fn start(world: &World, [address, service, check]: [&str; 3]) -> Option<Caddy> {
+fn start(world: &World, [address, service, check]: [&str; 3]) -> Option<Front> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let program = root.join("target/tools/caddy");
-    if !program.is_file() {
-        let missing = "Caddy is not built under target/tools; `cargo xtask test` does it";
-        assert!(std::env::var_os("CI").is_none(), "{missing}");
-        eprintln!("skipped: {missing}");
+    let missing = "Caddy is not built under target/tools; `cargo xtask test` does it";
+    if skips(program.is_file(), missing) {
         return None;
     }
     let docs = fs::read_to_string(root.join("docs/forward.md")).unwrap();
@@ -47,23 +35,14 @@ fn start(world: &World, [address, service, check]: [&str; 3]) -> Option<Caddy> {
         "Caddyfile",
         &format!("{{\nadmin off\nauto_https off\npersist_config off\n}}\n{site}"),
     );
-    let child = Command::new(program)
+    let said = fs::File::create(world.path("caddy.log")).unwrap();
+    let mut command = Command::new(program);
+    command
         .args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"])
-        .current_dir(world.path(""))
         .env("XDG_DATA_HOME", world.path(""))
         .env("XDG_CONFIG_HOME", world.path(""))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "Caddy does not start"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Some(Caddy(child))
+        .stderr(said);
+    Some(Front::start(&mut command, address, world, "caddy.log"))
 }
 
 #[test]

@@ -1,14 +1,13 @@
 //! The filters of `docs/forward.md` in Envoy itself, where `target/tools/envoy` is there: over HTTP and over gRPC.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::front::{Front, skips};
 use crate::listening::{Answer, Listening, exchange};
 use crate::nginx::{cases, free, serve, shaped};
 use crate::world::{World, header};
@@ -17,16 +16,9 @@ use crate::world::{World, header};
 struct Site {
     world: World,
     check: Option<Listening>,
-    envoy: Child,
+    _envoy: Front,
     address: String,
     heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = self.envoy.kill();
-        let _ = self.envoy.wait();
-    }
 }
 
 /// How Envoy asks.
@@ -40,10 +32,8 @@ enum Asks {
 fn site(asks: Asks, file: &str) -> Option<Site> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let program = root.join("target/tools/envoy");
-    if !program.is_file() {
-        let missing = "Envoy is not under target/tools; `cargo xtask test` fetches it";
-        assert!(std::env::var_os("CI").is_none(), "{missing}");
-        eprintln!("skipped: {missing}");
+    let missing = "Envoy is not under target/tools; `cargo xtask test` fetches it";
+    if skips(program.is_file(), missing) {
         return None;
     }
     let world = World::new();
@@ -60,7 +50,8 @@ fn site(asks: Asks, file: &str) -> Option<Site> {
     let text = configuration(&root, asks, [&address, &service, &check.address]);
     world.write("envoy.yaml", &text);
     let said = fs::File::create(world.path("envoy.log")).unwrap();
-    let envoy = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args([
             "-c",
             "envoy.yaml",
@@ -69,21 +60,13 @@ fn site(asks: Asks, file: &str) -> Option<Site> {
             "--use-dynamic-base-id",
         ])
         .args(["--log-level", "warning"])
-        .current_dir(world.path(""))
         .stdout(Stdio::null())
-        .stderr(said)
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while TcpStream::connect(&address).is_err() {
-        let late = begun.elapsed() > Duration::from_secs(30);
-        assert!(!late, "{}", world.read("envoy.log"));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        .stderr(said);
+    let envoy = Front::start(&mut command, &address, &world, "envoy.log");
     Some(Site {
         world,
         check: Some(check),
-        envoy,
+        _envoy: envoy,
         address,
         heard,
     })

@@ -5,6 +5,7 @@ mod cases;
 #[path = "../common/mod.rs"]
 mod common;
 mod envoy;
+mod front;
 mod grpc;
 #[path = "../common/listening.rs"]
 mod listening;

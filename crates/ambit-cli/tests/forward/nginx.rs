@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::front::{Front, skips};
 use crate::listening::{Answer, Listening, exchange};
 use crate::world::{World, header};
 
@@ -17,28 +18,19 @@ use crate::world::{World, header};
 struct Site {
     world: World,
     _check: Option<Listening>,
-    nginx: Child,
+    _nginx: Front,
     address: String,
     heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        // It ends its workers, as a kill would not.
-        let _ = Command::new("kill")
-            .arg(self.nginx.id().to_string())
-            .status();
-        let _ = self.nginx.wait();
-    }
 }
 
 /// `None`: nginx is not there.
 fn site() -> Option<Site> {
     let mut version = Command::new("nginx");
-    if version.arg("-v").stderr(Stdio::null()).status().is_err() {
-        let missing = "nginx is not installed; `cargo xtask test` does it";
-        assert!(std::env::var_os("CI").is_none(), "{missing}");
-        eprintln!("skipped: {missing}");
+    let is_there = version.arg("-v").stderr(Stdio::null()).status().is_ok();
+    if skips(
+        is_there,
+        "nginx is not installed; `cargo xtask test` does it",
+    ) {
         return None;
     }
     let world = World::new();
@@ -49,22 +41,16 @@ fn site() -> Option<Site> {
     let folder = world.path("").to_str().unwrap().to_owned();
     let text = configuration(&folder, &[&address, &service, &check.address]);
     world.write("nginx.conf", &text);
-    let nginx = Command::new("nginx")
+    let mut command = Command::new("nginx");
+    command
         .args(["-c", &format!("{folder}/nginx.conf")])
         .args(["-e", &format!("{folder}/nginx.log")])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while TcpStream::connect(&address).is_err() {
-        let late = begun.elapsed() > Duration::from_secs(20);
-        assert!(!late, "{}", world.read("nginx.log"));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        .stderr(Stdio::null());
+    let nginx = Front::start(&mut command, &address, &world, "nginx.log");
     Some(Site {
         world,
         _check: Some(check),
-        nginx,
+        _nginx: nginx,
         address,
         heard,
     })

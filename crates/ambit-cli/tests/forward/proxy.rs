@@ -509,7 +509,12 @@ fn what_is_set_up_wrongly_does_not_start() {
         "forward.config",
         "is for `ambit gateway proxy`",
     );
-    for wrong in ["https://127.0.0.1:1", "127.0.0.1:1", "http://a/b"] {
+    for wrong in [
+        "ftp://127.0.0.1:1",
+        "127.0.0.1:1",
+        "http://a/b",
+        "https://a/b",
+    ] {
         run(
             &["proxy", "forward.toml", "--upstream", wrong],
             "proxy.upstream",

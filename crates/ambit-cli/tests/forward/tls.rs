@@ -192,47 +192,40 @@ fn clients_are_shown_a_certificate_that_follows_its_files() {
     assert!(asks().is_ok());
 }
 
+/// Options, in which CERT and KEY are files, and what is said of them.
+const WRONG: [(&str, &str); 6] = [
+    ("https://localhost:1 --upstream-ca empty.pem", "tls.file"),
+    ("https://localhost:1 --upstream-ca none.pem", "file.read"),
+    ("http://localhost:1 --upstream-ca CERT", "proxy.upstream"),
+    (
+        "http://localhost:1 --tls-cert CERT --tls-key CERT",
+        "no private key",
+    ),
+    (
+        "http://localhost:1 --tls-cert KEY --tls-key KEY",
+        "no certificate",
+    ),
+    ("http://localhost:1 --tls-cert CERT", "--tls-key"),
+];
+
 #[test]
 fn files_that_are_no_certificates_are_refused_at_the_start() {
     let world = World::new();
     world.write("empty.pem", "");
-    let (cert, key) = (file("server.pem"), file("server.key"));
-    let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
+    for (place, name) in [("CERT", "server.pem"), ("KEY", "server.key")] {
+        std::fs::copy(file(name), world.path(place)).unwrap();
+    }
     let text = world.read("forward.toml");
     world.write(
         "proxy.toml",
         &text.replace("front = \"nginx\"", "front = \"proxy\""),
     );
-    let (tls, plain) = (
-        "--upstream=https://localhost:1",
-        "--upstream=http://localhost:1",
-    );
-    let rows: [(&[&str], &str); 6] = [
-        (&[tls, "--upstream-ca", "empty.pem"], "tls.file"),
-        (&[tls, "--upstream-ca", "none.pem"], "file.read"),
-        (&[plain, "--upstream-ca", cert], "proxy.upstream"),
-        (
-            &[plain, "--tls-cert", cert, "--tls-key", cert],
-            "no private key",
-        ),
-        (
-            &[plain, "--tls-cert", key, "--tls-key", key],
-            "no certificate",
-        ),
-        (&[plain, "--tls-cert", cert], "--tls-key"),
-    ];
-    for (more, said) in rows {
-        let common = [
-            "gateway",
-            "proxy",
-            "proxy.toml",
-            "--listen=127.0.0.1:0",
-            "--ledger",
-            "used.sqlite",
-        ];
+    let common = "gateway proxy proxy.toml --listen=127.0.0.1:0 --ledger used.sqlite --upstream";
+    for (options, said) in WRONG {
+        let words = common.split(' ').chain(options.split(' '));
         let run = world
-            .ambit(&[&common[..], &POLICY, more].concat())
+            .ambit(&words.chain(POLICY).collect::<Vec<_>>())
             .expect(3);
-        assert!(run.err.contains(said), "{more:?}: {}", run.err);
+        assert!(run.err.contains(said), "{options}: {}", run.err);
     }
 }

@@ -56,22 +56,10 @@ impl Guarded {
         let world = World::with(&["ambit.toml", "mcp.toml"]);
         fs::create_dir_all(world.path("notes/drafts")).unwrap();
         let server = server(&world);
-        let import = [
-            "import",
-            "mcp",
-            "--server",
-            name,
-            "-o",
-            "schema.cedarschema",
-            "--",
-        ];
         let words = server.iter().map(String::as_str);
-        let import: Vec<&str> = import.into_iter().chain(words).collect();
-        world.ambit(&import).expect(0);
-        // A person looked at it.
+        let from: Vec<&str> = ["--"].into_iter().chain(words).collect();
+        world.import(name, &from);
         let schema = world.read("schema.cedarschema");
-        let lines = schema.lines().filter(|line| !line.starts_with("@guessed"));
-        let schema = lines.collect::<Vec<_>>().join("\n");
         // This one only waits, whatever its name says.
         let (before, waits) = schema
             .split_once("@label(\"everything: Trigger Long")
@@ -83,11 +71,6 @@ impl Guarded {
         };
         world.write("schema.cedarschema", &schema);
         world.write("agents/notes.toml", manifest);
-        let config = format!(
-            "server = \"{name}\"\naudience = \"https://notes.example/mcp\"\ntoken = \"token.jwt\"\npurpose = \"notes\"\n\
-             resource = {{ type = \"mcp/{name}\", id = \"notes\" }}\n"
-        );
-        world.write("mcp.toml", &config);
         world.build();
         Self {
             world,

@@ -60,14 +60,14 @@ fn describe(world: &World) -> Vec<String> {
             )
         })
         .collect();
-    let lines = schema.lines().filter(|line| !line.starts_with("@guessed"));
-    let lines = lines.map(|line| match line.starts_with("@powers") {
-        true => "@powers(\"observe\")",
-        false => line,
-    });
+    let lines = schema
+        .lines()
+        .map(|line| match line.starts_with("@powers") {
+            true => "@powers(\"observe\")",
+            false => line,
+        });
     let mut schema = lines.collect::<Vec<_>>().join("\n");
-    let mut config = "server = \"suite\"\naudience = \"https://notes.example/mcp\"\ntoken = \"token.jwt\"\npurpose = \"notes\"\n\
-        resource = { type = \"mcp/suite\", id = \"notes\" }\n".to_owned();
+    let mut config = world.read("mcp.toml");
     for (method, action, parameters) in METHODS {
         let arguments = parameters
             .iter()
@@ -93,17 +93,7 @@ fn describe(world: &World) -> Vec<String> {
 /// A project in which everything that the suite asks for is an action, and allowed.
 fn world(server: &Far) -> World {
     let world = World::with(&["ambit.toml", "mcp.toml"]);
-    let import = [
-        "import",
-        "mcp",
-        "--server",
-        "suite",
-        "-o",
-        "schema.cedarschema",
-        "--upstream",
-        &server.url,
-    ];
-    world.ambit(&import).expect(0);
+    world.import("suite", &["--upstream", &server.url]);
     let tools = describe(&world);
     let mut all: Vec<(&str, Vec<String>)> = METHODS
         .iter()

@@ -94,6 +94,27 @@ impl World {
         world
     }
 
+    /// The tools that a server tells, as actions at which a person has looked, and a file that maps nothing else.
+    pub(crate) fn import(&self, name: &str, from: &[&str]) {
+        let import = [
+            "import",
+            "mcp",
+            "--server",
+            name,
+            "-o",
+            "schema.cedarschema",
+        ];
+        self.ambit(&[&import[..], from].concat()).expect(0);
+        let schema = self.read("schema.cedarschema");
+        let lines = schema.lines().filter(|line| !line.starts_with("@guessed"));
+        self.write("schema.cedarschema", &lines.collect::<Vec<_>>().join("\n"));
+        let config = format!(
+            "server = \"{name}\"\naudience = \"https://notes.example/mcp\"\ntoken = \"token.jwt\"\npurpose = \"notes\"\n\
+             resource = {{ type = \"mcp/{name}\", id = \"notes\" }}\n"
+        );
+        self.write("mcp.toml", &config);
+    }
+
     pub(crate) fn build(&self) {
         self.ambit(&["build", ".", "-o", "policy.wasm"]).expect(0);
         self.ambit(&["sign", "policy.wasm", "--key", "keys/module.jwk"])
