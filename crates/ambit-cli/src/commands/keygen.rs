@@ -31,7 +31,7 @@ pub(crate) struct Keygen {
     /// Print a `[[keys]]` table for `ambit.toml` instead of a JWK
     #[arg(long, requires = "iss")]
     toml: bool,
-    /// With --toml: the issuer whose tokens the key signs
+    /// With --toml: the issuer for whom the key signs
     #[arg(long, value_name = "URL", requires = "toml")]
     iss: Option<String>,
     /// With --toml: what the key signs
@@ -62,6 +62,12 @@ enum Signs {
     /// People's yes or no
     #[value(name = "receipts")]
     Receipts,
+    /// Keys of approvers (`ambit enrol`)
+    #[value(name = "enrolments")]
+    Enrolments,
+    /// What is revoked
+    #[value(name = "epochs")]
+    Epochs,
 }
 
 impl Signs {
@@ -70,6 +76,8 @@ impl Signs {
         match self {
             Self::Tokens => "cap+jwt",
             Self::Receipts => "approval-receipt+jwt",
+            Self::Enrolments => "approver-key+jwt",
+            Self::Epochs => "revocation-epochs+jwt",
         }
     }
 }

@@ -174,24 +174,19 @@ impl Project {
     pub(crate) fn add_enroller(&self) {
         let mut file = self.read("ambit.toml");
         for (name, iss, signs, more) in [
-            ("enrol", "https://enrol.example", "approver-key+jwt", ""),
-            (
-                "epochs",
-                "https://enrol.example",
-                "revocation-epochs+jwt",
-                "",
-            ),
+            ("enrol", "https://enrol.example", "enrolments", ""),
+            ("epochs", "https://enrol.example", "epochs", ""),
             (
                 "ann",
                 "https://approve.example",
-                "approval-receipt+jwt",
+                "receipts",
                 "sub = \"user:ann\"\n",
             ),
         ] {
             let path = format!("keys/{name}.jwk");
             let key = ["keygen", "-o", &path, "--kid", name, "--toml", "--iss", iss];
+            let key = [&key[..], &["--signs", signs]].concat();
             let table = self.ambit(&key).expect(0).out;
-            let table = table.replace("\"cap+jwt\"", &format!("\"{signs}\""));
             file += &format!("\n{table}{more}");
         }
         self.write("ambit.toml", &file);
