@@ -212,7 +212,7 @@ phrases! {
     IsNarrower "narrower than before" "enger als bisher";
     IsChanged "changed" "geändert";
     Was "before: {0}" "bisher: {0}";
-    Ended "No longer granted" "Nicht mehr erteilt";
+    Ended "Not granted again" "Nicht wieder erteilt";
 }
 
 #[cfg(test)]
