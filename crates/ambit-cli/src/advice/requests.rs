@@ -60,8 +60,10 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "request.number",
-        "a number cannot be read exactly: more decimals than the unit has, an exponent, or beyond 2^53-1",
-        "write money as plain decimals, for example `98.70`, and integers without fraction",
+        "a number cannot be read exactly: more decimals than its unit has, more than 15 significant digits, a fraction \
+         where a whole number is wanted, or a whole number beyond 2^53-1",
+        "round it: money to the decimals of its unit, for example `98.70`, other numbers to 15 significant digits, and \
+         write whole numbers without a point",
     ),
     (
         "request.steps",

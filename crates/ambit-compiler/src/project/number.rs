@@ -95,9 +95,18 @@ pub(super) fn integer(
                 "for an argument of `@format(\"number\")` write a text: `\"{text}\"`; else an integer, and money as its minor units, with `@unit(\"money:2\")` on the argument in the schema"
             ),
         ),
-        (None, _) => (
+        (None, DeValue::String(_)) if text.parse::<i64>().is_err() => (
+            format!("{quoted} is a text that is no number"),
+            "write an integer without quotes, or, for an argument of `@format(\"number\")`, a number with a point as a text: `\"48.2\"`"
+                .to_owned(),
+        ),
+        (None, DeValue::String(_)) => (
             format!("{quoted} must be an integer, not a string"),
             "write the number without quotes".to_owned(),
+        ),
+        (None, _) => (
+            format!("{quoted} must be an integer"),
+            "write a number".to_owned(),
         ),
     };
     file.error("project.number", value.span(), message, help);
