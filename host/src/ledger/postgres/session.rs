@@ -129,15 +129,14 @@ struct State {
 impl Kept {
     /// Waits until no other call uses the connection.
     pub(super) fn turn(&self, until: Instant) -> Result<Turn<'_>, LedgerError> {
-        let mut state = self.lock();
-        while state.is_taken {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let why = "other calls wait for the server, and it was not this one's turn in time";
-                return Err(LedgerError::Store(why.to_owned()));
-            }
-            let waited = self.free.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self
+            .free
+            .wait_timeout_while(self.lock(), left, |state| state.is_taken);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.is_taken {
+            let why = "other calls wait for the server, and it was not this one's turn in time";
+            return Err(LedgerError::Store(why.to_owned()));
         }
         state.is_taken = true;
         drop(state);
