@@ -4,10 +4,29 @@ use serde_json::Value;
 
 /// Words for few things, and where there is a budget: ten seconds of reading, and fifteen.
 const WORDS: [u64; 2] = [45, 60];
-/// So many things are few.
-const FEW: usize = 4;
-/// Words for each further one.
-const MORE: u64 = 5;
+
+/// How much longer a text is that says more.
+struct Rule {
+    /// So many things are few.
+    few: usize,
+    /// Words for each further one.
+    more: u64,
+    /// Whether a warning, that an action moves money and the like, is a thing.
+    warnings: bool,
+}
+
+/// What every grant is held to.
+const ANY: Rule = Rule {
+    few: 4,
+    more: 5,
+    warnings: true,
+};
+/// What the texts of the suites are held to besides.
+const SUITES: Rule = Rule {
+    few: 6,
+    more: 7,
+    warnings: false,
+};
 
 /// The words of the question and the groups of a page.
 #[must_use]
@@ -30,6 +49,16 @@ pub fn words(page: &Value) -> u64 {
 /// How many words may be on this page, the answer to this request.
 #[must_use]
 pub fn most_words(request: &Value, page: &Value) -> u64 {
+    most(&ANY, request, page)
+}
+
+/// The same for a text of the suites, which is held to two rules.
+#[must_use]
+pub fn most_words_of_suites(request: &Value, page: &Value) -> u64 {
+    most(&ANY, request, page).min(most(&SUITES, request, page))
+}
+
+fn most(rule: &Rule, request: &Value, page: &Value) -> u64 {
     let claims = request.get("claims").unwrap_or(request);
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let (asked, granted) = (
@@ -48,15 +77,19 @@ pub fn most_words(request: &Value, page: &Value) -> u64 {
         0
     };
     let passes_on = claims["del_max_depth"].as_u64() > Some(0);
-    let marks = list(page)
+    let warnings = list(page)
         .iter()
-        .filter(|part| part["part"] == "mark")
+        .filter(|part| {
+            let name = part["name"].as_str().unwrap_or_default();
+            ["financial", "external", "irreversible"].contains(&name)
+        })
         .count();
     let now: usize = asked.iter().map(things).sum();
     // What was granted before is told beside what is asked.
     let before: usize = granted.iter().map(things).sum();
-    let more = (now + apart + usize::from(passes_on) + marks).saturating_sub(FEW) + before;
-    WORDS[usize::from(has_budget(&asked))] + MORE * more as u64
+    let warnings = if rule.warnings { warnings } else { 0 };
+    let more = (now + apart + usize::from(passes_on) + warnings).saturating_sub(rule.few) + before;
+    WORDS[usize::from(has_budget(&asked))] + rule.more * more as u64
 }
 
 fn has_budget(entries: &[Value]) -> bool {

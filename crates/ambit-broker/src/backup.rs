@@ -92,9 +92,8 @@ impl Backup {
         let _lock = Lock::shared(database)?;
         let copy = private_file(file)?;
         let name = text(copy.path())?;
-        let source = Connection::open_with_flags(database, WRITE);
-        let source = source.map_err(|error| store(database, &error.to_string()))?;
         let told = |error: rusqlite::Error| store(database, &error.to_string());
+        let source = Connection::open_with_flags(database, WRITE).map_err(told)?;
         source.busy_timeout(Duration::from_secs(10)).map_err(told)?;
         if number(&source, "PRAGMA application_id").map_err(told)? != APPLICATION {
             return Err(store(database, "the file is another program's"));
@@ -313,8 +312,8 @@ fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
 /// An absolute path: SQLite takes one that begins with `file:` for more than a name.
 fn text(path: &Path) -> Result<String, Fault> {
     let whole = std::path::absolute(path).map_err(|error| io_fault(path, &error))?;
-    let whole = whole.into_os_string().into_string();
-    whole.map_err(|_| store(path, "the name of the file is not UTF-8"))
+    let name = whole.into_os_string().into_string();
+    name.map_err(|_| store(path, "the name of the file is not UTF-8"))
 }
 
 /// A new file beside the one that is wanted, for its owner alone whatever the umask.

@@ -84,14 +84,13 @@ impl Given<'_> {
                 format!("authenticate with `private_key_jwt`: `client_assertion_type` is `{TYPE}`");
             return Err(refused("broker.client", detail));
         }
-        let assertion = self.assertion.and_then(Jws::parse);
-        let assertion = assertion.ok_or_else(|| malformed("`client_assertion` is not a JWT"))?;
-        let (header, claims) = (json(&assertion.header), json(&assertion.claims));
-        let (Some(header), Some(claims)) = (header, claims) else {
+        let parsed = self.assertion.and_then(Jws::parse);
+        let assertion = parsed.ok_or_else(|| malformed("`client_assertion` is not a JWT"))?;
+        let (Some(header), Some(body)) = (json(&assertion.header), json(&assertion.claims)) else {
             let detail = "header or claims of `client_assertion` are not strict JSON";
             return Err(malformed(detail));
         };
-        let claims = claims.root();
+        let claims = body.root();
         let known = find(text(claims, "sub").unwrap_or_default());
         let party = signer(&assertion, header.root(), known)?;
         if text(claims, "iss") != Some(party.id()) {
@@ -100,8 +99,9 @@ impl Given<'_> {
         }
         check_audience(claims, issuer)?;
         let exp = check_times(claims, now)?;
-        let jti = text(claims, "jti").filter(|jti| !jti.is_empty() && jti.len() <= ID_BYTES);
-        let jti = jti.ok_or_else(|| malformed("`client_assertion` has no `jti`, or a long one"))?;
+        let given = text(claims, "jti").filter(|jti| !jti.is_empty() && jti.len() <= ID_BYTES);
+        let jti =
+            given.ok_or_else(|| malformed("`client_assertion` has no `jti`, or a long one"))?;
         let once = Once::new("assertion", &[party.id(), jti], exp + SKEW);
         Ok((party, once))
     }

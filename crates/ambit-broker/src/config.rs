@@ -75,12 +75,12 @@ impl File {
     /// What it names that holds secrets, beside private keys.
     fn secrets(&self, folder: &Path) -> Vec<PathBuf> {
         let mail = self.notify.as_ref().and_then(|one| one.mail.as_ref());
-        let mail = mail.and_then(|mail| mail.password_file.as_ref());
+        let password = mail.and_then(|mail| mail.password_file.as_ref());
         let tokens = self
             .services
             .iter()
             .filter_map(|one| one.token_file.as_ref());
-        let all = tokens.chain(mail).chain([&self.database]);
+        let all = tokens.chain(password).chain([&self.database]);
         all.map(|path| folder.join(path)).collect()
     }
 }

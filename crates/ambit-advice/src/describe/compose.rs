@@ -250,11 +250,13 @@ impl Composer<'_> {
         };
         let others: Vec<&Title> = all.iter().flat_map(titles).collect();
         let worst = others.iter().map(|title| title.risk).max();
-        let first = others.iter().find(|title| Some(title.risk) == worst);
-        let first = first.map(|title| title.text.as_str());
         let spent = all.iter().any(|one| is_sum(&one)).then(|| self.spend(all));
+        // What is worse than moving money stands before the sum, and nothing else does.
         let leads = spent.is_none() || worst > Some(Effect::Financial.risk());
-        let first = first.filter(|_| leads);
+        let first = others
+            .iter()
+            .find(|title| leads && Some(title.risk) == worst)
+            .map(|title| title.text.as_str());
         let more = others
             .iter()
             .any(|title| Some(title.text.as_str()) != first);

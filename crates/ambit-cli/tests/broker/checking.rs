@@ -6,22 +6,6 @@ use crate::agent::{Agent, drafting};
 use crate::person::Person;
 use crate::world::World;
 
-fn check(world: &World, more: &[&str]) -> crate::common::Run {
-    let now = world.now.to_string();
-    let base = [
-        "serve",
-        "broker.toml",
-        "--module",
-        "policy.wasm",
-        "--trust",
-        "keys.json",
-        "--now",
-        &now,
-        "--check",
-    ];
-    world.ambit(&[&base[..], more].concat())
-}
-
 const SOUND: [&str; 6] = [
     "--seen",
     "seen.json",
@@ -34,22 +18,21 @@ const SOUND: [&str; 6] = [
 #[test]
 fn a_sound_configuration_has_no_findings() {
     let world = World::new();
-    check(&world, &SOUND).expect(0).says("nothing unsafe");
+    world.check(&SOUND).expect(0).says("nothing unsafe");
 }
 
 #[test]
 fn everything_unsafe_is_said_at_once() {
     let world = World::new();
-    check(&world, &[])
+    world
+        .check(&[])
         .expect(2)
         .says("broker.log")
         .says("broker.seen");
-    check(
-        &world,
-        &[&SOUND[..], &["--listen", "0.0.0.0:8282"]].concat(),
-    )
-    .expect(2)
-    .says("broker.listen");
+    world
+        .check(&[&SOUND[..], &["--listen", "0.0.0.0:8282"]].concat())
+        .expect(2)
+        .says("broker.listen");
     world.edit("broker.toml", "database", "life_seconds = 7200\ndatabase");
     world.edit("broker.toml", "epochs_key = \"keys/epochs.jwk\"\n", "");
     world.edit(
@@ -57,7 +40,8 @@ fn everything_unsafe_is_said_at_once() {
         "https://agents.example/callback",
         "http://127.0.0.1:9/callback",
     );
-    check(&world, &SOUND)
+    world
+        .check(&SOUND)
         .expect(2)
         .says("broker.life")
         .says("broker.epochs")
@@ -69,7 +53,7 @@ fn everything_unsafe_is_said_at_once() {
     );
     world.edit("ambit.toml", "version = 1\n", "version = 2\n");
     world.build();
-    check(&world, &SOUND).expect(2).says("broker.possession");
+    world.check(&SOUND).expect(2).says("broker.possession");
 }
 
 #[test]
@@ -115,7 +99,7 @@ fn what_cannot_be_right_does_not_start() {
     ] {
         let world = World::new();
         world.edit("broker.toml", from, to);
-        check(&world, &SOUND).expect(3).says(words);
+        world.check(&SOUND).expect(3).says(words);
     }
 }
 
@@ -123,7 +107,7 @@ fn what_cannot_be_right_does_not_start() {
 fn a_database_of_something_else_is_left_as_it_is() {
     let world = World::new();
     world.write("broker.sqlite", "this is a diary");
-    check(&world, &SOUND).expect(3).says("broker.store");
+    world.check(&SOUND).expect(3).says("broker.store");
     assert_eq!(world.read("broker.sqlite"), "this is a diary");
 }
 
@@ -132,7 +116,8 @@ fn clients_of_two_tenants_want_two_brokers() {
     let world = World::new();
     let act = "act = \"https://agents.example/other\"";
     world.edit("broker.toml", act, &format!("{act}\ntenant = \"t-2\""));
-    check(&world, &SOUND)
+    world
+        .check(&SOUND)
         .expect(3)
         .says("broker.config")
         .says("are of two tenants");
@@ -166,7 +151,8 @@ fn locked() -> World {
 #[test]
 fn keys_are_opened_by_a_passphrase_that_is_on_no_command_line() {
     let world = locked();
-    check(&world, &SOUND)
+    world
+        .check(&SOUND)
         .expect(3)
         .says("key.locked")
         .says("key_passphrase_file");
@@ -175,7 +161,7 @@ fn keys_are_opened_by_a_passphrase_that_is_on_no_command_line() {
         "database",
         "key_passphrase_file = \"passphrase\"\ndatabase",
     );
-    check(&world, &SOUND).expect(0);
+    world.check(&SOUND).expect(0);
     let server = world.serve();
     let mut ann = Person::enrolled(&world, &server, "user:ann");
     let agent = Agent::new(&world, &server);
@@ -184,19 +170,19 @@ fn keys_are_opened_by_a_passphrase_that_is_on_no_command_line() {
     assert_eq!(said, "allowed");
     drop(server);
     world.write("passphrase", "wrong horse\n");
-    check(&world, &SOUND).expect(3).says("key.passphrase");
+    world.check(&SOUND).expect(3).says("key.passphrase");
     world.edit(
         "broker.toml",
         "key_passphrase_file = \"passphrase\"",
         "key_passphrase_env = \"AMBIT_TEST_NOWHERE\"",
     );
-    check(&world, &SOUND).expect(3).says("key.passphrase");
+    world.check(&SOUND).expect(3).says("key.passphrase");
     world.edit(
         "broker.toml",
         "key_passphrase_env",
         "key_passphrase_file = \"passphrase\"\nkey_passphrase_env",
     );
-    check(&world, &SOUND).expect(3).says("name one");
+    world.check(&SOUND).expect(3).says("name one");
 }
 
 #[test]
@@ -232,7 +218,8 @@ fn files_keys_and_limits_are_looked_at_as_well() {
     let more =
         "[limits]\nperson_per_minute = 0\n\n[roles]\nfinance = [\"user:carol\"]\n\n[[clients]]";
     world.write("broker.toml", file.replacen("[[clients]]", more, 1));
-    check(&world, &SOUND)
+    world
+        .check(&SOUND)
         .expect(2)
         .says("broker.keys")
         .says("`token_key`")
@@ -247,12 +234,13 @@ fn files_keys_and_limits_are_looked_at_as_well() {
         };
         mode("broker.sqlite", 0o644);
         mode("broker.toml", 0o646);
-        check(&world, &SOUND)
+        world
+            .check(&SOUND)
             .expect(2)
             .says("broker.files")
             .says("broker.sqlite`")
             .says("chmod o-w");
         mode("keys/approve.jwk", 0o644);
-        check(&world, &SOUND).expect(3).says("key.mode");
+        world.check(&SOUND).expect(3).says("key.mode");
     }
 }

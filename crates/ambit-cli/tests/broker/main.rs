@@ -23,6 +23,7 @@ mod openid_real;
 mod operations;
 mod pages;
 mod person;
+mod pinged;
 mod provider;
 mod pushed;
 mod records;

@@ -448,18 +448,7 @@ fn a_login_leads_only_to_pages_of_ours() {
 fn a_check_says_what_is_unsafe_about_the_login() {
     let provider = Provider::new();
     let world = provider.world();
-    let check = |code: i32| {
-        let run = [
-            "serve",
-            "broker.toml",
-            "--module",
-            "policy.wasm",
-            "--trust",
-            "keys.json",
-            "--check",
-        ];
-        world.ambit(&run).expect(code)
-    };
+    let check = |code: i32| world.check(&[]).expect(code);
     check(2).says("broker.login").says("without TLS");
     provider.describes(&json!({"issuer": "https://evil.example"}));
     check(2).says("nobody can log in");
@@ -478,16 +467,7 @@ fn at_the_provider_an_agent_is_neither_the_broker_nor_another_agent() {
         let first = format!("act = \"https://agents.example/assistant/1\"\n{agent}");
         let with = format!("{first}\nlogin_client_id = \"{name}\"");
         world.edit("broker.toml", &first, &with);
-        let run = [
-            "serve",
-            "broker.toml",
-            "--module",
-            "policy.wasm",
-            "--trust",
-            "keys.json",
-            "--check",
-        ];
-        world.ambit(&run).expect(3).says(words);
+        world.check(&[]).expect(3).says(words);
     }
 }
 

@@ -273,16 +273,7 @@ fn only_a_point_of_the_file_posts_with_a_fresh_assertion() {
         "broker.toml",
         config.replace("keys/point.pub.jwk", "keys/client.pub.jwk"),
     );
-    let check = [
-        "serve",
-        "broker.toml",
-        "--module",
-        "policy.wasm",
-        "--trust",
-        "keys.json",
-        "--check",
-    ];
-    assert!(world.ambit(&check).expect(3).err.contains("broker.config"));
+    assert!(world.check(&[]).expect(3).err.contains("broker.config"));
 }
 
 /// What is no record, with another name than `1`.

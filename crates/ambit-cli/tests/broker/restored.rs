@@ -110,9 +110,8 @@ fn copies_are_whole_while_the_broker_works() {
     assert_eq!(named(&world, ".ambit-"), [""; 0]);
     // A copy is no database.
     world.edit("broker.toml", "broker.sqlite", "copy-0.sqlite");
-    let words = "serve broker.toml --module policy.wasm --trust keys.json --check";
     world
-        .ambit(&words.split(' ').collect::<Vec<_>>())
+        .check(&[])
         .expect(3)
         .says("broker.store")
         .says("ambit restore");

@@ -120,6 +120,23 @@ impl World {
         }
     }
 
+    /// `ambit serve --check` of its file, at its time, with more of a command line.
+    pub(crate) fn check(&self, more: &[&str]) -> crate::common::Run {
+        let now = self.now.to_string();
+        let base = [
+            "serve",
+            "broker.toml",
+            "--module",
+            "policy.wasm",
+            "--trust",
+            "keys.json",
+            "--now",
+            &now,
+            "--check",
+        ];
+        self.ambit(&[&base[..], more].concat())
+    }
+
     /// What the log says was done, in order.
     pub(crate) fn done(&self) -> Vec<String> {
         let log = self.read("audit.log");
